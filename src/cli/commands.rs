@@ -1,0 +1,136 @@
+//! The commands that do not train.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{CliError, Common, print_json, print_out};
+use crate::device::{Device, gpu};
+use crate::model;
+use crate::style;
+use crate::tasks;
+use crate::train::{PcaReport, TestMetrics};
+
+pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
+    let adapters = gpu::adapters();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let auto = adapters.iter().position(|adapter| !adapter.software);
+    if common.json {
+        let mut list: Vec<_> = adapters
+            .iter()
+            .enumerate()
+            .map(|(index, info)| {
+                json!({
+                    "name": format!("gpu:{index}"), "device": "gpu", "backend": info.backend, "adapter": info.adapter,
+                    "software": info.software, "driver": info.driver, "auto": auto == Some(index),
+                })
+            })
+            .collect();
+        list.push(json!({
+            "name": "cpu", "device": "cpu", "backend": "cpu", "adapter": format!("{threads} threads, native"),
+            "software": false, "driver": "", "auto": auto.is_none(),
+        }));
+        print_json(&json!({ "devices": list }))?;
+        return Ok(0);
+    }
+    for (index, info) in adapters.iter().enumerate() {
+        let note = match (auto == Some(index), info.software) {
+            (true, _) => "  chosen by auto",
+            (_, true) => "  software: runs on the processor, slower than cpu",
+            _ => "",
+        };
+        print_out(&format!("gpu:{index}  {} ({}, {}){note}", info.adapter, info.backend, info.driver));
+    }
+    let note = if auto.is_none() { "  chosen by auto: no real GPU was found" } else { "" };
+    print_out(&format!("cpu    {threads} threads, native{note}"));
+    Ok(0)
+}
+
+pub(super) fn presets(common: &Common) -> Result<u8, CliError> {
+    let presets = model::presets()?;
+    if common.json {
+        let list: Vec<_> = presets
+            .iter()
+            .map(|preset| json!({ "name": preset.name, "summary": preset.summary, "spec": preset.spec }))
+            .collect();
+        print_json(&json!({ "presets": list }))?;
+        return Ok(0);
+    }
+    let width = presets.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
+    for preset in presets {
+        print_out(&format!("{:width$}  {}", preset.name, preset.summary));
+    }
+    Ok(0)
+}
+
+pub(super) fn evaluate(path: &Path, data: Option<&str>, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let evaluation = tasks::evaluate(path, data, &device)?;
+    if common.json {
+        print_json(&evaluation)?;
+    } else {
+        print_out(&format!("{} on {}", evaluation.model, evaluation.data));
+        print_metrics(&evaluation.test, evaluation.pca.as_ref());
+    }
+    Ok(0)
+}
+
+/// The table of quality, PCA in the next column.
+pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
+    let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();
+    print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
+    print_out(&format!("  MSE         {:>9.5}   {beside}", test.mse));
+    print_out(&format!("  BCE         {:>9.4}   nats a value, {:.4} above the data's floor", test.bce, test.bce_excess));
+    print_out(&format!("  PSNR        {:>9.2}   dB", test.psnr));
+    if let Some(ssim) = test.ssim {
+        print_out(&format!("  SSIM        {ssim:>9.4}"));
+    }
+}
+
+pub(super) fn bench(common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let report = tasks::bench(&device, |what| {
+        if !common.quiet {
+            eprintln!("measuring {what}");
+        }
+    })?;
+    if common.json {
+        print_json(&report)?;
+        return Ok(0);
+    }
+    print_out(&format!("{}", device.info()));
+    let ceilings = &report.ceilings;
+    print_out(&format!(
+        "ceilings: products {:.1} GFLOP/s, copies {:.1} GB/s, a dispatch {:.2} us",
+        ceilings.matmul_gflops, ceilings.copy_gbps, ceilings.dispatch_us
+    ));
+    print_out(&format!("{:<16}{:>18}{:>11}{:>10}{:>8}{:>10}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of best"));
+    for kernel in &report.kernels {
+        print_out(&format!(
+            "{:<16}{:>18}{:>11.4}{:>10.1}{:>8.1}{:>9.0}%",
+            kernel.name,
+            kernel.shape,
+            kernel.ms,
+            kernel.gflops,
+            kernel.gbps,
+            kernel.fraction * 100.0
+        ));
+    }
+    print_out(&format!(
+        "{:<16}{:>6}{:>10}{:>12}{:>9}{:>11}{:>13}",
+        "training", "batch", "steps/s", "dispatches", "MB", "record us", "first step s"
+    ));
+    for training in &report.training {
+        print_out(&format!(
+            "{:<16}{:>6}{:>10.1}{:>12}{:>9.1}{:>11}{:>13.2}",
+            training.model,
+            training.batch,
+            training.steps_per_second,
+            training.dispatches,
+            training.bytes as f64 / 1e6,
+            training.record_us.map_or_else(|| "-".to_owned(), |us| format!("{us:.1}")),
+            training.first_step_s
+        ));
+    }
+    Ok(0)
+}

@@ -1,0 +1,176 @@
+//! The command line: arguments in, the library called, text or JSON out.
+
+mod commands;
+mod train;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::device::{DeviceChoice, DeviceError};
+use crate::graph::GraphError;
+use crate::tasks::PictureError;
+use crate::train::{TrainError, device_error_is_usage};
+
+/// Interrupted by Ctrl-C, after saving.
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// Watch an autoencoder learn, then use it.
+///
+/// Without a command: the default run on the embedded digits.
+#[derive(Debug, Parser)]
+#[command(name = "hourglass", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<CliCommand>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Options that work wherever they make sense.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// Where to compute: auto, gpu (software adapters too), gpu:N or cpu.
+    #[arg(long, global = true, default_value = "auto", value_name = "DEVICE")]
+    device: String,
+
+    /// Seed of everything random [default: 1, or the spec's].
+    #[arg(long, global = true, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Exactly one JSON object on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Say nothing but results and errors.
+    #[arg(long, global = true)]
+    quiet: bool,
+
+    /// CPU threads [default: all].
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+impl Common {
+    fn device_choice(&self) -> Result<DeviceChoice, CliError> {
+        Ok(self.device.parse::<DeviceChoice>().map_err(GraphError::from).map_err(TrainError::from)?)
+    }
+
+    fn threads(&self) -> Option<usize> {
+        self.threads.map(usize::from)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum CliCommand {
+    /// Train a model from a preset or a spec.
+    Train(train::TrainArgs),
+    /// Go on exactly where a run stopped.
+    Resume {
+        /// The folder of a run.
+        run_dir: PathBuf,
+        /// New total of epochs.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        epochs: Option<u32>,
+    },
+    /// Measure a saved model on rows it has not seen, with PCA beside it.
+    Evaluate {
+        /// A model.safetensors.
+        model: PathBuf,
+        /// Every row of this instead of the test part of the model's own data.
+        #[arg(long, value_name = "PATH")]
+        data: Option<String>,
+    },
+    /// List what can compute here.
+    Devices,
+    /// List the presets.
+    Presets,
+    /// Measure the engine's speed on this machine.
+    Bench,
+}
+
+/// Why a command failed: what to print, and the exit code.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    message: String,
+    code: u8,
+}
+
+impl CliError {
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), code: 2 }
+    }
+}
+
+impl From<TrainError> for CliError {
+    fn from(error: TrainError) -> Self {
+        Self { message: error.to_string(), code: if error.is_usage() { 2 } else { 1 } }
+    }
+}
+
+impl From<DeviceError> for CliError {
+    fn from(error: DeviceError) -> Self {
+        Self { message: error.to_string(), code: if device_error_is_usage(&error) { 2 } else { 1 } }
+    }
+}
+
+impl From<crate::model::SpecError> for CliError {
+    fn from(error: crate::model::SpecError) -> Self {
+        TrainError::from(error).into()
+    }
+}
+
+impl From<PictureError> for CliError {
+    fn from(error: PictureError) -> Self {
+        Self { message: error.to_string(), code: 1 }
+    }
+}
+
+/// Runs the program; gives its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) if !error.use_stderr() => {
+            // Help and version: a reader that went away is no failure.
+            let _ = error.print();
+            return 0;
+        }
+        Err(error) => {
+            // One line as everywhere; the usage may follow it.
+            eprintln!("{}", error.to_string().trim_end());
+            return 2;
+        }
+    };
+    let common = &cli.common;
+    let result = match cli.command {
+        None => train::default_run(common),
+        Some(CliCommand::Train(arguments)) => train::train(&arguments, common),
+        Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
+        Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
+        Some(CliCommand::Devices) => commands::devices(common),
+        Some(CliCommand::Presets) => commands::presets(common),
+        Some(CliCommand::Bench) => commands::bench(common),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            let message: Vec<&str> = error.message.split_whitespace().collect();
+            eprintln!("error: {}", message.join(" "));
+            error.code
+        }
+    }
+}
+
+/// Prints to standard output; a reader that went away (a closed pipe) is no failure.
+pub(crate) fn print_out(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(|error| CliError { message: error.to_string(), code: 1 })?;
+    print_out(&text);
+    Ok(())
+}

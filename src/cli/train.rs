@@ -1,0 +1,242 @@
+//! Training from the command line: the worker does it, this shows it.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::commands::print_metrics;
+use super::{CliError, Common, EXIT_INTERRUPTED, print_json, print_out};
+use crate::device::DeviceChoice;
+use crate::model::{Spec, SpecError, preset};
+use crate::style;
+use crate::tasks::draw_run;
+use crate::train::{Command, Event, Report, RunDir, TrainError, Worker, WorkerOptions};
+
+#[derive(Args, Debug)]
+pub(super) struct TrainArgs {
+    /// A spec in TOML.
+    #[arg(value_name = "SPEC.toml", conflicts_with = "preset")]
+    spec: Option<PathBuf>,
+    /// A preset by name, see `hourglass presets` [default: undercomplete].
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// What to train on: mnist, an IDX file, or a folder with MNIST's file names.
+    #[arg(long, value_name = "PATH")]
+    data: Option<String>,
+    /// Any field of the spec, for example --set model.latent=16.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
+    /// The run's folder [default: a numbered one in the platform's data folder].
+    #[arg(long, value_name = "RUN_DIR")]
+    out: Option<PathBuf>,
+    /// Which state to save and measure.
+    #[arg(long, value_name = "WHICH", default_value = "best", value_parser = ["best", "last"])]
+    keep: String,
+}
+
+fn read_spec(path: &Path) -> Result<Spec, SpecError> {
+    let place = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| SpecError::Syntax {
+        place: place.clone(),
+        problem: match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file, give a spec in TOML or --preset NAME".to_owned(),
+            _ => error.to_string(),
+        },
+    })?;
+    Spec::from_toml(&text, &place)
+}
+
+pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliError> {
+    let (mut spec, preset_name) = match (&arguments.spec, &arguments.preset) {
+        (Some(path), _) => (read_spec(path)?, None),
+        (None, name) => {
+            let found = preset(name.as_deref().unwrap_or("undercomplete"))?;
+            (found.spec, Some(found.name.to_owned()))
+        }
+    };
+    spec = spec.with_set(&arguments.settings)?;
+    if let Some(data) = &arguments.data {
+        spec.data.source.clone_from(data);
+    }
+    if let Some(epochs) = arguments.epochs {
+        spec.train.epochs = epochs;
+    }
+    if let Some(seed) = common.seed {
+        spec.train.seed = seed;
+    }
+    spec.check()?;
+    let mut options = WorkerOptions::new(spec);
+    options.preset = preset_name;
+    options.device = common.device_choice()?;
+    options.threads = common.threads();
+    options.out.clone_from(&arguments.out);
+    options.keep_last = arguments.keep == "last";
+    watch(options, common, false)
+}
+
+pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Result<u8, CliError> {
+    let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
+    let mut spec = dir.read_spec()?;
+    if let Some(epochs) = epochs {
+        spec.train.epochs = epochs;
+    }
+    if common.seed.is_some_and(|seed| seed != spec.train.seed) {
+        return Err(CliError::usage(format!(
+            "a run keeps its seed, --seed, this one has {}; start a new run for another",
+            spec.train.seed
+        )));
+    }
+    let mut options = WorkerOptions::new(spec);
+    options.device = common.device_choice()?;
+    options.threads = common.threads();
+    options.resume = Some(run_dir.to_owned());
+    watch(options, common, false)
+}
+
+/// What `hourglass` alone does without a window.
+pub(super) fn default_run(common: &Common) -> Result<u8, CliError> {
+    let found = preset("map")?;
+    let mut spec = found.spec;
+    if let Some(seed) = common.seed {
+        spec.train.seed = seed;
+        spec.check()?;
+    }
+    let mut options = WorkerOptions::new(spec);
+    options.preset = Some(found.name.to_owned());
+    options.device = common.device_choice()?;
+    options.threads = common.threads();
+    if !common.quiet && !common.json {
+        print_out("A network learns to squeeze 70,000 handwritten digits through two numbers each, and back.");
+    }
+    watch(options, common, true)
+}
+
+/// Runs `options` to its end, showing progress; draws a picture at the end where asked.
+fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<u8, CliError> {
+    let mut options = options;
+    // The picture is drawn from a snapshot.
+    options.watched = with_picture;
+    let auto = options.device == DeviceChoice::Auto;
+    let epochs = options.spec.train.epochs;
+    let worker = Worker::spawn(options, || {})?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    stop_on_ctrl_c(&worker, &interrupted);
+
+    let loud = !common.quiet;
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    let mut batch = 1;
+    let mut steps_per_epoch = 1;
+    let mut validation = String::new();
+    while let Ok(event) = worker.events().recv() {
+        match event {
+            Event::Ready { info, auto_reason, steps_per_epoch: per_epoch, total_steps, batch: rows } => {
+                (batch, steps_per_epoch) = (rows, per_epoch);
+                if loud {
+                    let why = if auto { format!(": {auto_reason}") } else { String::new() };
+                    eprintln!("training on the {info}{why}");
+                    if std::io::stderr().is_terminal() {
+                        bar.set_draw_target(ProgressDrawTarget::stderr());
+                        let template = "{bar:28.yellow/black} {msg} {eta} left";
+                        if let Ok(style) = ProgressStyle::with_template(template) {
+                            bar.set_style(style.progress_chars("━━─"));
+                        }
+                    }
+                }
+                bar.set_length(total_steps);
+            }
+            Event::Progress { step, loss, samples_per_second } => {
+                bar.set_position(step);
+                bar.set_message(format!(
+                    "epoch {}/{epochs}  loss {}{validation}  {} samples/s",
+                    step / steps_per_epoch.max(1) + 1,
+                    style::figure(f64::from(loss)),
+                    style::grouped(samples_per_second.round() as u64),
+                ));
+            }
+            Event::Epoch(report) => {
+                validation = format!("  validation {}", style::figure(report.validation_loss));
+                if loud && bar.is_hidden() {
+                    eprintln!(
+                        "epoch {}/{epochs}  train {}  validation {}  {} samples/s",
+                        report.epoch,
+                        style::figure(report.train_loss),
+                        style::figure(report.validation_loss),
+                        style::grouped(report.samples_per_second.round() as u64),
+                    );
+                }
+            }
+            Event::Finished { report, interrupted } => {
+                bar.finish_and_clear();
+                if with_picture {
+                    let path = draw_picture(&worker, &report)?;
+                    if !common.json {
+                        finish_text(&report, batch);
+                        print_out(&format!("picture  {}", path.display()));
+                    }
+                } else if !common.json {
+                    finish_text(&report, batch);
+                }
+                if common.json {
+                    print_json(&*report)?;
+                }
+                return Ok(if interrupted { EXIT_INTERRUPTED } else { 0 });
+            }
+            Event::Failed { message, usage } => {
+                bar.finish_and_clear();
+                return Err(CliError { message, code: if usage { 2 } else { 1 } });
+            }
+        }
+    }
+    Err(TrainError::Worker("its thread stopped without a word".to_owned()).into())
+}
+
+/// The first Ctrl-C stops the run after its step and saves; a second ends the program at once.
+fn stop_on_ctrl_c(worker: &Worker, interrupted: &Arc<AtomicBool>) {
+    let commands = worker.commands();
+    let interrupted = Arc::clone(interrupted);
+    let result = ctrlc::set_handler(move || {
+        if interrupted.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+        eprintln!("stopping after this step and saving; press Ctrl-C again to stop at once");
+        // The queue is only full if a stop is already in it.
+        let _ = commands.try_send(Command::Stop);
+    });
+    if let Err(error) = result {
+        eprintln!("Ctrl-C will stop without saving: {error}");
+    }
+}
+
+fn draw_picture(worker: &Worker, report: &Report) -> Result<PathBuf, CliError> {
+    let folder = report.run_dir.as_ref().map_or_else(PathBuf::new, PathBuf::from);
+    let path = folder.join("picture.png");
+    draw_run(&worker.snapshot(), &path)?;
+    Ok(path)
+}
+
+fn finish_text(report: &Report, batch: usize) {
+    print_out(&format!(
+        "{} epochs, {} steps of {batch} in {}, {} samples/s; best by validation: epoch {}",
+        report.epochs,
+        style::grouped(report.steps),
+        style::clock(report.seconds),
+        style::grouped(report.samples_per_second.round() as u64),
+        report.best_epoch,
+    ));
+    if let Some(test) = &report.test {
+        print_out("on test rows, never seen in training:");
+        print_metrics(test, report.pca.as_ref());
+    }
+    for finding in &report.diagnosis {
+        print_out(&format!("note     {}", finding.message));
+    }
+    if let Some(model) = &report.model {
+        print_out(&format!("model    {model}"));
+    }
+}

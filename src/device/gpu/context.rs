@@ -1,0 +1,349 @@
+//! One opened GPU: device, queue, limits, and the pipelines compiled so far.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::composer::{ShaderRequest, compose};
+use crate::device::{DeviceError, DeviceInfo};
+
+/// What a kernel needs to know to choose its variant and to refuse what cannot run.
+#[derive(Clone, Debug)]
+pub struct GpuTarget {
+    /// The driver runs on the processor: workgroup memory and barriers cost more than they save.
+    pub software: bool,
+    /// Bytes that one storage binding may hold.
+    pub max_binding_bytes: usize,
+    /// Workgroups in one dimension of a dispatch.
+    pub max_workgroups: u32,
+    /// Iterations of all loops of one invocation; lavapipe silently stops at 65,535.
+    pub max_iterations: Option<u32>,
+}
+
+impl GpuTarget {
+    /// `count` workgroups folded over two dimensions.
+    pub fn fold(&self, count: usize) -> [u32; 3] {
+        let limit = self.max_workgroups as usize;
+        if count <= limit {
+            [u32::try_from(count).unwrap_or(u32::MAX), 1, 1]
+        } else {
+            let rows = count.div_ceil(limit);
+            let columns = count.div_ceil(rows);
+            [u32::try_from(columns).unwrap_or(u32::MAX), u32::try_from(rows).unwrap_or(u32::MAX), 1]
+        }
+    }
+}
+
+/// A compute pipeline with the layout of its buffers (group 0).
+#[derive(Debug)]
+pub struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub buffers: wgpu::BindGroupLayout,
+}
+
+/// Shader, entry point, and the binding numbers with "may write" that its group 0 has.
+type PipelineKey = (ShaderRequest, &'static str, Vec<(u32, bool)>);
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: DeviceInfo,
+    target: GpuTarget,
+    step_layout: wgpu::BindGroupLayout,
+    pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
+    /// What the driver reported outside any call: validation, out of memory, device lost.
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+/// A shared handle to an opened GPU.
+#[derive(Clone)]
+pub struct GpuContext(Arc<Inner>);
+
+impl fmt::Debug for GpuContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GpuContext({})", self.0.info)
+    }
+}
+
+fn instance() -> &'static wgpu::Instance {
+    static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
+    INSTANCE.get_or_init(|| {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = wgpu::Backends::PRIMARY;
+        descriptor.flags = wgpu::InstanceFlags::empty();
+        wgpu::Instance::new(descriptor)
+    })
+}
+
+fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
+    DeviceInfo {
+        device: "gpu",
+        backend: match info.backend {
+            wgpu::Backend::Vulkan => "vulkan",
+            wgpu::Backend::Metal => "metal",
+            wgpu::Backend::Dx12 => "dx12",
+            _ => "other",
+        },
+        adapter: info.name.clone(),
+        software: info.device_type == wgpu::DeviceType::Cpu,
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+    }
+}
+
+fn rank(info: &wgpu::AdapterInfo) -> u32 {
+    match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+fn sorted_adapters() -> Vec<wgpu::Adapter> {
+    let mut adapters = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
+    adapters.retain(|adapter| {
+        adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+    });
+    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
+    adapters
+}
+
+/// Every adapter that can compute, the best first: `gpu:N` counts in this order.
+pub fn adapters() -> Vec<DeviceInfo> {
+    sorted_adapters().iter().map(|adapter| describe(&adapter.get_info())).collect()
+}
+
+impl GpuContext {
+    /// The best adapter; software ones only where `software_too`.
+    pub fn open_best(software_too: bool) -> Result<Self, DeviceError> {
+        let adapter = sorted_adapters()
+            .into_iter()
+            .find(|adapter| software_too || adapter.get_info().device_type != wgpu::DeviceType::Cpu)
+            .ok_or(DeviceError::NoAdapter)?;
+        Self::open(&adapter)
+    }
+
+    /// The adapter at `index` of [`adapters`].
+    pub fn open_index(index: usize) -> Result<Self, DeviceError> {
+        let adapters = sorted_adapters();
+        let available = adapters.len();
+        if available == 0 {
+            return Err(DeviceError::NoAdapter);
+        }
+        Self::open(adapters.get(index).ok_or(DeviceError::IndexOutOfRange { asked: index, available })?)
+    }
+
+    fn open(adapter: &wgpu::Adapter) -> Result<Self, DeviceError> {
+        let adapter_info = adapter.get_info();
+        let limits = adapter.limits();
+        let info = describe(&adapter_info);
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("hourglass"),
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_limits: limits.clone(),
+            ..wgpu::DeviceDescriptor::default()
+        }))
+        .map_err(|error| DeviceError::Refused { adapter: info.adapter.clone(), reason: error.to_string() })?;
+
+        let fault = Arc::new(Mutex::new(None));
+        let note = |fault: &Arc<Mutex<Option<String>>>, message: String| {
+            fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+        };
+        let uncaptured = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&uncaptured, error.to_string())));
+        let lost = Arc::clone(&fault);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                note(&lost, format!("the device was lost: {message}"));
+            }
+        });
+
+        let step_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("step state"),
+            entries: &[wgpu::BindGroupLayoutEntry {
+                binding: 0,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Uniform,
+                    has_dynamic_offset: true,
+                    min_binding_size: None,
+                },
+                count: None,
+            }],
+        });
+        let software = info.software;
+        let target = GpuTarget {
+            software,
+            max_binding_bytes: usize::try_from(limits.max_storage_buffer_binding_size).unwrap_or(usize::MAX),
+            max_workgroups: limits.max_compute_workgroups_per_dimension,
+            max_iterations: software.then_some(60_000),
+        };
+        Ok(Self(Arc::new(Inner {
+            device,
+            queue,
+            info,
+            target,
+            step_layout,
+            pipelines: Mutex::new(HashMap::new()),
+            fault,
+        })))
+    }
+
+    pub fn device(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+
+    pub fn info(&self) -> &DeviceInfo {
+        &self.0.info
+    }
+
+    pub fn target(&self) -> &GpuTarget {
+        &self.0.target
+    }
+
+    /// Layout of group 1: the step's state, at a dynamic offset.
+    pub fn step_layout(&self) -> &wgpu::BindGroupLayout {
+        &self.0.step_layout
+    }
+
+    /// Distance between two step states in a buffer.
+    pub fn step_stride(&self, state_bytes: usize) -> usize {
+        state_bytes.next_multiple_of(self.0.device.limits().min_uniform_buffer_offset_alignment as usize)
+    }
+
+    /// A storage buffer of zeros that can be copied from and to.
+    pub fn create_buffer(&self, label: &str, bytes: usize) -> wgpu::Buffer {
+        self.0.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.next_multiple_of(4).max(4) as u64,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// A uniform buffer that holds `bytes`.
+    pub fn create_uniform(&self, label: &str, bytes: usize) -> wgpu::Buffer {
+        self.0.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes.max(16) as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// The pipeline for a shader and entry point, compiled once.
+    ///
+    /// `bindings`: the storage bindings of group 0 with "may write"; `uniform`: the number of the parameters.
+    pub fn pipeline(
+        &self,
+        request: &ShaderRequest,
+        entry_point: &'static str,
+        bindings: &[(u32, bool)],
+        uniform: u32,
+    ) -> Result<Arc<Pipeline>, DeviceError> {
+        let key = (request.clone(), entry_point, bindings.to_vec());
+        let mut pipelines = self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = pipelines.get(&key) {
+            return Ok(Arc::clone(pipeline));
+        }
+        let source = compose(request).map_err(|reason| self.failure("composing a shader", reason))?;
+        let device = &self.0.device;
+        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        // SAFETY: these are our own shaders. A test validates each of them; every access is bounded by the sizes in
+        // the parameters, which the plan derives from the shapes it allocated; loops end by those sizes.
+        let module = unsafe {
+            device.create_shader_module_trusted(
+                wgpu::ShaderModuleDescriptor {
+                    label: Some(request.file),
+                    source: wgpu::ShaderSource::Wgsl(source.into()),
+                },
+                wgpu::ShaderRuntimeChecks::unchecked(),
+            )
+        };
+        let storage = |&(binding, writes): &(u32, bool)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: !writes },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let mut entries: Vec<_> = bindings.iter().map(storage).collect();
+        entries.push(wgpu::BindGroupLayoutEntry {
+            binding: uniform,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Uniform,
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        });
+        let buffers = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(entry_point),
+            entries: &entries,
+        });
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(entry_point),
+            bind_group_layouts: &[Some(&buffers), Some(&self.0.step_layout)],
+            immediate_size: 0,
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(entry_point),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some(entry_point),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..wgpu::PipelineCompilationOptions::default()
+            },
+            cache: None,
+        });
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(self.failure("compiling a shader", format!("{}: {error}", request.file)));
+        }
+        let pipeline = Arc::new(Pipeline { pipeline, buffers });
+        pipelines.insert(key, Arc::clone(&pipeline));
+        Ok(pipeline)
+    }
+
+    /// Lets callbacks run; waits for all submitted work where `wait`. Reports what the driver complained of.
+    pub fn poll(&self, wait: bool) -> Result<(), DeviceError> {
+        let poll_type = if wait { wgpu::PollType::wait_indefinitely() } else { wgpu::PollType::Poll };
+        self.0.device.poll(poll_type).map_err(|error| self.failure("waiting", error.to_string()))?;
+        self.check()
+    }
+
+    /// An error if the driver has reported one.
+    pub fn check(&self) -> Result<(), DeviceError> {
+        match &*self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(reason) => Err(self.failure("working", reason.clone())),
+        }
+    }
+
+    pub(crate) fn failure(&self, during: &str, reason: String) -> DeviceError {
+        // One line, whatever the driver wrote.
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        DeviceError::Failed { during: format!("{during} on {}", self.0.info.adapter), reason }
+    }
+
+    /// Writes `bytes` at `offset`, behind the work submitted so far.
+    pub fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) -> Result<(), DeviceError> {
+        if bytes.len().is_multiple_of(4) {
+            self.0.queue.write_buffer(buffer, offset as u64, bytes);
+        } else {
+            let mut padded = bytes.to_vec();
+            padded.resize(bytes.len().next_multiple_of(4), 0);
+            self.0.queue.write_buffer(buffer, offset as u64, &padded);
+        }
+        self.check()
+    }
+}

@@ -1,0 +1,9 @@
+//! GPUs through wgpu: adapters, shader composition, pipelines, buffers, readback.
+
+mod composer;
+mod context;
+mod readback;
+
+pub use composer::{ShaderRequest, compose, shader_files};
+pub use context::{GpuContext, GpuTarget, adapters};
+pub use readback::Readback;

@@ -1,0 +1,172 @@
+//! Where work is done: a GPU through wgpu, or the processor's own threads. Knows bytes and dispatches; knows no
+//! tensors and no ops, so that either can be replaced without the graph noticing.
+
+pub mod cpu;
+pub mod gpu;
+
+use std::fmt;
+use std::str::FromStr;
+
+use cpu::CpuDevice;
+use gpu::GpuContext;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    #[error(
+        "no GPU found, wgpu saw no Vulkan, Metal or DirectX 12 adapter, install a driver (Debian/Ubuntu, software: \
+         apt-get install mesa-vulkan-drivers libvulkan1) or use --device cpu"
+    )]
+    NoAdapter,
+    #[error("unknown device, --device gpu:{asked}, there {} (see `hourglass devices`)", count_adapters(*.available))]
+    IndexOutOfRange { asked: usize, available: usize },
+    #[error("unknown device, --device {0:?}, use auto, gpu, gpu:N or cpu")]
+    UnknownChoice(String),
+    #[error("the GPU refused to start, {adapter}, {reason}; try --device cpu")]
+    Refused { adapter: String, reason: String },
+    #[error("the GPU failed, {during}, {reason}; try --device cpu")]
+    Failed { during: String, reason: String },
+    #[error("the CPU threads could not be started, {0}, try --threads 1")]
+    Threads(String),
+    #[error("the plan does not fit the device, {what}, {remedy}")]
+    DoesNotFit { what: String, remedy: String },
+}
+
+fn count_adapters(count: usize) -> String {
+    match count {
+        0 => "is no adapter here".to_owned(),
+        1 => "is one adapter, gpu:0".to_owned(),
+        n => format!("are {n} adapters, gpu:0 to gpu:{}", n - 1),
+    }
+}
+
+/// `--device`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// A real GPU where there is one, else the native CPU; never a software adapter, which is ten times slower.
+    #[default]
+    Auto,
+    /// The best adapter there is, software adapters included.
+    Gpu,
+    /// The Nth line of `hourglass devices`, from 0.
+    GpuIndex(usize),
+    Cpu,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "gpu" => Ok(Self::Gpu),
+            "cpu" => Ok(Self::Cpu),
+            other => other
+                .strip_prefix("gpu:")
+                .and_then(|index| index.parse().ok())
+                .map(Self::GpuIndex)
+                .ok_or_else(|| DeviceError::UnknownChoice(other.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Gpu => f.write_str("gpu"),
+            Self::GpuIndex(index) => write!(f, "gpu:{index}"),
+            Self::Cpu => f.write_str("cpu"),
+        }
+    }
+}
+
+/// A device as it is named to people and in JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// "gpu" or "cpu".
+    pub device: &'static str,
+    /// "vulkan", "metal", "dx12" or "cpu".
+    pub backend: &'static str,
+    /// The adapter's or the processor's name.
+    pub adapter: String,
+    /// A GPU driver that runs on the processor, such as lavapipe.
+    pub software: bool,
+    pub driver: String,
+}
+
+impl fmt::Display for DeviceInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match (self.device, self.software) {
+            ("cpu", _) => "CPU",
+            (_, true) => "software GPU",
+            _ => "GPU",
+        };
+        write!(f, "{kind} {} ({})", self.adapter, self.backend)
+    }
+}
+
+/// An opened device.
+#[derive(Clone, Debug)]
+pub enum Device {
+    Gpu(GpuContext),
+    Cpu(CpuDevice),
+}
+
+impl Device {
+    /// Opens the device that `choice` names, with `threads` CPU threads (all of them where `None`).
+    pub fn open(choice: DeviceChoice, threads: Option<usize>) -> Result<Self, DeviceError> {
+        match choice {
+            DeviceChoice::Cpu => Ok(Self::Cpu(CpuDevice::new(threads)?)),
+            DeviceChoice::Gpu => Ok(Self::Gpu(GpuContext::open_best(true)?)),
+            DeviceChoice::GpuIndex(index) => Ok(Self::Gpu(GpuContext::open_index(index)?)),
+            DeviceChoice::Auto => match GpuContext::open_best(false) {
+                Ok(context) => Ok(Self::Gpu(context)),
+                Err(_) => Ok(Self::Cpu(CpuDevice::new(threads)?)),
+            },
+        }
+    }
+
+    pub fn info(&self) -> &DeviceInfo {
+        match self {
+            Self::Gpu(context) => context.info(),
+            Self::Cpu(cpu) => cpu.info(),
+        }
+    }
+
+    /// Why `auto` came to this device, in a few words.
+    pub fn reason_for_auto(&self) -> &'static str {
+        match self {
+            Self::Gpu(_) => "a real GPU is there",
+            Self::Cpu(_) => "no real GPU was found; software GPUs are slower than the native CPU",
+        }
+    }
+
+    /// Allocates `bytes` bytes of zeros, rounded up to a whole word.
+    pub fn allocate(&self, label: &str, bytes: usize) -> Memory {
+        match self {
+            Self::Gpu(context) => Memory::Gpu(context.create_buffer(label, bytes)),
+            Self::Cpu(_) => Memory::Cpu(cpu::CpuMemory::zeroed(bytes)),
+        }
+    }
+}
+
+/// A block of bytes on a device.
+#[derive(Debug)]
+pub enum Memory {
+    Gpu(wgpu::Buffer),
+    Cpu(cpu::CpuMemory),
+}
+
+impl Memory {
+    /// Size in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Gpu(buffer) => usize::try_from(buffer.size()).unwrap_or(usize::MAX),
+            Self::Cpu(memory) => memory.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

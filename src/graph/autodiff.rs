@@ -1,0 +1,57 @@
+//! Reverse-mode differentiation as a rewriting of the graph: the backward pass is ordinary ops appended to it.
+
+use std::collections::HashMap;
+
+use super::ops::Add;
+use super::{Graph, GraphError, Source, ValueId};
+
+/// Appends the gradient of `loss` by every parameter that it depends on, and places each in the flat buffer of
+/// gradients. `loss` must come from an op that needs no gradient of its own output (a loss op).
+pub fn differentiate(graph: &mut Graph, loss: ValueId) -> Result<(), GraphError> {
+    let depends = depends_on_parameters(graph);
+    let mut gradients: HashMap<ValueId, ValueId> = HashMap::new();
+    // The graph grows while we walk: only what was there before is differentiated.
+    for index in (0..graph.nodes.len()).rev() {
+        let node = graph.nodes[index].clone();
+        let douts: Vec<Option<ValueId>> = node.outputs.iter().map(|output| gradients.get(output).copied()).collect();
+        if !node.outputs.contains(&loss) && douts.iter().all(Option::is_none) {
+            continue;
+        }
+        let needs: Vec<bool> = node.inputs.iter().map(|input| depends[input.0]).collect();
+        if !needs.iter().any(|&need| need) {
+            continue;
+        }
+        let dinps = node.op.backward(graph, &node, &douts, &needs)?;
+        for (&input, dinp) in node.inputs.iter().zip(dinps) {
+            let Some(dinp) = dinp else { continue };
+            let total = match gradients.get(&input) {
+                None => dinp,
+                Some(&earlier) => {
+                    let label = format!("gradient of {}", graph.value(input).label);
+                    graph.add(Add, &[earlier, dinp], &label)?
+                }
+            };
+            gradients.insert(input, total);
+        }
+    }
+    for (index, parameter) in graph.parameters.clone().iter().enumerate() {
+        if let Some(gradient) = gradients.get(&parameter.value) {
+            graph.values[gradient.0].source = Source::Gradient(super::ParameterId(index));
+        }
+    }
+    Ok(())
+}
+
+/// For each value, whether any parameter reaches it.
+fn depends_on_parameters(graph: &Graph) -> Vec<bool> {
+    let mut depends: Vec<bool> =
+        graph.values.iter().map(|value| matches!(value.source, Source::Parameter(_))).collect();
+    for node in &graph.nodes {
+        if node.inputs.iter().any(|input| depends[input.0]) {
+            for output in &node.outputs {
+                depends[output.0] = true;
+            }
+        }
+    }
+    depends
+}

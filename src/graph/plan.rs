@@ -1,0 +1,250 @@
+//! From a graph to a flat list of kernel calls with their memory, still knowing no device.
+//!
+//! Activations share memory by liveness: a block is free again after the last call that reads it. Blocks are
+//! separate buffers, because GPUs order dispatches by whole buffers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{External, Graph, GraphError, Operand, Source, ValueId};
+use crate::kernels::Kernel;
+
+/// A block of memory that a call touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    External(External),
+    /// A block that the plan itself owns.
+    Block(usize),
+}
+
+/// A range of bytes in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    pub place: Place,
+    pub offset: usize,
+    pub bytes: usize,
+}
+
+impl View {
+    fn overlaps(&self, other: &Self) -> bool {
+        self.place == other.place
+            && self.offset < other.offset + other.bytes
+            && other.offset < self.offset + self.bytes
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub kernel: Arc<dyn Kernel>,
+    pub reads: Vec<View>,
+    pub writes: Vec<View>,
+    pub label: String,
+}
+
+/// Bytes that running a plan takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanBytes {
+    /// Blocks that the plan owns.
+    pub activations: usize,
+    /// Memory shared with other plans: data, parameters, gradients, moments.
+    pub external: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub calls: Vec<Call>,
+    /// Sizes of the plan's own blocks, in bytes.
+    pub blocks: Vec<usize>,
+    /// Sizes of the memory from outside, in bytes.
+    pub externals: BTreeMap<External, usize>,
+    kept: BTreeMap<ValueId, View>,
+}
+
+impl Plan {
+    /// Plans `graph`; the values in `kept` can be read after a run.
+    pub fn new(graph: &Graph, kept: &[ValueId]) -> Result<Self, GraphError> {
+        Planner::new(graph, kept).plan()
+    }
+
+    /// A plan of one kernel alone, each of its buffers a block of the given size in bytes: the reads first, then the
+    /// writes. For tests and benchmarks.
+    pub fn of_kernel(kernel: Arc<dyn Kernel>, reads: &[usize], writes: &[usize]) -> Self {
+        let views: Vec<View> = reads
+            .iter()
+            .chain(writes)
+            .enumerate()
+            .map(|(block, &bytes)| View { place: Place::Block(block), offset: 0, bytes })
+            .collect();
+        let (read_views, write_views) = views.split_at(reads.len());
+        let label = kernel.name().to_owned();
+        let call = Call { kernel, reads: read_views.to_vec(), writes: write_views.to_vec(), label };
+        Self {
+            calls: vec![call],
+            blocks: reads.iter().chain(writes).copied().collect(),
+            externals: BTreeMap::new(),
+            kept: BTreeMap::new(),
+        }
+    }
+
+    /// Where a kept value lies.
+    pub fn view(&self, value: ValueId) -> Option<View> {
+        self.kept.get(&value).copied()
+    }
+
+    pub fn bytes(&self) -> PlanBytes {
+        PlanBytes { activations: self.blocks.iter().sum(), external: self.externals.values().sum() }
+    }
+}
+
+struct Planner<'g> {
+    graph: &'g Graph,
+    kept: &'g [ValueId],
+    /// The last node that touches each value.
+    last_use: Vec<usize>,
+    views: Vec<Option<View>>,
+    blocks: Vec<usize>,
+    free: Vec<usize>,
+    externals: BTreeMap<External, usize>,
+}
+
+impl<'g> Planner<'g> {
+    fn new(graph: &'g Graph, kept: &'g [ValueId]) -> Self {
+        let mut last_use = vec![0; graph.values.len()];
+        for (index, node) in graph.nodes.iter().enumerate() {
+            for value in node.inputs.iter().chain(&node.outputs) {
+                last_use[value.0] = index;
+            }
+        }
+        for value in kept {
+            last_use[value.0] = usize::MAX;
+        }
+        Self {
+            graph,
+            kept,
+            last_use,
+            views: vec![None; graph.values.len()],
+            blocks: Vec::new(),
+            free: Vec::new(),
+            externals: BTreeMap::new(),
+        }
+    }
+
+    fn plan(mut self) -> Result<Plan, GraphError> {
+        let graph = self.graph;
+        let mut calls = Vec::new();
+        for (index, node) in graph.nodes.iter().enumerate() {
+            for &value in node.inputs.iter().chain(&node.outputs) {
+                self.place(value)?;
+            }
+            let inputs: Vec<_> = node.inputs.iter().map(|id| graph.value(*id)).collect();
+            let outputs: Vec<_> = node.outputs.iter().map(|id| graph.value(*id)).collect();
+            for lowered in node.op.lower(&inputs, &outputs) {
+                let view = |operand: &Operand| {
+                    let id = match *operand {
+                        Operand::Input(i) => node.inputs.get(i),
+                        Operand::Output(i) => node.outputs.get(i),
+                    };
+                    id.and_then(|id| self.views[id.0])
+                        .ok_or_else(|| GraphError::Plan(format!("{} has no {operand:?}", node.label)))
+                };
+                let call = Call {
+                    reads: lowered.reads.iter().map(view).collect::<Result<_, _>>()?,
+                    writes: lowered.writes.iter().map(view).collect::<Result<_, _>>()?,
+                    label: format!("{} ({})", node.label, lowered.kernel.name()),
+                    kernel: lowered.kernel,
+                };
+                check_disjoint(&call)?;
+                calls.push(call);
+            }
+            let mut done: Vec<usize> = node
+                .inputs
+                .iter()
+                .chain(&node.outputs)
+                .filter(|value| self.last_use[value.0] == index)
+                .filter_map(|value| match self.views[value.0]?.place {
+                    Place::Block(block) => Some(block),
+                    Place::External(_) => None,
+                })
+                .collect();
+            done.sort_unstable();
+            done.dedup();
+            self.free.extend(done);
+        }
+        let kept = self
+            .kept
+            .iter()
+            .map(|&id| {
+                let view = self.views[id.0];
+                let label = &graph.value(id).label;
+                view.map(|view| (id, view)).ok_or_else(|| GraphError::Plan(format!("{label} is kept but never made")))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Plan { calls, blocks: self.blocks, externals: self.externals, kept })
+    }
+
+    /// Gives `value` its place, once.
+    fn place(&mut self, value: ValueId) -> Result<(), GraphError> {
+        if self.views[value.0].is_some() {
+            return Ok(());
+        }
+        let described = self.graph.value(value);
+        let bytes = described.dtype.bytes(&described.shape);
+        if u32::try_from(bytes / 4).is_err() {
+            return Err(GraphError::Shape {
+                layer: described.label.clone(),
+                problem: format!("{} is more than 4 billion values, use a smaller batch or layer", described.shape),
+            });
+        }
+        let flat = self.graph.flat_elements() * 4;
+        let parameter = |id: super::ParameterId| self.graph.parameters[id.0].offset * 4;
+        let view = match described.source {
+            Source::External(external) => {
+                let size = self.externals.entry(external).or_default();
+                *size = (*size).max(bytes);
+                View { place: Place::External(external), offset: 0, bytes }
+            }
+            Source::Parameter(id) => {
+                self.externals.insert(External::Parameters, flat);
+                View { place: Place::External(External::Parameters), offset: parameter(id), bytes }
+            }
+            Source::Gradient(id) => {
+                self.externals.insert(External::Gradients, flat);
+                View { place: Place::External(External::Gradients), offset: parameter(id), bytes }
+            }
+            Source::Activation => View { place: Place::Block(self.take_block(bytes)), offset: 0, bytes },
+        };
+        self.views[value.0] = Some(view);
+        Ok(())
+    }
+
+    /// The free block that fits best, else the largest free one grown, else a new one.
+    fn take_block(&mut self, bytes: usize) -> usize {
+        let best = (0..self.free.len())
+            .min_by_key(|&place| {
+                let size = self.blocks[self.free[place]];
+                if size >= bytes { (0, size - bytes) } else { (1, bytes - size) }
+            })
+            .map(|place| self.free.swap_remove(place));
+        match best {
+            Some(block) => {
+                self.blocks[block] = self.blocks[block].max(bytes.next_multiple_of(16));
+                block
+            }
+            None => {
+                self.blocks.push(bytes.next_multiple_of(16));
+                self.blocks.len() - 1
+            }
+        }
+    }
+}
+
+/// What makes the CPU's views safe and the GPU's bindings valid: nobody writes what the same call touches elsewhere.
+fn check_disjoint(call: &Call) -> Result<(), GraphError> {
+    for (i, write) in call.writes.iter().enumerate() {
+        let twice = call.writes[i + 1..].iter().any(|other| write.overlaps(other));
+        if twice || call.reads.iter().any(|read| read.place == write.place) {
+            return Err(GraphError::Plan(format!("{} writes memory that it also uses otherwise", call.label)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The only place where WGSL and Rust meet: one file per kernel family, named as its shader is. Each kernel says how
+//! it is launched on a GPU and carries its native twin with the same meaning and parameters.
+
+pub mod activation;
+pub mod dense;
+pub mod gather;
+pub mod loss;
+pub mod optimizer;
+pub mod pointwise;
+pub mod random;
+pub mod reduce;
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::device::DeviceError;
+use crate::device::gpu::{GpuTarget, ShaderRequest};
+
+/// What changes from step to step; all that is uploaded while training. Mirrors `shaders/lib/step.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+pub struct StepState {
+    pub seed: [u32; 2],
+    /// Steps taken before this one.
+    pub step: u32,
+    /// Rows of the batch that hold data.
+    pub rows: u32,
+    /// Place of the batch's first row within the part.
+    pub first: u32,
+    pub part_offset: u32,
+    pub part_rows: u32,
+    /// 1: visit the part in the order of the keyed permutation.
+    pub shuffle: u32,
+    pub permutation_keys: [u32; 4],
+    /// learning_rate / (1 - beta1^t).
+    pub step_size: f32,
+    /// 1 / sqrt(1 - beta2^t).
+    pub inv_sqrt_correction: f32,
+    pub learning_rate: f32,
+    pub loss_slot: u32,
+}
+
+/// How a kernel is launched on a GPU.
+#[derive(Clone, Debug)]
+pub struct GpuLaunch {
+    pub shader: ShaderRequest,
+    pub entry_point: &'static str,
+    /// Binding numbers of the reads, then of the writes.
+    pub bindings: Vec<u32>,
+    /// Binding number of the parameters.
+    pub uniform: u32,
+    /// The parameter struct's bytes, a multiple of 16.
+    pub params: Vec<u8>,
+    pub workgroups: [u32; 3],
+    /// Iterations of all loops of one invocation, at most.
+    pub iterations: u32,
+}
+
+/// One computation with fixed sizes, on either device.
+///
+/// Buffers come in the order reads, then writes; a buffer that is both is among the writes. All are f32 unless the
+/// kernel says otherwise.
+pub trait Kernel: std::fmt::Debug + Send + Sync {
+    fn name(&self) -> &'static str;
+
+    fn gpu(&self, target: &GpuTarget) -> GpuLaunch;
+
+    /// The native twin. Runs inside the CPU device's thread pool.
+    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState);
+
+    /// Floating-point operations, for rates in the benchmark; 0 where nobody would ask.
+    fn flops(&self) -> f64 {
+        0.0
+    }
+}
+
+impl GpuLaunch {
+    /// Bindings 0.. in order: reads, writes, parameters.
+    pub(crate) fn in_order(
+        shader: ShaderRequest,
+        entry_point: &'static str,
+        buffers: u32,
+        params: &impl Pod,
+        workgroups: [u32; 3],
+        iterations: usize,
+    ) -> Self {
+        Self {
+            shader,
+            entry_point,
+            bindings: (0..buffers).collect(),
+            uniform: buffers,
+            params: bytemuck::bytes_of(params).to_vec(),
+            workgroups,
+            iterations: word(iterations),
+        }
+    }
+
+    /// Refuses what the device would get wrong, before anything runs.
+    pub fn check(&self, target: &GpuTarget, label: &str) -> Result<(), DeviceError> {
+        if let Some(limit) = target.max_iterations
+            && self.iterations > limit
+        {
+            return Err(DeviceError::DoesNotFit {
+                what: format!("{label} loops {} times and this software GPU stops at {limit}", self.iterations),
+                remedy: "use a smaller layer or batch, or --device cpu".to_owned(),
+            });
+        }
+        if self.workgroups.iter().any(|&count| count > target.max_workgroups) {
+            return Err(DeviceError::DoesNotFit {
+                what: format!("{label} needs {:?} workgroups", self.workgroups),
+                remedy: "use a smaller batch".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A size as the shaders count it. Plans refuse sizes that do not fit 32 bits long before this.
+pub(crate) fn word(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn f32s(bytes: &[u8]) -> &[f32] {
+    bytemuck::cast_slice(bytes)
+}
+
+pub(crate) fn f32s_mut(bytes: &mut [u8]) -> &mut [f32] {
+    bytemuck::cast_slice_mut(bytes)
+}

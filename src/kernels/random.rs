@@ -1,0 +1,131 @@
+//! Counter-based randomness: Philox4x32-10, the twin of `shaders/lib/philox.wgsl` and `shaders/random.wgsl`, and the
+//! keyed permutation of `shaders/lib/permutation.wgsl`.
+//!
+//! A number depends on its key (the run's seed) and its counter (element, stream, step) alone: no state, so that any
+//! number can be made again anywhere, in any order.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{GpuLaunch, Kernel, StepState, word};
+use crate::device::gpu::{GpuTarget, ShaderRequest};
+
+/// Streams of one run never share counters.
+pub mod stream {
+    /// Initial weights: the counter's third word is the parameter's number.
+    pub const INITIAL_WEIGHTS: u32 = 1;
+    /// Keys of the epoch's permutation.
+    pub const PERMUTATION: u32 = 2;
+    /// Order of the rows of a set that comes without a split of its own.
+    pub const SPLIT: u32 = 3;
+}
+
+/// One block of Philox4x32-10 (Salmon et al. 2011).
+#[inline(always)]
+pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for _ in 0..10 {
+        let first = u64::from(counter[0]) * 0xD251_1F53;
+        let second = u64::from(counter[2]) * 0xCD9E_8D57;
+        counter = [
+            (second >> 32) as u32 ^ counter[1] ^ key[0],
+            second as u32,
+            (first >> 32) as u32 ^ counter[3] ^ key[1],
+            first as u32,
+        ];
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+    }
+    counter
+}
+
+/// 24 random bits as a number in [0, 1), exact in f32.
+#[inline(always)]
+pub fn unit_float(word: u32) -> f32 {
+    (word >> 8) as f32 * 5.960_464_5e-8
+}
+
+/// A run's seed as Philox's key.
+pub fn key(seed: u64) -> [u32; 2] {
+    [seed as u32, (seed >> 32) as u32]
+}
+
+/// Keys for the order in which `epoch` visits its rows.
+pub fn permutation_keys(seed: u64, epoch: u32, stream: u32) -> [u32; 4] {
+    philox4x32([epoch, stream, 0, 0], key(seed))
+}
+
+/// Half the width in bits of the Feistel network that covers `count` places.
+pub fn permutation_half_bits(count: usize) -> u32 {
+    let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
+    bits.div_ceil(2).max(1)
+}
+
+fn mix32(mut x: u32) -> u32 {
+    x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
+}
+
+/// Where `place` goes in a keyed permutation of `0..count`.
+pub fn permute(place: u32, count: u32, keys: [u32; 4]) -> u32 {
+    let half_bits = permutation_half_bits(count as usize);
+    let mask = (1 << half_bits) - 1;
+    let mut x = place;
+    loop {
+        let (mut left, mut right) = (x >> half_bits, x & mask);
+        for round in 0..8_u32 {
+            let next = left ^ (mix32(right ^ keys[(round & 3) as usize] ^ round.wrapping_mul(0x9E37_79B9)) & mask);
+            left = right;
+            right = next;
+        }
+        x = (left << half_bits) | right;
+        if x < count {
+            return x;
+        }
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct RandomParams {
+    count: u32,
+    stream: u32,
+    low: f32,
+    width: f32,
+}
+
+/// Fills [count] values from the step's seed and number: uniform in [low, low + width), or raw 32-bit words.
+#[derive(Clone, Debug)]
+pub struct RandomUniform {
+    pub count: usize,
+    pub stream: u32,
+    pub low: f32,
+    pub width: f32,
+    pub raw_bits: bool,
+}
+
+impl RandomUniform {
+    /// The four words of `block`.
+    fn block(&self, block: u32, state: &StepState) -> [u32; 4] {
+        let words = philox4x32([block, self.stream, state.step, 0], state.seed);
+        if self.raw_bits { words } else { words.map(|word| (self.low + self.width * unit_float(word)).to_bits()) }
+    }
+}
+
+impl Kernel for RandomUniform {
+    fn name(&self) -> &'static str {
+        "random_uniform"
+    }
+
+    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
+        let params =
+            RandomParams { count: word(self.count), stream: self.stream, low: self.low, width: self.width };
+        let shader = ShaderRequest::new("random").constant("RAW_BITS", self.raw_bits);
+        GpuLaunch::in_order(shader, "random_uniform", 1, &params, target.fold(self.count.div_ceil(4 * 64)), 10)
+    }
+
+    fn cpu(&self, _: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
+        let out: &mut [u32] = bytemuck::cast_slice_mut(writes[0]);
+        for (block, quad) in out.chunks_mut(4).enumerate() {
+            quad.copy_from_slice(&self.block(word(block), state)[..quad.len()]);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Sums in a fixed order: the twin of `shaders/reduce.wgsl` and `shaders/lib/reduce_tree.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use crate::device::gpu::{GpuTarget, ShaderRequest};
+
+/// Lanes of the tree; on the CPU they are the lanes of the vectorised loop.
+pub(crate) const REDUCE_LANES: usize = 64;
+
+/// Sum of `values` as the shader adds them: lane i takes i, i + 64, ..., and a binary tree adds the lanes.
+#[inline(always)]
+pub(crate) fn reduce_sum_lanes(count: usize, value: impl Fn(usize) -> f32) -> f32 {
+    let mut lanes = [0.0_f32; REDUCE_LANES];
+    let whole = count - count % REDUCE_LANES;
+    for start in (0..whole).step_by(REDUCE_LANES) {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += value(start + lane);
+        }
+    }
+    for at in whole..count {
+        lanes[at - whole] += value(at);
+    }
+    let mut width = REDUCE_LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct ReduceParams {
+    count: u32,
+    padding: [u32; 3],
+}
+
+/// ring[state.loss_slot] = sum of partials [count].
+#[derive(Clone, Debug)]
+pub struct ReduceSum {
+    pub count: usize,
+}
+
+impl Kernel for ReduceSum {
+    fn name(&self) -> &'static str {
+        "reduce_sum"
+    }
+
+    fn gpu(&self, _: &GpuTarget) -> GpuLaunch {
+        let params = ReduceParams { count: word(self.count), padding: [0; 3] };
+        let iterations = self.count.div_ceil(REDUCE_LANES) + 6;
+        GpuLaunch::in_order(ShaderRequest::new("reduce"), "reduce_sum", 2, &params, [1, 1, 1], iterations)
+    }
+
+    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
+        let partials = f32s(reads[0]);
+        f32s_mut(writes[0])[state.loss_slot as usize] = reduce_sum_lanes(self.count, |at| partials[at]);
+    }
+}

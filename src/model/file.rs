@@ -1,0 +1,192 @@
+//! The model file: one safetensors file that Python opens with the ordinary package.
+//!
+//! Equal training gives equal bytes: tensors in sorted order, one metadata entry with sorted keys, and nothing of
+//! time, host or path in it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde_json::{Value, json};
+
+use super::network::Network;
+use super::spec::Spec;
+use crate::tensor::{HostTensor, Shape};
+
+/// Version of the metadata.
+const FORMAT: u64 = 1;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFileError {
+    #[error("cannot read the model, {}, {problem}", path.display())]
+    Unreadable { path: PathBuf, problem: String },
+    #[error("not a model of this program, {}, {problem}", path.display())]
+    Malformed { path: PathBuf, problem: String },
+    #[error("cannot write, {}, {problem}", path.display())]
+    Unwritable { path: PathBuf, problem: String },
+}
+
+/// A trained model in host memory.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub spec: Spec,
+    /// Values of a row.
+    pub features: usize,
+    /// Names of the classes, where the data had any.
+    pub labels: Option<Vec<String>>,
+    /// `encoder.N.weight` and so on; dense weights [out, in].
+    pub tensors: BTreeMap<String, HostTensor>,
+}
+
+impl Model {
+    /// The tensors of `network` out of its flat buffer.
+    pub fn from_flat(spec: &Spec, network: &Network, labels: Option<Vec<String>>, flat: &[f32]) -> Self {
+        let tensors = network
+            .parameters()
+            .iter()
+            .map(|parameter| {
+                let values = flat[parameter.offset..parameter.offset + parameter.shape.elements()].to_vec();
+                (parameter.name.clone(), HostTensor::new(parameter.shape.extents(), values))
+            })
+            .collect();
+        Self { spec: spec.clone(), features: network.features(), labels, tensors }
+    }
+
+    /// The flat buffer of `network`, filled from the tensors.
+    pub fn to_flat(&self, network: &Network, path: &Path) -> Result<Vec<f32>, ModelFileError> {
+        let mut flat = vec![0.0; network.flat_elements()];
+        for parameter in network.parameters() {
+            let tensor = self.tensors.get(&parameter.name).filter(|tensor| tensor.shape == parameter.shape);
+            let tensor = tensor.ok_or_else(|| ModelFileError::Malformed {
+                path: path.into(),
+                problem: format!("its spec asks for {} of {}, which is not in it", parameter.name, parameter.shape),
+            })?;
+            flat[parameter.offset..parameter.offset + tensor.data.len()].copy_from_slice(&tensor.data);
+        }
+        Ok(flat)
+    }
+
+    pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let spec = serde_json::to_value(&self.spec).map_err(|error| error.to_string())?;
+        let metadata = json!({
+            "format": FORMAT,
+            "features": self.features,
+            "labels": self.labels,
+            "scaler": {"kind": self.spec.data.scale},
+            "seed": self.spec.train.seed,
+            "spec": spec,
+        });
+        let entry = HashMap::from([("hourglass".to_owned(), sorted(metadata).to_string())]);
+        tensor_file(&self.tensors, entry)
+    }
+
+    pub fn save(&self, path: &Path) -> Result<(), ModelFileError> {
+        let unwritable = |problem| ModelFileError::Unwritable { path: path.into(), problem };
+        write_whole(path, &self.to_bytes().map_err(unwritable)?)
+    }
+
+    pub fn load(path: &Path) -> Result<Self, ModelFileError> {
+        let bytes = std::fs::read(path).map_err(|error| ModelFileError::Unreadable {
+            path: path.into(),
+            problem: match error.kind() {
+                std::io::ErrorKind::NotFound => "there is no such file, give a model.safetensors".to_owned(),
+                _ => error.to_string(),
+            },
+        })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelFileError> {
+        let malformed = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
+        let (tensors, metadata) = read_tensor_file(bytes).map_err(malformed)?;
+        let metadata = metadata
+            .get("hourglass")
+            .ok_or_else(|| malformed("it has no `hourglass` metadata, give a model saved by this program".to_owned()))?;
+        let metadata: Value = serde_json::from_str(metadata)
+            .map_err(|error| malformed(format!("its metadata is damaged ({error}), save it again")))?;
+        if metadata["format"].as_u64() != Some(FORMAT) {
+            return Err(malformed(format!("its format is {}, this version reads {FORMAT}", metadata["format"])));
+        }
+        let spec: Spec = serde_json::from_value(metadata["spec"].clone())
+            .map_err(|error| malformed(format!("its spec is not understood ({error}), save it again")))?;
+        spec.check().map_err(|error| malformed(error.to_string()))?;
+        let features = metadata["features"]
+            .as_u64()
+            .and_then(|features| usize::try_from(features).ok())
+            .filter(|features| (1..=100_000_000).contains(features))
+            .ok_or_else(|| malformed("its metadata has no count of features, save it again".to_owned()))?;
+        let labels = serde_json::from_value(metadata["labels"].clone())
+            .map_err(|error| malformed(format!("its labels are not understood ({error})")))?;
+        Ok(Self { spec, features, labels, tensors })
+    }
+}
+
+/// Tensors and metadata as the bytes of a safetensors file. At most one metadata entry: the file's writer keeps them
+/// in a hash map, whose order changes from run to run.
+pub(crate) fn tensor_file(
+    tensors: &BTreeMap<String, HostTensor>,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, String> {
+    let views: Vec<(&String, TensorView<'_>)> = tensors
+        .iter()
+        .map(|(name, tensor)| {
+            TensorView::new(Dtype::F32, tensor.shape.extents().to_vec(), bytemuck::cast_slice(&tensor.data))
+                .map(|view| (name, view))
+        })
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
+}
+
+type TensorFile = (BTreeMap<String, HostTensor>, HashMap<String, String>);
+
+pub(crate) fn read_tensor_file(bytes: &[u8]) -> Result<TensorFile, String> {
+    let damaged = |error: safetensors::SafeTensorError| format!("it is no whole safetensors file ({error})");
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        if view.dtype() != Dtype::F32 {
+            return Err(format!("{name} is {:?}, only f32 is read", view.dtype()));
+        }
+        let data: Vec<f32> =
+            view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        if Shape::new(view.shape()).elements() != data.len() {
+            return Err(format!("{name} does not fill its shape"));
+        }
+        tensors.insert(name, HostTensor::new(view.shape(), data));
+    }
+    Ok((tensors, header.metadata().clone().unwrap_or_default()))
+}
+
+/// The same JSON with the keys of every object in order.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let ordered: BTreeMap<String, Value> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Value::Object(ordered.into_iter().collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}
+
+/// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        // Temporary files are private; what replaces a file of the user's should be as readable as any other.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| ModelFileError::Unwritable { path: path.into(), problem: error.to_string() })
+}

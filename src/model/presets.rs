@@ -1,0 +1,48 @@
+//! The presets in `assets/presets`, embedded.
+
+use serde::Deserialize;
+
+use super::spec::{Spec, SpecError};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PresetFile {
+    summary: String,
+    spec: Spec,
+}
+
+/// A named spec with a line saying when to use it.
+#[derive(Clone, Debug)]
+pub struct Preset {
+    pub name: &'static str,
+    pub summary: String,
+    pub spec: Spec,
+}
+
+const FILES: &[(&str, &str)] = &[
+    ("undercomplete", include_str!("../../assets/presets/undercomplete.toml")),
+    ("map", include_str!("../../assets/presets/map.toml")),
+];
+
+/// All presets, in the order in which they are listed.
+pub fn presets() -> Result<Vec<Preset>, SpecError> {
+    FILES
+        .iter()
+        .map(|&(name, text)| {
+            let file: PresetFile = toml::from_str(text).map_err(|error| SpecError::Syntax {
+                place: format!("preset {name}"),
+                problem: error.message().to_owned(),
+            })?;
+            file.spec.check()?;
+            Ok(Preset { name, summary: file.summary, spec: file.spec })
+        })
+        .collect()
+}
+
+/// The preset called `name`.
+pub fn preset(name: &str) -> Result<Preset, SpecError> {
+    presets()?.into_iter().find(|preset| preset.name == name).ok_or_else(|| SpecError::UnknownPreset {
+        asked: name.to_owned(),
+        known: FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+    })
+}

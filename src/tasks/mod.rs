@@ -1,0 +1,9 @@
+//! What a trained model does, and what the program shows for it.
+
+mod bench;
+mod evaluate;
+mod picture;
+
+pub use bench::{BenchReport, bench};
+pub use evaluate::{Evaluation, evaluate};
+pub use picture::{PictureError, draw_run};

@@ -1,0 +1,63 @@
+//! Training: a pure [`Session`] that steps and evaluates, a [`Run`] that keeps its epochs, best state and files, and a
+//! [`Worker`] thread that runs it for whoever watches.
+
+mod evaluator;
+mod files;
+mod report;
+mod run;
+mod session;
+mod worker;
+
+
+pub use evaluator::{Evaluator, Outputs};
+pub use files::{RunDir, default_runs_folder};
+pub use report::{Finding, PcaReport, Report, TestMetrics};
+pub use run::{EpochReport, Run};
+pub use session::Session;
+pub use worker::{Command, DataSummary, Event, LatentMap, PAIRS, Pairs, PlayState, Snapshot, Worker, WorkerOptions};
+
+use crate::data::DataError;
+use crate::device::DeviceError;
+use crate::graph::GraphError;
+use crate::model::{ModelFileError, SpecError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+    #[error("training diverged, the loss at step {step} is {loss}, lower optimizer.learning_rate (now {learning_rate})")]
+    Diverged { step: u64, loss: f32, learning_rate: f64 },
+    #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
+    BatchTooLarge { batch: usize, rows: usize },
+    #[error("the run's thread ended early, {0}, start the run again")]
+    Worker(String),
+}
+
+impl TrainError {
+    /// Whether what was asked for is at fault (exit code 2) rather than the work (1).
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Spec(_) | Self::Data(_) | Self::BatchTooLarge { .. } => true,
+            Self::Graph(GraphError::Shape { .. }) => true,
+            Self::Graph(GraphError::Device(error)) => device_error_is_usage(error),
+            Self::File(ModelFileError::Unreadable { .. } | ModelFileError::Malformed { .. }) => true,
+            Self::Graph(_) | Self::File(_) | Self::Diverged { .. } | Self::Worker(_) => false,
+        }
+    }
+}
+
+pub(crate) fn device_error_is_usage(error: &DeviceError) -> bool {
+    match error {
+        DeviceError::NoAdapter
+        | DeviceError::IndexOutOfRange { .. }
+        | DeviceError::UnknownChoice(_)
+        | DeviceError::DoesNotFit { .. } => true,
+        DeviceError::Refused { .. } | DeviceError::Failed { .. } | DeviceError::Threads(_) => false,
+    }
+}
