@@ -80,16 +80,19 @@ pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();
     print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
     print_out(&format!("  MSE         {:>9.5}   {beside}", test.mse));
-    print_out(&format!("  BCE         {:>9.4}   nats a value, {:.4} above the data's floor", test.bce, test.bce_excess));
+    print_out(&format!(
+        "  BCE         {:>9.4}   nats a value, {:.4} above the data's floor",
+        test.bce, test.bce_excess
+    ));
     print_out(&format!("  PSNR        {:>9.2}   dB", test.psnr));
     if let Some(ssim) = test.ssim {
         print_out(&format!("  SSIM        {ssim:>9.4}"));
     }
 }
 
-pub(super) fn bench(common: &Common) -> Result<u8, CliError> {
+pub(super) fn bench(only: Option<&str>, common: &Common) -> Result<u8, CliError> {
     let device = Device::open(common.device_choice()?, common.threads())?;
-    let report = tasks::bench(&device, |what| {
+    let report = tasks::bench(&device, only, |what| {
         if !common.quiet {
             eprintln!("measuring {what}");
         }
@@ -99,22 +102,12 @@ pub(super) fn bench(common: &Common) -> Result<u8, CliError> {
         return Ok(0);
     }
     print_out(&format!("{}", device.info()));
-    let ceilings = &report.ceilings;
-    print_out(&format!(
-        "ceilings: products {:.1} GFLOP/s, copies {:.1} GB/s, a dispatch {:.2} us",
-        ceilings.matmul_gflops, ceilings.copy_gbps, ceilings.dispatch_us
-    ));
-    print_out(&format!("{:<16}{:>18}{:>11}{:>10}{:>8}{:>10}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of best"));
-    for kernel in &report.kernels {
+    if let Some(ceilings) = &report.ceilings {
         print_out(&format!(
-            "{:<16}{:>18}{:>11.4}{:>10.1}{:>8.1}{:>9.0}%",
-            kernel.name,
-            kernel.shape,
-            kernel.ms,
-            kernel.gflops,
-            kernel.gbps,
-            kernel.fraction * 100.0
+            "ceilings: products {:.1} GFLOP/s, copies {:.1} GB/s, a dispatch {:.2} us",
+            ceilings.matmul_gflops, ceilings.copy_gbps, ceilings.dispatch_us
         ));
+        print_kernels(&report.kernels);
     }
     print_out(&format!(
         "{:<16}{:>6}{:>10}{:>12}{:>9}{:>11}{:>13}",
@@ -133,4 +126,19 @@ pub(super) fn bench(common: &Common) -> Result<u8, CliError> {
         ));
     }
     Ok(0)
+}
+
+fn print_kernels(kernels: &[tasks::KernelSpeed]) {
+    print_out(&format!("{:<16}{:>18}{:>11}{:>10}{:>8}{:>10}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of best"));
+    for kernel in kernels {
+        print_out(&format!(
+            "{:<16}{:>18}{:>11.4}{:>10.1}{:>8.1}{:>9.0}%",
+            kernel.name,
+            kernel.shape,
+            kernel.ms,
+            kernel.gflops,
+            kernel.gbps,
+            kernel.fraction * 100.0
+        ));
+    }
 }

@@ -88,7 +88,11 @@ enum CliCommand {
     /// List the presets.
     Presets,
     /// Measure the engine's speed on this machine.
-    Bench,
+    Bench {
+        /// Only the training step of this preset, with the ceilings left out.
+        #[arg(long, value_name = "PRESET")]
+        only: Option<String>,
+    },
 }
 
 /// Why a command failed: what to print, and the exit code.
@@ -151,7 +155,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
         Some(CliCommand::Devices) => commands::devices(common),
         Some(CliCommand::Presets) => commands::presets(common),
-        Some(CliCommand::Bench) => commands::bench(common),
+        Some(CliCommand::Bench { only }) => commands::bench(only.as_deref(), common),
     };
     match result {
         Ok(code) => code,

@@ -52,9 +52,8 @@ fn join(
 pub(super) fn from_folder(folder: &Path, validation_fraction: f64, seed: u64) -> Result<DataSet, DataError> {
     std::fs::read_dir(folder)
         .map_err(|error| DataError::Unreadable { path: folder.into(), reason: super::reason(&error) })?;
-    let find = |name: &str| {
-        [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
-    };
+    let find =
+        |name: &str| [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file());
     let Some(train_path) = find(TRAIN_IMAGES) else {
         return Err(DataError::Malformed {
             place: folder.display().to_string(),

@@ -96,8 +96,8 @@ impl DataSet {
             return mnist::embedded();
         }
         let path = Path::new(source);
-        let metadata =
-            std::fs::metadata(path).map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })?;
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })?;
         if metadata.is_dir() {
             return mnist::from_folder(path, validation_fraction, seed);
         }
@@ -153,8 +153,8 @@ impl DataSet {
             });
         }
         let path = Path::new(source);
-        let metadata =
-            std::fs::metadata(path).map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })?;
+        let metadata = std::fs::metadata(path)
+            .map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })?;
         if metadata.is_dir() {
             return Err(DataError::Malformed {
                 place: source.to_owned(),

@@ -107,6 +107,8 @@ impl CpuMemory {
     pub unsafe fn view_mut(&self, offset: usize, bytes: usize) -> &mut [u8] {
         self.range_checked(offset, bytes);
         // SAFETY: in range by the check above, in cells; the caller keeps every other view away.
-        unsafe { std::slice::from_raw_parts_mut(UnsafeCell::raw_get(self.lines.as_ptr()).cast::<u8>().add(offset), bytes) }
+        unsafe {
+            std::slice::from_raw_parts_mut(UnsafeCell::raw_get(self.lines.as_ptr()).cast::<u8>().add(offset), bytes)
+        }
     }
 }

@@ -349,9 +349,7 @@ fn gpu_buffer<'a>(
             Memory::Gpu(buffer) => Ok(buffer),
             Memory::Cpu(_) => Err(GraphError::Plan(format!("{} is not on the GPU", external.label()))),
         },
-        Place::Block(index) => {
-            blocks.get(index).ok_or_else(|| GraphError::Plan(format!("there is no block {index}")))
-        }
+        Place::Block(index) => blocks.get(index).ok_or_else(|| GraphError::Plan(format!("there is no block {index}"))),
     }
 }
 
@@ -368,8 +366,13 @@ impl CpuExecutable {
     fn new(device: &CpuDevice, plan: &Plan, externals: &Externals) -> Result<Self, GraphError> {
         let blocks =
             plan.blocks.iter().map(|&bytes| Memory::Cpu(crate::device::cpu::CpuMemory::zeroed(bytes))).collect();
-        let executable =
-            Self { device: device.clone(), plan: plan.clone(), externals: externals.clone(), blocks, requested: VecDeque::new() };
+        let executable = Self {
+            device: device.clone(),
+            plan: plan.clone(),
+            externals: externals.clone(),
+            blocks,
+            requested: VecDeque::new(),
+        };
         for view in executable.plan.calls.iter().flat_map(|call| call.reads.iter().chain(&call.writes)) {
             executable.memory(view.place)?;
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use autodiff::differentiate;
 pub use execute::{Executable, Externals};
 pub use fusion::fuse;
-pub use plan::{Call, Plan, PlanBytes, Place, View};
+pub use plan::{Call, Place, Plan, PlanBytes, View};
 
 use crate::device::DeviceError;
 use crate::kernels::Kernel;

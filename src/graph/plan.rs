@@ -27,9 +27,7 @@ pub struct View {
 
 impl View {
     fn overlaps(&self, other: &Self) -> bool {
-        self.place == other.place
-            && self.offset < other.offset + other.bytes
-            && other.offset < self.offset + self.bytes
+        self.place == other.place && self.offset < other.offset + other.bytes && other.offset < self.offset + self.bytes
     }
 }
 

@@ -73,8 +73,25 @@ unsafe fn product(
     // SAFETY: the caller's promise.
     unsafe {
         gemm::gemm(
-            m, n, k, dst, dst_cs, dst_rs, accumulate, lhs, lhs_cs, lhs_rs, rhs, rhs_cs, rhs_rs, 1.0, 1.0, false,
-            false, false, gemm::Parallelism::None,
+            m,
+            n,
+            k,
+            dst,
+            dst_cs,
+            dst_rs,
+            accumulate,
+            lhs,
+            lhs_cs,
+            lhs_rs,
+            rhs,
+            rhs_cs,
+            rhs_rs,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
         );
     }
 }
@@ -108,12 +125,8 @@ impl Kernel for DenseForward {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params = DenseParams {
-            batch: word(self.batch),
-            inputs: word(self.inputs),
-            outputs: word(self.outputs),
-            padding: 0,
-        };
+        let params =
+            DenseParams { batch: word(self.batch), inputs: word(self.inputs), outputs: word(self.outputs), padding: 0 };
         let tiled = self.variant.tiled(target);
         let (groups, iterations, entry_point) = if tiled {
             (self.batch.div_ceil(64) * self.outputs.div_ceil(64), self.inputs.div_ceil(16) * 17, "dense_forward_tiled")
@@ -138,12 +151,19 @@ impl Kernel for DenseForward {
                 unsafe {
                     product(
                         (m, outputs, inputs),
-                        out.as_mut_ptr(), (outputs, 1), true,
-                        x.as_ptr(), (inputs, 1),
-                        weight.as_ptr(), (1, inputs),
+                        out.as_mut_ptr(),
+                        (outputs, 1),
+                        true,
+                        x.as_ptr(),
+                        (inputs, 1),
+                        weight.as_ptr(),
+                        (1, inputs),
                     );
                 }
-                vectorized(#[inline(always)] || self.activation.apply(out));
+                vectorized(
+                    #[inline(always)]
+                    || self.activation.apply(out),
+                );
             });
     }
 }
@@ -188,12 +208,19 @@ impl DenseBackward {
                 unsafe {
                     product(
                         (m, inputs, outputs),
-                        dinp.as_mut_ptr(), (inputs, 1), false,
-                        dout.as_ptr(), (outputs, 1),
-                        weight.as_ptr(), (inputs, 1),
+                        dinp.as_mut_ptr(),
+                        (inputs, 1),
+                        false,
+                        dout.as_ptr(),
+                        (outputs, 1),
+                        weight.as_ptr(),
+                        (inputs, 1),
                     );
                 }
-                vectorized(#[inline(always)] || self.input_activation.apply_backward(dinp, x));
+                vectorized(
+                    #[inline(always)]
+                    || self.input_activation.apply_backward(dinp, x),
+                );
             });
     }
 
@@ -208,9 +235,13 @@ impl DenseBackward {
             unsafe {
                 product(
                     (m, inputs, self.batch),
-                    dweight.as_mut_ptr(), (inputs, 1), false,
-                    dout.as_ptr().add(task * units), (1, outputs),
-                    x.as_ptr(), (inputs, 1),
+                    dweight.as_mut_ptr(),
+                    (inputs, 1),
+                    false,
+                    dout.as_ptr().add(task * units),
+                    (1, outputs),
+                    x.as_ptr(),
+                    (inputs, 1),
                 );
             }
         });
@@ -242,12 +273,8 @@ impl Kernel for DenseBackward {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params = DenseParams {
-            batch: word(self.batch),
-            inputs: word(self.inputs),
-            outputs: word(self.outputs),
-            padding: 0,
-        };
+        let params =
+            DenseParams { batch: word(self.batch), inputs: word(self.inputs), outputs: word(self.outputs), padding: 0 };
         let tiled = self.variant.tiled(target);
         let (rows, columns, bias_units, step) = if tiled { (64, 64, 256, 16) } else { (8, 32, 8, 4) };
         let feature_groups = self.inputs.div_ceil(columns);

@@ -76,7 +76,8 @@ impl Kernel for Adam {
                         for (((p, m), v), &g) in params.iter_mut().zip(moment1).zip(moment2).zip(grads) {
                             *m = self.beta1 * *m + (1.0 - self.beta1) * g;
                             *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
-                            *p = *p - decay * *p
+                            *p = *p
+                                - decay * *p
                                 - state.step_size * *m / (v.sqrt() * state.inv_sqrt_correction + self.epsilon);
                         }
                     },

@@ -18,7 +18,13 @@ struct PointwiseParams {
     padding: [u32; 3],
 }
 
-fn launch(shader: ShaderRequest, entry_point: &'static str, buffers: &[u32], count: usize, target: &GpuTarget) -> GpuLaunch {
+fn launch(
+    shader: ShaderRequest,
+    entry_point: &'static str,
+    buffers: &[u32],
+    count: usize,
+    target: &GpuTarget,
+) -> GpuLaunch {
     let params = PointwiseParams { count: word(count), padding: [0; 3] };
     GpuLaunch {
         shader,

@@ -116,8 +116,7 @@ impl Kernel for RandomUniform {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params =
-            RandomParams { count: word(self.count), stream: self.stream, low: self.low, width: self.width };
+        let params = RandomParams { count: word(self.count), stream: self.stream, low: self.low, width: self.width };
         let shader = ShaderRequest::new("random").constant("RAW_BITS", self.raw_bits);
         GpuLaunch::in_order(shader, "random_uniform", 1, &params, target.fold(self.count.div_ceil(4 * 64)), 10)
     }

@@ -110,8 +110,25 @@ fn products(chunk: &[f32], mean: &[f32]) -> Vec<f32> {
     // SAFETY: product is [features, features] and ours, centred is [count, features].
     unsafe {
         gemm::gemm(
-            features, features, count, product.as_mut_ptr(), 1, width, false, centred.as_ptr(), width, 1,
-            centred.as_ptr(), 1, width, 0.0, 1.0, false, false, false, gemm::Parallelism::None,
+            features,
+            features,
+            count,
+            product.as_mut_ptr(),
+            1,
+            width,
+            false,
+            centred.as_ptr(),
+            width,
+            1,
+            centred.as_ptr(),
+            1,
+            width,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
         );
     }
     product

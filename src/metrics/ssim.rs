@@ -33,8 +33,7 @@ pub fn ssim(a: &[f32], b: &[f32], height: usize, width: usize) -> Option<f64> {
 }
 
 fn gaussian() -> Vec<f64> {
-    let raw: Vec<f64> =
-        (0..=2 * RADIUS).map(|i| (-((i as f64 - RADIUS as f64) / SIGMA).powi(2) / 2.0).exp()).collect();
+    let raw: Vec<f64> = (0..=2 * RADIUS).map(|i| (-((i as f64 - RADIUS as f64) / SIGMA).powi(2) / 2.0).exp()).collect();
     let sum: f64 = raw.iter().sum();
     raw.iter().map(|weight| weight / sum).collect()
 }

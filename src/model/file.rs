@@ -100,9 +100,9 @@ impl Model {
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelFileError> {
         let malformed = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
         let (tensors, metadata) = read_tensor_file(bytes).map_err(malformed)?;
-        let metadata = metadata
-            .get("hourglass")
-            .ok_or_else(|| malformed("it has no `hourglass` metadata, give a model saved by this program".to_owned()))?;
+        let metadata = metadata.get("hourglass").ok_or_else(|| {
+            malformed("it has no `hourglass` metadata, give a model saved by this program".to_owned())
+        })?;
         let metadata: Value = serde_json::from_str(metadata)
             .map_err(|error| malformed(format!("its metadata is damaged ({error}), save it again")))?;
         if metadata["format"].as_u64() != Some(FORMAT) {

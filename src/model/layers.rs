@@ -41,7 +41,9 @@ impl FromStr for Layer {
             }
             ["latent"] => Ok(Self::Latent),
             ["output", ref rest @ ..] => Ok(Self::Output { activation: activation(rest)? }),
-            _ => Err(format!("`{text}` is no layer; use `dense UNITS [ACTIVATION]`, `latent` or `output [ACTIVATION]`")),
+            _ => {
+                Err(format!("`{text}` is no layer; use `dense UNITS [ACTIVATION]`, `latent` or `output [ACTIVATION]`"))
+            }
         }
     }
 }

@@ -12,6 +12,6 @@ pub use layers::Layer;
 pub use network::{Network, Pass, Subject};
 pub use presets::{Preset, preset, presets};
 pub use spec::{
-    DataSpec, Edit, EngineSpec, LEARNING_RATE, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Spec, SpecError,
-    TrainSpec,
+    DataSpec, Edit, EngineSpec, LEARNING_RATE, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Spec,
+    SpecError, TrainSpec,
 };

@@ -105,8 +105,7 @@ impl Network {
     /// Batch, forward, loss, backward, optimiser.
     pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Pass, GraphError> {
         let mut built = self.build(batch, subject)?;
-        let loss =
-            nn::reconstruction_loss(&mut built.graph, self.spec.objective.loss, built.prediction, built.target)?;
+        let loss = nn::reconstruction_loss(&mut built.graph, self.spec.objective.loss, built.prediction, built.target)?;
         differentiate(&mut built.graph, loss)?;
         nn::adam_update(&mut built.graph, self.adam())?;
         fuse(&mut built.graph, &[]);
@@ -135,8 +134,7 @@ impl Network {
         let input = match subject {
             Subject::Input => graph.external(External::Input, [batch, self.features]),
             Subject::Data { rows, part_rows } => {
-                let data =
-                    graph.external_typed(External::Data, Shape::new([rows, self.features]), DType::PackedU8);
+                let data = graph.external_typed(External::Data, Shape::new([rows, self.features]), DType::PackedU8);
                 graph.add(Gather { batch, part_rows }, &[data], "batch")?
             }
         };

@@ -186,8 +186,10 @@ impl Spec {
     /// # Errors
     /// When a number cannot be written in TOML: integers beyond 63 bits.
     pub fn to_toml(&self) -> Result<String, SpecError> {
-        toml::to_string(self)
-            .map_err(|error| SpecError::Syntax { place: "writing spec.toml".to_owned(), problem: one_line(&error.to_string()) })
+        toml::to_string(self).map_err(|error| SpecError::Syntax {
+            place: "writing spec.toml".to_owned(),
+            problem: one_line(&error.to_string()),
+        })
     }
 
     /// This spec with `--set KEY=VALUE` applied, in order.
@@ -242,7 +244,8 @@ impl Spec {
         if !inner(rest) {
             return invalid("model.decoder", "before \"output\" it must be dense layers");
         }
-        if self.objective.loss == ReconstructionLoss::Bce && *activation != crate::kernels::activation::Activation::Sigmoid
+        if self.objective.loss == ReconstructionLoss::Bce
+            && *activation != crate::kernels::activation::Activation::Sigmoid
         {
             return invalid("objective.loss", "bce needs probabilities: end the decoder in \"output sigmoid\"");
         }

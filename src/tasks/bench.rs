@@ -58,55 +58,23 @@ pub struct BenchReport {
     pub device: String,
     pub backend: String,
     pub adapter: String,
-    pub ceilings: Ceilings,
+    /// `None` where one training step alone was asked for.
+    pub ceilings: Option<Ceilings>,
     pub kernels: Vec<KernelSpeed>,
     pub training: Vec<TrainingSpeed>,
 }
 
-/// Measures `device`; `progress` hears what is being measured.
-pub fn bench(device: &Device, progress: impl Fn(&str)) -> Result<BenchReport, TrainError> {
+/// Measures `device`; with `only`, the training step of that preset alone. `progress` hears what is being measured.
+pub fn bench(device: &Device, only: Option<&str>, progress: impl Fn(&str)) -> Result<BenchReport, TrainError> {
     let info = device.info().clone();
-    progress("ceilings");
-    let copy = ActivationForward { activation: Activation::Identity, count: 16 << 20 };
-    let copy_bytes = copy.count * 4;
-    let copy_secs = time_kernel(device, Arc::new(copy), &[copy_bytes], &[copy_bytes])?;
-    let tiny: usize = 16;
-    let dispatch_secs = time_kernel(device, Arc::new(Add { count: 4 }), &[tiny, tiny], &[tiny])?;
-
-    let mut products = Vec::new();
-    for side in [256, 512, 1024, 2048] {
-        progress(&format!("dense product {side}"));
-        // A software adapter takes seconds for the largest: its ceiling is reached long before.
-        if side > 512 && info.software {
-            continue;
-        }
-        products.push(dense_forward(device, side, side, side)?);
+    let (mut ceilings, mut kernels) = (None, Vec::new());
+    if only.is_none() {
+        let (measured, speeds) = bench_kernels(device, &progress)?;
+        (ceilings, kernels) = (Some(measured), speeds);
     }
-    let ceilings = Ceilings {
-        matmul_gflops: products.iter().map(|speed| speed.gflops).fold(0.0, f64::max),
-        copy_gbps: 2.0 * copy_bytes as f64 / copy_secs / 1e9,
-        dispatch_us: dispatch_secs * 1e6,
-    };
-
-    let mut kernels = products;
-    for (inputs, outputs) in [(784, 256), (256, 128), (128, 32), (32, 128), (128, 784)] {
-        progress(&format!("dense {inputs} to {outputs}"));
-        kernels.push(dense_forward(device, 128, inputs, outputs)?);
-        kernels.push(dense_backward(device, 128, inputs, outputs)?);
-    }
-    progress("adam");
-    kernels.push(adam(device, 343_552)?);
-    for speed in &mut kernels {
-        speed.fraction = if speed.gflops > 0.0 {
-            speed.gflops / ceilings.matmul_gflops
-        } else {
-            speed.gbps / ceilings.copy_gbps
-        };
-    }
-
     let data = Arc::new(DataSet::load("mnist", 0.1, 1)?);
     let mut training = Vec::new();
-    for name in ["undercomplete", "map"] {
+    for name in only.map_or_else(|| vec!["undercomplete", "map"], |name| vec![name]) {
         progress(&format!("training {name}"));
         training.push(train(device, name, &data)?);
     }
@@ -120,6 +88,42 @@ pub fn bench(device: &Device, progress: impl Fn(&str)) -> Result<BenchReport, Tr
     })
 }
 
+fn bench_kernels(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceilings, Vec<KernelSpeed>), GraphError> {
+    progress("ceilings");
+    let copy = ActivationForward { activation: Activation::Identity, count: 16 << 20 };
+    let copy_bytes = copy.count * 4;
+    let copy_secs = time_kernel(device, Arc::new(copy), &[copy_bytes], &[copy_bytes])?;
+    let tiny: usize = 16;
+    let dispatch_secs = time_kernel(device, Arc::new(Add { count: 4 }), &[tiny, tiny], &[tiny])?;
+
+    let mut kernels = Vec::new();
+    for side in [256, 512, 1024, 2048] {
+        progress(&format!("dense product {side}"));
+        // A software adapter takes seconds for the largest: its ceiling is reached long before.
+        if side > 512 && device.info().software {
+            continue;
+        }
+        kernels.push(dense_forward(device, side, side, side)?);
+    }
+    for (inputs, outputs) in [(784, 256), (256, 128), (128, 32), (32, 128), (128, 784)] {
+        progress(&format!("dense {inputs} to {outputs}"));
+        kernels.push(dense_forward(device, 128, inputs, outputs)?);
+        kernels.push(dense_backward(device, 128, inputs, outputs)?);
+    }
+    let ceilings = Ceilings {
+        matmul_gflops: kernels.iter().map(|speed| speed.gflops).fold(0.0, f64::max),
+        copy_gbps: 2.0 * copy_bytes as f64 / copy_secs / 1e9,
+        dispatch_us: dispatch_secs * 1e6,
+    };
+    progress("adam");
+    kernels.push(adam(device, 343_552)?);
+    for speed in &mut kernels {
+        speed.fraction =
+            if speed.gflops > 0.0 { speed.gflops / ceilings.matmul_gflops } else { speed.gbps / ceilings.copy_gbps };
+    }
+    Ok((ceilings, kernels))
+}
+
 /// Numbers of ordinary size, never zeros: hardware can be faster on zeros.
 fn noise(bytes: usize, stream: u32) -> Vec<u8> {
     (0..u32::try_from(bytes.div_ceil(16)).unwrap_or(u32::MAX))
@@ -130,12 +134,7 @@ fn noise(bytes: usize, stream: u32) -> Vec<u8> {
 }
 
 /// Median seconds of one run of `kernel`, over at least five timed batches of runs after a warm-up.
-fn time_kernel(
-    device: &Device,
-    kernel: Arc<dyn Kernel>,
-    reads: &[usize],
-    writes: &[usize],
-) -> Result<f64, GraphError> {
+fn time_kernel(device: &Device, kernel: Arc<dyn Kernel>, reads: &[usize], writes: &[usize]) -> Result<f64, GraphError> {
     const SAMPLE: Duration = Duration::from_millis(60);
     let plan = Plan::of_kernel(kernel, reads, writes);
     let mut executable = Executable::new(device, &plan, &Externals::default())?;

@@ -4,6 +4,6 @@ mod bench;
 mod evaluate;
 mod picture;
 
-pub use bench::{BenchReport, bench};
+pub use bench::{BenchReport, KernelSpeed, bench};
 pub use evaluate::{Evaluation, evaluate};
 pub use picture::{PictureError, draw_run};

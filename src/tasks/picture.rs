@@ -4,7 +4,8 @@ use std::path::Path;
 
 use ab_glyph::{Font as _, FontRef, PxScale, ScaleFont as _, point};
 use tiny_skia::{
-    Color, FillRule, Mask, Paint, Path as Outline, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke, StrokeDash, Transform,
+    Color, FillRule, Mask, Paint, Path as Outline, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke, StrokeDash,
+    Transform,
 };
 
 use crate::model::{ModelFileError, write_whole};
@@ -20,8 +21,8 @@ pub enum PictureError {
 }
 
 const WIDTH: u32 = 1400;
-const HEIGHT: u32 = 860;
-/// Everything is drawn at twice the window's sizes over this, so that it reads well on any screen.
+const HEIGHT: u32 = 832;
+/// Type is this much larger than in the window: a picture is often looked at smaller than it is.
 const SCALE: f32 = 1.25;
 
 /// Draws `snapshot` to a PNG at `path`.
@@ -29,16 +30,16 @@ pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new()?;
     canvas.fill_rect(Area { x: 0.0, y: 0.0, w: WIDTH as f32, h: HEIGHT as f32 }, DARK.background, 0.0);
     let name = snapshot.preset.as_deref().unwrap_or("run");
-    canvas.text(32.0, 40.0, style::size::NAME * 1.2, "Hourglass", DARK.text, true, Align::Left);
+    let wide = canvas.text(32.0, 40.0, style::size::NAME * 1.2, "Hourglass", DARK.text, true, Align::Left);
     let title = format!("{}, {name}", snapshot.data.name);
-    canvas.text(142.0, 40.0, style::size::TEXT, &title, DARK.muted, false, Align::Left);
+    canvas.text(46.0 + wide, 40.0, style::size::TEXT, &title, DARK.muted, false, Align::Left);
     if let Some(device) = &snapshot.device {
         let right = format!("{device}, {} samples/s", style::grouped(snapshot.samples_per_second.round() as u64));
         canvas.text(WIDTH as f32 - 32.0, 40.0, style::size::TEXT, &right, DARK.muted, false, Align::Right);
     }
     let curve = Area { x: 24.0, y: 64.0, w: 820.0, h: 420.0 };
-    let pairs = Area { x: 24.0, y: 500.0, w: 820.0, h: 336.0 };
-    let map = Area { x: 860.0, y: 64.0, w: 516.0, h: 772.0 };
+    let pairs = Area { x: 24.0, y: 500.0, w: 820.0, h: 308.0 };
+    let map = Area { x: 860.0, y: 64.0, w: 516.0, h: 744.0 };
     for card in [curve, pairs, map] {
         canvas.fill_rect(card, DARK.line, 10.0);
         canvas.fill_rect(card.shrunk(1.0), DARK.panel, 9.0);
@@ -208,7 +209,15 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
     let validation = snapshot.validation_curve.last().map(|p| style::figure(f64::from(p[1])));
     let mut pen = right;
     if let Some(value) = validation {
-        pen -= canvas.text(pen, area.y + 14.0, style::size::TEXT, &format!("validation {value}"), DARK.second, true, Align::Right) + 18.0;
+        pen -= canvas.text(
+            pen,
+            area.y + 14.0,
+            style::size::TEXT,
+            &format!("validation {value}"),
+            DARK.second,
+            true,
+            Align::Right,
+        ) + 18.0;
     }
     if let Some(point) = snapshot.train_curve.last() {
         let text = format!("train {}", style::figure(f64::from(point[1])));
@@ -234,7 +243,15 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
             continue;
         }
         let at = x(value as f32);
-        canvas.text(at, plot.y + plot.h + 22.0, style::size::AXIS, &format!("{value:.0}"), DARK.muted, false, Align::Centre);
+        canvas.text(
+            at,
+            plot.y + plot.h + 22.0,
+            style::size::AXIS,
+            &format!("{value:.0}"),
+            DARK.muted,
+            false,
+            Align::Centre,
+        );
     }
     let mut mask = Mask::new(WIDTH, HEIGHT);
     if let (Some(mask), Some(rect)) = (&mut mask, Rect::from_xywh(plot.x, plot.y, plot.w, plot.h)) {

@@ -33,7 +33,8 @@ pub struct Evaluator {
 impl Evaluator {
     /// The plan for a data set of `rows` rows, before any memory is allocated.
     pub(super) fn plan(network: &Network, rows: usize) -> Result<(Plan, View, View), GraphError> {
-        let pass = network.evaluation_pass(EVALUATION_BATCH.min(rows.max(1)), Subject::Data { rows, part_rows: rows })?;
+        let pass =
+            network.evaluation_pass(EVALUATION_BATCH.min(rows.max(1)), Subject::Data { rows, part_rows: rows })?;
         let view = |value: Option<crate::graph::ValueId>| {
             value
                 .and_then(|value| pass.plan.view(value))

@@ -84,8 +84,9 @@ impl RunDir {
 
     pub fn write_spec(&self, spec: &Spec) -> Result<(), ModelFileError> {
         let path = self.0.join("spec.toml");
-        let text =
-            spec.to_toml().map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        let text = spec
+            .to_toml()
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
         write_whole(&path, text.as_bytes())
     }
 

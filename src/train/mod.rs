@@ -8,7 +8,6 @@ mod run;
 mod session;
 mod worker;
 
-
 pub use evaluator::{Evaluator, Outputs};
 pub use files::{RunDir, default_runs_folder};
 pub use report::{Finding, PcaReport, Report, TestMetrics};
@@ -31,7 +30,9 @@ pub enum TrainError {
     Graph(#[from] GraphError),
     #[error(transparent)]
     File(#[from] ModelFileError),
-    #[error("training diverged, the loss at step {step} is {loss}, lower optimizer.learning_rate (now {learning_rate})")]
+    #[error(
+        "training diverged, the loss at step {step} is {loss}, lower optimizer.learning_rate (now {learning_rate})"
+    )]
     Diverged { step: u64, loss: f32, learning_rate: f64 },
     #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
     BatchTooLarge { batch: usize, rows: usize },

@@ -62,7 +62,12 @@ pub struct Advance {
 }
 
 impl Run {
-    pub fn new(session: Session, preset: Option<String>, dir: Option<RunDir>, keep_last: bool) -> Result<Self, TrainError> {
+    pub fn new(
+        session: Session,
+        preset: Option<String>,
+        dir: Option<RunDir>,
+        keep_last: bool,
+    ) -> Result<Self, TrainError> {
         let run = Self {
             session,
             preset,
@@ -84,7 +89,12 @@ impl Run {
     }
 
     /// Goes on from the last checkpoint of `dir`, whose spec the session was made from.
-    pub fn resume(mut session: Session, preset: Option<String>, dir: RunDir, keep_last: bool) -> Result<Self, TrainError> {
+    pub fn resume(
+        mut session: Session,
+        preset: Option<String>,
+        dir: RunDir,
+        keep_last: bool,
+    ) -> Result<Self, TrainError> {
         let (state, last) = dir.read_checkpoint("last")?;
         let buffer = |tensors: &std::collections::BTreeMap<String, crate::tensor::HostTensor>, name: &str| {
             tensors.get(name).map(|tensor| tensor.data.clone()).unwrap_or_default()

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::evaluator::{Evaluator, Outputs};
 use super::TrainError;
+use super::evaluator::{Evaluator, Outputs};
 use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
 use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes, View};
@@ -159,7 +159,11 @@ impl Session {
         // Two ranges where the ring wraps would be two copies: read it from the start instead.
         let wrapped = slot + count > nn::LOSS_SLOTS;
         let (first, slots) = if wrapped { (0, nn::LOSS_SLOTS) } else { (slot, count) };
-        self.training.begin_read(View { place: Place::External(External::Losses), offset: first * 4, bytes: slots * 4 })?;
+        self.training.begin_read(View {
+            place: Place::External(External::Losses),
+            offset: first * 4,
+            bytes: slots * 4,
+        })?;
         self.step += count as u64;
         self.collect(false)?;
         Ok(count)

@@ -35,12 +35,28 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Device and data are there.
-    Ready { info: DeviceInfo, auto_reason: &'static str, steps_per_epoch: u64, total_steps: u64, batch: usize },
-    Progress { step: u64, loss: f32, samples_per_second: f64 },
+    Ready {
+        info: DeviceInfo,
+        auto_reason: &'static str,
+        steps_per_epoch: u64,
+        total_steps: u64,
+        batch: usize,
+    },
+    Progress {
+        step: u64,
+        loss: f32,
+        samples_per_second: f64,
+    },
     Epoch(EpochReport),
     /// The run came to its end, or was stopped (`interrupted`); everything is saved.
-    Finished { report: Box<Report>, interrupted: bool },
-    Failed { message: String, usage: bool },
+    Finished {
+        report: Box<Report>,
+        interrupted: bool,
+    },
+    Failed {
+        message: String,
+        usage: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -195,7 +211,8 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("hourglass-train".to_owned())
             .spawn(move || {
-                let desk = Desk { commands: command_receiver, events: event_sender, snapshot: shared, wake: Box::new(wake) };
+                let desk =
+                    Desk { commands: command_receiver, events: event_sender, snapshot: shared, wake: Box::new(wake) };
                 work(options, &desk);
                 (desk.wake)();
             })
@@ -520,8 +537,7 @@ impl<'a> Driver<'a> {
         let latent = self.run.spec().model.latent;
         let collected = self.run.session_mut().outputs(map_rows.clone(), false)?;
         let (points, projected) = self.project(&collected.latents, latent);
-        let labels =
-            data.labels.as_ref().map(|labels| labels[map_rows].to_vec()).unwrap_or_default();
+        let labels = data.labels.as_ref().map(|labels| labels[map_rows].to_vec()).unwrap_or_default();
         self.map = Arc::new(LatentMap { points, labels, projected, step });
 
         let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
@@ -559,8 +575,7 @@ impl<'a> Driver<'a> {
                     .flat_map(|(direction, sign)| direction.iter().map(move |value| value * sign))
                     .collect();
                 self.map_signs = Some(directions);
-                let points =
-                    pca.project(latents).chunks_exact(2).map(|z| [z[0] * signs[0], z[1] * signs[1]]).collect();
+                let points = pca.project(latents).chunks_exact(2).map(|z| [z[0] * signs[0], z[1] * signs[1]]).collect();
                 (points, true)
             }
         }
@@ -591,9 +606,7 @@ impl<'a> Driver<'a> {
             validation_curve: Arc::new(
                 run.epochs()
                     .iter()
-                    .map(|epoch| {
-                        [epoch.step as f32 / session.steps_per_epoch() as f32, epoch.validation_loss as f32]
-                    })
+                    .map(|epoch| [epoch.step as f32 / session.steps_per_epoch() as f32, epoch.validation_loss as f32])
                     .collect(),
             ),
             edits: run.spec().edits.clone(),

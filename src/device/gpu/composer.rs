@@ -128,5 +128,9 @@ fn append(
 
 fn specialised<'r>(request: &'r ShaderRequest, line: &str) -> Option<(&'static str, &'r str)> {
     let name = line.strip_suffix("// spec")?.strip_prefix("const ")?.split(':').next()?.trim();
-    request.constants.iter().find(|(constant, _)| *constant == name).map(|(constant, value)| (*constant, value.as_str()))
+    request
+        .constants
+        .iter()
+        .find(|(constant, _)| *constant == name)
+        .map(|(constant, value)| (*constant, value.as_str()))
 }

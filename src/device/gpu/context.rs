@@ -102,9 +102,8 @@ fn rank(info: &wgpu::AdapterInfo) -> u32 {
 
 fn sorted_adapters() -> Vec<wgpu::Adapter> {
     let mut adapters = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
-    adapters.retain(|adapter| {
-        adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-    });
+    adapters
+        .retain(|adapter| adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS));
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
     adapters
 }
@@ -286,10 +285,8 @@ impl GpuContext {
             },
             count: None,
         });
-        let buffers = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(entry_point),
-            entries: &entries,
-        });
+        let buffers = device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(entry_point), entries: &entries });
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(entry_point),
             bind_group_layouts: &[Some(&buffers), Some(&self.0.step_layout)],

@@ -1,0 +1,27 @@
+//! One test binary, in modules by what they prove, cheapest first: each further binary would link wgpu and egui again.
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+#[path = "suite/command_line.rs"]
+mod command_line;
+#[path = "suite/gradients.rs"]
+mod gradients;
+#[path = "suite/kernels.rs"]
+mod kernels;
+#[path = "suite/layering.rs"]
+mod layering;
+#[path = "suite/metrics.rs"]
+mod metrics;
+#[path = "suite/plan.rs"]
+mod plan;
+#[path = "suite/randomness.rs"]
+mod randomness;
+#[path = "suite/runs.rs"]
+mod runs;
+#[path = "suite/shaders.rs"]
+mod shaders;
+#[path = "suite/specs.rs"]
+mod specs;
+#[path = "suite/support.rs"]
+mod support;
+#[path = "suite/traces.rs"]
+mod traces;

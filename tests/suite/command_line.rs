@@ -1,0 +1,204 @@
+//! The program as scripts see it: exit codes, one line of error, JSON fields.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn hourglass(arguments: &[&str], home: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hourglass"))
+        .args(arguments)
+        .env("XDG_DATA_HOME", home)
+        .env("HOME", home)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program starts")
+}
+
+fn error_line(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    text.lines().find(|line| line.starts_with("error: ") && !line.contains("XDG_RUNTIME_DIR")).unwrap_or("").to_owned()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.trim().lines().count(), 1, "exactly one JSON object: {text}");
+    serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn train_arguments<'a>(out: &'a str, device: &'a str) -> Vec<&'a str> {
+    let fixed = ["train", "--preset", "undercomplete", "--epochs", "1", "--set", "train.steps=6", "--json", "--quiet"];
+    fixed.into_iter().chain(["--device", device, "--out", out]).collect()
+}
+
+#[test]
+fn train_then_evaluate_gives_the_promised_fields() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut devices = vec!["cpu"];
+    devices.extend(crate::support::gpu().map(|_| "gpu"));
+    for device in devices {
+        let out = home.path().join(device).display().to_string();
+        let trained = hourglass(&train_arguments(&out, device), home.path());
+        assert_eq!(trained.status.code(), Some(0), "{}", String::from_utf8_lossy(&trained.stderr));
+        let report = json(&trained);
+        for field in [
+            "version",
+            "device",
+            "backend",
+            "adapter",
+            "preset",
+            "seed",
+            "parameters",
+            "epochs",
+            "steps",
+            "seconds",
+            "samples_per_second",
+            "train_loss",
+            "validation_loss",
+            "best_epoch",
+            "model",
+            "run_dir",
+            "test",
+            "pca",
+            "diagnosis",
+        ] {
+            assert!(report.get(field).is_some(), "{field} is missing");
+        }
+        assert_eq!(report["device"], *device);
+        assert_eq!((&report["seed"], &report["steps"], &report["parameters"]), (&1.into(), &6.into(), &343_344.into()));
+        for field in [
+            "rows",
+            "mse",
+            "bce",
+            "bce_excess",
+            "psnr",
+            "ssim",
+            "negative_elbo",
+            "reconstruction",
+            "kl",
+            "active_units",
+        ] {
+            assert!(report["test"].get(field).is_some(), "test.{field} is missing");
+        }
+        assert_eq!(report["pca"]["components"], 32);
+        assert!(report["test"]["ssim"].as_f64().is_some_and(|ssim| ssim > 0.0 && ssim < 1.0));
+        for file in ["spec.toml", "metrics.jsonl", "model.safetensors", "checkpoint/last.safetensors"] {
+            assert!(Path::new(&out).join(file).is_file(), "{file}");
+        }
+
+        let model = report["model"].as_str().expect("a path");
+        let evaluated = hourglass(&["evaluate", model, "--device", device, "--json"], home.path());
+        assert_eq!(evaluated.status.code(), Some(0), "{}", String::from_utf8_lossy(&evaluated.stderr));
+        let evaluation = json(&evaluated);
+        assert_eq!(evaluation["mse"], report["test"]["mse"], "the saved model is the measured one");
+        assert_eq!(evaluation["rows"], 10_000);
+        for field in ["silhouette", "knn_accuracy", "probe_accuracy"] {
+            assert!(evaluation["representation"].get(field).is_some(), "{field}");
+        }
+        // The run's own spec trains the same model.
+        let again = home.path().join(format!("{device}-again"));
+        let spec = Path::new(&out).join("spec.toml").display().to_string();
+        let arguments =
+            ["train", &spec, "--device", device, "--quiet", "--json", "--out", &again.display().to_string()];
+        assert_eq!(hourglass(&arguments, home.path()).status.code(), Some(0));
+        let bytes = |root: &Path| std::fs::read(root.join("model.safetensors")).expect("a model");
+        assert!(bytes(Path::new(&out)) == bytes(&again), "a spec reproduces its run");
+    }
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_exit_code_2() {
+    let home = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| home.path().join(name).display().to_string();
+    std::fs::write(path("empty.toml"), "").expect("written");
+    std::fs::write(
+        path("misfit.toml"),
+        "version = 1\n[model]\nencoder = [\"latent\", \"dense 4\"]\nlatent = 3\ndecoder = [\"output\"]\n",
+    )
+    .expect("written");
+    std::fs::write(path("torn.toml"), "version = 1\n[model\n").expect("written");
+    std::fs::write(path("zero.idx"), "").expect("written");
+    std::fs::write(path("liar.idx"), [0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0, 9, 1, 2, 3]).expect("written");
+    std::fs::write(path("float.idx"), [0, 0, 0x0d, 1, 0, 0, 0, 1, 0, 0, 0, 0]).expect("written");
+    std::fs::write(path("text.idx"), "hello, I am text").expect("written");
+    std::fs::create_dir(path("empty")).expect("made");
+    let cases: Vec<(Vec<String>, &str)> = [
+        (vec!["train", "--preset", "nonsense"], "undercomplete"),
+        (vec!["train", "--device", "gpu:99"], "gpu:99"),
+        (vec!["train", "--device", "tpu"], "tpu"),
+        (vec!["evaluate", "/no/such/model"], "/no/such/model"),
+        (vec!["train", "/no/such/spec.toml"], "/no/such/spec.toml"),
+        (vec!["train", "--data", "/no/such/folder"], "/no/such/folder"),
+        (vec!["train", "--set", "model.latent=none"], "latent"),
+        (vec!["train", "--set", "train.batch_size=60000"], "batch"),
+        (vec!["resume", "/no/such/run"], "/no/such/run"),
+    ]
+    .into_iter()
+    .map(|(arguments, word)| (arguments.into_iter().map(str::to_owned).collect(), word))
+    .chain([
+        (vec!["train".to_owned(), path("empty.toml")], "version"),
+        (vec!["train".to_owned(), path("misfit.toml")], "model.encoder"),
+        (vec!["train".to_owned(), path("torn.toml")], "torn.toml"),
+        (vec!["train".to_owned(), "--data".to_owned(), path("empty")], "train-images"),
+        (vec!["train".to_owned(), "--data".to_owned(), path("zero.idx")], "IDX"),
+        (vec!["train".to_owned(), "--data".to_owned(), path("liar.idx")], "9x9x9"),
+        (vec!["train".to_owned(), "--data".to_owned(), path("float.idx")], "0x0d"),
+        (vec!["train".to_owned(), "--data".to_owned(), path("text.idx")], "IDX"),
+        (vec!["evaluate".to_owned(), path("text.idx")], "text.idx"),
+    ])
+    .collect();
+    for (mut arguments, word) in cases {
+        if !arguments.iter().any(|argument| argument == "--device") {
+            arguments.extend(["--device".to_owned(), "cpu".to_owned()]);
+        }
+        let borrowed: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = hourglass(&borrowed, home.path());
+        let line = error_line(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {line}");
+        assert!(line.contains(word), "{arguments:?}: {line}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr.lines().filter(|line| !line.contains("XDG_RUNTIME_DIR")).count(), 1, "{stderr}");
+    }
+    // Found by the argument parser, whose usage help may follow.
+    for arguments in [&["train", "--epochs", "0"][..], &["nonsense"], &["train", "--threads", "0"]] {
+        assert_eq!(hourglass(arguments, home.path()).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn lists_are_json_on_request() {
+    let home = tempfile::tempdir().expect("a folder");
+    let presets = json(&hourglass(&["presets", "--json"], home.path()));
+    let first = &presets["presets"][0];
+    assert!(first["name"].is_string() && first["summary"].is_string() && first["spec"]["model"].is_object());
+    let devices = json(&hourglass(&["devices", "--json"], home.path()));
+    let last = devices["devices"].as_array().expect("a list").last().expect("the CPU");
+    assert_eq!(last["name"], "cpu");
+    assert!(hourglass(&["--help"], home.path()).status.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_exits_with_130() {
+    use std::io::{BufRead as _, BufReader};
+    let home = tempfile::tempdir().expect("a folder");
+    let out = home.path().join("run");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hourglass"))
+        .args(["train", "--device", "cpu", "--epochs", "1000", "--out"])
+        .arg(&out)
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let first = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("training on"));
+    assert!(first.is_some(), "it starts training");
+    // kill(1) is everywhere; no crate is needed for one signal.
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(killed.success());
+    while lines.next().is_some() {}
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    for file in ["model.safetensors", "spec.toml", "checkpoint/last.safetensors"] {
+        assert!(out.join(file).is_file(), "{file} was saved");
+    }
+}

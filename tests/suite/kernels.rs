@@ -1,0 +1,333 @@
+//! Each kernel on both devices against plain f64 loops, at awkward sizes.
+
+use std::sync::Arc;
+
+use hourglass::device::Device;
+use hourglass::kernels::StepState;
+use hourglass::kernels::activation::{self, Activation};
+use hourglass::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
+use hourglass::kernels::gather::GatherRows;
+use hourglass::kernels::loss::{LOSS_CHUNK, LossBackward, LossForward, ReconstructionLoss};
+use hourglass::kernels::optimizer::Adam;
+use hourglass::kernels::pointwise::{ActivationBackward, ActivationForward, Add};
+use hourglass::kernels::random::{permutation_keys, permute};
+use hourglass::kernels::reduce::ReduceSum;
+
+use crate::support::{Tolerance, bytes, devices, noise, run_kernel, state};
+
+/// One rounding or a few, and an exp or log good to 2e-7 (WGSL allows exp 3 + 2|x| ulp: 1e-6 at |x| = 4).
+const POINTWISE: Tolerance = Tolerance { absolute: 1e-6, relative: 2e-6 };
+
+/// A sum of k products of numbers below 1 in any order: k roundings of 6e-8 of partial sums that grow as sqrt(k).
+fn product_tolerance(k: usize) -> Tolerance {
+    Tolerance { absolute: 1e-6 * (k as f64).sqrt().max(1.0), relative: 4e-6 }
+}
+
+const SIZES: [usize; 8] = [1, 2, 7, 63, 64, 65, 257, 1030];
+
+fn apply(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => x.max(0.0),
+        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Activation::Tanh => x.tanh(),
+    }
+}
+
+/// The derivative by the output.
+fn derivative(activation: Activation, y: f64) -> f64 {
+    match activation {
+        Activation::Identity => 1.0,
+        Activation::Relu => f64::from(u8::from(y > 0.0)),
+        Activation::Sigmoid => y * (1.0 - y),
+        Activation::Tanh => 1.0 - y * y,
+    }
+}
+
+#[test]
+fn exp_ln_sigmoid_and_tanh_match_f64() {
+    for i in -860_000..880_000 {
+        let x = i as f32 * 1e-4;
+        let relative = f64::from(activation::exp(x)) / f64::from(x).exp() - 1.0;
+        assert!(relative.abs() < 2e-7, "exp({x}): {relative:e}");
+    }
+    for i in 1..200_000 {
+        let x = i as f32 * 1e-3;
+        let error = f64::from(activation::ln(x)) - f64::from(x).ln();
+        assert!(error.abs() < 2e-7 * f64::from(x).ln().abs().max(1.0), "ln({x}): {error:e}");
+    }
+    for x in [0.0, -0.0, 1e-30, -1e-30, 20.0, -20.0, 200.0, -200.0, f32::INFINITY, f32::NEG_INFINITY] {
+        let sigmoid = f64::from(activation::sigmoid(x));
+        assert!((sigmoid - apply(Activation::Sigmoid, f64::from(x))).abs() < 2e-7, "sigmoid({x}) = {sigmoid}");
+        let tanh = f64::from(activation::tanh(x));
+        assert!((tanh - f64::from(x).tanh()).abs() < 3e-7, "tanh({x}) = {tanh}");
+    }
+    assert!(activation::sigmoid(f32::NAN).is_nan(), "a NaN must show, not vanish");
+}
+
+#[test]
+fn pointwise_kernels_match() {
+    for device in devices() {
+        for count in SIZES {
+            let scaled = |stream| noise(count, stream).into_iter().map(|x| 4.0 * x).collect::<Vec<f32>>();
+            let (a, b) = (scaled(1), scaled(2));
+            let out = run_kernel(&device, Arc::new(Add { count }), &[bytes(&a), bytes(&b)], &[count], &[], state(1));
+            let sums: Vec<f64> = a.iter().zip(&b).map(|(&a, &b)| f64::from(a) + f64::from(b)).collect();
+            POINTWISE.check("add", &out[0], &sums);
+            for kind in Activation::ALL {
+                let forward = ActivationForward { activation: kind, count };
+                let y = run_kernel(&device, Arc::new(forward), &[bytes(&a)], &[count], &[], state(1));
+                let expected: Vec<f64> = a.iter().map(|&x| apply(kind, f64::from(x))).collect();
+                POINTWISE.check(&format!("{kind:?} {}", device.info()), &y[0], &expected);
+                let backward = ActivationBackward { activation: kind, count };
+                let g = run_kernel(&device, Arc::new(backward), &[bytes(&b), bytes(&y[0])], &[count], &[], state(1));
+                let expected: Vec<f64> =
+                    b.iter().zip(&y[0]).map(|(&g, &y)| f64::from(g) * derivative(kind, f64::from(y))).collect();
+                POINTWISE.check(&format!("{kind:?} backward"), &g[0], &expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn reduce_sums_in_place_of_its_slot() {
+    for device in devices() {
+        for count in SIZES {
+            let values = noise(count, 3);
+            let ring = [1.0, 2.0, 3.0];
+            let state = StepState { loss_slot: 1, ..StepState::default() };
+            let out = run_kernel(&device, Arc::new(ReduceSum { count }), &[bytes(&values)], &[3], &[&ring], state);
+            let sum: f64 = values.iter().map(|&x| f64::from(x)).sum();
+            product_tolerance(count).check("reduce", &out[0], &[1.0, sum, 3.0]);
+        }
+    }
+}
+
+/// (N, D, K): one of everything awkward, non-square, vec4 and scalar forms, ragged tiles.
+const DENSE_SHAPES: [(usize, usize, usize); 14] = [
+    (1, 1, 1),
+    (1, 4, 4),
+    (7, 7, 7),
+    (8, 32, 32),
+    (63, 65, 64),
+    (64, 64, 64),
+    (65, 63, 257),
+    (65, 68, 60),
+    (257, 12, 4),
+    (128, 256, 2),
+    (128, 2, 256),
+    (33, 784, 36),
+    (9, 100, 260),
+    (130, 20, 132),
+];
+
+const VARIANTS: [DenseVariant; 2] = [DenseVariant::Direct, DenseVariant::Tiled];
+
+/// The CPU has one form; a GPU is made to run both.
+fn variants(device: &Device) -> &'static [DenseVariant] {
+    match device {
+        Device::Cpu(_) => &VARIANTS[..1],
+        Device::Gpu(_) => &VARIANTS,
+    }
+}
+
+#[test]
+fn dense_forward_matches() {
+    for device in devices() {
+        for &variant in variants(&device) {
+            for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
+                let activation = Activation::ALL[i % 4];
+                let (x, w, b) = (noise(n * d, 4), noise(k * d, 5), noise(k, 6));
+                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant };
+                let out =
+                    run_kernel(&device, Arc::new(kernel), &[bytes(&x), bytes(&w), bytes(&b)], &[n * k], &[], state(n));
+                let mut expected = Vec::with_capacity(n * k);
+                for row in 0..n {
+                    for unit in 0..k {
+                        let dot: f64 = (0..d).map(|j| f64::from(x[row * d + j]) * f64::from(w[unit * d + j])).sum();
+                        expected.push(apply(activation, dot + f64::from(b[unit])));
+                    }
+                }
+                let what = format!("dense_forward {n}x{d}x{k} {variant:?} on {}", device.info());
+                product_tolerance(d).check(&what, &out[0], &expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn dense_backward_matches() {
+    for device in devices() {
+        for &variant in variants(&device) {
+            for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
+                for needs_dinp in [true, false] {
+                    let input_activation = Activation::ALL[i % 4];
+                    let (dout, w) = (noise(n * k, 7), noise(k * d, 8));
+                    let mut x = noise(n * d, 9);
+                    input_activation.apply(&mut x);
+                    let kernel =
+                        DenseBackward { batch: n, inputs: d, outputs: k, needs_dinp, input_activation, variant };
+                    let all_reads = [bytes(&dout), bytes(&x), bytes(&w)];
+                    let all_writes = [k * d, k, n * d];
+                    let count = if needs_dinp { 3 } else { 2 };
+                    let out =
+                        run_kernel(&device, Arc::new(kernel), &all_reads[..count], &all_writes[..count], &[], state(n));
+                    let at = |v: &[f32], i: usize| f64::from(v[i]);
+                    let mut dweight = Vec::new();
+                    let mut dbias = Vec::new();
+                    for unit in 0..k {
+                        dbias.push((0..n).map(|row| at(&dout, row * k + unit)).sum::<f64>());
+                        for j in 0..d {
+                            dweight
+                                .push((0..n).map(|row| at(&dout, row * k + unit) * at(&x, row * d + j)).sum::<f64>());
+                        }
+                    }
+                    let what = format!("dense_backward {n}x{d}x{k} {variant:?} on {}", device.info());
+                    product_tolerance(n).check(&format!("{what} dweight"), &out[0], &dweight);
+                    product_tolerance(n).check(&format!("{what} dbias"), &out[1], &dbias);
+                    if needs_dinp {
+                        let mut dinp = Vec::new();
+                        for row in 0..n {
+                            for j in 0..d {
+                                let sum: f64 = (0..k).map(|u| at(&dout, row * k + u) * at(&w, u * d + j)).sum();
+                                dinp.push(sum * derivative(input_activation, at(&x, row * d + j)));
+                            }
+                        }
+                        product_tolerance(k).check(&format!("{what} dinp"), &out[2], &dinp);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn loss_value(loss: ReconstructionLoss, y: f64, x: f64) -> f64 {
+    match loss {
+        ReconstructionLoss::Mse => (y - x).powi(2),
+        ReconstructionLoss::Bce => y.max(0.0) - y * x + (-y.abs()).exp().ln_1p(),
+    }
+}
+
+#[test]
+fn losses_match_and_leave_out_rows_without_data() {
+    for device in devices() {
+        for loss in [ReconstructionLoss::Mse, ReconstructionLoss::Bce] {
+            for (batch, rows, features) in
+                [(1, 1, 1), (7, 7, 1), (7, 3, 65), (2, 2, 1024), (64, 64, 257), (65, 1, 63), (5, 0, 4)]
+            {
+                let count = batch * features;
+                // Logits from -12 to 12, targets in 0..1 with exact ends among them.
+                let y: Vec<f32> = noise(count, 10).iter().map(|x| 12.0 * x).collect();
+                let x: Vec<f32> = noise(count, 11).iter().map(|x| (1.2 * x).clamp(0.0, 1.0)).collect();
+                let reads = [bytes(&y), bytes(&x)];
+                let chunks = count.div_ceil(LOSS_CHUNK);
+                let forward = LossForward { loss, batch, features };
+                if rows > 0 {
+                    let out = run_kernel(&device, Arc::new(forward), &reads, &[chunks], &[], state(rows));
+                    let valid = rows * features;
+                    let expected: f64 =
+                        (0..valid).map(|i| loss_value(loss, f64::from(y[i]), f64::from(x[i])) / valid as f64).sum();
+                    let total: f32 = out[0].iter().sum();
+                    product_tolerance(16).check(&format!("{loss:?} {}", device.info()), &[total], &[expected]);
+                }
+                for activation in [Activation::Identity, Activation::Sigmoid] {
+                    let backward = LossBackward { loss, batch, features, activation };
+                    let out = run_kernel(&device, Arc::new(backward), &reads, &[count], &[], state(rows));
+                    let scale = 1.0 / (rows * features) as f64;
+                    let expected: Vec<f64> = (0..count)
+                        .map(|i| {
+                            if i >= rows * features {
+                                return 0.0;
+                            }
+                            let (y, x) = (f64::from(y[i]), f64::from(x[i]));
+                            let gradient = match loss {
+                                // d/dy (y - x)^2 = 2 (y - x)
+                                ReconstructionLoss::Mse => 2.0 * (y - x),
+                                // d/dz bce = sigmoid(z) - x
+                                ReconstructionLoss::Bce => apply(Activation::Sigmoid, y) - x,
+                            };
+                            gradient * scale * derivative(activation, y)
+                        })
+                        .collect();
+                    let what = format!("{loss:?} backward {batch}x{features} ({rows}) {}", device.info());
+                    POINTWISE.check(&what, &out[0], &expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gather_follows_the_permutation_and_pads_with_zero() {
+    for device in devices() {
+        for (features, total, offset, part) in [(1, 9, 2, 5), (5, 40, 0, 40), (784, 300, 100, 200), (63, 257, 57, 200)]
+        {
+            let stride = usize::next_multiple_of(features, 4);
+            let data: Vec<u8> = (0..total * stride).map(|i| (i * 37 % 256) as u8).collect();
+            let (batch, rows) = (7, 5);
+            for shuffle in [0, 1] {
+                let state = StepState {
+                    rows,
+                    first: 0,
+                    part_offset: offset,
+                    part_rows: part,
+                    shuffle,
+                    permutation_keys: permutation_keys(3, 1, 2),
+                    ..StepState::default()
+                };
+                let kernel = GatherRows { batch, features, part_rows: part as usize };
+                let out = run_kernel(&device, Arc::new(kernel), &[&data], &[batch * features], &[], state);
+                let mut expected = Vec::new();
+                for row in 0..batch as u32 {
+                    for feature in 0..features {
+                        let place = if shuffle == 1 { permute(row, part, state.permutation_keys) } else { row };
+                        let at = (offset + place) as usize * stride + feature;
+                        expected.push(if row < rows { f64::from(data[at]) / 255.0 } else { 0.0 });
+                    }
+                }
+                // The f32 nearest 1/255, then one rounding.
+                let tolerance = Tolerance { absolute: f64::MIN_POSITIVE, relative: 1.3e-7 };
+                tolerance.check(&format!("gather {features} {}", device.info()), &out[0], &expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn adam_matches_its_formula_over_many_steps() {
+    const STEPS: u64 = 20;
+    for device in devices() {
+        for (count, weight_decay) in [(64, 0.0), (192, 0.01), (4160, 0.0)] {
+            let kernel = Adam { count, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay };
+            let mut flat = [noise(count, 12), vec![0.0; count], vec![0.0; count]];
+            let mut p: Vec<f64> = flat[0].iter().map(|&x| f64::from(x)).collect();
+            let (mut m, mut v) = (vec![0.0_f64; count], vec![0.0_f64; count]);
+            for step in 0..STEPS {
+                let grads = noise(count, 20 + step as u32);
+                let learning_rate = 0.01;
+                let (step_size, inv_sqrt_correction) = kernel.corrections(learning_rate, step);
+                let state = StepState {
+                    step_size,
+                    inv_sqrt_correction,
+                    learning_rate: learning_rate as f32,
+                    ..StepState::default()
+                };
+                let initial: Vec<&[f32]> = flat.iter().map(Vec::as_slice).collect();
+                let out = run_kernel(&device, Arc::new(kernel.clone()), &[bytes(&grads)], &[count; 3], &initial, state);
+                flat = out.try_into().expect("three buffers");
+                let t = (step + 1) as i32;
+                for i in 0..count {
+                    let g = f64::from(grads[i]);
+                    m[i] = 0.9 * m[i] + 0.1 * g;
+                    v[i] = 0.999 * v[i] + 0.001 * g * g;
+                    let (mh, vh) = (m[i] / (1.0 - 0.9_f64.powi(t)), v[i] / (1.0 - 0.999_f64.powi(t)));
+                    p[i] -= learning_rate * f64::from(weight_decay) * p[i];
+                    p[i] -= learning_rate * mh / (vh.sqrt() + 1e-8);
+                }
+            }
+            // Each step rounds the parameter once; beta2 as f32 is 1e-8 off, which the correction amplifies 1000 times.
+            let tolerance = Tolerance { absolute: 2e-6, relative: 2e-6 };
+            tolerance.check(&format!("adam {count} {}", device.info()), &flat[0], &p);
+        }
+    }
+}

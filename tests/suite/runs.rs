@@ -1,0 +1,245 @@
+//! Runs: equal seeds give equal bytes, resumed equals uninterrupted, live edits are recorded, workers always end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hourglass::device::{Device, DeviceChoice};
+use hourglass::graph::External;
+use hourglass::model::{Model, Spec, preset};
+use hourglass::train::{Command, Event, PlayState, Run, RunDir, Session, Worker, WorkerOptions};
+
+use crate::support::{devices, digits};
+
+/// Small enough for seconds, with a last epoch that the bound on steps cuts.
+fn small_spec(steps: u64) -> Spec {
+    let settings = [format!("train.steps={steps}"), "train.batch_size=256".to_owned(), "model.latent=5".to_owned()];
+    preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings")
+}
+
+fn model_bytes(device: &Device, spec: &Spec) -> Vec<u8> {
+    let mut session = Session::new(spec.clone(), digits(), device.clone()).expect("a session");
+    while session.train(usize::MAX).expect("it trains") > 0 {}
+    let flat = session.read_flat(External::Parameters).expect("parameters");
+    session.model(&flat).to_bytes().expect("bytes")
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_on_every_device_and_any_threads() {
+    let mut spec = small_spec(30);
+    for device in devices() {
+        assert!(model_bytes(&device, &spec) == model_bytes(&device, &spec), "{}", device.info());
+    }
+    let threads = |count| Device::open(DeviceChoice::Cpu, Some(count)).expect("threads");
+    let one = model_bytes(&threads(1), &spec);
+    assert!(one == model_bytes(&threads(2), &spec) && one == model_bytes(&threads(5), &spec), "threads change bits");
+    spec.train.seed = 2;
+    assert!(one != model_bytes(&threads(2), &spec), "another seed is another model");
+}
+
+#[test]
+fn the_model_file_has_its_names_and_shapes_and_comes_back() {
+    let mut session = Session::new(small_spec(1), digits(), crate::support::cpu()).expect("a session");
+    session.train(1).expect("a step");
+    let flat = session.read_flat(External::Parameters).expect("parameters");
+    let model = session.model(&flat);
+    let bytes = model.to_bytes().expect("bytes");
+    let back = Model::from_bytes(&bytes, Path::new("m")).expect("it reads");
+    let shapes: Vec<(String, String)> =
+        back.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.to_string())).collect();
+    let expected = [
+        ("decoder.0.bias", "128"),
+        ("decoder.0.weight", "128x5"),
+        ("decoder.1.bias", "784"),
+        ("decoder.1.weight", "784x128"),
+        ("encoder.0.bias", "256"),
+        ("encoder.0.weight", "256x784"),
+        ("encoder.1.bias", "128"),
+        ("encoder.1.weight", "128x256"),
+        ("encoder.2.bias", "5"),
+        ("encoder.2.weight", "5x128"),
+    ];
+    assert_eq!(shapes, expected.map(|(name, shape)| (name.to_owned(), shape.to_owned())));
+    assert_eq!(back.to_flat(session.network(), Path::new("m")).expect("flat"), flat);
+    for damaged in [&bytes[..0], &bytes[..5], &bytes[..bytes.len() / 2], b"not a model at all, but text"] {
+        let error = Model::from_bytes(damaged, Path::new("damaged.safetensors")).expect_err("damaged").to_string();
+        assert!(error.contains("damaged.safetensors"), "{error}");
+    }
+}
+
+fn run_in(dir: &Path, spec: &Spec) -> Run {
+    let session = Session::new(spec.clone(), digits(), crate::support::cpu()).expect("a session");
+    Run::new(session, None, Some(RunDir::create(dir).expect("a folder")), false).expect("a run")
+}
+
+fn finish(run: &mut Run) {
+    while !run.is_done() {
+        run.advance(7).expect("it advances");
+    }
+    run.report(false).expect("it saves");
+}
+
+#[test]
+fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spec = small_spec(300);
+    let whole = folder.path().join("whole");
+    finish(&mut run_in(&whole, &spec));
+
+    let cut = folder.path().join("cut");
+    let stopped_at = {
+        let mut run = run_in(&cut, &spec);
+        while run.session().step() < 230 {
+            run.advance(3).expect("it advances");
+        }
+        run.save().expect("it saves");
+        run.session().step()
+    };
+    assert!(stopped_at % 214 != 0, "in the middle of an epoch");
+    let dir = RunDir::open(&cut).expect("the run is there");
+    let session = Session::new(dir.read_spec().expect("its spec"), digits(), crate::support::cpu()).expect("a session");
+    let mut resumed = Run::resume(session, None, dir, false).expect("it resumes");
+    assert_eq!(resumed.session().step(), stopped_at);
+    finish(&mut resumed);
+
+    for file in ["model.safetensors", "checkpoint/best.safetensors", "spec.toml"] {
+        let read = |root: &Path| std::fs::read(root.join(file)).expect(file);
+        // Seconds differ, so checkpoints are compared by their tensors.
+        if file.starts_with("checkpoint") {
+            let tensors = |root: &Path| RunDir::open(root).unwrap().read_checkpoint("best").expect("best").1;
+            assert!(tensors(&whole) == tensors(&cut), "{file}");
+        } else {
+            assert!(read(&whole) == read(&cut), "{file} differs");
+        }
+    }
+    let losses = |root: &Path| -> Vec<(u32, f64, f64)> {
+        let reports = RunDir::open(root).unwrap().read_metrics();
+        reports.iter().map(|report| (report.epoch, report.train_loss, report.validation_loss)).collect()
+    };
+    assert_eq!(losses(&whole), losses(&cut));
+    assert_eq!(losses(&whole).len(), 2, "an epoch of 214 steps and the rest");
+}
+
+#[test]
+fn a_torn_last_line_of_metrics_is_ignored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut run = run_in(&folder.path().join("run"), &small_spec(2));
+    finish(&mut run);
+    let dir = RunDir::open(&folder.path().join("run")).expect("there");
+    let path = dir.path().join("metrics.jsonl");
+    let text = std::fs::read_to_string(&path).expect("metrics");
+    std::fs::write(&path, format!("{text}{{\"epoch\":2,\"st")).expect("torn");
+    assert_eq!(dir.read_metrics().len(), 1);
+}
+
+fn worker(out: &Path, steps: u64, paused: bool) -> Worker {
+    let mut options = WorkerOptions::new(small_spec(steps));
+    options.device = DeviceChoice::Cpu;
+    options.threads = Some(2);
+    options.out = Some(out.to_owned());
+    options.watched = true;
+    options.start_paused = paused;
+    Worker::spawn(options, || {}).expect("a worker")
+}
+
+/// Waits for a snapshot that satisfies `wanted`, at most a minute.
+fn wait_for(worker: &Worker, wanted: impl Fn(&hourglass::train::Snapshot) -> bool) -> Arc<hourglass::train::Snapshot> {
+    let started = std::time::Instant::now();
+    loop {
+        while worker.events().try_recv().is_ok() {}
+        let snapshot = worker.snapshot();
+        if wanted(&snapshot) {
+            return snapshot;
+        }
+        assert!(started.elapsed().as_secs() < 60, "waited in vain at {:?} {}", snapshot.state, snapshot.message);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_worker_obeys_and_records_live_edits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("run");
+    let worker = worker(&out, 100_000, true);
+    let first = wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused);
+    assert_eq!(first.step, 0);
+    assert_eq!((first.data.train, first.data.validation, first.data.test), (55_000, 5_000, 10_000));
+    assert_eq!(first.pairs.labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(first.map.points.len(), 5000);
+    assert!(first.map.projected);
+    worker.send(Command::Step);
+    wait_for(&worker, |snapshot| snapshot.step == 1 && snapshot.state == PlayState::Paused);
+    worker.send(Command::LearningRate(0.0005));
+    wait_for(&worker, |snapshot| snapshot.learning_rate == 0.0005);
+    worker.send(Command::LearningRate(-1.0));
+    worker.send(Command::Play);
+    wait_for(&worker, |snapshot| snapshot.step > 3 && !snapshot.train_curve.is_empty());
+    worker.send(Command::Pause);
+    wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused);
+    worker.send(Command::Stop);
+    wait_for(&worker, |snapshot| snapshot.state == PlayState::Finished);
+    drop(worker);
+    let spec = RunDir::open(&out).expect("the run").read_spec().expect("its spec");
+    assert_eq!(spec.edits.len(), 1);
+    assert_eq!((spec.edits[0].step, spec.edits[0].value), (1, 0.0005));
+    assert!(out.join("model.safetensors").is_file());
+}
+
+#[test]
+fn an_edited_run_is_reproduced_by_its_spec() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut first = run_in(&folder.path().join("first"), &small_spec(40));
+    first.advance(11).expect("it advances");
+    first.session_mut().edit_learning_rate(0.01).expect("an edit");
+    finish(&mut first);
+    let spec = RunDir::open(&folder.path().join("first")).unwrap().read_spec().expect("its spec");
+    finish(&mut run_in(&folder.path().join("second"), &spec));
+    let model = |name: &str| std::fs::read(folder.path().join(name).join("model.safetensors")).expect("a model");
+    assert!(model("first") == model("second"));
+}
+
+#[test]
+fn a_diverged_run_says_so_and_keeps_what_it_had() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("run");
+    let settings = ["optimizer.learning_rate=1e30", "train.epochs=1", "model.decoder=[\"output\"]"];
+    let mut options = WorkerOptions::new(small_spec(50).with_set(&settings.map(str::to_owned)).expect("settings"));
+    options.device = DeviceChoice::Cpu;
+    options.out = Some(out.clone());
+    let worker = Worker::spawn(options, || {}).expect("a worker");
+    let message = worker
+        .events()
+        .iter()
+        .find_map(|event| match event {
+            Event::Failed { message, usage } => Some((message, usage)),
+            _ => None,
+        })
+        .expect("it fails");
+    assert!(message.0.contains("diverged") && message.0.contains("learning_rate") && !message.1, "{message:?}");
+}
+
+#[test]
+fn starting_and_dropping_workers_never_hangs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wakes = Arc::new(AtomicUsize::new(0));
+    for i in 0..12_u64 {
+        let mut options = WorkerOptions::new(small_spec(2000));
+        options.device = DeviceChoice::Cpu;
+        options.out = Some(folder.path().join(i.to_string()));
+        options.watched = i % 2 == 0;
+        options.start_paused = i % 3 == 0;
+        let counter = Arc::clone(&wakes);
+        let wake = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        };
+        let worker = Worker::spawn(options, wake).expect("a worker");
+        for command in [Command::Step, Command::Play, Command::Pause, Command::Play].into_iter().take(i as usize % 5) {
+            worker.send(command);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(i * 29));
+        drop(worker);
+        let saved = folder.path().join(i.to_string()).join("model.safetensors");
+        assert!(saved.is_file(), "run {i} was lost");
+    }
+    assert!(wakes.load(Ordering::Relaxed) > 0);
+}
