@@ -1,6 +1,8 @@
 //! Hourglass trains autoencoders on any GPU through hand-written WGSL compute shaders, or on the CPU through native
 //! twins of the same kernels, and puts the trained model to work. ARCHITECTURE.md shows the rooms.
 
+#[cfg(feature = "window")]
+pub mod app;
 pub mod cli;
 pub mod data;
 pub mod device;

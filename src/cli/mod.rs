@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::device::{DeviceChoice, DeviceError};
 use crate::graph::GraphError;
 use crate::tasks::PictureError;
-use crate::train::{TrainError, device_error_is_usage};
+use crate::train::{TrainError, WorkerOptions, device_error_is_usage};
 
 /// Interrupted by Ctrl-C, after saving.
 pub const EXIT_INTERRUPTED: u8 = 130;
@@ -132,8 +132,11 @@ impl From<PictureError> for CliError {
     }
 }
 
-/// Runs the program; gives its exit code.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+/// Opens the window with a run and gives the exit code; an error, in words, where there can be no window.
+pub type OpenWindow = fn(WorkerOptions) -> Result<u8, String>;
+
+/// Runs the program; gives its exit code. `window` is what `hourglass` alone opens.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => {
@@ -149,7 +152,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let common = &cli.common;
     let result = match cli.command {
-        None => train::default_run(common),
+        None => train::default_run(common, window),
         Some(CliCommand::Train(arguments)) => train::train(&arguments, common),
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),

@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::commands::print_metrics;
-use super::{CliError, Common, EXIT_INTERRUPTED, print_json, print_out};
+use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
 use crate::device::DeviceChoice;
 use crate::model::{Spec, SpecError, preset};
 use crate::style;
@@ -99,8 +99,8 @@ pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Re
     watch(options, common, false)
 }
 
-/// What `hourglass` alone does without a window.
-pub(super) fn default_run(common: &Common) -> Result<u8, CliError> {
+/// What `hourglass` alone does: the default run, in the window where there is one.
+pub(super) fn default_run(common: &Common, window: OpenWindow) -> Result<u8, CliError> {
     let found = preset("map")?;
     let mut spec = found.spec;
     if let Some(seed) = common.seed {
@@ -111,6 +111,13 @@ pub(super) fn default_run(common: &Common) -> Result<u8, CliError> {
     options.preset = Some(found.name.to_owned());
     options.device = common.device_choice()?;
     options.threads = common.threads();
+    if !common.json {
+        match window(options.clone()) {
+            Ok(code) => return Ok(code),
+            Err(reason) if !common.quiet => eprintln!("training in the terminal: {reason}"),
+            Err(_) => {}
+        }
+    }
     if !common.quiet && !common.json {
         print_out("A network learns to squeeze 70,000 handwritten digits through two numbers each, and back.");
     }

@@ -25,6 +25,11 @@ pub enum ReconstructionLoss {
 }
 
 impl ReconstructionLoss {
+    /// Whether it is the mean squared error, which PCA minimises too.
+    pub fn is_mse(self) -> bool {
+        self == Self::Mse
+    }
+
     /// What a chart of it is called.
     pub fn title(self) -> &'static str {
         match self {

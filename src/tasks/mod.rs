@@ -6,4 +6,4 @@ mod picture;
 
 pub use bench::{BenchReport, KernelSpeed, bench};
 pub use evaluate::{Evaluation, evaluate};
-pub use picture::{PictureError, draw_run};
+pub use picture::{MapView, PictureError, curve_range, draw_run, map_view, smooth};

@@ -272,7 +272,7 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
 }
 
 /// Running mean over a fiftieth of the curve.
-pub(crate) fn smooth(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
+pub fn smooth(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
     let window = (points.len() / 50).max(1);
     let mut sum = 0.0;
     points
@@ -289,7 +289,7 @@ pub(crate) fn smooth(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
 }
 
 /// What the y axis shows: everything after the first steep fall.
-pub(crate) fn curve_range(smoothed: &[[f32; 2]], validation: &[[f32; 2]]) -> Option<(f64, f64)> {
+pub fn curve_range(smoothed: &[[f32; 2]], validation: &[[f32; 2]]) -> Option<(f64, f64)> {
     let skip = smoothed.len() / 25;
     let values = smoothed.iter().skip(skip).chain(validation).map(|p| f64::from(p[1])).filter(|v| v.is_finite());
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -367,13 +367,13 @@ fn draw_map(canvas: &mut Canvas, area: Area, map: &LatentMap) {
 
 /// The part of the plane that a map shows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MapView {
+pub struct MapView {
     pub centre: [f32; 2],
     pub half: [f32; 2],
 }
 
 /// Around the middle 99.5% of the points: a few strays must not shrink the rest to a dot.
-pub(crate) fn map_view(points: &[[f32; 2]]) -> Option<MapView> {
+pub fn map_view(points: &[[f32; 2]]) -> Option<MapView> {
     let bounds = |axis: usize| {
         let mut values: Vec<f32> = points.iter().map(|p| p[axis]).filter(|v| v.is_finite()).collect();
         if values.is_empty() {

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::files::RunDir;
-use super::report::Report;
+use super::report::{PcaReport, Report};
 use super::run::{EpochReport, Run};
 use super::{Session, TrainError};
 use crate::data::{DataSet, ImageShape, Part};
@@ -134,6 +134,8 @@ pub struct Snapshot {
     pub best: Option<(u32, f64)>,
     pub pairs: Arc<Pairs>,
     pub map: Arc<LatentMap>,
+    /// PCA at the same latent size, on the validation part; `None` until it is fitted.
+    pub pca: Option<PcaReport>,
     pub run_dir: Option<PathBuf>,
     pub report: Option<Arc<Report>>,
 }
@@ -382,6 +384,9 @@ struct Driver<'a> {
     pairs: Arc<Pairs>,
     pairs_rows: Vec<usize>,
     map: Arc<LatentMap>,
+    /// Where the PCA that is being fitted beside the training arrives.
+    pca_arrival: Option<Receiver<PcaReport>>,
+    pca: Option<PcaReport>,
     /// Directions of the last projection, so that the map does not flip.
     map_signs: Option<Vec<f32>>,
 }
@@ -409,9 +414,12 @@ impl<'a> Driver<'a> {
             pairs: Arc::default(),
             pairs_rows,
             map: Arc::default(),
+            pca_arrival: None,
+            pca: None,
             map_signs: None,
         };
         if driver.watched {
+            driver.pca_arrival = fit_pca(driver.run.session().data(), driver.run.spec().model.latent);
             // A first look, so that nothing is empty.
             if driver.look().is_ok() {
                 driver.show(if driver.playing { PlayState::Playing } else { PlayState::Paused });
@@ -585,6 +593,10 @@ impl<'a> Driver<'a> {
         if !self.watched {
             return;
         }
+        if let Some(pca) = self.pca_arrival.as_ref().and_then(|arrival| arrival.try_recv().ok()) {
+            self.pca = Some(pca);
+            self.pca_arrival = None;
+        }
         let run = &*self.run;
         let session = run.session();
         let next = Snapshot {
@@ -614,6 +626,7 @@ impl<'a> Driver<'a> {
             best: run.best(),
             pairs: Arc::clone(&self.pairs),
             map: Arc::clone(&self.map),
+            pca: self.pca.clone(),
             run_dir: run.dir().map(|dir| dir.path().to_owned()),
             report: None,
         };
@@ -631,6 +644,22 @@ impl<'a> Driver<'a> {
         self.desk.tell(Event::Finished { report: Box::new(report), interrupted });
         Ok(())
     }
+}
+
+/// Fits PCA on the train part and measures it on validation, on a thread of its own. `None` where no thread starts;
+/// nothing arrives where PCA cannot be fitted.
+fn fit_pca(data: &Arc<DataSet>, components: usize) -> Option<Receiver<PcaReport>> {
+    let (sender, receiver) = bounded(1);
+    let data = Arc::clone(data);
+    let fit = move || {
+        let train = data.rows_f32(data.part(Part::Train));
+        if let Ok(pca) = Pca::fit(&train, data.features, components) {
+            let mse = pca.reconstruction_mse(&data.rows_f32(data.part(Part::Validation)));
+            // The run may have ended meanwhile.
+            let _ = sender.send(PcaReport { components: pca.components(), mse });
+        }
+    };
+    std::thread::Builder::new().name("hourglass-pca".to_owned()).spawn(fit).ok().map(|_| receiver)
 }
 
 /// Held-out rows to show: one of each class first, then the next ones.

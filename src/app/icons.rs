@@ -1,0 +1,76 @@
+//! Icons, drawn as lines: they follow the theme and stay sharp at any scale.
+
+use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, pos2};
+
+fn at(rect: Rect, x: f32, y: f32) -> Pos2 {
+    pos2(rect.left() + x * rect.width(), rect.top() + y * rect.height())
+}
+
+fn lines(painter: &Painter, rect: Rect, points: &[(f32, f32)], colour: Color32) {
+    let points = points.iter().map(|&(x, y)| at(rect, x, y)).collect();
+    painter.add(Shape::line(points, Stroke::new(1.6, colour)));
+}
+
+fn filled(painter: &Painter, rect: Rect, points: &[(f32, f32)], colour: Color32) {
+    let points = points.iter().map(|&(x, y)| at(rect, x, y)).collect();
+    painter.add(Shape::convex_polygon(points, colour, Stroke::NONE));
+}
+
+pub(super) fn play(painter: &Painter, rect: Rect, colour: Color32) {
+    filled(painter, rect, &[(0.15, 0.05), (0.95, 0.5), (0.15, 0.95)], colour);
+}
+
+pub(super) fn pause(painter: &Painter, rect: Rect, colour: Color32) {
+    for x in [0.12, 0.6] {
+        painter.rect_filled(Rect::from_min_max(at(rect, x, 0.08), at(rect, x + 0.28, 0.92)), 1.0, colour);
+    }
+}
+
+pub(super) fn step(painter: &Painter, rect: Rect, colour: Color32) {
+    painter.rect_filled(Rect::from_min_max(at(rect, 0.05, 0.1), at(rect, 0.22, 0.9)), 1.0, colour);
+    filled(painter, rect, &[(0.38, 0.08), (1.0, 0.5), (0.38, 0.92)], colour);
+}
+
+pub(super) fn restart(painter: &Painter, rect: Rect, colour: Color32) {
+    let centre = rect.center();
+    let radius = rect.width() * 0.42;
+    // Three quarters of a circle, with its arrow at the top.
+    let arc = (0..=24)
+        .map(|i| {
+            let angle = -std::f32::consts::FRAC_PI_2 + 0.35 + i as f32 / 24.0 * 5.3;
+            centre + radius * egui::Vec2::angled(angle)
+        })
+        .collect();
+    painter.add(Shape::line(arc, Stroke::new(1.6, colour)));
+    let tip = centre + radius * egui::Vec2::angled(-std::f32::consts::FRAC_PI_2 + 0.35);
+    let side = rect.width() * 0.26;
+    let triangle = vec![
+        tip + egui::vec2(-side, -side * 0.1),
+        tip + egui::vec2(side * 0.3, -side),
+        tip + egui::vec2(side * 0.4, side * 0.75),
+    ];
+    painter.add(Shape::convex_polygon(triangle, colour, Stroke::NONE));
+}
+
+/// The mark of the program: wide, narrow, wide.
+pub(super) fn hourglass(painter: &Painter, rect: Rect, colour: Color32) {
+    filled(painter, rect, &[(0.1, 0.05), (0.9, 0.05), (0.56, 0.5), (0.44, 0.5)], colour);
+    filled(painter, rect, &[(0.44, 0.5), (0.56, 0.5), (0.9, 0.95), (0.1, 0.95)], colour);
+}
+
+pub(super) fn train(painter: &Painter, rect: Rect, colour: Color32) {
+    lines(painter, rect, &[(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)], colour);
+    lines(painter, rect, &[(0.18, 0.75), (0.42, 0.45), (0.6, 0.6), (0.95, 0.15)], colour);
+}
+
+/// A half-filled disc: change between dark and light.
+pub(super) fn theme(painter: &Painter, rect: Rect, colour: Color32) {
+    let (centre, radius) = (rect.center(), rect.width() * 0.45);
+    painter.circle_stroke(centre, radius, Stroke::new(1.5, colour));
+    let half = (0..=16)
+        .map(|i| {
+            centre + radius * egui::Vec2::angled(-std::f32::consts::FRAC_PI_2 + i as f32 / 16.0 * std::f32::consts::PI)
+        })
+        .collect();
+    painter.add(Shape::convex_polygon(half, colour, Stroke::NONE));
+}

@@ -1,0 +1,20 @@
+//! The window. Panels see snapshots and send commands; no engine buffer ever comes here, so that each panel runs
+//! against a scripted trainer in tests.
+
+mod controls;
+mod curves;
+mod data_card;
+mod findings;
+mod frame_log;
+mod icons;
+mod map;
+mod network;
+mod pairs;
+mod shell;
+mod state;
+mod theme;
+mod widgets;
+
+pub use shell::{WindowError, availability, open};
+pub use state::{App, AppOptions, Trainer};
+pub use theme::ThemeChoice;

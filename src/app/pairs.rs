@@ -1,0 +1,117 @@
+//! Held-out rows beside what the model makes of them, and where it errs.
+
+use std::sync::Arc;
+
+use egui::{Align2, Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, pos2, vec2};
+
+use super::theme::{colour, regular};
+use super::widgets::card_title;
+use crate::style::{self, Palette, size};
+use crate::train::{PAIRS, Pairs, Snapshot};
+
+/// The pictures of one snapshot as textures, made anew only when the pairs change.
+#[derive(Default)]
+pub(super) struct Textures {
+    made_of: Option<Arc<Pairs>>,
+    rows: [Option<TextureHandle>; 3],
+    count: usize,
+}
+
+impl std::fmt::Debug for Textures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Textures({} pairs)", self.count)
+    }
+}
+
+const ROWS: [(&str, &str); 3] = [
+    ("Input", "Held-out digits: never used in training"),
+    ("Output", "What the network makes of each through its bottleneck"),
+    ("Error", "How far each pixel is off: dark is right, bright is wrong"),
+];
+
+impl Textures {
+    /// Follows `pairs`.
+    pub fn update(&mut self, context: &egui::Context, pairs: &Arc<Pairs>) {
+        if self.made_of.as_ref().is_some_and(|made_of| Arc::ptr_eq(made_of, pairs)) {
+            return;
+        }
+        self.made_of = Some(Arc::clone(pairs));
+        let Some(image) = pairs.image else { return };
+        self.count = pairs.inputs.len() / pairs.features.max(1);
+        if self.count == 0 {
+            return;
+        }
+        for (row, slot) in self.rows.iter_mut().enumerate() {
+            let (width, height) = (image.width, image.height);
+            let mut pixels = vec![Color32::BLACK; self.count * width * height];
+            for item in 0..self.count {
+                for y in 0..height {
+                    for x in 0..width {
+                        let at = item * pairs.features + (y * width + x) * image.channels;
+                        let (input, output) = (&pairs.inputs[at..], &pairs.outputs[at..]);
+                        pixels[y * self.count * width + item * width + x] = match row {
+                            0 => pixel(input, image.channels),
+                            1 => pixel(output, image.channels),
+                            _ => colour(style::heat(
+                                (0..image.channels).map(|c| (input[c] - output[c]).abs()).fold(0.0, f32::max),
+                            )),
+                        };
+                    }
+                }
+            }
+            let picture = ColorImage::new([self.count * width, height], pixels);
+            match slot {
+                Some(texture) => texture.set(picture, TextureOptions::NEAREST),
+                None => *slot = Some(context.load_texture(ROWS[row].0, picture, TextureOptions::NEAREST)),
+            }
+        }
+    }
+
+    fn draw(&self, ui: &Ui, row: usize, rect: Rect) {
+        if let Some(texture) = &self.rows[row] {
+            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+            ui.painter().image(texture.id(), rect, whole, Color32::WHITE);
+        }
+    }
+
+    /// The inputs in one strip, for the data card.
+    pub fn inputs_strip(&self, ui: &Ui, rect: Rect) {
+        ui.painter().rect_filled(rect, 4.0, Color32::BLACK);
+        self.draw(ui, 0, rect);
+    }
+
+    pub fn ui(&self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
+        let what = if snapshot.data.name == "digits" { "Held-out digits" } else { "Held-out images" };
+        card_title(ui, palette, inside, what, "");
+        if self.count == 0 {
+            let at = pos2(inside.center().x, inside.center().y);
+            let words = "They appear as soon as the model is ready";
+            ui.painter().text(at, Align2::CENTER_CENTER, words, regular(size::TEXT), colour(palette.muted));
+            return;
+        }
+        let label = 64.0;
+        let gap = 10.0;
+        let top = inside.top() + 30.0;
+        let height = ((inside.bottom() - top - 2.0 * gap) / 3.0).max(8.0);
+        let side = height.min((inside.width() - label) / PAIRS as f32);
+        for (row, (name, help)) in ROWS.into_iter().enumerate() {
+            let y = top + row as f32 * (side + gap);
+            let at = pos2(inside.left(), y + side / 2.0);
+            ui.painter().text(at, Align2::LEFT_CENTER, name, regular(size::SECOND), colour(palette.muted));
+            let strip = Rect::from_min_size(pos2(inside.left() + label, y), vec2(side * self.count as f32, side));
+            self.draw(ui, row, strip);
+            let response = ui.interact(strip, ui.scope_id().with(("pairs", name)), egui::Sense::hover());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, name));
+            response.on_hover_text(help);
+        }
+    }
+}
+
+fn pixel(values: &[f32], channels: usize) -> Color32 {
+    let level = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+    if channels >= 3 {
+        Color32::from_rgb(level(values[0]), level(values[1]), level(values[2]))
+    } else {
+        Color32::from_gray(level(values[0]))
+    }
+}

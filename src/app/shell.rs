@@ -1,0 +1,278 @@
+//! The window itself: winit's events in, egui's frames out.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egui::ViewportId;
+use egui_wgpu::winit::Painter;
+use egui_wgpu::{RendererOptions, WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
+use winit::application::ApplicationHandler;
+use winit::dpi::LogicalSize;
+use winit::event::WindowEvent;
+use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
+use winit::window::{Window, WindowId};
+
+use super::frame_log::FrameLog;
+use super::state::{App, AppOptions, Trainer};
+use super::theme::ThemeChoice;
+use crate::device::{DeviceChoice, gpu};
+use crate::train::{Worker, WorkerOptions};
+
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    #[error("no window, {0}")]
+    Unavailable(String),
+    #[error("the window failed, {0}, run `hourglass train` in the terminal instead")]
+    Failed(String),
+}
+
+/// Whether a window can be opened here; else why not, in a few words.
+pub fn availability() -> Result<(), WindowError> {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if !set("WAYLAND_DISPLAY") && !set("WAYLAND_SOCKET") && !set("DISPLAY") {
+            return Err(WindowError::Unavailable("there is no display".to_owned()));
+        }
+        // winit panics where these are missing: look first.
+        for library in ["libxkbcommon-x11.so.0", "libX11-xcb.so.1", "libXcursor.so.1", "libXi.so.6"] {
+            if set("DISPLAY") && !library_is_there(library) {
+                return Err(WindowError::Unavailable(format!(
+                    "{library} is missing (Debian/Ubuntu: apt-get install libxkbcommon-x11-0 libxcursor1 libxi6 \
+                     libxrandr2)"
+                )));
+            }
+        }
+    }
+    if gpu::adapters().is_empty() {
+        return Err(WindowError::Unavailable(
+            "no graphics driver was found (Debian/Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1)".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the dynamic linker finds `name`.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn library_is_there(name: &str) -> bool {
+    // SAFETY: loading a system library runs its initialisers, as winit will do a moment later anyway.
+    unsafe { libloading::Library::new(name) }.is_ok()
+}
+
+#[derive(Debug)]
+enum Wake {
+    /// The worker has something new.
+    Worker,
+    /// egui wants a frame after this long.
+    After(Duration),
+}
+
+/// Opens the window with `run` already training; returns when it is closed and everything is saved.
+pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
+    let failed = |error: &dyn std::fmt::Display| WindowError::Failed(error.to_string());
+    run.watched = true;
+    let mut builder = EventLoop::<Wake>::with_user_event();
+    #[cfg(target_os = "linux")]
+    prefer_x11(&mut builder);
+    let event_loop = builder.build().map_err(|error| failed(&error))?;
+    event_loop.set_control_flow(ControlFlow::Wait);
+    let proxy = event_loop.create_proxy();
+    let worker_proxy = proxy.clone();
+    let start = Box::new(move |options: WorkerOptions| {
+        let proxy = worker_proxy.clone();
+        // The event loop is gone only when nobody looks any more.
+        let worker = Worker::spawn(options, move || drop(proxy.send_event(Wake::Worker)))?;
+        Ok(Box::new(worker) as Box<dyn Trainer>)
+    });
+    let mut devices = vec![("Automatic".to_owned(), DeviceChoice::Auto)];
+    devices.extend(gpu::adapters().into_iter().enumerate().map(|(index, info)| {
+        let kind = if info.software { "Software GPU" } else { "GPU" };
+        (format!("{kind}: {}", info.adapter), DeviceChoice::GpuIndex(index))
+    }));
+    devices.push(("CPU, native".to_owned(), DeviceChoice::Cpu));
+    let app = App::new(AppOptions { run, start, theme: ThemeChoice::System, devices });
+    let mut shell = Shell { app, proxy, context: egui::Context::default(), open: None, error: None, next_frame: None };
+    event_loop.run_app(&mut shell).map_err(|error| failed(&error))?;
+    shell.app.close();
+    shell.error.map_or(Ok(()), |error| Err(WindowError::Failed(error)))
+}
+
+/// winit delivers no dropped files on Wayland: where a session offers both, the window opens through X11, unless
+/// `HOURGLASS_WAYLAND=1` asks for the native protocol.
+#[cfg(target_os = "linux")]
+fn prefer_x11(builder: &mut winit::event_loop::EventLoopBuilder<Wake>) {
+    use winit::platform::x11::EventLoopBuilderExtX11 as _;
+    let native = std::env::var("HOURGLASS_WAYLAND").is_ok_and(|value| value == "1");
+    if std::env::var_os("DISPLAY").is_some_and(|value| !value.is_empty()) && !native {
+        builder.with_x11();
+    }
+}
+
+struct Shell {
+    app: App,
+    proxy: EventLoopProxy<Wake>,
+    context: egui::Context,
+    open: Option<OpenWindow>,
+    error: Option<String>,
+    /// When egui or the worker wants the next frame.
+    next_frame: Option<Instant>,
+}
+
+struct OpenWindow {
+    window: Arc<Window>,
+    painter: Painter,
+    input: egui_winit::State,
+    frames: FrameLog,
+    /// When the last frame was finished, and how long it took.
+    painted: Instant,
+    frame_duration: Duration,
+    pressed: bool,
+    title: String,
+}
+
+/// The worker's news are shown at most this often.
+const NEWS_INTERVAL: Duration = Duration::from_millis(90);
+
+/// Rest after a frame, as a share of its duration: where frames are slow (a software driver), they must leave most of
+/// the cores to the training. A drag is followed closely all the same. Frames of a real GPU are not held up.
+const REST: f32 = 1.5;
+const REST_WHILE_PRESSED: f32 = 0.2;
+
+impl Shell {
+    fn create(&mut self, event_loop: &ActiveEventLoop) -> Result<OpenWindow, String> {
+        let attributes = Window::default_attributes()
+            .with_title("Hourglass")
+            .with_inner_size(LogicalSize::new(1280.0, 800.0))
+            .with_min_inner_size(LogicalSize::new(900.0, 600.0));
+        let window = Arc::new(event_loop.create_window(attributes).map_err(|error| error.to_string())?);
+        let mut setup = WgpuSetupCreateNew::without_display_handle();
+        setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
+        setup.instance_descriptor.flags = wgpu::InstanceFlags::empty();
+        let mut configuration = WgpuConfiguration::default();
+        configuration.wgpu_setup = WgpuSetup::CreateNew(setup);
+        let options = RendererOptions { dithering: false, ..RendererOptions::default() };
+        let mut painter = pollster::block_on(Painter::new(self.context.clone(), configuration, false, options));
+        pollster::block_on(painter.set_window(ViewportId::ROOT, Some(Arc::clone(&window))))
+            .map_err(|error| error.to_string())?;
+        let input = egui_winit::State::new(
+            self.context.clone(),
+            ViewportId::ROOT,
+            &window,
+            Some(window.scale_factor() as f32),
+            window.theme(),
+            painter.max_texture_side(),
+        );
+        let proxy = self.proxy.clone();
+        self.context.set_request_repaint_callback(move |info| {
+            // The event loop is gone only when nobody looks any more.
+            let _ = proxy.send_event(Wake::After(info.delay));
+        });
+        let (frames, painted, frame_duration) = (FrameLog::from_environment(), Instant::now(), Duration::ZERO);
+        Ok(OpenWindow { window, painter, input, frames, painted, frame_duration, pressed: false, title: String::new() })
+    }
+
+    fn paint(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let started = Instant::now();
+        let input = open.input.take_egui_input(&open.window);
+        let app = &mut self.app;
+        let output = self.context.run_ui(input, |ui| app.ui(ui));
+        open.input.handle_platform_output(&open.window, output.platform_output);
+        let primitives = self.context.tessellate(output.shapes, output.pixels_per_point);
+        let mut textures = output.textures_delta;
+        open.painter.paint_and_update_textures(
+            ViewportId::ROOT,
+            output.pixels_per_point,
+            self.app.clear_colour(&self.context).to_normalized_gamma_f32(),
+            &primitives,
+            &mut textures,
+            Vec::new(),
+            &open.window,
+        );
+        open.painted = Instant::now();
+        open.frame_duration = open.painted - started;
+        open.frames.frame(started);
+        let title = self.app.title();
+        if title != open.title {
+            open.window.set_title(&title);
+            open.title = title;
+        }
+    }
+
+    fn frame_at(&mut self, when: Instant) {
+        let earliest = self.open.as_ref().map(|open| {
+            let rest = if open.pressed { REST_WHILE_PRESSED } else { REST };
+            open.painted + open.frame_duration.mul_f32(rest)
+        });
+        let when = earliest.map_or(when, |earliest| when.max(earliest));
+        self.next_frame = Some(self.next_frame.map_or(when, |before| before.min(when)));
+    }
+}
+
+impl ApplicationHandler<Wake> for Shell {
+    fn resumed(&mut self, event_loop: &ActiveEventLoop) {
+        if self.open.is_none() {
+            match self.create(event_loop) {
+                Ok(open) => {
+                    open.window.request_redraw();
+                    self.open = Some(open);
+                }
+                Err(error) => {
+                    self.error = Some(error);
+                    event_loop.exit();
+                }
+            }
+        }
+    }
+
+    fn user_event(&mut self, _: &ActiveEventLoop, wake: Wake) {
+        let when = match wake {
+            Wake::Worker => self.open.as_ref().map_or_else(Instant::now, |open| open.painted + NEWS_INTERVAL),
+            Wake::After(delay) => Instant::now() + delay.min(Duration::from_secs(3600)),
+        };
+        self.frame_at(when);
+    }
+
+    fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
+        let Some(open) = &mut self.open else { return };
+        match &event {
+            WindowEvent::CloseRequested => {
+                event_loop.exit();
+                return;
+            }
+            WindowEvent::RedrawRequested => {
+                self.paint();
+                return;
+            }
+            WindowEvent::Resized(size) => {
+                if let (Some(width), Some(height)) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height)) {
+                    open.painter.on_window_resized(ViewportId::ROOT, width, height);
+                }
+            }
+            _ => {}
+        }
+        if let WindowEvent::MouseInput { state, .. } = &event {
+            open.pressed = state.is_pressed();
+        }
+        if open.input.on_window_event(&open.window, &event).repaint {
+            self.frame_at(Instant::now());
+        }
+    }
+
+    fn about_to_wait(&mut self, event_loop: &ActiveEventLoop) {
+        let Some(when) = self.next_frame else {
+            event_loop.set_control_flow(ControlFlow::Wait);
+            return;
+        };
+        if Instant::now() >= when {
+            self.next_frame = None;
+            if let Some(open) = &self.open {
+                open.window.request_redraw();
+            }
+            event_loop.set_control_flow(ControlFlow::Wait);
+        } else {
+            event_loop.set_control_flow(ControlFlow::WaitUntil(when));
+        }
+    }
+}

@@ -1,0 +1,546 @@
+//! The window's contents: everything but the window itself.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use egui::{Align2, Color32, CornerRadius, Key, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2};
+
+use super::controls::Controls;
+use super::curves::Curves;
+use super::data_card::data_ui;
+use super::findings::findings_ui;
+use super::icons;
+use super::map::MapCard;
+use super::network::network_ui;
+use super::pairs::Textures;
+use super::theme::{self, ThemeChoice, colour, regular, semibold};
+use super::widgets::{Button, ButtonKind, card, cards, focus_ring, line_of_text};
+use crate::device::DeviceChoice;
+use crate::model::{Preset, preset, presets};
+use crate::style::{self, Palette, size, space};
+use crate::train::{Command, PlayState, Snapshot, TrainError, Worker, WorkerOptions};
+
+/// A run as the window sees it. Dropping it stops the run and waits until it is saved.
+pub trait Trainer: Send {
+    fn snapshot(&self) -> Arc<Snapshot>;
+    fn send(&self, command: Command);
+}
+
+impl Trainer for Worker {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        // The window lives from snapshots; events are for those who must not miss one.
+        while self.events().try_recv().is_ok() {}
+        Self::snapshot(self)
+    }
+
+    fn send(&self, command: Command) {
+        Self::send(self, command);
+    }
+}
+
+/// Starts a run.
+pub type StartTrainer = Box<dyn Fn(WorkerOptions) -> Result<Box<dyn Trainer>, TrainError>>;
+
+/// What the window opens with.
+pub struct AppOptions {
+    pub run: WorkerOptions,
+    pub start: StartTrainer,
+    pub theme: ThemeChoice,
+    /// Devices to choose among, with the names people see.
+    pub devices: Vec<(String, DeviceChoice)>,
+}
+
+impl std::fmt::Debug for AppOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AppOptions({:?})", self.run)
+    }
+}
+
+/// The window's state between frames.
+pub struct App {
+    options: AppOptions,
+    trainer: Option<Box<dyn Trainer>>,
+    /// Runs that are being stopped and saved, off this thread: no frame waits for them.
+    retiring: Vec<JoinHandle<()>>,
+    snapshot: Arc<Snapshot>,
+    presets: Vec<Preset>,
+    error: Option<String>,
+    themed: Option<(bool, bool)>,
+    controls: Controls,
+    curves: Curves,
+    map: MapCard,
+    textures: Textures,
+    drawer_open: bool,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "App({:?})", self.snapshot.state)
+    }
+}
+
+/// Below this width the left column folds into a drawer and the right one goes under the centre.
+const NARROW: f32 = 1100.0;
+const LEFT_COLUMN: f32 = 300.0;
+const RIGHT_COLUMN: f32 = 356.0;
+
+impl App {
+    /// Starts the run that `options` name.
+    pub fn new(options: AppOptions) -> Self {
+        let mut app = Self {
+            options,
+            trainer: None,
+            retiring: Vec::new(),
+            snapshot: Arc::default(),
+            presets: presets().unwrap_or_default(),
+            error: None,
+            themed: None,
+            controls: Controls::default(),
+            curves: Curves::default(),
+            map: MapCard::default(),
+            textures: Textures::default(),
+            drawer_open: false,
+        };
+        app.start();
+        app
+    }
+
+    /// Stops the run there is, and starts the one that the options name.
+    fn start(&mut self) {
+        self.retire();
+        self.error = None;
+        match (self.options.start)(self.options.run.clone()) {
+            Ok(trainer) => {
+                self.snapshot = trainer.snapshot();
+                self.trainer = Some(trainer);
+            }
+            Err(error) => self.error = Some(error.to_string()),
+        }
+    }
+
+    fn retire(&mut self) {
+        self.retiring.retain(|thread| !thread.is_finished());
+        let Some(trainer) = self.trainer.take() else { return };
+        match std::thread::Builder::new().name("hourglass-retire".to_owned()).spawn(move || drop(trainer)) {
+            Ok(thread) => self.retiring.push(thread),
+            // Without a thread the closure is dropped here, and the run is saved on this one.
+            Err(error) => self.error = Some(error.to_string()),
+        }
+    }
+
+    /// Stops the run and waits until everything is saved: the last thing before the program ends.
+    pub fn close(&mut self) {
+        self.retire();
+        for thread in self.retiring.drain(..) {
+            // A panic there has been printed already.
+            let _ = thread.join();
+        }
+    }
+
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(trainer) = &self.trainer {
+            trainer.send(command);
+        }
+    }
+
+    /// A window title with the progress.
+    pub fn title(&self) -> String {
+        let snapshot = &self.snapshot;
+        let percent = (100 * snapshot.step).checked_div(snapshot.total_steps).unwrap_or(0);
+        match snapshot.state {
+            PlayState::Playing => format!("{percent}% \u{2013} Hourglass"),
+            _ => "Hourglass".to_owned(),
+        }
+    }
+
+    /// What the window is cleared to: bars and cards, which are therefore not painted.
+    pub fn clear_colour(&self, context: &egui::Context) -> Color32 {
+        colour(self.options.theme.palette(context.system_theme()).panel)
+    }
+
+    /// One frame.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        if let Some(trainer) = &self.trainer {
+            self.snapshot = trainer.snapshot();
+        }
+        let palette = self.options.theme.palette(ui.ctx().system_theme());
+        if self.themed.is_none() {
+            theme::install_fonts(ui.ctx());
+        }
+        if self.themed != Some((true, palette.dark)) {
+            theme::apply(ui.ctx(), palette);
+            let first = self.themed.is_none();
+            self.themed = Some((true, palette.dark));
+            if first {
+                // Fonts are there from the next frame on: this one would be drawn without them.
+                ui.ctx().request_discard("fonts");
+                return;
+            }
+        }
+        self.textures.update(ui.ctx(), &Arc::clone(&self.snapshot.pairs));
+        self.keys(ui);
+        let window = ui.ctx().content_rect();
+        let narrow = window.width() < NARROW;
+        let top = Rect::from_min_size(window.min, vec2(window.width(), space::TOP_BAR));
+        let status = Rect::from_min_max(pos2(window.left(), window.bottom() - space::STATUS_BAR), window.max);
+        let rail =
+            Rect::from_min_max(pos2(window.left(), top.bottom()), pos2(window.left() + space::RAIL, status.top()));
+        let work = Rect::from_min_max(rail.right_top(), status.right_top());
+        self.top_bar(ui, palette, top, narrow);
+        rail_ui(ui, palette, rail);
+        self.status_bar(ui, palette, status);
+        if narrow {
+            self.narrow_workspace(ui, palette, work);
+        } else {
+            self.wide_workspace(ui, palette, work);
+        }
+    }
+
+    fn keys(&mut self, ui: &Ui) {
+        if ui.ctx().text_edit_focused() {
+            return;
+        }
+        let focused = ui.memory(|memory| memory.focused().is_some());
+        let pressed = |key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
+        // Space belongs to what has the keyboard, if anything has.
+        if pressed(Key::Space) && !focused {
+            self.play_or_pause();
+        }
+        if pressed(Key::S) && self.can_step() {
+            self.send(Command::Step);
+        }
+        if pressed(Key::R) {
+            self.start();
+        }
+        if pressed(Key::L) {
+            self.curves.log_scale = !self.curves.log_scale;
+        }
+        if pressed(Key::T) {
+            self.toggle_theme(ui);
+        }
+        if pressed(Key::Escape) {
+            self.drawer_open = false;
+        }
+    }
+
+    fn can_step(&self) -> bool {
+        matches!(self.snapshot.state, PlayState::Playing | PlayState::Paused)
+    }
+
+    fn play_or_pause(&mut self) {
+        match self.snapshot.state {
+            PlayState::Playing => self.send(Command::Pause),
+            PlayState::Paused => self.send(Command::Play),
+            PlayState::Finished | PlayState::Failed => self.start(),
+            PlayState::Preparing | PlayState::Finishing => {}
+        }
+    }
+
+    fn toggle_theme(&mut self, ui: &Ui) {
+        let dark = self.options.theme.palette(ui.ctx().system_theme()).dark;
+        self.options.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
+    }
+
+    fn top_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect, narrow: bool) {
+        ui.painter().hline(bar.x_range(), bar.bottom() - 0.5, Stroke::new(1.0, colour(palette.line)));
+        let y = bar.center().y;
+        let mark = Rect::from_center_size(pos2(bar.left() + 26.0, y), vec2(15.0, 19.0));
+        icons::hourglass(ui.painter(), mark, colour(palette.accent));
+        let name = ui.painter().text(
+            pos2(bar.left() + 50.0, y),
+            Align2::LEFT_CENTER,
+            "Hourglass",
+            semibold(size::NAME),
+            colour(palette.text),
+        );
+        let mut left = name.right() + space::L;
+        if narrow {
+            let help = "Model, data and what can be changed while it runs";
+            let kind = if self.drawer_open { ButtonKind::ChipOn } else { ButtonKind::Chip };
+            let button = Button::new(kind, "Model", help);
+            let rect = Rect::from_min_size(pos2(left, y - 10.0), button.size(ui));
+            left = rect.right() + space::M;
+            if button.show(ui, palette, rect).clicked() {
+                self.drawer_open = !self.drawer_open;
+            }
+        }
+
+        let mut right = pos2(bar.right() - space::L, y - 15.0);
+        let (label, icon, enabled): (&str, super::widgets::Icon, bool) = match self.snapshot.state {
+            PlayState::Playing => ("Pause", icons::pause, true),
+            PlayState::Paused => ("Play", icons::play, true),
+            PlayState::Finished | PlayState::Failed => ("Train again", icons::play, true),
+            PlayState::Preparing => ("Preparing", icons::play, false),
+            PlayState::Finishing => ("Measuring", icons::play, false),
+        };
+        let button =
+            Button::new(ButtonKind::Primary, label, "Pause or go on (Space)").icon(icon, true).enabled(enabled);
+        let (response, start) = button.show_right(ui, palette, right);
+        if response.clicked() {
+            self.play_or_pause();
+        }
+        right.x = start - space::S;
+        let step = Button::new(ButtonKind::Plain, "Step", "One step of training, then pause (S)")
+            .icon(icons::step, false)
+            .enabled(self.can_step());
+        let (response, start) = step.show_right(ui, palette, right);
+        if response.clicked() {
+            self.send(Command::Step);
+        }
+        right.x = start - space::S;
+        let restart = Button::new(ButtonKind::Plain, "Restart", "Start again from the same seed; this run is kept (R)")
+            .icon(icons::restart, false);
+        let (response, start) = restart.show_right(ui, palette, right);
+        if response.clicked() {
+            self.start();
+        }
+        right.x = start - space::S;
+        let theme =
+            Button::new(ButtonKind::Plain, "Theme", "Change between dark and light (T)").icon(icons::theme, false);
+        let (response, start) = theme.show_right(ui, palette, right);
+        if response.clicked() {
+            self.toggle_theme(ui);
+        }
+        right.x = start - space::L;
+        if self.snapshot.samples_per_second > 0.0 && self.snapshot.state == PlayState::Playing {
+            let rate = self.snapshot.samples_per_second;
+            // Three digits that hold still.
+            let unit = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
+            let text = format!("{} images/s", style::grouped(((rate / unit).round() * unit) as u64));
+            let at = pos2(right.x, y);
+            let drawn = ui.painter().text(at, Align2::RIGHT_CENTER, text, regular(size::TEXT), colour(palette.muted));
+            right.x = drawn.left() - space::L;
+        }
+        let open = format!("{}, {}", self.snapshot.data.name, self.snapshot.preset.as_deref().unwrap_or("own spec"));
+        let open = if self.snapshot.data.name.is_empty() { String::new() } else { open };
+        line_of_text(ui, pos2(left, y), right.x - left, &open, regular(size::TEXT), colour(palette.muted));
+    }
+
+    fn status_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect) {
+        ui.painter().hline(bar.x_range(), bar.top() + 0.5, Stroke::new(1.0, colour(palette.line)));
+        let y = bar.center().y;
+        let snapshot = Arc::clone(&self.snapshot);
+        let mut x = bar.left() + space::L;
+        let write = |x: f32, text: &str, bold: bool, ink: Color32| {
+            let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
+            ui.painter().text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
+        };
+        let (ink, muted) = (colour(palette.text), colour(palette.muted));
+        let (kind, name) = match &snapshot.device {
+            None => ("Device".to_owned(), snapshot.message.clone()),
+            Some(info) if info.device == "cpu" => ("CPU".to_owned(), info.adapter.clone()),
+            Some(info) if info.software => ("Software GPU".to_owned(), info.adapter.clone()),
+            Some(info) => ("GPU".to_owned(), info.adapter.clone()),
+        };
+        let start = x;
+        x = write(x, &kind, true, ink) + 5.0;
+        let width = ui.painter().layout_no_wrap(name.clone(), regular(size::SECOND), muted).size().x.min(260.0);
+        line_of_text(ui, pos2(x, y), width, &name, regular(size::SECOND), muted);
+        x += width;
+        let device = Rect::from_min_max(pos2(start - 6.0, bar.top() + 3.0), pos2(x + 6.0, bar.bottom() - 3.0));
+        let chosen = self.device_menu(ui, palette, device);
+        x += space::XL;
+        let painter = ui.painter().clone();
+        let write = |x: f32, text: &str, bold: bool, ink: Color32| {
+            let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
+            painter.text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
+        };
+        if snapshot.steps_per_epoch > 0 {
+            let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
+            let epoch = (snapshot.step / snapshot.steps_per_epoch + 1).min(u64::from(epochs));
+            x = write(x, "epoch", false, muted) + 4.0;
+            x = write(x, &epoch.to_string(), true, ink) + 4.0;
+            x = write(x, &format!("of {epochs}"), false, muted) + space::XL;
+            x = write(x, "step", false, muted) + 4.0;
+            x = write(x, &style::grouped(snapshot.step), true, ink) + space::XL;
+            if snapshot.state == PlayState::Playing
+                && let Some(left) = snapshot.seconds_left()
+            {
+                x = write(x, &format!("{} left", style::clock(left)), false, muted) + space::XL;
+            }
+        }
+        let (message, ink) = self.message(palette);
+        let galley = ui.painter().layout_no_wrap(message.clone(), regular(size::SECOND), ink);
+        let room = bar.right() - space::L - x;
+        let width = galley.size().x.min(room);
+        let at = pos2(bar.right() - space::L - width, y);
+        let rect = line_of_text(ui, at, width, &message, regular(size::SECOND), ink);
+        if !message.is_empty() {
+            ui.interact(rect, ui.scope_id().with("message"), Sense::hover()).on_hover_text(&message);
+        }
+        if let Some(choice) = chosen {
+            self.options.run.device = choice;
+            self.start();
+        }
+    }
+
+    /// What is said at the right of the status bar.
+    fn message(&self, palette: &Palette) -> (String, Color32) {
+        let snapshot = &self.snapshot;
+        if let Some(error) = &self.error {
+            return (error.clone(), colour(palette.bad));
+        }
+        if snapshot.state == PlayState::Failed {
+            return (snapshot.message.clone(), colour(palette.bad));
+        }
+        if !snapshot.message.is_empty() && snapshot.device.is_some() {
+            return (snapshot.message.clone(), colour(palette.muted));
+        }
+        let text = match (snapshot.best, &snapshot.run_dir) {
+            (Some((epoch, loss)), Some(dir)) => {
+                format!("best {} at epoch {epoch}, saved in {}", style::figure(loss), dir.display())
+            }
+            (None, Some(dir)) => format!("saving to {}", dir.display()),
+            _ => String::new(),
+        };
+        (text, colour(palette.muted))
+    }
+
+    fn device_menu(&self, ui: &mut Ui, palette: &Palette, rect: Rect) -> Option<DeviceChoice> {
+        let response = ui.interact(rect, ui.scope_id().with("device"), Sense::click());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Device"));
+        if response.hovered() {
+            let stroke = Stroke::new(1.0, colour(palette.line));
+            let radius = CornerRadius::same(space::RADIUS_CONTROL);
+            ui.painter().rect_stroke(rect, radius, stroke, StrokeKind::Inside);
+            ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+        }
+        focus_ring(ui, palette, &response, rect);
+        let mut chosen = None;
+        egui::Popup::menu(&response).width(320.0).show(|ui| {
+            for (name, choice) in &self.options.devices {
+                let here = *choice == self.options.run.device;
+                if ui.selectable_label(here, name).clicked() {
+                    chosen = Some(*choice);
+                }
+            }
+        });
+        response.on_hover_text("Where training runs. Choosing another starts the run again there.");
+        chosen
+    }
+
+    fn wide_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+        let (work, gap) = (area.shrink(space::L), space::L);
+        let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
+        let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
+        let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
+        let pairs_height = pairs_height(centre.width()).min(work.height() * 0.45);
+        let [curves, pairs] = split_bottom(centre, pairs_height, gap);
+        let [map, findings] = split_bottom(right, 190.0_f32.min(work.height() * 0.35), gap);
+        let column = left_cards(left);
+        let all: Vec<Rect> = column.into_iter().chain([curves, pairs, map, findings]).collect();
+        cards(ui, palette, area, &all);
+        self.left_column(ui, palette, column);
+        self.centre_and_right(ui, palette, [curves, pairs, map, findings]);
+    }
+
+    fn centre_and_right(&mut self, ui: &mut Ui, palette: &Palette, [curves, pairs, map, findings]: [Rect; 4]) {
+        let snapshot = Arc::clone(&self.snapshot);
+        card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, &snapshot));
+        card(ui, pairs, |ui, inside| self.textures.ui(ui, palette, inside, &snapshot));
+        card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, &snapshot));
+        card(ui, findings, |ui, inside| findings_ui(ui, palette, inside, &snapshot));
+    }
+
+    fn narrow_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+        let (work, gap) = (area.shrink(space::L), space::L);
+        ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
+            ui.set_clip_rect(area);
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                let width = work.width();
+                let heights = [300.0, pairs_height(width), 400.0, 190.0];
+                let total: f32 = heights.iter().sum::<f32>() + gap * (heights.len() + 1) as f32;
+                let (whole, _) = ui.allocate_exact_size(vec2(area.width(), total), Sense::hover());
+                let mut y = whole.top() + gap;
+                let rects = heights.map(|height| {
+                    let rect = Rect::from_min_size(pos2(work.left(), y), vec2(width, height));
+                    y += height + gap;
+                    rect
+                });
+                cards(ui, palette, whole, &rects);
+                self.centre_and_right(ui, palette, rects);
+            });
+        });
+        if self.drawer_open {
+            let drawer = Rect::from_min_size(area.min, vec2(LEFT_COLUMN + 2.0 * space::L, area.height()));
+            let layer = egui::Area::new(ui.scope_id().with("drawer")).fixed_pos(drawer.min).order(egui::Order::Middle);
+            layer.show(ui.ctx(), |ui| {
+                ui.interact(drawer, ui.scope_id().with("veil"), Sense::click());
+                ui.painter().rect_filled(drawer, 0.0, colour(palette.panel));
+                let column = left_cards(drawer.shrink(space::L));
+                cards(ui, palette, drawer, &column);
+                ui.painter().vline(drawer.right(), drawer.y_range(), Stroke::new(1.0, colour(palette.line)));
+                self.left_column(ui, palette, column);
+            });
+        }
+    }
+
+    fn left_column(&mut self, ui: &mut Ui, palette: &Palette, [network, data, controls]: [Rect; 3]) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let chosen = card(ui, network, |ui, inside| network_ui(ui, palette, inside, &snapshot, &self.presets));
+        card(ui, data, |ui, inside| data_ui(ui, palette, inside, &snapshot, &self.textures));
+        let rate = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
+        if let Some(rate) = rate {
+            self.send(Command::LearningRate(rate));
+        }
+        if let Some(name) = chosen {
+            self.choose_preset(&name);
+        }
+    }
+
+    /// Starts the preset called `name`, with the present seed and device.
+    fn choose_preset(&mut self, name: &str) {
+        match preset(name) {
+            Ok(found) => {
+                let seed = self.options.run.spec.train.seed;
+                self.options.run.spec = found.spec;
+                self.options.run.spec.train.seed = seed;
+                self.options.run.preset = Some(found.name.to_owned());
+                self.drawer_open = false;
+                self.start();
+            }
+            Err(error) => self.error = Some(error.to_string()),
+        }
+    }
+}
+
+/// Network, data and controls, from the top.
+fn left_cards(column: Rect) -> [Rect; 3] {
+    let gap = space::L;
+    let data_height = 152.0;
+    let room = column.height() - 2.0 * gap - data_height;
+    let controls_height = 208.0_f32.min(room * 0.48);
+    let network_height = (room - controls_height).min(340.0);
+    let below = |rect: Rect, height: f32| {
+        Rect::from_min_size(pos2(column.left(), rect.bottom() + gap), vec2(column.width(), height))
+    };
+    let network = Rect::from_min_size(column.min, vec2(column.width(), network_height));
+    let data = below(network, data_height);
+    [network, data, below(data, column.bottom() - data.bottom() - gap)]
+}
+
+/// Height of the card of pairs: three rows of ten square tiles.
+fn pairs_height(width: f32) -> f32 {
+    20.0 + 2.0 * space::L + 3.0 * ((width - 96.0) / 10.0 + 10.0)
+}
+
+/// The upper rest and the lower `height` of `rect`.
+fn split_bottom(rect: Rect, height: f32, gap: f32) -> [Rect; 2] {
+    let y = rect.bottom() - height;
+    [Rect::from_min_max(rect.min, pos2(rect.right(), y - gap)), Rect::from_min_max(pos2(rect.left(), y), rect.max)]
+}
+
+/// The workspaces; so far there is one.
+fn rail_ui(ui: &Ui, palette: &Palette, rail: Rect) {
+    ui.painter().vline(rail.right() - 0.5, rail.y_range(), Stroke::new(1.0, colour(palette.line)));
+    let item = Rect::from_min_size(rail.min + vec2(8.0, 10.0), vec2(rail.width() - 16.0, 52.0));
+    ui.painter().rect_filled(item, CornerRadius::same(space::RADIUS_CONTROL), colour(palette.raised));
+    let icon = Rect::from_center_size(pos2(item.center().x, item.top() + 18.0), vec2(15.0, 13.0));
+    icons::train(ui.painter(), icon, colour(palette.accent));
+    let at = pos2(item.center().x, item.bottom() - 11.0);
+    ui.painter().text(at, Align2::CENTER_CENTER, "Train", regular(size::AXIS), colour(palette.text));
+}
