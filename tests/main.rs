@@ -15,6 +15,9 @@ mod metrics;
 mod plan;
 #[path = "suite/randomness.rs"]
 mod randomness;
+#[cfg(feature = "window")]
+#[path = "suite/real_window.rs"]
+mod real_window;
 #[path = "suite/runs.rs"]
 mod runs;
 #[path = "suite/shaders.rs"]
@@ -25,3 +28,6 @@ mod specs;
 mod support;
 #[path = "suite/traces.rs"]
 mod traces;
+#[cfg(feature = "window")]
+#[path = "suite/window.rs"]
+mod window;

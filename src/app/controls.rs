@@ -36,7 +36,8 @@ impl Controls {
         match slider.show(ui, palette, line, value, &rate_text(value)) {
             Some((value, true)) => {
                 self.learning_rate = None;
-                finished = Some(two_digits(value));
+                // Back where it was is no edit.
+                finished = Some(two_digits(value)).filter(|rate| (rate / of_run - 1.0).abs() > 1e-9);
             }
             Some((value, false)) => self.learning_rate = Some(two_digits(value)),
             None => self.learning_rate = None,

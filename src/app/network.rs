@@ -23,14 +23,15 @@ pub(super) fn network_ui(
     let (button, _) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
     let mut chosen = None;
     egui::Popup::menu(&button).width(320.0).show(|ui| {
-        for preset in presets {
-            let words = egui::RichText::new(preset.name).strong();
-            if ui.button(words).on_hover_text(&preset.summary).clicked() {
-                chosen = Some(preset.name.to_owned());
+        ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| {
+            for preset in presets {
+                if ui.button(preset.name).on_hover_text("Start this model now; the present run is kept").clicked() {
+                    chosen = Some(preset.name.to_owned());
+                }
+                ui.label(egui::RichText::new(&preset.summary).size(size::SECOND).color(colour(palette.muted)));
+                ui.add_space(space::XS);
             }
-            ui.label(egui::RichText::new(&preset.summary).size(size::SECOND).color(colour(palette.muted)));
-            ui.add_space(space::XS);
-        }
+        });
     });
 
     let drawing = Rect::from_min_max(
@@ -44,10 +45,12 @@ pub(super) fn network_ui(
         Some(ratio) => format!("{ratio} to 1"),
         None => "\u{2013}".to_owned(),
     };
+    // Nothing is known before the network is there.
+    let known = |text: String| if snapshot.parameters == 0 { "\u{2013}".to_owned() } else { text };
     for (name, value) in [
-        ("Parameters", style::grouped(snapshot.parameters as u64)),
+        ("Parameters", known(style::grouped(snapshot.parameters as u64))),
         ("Compression", compression),
-        ("Memory", format!("{:.0} MB", snapshot.memory_bytes as f64 / 1e6)),
+        ("Memory", known(format!("{:.0} MB", snapshot.memory_bytes as f64 / 1e6))),
     ] {
         value_row(ui, palette, line, name, &value);
         line = line.translate(egui::vec2(0.0, 26.0));

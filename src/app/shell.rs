@@ -149,8 +149,8 @@ impl Shell {
         let mut setup = WgpuSetupCreateNew::without_display_handle();
         setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
         setup.instance_descriptor.flags = wgpu::InstanceFlags::empty();
-        let mut configuration = WgpuConfiguration::default();
-        configuration.wgpu_setup = WgpuSetup::CreateNew(setup);
+        let configuration =
+            WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..WgpuConfiguration::default() };
         let options = RendererOptions { dithering: false, ..RendererOptions::default() };
         let mut painter = pollster::block_on(Painter::new(self.context.clone(), configuration, false, options));
         pollster::block_on(painter.set_window(ViewportId::ROOT, Some(Arc::clone(&window))))
@@ -243,6 +243,9 @@ impl ApplicationHandler<Wake> for Shell {
             }
             WindowEvent::RedrawRequested => {
                 self.paint();
+                if self.app.wants_to_quit() {
+                    event_loop.exit();
+                }
                 return;
             }
             WindowEvent::Resized(size) => {

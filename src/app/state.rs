@@ -71,6 +71,7 @@ pub struct App {
     map: MapCard,
     textures: Textures,
     drawer_open: bool,
+    quit: bool,
 }
 
 impl std::fmt::Debug for App {
@@ -82,6 +83,8 @@ impl std::fmt::Debug for App {
 /// Below this width the left column folds into a drawer and the right one goes under the centre.
 const NARROW: f32 = 1100.0;
 const LEFT_COLUMN: f32 = 300.0;
+/// What the left column needs to show everything; a lower drawer scrolls.
+const LEFT_COLUMN_HEIGHT: f32 = 720.0;
 const RIGHT_COLUMN: f32 = 356.0;
 
 impl App {
@@ -100,6 +103,7 @@ impl App {
             map: MapCard::default(),
             textures: Textures::default(),
             drawer_open: false,
+            quit: false,
         };
         app.start();
         app
@@ -145,6 +149,11 @@ impl App {
         if let Some(trainer) = &self.trainer {
             trainer.send(command);
         }
+    }
+
+    /// Whether the keyboard asked for the end (Ctrl+Q, Cmd+Q).
+    pub fn wants_to_quit(&self) -> bool {
+        self.quit
     }
 
     /// A window title with the progress.
@@ -201,6 +210,9 @@ impl App {
     }
 
     fn keys(&mut self, ui: &Ui) {
+        if ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, Key::Q)) {
+            self.quit = true;
+        }
         if ui.ctx().text_edit_focused() {
             return;
         }
@@ -349,9 +361,9 @@ impl App {
             let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
             painter.text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
         };
-        if snapshot.steps_per_epoch > 0 {
+        if let Some(whole) = snapshot.step.checked_div(snapshot.steps_per_epoch) {
             let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
-            let epoch = (snapshot.step / snapshot.steps_per_epoch + 1).min(u64::from(epochs));
+            let epoch = (whole + 1).min(u64::from(epochs));
             x = write(x, "epoch", false, muted) + 4.0;
             x = write(x, &epoch.to_string(), true, ink) + 4.0;
             x = write(x, &format!("of {epochs}"), false, muted) + space::XL;
@@ -471,10 +483,17 @@ impl App {
             layer.show(ui.ctx(), |ui| {
                 ui.interact(drawer, ui.scope_id().with("veil"), Sense::click());
                 ui.painter().rect_filled(drawer, 0.0, colour(palette.panel));
-                let column = left_cards(drawer.shrink(space::L));
-                cards(ui, palette, drawer, &column);
-                ui.painter().vline(drawer.right(), drawer.y_range(), Stroke::new(1.0, colour(palette.line)));
-                self.left_column(ui, palette, column);
+                ui.scope_builder(UiBuilder::new().max_rect(drawer), |ui| {
+                    ui.set_clip_rect(drawer);
+                    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                        let size = vec2(drawer.width(), drawer.height().max(LEFT_COLUMN_HEIGHT));
+                        let (whole, _) = ui.allocate_exact_size(size, Sense::hover());
+                        let column = left_cards(whole.shrink(space::L));
+                        cards(ui, palette, whole, &column);
+                        self.left_column(ui, palette, column);
+                    });
+                });
+                ui.painter().vline(drawer.right() - 0.5, drawer.y_range(), Stroke::new(1.0, colour(palette.line)));
             });
         }
     }

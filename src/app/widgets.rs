@@ -292,9 +292,9 @@ impl LogSlider<'_> {
         let mut change = None;
         if let Some(pointer) = response.interact_pointer_pos() {
             let fraction = f64::from((pointer.x - track.left()) / track.width());
-            change = Some((at(fraction), !response.dragged()));
+            change = Some((at(fraction), false));
         }
-        if response.drag_stopped() {
+        if response.drag_stopped() || response.clicked() {
             change = Some((change.map_or(value, |(value, _)| value), true));
         }
         if response.has_focus() {

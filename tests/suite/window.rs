@@ -1,0 +1,326 @@
+//! The window's contents against a scripted trainer: what is shown in each state, and what each control sends.
+
+use std::sync::{Arc, Mutex};
+
+use egui_kittest::kittest::Queryable as _;
+use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
+use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
+use hourglass::data::ImageShape;
+use hourglass::device::{DeviceChoice, DeviceInfo};
+use hourglass::model::{Edit, preset};
+use hourglass::train::{Command, DataSummary, LatentMap, Pairs, PcaReport, PlayState, Snapshot, Worker, WorkerOptions};
+
+use crate::support::{digits, noise};
+
+/// What a scripted trainer shows, and what it was told.
+#[derive(Clone)]
+struct Script {
+    snapshot: Arc<Mutex<Arc<Snapshot>>>,
+    commands: Arc<Mutex<Vec<Command>>>,
+    started: Arc<Mutex<Vec<WorkerOptions>>>,
+}
+
+impl Trainer for Script {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.lock().unwrap())
+    }
+
+    fn send(&self, command: Command) {
+        self.commands.lock().unwrap().push(command);
+    }
+}
+
+/// A frame as the shell makes it: on the colour that the window is cleared to.
+fn draw(ui: &mut egui::Ui, app: &mut App) {
+    let context = ui.ctx().clone();
+    let painter = context.layer_painter(egui::LayerId::background());
+    painter.rect_filled(context.content_rect(), 0.0, app.clear_colour(&context));
+    app.ui(ui);
+}
+
+impl Script {
+    fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot: Arc::new(Mutex::new(Arc::new(snapshot))), commands: Arc::default(), started: Arc::default() }
+    }
+
+    fn harness(&self, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
+        let (script, started) = (self.clone(), Arc::clone(&self.started));
+        let options = AppOptions {
+            run: WorkerOptions::new(preset("map").expect("a preset").spec),
+            start: Box::new(move |options| {
+                started.lock().unwrap().push(options);
+                Ok(Box::new(script.clone()) as Box<dyn Trainer>)
+            }),
+            theme,
+            devices: vec![("Automatic".to_owned(), DeviceChoice::Auto), ("CPU, native".to_owned(), DeviceChoice::Cpu)],
+        };
+        let builder = Harness::builder().with_size(egui::Vec2::from(size));
+        let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
+        builder.build_ui_state(draw, App::new(options))
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        std::mem::take(&mut self.commands.lock().unwrap())
+    }
+}
+
+/// A run in the middle, from real digits and made-up curves: nothing in it depends on the machine.
+fn running() -> Snapshot {
+    let data = digits();
+    let rows: Vec<usize> = (0..10_u8)
+        .map(|label| {
+            let labels = data.labels.as_ref().expect("digits have labels");
+            data.validation.clone().find(|&row| labels[row] == label).expect("every digit is there")
+        })
+        .collect();
+    let inputs: Vec<f32> = rows.iter().flat_map(|&row| data.rows_f32(row..row + 1)).collect();
+    let outputs = inputs.iter().map(|x| 0.8 * x + 0.05).collect();
+    let jitter = noise(600, 90);
+    let train_curve = (0..600)
+        .map(|i| {
+            let epoch = i as f32 / 100.0;
+            [epoch, 0.035 + 0.05 * (-epoch).exp() + 0.002 * jitter[i]]
+        })
+        .collect();
+    let (angle, radius) = (noise(2000, 91), noise(2000, 92));
+    let points = (0..2000)
+        .map(|i| {
+            let turn = (i % 10) as f32 * 0.628 + 0.2 * angle[i];
+            [(2.0 + radius[i]) * turn.cos(), (2.0 + radius[i]) * turn.sin()]
+        })
+        .collect();
+    let spec = preset("map").expect("a preset").spec;
+    Snapshot {
+        state: PlayState::Playing,
+        preset: Some("map".to_owned()),
+        learning_rate: 0.0005,
+        spec: Some(spec),
+        device: Some(DeviceInfo {
+            device: "cpu",
+            backend: "cpu",
+            adapter: "2 threads, native".to_owned(),
+            software: false,
+            driver: String::new(),
+        }),
+        data: DataSummary {
+            name: "digits".to_owned(),
+            rows: 70_000,
+            features: 784,
+            image: Some(ImageShape { height: 28, width: 28, channels: 1 }),
+            train: 55_000,
+            validation: 5_000,
+            test: 10_000,
+        },
+        widths: vec![784, 512, 256, 2, 256, 512, 784],
+        parameters: 1_068_306,
+        memory_bytes: 74_000_000,
+        step: 2574,
+        total_steps: 5148,
+        steps_per_epoch: 429,
+        seconds: 9.0,
+        samples_per_second: 36_600.0,
+        train_curve: Arc::new(train_curve),
+        validation_curve: Arc::new((1..=6).map(|e| [e as f32, 0.0355 + 0.05 * (-(e as f32)).exp()]).collect()),
+        edits: vec![Edit { step: 1500, field: "optimizer.learning_rate".to_owned(), value: 0.0005 }],
+        best: Some((6, 0.035_62)),
+        pairs: Arc::new(Pairs {
+            image: Some(ImageShape { height: 28, width: 28, channels: 1 }),
+            features: 784,
+            inputs,
+            outputs,
+            labels: (0..10).collect(),
+        }),
+        map: Arc::new(LatentMap {
+            points,
+            labels: (0..2000).map(|i| (i % 10) as u8).collect(),
+            projected: false,
+            step: 2574,
+        }),
+        pca: Some(PcaReport { components: 2, mse: 0.0556 }),
+        run_dir: Some("runs/map-001".into()),
+        ..Snapshot::default()
+    }
+}
+
+fn in_state(state: PlayState, message: &str) -> Snapshot {
+    Snapshot { state, message: message.to_owned(), ..running() }
+}
+
+/// Pictures of the panels. Set UPDATE_SNAPSHOTS=1 to accept new ones, after looking at them.
+///
+/// Text and curves are antialiased by the driver: another version of it may round a few edge pixels differently.
+#[test]
+fn the_window_looks_as_it_did() {
+    if crate::support::gpu().is_none() {
+        return;
+    }
+    let options = SnapshotOptions::new().threshold(1.0).max_failed_pixels(8);
+    // Judged together at the end, so that one run shows all that differ.
+    let mut results = SnapshotResults::new();
+    let preparing = Snapshot { message: "Loading the data".to_owned(), ..Snapshot::default() };
+    let failed = in_state(
+        PlayState::Failed,
+        "training diverged, the loss at step 9 is NaN, lower optimizer.learning_rate (now 1)",
+    );
+    for (name, snapshot, size, theme) in [
+        ("train-dark", running(), [1280.0, 800.0], ThemeChoice::Dark),
+        ("train-light", running(), [1280.0, 800.0], ThemeChoice::Light),
+        ("train-narrow", running(), [900.0, 600.0], ThemeChoice::Dark),
+        ("train-preparing", preparing, [1280.0, 800.0], ThemeChoice::Dark),
+        ("train-failed", failed, [1280.0, 800.0], ThemeChoice::Light),
+    ] {
+        let mut harness = Script::new(snapshot).harness(size, theme);
+        harness.run();
+        harness.snapshot_options(name, &options);
+        results.extend_harness(&mut harness);
+    }
+}
+
+#[test]
+fn buttons_and_keys_send_their_commands() {
+    let script = Script::new(running());
+    let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
+    harness.run();
+    harness.get_by_label("Pause").click();
+    harness.run();
+    assert_eq!(script.commands(), [Command::Pause]);
+    harness.get_by_label("Step").click();
+    harness.run();
+    assert_eq!(script.commands(), [Command::Step]);
+    *script.snapshot.lock().unwrap() = Arc::new(in_state(PlayState::Paused, ""));
+    harness.run();
+    harness.get_by_label("Play").click();
+    harness.run();
+    assert_eq!(script.commands(), [Command::Play]);
+
+    // The keyboard does the same, unless a control has it.
+    harness.key_press(egui::Key::Escape);
+    harness.run();
+    harness.key_press(egui::Key::S);
+    harness.run();
+    assert_eq!(script.commands(), [Command::Step]);
+    assert_eq!(script.started.lock().unwrap().len(), 1);
+    harness.key_press(egui::Key::R);
+    harness.run();
+    let started = script.started.lock().unwrap();
+    assert_eq!(started.len(), 2);
+    assert_eq!(started[0].spec.train.seed, started[1].spec.train.seed, "the same seed again");
+}
+
+#[test]
+fn the_learning_rate_is_sent_once_when_its_slider_is_let_go() {
+    let script = Script::new(running());
+    let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
+    harness.run();
+    let slider = harness.get_by_label("Learning rate").rect();
+    let at = |fraction: f32| egui::pos2(slider.left() + fraction * slider.width(), slider.center().y);
+    harness.drag_at(at(0.5));
+    harness.run();
+    harness.hover_at(at(0.6));
+    harness.run();
+    assert!(script.commands().is_empty(), "not while it is dragged");
+    harness.drop_at(at(0.6));
+    harness.run();
+    let commands = script.commands();
+    // Four decades over the track: 1e-5 * 10^(4 * 0.6) = 0.0025.
+    assert!(matches!(commands[..], [Command::LearningRate(rate)] if (0.0022..0.0029).contains(&rate)), "{commands:?}");
+    // Arrow keys step it.
+    harness.get_by_label("Learning rate").focus();
+    harness.run();
+    harness.key_press(egui::Key::ArrowRight);
+    harness.run();
+    let commands = script.commands();
+    assert!(matches!(commands[..], [Command::LearningRate(rate)] if rate > 0.0005), "{commands:?}");
+}
+
+#[test]
+fn another_preset_and_device_start_another_run() {
+    let script = Script::new(running());
+    let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
+    harness.run();
+    harness.get_by_label("change").click();
+    harness.run();
+    harness.get_by_label("undercomplete").click();
+    harness.run();
+    harness.get_by_label("Device").click();
+    harness.run();
+    harness.get_by_label("CPU, native").click();
+    harness.run();
+    let started = script.started.lock().unwrap();
+    assert_eq!(started.len(), 3);
+    assert_eq!(started[1].preset.as_deref(), Some("undercomplete"));
+    assert_eq!(started[1].spec.model.latent, 32);
+    assert_eq!(started[2].device, DeviceChoice::Cpu);
+}
+
+#[test]
+fn every_control_has_a_name_and_a_failure_is_said() {
+    let message = "the GPU failed, working on X, device lost; try --device cpu";
+    let script = Script::new(in_state(PlayState::Failed, message));
+    let mut harness = script.harness([900.0, 600.0], ThemeChoice::Dark);
+    harness.run();
+    for name in ["Model", "Train again", "Step", "Restart", "Theme", "log", "Device", "Latent map", "Input", "Output"] {
+        harness.get_by_label(name);
+    }
+    harness.get_by_label("Train again").click();
+    harness.run();
+    assert_eq!(script.started.lock().unwrap().len(), 2, "a failed run can be started again");
+    // The drawer holds what the left column holds in a wide window.
+    harness.get_by_label("Model").click();
+    harness.run();
+    harness.get_by_label("Learning rate");
+    harness.key_press(egui::Key::Escape);
+    harness.run();
+    assert!(harness.query_by_label("Learning rate").is_none());
+}
+
+/// Real workers behind the window's own handling: started, stopped, restarted, switched and closed in any order.
+#[test]
+fn a_hundred_starts_and_stops_lose_no_run_and_never_hang() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runs = folder.path().to_owned();
+    let started = Arc::new(Mutex::new(0_usize));
+    let counter = Arc::clone(&started);
+    let settings = ["train.batch_size=256".to_owned(), "model.latent=4".to_owned()];
+    let spec = preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings");
+    let mut run = WorkerOptions::new(spec);
+    run.device = DeviceChoice::Cpu;
+    run.threads = Some(2);
+    let options = AppOptions {
+        run,
+        start: Box::new(move |mut options: WorkerOptions| {
+            let mut count = counter.lock().unwrap();
+            options.out = Some(runs.join(count.to_string()));
+            options.watched = count.is_multiple_of(4);
+            *count += 1;
+            Ok(Box::new(Worker::spawn(options, || {})?) as Box<dyn Trainer>)
+        }),
+        theme: ThemeChoice::Dark,
+        devices: vec![("CPU, native".to_owned(), DeviceChoice::Cpu)],
+    };
+    let mut harness = Harness::builder().with_size(egui::vec2(1280.0, 800.0)).build_ui_state(draw, App::new(options));
+    for (i, dice) in noise(100, 99).into_iter().enumerate() {
+        harness.step();
+        match ((dice + 1.0) * 4.0) as u32 {
+            0 | 1 => harness.key_press(egui::Key::R),
+            2 | 3 => harness.key_press(egui::Key::Space),
+            4 | 5 => harness.key_press(egui::Key::S),
+            _ if i % 10 == 0 => {
+                harness.get_by_label("change").click();
+                harness.step();
+                harness.step();
+                if let Some(button) = harness.query_by_label("map") {
+                    button.click();
+                }
+            }
+            _ => std::thread::sleep(std::time::Duration::from_millis(40)),
+        }
+        harness.step();
+    }
+    harness.state_mut().close();
+    let count = *started.lock().unwrap();
+    assert!(count >= 15, "{count} runs");
+    for i in 0..count {
+        assert!(folder.path().join(i.to_string()).join("model.safetensors").is_file(), "run {i} of {count} was lost");
+    }
+}
