@@ -132,12 +132,14 @@ struct OpenWindow {
 }
 
 /// The worker's news are shown at most this often.
-const NEWS_INTERVAL: Duration = Duration::from_millis(90);
+const NEWS_INTERVAL: Duration = Duration::from_millis(60);
 
 /// Rest after a frame, as a share of its duration: where frames are slow (a software driver), they must leave most of
 /// the cores to the training. A drag is followed closely all the same. Frames of a real GPU are not held up.
-const REST: f32 = 1.5;
+const REST: f32 = 2.2;
 const REST_WHILE_PRESSED: f32 = 0.2;
+/// Frames are never further apart than this for the sake of rest.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(95);
 
 impl Shell {
     fn create(&mut self, event_loop: &ActiveEventLoop) -> Result<OpenWindow, String> {
@@ -203,7 +205,8 @@ impl Shell {
     fn frame_at(&mut self, when: Instant) {
         let earliest = self.open.as_ref().map(|open| {
             let rest = if open.pressed { REST_WHILE_PRESSED } else { REST };
-            open.painted + open.frame_duration.mul_f32(rest)
+            let longest = LONGEST_INTERVAL.saturating_sub(open.frame_duration);
+            open.painted + open.frame_duration.mul_f32(rest).min(longest)
         });
         let when = earliest.map_or(when, |earliest| when.max(earliest));
         self.next_frame = Some(self.next_frame.map_or(when, |before| before.min(when)));

@@ -115,6 +115,8 @@ impl App {
         self.error = None;
         match (self.options.start)(self.options.run.clone()) {
             Ok(trainer) => {
+                // A named folder holds one run; those that follow go where runs go.
+                self.options.run.out = None;
                 self.snapshot = trainer.snapshot();
                 self.trainer = Some(trainer);
             }
@@ -404,9 +406,9 @@ impl App {
         }
         let text = match (snapshot.best, &snapshot.run_dir) {
             (Some((epoch, loss)), Some(dir)) => {
-                format!("best {} at epoch {epoch}, saved in {}", style::figure(loss), dir.display())
+                format!("best {} at epoch {epoch}, saved in {}", style::figure(loss), short_path(dir))
             }
-            (None, Some(dir)) => format!("saving to {}", dir.display()),
+            (None, Some(dir)) => format!("saving to {}", short_path(dir)),
             _ => String::new(),
         };
         (text, colour(palette.muted))
@@ -524,6 +526,15 @@ impl App {
             }
             Err(error) => self.error = Some(error.to_string()),
         }
+    }
+}
+
+/// A path with the home folder as `~`.
+fn short_path(path: &std::path::Path) -> String {
+    let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
+    match home.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
+        Some(inside) => format!("~/{}", inside.display()),
+        None => path.display().to_string(),
     }
 }
 

@@ -67,6 +67,8 @@ impl Common {
 enum CliCommand {
     /// Train a model from a preset or a spec.
     Train(train::TrainArgs),
+    /// The same, in the window.
+    Window(train::TrainArgs),
     /// Go on exactly where a run stopped.
     Resume {
         /// The folder of a run.
@@ -154,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
     let result = match cli.command {
         None => train::default_run(common, window),
         Some(CliCommand::Train(arguments)) => train::train(&arguments, common),
+        Some(CliCommand::Window(arguments)) => train::window(&arguments, common, window),
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
         Some(CliCommand::Devices) => commands::devices(common),

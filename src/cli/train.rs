@@ -53,6 +53,16 @@ fn read_spec(path: &Path) -> Result<Spec, SpecError> {
 }
 
 pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliError> {
+    watch(run_options(arguments, common)?, common, false)
+}
+
+/// The run that `train` would do, in the window.
+pub(super) fn window(arguments: &TrainArgs, common: &Common, window: OpenWindow) -> Result<u8, CliError> {
+    window(run_options(arguments, common)?)
+        .map_err(|reason| CliError::usage(format!("{reason}, run `hourglass train` in the terminal instead")))
+}
+
+fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, CliError> {
     let (mut spec, preset_name) = match (&arguments.spec, &arguments.preset) {
         (Some(path), _) => (read_spec(path)?, None),
         (None, name) => {
@@ -77,7 +87,7 @@ pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliErr
     options.threads = common.threads();
     options.out.clone_from(&arguments.out);
     options.keep_last = arguments.keep == "last";
-    watch(options, common, false)
+    Ok(options)
 }
 
 pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Result<u8, CliError> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::plan::{Plan, View};
 use super::{External, GraphError, Place};
 use crate::device::cpu::CpuDevice;
-use crate::device::gpu::{GpuContext, Readback};
+use crate::device::gpu::{GpuClock, GpuContext, Readback};
 use crate::device::{Device, DeviceError, Memory};
 use crate::kernels::StepState;
 
@@ -108,6 +108,17 @@ impl Executable {
         }
     }
 
+    /// Seconds that the device itself was busy with the last submission, by its own clock; `None` where it has none.
+    pub fn device_seconds(&mut self) -> Result<Option<f64>, GraphError> {
+        match self {
+            Self::Gpu(gpu) => match &mut gpu.clock {
+                Some(clock) => Ok(clock.seconds(&gpu.context)?),
+                None => Ok(None),
+            },
+            Self::Cpu(_) => Ok(None),
+        }
+    }
+
     /// Waits for all work.
     pub fn wait(&self) -> Result<(), GraphError> {
         match self {
@@ -167,6 +178,8 @@ pub struct GpuExecutable {
     staging: Vec<Readback>,
     in_flight: VecDeque<Readback>,
     recording: (f64, u64),
+    /// Where the device offers timestamps.
+    clock: Option<GpuClock>,
 }
 
 impl GpuExecutable {
@@ -266,6 +279,7 @@ impl GpuExecutable {
             staging: Vec::new(),
             in_flight: VecDeque::new(),
             recording: (0.0, 0),
+            clock: GpuClock::new(context),
         })
     }
 
@@ -280,7 +294,10 @@ impl GpuExecutable {
             let mut encoder =
                 self.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("steps") });
             {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                    label: Some("steps"),
+                    timestamp_writes: self.clock.as_ref().map(GpuClock::pass_writes),
+                });
                 for index in 0..states.len() {
                     pass.set_bind_group(1, &self.state_group, &[(index * self.state_stride) as u32]);
                     for dispatch in &self.dispatches {
@@ -290,6 +307,9 @@ impl GpuExecutable {
                         pass.dispatch_workgroups(x, y, z);
                     }
                 }
+            }
+            if let Some(clock) = &self.clock {
+                clock.resolve(&mut encoder);
             }
             let commands = encoder.finish();
             self.recording.0 += started.elapsed().as_secs_f64();

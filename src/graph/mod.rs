@@ -10,7 +10,7 @@ mod plan;
 use std::sync::Arc;
 
 pub use autodiff::differentiate;
-pub use execute::{Executable, Externals};
+pub use execute::{Executable, Externals, MAX_STEPS_PER_SUBMISSION};
 pub use fusion::fuse;
 pub use plan::{Call, Place, Plan, PlanBytes, View};
 

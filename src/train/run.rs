@@ -263,7 +263,7 @@ impl Run {
         self.save_kept()
     }
 
-    /// Saves the spec and the model to keep, not the last state: for a run that has diverged.
+    /// Saves the spec and the model to keep, not the last state.
     pub fn save_kept(&mut self) -> Result<(), TrainError> {
         let kept = self.kept_parameters()?;
         if let Some(dir) = &self.dir {

@@ -287,11 +287,11 @@ impl Desk {
 }
 
 /// How often snapshots are made while training.
-const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(50);
+const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(80);
 /// How long steps run before commands are looked at.
 const SLICE: Duration = Duration::from_millis(15);
 /// Pairs and maps may take this share of the time.
-const LOOK_SHARE: f64 = 0.06;
+const LOOK_SHARE: f64 = 0.03;
 /// Points of a curve that a snapshot carries at most.
 const CURVE_POINTS: usize = 2000;
 /// Held-out rows shown beside their reconstructions.
@@ -304,11 +304,10 @@ fn work(options: WorkerOptions, desk: &Desk) {
     let result = drive(&options, desk, &mut run);
     if let Err(error) = result {
         let mut message = error.to_string();
-        // What was learned before it went wrong is kept.
-        if let Some(run) = &mut run {
+        // What was learned before it went wrong is kept; numbers that went wrong are not.
+        if let Some(run) = run.as_mut().filter(|run| run.best().is_some()) {
             match run.save_kept() {
-                Ok(()) if run.best().is_some() => message.push_str("; the best state before it is saved"),
-                Ok(()) => {}
+                Ok(()) => message.push_str("; the best state before it is saved"),
                 Err(error) => message.push_str(&format!("; saving failed too: {error}")),
             }
         }

@@ -331,3 +331,21 @@ fn adam_matches_its_formula_over_many_steps() {
         }
     }
 }
+
+/// Where a device offers timestamps they tell a plausible time: above nothing, below the wall clock's.
+#[test]
+fn the_device_tells_how_long_it_worked() {
+    use hourglass::graph::{Executable, Externals, Plan};
+    for device in devices() {
+        let count = 1 << 20;
+        let plan = Plan::of_kernel(Arc::new(Add { count }), &[4 * count; 2], &[4 * count]);
+        let mut executable = Executable::new(&device, &plan, &Externals::default()).expect("it fits");
+        let started = std::time::Instant::now();
+        executable.run(&[state(1); 8]).expect("it runs");
+        let told = executable.device_seconds().expect("a clock or none");
+        let wall = started.elapsed().as_secs_f64();
+        if let Some(seconds) = told {
+            assert!(seconds > 0.0 && seconds <= wall, "{seconds} of {wall} s on {}", device.info());
+        }
+    }
+}

@@ -177,8 +177,13 @@ fn a_worker_obeys_and_records_live_edits() {
     worker.send(Command::Pause);
     wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused);
     worker.send(Command::Stop);
-    wait_for(&worker, |snapshot| snapshot.state == PlayState::Finished);
+    let last = wait_for(&worker, |snapshot| snapshot.state == PlayState::Finished);
     drop(worker);
+    let picture = folder.path().join("picture.png");
+    hourglass::tasks::draw_run(&last, &picture).expect("it draws");
+    let drawn = image::open(&picture).expect("a PNG").into_rgb8();
+    let colours: std::collections::BTreeSet<[u8; 3]> = drawn.pixels().map(|pixel| pixel.0).collect();
+    assert!(colours.len() > 500, "curves, digits and a map are in it: {} colours", colours.len());
     let spec = RunDir::open(&out).expect("the run").read_spec().expect("its spec");
     assert_eq!(spec.edits.len(), 1);
     assert_eq!((spec.edits[0].step, spec.edits[0].value), (1, 0.0005));
@@ -199,7 +204,7 @@ fn an_edited_run_is_reproduced_by_its_spec() {
 }
 
 #[test]
-fn a_diverged_run_says_so_and_keeps_what_it_had() {
+fn a_diverged_run_says_so_and_saves_no_wrong_numbers() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("run");
     let settings = ["optimizer.learning_rate=1e30", "train.epochs=1", "model.decoder=[\"output\"]"];
@@ -216,6 +221,8 @@ fn a_diverged_run_says_so_and_keeps_what_it_had() {
         })
         .expect("it fails");
     assert!(message.0.contains("diverged") && message.0.contains("learning_rate") && !message.1, "{message:?}");
+    drop(worker);
+    assert!(!out.join("model.safetensors").exists(), "nothing was learned, so nothing is saved");
 }
 
 #[test]

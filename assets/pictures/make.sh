@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Makes README's pictures of the window anew: the real program under Xvfb, its default run trained to the end.
+# usage: assets/pictures/make.sh      needs Xvfb, xdotool and ImageMagick's import (./test installs the first two)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+cargo build --release # before HOME changes, where cargo lives
+scratch=$(mktemp -d)
+export XDG_RUNTIME_DIR=$scratch HOME=$scratch
+unset WAYLAND_DISPLAY XDG_DATA_HOME
+trap 'kill $(jobs -p) 2>/dev/null || true; sleep 1; rm -rf "$scratch"' EXIT
+
+shot() { # display width height keys... file
+    local display=$1 width=$2 height=$3 file=$4 seconds=$5
+    shift 5
+    Xvfb "$display" -screen 0 "${width}x${height}x24" -nolisten tcp >/dev/null 2>&1 &
+    export DISPLAY=$display
+    until xdotool getdisplaygeometry >/dev/null 2>&1; do sleep 0.2; done
+    target/release/hourglass --device cpu >/dev/null 2>&1 &
+    local program=$!
+    until window=$(xdotool search --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.2; done
+    xdotool windowmove "$window" 0 0 windowsize "$window" "$width" "$height" windowfocus "$window" mousemove 500 24
+    sleep "$seconds"
+    for key in "$@"; do xdotool key "$key"; sleep 0.5; done
+    sleep 1
+    import -window root "assets/pictures/$file"
+    xdotool key ctrl+q
+    wait "$program"
+}
+
+shot :94 1280 800 train-dark.png 10
+shot :95 1280 800 train-light.png 45 t
+shot :96 900 600 train-narrow.png 10
