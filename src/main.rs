@@ -13,6 +13,7 @@ fn open_window(run: WorkerOptions) -> Result<u8, String> {
     hourglass::app::availability().map_err(|error| error.to_string())?;
     match hourglass::app::open(run) {
         Ok(()) => Ok(0),
+        Err(unavailable @ hourglass::app::WindowError::Unavailable(_)) => Err(unavailable.to_string()),
         Err(error) => {
             eprintln!("error: {error}");
             Ok(1)

@@ -12,7 +12,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true; sleep 1; rm -rf "$scratch"' EXIT
 shot() { # display width height keys... file
     local display=$1 width=$2 height=$3 file=$4 seconds=$5
     shift 5
-    Xvfb "$display" -screen 0 "${width}x${height}x24" -nolisten tcp >/dev/null 2>&1 &
+    Xvfb "$display" -screen 0 "${width}x${height}x24" -noreset -nolisten tcp >/dev/null 2>&1 &
     export DISPLAY=$display
     until xdotool getdisplaygeometry >/dev/null 2>&1; do sleep 0.2; done
     target/release/hourglass --device cpu >/dev/null 2>&1 &

@@ -10,7 +10,7 @@ scratch=$(mktemp -d)
 export XDG_RUNTIME_DIR=$scratch XDG_DATA_HOME=$scratch DISPLAY=:97
 unset WAYLAND_DISPLAY
 trap 'kill $(jobs -p) 2>/dev/null || true; sleep 1; rm -rf "$scratch"' EXIT
-Xvfb "$DISPLAY" -screen 0 1280x800x24 -nolisten tcp >/dev/null 2>&1 &
+Xvfb "$DISPLAY" -screen 0 1280x800x24 -noreset -nolisten tcp >/dev/null 2>&1 &
 until xdotool getdisplaygeometry >/dev/null 2>&1; do sleep 0.2; done
 
 for round in $(seq "$rounds"); do

@@ -69,13 +69,21 @@ enum Wake {
 }
 
 /// Opens the window with `run` already training; returns when it is closed and everything is saved.
+///
+/// # Errors
+/// [`WindowError::Unavailable`] before anything has begun, [`WindowError::Failed`] after that.
 pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
     let failed = |error: &dyn std::fmt::Display| WindowError::Failed(error.to_string());
     run.watched = true;
     let mut builder = EventLoop::<Wake>::with_user_event();
     #[cfg(target_os = "linux")]
     prefer_x11(&mut builder);
-    let event_loop = builder.build().map_err(|error| failed(&error))?;
+    let event_loop = builder.build().map_err(|error| {
+        // winit puts the place in its own source before the reason.
+        let text = error.to_string();
+        let reason = text.rsplit(": ").next().unwrap_or(&text);
+        WindowError::Unavailable(format!("the display does not answer ({reason})"))
+    })?;
     event_loop.set_control_flow(ControlFlow::Wait);
     let proxy = event_loop.create_proxy();
     let worker_proxy = proxy.clone();

@@ -1,11 +1,13 @@
 //! Training: a pure [`Session`] that steps and evaluates, a [`Run`] that keeps its epochs, best state and files, and a
 //! [`Worker`] thread that runs it for whoever watches.
 
+mod driver;
 mod evaluator;
 mod files;
 mod report;
 mod run;
 mod session;
+mod snapshot;
 mod worker;
 
 pub use evaluator::{Evaluator, Outputs};
@@ -13,7 +15,8 @@ pub use files::{RunDir, default_runs_folder};
 pub use report::{Finding, PcaReport, Report, TestMetrics};
 pub use run::{EpochReport, Run};
 pub use session::Session;
-pub use worker::{Command, DataSummary, Event, LatentMap, PAIRS, Pairs, PlayState, Snapshot, Worker, WorkerOptions};
+pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot};
+pub use worker::{Command, Event, Worker, WorkerOptions};
 
 use crate::data::DataError;
 use crate::device::DeviceError;

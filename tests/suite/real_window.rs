@@ -35,6 +35,24 @@ fn xdotool(display: &str, arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// A virtual display of its own number. Without `-noreset` the server starts over whenever its last client leaves, and
+/// refuses the next one meanwhile.
+fn x_server() -> (Running, String) {
+    use std::io::{BufRead as _, BufReader};
+    let mut server = Command::new("Xvfb")
+        .args(["-displayfd", "1", "-noreset", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("Xvfb is installed; ./test installs it");
+    let stdout = server.stdout.take().expect("piped");
+    let server = Running(server);
+    let mut number = String::new();
+    BufReader::new(stdout).read_line(&mut number).expect("the number of the display");
+    assert!(!number.trim().is_empty(), "Xvfb did not start");
+    (server, format!(":{}", number.trim()))
+}
+
 /// Steps in the last checkpoint of the only run under `data`.
 fn saved_step(data: &Path) -> Option<u64> {
     let run = data.join("hourglass").join("runs").join("map-001");
@@ -47,16 +65,8 @@ fn the_window_opens_trains_pauses_steps_and_closes() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let display = ":93";
-    let _server = Running(
-        Command::new("Xvfb")
-            .args([display, "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is installed; ./test installs it"),
-    );
-    wait_until("Xvfb", || xdotool(display, &["getdisplaygeometry"]));
+    let (_server, display) = x_server();
+    let display = display.as_str();
     let mut program = Running(
         Command::new(env!("CARGO_BIN_EXE_hourglass"))
             .args(["--device", "cpu"])
