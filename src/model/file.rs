@@ -55,13 +55,17 @@ impl Model {
 
     /// The flat buffer of `network`, filled from the tensors.
     pub fn to_flat(&self, network: &Network, path: &Path) -> Result<Vec<f32>, ModelFileError> {
-        let mut flat = vec![0.0; network.flat_elements()];
+        // All shapes first: a spec that lies must not make us allocate what it claims.
+        let mut found = Vec::with_capacity(network.parameters().len());
         for parameter in network.parameters() {
             let tensor = self.tensors.get(&parameter.name).filter(|tensor| tensor.shape == parameter.shape);
-            let tensor = tensor.ok_or_else(|| ModelFileError::Malformed {
+            found.push(tensor.ok_or_else(|| ModelFileError::Malformed {
                 path: path.into(),
                 problem: format!("its spec asks for {} of {}, which is not in it", parameter.name, parameter.shape),
-            })?;
+            })?);
+        }
+        let mut flat = vec![0.0; network.flat_elements()];
+        for (parameter, tensor) in network.parameters().iter().zip(found) {
             flat[parameter.offset..parameter.offset + tensor.data.len()].copy_from_slice(&tensor.data);
         }
         Ok(flat)

@@ -48,10 +48,11 @@ pub fn evaluate(path: &Path, data: Option<&str>, device: &Device) -> Result<Eval
         .into());
     }
     let network = Network::new(spec, model.features)?;
+    let flat = model.to_flat(&network, path)?;
     let mut externals = Externals::default();
     let mut evaluator = Evaluator::new(&network, set.rows, device, &mut externals)?;
     externals.write(device, External::Data, &set.packed)?;
-    externals.write(device, External::Parameters, bytemuck::cast_slice(&model.to_flat(&network, path)?))?;
+    externals.write(device, External::Parameters, bytemuck::cast_slice(&flat))?;
     let outputs = evaluator.outputs(set.part(Part::Test), true)?;
     // PCA is fitted on what the model was trained on; null where that is not here any more.
     let train = if data.is_some() { own().ok() } else { Some(set.clone()) };

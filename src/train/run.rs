@@ -11,7 +11,7 @@ use super::{Session, TrainError};
 use crate::data::Part;
 use crate::graph::External;
 use crate::metrics::Pca;
-use crate::model::Spec;
+use crate::model::{ModelFileError, Spec};
 
 /// A line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,14 +100,27 @@ impl Run {
             tensors.get(name).map(|tensor| tensor.data.clone()).unwrap_or_default()
         };
         let flat = ["parameters", "moment1", "moment2"].map(|name| buffer(&last, name));
-        session.restore(state.step, [&flat[0], &flat[1], &flat[2]])?;
+        let fits = |values: &[f32]| values.len() == session.network().flat_elements();
+        let misfit = |name: &str| ModelFileError::Malformed {
+            path: dir.path().join("checkpoint").join(name),
+            problem: "it belongs to another model than spec.toml says, put back the spec that it was trained with"
+                .to_owned(),
+        };
+        if !flat.iter().all(|values| fits(values)) {
+            return Err(misfit("last.safetensors").into());
+        }
         let best = match state.best_loss {
             Some(loss) => {
                 let (_, tensors) = dir.read_checkpoint("best")?;
-                Some(Best { epoch: state.best_epoch, loss, parameters: buffer(&tensors, "parameters") })
+                let parameters = buffer(&tensors, "parameters");
+                if !fits(&parameters) {
+                    return Err(misfit("best.safetensors").into());
+                }
+                Some(Best { epoch: state.best_epoch, loss, parameters })
             }
             None => None,
         };
+        session.restore(state.step, [&flat[0], &flat[1], &flat[2]])?;
         let epochs = dir.truncate_metrics(state.step)?;
         let mut run = Self::new(session, preset, Some(dir), keep_last)?;
         run.epochs = epochs;

@@ -121,6 +121,18 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
 }
 
 #[test]
+fn a_checkpoint_of_another_model_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run");
+    finish(&mut run_in(&path, &small_spec(2)));
+    let dir = RunDir::open(&path).expect("there");
+    let other = small_spec(2).with_set(&["model.latent=6".to_owned()]).expect("a setting");
+    let session = Session::new(other, digits(), crate::support::cpu()).expect("a session");
+    let error = Run::resume(session, None, dir, false).expect_err("another model");
+    assert!(error.is_usage() && error.to_string().contains("last.safetensors"), "{error}");
+}
+
+#[test]
 fn a_torn_last_line_of_metrics_is_ignored() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut run = run_in(&folder.path().join("run"), &small_spec(2));
