@@ -1,9 +1,10 @@
 // Fills a buffer from Philox: element i takes word i % 4 of block (i / 4, stream, step, 0) under the run's key.
-//   out [count]  uniform in [low, low + width), or words of raw bits (for the known-answer tests)
+//   out [count]  words of raw bits (for the known-answer tests), uniform in [low, low + width), or standard normal
 // ONE invocation makes one block of four.
 #import lib/step
 #import lib/index
 #import lib/philox
+#import lib/normal
 
 struct RandomParams {
     count: u32,
@@ -16,10 +17,13 @@ struct RandomParams {
 @group(0) @binding(1) var<uniform> params: RandomParams;
 
 const WORKGROUP: u32 = 64u;
-const RAW_BITS: bool = false; // spec
+const BITS: u32 = 0u;
+const UNIFORM: u32 = 1u;
+const NORMAL: u32 = 2u;
+const DISTRIBUTION: u32 = 1u; // spec
 
 @compute @workgroup_size(WORKGROUP)
-fn random_uniform(
+fn random_fill(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
     @builtin(local_invocation_index) local_index: u32,
@@ -28,7 +32,10 @@ fn random_uniform(
     let first = block * 4u;
     if first >= params.count { return; }
     var words = philox4x32(vec4<u32>(block, params.stream, step_state.step, 0u), step_state.seed);
-    if !RAW_BITS {
+    if DISTRIBUTION == NORMAL {
+        words = bitcast<vec4<u32>>(normal4(words));
+    }
+    if DISTRIBUTION == UNIFORM {
         words = bitcast<vec4<u32>>(params.low + params.width * unit_float(words));
     }
     out[first] = words.x;

@@ -1,15 +1,16 @@
-// Sums a short vector (partial sums of an earlier kernel) and keeps the result in a ring, one slot a step.
+// Sums a short vector (partial sums of an earlier kernel) and keeps the result in a ring: one slot a step, in it one
+// place for each part of the objective.
 //   partials [count]
-//   ring     [slots]    ring[step_state.loss_slot] = sum of partials
+//   ring     [slots, parts]    ring[step_state.loss_slot, part] = sum of partials
 // ONE workgroup of 64; invocation i adds elements i, i + 64, i + 128, ... and the tree adds the 64 sums.
 #import lib/step
 #import lib/reduce_tree
 
 struct ReduceParams {
     count: u32,
+    parts: u32,
+    part: u32,
     padding1: u32,
-    padding2: u32,
-    padding3: u32,
 }
 
 @group(0) @binding(0) var<storage, read> partials: array<f32>;
@@ -24,6 +25,6 @@ fn reduce_sum(@builtin(local_invocation_index) local_index: u32) {
     }
     let total = reduce_sum_workgroup(local_index, sum);
     if local_index == 0u {
-        ring[step_state.loss_slot] = total;
+        ring[step_state.loss_slot * params.parts + params.part] = total;
     }
 }

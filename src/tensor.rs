@@ -56,6 +56,8 @@ impl fmt::Debug for Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DType {
     F32,
+    /// 16-bit floats, two to a word.
+    F16,
     /// Bytes, four to a 32-bit word, each row padded to whole words.
     PackedU8,
 }
@@ -65,6 +67,7 @@ impl DType {
     pub fn bytes(self, shape: &Shape) -> usize {
         match self {
             Self::F32 => shape.elements() * 4,
+            Self::F16 => shape.elements().div_ceil(2) * 4,
             Self::PackedU8 => {
                 let (rows, columns) = shape.rows_and_columns();
                 rows * columns.next_multiple_of(4)

@@ -11,6 +11,8 @@ mod kernels;
 mod layering;
 #[path = "suite/metrics.rs"]
 mod metrics;
+#[path = "suite/ops.rs"]
+mod ops;
 #[path = "suite/plan.rs"]
 mod plan;
 #[path = "suite/randomness.rs"]

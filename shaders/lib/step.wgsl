@@ -20,6 +20,12 @@ struct StepState {
     learning_rate: f32,
     // Where in the ring of losses this step's loss goes.
     loss_slot: u32,
+    // Weights of the objective's parts that may change while training: KL divergence, and sparsity.
+    beta: f32,
+    sparsity: f32,
+    // What the strengths of corruption and of dropout in the plan are multiplied by.
+    corruption: f32,
+    dropout: f32,
 }
 
 @group(1) @binding(0) var<uniform> step_state: StepState;

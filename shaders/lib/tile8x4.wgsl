@@ -25,3 +25,11 @@ fn tile_multiply_add(
         t.r7 + a.r7.x * b0 + a.r7.y * b1 + a.r7.z * b2 + a.r7.w * b3,
     );
 }
+
+// One step along the inner dimension: component `k` of each row's left side times one row of the right side.
+fn tile_add_outer(t: Tile8x4, a: Tile8x4, k: u32, b: vec4<f32>) -> Tile8x4 {
+    return Tile8x4(
+        t.r0 + a.r0[k] * b, t.r1 + a.r1[k] * b, t.r2 + a.r2[k] * b, t.r3 + a.r3[k] * b,
+        t.r4 + a.r4[k] * b, t.r5 + a.r5[k] * b, t.r6 + a.r6[k] * b, t.r7 + a.r7[k] * b,
+    );
+}

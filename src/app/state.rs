@@ -16,7 +16,7 @@ use super::pairs::Textures;
 use super::theme::{self, ThemeChoice, colour, regular, semibold};
 use super::widgets::{Button, ButtonKind, card, cards, focus_ring, line_of_text};
 use crate::device::DeviceChoice;
-use crate::model::{Preset, preset, presets};
+use crate::model::{LEARNING_RATE, Preset, preset, presets};
 use crate::style::{self, Palette, size, space};
 use crate::train::{Command, PlayState, Snapshot, TrainError, Worker, WorkerOptions};
 
@@ -506,7 +506,7 @@ impl App {
         card(ui, data, |ui, inside| data_ui(ui, palette, inside, &snapshot, &self.textures));
         let rate = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
         if let Some(rate) = rate {
-            self.send(Command::LearningRate(rate));
+            self.send(Command::Edit { field: LEARNING_RATE, value: rate });
         }
         if let Some(name) = chosen {
             self.choose_preset(&name);

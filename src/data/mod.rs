@@ -77,6 +77,28 @@ impl DataSet {
         }
     }
 
+    /// Classes of the labels; 0 without labels.
+    pub fn classes(&self) -> usize {
+        self.labels.as_ref().and_then(|labels| labels.iter().max()).map_or(0, |&highest| usize::from(highest) + 1)
+    }
+
+    /// The classes one hot, as rows of bytes packed like the data; `classes` columns.
+    pub fn one_hot(&self, classes: usize) -> Vec<u8> {
+        let stride = classes.next_multiple_of(4);
+        let mut packed = vec![0; self.rows * stride];
+        for (row, &label) in self.labels.iter().flatten().enumerate() {
+            if usize::from(label) < classes {
+                packed[row * stride + usize::from(label)] = 255;
+            }
+        }
+        packed
+    }
+
+    /// Uses the first `rows` rows of the train part alone.
+    pub fn limit_train(&mut self, rows: usize) {
+        self.train.end = self.train.end.min(self.train.start + rows);
+    }
+
     pub fn row_bytes(&self, row: usize) -> &[u8] {
         let stride = self.features.next_multiple_of(4);
         &self.packed[row * stride..row * stride + self.features]

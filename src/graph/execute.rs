@@ -20,10 +20,14 @@ impl Externals {
     /// Allocates what `plan` needs and is not there yet.
     pub fn allocate_for(&mut self, device: &Device, plan: &Plan) {
         for (&external, &bytes) in &plan.externals {
-            let enough = self.0.get(&external).is_some_and(|memory| memory.len() >= bytes);
-            if !enough {
-                self.0.insert(external, Arc::new(device.allocate(external.label(), bytes)));
-            }
+            self.allocate(device, external, bytes);
+        }
+    }
+
+    /// Makes sure of `bytes` bytes of `external`, where one plan may name fewer than another.
+    pub fn allocate(&mut self, device: &Device, external: External, bytes: usize) {
+        if self.0.get(&external).is_none_or(|memory| memory.len() < bytes) {
+            self.0.insert(external, Arc::new(device.allocate(external.label(), bytes)));
         }
     }
 

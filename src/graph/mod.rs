@@ -4,6 +4,7 @@
 mod autodiff;
 mod execute;
 mod fusion;
+mod halves;
 pub mod ops;
 mod plan;
 
@@ -12,11 +13,13 @@ use std::sync::Arc;
 pub use autodiff::differentiate;
 pub use execute::{Executable, Externals, MAX_STEPS_PER_SUBMISSION};
 pub use fusion::fuse;
+pub use halves::store_halves;
 pub use plan::{Call, Place, Plan, PlanBytes, View};
 
 use crate::device::DeviceError;
 use crate::kernels::Kernel;
 use crate::kernels::activation::Activation;
+use crate::kernels::pointwise::Stage;
 use crate::tensor::{DType, Shape};
 
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +49,23 @@ pub enum External {
     Data,
     /// Rows given directly, for encoding, decoding and the like.
     Input,
+    /// Classes of the rows of the data set, one hot.
+    Classes,
+    /// Conditions given directly.
+    Conditions,
+    /// Latent numbers given directly.
+    Latents,
     Parameters,
     Gradients,
     Moment1,
     Moment2,
-    /// The ring of losses.
+    /// Moving average of the parameters.
+    Average,
+    /// What weight decay is multiplied by, for each block of parameters.
+    DecayMask,
+    /// What is learned without gradients: running means and variances, codebooks.
+    Statistics,
+    /// The ring of losses: slots of steps by parts of the objective.
     Losses,
 }
 
@@ -59,10 +74,16 @@ impl External {
         match self {
             Self::Data => "data.rows",
             Self::Input => "data.input",
+            Self::Classes => "data.classes",
+            Self::Conditions => "data.conditions",
+            Self::Latents => "latents.input",
             Self::Parameters => "parameters",
             Self::Gradients => "gradients",
             Self::Moment1 => "optimizer.moment1",
             Self::Moment2 => "optimizer.moment2",
+            Self::Average => "parameters.average",
+            Self::DecayMask => "optimizer.decay_mask",
+            Self::Statistics => "statistics",
             Self::Losses => "losses.ring",
         }
     }
@@ -77,6 +98,8 @@ pub enum Source {
     Parameter(ParameterId),
     /// In the flat buffer of gradients, at the parameter's place.
     Gradient(ParameterId),
+    /// In the flat buffer of statistics; the id counts those.
+    Statistic(ParameterId),
 }
 
 #[derive(Clone, Debug)]
@@ -87,7 +110,61 @@ pub struct Value {
     pub source: Source,
 }
 
-/// A trainable array; all of them lie in one flat buffer.
+/// What an array starts from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Initial {
+    /// Uniform in [-bound, bound).
+    Uniform(f32),
+    Constant(f32),
+    /// The two by turns.
+    Pairs([f32; 2]),
+    /// A Gaussian of this deviation over the first two axes, its sum 1.
+    Gaussian(f32),
+}
+
+/// How an array lies in a file, where that differs from memory: axes reordered, then seen in another shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileLayout {
+    /// The array in memory, perhaps with more axes than its shape has.
+    pub extents: Vec<usize>,
+    /// The axes of memory in the file's order.
+    pub order: Vec<usize>,
+    /// Shape in the file.
+    pub shape: Vec<usize>,
+}
+
+impl FileLayout {
+    /// For each place in the file, the place in memory.
+    fn places(&self) -> Vec<usize> {
+        let mut strides = vec![1; self.extents.len()];
+        for axis in (1..self.extents.len()).rev() {
+            strides[axis - 1] = strides[axis] * self.extents[axis];
+        }
+        let mut places = vec![0];
+        for &axis in &self.order {
+            places = places
+                .iter()
+                .flat_map(|place| (0..self.extents[axis]).map(move |i| (place, i)))
+                .map(|(place, i)| place + i * strides[axis])
+                .collect();
+        }
+        places
+    }
+
+    pub fn to_file(&self, memory: &[f32]) -> Vec<f32> {
+        self.places().into_iter().map(|place| memory[place]).collect()
+    }
+
+    pub fn to_memory(&self, file: &[f32]) -> Vec<f32> {
+        let mut memory = vec![0.0; file.len()];
+        for (place, &value) in self.places().into_iter().zip(file) {
+            memory[place] = value;
+        }
+        memory
+    }
+}
+
+/// A trainable array, or one of statistics; all of a kind lie in one flat buffer.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     pub name: String,
@@ -95,8 +172,17 @@ pub struct Parameter {
     /// Place in the flat buffer, in elements.
     pub offset: usize,
     pub value: ValueId,
-    /// Half-width of the uniform distribution that it starts from.
-    pub initial_bound: f32,
+    pub initial: Initial,
+    /// Whether weight decay applies: not to biases and gains.
+    pub decays: bool,
+    pub file: Option<FileLayout>,
+}
+
+impl Parameter {
+    /// Its shape in a file.
+    pub fn file_shape(&self) -> Shape {
+        self.file.as_ref().map_or_else(|| self.shape.clone(), |file| Shape::new(file.shape.clone()))
+    }
 }
 
 /// Views of parameters start at multiples of this many elements (256 bytes), as every device asks.
@@ -161,6 +247,21 @@ pub trait Op: std::fmt::Debug + Send + Sync {
     /// The kernels that carry it out, in order.
     fn lower(&self, inputs: &[&Value], outputs: &[&Value]) -> Vec<Lowered>;
 
+    /// Whether the only output is the only input seen in another shape: no kernel runs and no memory is taken.
+    fn is_alias(&self) -> bool {
+        false
+    }
+
+    /// Whether nothing flows back through it.
+    fn blocks_gradient(&self) -> bool {
+        false
+    }
+
+    /// If it treats every element alike: its stages, of which the first takes input 0 and the binary ones the others.
+    fn as_pointwise(&self) -> Option<&[Stage]> {
+        None
+    }
+
     /// If this is the gradient through an activation: which, as (dout, output of the activation).
     fn as_activation_backward(&self) -> Option<Activation> {
         None
@@ -180,6 +281,12 @@ pub struct Graph {
     values: Vec<Value>,
     nodes: Vec<Node>,
     parameters: Vec<Parameter>,
+    statistics: Vec<Parameter>,
+    streams: u32,
+}
+
+fn flat_elements(arrays: &[Parameter]) -> usize {
+    arrays.last().map_or(PARAMETER_ALIGNMENT, |p| (p.offset + p.shape.elements()).next_multiple_of(PARAMETER_ALIGNMENT))
 }
 
 impl Graph {
@@ -199,11 +306,24 @@ impl Graph {
         &self.parameters
     }
 
+    pub fn statistics(&self) -> &[Parameter] {
+        &self.statistics
+    }
+
     /// Elements of the flat buffers of parameters, gradients and moments, padding included.
     pub fn flat_elements(&self) -> usize {
-        self.parameters
-            .last()
-            .map_or(PARAMETER_ALIGNMENT, |p| (p.offset + p.shape.elements()).next_multiple_of(PARAMETER_ALIGNMENT))
+        flat_elements(&self.parameters)
+    }
+
+    /// Elements of the flat buffer of statistics, padding included.
+    pub fn statistic_elements(&self) -> usize {
+        flat_elements(&self.statistics)
+    }
+
+    /// A stream of random numbers that no other op of this graph has.
+    pub fn next_stream(&mut self) -> u32 {
+        self.streams += 1;
+        crate::kernels::random::stream::OPS + self.streams - 1
     }
 
     fn add_value(&mut self, value: Value) -> ValueId {
@@ -220,19 +340,54 @@ impl Graph {
         self.add_value(Value { shape, dtype, label: external.label().to_owned(), source: Source::External(external) })
     }
 
-    /// A trainable array that starts uniform in [-initial_bound, initial_bound).
-    pub fn parameter(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial_bound: f32) -> ValueId {
-        let shape = Shape::new(extents);
-        let offset = if self.parameters.is_empty() { 0 } else { self.flat_elements() };
+    /// A trainable array; the one that is there already, where another layer has taken this name.
+    pub fn parameter(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Initial) -> ValueId {
+        if let Some(there) = self.parameters.iter().find(|parameter| parameter.name == name) {
+            return there.value;
+        }
         let id = ParameterId(self.parameters.len());
-        let value = self.add_value(Value {
-            shape: shape.clone(),
-            dtype: DType::F32,
-            label: name.to_owned(),
-            source: Source::Parameter(id),
-        });
-        self.parameters.push(Parameter { name: name.to_owned(), shape, offset, value, initial_bound });
+        let offset = if self.parameters.is_empty() { 0 } else { self.flat_elements() };
+        let parameter = self.array(name, extents, initial, offset, Source::Parameter(id));
+        let value = parameter.value;
+        self.parameters.push(parameter);
         value
+    }
+
+    /// An array that is learned without gradients, or the one that is there already under this name.
+    pub fn statistic(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Initial) -> ValueId {
+        if let Some(there) = self.statistics.iter().find(|statistic| statistic.name == name) {
+            return there.value;
+        }
+        let id = ParameterId(self.statistics.len());
+        let offset = if self.statistics.is_empty() { 0 } else { self.statistic_elements() };
+        let statistic = self.array(name, extents, initial, offset, Source::Statistic(id));
+        let value = statistic.value;
+        self.statistics.push(statistic);
+        value
+    }
+
+    fn array(
+        &mut self,
+        name: &str,
+        extents: impl Into<Vec<usize>>,
+        initial: Initial,
+        offset: usize,
+        source: Source,
+    ) -> Parameter {
+        let shape = Shape::new(extents);
+        let value = self.add_value(Value { shape: shape.clone(), dtype: DType::F32, label: name.to_owned(), source });
+        Parameter { name: name.to_owned(), shape, offset, value, initial, decays: true, file: None }
+    }
+
+    /// Says how the parameter or statistic `value` is decayed and written.
+    pub fn describe_parameter(&mut self, value: ValueId, decays: bool, file: Option<FileLayout>) {
+        let array = match self.values[value.0].source {
+            Source::Parameter(id) => &mut self.parameters[id.0],
+            Source::Statistic(id) => &mut self.statistics[id.0],
+            _ => return,
+        };
+        array.decays = decays;
+        array.file = file;
     }
 
     /// Adds an op with any number of outputs.
@@ -255,6 +410,25 @@ impl Graph {
     pub fn add(&mut self, op: impl Op + 'static, inputs: &[ValueId], label: &str) -> Result<ValueId, GraphError> {
         let outputs = self.add_op(Arc::new(op), inputs, label)?;
         outputs.first().copied().ok_or_else(|| GraphError::Plan(format!("{label} has no output")))
+    }
+
+    /// Keeps only what `outputs` are made from: losses and updates of statistics are left out.
+    pub fn retain_for(&mut self, outputs: &[ValueId]) {
+        let mut needed = vec![false; self.values.len()];
+        for output in outputs {
+            needed[output.0] = true;
+        }
+        let mut kept = Vec::with_capacity(self.nodes.len());
+        for node in std::mem::take(&mut self.nodes).into_iter().rev() {
+            if node.outputs.iter().any(|output| needed[output.0]) {
+                for input in &node.inputs {
+                    needed[input.0] = true;
+                }
+                kept.push(node);
+            }
+        }
+        kept.reverse();
+        self.nodes = kept;
     }
 
     /// Index of the node that makes `value`.

@@ -96,6 +96,10 @@ impl Plan {
 
 struct Planner<'g> {
     graph: &'g Graph,
+    /// The value whose memory each value is seen in: itself, but for aliases.
+    root: Vec<ValueId>,
+    /// Where a root must lie because an alias of it must.
+    forced: BTreeMap<ValueId, Source>,
     kept: &'g [ValueId],
     /// The last node that touches each value.
     last_use: Vec<usize>,
@@ -107,17 +111,30 @@ struct Planner<'g> {
 
 impl<'g> Planner<'g> {
     fn new(graph: &'g Graph, kept: &'g [ValueId]) -> Self {
+        let mut root: Vec<ValueId> = (0..graph.values.len()).map(ValueId).collect();
+        let mut forced = BTreeMap::new();
+        for node in graph.nodes.iter().filter(|node| node.op.is_alias()) {
+            if let ([input], [output]) = (&node.inputs[..], &node.outputs[..]) {
+                root[output.0] = root[input.0];
+                let source = graph.value(*output).source;
+                if source != Source::Activation {
+                    forced.insert(root[input.0], source);
+                }
+            }
+        }
         let mut last_use = vec![0; graph.values.len()];
         for (index, node) in graph.nodes.iter().enumerate() {
             for value in node.inputs.iter().chain(&node.outputs) {
-                last_use[value.0] = index;
+                last_use[root[value.0].0] = index;
             }
         }
         for value in kept {
-            last_use[value.0] = usize::MAX;
+            last_use[root[value.0].0] = usize::MAX;
         }
         Self {
             graph,
+            root,
+            forced,
             kept,
             last_use,
             views: vec![None; graph.values.len()],
@@ -133,6 +150,10 @@ impl<'g> Planner<'g> {
         for (index, node) in graph.nodes.iter().enumerate() {
             for &value in node.inputs.iter().chain(&node.outputs) {
                 self.place(value)?;
+            }
+            if node.op.is_alias() {
+                self.release(index);
+                continue;
             }
             let inputs: Vec<_> = node.inputs.iter().map(|id| graph.value(*id)).collect();
             let outputs: Vec<_> = node.outputs.iter().map(|id| graph.value(*id)).collect();
@@ -154,19 +175,7 @@ impl<'g> Planner<'g> {
                 check_disjoint(&call)?;
                 calls.push(call);
             }
-            let mut done: Vec<usize> = node
-                .inputs
-                .iter()
-                .chain(&node.outputs)
-                .filter(|value| self.last_use[value.0] == index)
-                .filter_map(|value| match self.views[value.0]?.place {
-                    Place::Block(block) => Some(block),
-                    Place::External(_) => None,
-                })
-                .collect();
-            done.sort_unstable();
-            done.dedup();
-            self.free.extend(done);
+            self.release(index);
         }
         let kept = self
             .kept
@@ -180,9 +189,34 @@ impl<'g> Planner<'g> {
         Ok(Plan { calls, blocks: self.blocks, externals: self.externals, kept })
     }
 
+    /// Frees the blocks whose last use was node `index`.
+    fn release(&mut self, index: usize) {
+        let node = &self.graph.nodes[index];
+        let mut done: Vec<usize> = node
+            .inputs
+            .iter()
+            .chain(&node.outputs)
+            .map(|value| self.root[value.0])
+            .filter(|root| self.last_use[root.0] == index)
+            .filter_map(|root| match self.views[root.0]?.place {
+                Place::Block(block) => Some(block),
+                Place::External(_) => None,
+            })
+            .collect();
+        done.sort_unstable();
+        done.dedup();
+        self.free.extend(done);
+    }
+
     /// Gives `value` its place, once.
     fn place(&mut self, value: ValueId) -> Result<(), GraphError> {
         if self.views[value.0].is_some() {
+            return Ok(());
+        }
+        let root = self.root[value.0];
+        if root != value {
+            self.place(root)?;
+            self.views[value.0] = self.views[root.0];
             return Ok(());
         }
         let described = self.graph.value(value);
@@ -195,7 +229,13 @@ impl<'g> Planner<'g> {
         }
         let flat = self.graph.flat_elements() * 4;
         let parameter = |id: super::ParameterId| self.graph.parameters[id.0].offset * 4;
-        let view = match described.source {
+        let source = self.forced.get(&value).copied().unwrap_or(described.source);
+        let view = match source {
+            Source::Statistic(id) => {
+                self.externals.insert(External::Statistics, self.graph.statistic_elements() * 4);
+                let offset = self.graph.statistics[id.0].offset * 4;
+                View { place: Place::External(External::Statistics), offset, bytes }
+            }
             Source::External(external) => {
                 let size = self.externals.entry(external).or_default();
                 *size = (*size).max(bytes);

@@ -23,9 +23,9 @@ pub enum DenseVariant {
 }
 
 impl DenseVariant {
-    fn tiled(self, target: &GpuTarget) -> bool {
+    pub(super) fn tiled(self, target: &GpuTarget) -> bool {
         match self {
-            Self::ByAdapter => !target.software,
+            Self::ByAdapter => target.tiled,
             Self::Direct => false,
             Self::Tiled => true,
         }
@@ -56,7 +56,7 @@ pub struct DenseForward {
 /// # Safety
 /// The three pointers must be valid for the elements that sizes and strides reach, and dst must overlap neither.
 #[expect(clippy::too_many_arguments, reason = "the shape of every BLAS")]
-unsafe fn product(
+pub(super) unsafe fn product(
     (m, n, k): (usize, usize, usize),
     dst: *mut f32,
     dst_strides: (usize, usize),

@@ -1,4 +1,4 @@
-//! Reconstruction losses and their gradients: the twin of `shaders/loss.wgsl`.
+//! Losses that compare values one by one, and their gradients: the twin of `shaders/loss.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use crate::device::gpu::{GpuTarget, ShaderRequest};
 /// Neighbouring values that make one partial sum.
 pub const LOSS_CHUNK: usize = 1024;
 
-/// How far the output is from the input; the mean over values, and over the rows that hold data.
+/// How far the output is from the input, value by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReconstructionLoss {
@@ -22,9 +22,17 @@ pub enum ReconstructionLoss {
     Mse,
     /// Binary cross-entropy, from logits z: max(z, 0) - z x + ln(1 + e^-|z|)
     Bce,
+    /// |y - x|
+    L1,
+    /// (y - x)^2 / 2 where |y - x| <= 1, else |y - x| - 1/2 (Huber 1964, with delta 1)
+    Huber,
+    /// Negative log-likelihood of a Gaussian around y: (y - x)^2 / (2 variance) + ln(2 pi variance) / 2
+    Gaussian,
 }
 
 impl ReconstructionLoss {
+    pub const ALL: [Self; 5] = [Self::Mse, Self::Bce, Self::L1, Self::Huber, Self::Gaussian];
+
     /// Whether it is the mean squared error, which PCA minimises too.
     pub fn is_mse(self) -> bool {
         self == Self::Mse
@@ -35,6 +43,9 @@ impl ReconstructionLoss {
         match self {
             Self::Mse => "Mean squared error",
             Self::Bce => "Binary cross-entropy",
+            Self::L1 => "Mean absolute error",
+            Self::Huber => "Huber loss",
+            Self::Gaussian => "Gaussian likelihood",
         }
     }
 
@@ -42,22 +53,105 @@ impl ReconstructionLoss {
         match self {
             Self::Mse => "0u",
             Self::Bce => "1u",
+            Self::L1 => "2u",
+            Self::Huber => "3u",
+            Self::Gaussian => "4u",
+        }
+    }
+}
+
+/// A loss with all that it is scaled by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LossTerm {
+    pub kind: ReconstructionLoss,
+    /// Sum over the values of a row instead of their mean; rows are averaged in either case.
+    pub sum_over_values: bool,
+    /// What the gradient is multiplied by; the recorded value is not.
+    pub weight: f32,
+    /// Of the Gaussian likelihood.
+    pub variance: f32,
+    /// Without a target the values are compared with zero, for penalties.
+    pub has_target: bool,
+    /// The gradient is also multiplied by the step's weight of sparsity.
+    pub is_sparsity: bool,
+}
+
+impl LossTerm {
+    /// The mean over values, with weight 1.
+    pub fn mean(kind: ReconstructionLoss) -> Self {
+        Self { kind, sum_over_values: false, weight: 1.0, variance: 1.0, has_target: true, is_sparsity: false }
+    }
+
+    fn divisor(&self, features: usize) -> usize {
+        if self.sum_over_values { 1 } else { features }
+    }
+
+    fn constant(&self) -> f32 {
+        0.5 * (std::f32::consts::TAU * self.variance).ln()
+    }
+
+    fn params(&self, batch: usize, features: usize) -> LossParams {
+        LossParams {
+            count: word(batch * features),
+            features: word(features),
+            divisor: word(self.divisor(features)),
+            weight: self.weight,
+            variance: self.variance,
+            constant: self.constant(),
+            padding: [0; 2],
         }
     }
 
+    fn shader(&self) -> ShaderRequest {
+        ShaderRequest::new("loss")
+            .constant("LOSS", self.kind.wgsl())
+            .constant("HAS_TARGET", self.has_target)
+            .constant("IS_SPARSITY", self.is_sparsity)
+    }
+
+    /// Sum of the loss over values, in the shader's order.
     #[inline(always)]
-    fn value(self, y: f32, x: f32) -> f32 {
-        match self {
-            Self::Mse => (y - x) * (y - x),
-            Self::Bce => y.max(0.0) - y * x + ln(1.0 + exp(-y.abs())),
+    fn sum(&self, y: &[f32], x: &[f32]) -> f32 {
+        // A match outside the loop, so that each arm is a loop of vector instructions.
+        let count = y.len();
+        let target = |at: usize| if self.has_target { x[at] } else { 0.0 };
+        match self.kind {
+            ReconstructionLoss::Mse => reduce_sum_lanes(count, |at| (y[at] - target(at)) * (y[at] - target(at))),
+            ReconstructionLoss::Bce => {
+                reduce_sum_lanes(count, |at| y[at].max(0.0) - y[at] * target(at) + ln(1.0 + exp(-y[at].abs())))
+            }
+            ReconstructionLoss::L1 => reduce_sum_lanes(count, |at| (y[at] - target(at)).abs()),
+            ReconstructionLoss::Huber => reduce_sum_lanes(count, |at| {
+                let distance = (y[at] - target(at)).abs();
+                if distance <= 1.0 { 0.5 * distance * distance } else { distance - 0.5 }
+            }),
+            ReconstructionLoss::Gaussian => {
+                let constant = self.constant();
+                reduce_sum_lanes(count, |at| {
+                    0.5 * (y[at] - target(at)) * (y[at] - target(at)) / self.variance + constant
+                })
+            }
         }
     }
 
+    /// out = gradient * scale
     #[inline(always)]
-    fn gradient(self, y: f32, x: f32) -> f32 {
-        match self {
-            Self::Mse => 2.0 * (y - x),
-            Self::Bce => sigmoid(y) - x,
+    fn gradient(&self, out: &mut [f32], y: &[f32], x: &[f32], scale: f32) {
+        let target = |at: usize| if self.has_target { x[at] } else { 0.0 };
+        let places = out.iter_mut().enumerate();
+        match self.kind {
+            ReconstructionLoss::Mse => places.for_each(|(at, o)| *o = 2.0 * (y[at] - target(at)) * scale),
+            ReconstructionLoss::Bce => places.for_each(|(at, o)| *o = (sigmoid(y[at]) - target(at)) * scale),
+            ReconstructionLoss::L1 => places.for_each(|(at, o)| {
+                let difference = y[at] - target(at);
+                *o = if difference == 0.0 { 0.0 } else { scale.copysign(scale * difference) };
+            }),
+            ReconstructionLoss::Huber => {
+                places.for_each(|(at, o)| *o = (y[at] - target(at)).clamp(-1.0, 1.0) * scale);
+            }
+            ReconstructionLoss::Gaussian => {
+                places.for_each(|(at, o)| *o = (y[at] - target(at)) / self.variance * scale);
+            }
         }
     }
 }
@@ -67,6 +161,10 @@ impl ReconstructionLoss {
 struct LossParams {
     count: u32,
     features: u32,
+    divisor: u32,
+    weight: f32,
+    variance: f32,
+    constant: f32,
     padding: [u32; 2],
 }
 
@@ -75,10 +173,11 @@ fn valid(count: usize, features: usize, state: &StepState) -> usize {
     count.min(state.rows as usize * features)
 }
 
-/// partials [ceil(count / 1024)]: sums of the loss over chunks of prediction and target [N, D], divided by rows * D.
+/// partials [ceil(count / 1024)]: sums of the loss over chunks of prediction and target [N, D], divided by the rows and,
+/// for a mean over values, by D.
 #[derive(Clone, Debug)]
 pub struct LossForward {
-    pub loss: ReconstructionLoss,
+    pub term: LossTerm,
     pub batch: usize,
     pub features: usize,
 }
@@ -89,31 +188,22 @@ impl Kernel for LossForward {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let count = self.batch * self.features;
-        let params = LossParams { count: word(count), features: word(self.features), padding: [0; 2] };
-        let shader = ShaderRequest::new("loss").constant("LOSS", self.loss.wgsl());
-        let workgroups = target.fold(count.div_ceil(LOSS_CHUNK));
-        GpuLaunch::in_order(shader, "loss_forward", 3, &params, workgroups, LOSS_CHUNK / REDUCE_LANES + 6)
+        let params = self.term.params(self.batch, self.features);
+        let workgroups = target.fold((self.batch * self.features).div_ceil(LOSS_CHUNK));
+        GpuLaunch::in_order(self.term.shader(), "loss_forward", 3, &params, workgroups, LOSS_CHUNK / REDUCE_LANES + 6)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
         let (prediction, target) = (f32s(reads[0]), f32s(reads[1]));
         let valid = valid(self.batch * self.features, self.features, state);
-        let scale = (state.rows as usize * self.features) as f32;
+        let scale = state.rows as f32 * self.term.divisor(self.features) as f32;
         f32s_mut(writes[0]).par_iter_mut().enumerate().with_min_len(16).for_each(|(chunk, partial)| {
             let start = (chunk * LOSS_CHUNK).min(valid);
             let end = (start + LOSS_CHUNK).min(valid);
             let (y, x) = (&prediction[start..end], &target[start..end]);
             let sum = vectorized(
                 #[inline(always)]
-                || match self.loss {
-                    ReconstructionLoss::Mse => {
-                        reduce_sum_lanes(y.len(), |at| ReconstructionLoss::Mse.value(y[at], x[at]))
-                    }
-                    ReconstructionLoss::Bce => {
-                        reduce_sum_lanes(y.len(), |at| ReconstructionLoss::Bce.value(y[at], x[at]))
-                    }
-                },
+                || self.term.sum(y, x),
             );
             *partial = sum / scale;
         });
@@ -123,7 +213,7 @@ impl Kernel for LossForward {
 /// dinp [N, D]: gradient of the loss by the prediction, times the derivative of the activation that made it.
 #[derive(Clone, Debug)]
 pub struct LossBackward {
-    pub loss: ReconstructionLoss,
+    pub term: LossTerm,
     pub batch: usize,
     pub features: usize,
     /// The activation whose derivative is folded in; identity for the plain gradient.
@@ -136,21 +226,22 @@ impl Kernel for LossBackward {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let count = self.batch * self.features;
-        let params = LossParams { count: word(count), features: word(self.features), padding: [0; 2] };
-        let shader = ShaderRequest::new("loss")
-            .constant("LOSS", self.loss.wgsl())
-            .constant("ACTIVATION", self.activation.wgsl());
-        let workgroups = target.fold(count.div_ceil(LOSS_CHUNK));
+        let params = self.term.params(self.batch, self.features);
+        let shader = self.term.shader().constant("ACTIVATION", self.activation.wgsl());
+        let workgroups = target.fold((self.batch * self.features).div_ceil(LOSS_CHUNK));
         GpuLaunch::in_order(shader, "loss_backward", 3, &params, workgroups, LOSS_CHUNK / REDUCE_LANES)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
         let (prediction, target) = (f32s(reads[0]), f32s(reads[1]));
-        let valid = valid(self.batch * self.features, self.features, state);
-        let scale = 1.0 / (state.rows as usize * self.features) as f32;
+        let count = self.batch * self.features;
+        let valid = valid(count, self.features, state);
+        let mut scale = self.term.weight / (state.rows as f32 * self.term.divisor(self.features) as f32);
+        if self.term.is_sparsity {
+            scale *= state.sparsity;
+        }
         const CHUNK: usize = 16 * LOSS_CHUNK;
-        f32s_mut(writes[0]).par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
+        f32s_mut(writes[0])[..count].par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
             let start = chunk * CHUNK;
             let data = valid.saturating_sub(start).min(out.len());
             let (out, empty) = out.split_at_mut(data);
@@ -159,15 +250,7 @@ impl Kernel for LossBackward {
             vectorized(
                 #[inline(always)]
                 || {
-                    let triples = out.iter_mut().zip(y).zip(x);
-                    match self.loss {
-                        ReconstructionLoss::Mse => {
-                            triples.for_each(|((o, &y), &x)| *o = ReconstructionLoss::Mse.gradient(y, x) * scale);
-                        }
-                        ReconstructionLoss::Bce => {
-                            triples.for_each(|((o, &y), &x)| *o = ReconstructionLoss::Bce.gradient(y, x) * scale);
-                        }
-                    }
+                    self.term.gradient(out, y, x, scale);
                     self.activation.apply_backward(out, y);
                 },
             );

@@ -2,13 +2,26 @@
 //! it is launched on a GPU and carries its native twin with the same meaning and parameters.
 
 pub mod activation;
+pub mod augment;
+pub mod conv;
 pub mod dense;
+pub mod depthwise;
 pub mod gather;
+pub mod halves;
+pub mod latent;
 pub mod loss;
+pub mod mmd;
+pub mod norm;
 pub mod optimizer;
 pub mod pointwise;
+pub mod quantize;
 pub mod random;
 pub mod reduce;
+pub mod resample;
+pub mod slots;
+pub mod sparse;
+pub mod ssim;
+pub mod structure;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -37,6 +50,12 @@ pub struct StepState {
     pub inv_sqrt_correction: f32,
     pub learning_rate: f32,
     pub loss_slot: u32,
+    /// Weights of the objective's parts that may change while training: KL divergence, and sparsity.
+    pub beta: f32,
+    pub sparsity: f32,
+    /// What the strengths of corruption and of dropout in the plan are multiplied by.
+    pub corruption: f32,
+    pub dropout: f32,
 }
 
 /// How a kernel is launched on a GPU.

@@ -1,9 +1,10 @@
-//! Element by element: the twin of `shaders/pointwise.wgsl`.
+//! Chains of element-by-element stages: the twin of `shaders/pointwise.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::activation::Activation;
+use super::random::{normal4, philox4x32, unit_float};
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
@@ -11,105 +12,198 @@ use crate::device::gpu::{GpuTarget, ShaderRequest};
 /// Elements that one task of the CPU handles: large enough to hide the cost of handing it out.
 pub(crate) const CPU_CHUNK: usize = 16 * 1024;
 
+/// Stages that one chain can have, and operands that they can read.
+pub const MAX_STAGES: usize = 4;
+pub const MAX_OPERANDS: usize = 3;
+
+/// One thing done to each element; binary stages read an operand of the same size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stage {
+    Activate(Activation),
+    /// value * activation'(operand), the operand being what the activation saves.
+    ActivateBackward(Activation),
+    Add,
+    Multiply,
+    /// Zero where the operand is.
+    KeepWhereNonzero,
+    Scale(f32),
+    /// value + the constant
+    Offset(f32),
+    /// Zero with probability `rate`, else value / (1 - rate). `rate` is multiplied by the step's `dropout`.
+    Dropout {
+        rate: f32,
+        stream: u32,
+    },
+    /// Zero with probability `rate`, times the step's `corruption` as the next two.
+    Mask {
+        rate: f32,
+        stream: u32,
+    },
+    /// value + sigma * normal
+    Gaussian {
+        sigma: f32,
+        stream: u32,
+    },
+    /// 0 or 1 with probability rate / 2 each.
+    SaltAndPepper {
+        rate: f32,
+        stream: u32,
+    },
+    /// Zero where the stage of the same rate and stream struck.
+    SaltAndPepperBackward {
+        rate: f32,
+        stream: u32,
+    },
+}
+
+impl Stage {
+    pub fn reads_operand(self) -> bool {
+        matches!(self, Self::ActivateBackward(_) | Self::Add | Self::Multiply | Self::KeepWhereNonzero)
+    }
+
+    /// Kind in the shader, activation, amount and stream.
+    fn encoded(self) -> (u32, Activation, f32, u32) {
+        let none = Activation::Identity;
+        match self {
+            Self::Activate(activation) => (1, activation, 0.0, 0),
+            Self::ActivateBackward(activation) => (2, activation, 0.0, 0),
+            Self::Add => (3, none, 0.0, 0),
+            Self::Multiply => (4, none, 0.0, 0),
+            Self::Scale(amount) => (5, none, amount, 0),
+            Self::Dropout { rate, stream } => (6, none, rate, stream),
+            Self::Mask { rate, stream } => (7, none, rate, stream),
+            Self::Gaussian { sigma, stream } => (8, none, sigma, stream),
+            Self::SaltAndPepper { rate, stream } => (9, none, rate, stream),
+            Self::SaltAndPepperBackward { rate, stream } => (10, none, rate, stream),
+            Self::Offset(amount) => (11, none, amount, 0),
+            Self::KeepWhereNonzero => (12, none, 0.0, 0),
+        }
+    }
+
+    /// `first`: index of the first value within the whole, a multiple of 4.
+    #[inline(always)]
+    fn apply(self, values: &mut [f32], operand: &[f32], first: usize, state: &StepState) {
+        let random = |values: &mut [f32], stream: u32, change: &dyn Fn(f32, f32) -> f32| {
+            for (block, quad) in values.chunks_mut(4).enumerate() {
+                let words = philox4x32([word(first / 4 + block), stream, state.step, 0], state.seed);
+                quad.iter_mut().zip(words).for_each(|(value, word)| *value = change(*value, unit_float(word)));
+            }
+        };
+        match self {
+            Self::Activate(activation) => activation.apply(values),
+            Self::ActivateBackward(activation) => activation.apply_backward(values, operand),
+            Self::Add => values.iter_mut().zip(operand).for_each(|(value, other)| *value += other),
+            Self::Multiply => values.iter_mut().zip(operand).for_each(|(value, other)| *value *= other),
+            Self::KeepWhereNonzero => values
+                .iter_mut()
+                .zip(operand)
+                .for_each(|(value, &other)| *value = if other == 0.0 { 0.0 } else { *value }),
+            Self::Scale(amount) => values.iter_mut().for_each(|value| *value *= amount),
+            Self::Offset(amount) => values.iter_mut().for_each(|value| *value += amount),
+            Self::Dropout { rate, stream } => {
+                let rate = rate * state.dropout;
+                random(values, stream, &|value, u| if u < rate { 0.0 } else { value / (1.0 - rate) });
+            }
+            Self::Mask { rate, stream } => {
+                let rate = rate * state.corruption;
+                random(values, stream, &|value, u| if u < rate { 0.0 } else { value });
+            }
+            Self::Gaussian { sigma, stream } => {
+                let sigma = sigma * state.corruption;
+                for (block, quad) in values.chunks_mut(4).enumerate() {
+                    let words = philox4x32([word(first / 4 + block), stream, state.step, 0], state.seed);
+                    quad.iter_mut().zip(normal4(words)).for_each(|(value, normal)| *value += sigma * normal);
+                }
+            }
+            Self::SaltAndPepper { rate, stream } => {
+                let half = 0.5 * rate * state.corruption;
+                random(values, stream, &|value, u| {
+                    if u < half {
+                        0.0
+                    } else if u >= 1.0 - half {
+                        1.0
+                    } else {
+                        value
+                    }
+                });
+            }
+            Self::SaltAndPepperBackward { rate, stream } => {
+                let half = 0.5 * rate * state.corruption;
+                random(values, stream, &|value, u| if u < half || u >= 1.0 - half { 0.0 } else { value });
+            }
+        }
+    }
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct PointwiseParams {
     count: u32,
     padding: [u32; 3],
+    amounts: [f32; 4],
+    streams: [u32; 4],
 }
 
-fn launch(
-    shader: ShaderRequest,
-    entry_point: &'static str,
-    buffers: &[u32],
-    count: usize,
-    target: &GpuTarget,
-) -> GpuLaunch {
-    let params = PointwiseParams { count: word(count), padding: [0; 3] };
-    GpuLaunch {
-        shader,
-        entry_point,
-        bindings: buffers.to_vec(),
-        uniform: 3,
-        params: bytemuck::bytes_of(&params).to_vec(),
-        workgroups: target.fold(count.div_ceil(4 * 64)),
-        iterations: 0,
-    }
-}
-
-/// out = activation(first); buffers [count].
+/// out = stages applied to first, in order; reads first and the operands of the binary stages in their order, and
+/// whatever else (never looked at) up to four; buffers [count].
 #[derive(Clone, Debug)]
-pub struct ActivationForward {
-    pub activation: Activation,
+pub struct Pointwise {
+    /// At most [`MAX_STAGES`].
+    pub stages: Vec<Stage>,
     pub count: usize,
 }
 
-impl Kernel for ActivationForward {
+impl Pointwise {
+    pub fn one(stage: Stage, count: usize) -> Self {
+        Self { stages: vec![stage], count }
+    }
+}
+
+impl Kernel for Pointwise {
     fn name(&self) -> &'static str {
-        "activation_forward"
+        "pointwise"
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let shader = ShaderRequest::new("pointwise").constant("ACTIVATION", self.activation.wgsl());
-        launch(shader, "activation_forward", &[0, 2], self.count, target)
+        const NAMES: [[&str; 3]; MAX_STAGES] = [
+            ["STAGE_0", "ACTIVATION_0", "OPERAND_0"],
+            ["STAGE_1", "ACTIVATION_1", "OPERAND_1"],
+            ["STAGE_2", "ACTIVATION_2", "OPERAND_2"],
+            ["STAGE_3", "ACTIVATION_3", "OPERAND_3"],
+        ];
+        let mut params =
+            PointwiseParams { count: word(self.count), padding: [0; 3], amounts: [0.0; 4], streams: [0; 4] };
+        let mut shader = ShaderRequest::new("pointwise");
+        let mut operand = 0;
+        for (index, (stage, [kind_name, activation_name, operand_name])) in self.stages.iter().zip(NAMES).enumerate() {
+            let (kind, activation, amount, stream) = stage.encoded();
+            shader = shader.constant(kind_name, format!("{kind}u")).constant(activation_name, activation.wgsl());
+            if stage.reads_operand() {
+                shader = shader.constant(operand_name, format!("{operand}u"));
+                operand += 1;
+            }
+            params.amounts[index] = amount;
+            params.streams[index] = stream;
+        }
+        let workgroups = target.fold(self.count.div_ceil(4 * 64));
+        GpuLaunch::in_order(shader, "pointwise", 5, &params, workgroups, 10 * MAX_STAGES)
     }
 
-    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
-        let (first, out) = (f32s(reads[0]), f32s_mut(writes[0]));
-        out.par_chunks_mut(CPU_CHUNK).zip(first.par_chunks(CPU_CHUNK)).for_each(|(out, first)| {
-            out.copy_from_slice(first);
-            vectorized(|| self.activation.apply(out));
+    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
+        let first = &f32s(reads[0])[..self.count];
+        let operands: Vec<&[f32]> = reads[1..].iter().map(|read| f32s(read)).collect();
+        f32s_mut(writes[0])[..self.count].par_chunks_mut(CPU_CHUNK).enumerate().for_each(|(chunk, out)| {
+            let start = chunk * CPU_CHUNK;
+            out.copy_from_slice(&first[start..start + out.len()]);
+            let mut operands = operands.iter();
+            for &stage in &self.stages {
+                let operand = if stage.reads_operand() { operands.next().copied() } else { None };
+                let operand = operand.map_or(&[][..], |values| &values[start..start + out.len()]);
+                vectorized(
+                    #[inline(always)]
+                    || stage.apply(out, operand, start, state),
+                );
+            }
         });
-    }
-}
-
-/// out = first * activation'(x), where second = activation(x); buffers [count].
-#[derive(Clone, Debug)]
-pub struct ActivationBackward {
-    pub activation: Activation,
-    pub count: usize,
-}
-
-impl Kernel for ActivationBackward {
-    fn name(&self) -> &'static str {
-        "activation_backward"
-    }
-
-    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let shader = ShaderRequest::new("pointwise").constant("ACTIVATION", self.activation.wgsl());
-        launch(shader, "activation_backward", &[0, 1, 2], self.count, target)
-    }
-
-    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
-        let (first, second, out) = (f32s(reads[0]), f32s(reads[1]), f32s_mut(writes[0]));
-        out.par_chunks_mut(CPU_CHUNK).zip(first.par_chunks(CPU_CHUNK)).zip(second.par_chunks(CPU_CHUNK)).for_each(
-            |((out, first), second)| {
-                out.copy_from_slice(first);
-                vectorized(|| self.activation.apply_backward(out, second));
-            },
-        );
-    }
-}
-
-/// out = first + second; buffers [count].
-#[derive(Clone, Debug)]
-pub struct Add {
-    pub count: usize,
-}
-
-impl Kernel for Add {
-    fn name(&self) -> &'static str {
-        "add"
-    }
-
-    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        launch(ShaderRequest::new("pointwise"), "add", &[0, 1, 2], self.count, target)
-    }
-
-    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
-        let (first, second, out) = (f32s(reads[0]), f32s(reads[1]), f32s_mut(writes[0]));
-        out.par_chunks_mut(CPU_CHUNK).zip(first.par_chunks(CPU_CHUNK)).zip(second.par_chunks(CPU_CHUNK)).for_each(
-            |((out, first), second)| out.iter_mut().zip(first).zip(second).for_each(|((o, a), b)| *o = a + b),
-        );
     }
 }

@@ -6,6 +6,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::activation::{cos_sin_of_turn, ln};
 use super::{GpuLaunch, Kernel, StepState, word};
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
@@ -17,6 +18,8 @@ pub mod stream {
     pub const PERMUTATION: u32 = 2;
     /// Order of the rows of a set that comes without a split of its own.
     pub const SPLIT: u32 = 3;
+    /// Random ops of a graph take this and the numbers after it, in their order.
+    pub const OPS: u32 = 1024;
 }
 
 /// One block of Philox4x32-10 (Salmon et al. 2011).
@@ -40,6 +43,20 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 #[inline(always)]
 pub fn unit_float(word: u32) -> f32 {
     (word >> 8) as f32 * 5.960_464_5e-8
+}
+
+/// Four standard normal deviates from four words (Box & Muller 1958).
+#[inline(always)]
+pub fn normal4(words: [u32; 4]) -> [f32; 4] {
+    let pair = |first: u32, second: u32| {
+        // In (0, 1]: the logarithm is finite.
+        let u = ((first >> 8) as f32 + 1.0) * 5.960_464_5e-8;
+        let radius = (-2.0 * ln(u)).sqrt();
+        let (cos, sin) = cos_sin_of_turn(unit_float(second));
+        [radius * cos, radius * sin]
+    };
+    let ([a, b], [c, d]) = (pair(words[0], words[1]), pair(words[2], words[3]));
+    [a, b, c, d]
 }
 
 /// A run's seed as Philox's key.
@@ -92,33 +109,51 @@ struct RandomParams {
     width: f32,
 }
 
-/// Fills [count] values from the step's seed and number: uniform in [low, low + width), or raw 32-bit words.
-#[derive(Clone, Debug)]
-pub struct RandomUniform {
-    pub count: usize,
-    pub stream: u32,
-    pub low: f32,
-    pub width: f32,
-    pub raw_bits: bool,
+/// What random numbers are filled in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Distribution {
+    /// Raw 32-bit words.
+    Bits,
+    /// Uniform in [low, low + width).
+    Uniform { low: f32, width: f32 },
+    /// Normal with mean 0 and standard deviation 1.
+    Normal,
 }
 
-impl RandomUniform {
+/// Fills [count] values from the step's seed and number.
+#[derive(Clone, Debug)]
+pub struct RandomFill {
+    pub count: usize,
+    pub stream: u32,
+    pub distribution: Distribution,
+}
+
+impl RandomFill {
     /// The four words of `block`.
     fn block(&self, block: u32, state: &StepState) -> [u32; 4] {
         let words = philox4x32([block, self.stream, state.step, 0], state.seed);
-        if self.raw_bits { words } else { words.map(|word| (self.low + self.width * unit_float(word)).to_bits()) }
+        match self.distribution {
+            Distribution::Bits => words,
+            Distribution::Uniform { low, width } => words.map(|word| (low + width * unit_float(word)).to_bits()),
+            Distribution::Normal => normal4(words).map(f32::to_bits),
+        }
     }
 }
 
-impl Kernel for RandomUniform {
+impl Kernel for RandomFill {
     fn name(&self) -> &'static str {
-        "random_uniform"
+        "random_fill"
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params = RandomParams { count: word(self.count), stream: self.stream, low: self.low, width: self.width };
-        let shader = ShaderRequest::new("random").constant("RAW_BITS", self.raw_bits);
-        GpuLaunch::in_order(shader, "random_uniform", 1, &params, target.fold(self.count.div_ceil(4 * 64)), 10)
+        let (kind, low, width) = match self.distribution {
+            Distribution::Bits => ("0u", 0.0, 0.0),
+            Distribution::Uniform { low, width } => ("1u", low, width),
+            Distribution::Normal => ("2u", 0.0, 0.0),
+        };
+        let params = RandomParams { count: word(self.count), stream: self.stream, low, width };
+        let shader = ShaderRequest::new("random").constant("DISTRIBUTION", kind);
+        GpuLaunch::in_order(shader, "random_fill", 1, &params, target.fold(self.count.div_ceil(4 * 64)), 10)
     }
 
     fn cpu(&self, _: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

@@ -35,13 +35,17 @@ pub(crate) fn reduce_sum_lanes(count: usize, value: impl Fn(usize) -> f32) -> f3
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct ReduceParams {
     count: u32,
-    padding: [u32; 3],
+    parts: u32,
+    part: u32,
+    padding: u32,
 }
 
-/// ring[state.loss_slot] = sum of partials [count].
+/// ring [slots, parts] at (state.loss_slot, part) = sum of partials [count].
 #[derive(Clone, Debug)]
 pub struct ReduceSum {
     pub count: usize,
+    pub parts: usize,
+    pub part: usize,
 }
 
 impl Kernel for ReduceSum {
@@ -50,13 +54,15 @@ impl Kernel for ReduceSum {
     }
 
     fn gpu(&self, _: &GpuTarget) -> GpuLaunch {
-        let params = ReduceParams { count: word(self.count), padding: [0; 3] };
+        let params =
+            ReduceParams { count: word(self.count), parts: word(self.parts), part: word(self.part), padding: 0 };
         let iterations = self.count.div_ceil(REDUCE_LANES) + 6;
         GpuLaunch::in_order(ShaderRequest::new("reduce"), "reduce_sum", 2, &params, [1, 1, 1], iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
         let partials = f32s(reads[0]);
-        f32s_mut(writes[0])[state.loss_slot as usize] = reduce_sum_lanes(self.count, |at| partials[at]);
+        f32s_mut(writes[0])[state.loss_slot as usize * self.parts + self.part] =
+            reduce_sum_lanes(self.count, |at| partials[at]);
     }
 }

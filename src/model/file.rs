@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
-use super::network::Network;
-use super::spec::Spec;
+use super::network::{DataShape, Network};
+use super::spec::{ConditionKind, Spec};
+use crate::data::ImageShape;
+use crate::graph::Parameter;
 use crate::tensor::{HostTensor, Shape};
 
 /// Version of the metadata.
@@ -41,34 +43,71 @@ pub struct Model {
 
 impl Model {
     /// The tensors of `network` out of its flat buffer.
-    pub fn from_flat(spec: &Spec, network: &Network, labels: Option<Vec<String>>, flat: &[f32]) -> Self {
+    pub fn from_flat(
+        spec: &Spec,
+        network: &Network,
+        labels: Option<Vec<String>>,
+        parameters: &[f32],
+        statistics: &[f32],
+    ) -> Self {
+        let written = network.statistics().iter().filter(|statistic| is_written(statistic));
         let tensors = network
             .parameters()
             .iter()
-            .map(|parameter| {
-                let values = flat[parameter.offset..parameter.offset + parameter.shape.elements()].to_vec();
-                (parameter.name.clone(), HostTensor::new(parameter.shape.extents(), values))
+            .map(|parameter| (parameter, parameters))
+            .chain(written.map(|statistic| (statistic, statistics)))
+            .map(|(array, flat)| {
+                let values = &flat[array.offset..array.offset + array.shape.elements()];
+                let values = array.file.as_ref().map_or_else(|| values.to_vec(), |file| file.to_file(values));
+                (array.name.clone(), HostTensor::new(array.file_shape().extents(), values))
             })
             .collect();
         Self { spec: spec.clone(), features: network.features(), labels, tensors }
     }
 
-    /// The flat buffer of `network`, filled from the tensors.
-    pub fn to_flat(&self, network: &Network, path: &Path) -> Result<Vec<f32>, ModelFileError> {
-        // All shapes first: a spec that lies must not make us allocate what it claims.
-        let mut found = Vec::with_capacity(network.parameters().len());
-        for parameter in network.parameters() {
-            let tensor = self.tensors.get(&parameter.name).filter(|tensor| tensor.shape == parameter.shape);
-            found.push(tensor.ok_or_else(|| ModelFileError::Malformed {
-                path: path.into(),
-                problem: format!("its spec asks for {} of {}, which is not in it", parameter.name, parameter.shape),
-            })?);
-        }
-        let mut flat = vec![0.0; network.flat_elements()];
-        for (parameter, tensor) in network.parameters().iter().zip(found) {
-            flat[parameter.offset..parameter.offset + tensor.data.len()].copy_from_slice(&tensor.data);
-        }
-        Ok(flat)
+    /// The flat buffers of parameters and of statistics of `network`, filled from the tensors.
+    pub fn to_flat(&self, network: &Network, path: &Path) -> Result<(Vec<f32>, Vec<f32>), ModelFileError> {
+        let fill = |arrays: &[Parameter], elements: usize, mut flat: Vec<f32>| {
+            // All shapes first: a spec that lies must not make us allocate what it claims.
+            let mut found = Vec::with_capacity(arrays.len());
+            for array in arrays.iter().filter(|array| is_written(array)) {
+                let tensor = self.tensors.get(&array.name).filter(|tensor| tensor.shape == array.file_shape());
+                let tensor = tensor.ok_or_else(|| ModelFileError::Malformed {
+                    path: path.into(),
+                    problem: format!("its spec asks for {} of {}, which is not in it", array.name, array.file_shape()),
+                })?;
+                found.push((array, tensor));
+            }
+            flat.resize(elements, 0.0);
+            for (array, tensor) in found {
+                let values =
+                    array.file.as_ref().map_or_else(|| tensor.data.clone(), |file| file.to_memory(&tensor.data));
+                flat[array.offset..array.offset + values.len()].copy_from_slice(&values);
+            }
+            Ok(flat)
+        };
+        let parameters = fill(network.parameters(), network.flat_elements(), Vec::new())?;
+        // What is not written is made anew.
+        let made =
+            crate::nn::initial_statistics(network.statistics(), network.statistic_elements(), self.spec.train.seed);
+        let statistics = fill(network.statistics(), network.statistic_elements(), made)?;
+        Ok((parameters, statistics))
+    }
+
+    /// What its rows are, by its own account.
+    pub fn data_shape(&self) -> DataShape {
+        let data = &self.spec.data;
+        let sane = |&(size, channels): &([usize; 2], usize)| size.iter().chain([&channels]).all(|&n| n < 1 << 16);
+        let image = data.size.zip(data.channels).filter(sane).map(|([height, width], channels)| ImageShape {
+            height,
+            width,
+            channels,
+        });
+        let classes = match self.spec.model.condition {
+            ConditionKind::Labels => data.classes.unwrap_or(0),
+            _ => 0,
+        };
+        DataShape { features: self.features, image: image.filter(|image| image.values() == self.features), classes }
     }
 
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
@@ -162,6 +201,11 @@ pub(crate) fn read_tensor_file(bytes: &[u8]) -> Result<TensorFile, String> {
         tensors.insert(name, HostTensor::new(view.shape(), data));
     }
     Ok((tensors, header.metadata().clone().unwrap_or_default()))
+}
+
+/// Whether an array is part of a model: kernels of corruptions are made anew.
+fn is_written(array: &Parameter) -> bool {
+    !array.name.starts_with("corruption.")
 }
 
 /// The same JSON with the keys of every object in order.

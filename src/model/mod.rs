@@ -1,17 +1,20 @@
 //! What is trained: the spec in TOML, the graph that it means, and the model file.
 
+mod builder;
 mod file;
 mod layers;
+mod mirror;
 mod network;
 mod presets;
 mod spec;
 
 pub use file::{Model, ModelFileError, write_whole};
 pub(crate) use file::{read_tensor_file, tensor_file};
-pub use layers::Layer;
-pub use network::{Network, Pass, Subject};
+pub use layers::{GRAMMAR, Layer, NormKind, OutputForm};
+pub use network::{DataShape, EvaluationMode, Network, Pass, Probe, Subject};
 pub use presets::{Preset, preset, presets};
 pub use spec::{
-    DataSpec, Edit, EngineSpec, LEARNING_RATE, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Spec,
-    SpecError, TrainSpec,
+    AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, DataSpec, Edit, EngineSpec, LEARNING_RATE,
+    LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY, ScheduleKind,
+    ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec,
 };

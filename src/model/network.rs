@@ -1,15 +1,39 @@
-//! From a spec to graphs: one for training, one for evaluation, one each for encoding and decoding rows given
-//! directly. All of them share one flat buffer of parameters, in one order.
+//! From a spec to graphs: one for training, others for evaluation, decoding and the like. All of them share one flat
+//! buffer of parameters and one of statistics, in one order.
 
+use std::sync::Arc;
+
+use super::builder::{Builder, misfit};
 use super::layers::Layer;
-use super::spec::Spec;
-use crate::graph::ops::Gather;
-use crate::graph::{External, Graph, GraphError, Parameter, Plan, ValueId, differentiate, fuse};
+use super::mirror::mirrored;
+use super::spec::{ConditionKind, ModelKind, OptimizerKind, SparsityKind, Spec};
+use crate::data::ImageShape;
+use crate::graph::ops::{
+    CountSilent, DepthwiseConv, Discrepancy, Divergence, Gather, MoveCodebook, QuantizeRows, RandomNumbers,
+    RateDivergence, SampleLatent, ScaleRows, SsimLoss, TopK, Warp,
+};
+use crate::graph::{External, GraphError, Initial, Parameter, Plan, ValueId, differentiate, fuse, store_halves};
 use crate::kernels::activation::Activation;
-use crate::kernels::loss::ReconstructionLoss;
-use crate::kernels::optimizer::Adam;
-use crate::nn;
+use crate::kernels::augment::WarpBounds;
+use crate::kernels::loss::{LossTerm, ReconstructionLoss};
+use crate::kernels::optimizer::{Update, UpdateRule};
+use crate::kernels::pointwise::Stage;
+use crate::kernels::random::Distribution;
+use crate::nn::{self, LOSS_PARTS, ObjectivePart};
 use crate::tensor::{DType, Shape};
+
+/// A unit of a TopK code that was silent for so many steps is dead.
+pub const DEAD_AFTER_STEPS: f32 = 100.0;
+
+/// What a row of the data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataShape {
+    /// Values of a row.
+    pub features: usize,
+    pub image: Option<ImageShape>,
+    /// Classes of the labels; 0 without labels.
+    pub classes: usize,
+}
 
 /// What a pass works on: rows of the data set, or rows given directly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,49 +44,156 @@ pub enum Subject {
     Input,
 }
 
+/// How an evaluation sees the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EvaluationMode {
+    /// Latent numbers are sampled, as the objective has it, instead of their means.
+    pub sampled: bool,
+    /// The input is corrupted as in training.
+    pub corrupted: bool,
+}
+
 /// A planned pass, and the values that can be read after it.
 #[derive(Debug)]
 pub struct Pass {
     pub plan: Plan,
+    /// [batch, latent]: codes or their means.
     pub latent: Option<ValueId>,
+    /// [batch, features], activated.
     pub output: Option<ValueId>,
+    /// [batch, features]: what the network saw.
+    pub seen: Option<ValueId>,
+    /// [2, latent] of a variational model: the second row is the divergence of each unit.
+    pub divergence: Option<ValueId>,
+    /// Entry numbers of a vector-quantized model.
+    pub codes: Option<ValueId>,
+    /// [2]: clip factor and norm of the gradients.
+    pub gradient_norm: Option<ValueId>,
 }
 
-/// A spec for data of a known width.
+/// The output of a layer, to be looked at.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub layer: String,
+    pub activation: Activation,
+    pub value: ValueId,
+    /// Units, or channels: what one bias belongs to.
+    pub units: usize,
+}
+
+/// A spec for data of a known shape.
 #[derive(Clone, Debug)]
 pub struct Network {
     spec: Spec,
-    features: usize,
+    data: DataShape,
+    decoder: Vec<Layer>,
     parameters: Vec<Parameter>,
     flat_elements: usize,
+    statistics: Vec<Parameter>,
+    statistic_elements: usize,
+    widths: Vec<usize>,
+    latent_width: usize,
+}
+
+struct Encoded {
+    /// What the decoder takes.
+    z: ValueId,
+    /// What is read as latent numbers.
+    latent: ValueId,
+    moments: Option<ValueId>,
+    codes: Option<ValueId>,
+    /// Before TopK.
+    before_top: Option<ValueId>,
+    /// What quantization compared with the codebook.
+    before_codebook: Option<ValueId>,
 }
 
 struct Built {
-    graph: Graph,
-    target: ValueId,
-    latent: ValueId,
+    builder: Builder,
+    clean: ValueId,
+    seen: ValueId,
+    encoded: Encoded,
     /// What the loss compares with the target: logits for BCE, else the activated output.
     prediction: ValueId,
-    output_activation: Activation,
+    /// Losses to differentiate.
+    losses: Vec<ValueId>,
+    divergence: Option<ValueId>,
+    widths: Vec<usize>,
 }
 
 impl Network {
-    /// Checks that the layers fit together for rows of `features` values.
-    pub fn new(spec: &Spec, features: usize) -> Result<Self, GraphError> {
-        let mut network = Self { spec: spec.clone(), features, parameters: Vec::new(), flat_elements: 0 };
-        let built = network.build(1, Subject::Input)?;
-        network.parameters = built.graph.parameters().to_vec();
-        network.flat_elements = built.graph.flat_elements();
+    /// Checks that the layers fit together for such data.
+    pub fn new(spec: &Spec, data: DataShape) -> Result<Self, GraphError> {
+        let decoder = if spec.model.decoder.is_empty() {
+            mirrored(&spec.model.encoder, data).map_err(|problem| misfit("model.decoder", problem))?
+        } else {
+            spec.model.decoder.clone()
+        };
+        if spec.model.condition == ConditionKind::Labels && data.classes == 0 {
+            return Err(misfit("model.condition", "the data has no labels to condition on"));
+        }
+        let mut network = Self {
+            spec: spec.clone(),
+            data,
+            decoder,
+            parameters: Vec::new(),
+            flat_elements: 0,
+            statistics: Vec::new(),
+            statistic_elements: 0,
+            widths: Vec::new(),
+            latent_width: 0,
+        };
+        let built = network.build(1, Subject::Input, true, EvaluationMode { sampled: true, corrupted: true })?;
+        let graph = &built.builder.graph;
+        network.parameters = graph.parameters().to_vec();
+        network.flat_elements = graph.flat_elements();
+        network.statistics = graph.statistics().to_vec();
+        network.statistic_elements = graph.statistic_elements();
+        network.latent_width = graph.value(built.encoded.latent).shape.elements();
+        network.widths = built.widths;
         Ok(network)
     }
 
-    pub fn features(&self) -> usize {
-        self.features
+    pub fn spec(&self) -> &Spec {
+        &self.spec
     }
 
-    /// Count of latent numbers.
+    pub fn features(&self) -> usize {
+        self.data.features
+    }
+
+    pub fn data_shape(&self) -> DataShape {
+        self.data
+    }
+
+    /// Numbers that a row becomes at the bottleneck.
     pub fn latent(&self) -> usize {
-        self.spec.model.latent
+        self.latent_width
+    }
+
+    /// Values that PCA needs to be compared at the same size; `None` where no bottleneck compares.
+    pub fn comparable_components(&self) -> Option<usize> {
+        match self.spec.model.kind {
+            ModelKind::Denoiser | ModelKind::VectorQuantized => None,
+            _ if self.has_skips() => None,
+            _ => Some(self.spec.model.top_k.unwrap_or(self.latent_width)),
+        }
+    }
+
+    /// Whether the decoder sees values of the encoder beside the bottleneck.
+    fn has_skips(&self) -> bool {
+        let saves = |layers: &[Layer]| -> Vec<String> {
+            let names = layers.iter().filter_map(|layer| match layer {
+                Layer::Save(name) => Some(name.clone()),
+                _ => None,
+            });
+            names.collect()
+        };
+        let outside = saves(&self.spec.model.encoder);
+        self.decoder.iter().any(|layer| match layer {
+            Layer::Add(name) | Layer::Conv { with: Some(name), .. } => outside.contains(name),
+            _ => false,
+        })
     }
 
     pub fn parameters(&self) -> &[Parameter] {
@@ -74,101 +205,604 @@ impl Network {
         self.flat_elements
     }
 
+    /// Arrays learned without gradients.
+    pub fn statistics(&self) -> &[Parameter] {
+        &self.statistics
+    }
+
+    pub fn statistic_elements(&self) -> usize {
+        self.statistic_elements
+    }
+
     /// Trainable numbers.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|parameter| parameter.shape.elements()).sum()
     }
 
-    /// Widths from the input through the bottleneck to the output.
+    /// Values of a row from the input through the bottleneck to the output, where a layer changes them.
     pub fn widths(&self) -> Vec<usize> {
-        let model = &self.spec.model;
-        let width = |layer: &Layer| match layer {
-            Layer::Dense { units, .. } => *units,
-            Layer::Latent => model.latent,
-            Layer::Output { .. } => self.features,
-        };
-        std::iter::once(self.features).chain(model.encoder.iter().chain(&model.decoder).map(width)).collect()
+        self.widths.clone()
+    }
+
+    /// The decoder's layers, mirrored where the spec names none.
+    pub fn decoder(&self) -> &[Layer] {
+        &self.decoder
+    }
+
+    /// One number for each block of parameters: 0 where weight decay leaves them alone.
+    pub fn decay_mask(&self) -> Vec<f32> {
+        let block = crate::kernels::optimizer::DECAY_BLOCK;
+        let mut mask = vec![0.0; self.flat_elements / block];
+        for parameter in self.parameters.iter().filter(|parameter| parameter.decays) {
+            let end = (parameter.offset + parameter.shape.elements()).div_ceil(block);
+            mask[parameter.offset / block..end].fill(1.0);
+        }
+        mask
     }
 
     /// The optimiser's sweep over all parameters.
-    pub fn adam(&self) -> Adam {
+    pub fn update(&self) -> Update {
         let optimizer = &self.spec.optimizer;
-        Adam {
+        let rule = match optimizer.kind {
+            OptimizerKind::Adam | OptimizerKind::Adamw => UpdateRule::Adam {
+                beta1: optimizer.beta1 as f32,
+                beta2: optimizer.beta2 as f32,
+                epsilon: optimizer.epsilon as f32,
+            },
+            OptimizerKind::Sgd => UpdateRule::Sgd { momentum: optimizer.momentum as f32, nesterov: optimizer.nesterov },
+        };
+        Update {
+            rule,
             count: self.flat_elements,
-            beta1: optimizer.beta1 as f32,
-            beta2: optimizer.beta2 as f32,
-            epsilon: optimizer.epsilon as f32,
             weight_decay: optimizer.weight_decay as f32,
+            decoupled: optimizer.kind == OptimizerKind::Adamw,
+            clipped: optimizer.clip_norm.is_some(),
+            average: optimizer.ema.map(|share| share as f32),
         }
     }
 
-    /// Batch, forward, loss, backward, optimiser.
-    pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Pass, GraphError> {
-        let mut built = self.build(batch, subject)?;
-        let loss = nn::reconstruction_loss(&mut built.graph, self.spec.objective.loss, built.prediction, built.target)?;
-        differentiate(&mut built.graph, loss)?;
-        nn::adam_update(&mut built.graph, self.adam())?;
-        fuse(&mut built.graph, &[]);
-        Ok(Pass { plan: Plan::new(&built.graph, &[])?, latent: None, output: None })
+    /// What each recorded part of the objective is multiplied by at `step`; `full` leaves out the warm-up of beta.
+    pub fn part_weights(&self, step: u64, steps_per_epoch: u64, full: bool) -> [f64; LOSS_PARTS] {
+        let objective = &self.spec.objective;
+        let mut weights = [0.0; LOSS_PARTS];
+        let beta = self.spec.beta_at(if full { u64::MAX - 1 } else { step }, steps_per_epoch);
+        for (part, weight) in [
+            (ObjectivePart::Reconstruction, 1.0),
+            (ObjectivePart::Divergence, beta),
+            (ObjectivePart::Sparsity, self.spec.sparsity_at(step)),
+            (ObjectivePart::Discrepancy, objective.mmd),
+            (ObjectivePart::Commitment, objective.commitment),
+            (ObjectivePart::Contraction, objective.contractive),
+            (ObjectivePart::Auxiliary, objective.auxiliary),
+            (ObjectivePart::Similarity, objective.ssim),
+        ] {
+            weights[part.index()] = weight;
+        }
+        weights
     }
 
-    /// Batch, forward and loss, with latent and output to read.
-    pub fn evaluation_pass(&self, batch: usize, subject: Subject) -> Result<Pass, GraphError> {
-        let mut built = self.build(batch, subject)?;
-        nn::reconstruction_loss(&mut built.graph, self.spec.objective.loss, built.prediction, built.target)?;
-        let output = if self.loss_takes_logits() {
-            nn::activate(&mut built.graph, built.prediction, built.output_activation, "output")?
-        } else {
-            built.prediction
+    /// The parts that this objective has.
+    pub fn parts(&self) -> Vec<ObjectivePart> {
+        let (model, objective) = (&self.spec.model, &self.spec.objective);
+        let has = |part: &ObjectivePart| match part {
+            ObjectivePart::Reconstruction => true,
+            ObjectivePart::Divergence => model.kind == ModelKind::Variational,
+            ObjectivePart::Sparsity => objective.sparsity > 0.0,
+            ObjectivePart::Discrepancy => model.kind == ModelKind::Wasserstein,
+            ObjectivePart::Commitment => model.kind == ModelKind::VectorQuantized,
+            ObjectivePart::Contraction => objective.contractive > 0.0,
+            ObjectivePart::Auxiliary => objective.auxiliary > 0.0,
+            ObjectivePart::Similarity => objective.ssim > 0.0,
         };
-        let kept = [built.latent, output];
-        Ok(Pass { plan: Plan::new(&built.graph, &kept)?, latent: Some(built.latent), output: Some(output) })
+        ObjectivePart::ALL.into_iter().filter(has).collect()
+    }
+
+    fn pass(&self, built: &Built, output: Option<ValueId>) -> Result<Pass, GraphError> {
+        let kept: Vec<ValueId> = [Some(built.encoded.latent), output, Some(built.seen), built.divergence]
+            .into_iter()
+            .chain([built.encoded.codes])
+            .flatten()
+            .collect();
+        Ok(Pass {
+            plan: Plan::new(&built.builder.graph, &kept)?,
+            latent: Some(built.encoded.latent),
+            output,
+            seen: Some(built.seen),
+            divergence: built.divergence,
+            codes: built.encoded.codes,
+            gradient_norm: None,
+        })
+    }
+
+    /// Batch, forward, losses, backward, optimiser.
+    pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Pass, GraphError> {
+        let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
+        let graph = &mut built.builder.graph;
+        let forward_nodes = graph.nodes().len();
+        differentiate(graph, &built.losses)?;
+        let clip_norm = self.spec.optimizer.clip_norm.map(|norm| norm as f32);
+        nn::clip_and_update(graph, self.update(), clip_norm)?;
+        if self.spec.engine.precision == "f16" {
+            store_halves(graph, forward_nodes)?;
+        }
+        fuse(graph, &[]);
+        Ok(Pass {
+            plan: Plan::new(graph, &[])?,
+            latent: None,
+            output: None,
+            seen: None,
+            divergence: None,
+            codes: None,
+            gradient_norm: None,
+        })
+    }
+
+    /// Batch, forward and losses, with latent numbers and output to read.
+    pub fn evaluation_pass(&self, batch: usize, subject: Subject, mode: EvaluationMode) -> Result<Pass, GraphError> {
+        let mut built = self.build(batch, subject, false, mode)?;
+        let output = self.finished_output(&mut built.builder, built.prediction)?;
+        self.pass(&built, Some(output))
+    }
+
+    /// Forward, with the outputs of all layers that end in an activation to read: (name, activation, value).
+    pub fn probing_pass(&self, batch: usize, subject: Subject) -> Result<(Plan, Vec<Probe>), GraphError> {
+        let built = self.build(batch, subject, false, EvaluationMode { sampled: false, corrupted: true })?;
+        let probes: Vec<Probe> = built
+            .builder
+            .activations
+            .iter()
+            .map(|(layer, activation, value)| Probe {
+                layer: layer.clone(),
+                activation: *activation,
+                value: *value,
+                units: built.builder.shape(*value).extents().last().copied().unwrap_or(1),
+            })
+            .collect();
+        let kept: Vec<ValueId> = probes.iter().map(|probe| probe.value).collect();
+        let mut graph = built.builder.graph;
+        graph.retain_for(&kept);
+        Ok((Plan::new(&graph, &kept)?, probes))
+    }
+
+    /// From latent numbers given directly to the output.
+    pub fn decoding_pass(&self, batch: usize) -> Result<Pass, GraphError> {
+        if self.spec.model.kind == ModelKind::Denoiser || self.has_skips() {
+            return Err(misfit("decoder", "this model has no bottleneck to decode from"));
+        }
+        // Parameters take their places in the order of a whole network's.
+        let mut built =
+            self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+        let extents = built.builder.shape(built.encoded.z).extents().to_vec();
+        let z = built.builder.graph.external(External::Latents, extents);
+        let prediction = self.decode(&mut built.builder, z, None)?;
+        let output = self.finished_output(&mut built.builder, prediction)?;
+        built.builder.graph.retain_for(&[output]);
+        Ok(Pass {
+            plan: Plan::new(&built.builder.graph, &[output])?,
+            latent: None,
+            output: Some(output),
+            seen: None,
+            divergence: None,
+            codes: None,
+            gradient_norm: None,
+        })
+    }
+
+    fn finished_output(&self, builder: &mut Builder, prediction: ValueId) -> Result<ValueId, GraphError> {
+        if self.loss_takes_logits() {
+            nn::activate(&mut builder.graph, prediction, self.output_activation(), "output")
+        } else {
+            Ok(prediction)
+        }
+    }
+
+    fn output_activation(&self) -> Activation {
+        match self.decoder.last() {
+            Some(Layer::Output { activation, .. }) => *activation,
+            _ => Activation::Identity,
+        }
     }
 
     fn loss_takes_logits(&self) -> bool {
         self.spec.objective.loss == ReconstructionLoss::Bce
     }
 
-    fn build(&self, batch: usize, subject: Subject) -> Result<Built, GraphError> {
-        let mut graph = Graph::new();
-        let input = match subject {
-            Subject::Input => graph.external(External::Input, [batch, self.features]),
+    /// Batch, augmentation and corruption: the clean rows, and what the network sees of them, both [batch, features];
+    /// sets the builder's condition.
+    fn input(
+        &self,
+        builder: &mut Builder,
+        batch: usize,
+        subject: Subject,
+        training: bool,
+        corrupted: bool,
+    ) -> Result<(ValueId, ValueId), GraphError> {
+        let features = self.data.features;
+        let labelled = self.spec.model.condition == ConditionKind::Labels;
+        let classes = self.data.classes;
+        let mut clean = match subject {
+            Subject::Input => {
+                if labelled {
+                    builder.condition = Some(builder.graph.external(External::Conditions, [batch, classes]));
+                }
+                builder.graph.external(External::Input, [batch, features])
+            }
             Subject::Data { rows, part_rows } => {
-                let data = graph.external_typed(External::Data, Shape::new([rows, self.features]), DType::PackedU8);
-                graph.add(Gather { batch, part_rows }, &[data], "batch")?
+                let graph = &mut builder.graph;
+                let mut gather = |external, columns| {
+                    let data = graph.external_typed(external, Shape::new([rows, columns]), DType::PackedU8);
+                    graph.add(Gather { batch, part_rows }, &[data], "batch")
+                };
+                let clean = gather(External::Data, features)?;
+                if labelled {
+                    builder.condition = Some(gather(External::Classes, classes)?);
+                }
+                clean
             }
         };
-        let mut x = input;
-        for (index, layer) in self.spec.model.encoder.iter().enumerate() {
-            let (units, activation) = match layer {
-                Layer::Dense { units, activation } => (*units, *activation),
-                Layer::Latent => (self.spec.model.latent, Activation::Identity),
-                Layer::Output { .. } => return Err(misplaced(&format!("encoder.{index}"))),
+        // Streams are numbered alike in every pass, whether they are used or not.
+        let streams: Vec<u32> = (0..7).map(|_| builder.graph.next_stream()).collect();
+        let augmentation = &self.spec.augmentation;
+        if training && augmentation.moves() {
+            let image = self.as_image(builder, clean, "augmentation")?;
+            let bounds = WarpBounds {
+                shift: augmentation.shift as f32,
+                rotate: (augmentation.rotate / 360.0) as f32,
+                scale: augmentation.scale as f32,
+                mirror: [augmentation.flip_horizontal, augmentation.flip_vertical],
             };
-            x = nn::dense(&mut graph, x, units, activation, &format!("encoder.{index}"))?;
+            let warped = builder.graph.add(Warp { bounds, stream: streams[0] }, &[image], "augmentation")?;
+            clean = builder.reshape(warped, vec![batch, features], "augmentation")?;
         }
-        let latent = x;
-        let mut output_activation = Activation::Identity;
-        for (index, layer) in self.spec.model.decoder.iter().enumerate() {
-            let (units, activation) = match layer {
-                Layer::Dense { units, activation } => (*units, *activation),
-                Layer::Output { activation } => {
-                    output_activation = *activation;
-                    // BCE is computed from logits; every other loss from the activated output, in one kernel.
-                    let fused = if self.loss_takes_logits() { Activation::Identity } else { *activation };
-                    (self.features, fused)
+        if training && augmentation.noise > 0.0 {
+            let random = RandomNumbers {
+                extents: vec![batch, features],
+                stream: streams[1],
+                distribution: Distribution::Normal,
+            };
+            let noise = builder.graph.add(random, &[], "augmentation")?;
+            let noise = builder.one(Stage::Scale(augmentation.noise as f32), &[noise], "augmentation")?;
+            clean = builder.one(Stage::Add, &[clean, noise], "augmentation")?;
+        }
+        let mut seen = clean;
+        let corruption = &self.spec.corruption;
+        if corruption.blur > 0.0 {
+            // Made in any case: statistics take their places in the same order in every pass.
+            let blurred = self.blur(builder, seen, corruption.blur)?;
+            seen = if corrupted { blurred } else { seen };
+        }
+        if let Some([low, high]) = corruption.gaussian_range {
+            let sigma = if corrupted {
+                let width = (high - low) as f32;
+                let distribution = Distribution::Uniform { low: low as f32, width };
+                let random = RandomNumbers { extents: vec![batch, 1], stream: streams[2], distribution };
+                let sigma = builder.graph.add(random, &[], "corruption")?;
+                let random = RandomNumbers {
+                    extents: vec![batch, features],
+                    stream: streams[3],
+                    distribution: Distribution::Normal,
+                };
+                let noise = builder.graph.add(random, &[], "corruption")?;
+                let noise = builder.graph.add(ScaleRows, &[noise, sigma], "corruption")?;
+                seen = builder.one(Stage::Add, &[seen, noise], "corruption")?;
+                sigma
+            } else {
+                let random = RandomNumbers {
+                    extents: vec![batch, 1],
+                    stream: streams[2],
+                    distribution: Distribution::Uniform { low: 0.0, width: 0.0 },
+                };
+                builder.graph.add(random, &[], "corruption")?
+            };
+            if self.spec.model.condition == ConditionKind::Sigma {
+                builder.condition = Some(sigma);
+            }
+        }
+        if corrupted {
+            for (amount, stage) in [
+                (corruption.gaussian, Stage::Gaussian { sigma: corruption.gaussian as f32, stream: streams[4] }),
+                (
+                    corruption.salt_and_pepper,
+                    Stage::SaltAndPepper { rate: corruption.salt_and_pepper as f32, stream: streams[5] },
+                ),
+                (corruption.masking, Stage::Mask { rate: corruption.masking as f32, stream: streams[6] }),
+            ] {
+                if amount > 0.0 {
+                    seen = builder.one(stage, &[seen], "corruption")?;
                 }
-                Layer::Latent => return Err(misplaced(&format!("decoder.{index}"))),
-            };
-            x = nn::dense(&mut graph, x, units, activation, &format!("decoder.{index}"))?;
+            }
         }
-        Ok(Built { graph, target: input, latent, prediction: x, output_activation })
+        Ok((clean, seen))
+    }
+
+    fn as_image(&self, builder: &mut Builder, x: ValueId, name: &str) -> Result<ValueId, GraphError> {
+        let image = self.data.image.ok_or_else(|| misfit(name, "the rows of this data are no pictures"))?;
+        let batch = builder.shape(x).extents()[0];
+        builder.reshape(x, vec![batch, image.height, image.width, image.channels], name)
+    }
+
+    /// Each image blurred by a Gaussian of `sigma` pixels, its edges by the zeros around it.
+    fn blur(&self, builder: &mut Builder, x: ValueId, sigma: f64) -> Result<ValueId, GraphError> {
+        let image = self.as_image(builder, x, "corruption.blur")?;
+        let batch = builder.shape(x).extents()[0];
+        let channels = builder.shape(image).extents()[3];
+        let radius = ((3.0 * sigma).ceil() as usize).max(1);
+        let side = 2 * radius + 1;
+        let extents = [side, side, channels];
+        let weight = builder.graph.statistic("corruption.blur", extents, Initial::Gaussian(sigma as f32));
+        let bias = builder.graph.statistic("corruption.zero", [channels], Initial::Constant(0.0));
+        let op = DepthwiseConv { stride: [1; 2], padding: [radius; 2], dilation: 1, activation: Activation::Identity };
+        let blurred = builder.graph.add(op, &[image, weight, bias], "corruption.blur")?;
+        builder.reshape(blurred, vec![batch, self.data.features], "corruption.blur")
+    }
+
+    /// Rows as the encoder's first layer takes them, and the encoder up to what comes before `latent`.
+    fn encode(
+        &self,
+        builder: &mut Builder,
+        seen: ValueId,
+        mut widths: Option<&mut Vec<usize>>,
+    ) -> Result<ValueId, GraphError> {
+        let takes_image = self.spec.model.encoder.iter().chain(&self.decoder).find_map(|layer| match layer {
+            Layer::Dense { .. } | Layer::Latent { .. } | Layer::Reshape { .. } => Some(false),
+            Layer::Conv { .. } | Layer::Depthwise { .. } | Layer::Resample { .. } => Some(true),
+            _ => None,
+        });
+        let mut x = match (takes_image, self.data.image) {
+            (Some(true), _) => self.as_image(builder, seen, "encoder.0")?,
+            _ => seen,
+        };
+        for (index, layer) in self.spec.model.encoder.iter().enumerate() {
+            if matches!(layer, Layer::Latent { .. }) {
+                break;
+            }
+            x = builder.layer(x, layer, &format!("encoder.{index}"))?;
+            note_width(builder, x, widths.as_deref_mut());
+        }
+        Ok(x)
+    }
+
+    /// The code that `latent` makes of what comes before it, without any sampling.
+    fn code(&self, builder: &mut Builder, x: ValueId) -> Result<ValueId, GraphError> {
+        let model = &self.spec.model;
+        let name = format!("encoder.{}", model.encoder.len().saturating_sub(1));
+        let activation = match model.encoder.last() {
+            Some(Layer::Latent { activation }) => *activation,
+            _ => return Ok(x),
+        };
+        match model.kind {
+            ModelKind::Variational => nn::dense(&mut builder.graph, x, 2 * model.latent, Activation::Identity, &name),
+            ModelKind::VectorQuantized if builder.shape(x).rank() == 4 => {
+                let geometry = nn::ConvGeometry {
+                    filters: model.latent,
+                    kernel: [1; 2],
+                    stride: [1; 2],
+                    padding: [0; 2],
+                    output_padding: [0; 2],
+                    dilation: 1,
+                };
+                nn::conv(&mut builder.graph, &[x], geometry, Activation::Identity, &name)
+            }
+            _ => nn::dense(&mut builder.graph, x, model.latent, activation, &name),
+        }
+    }
+
+    fn bottleneck(&self, builder: &mut Builder, x: ValueId, sampled: bool) -> Result<Encoded, GraphError> {
+        let model = &self.spec.model;
+        let code = self.code(builder, x)?;
+        let stream = builder.graph.next_stream();
+        let mut encoded =
+            Encoded { z: code, latent: code, moments: None, codes: None, before_top: None, before_codebook: None };
+        match model.kind {
+            ModelKind::Variational => {
+                encoded.moments = Some(code);
+                encoded.latent = builder.slice(code, 0, model.latent, "latent means")?;
+                let clamp = self.spec.objective.log_variance.map(|bound| bound as f32);
+                encoded.z = match sampled {
+                    true => builder.graph.add(SampleLatent { stream, clamp }, &[code], "latent")?,
+                    false => encoded.latent,
+                };
+            }
+            ModelKind::VectorQuantized => {
+                let entries = model.codebook.unwrap_or(1);
+                let bound = 1.0 / entries as f32;
+                let codebook =
+                    builder.graph.statistic("codebook.weight", [entries, model.latent], Initial::Uniform(bound));
+                let made = builder.graph.add_op(Arc::new(QuantizeRows), &[code, codebook], "codebook")?;
+                encoded.before_codebook = Some(code);
+                (encoded.z, encoded.codes) = (made[0], Some(made[1]));
+                // Read as rows of latent numbers.
+                encoded.latent = nn::flatten(&mut builder.graph, made[0], "latent")?;
+            }
+            _ => {
+                if let Some(keep) = model.top_k {
+                    encoded.before_top = Some(code);
+                    encoded.z = builder.graph.add(TopK { keep, dead_after: None }, &[code], "latent")?;
+                    encoded.latent = encoded.z;
+                } else if model.kind == ModelKind::Denoiser {
+                    encoded.latent = nn::flatten(&mut builder.graph, code, "latent")?;
+                }
+            }
+        }
+        Ok(encoded)
+    }
+
+    fn decode(
+        &self,
+        builder: &mut Builder,
+        z: ValueId,
+        mut widths: Option<&mut Vec<usize>>,
+    ) -> Result<ValueId, GraphError> {
+        let mut x = z;
+        for (index, layer) in self.decoder.iter().enumerate() {
+            let name = format!("decoder.{index}");
+            x = match layer {
+                Layer::Output { form, activation } => {
+                    // BCE is computed from logits; every other loss from the activated output, in one kernel.
+                    let inside = if self.loss_takes_logits() { Activation::Identity } else { *activation };
+                    builder.output(x, form, inside, self.data, &name)?
+                }
+                layer => builder.layer(x, layer, &name)?,
+            };
+            note_width(builder, x, widths.as_deref_mut());
+        }
+        Ok(x)
+    }
+
+    fn build(&self, batch: usize, subject: Subject, training: bool, mode: EvaluationMode) -> Result<Built, GraphError> {
+        let mut builder = Builder::new(training);
+        let (clean, seen) = self.input(&mut builder, batch, subject, training, mode.corrupted)?;
+        let mut widths = vec![self.data.features];
+        let x = self.encode(&mut builder, seen, Some(&mut widths))?;
+        let encoded = self.bottleneck(&mut builder, x, mode.sampled)?;
+        note_width(&builder, encoded.latent, Some(&mut widths));
+        let mut prediction = self.decode(&mut builder, encoded.z, Some(&mut widths))?;
+        if self.spec.model.residual {
+            prediction = builder.one(Stage::Add, &[prediction, seen], "residual")?;
+        }
+        let mut built =
+            Built { builder, clean, seen, encoded, prediction, losses: Vec::new(), divergence: None, widths };
+        self.objective(&mut built, training, batch)?;
+        Ok(built)
+    }
+
+    /// Adds the losses, and what is learned without gradients.
+    fn objective(&self, built: &mut Built, training: bool, batch: usize) -> Result<(), GraphError> {
+        let (model, objective) = (&self.spec.model, &self.spec.objective);
+        let sum_over_values = self.spec.sums_over_values();
+        let builder = &mut built.builder;
+        let base = LossTerm { sum_over_values, variance: objective.variance as f32, ..LossTerm::mean(objective.loss) };
+        let mut losses = vec![nn::element_loss(
+            &mut builder.graph,
+            base,
+            ObjectivePart::Reconstruction,
+            built.prediction,
+            built.clean,
+        )?];
+        let squares = |weight: f64| LossTerm { weight: weight as f32, ..LossTerm::mean(ReconstructionLoss::Mse) };
+        let encoded = &built.encoded;
+        if let Some(moments) = encoded.moments {
+            let clamp = objective.log_variance.map(|bound| bound as f32);
+            let op = Divergence { clamp, free_bits: objective.free_bits as f32 };
+            let divergence = builder.graph.add(op, &[moments], "kl")?;
+            nn::record(&mut builder.graph, divergence, ObjectivePart::Divergence, model.latent)?;
+            losses.push(divergence);
+            built.divergence = Some(divergence);
+        }
+        if objective.sparsity > 0.0 {
+            match objective.sparsity_kind {
+                SparsityKind::L1 => {
+                    let term = LossTerm {
+                        sum_over_values: true,
+                        has_target: false,
+                        is_sparsity: true,
+                        ..LossTerm::mean(ReconstructionLoss::L1)
+                    };
+                    let graph = &mut builder.graph;
+                    losses.push(nn::element_loss(graph, term, ObjectivePart::Sparsity, encoded.z, encoded.z)?);
+                }
+                SparsityKind::Kl => {
+                    let op = RateDivergence { rate: objective.sparsity_target as f32 };
+                    let made = builder.graph.add_op(Arc::new(op), &[encoded.z], "sparsity")?;
+                    nn::record(&mut builder.graph, made[0], ObjectivePart::Sparsity, model.latent)?;
+                    losses.push(made[0]);
+                }
+            }
+        }
+        if model.kind == ModelKind::Wasserstein {
+            let graph = &mut builder.graph;
+            let stream = graph.next_stream();
+            let random =
+                RandomNumbers { extents: vec![batch, model.latent], stream, distribution: Distribution::Normal };
+            let prior = graph.add(random, &[], "prior")?;
+            let discrepancy = graph.add(Discrepancy { weight: objective.mmd as f32 }, &[encoded.z, prior], "mmd")?;
+            nn::record(graph, discrepancy, ObjectivePart::Discrepancy, batch)?;
+            losses.push(discrepancy);
+        }
+        if let (Some(code), Some(numbers)) = (encoded.before_codebook, encoded.codes) {
+            let entry = builder.stop_gradient(encoded.z, "commitment")?;
+            let graph = &mut builder.graph;
+            let term = squares(objective.commitment);
+            losses.push(nn::element_loss(graph, term, ObjectivePart::Commitment, code, entry)?);
+            if training {
+                let entries = model.codebook.unwrap_or(1);
+                let bound = 1.0 / entries as f32;
+                let extents = [entries, model.latent];
+                let codebook = graph.statistic("codebook.weight", extents, Initial::Uniform(bound));
+                let counts = graph.statistic("codebook.counts", [entries], Initial::Constant(0.0));
+                let sums = graph.statistic("codebook.sums", extents, Initial::Constant(0.0));
+                let op = MoveCodebook { decay: 0.99, restart_below: 0.05, stream: graph.next_stream() };
+                graph.add_op(Arc::new(op), &[code, numbers, codebook, counts, sums], "codebook")?;
+            }
+        }
+        if let Some(before) = encoded.before_top {
+            let z = encoded.z;
+            let graph = &mut builder.graph;
+            let silent = graph.statistic("latent.silent_steps", [model.latent], Initial::Constant(0.0));
+            if objective.auxiliary > 0.0 {
+                // Dead units try to make what is missing (Gao et al. 2024); where the output is not linear, the whole.
+                let keep = (model.latent / 2).clamp(1, 2 * model.top_k.unwrap_or(1));
+                let op = TopK { keep, dead_after: Some(DEAD_AFTER_STEPS) };
+                let dead = graph.add(op, &[before, silent], "auxiliary")?;
+                let made = self.decode(builder, dead, None)?;
+                let made = self.finished_output(builder, made)?;
+                let target = if self.output_activation() == Activation::Identity {
+                    let output = builder.stop_gradient(built.prediction, "auxiliary")?;
+                    let negative = builder.one(Stage::Scale(-1.0), &[output], "auxiliary")?;
+                    builder.one(Stage::Add, &[negative, built.clean], "auxiliary")?
+                } else {
+                    built.clean
+                };
+                let term = squares(objective.auxiliary);
+                losses.push(nn::element_loss(&mut builder.graph, term, ObjectivePart::Auxiliary, made, target)?);
+            }
+            if training {
+                builder.graph.add_op(Arc::new(CountSilent), &[z, silent], "silent units")?;
+            }
+        }
+        if objective.contractive > 0.0 {
+            /// Small against data in 0..1, large against the rounding of f32.
+            const STEP: f32 = 0.03;
+            let extents = builder.shape(built.seen).extents().to_vec();
+            let stream = builder.graph.next_stream();
+            let random = RandomNumbers { extents, stream, distribution: Distribution::Normal };
+            let noise = builder.graph.add(random, &[], "contraction")?;
+            let step = builder.one(Stage::Scale(STEP), &[noise], "contraction")?;
+            let moved = builder.one(Stage::Add, &[step, built.seen], "contraction")?;
+            let x = self.encode(builder, moved, None)?;
+            let mut code = self.code(builder, x)?;
+            let mut original = encoded.moments.or(encoded.before_codebook).or(encoded.before_top).unwrap_or(encoded.z);
+            if encoded.moments.is_some() {
+                code = builder.slice(code, 0, model.latent, "contraction")?;
+                original = encoded.latent;
+            }
+            let code = builder.one(Stage::Scale(1.0 / STEP), &[code], "contraction")?;
+            let original = builder.one(Stage::Scale(1.0 / STEP), &[original], "contraction")?;
+            let term = LossTerm { sum_over_values: true, ..squares(objective.contractive) };
+            losses.push(nn::element_loss(&mut builder.graph, term, ObjectivePart::Contraction, code, original)?);
+        }
+        if objective.ssim > 0.0 {
+            let output = self.finished_output(builder, built.prediction)?;
+            let output = self.as_image(builder, output, "objective.ssim")?;
+            let target = self.as_image(builder, built.clean, "objective.ssim")?;
+            let op = SsimLoss { weight: objective.ssim as f32 };
+            let made = builder.graph.add_op(Arc::new(op), &[output, target], "ssim")?;
+            let count = builder.graph.value(made[0]).shape.elements();
+            nn::record(&mut builder.graph, made[0], ObjectivePart::Similarity, count)?;
+            losses.push(made[0]);
+        }
+        built.losses = losses;
+        Ok(())
     }
 }
 
-fn misplaced(layer: &str) -> GraphError {
-    GraphError::Shape {
-        layer: layer.to_owned(),
-        problem: "`latent` ends the encoder and `output` ends the decoder".to_owned(),
+/// Adds the values of a row where they are not what they were.
+fn note_width(builder: &Builder, x: ValueId, widths: Option<&mut Vec<usize>>) {
+    let shape = builder.shape(x);
+    let width = shape.elements() / shape.extents().first().copied().unwrap_or(1).max(1);
+    if let Some(widths) = widths
+        && widths.last() != Some(&width)
+    {
+        widths.push(width);
     }
 }

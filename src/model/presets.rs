@@ -19,9 +19,36 @@ pub struct Preset {
     pub spec: Spec,
 }
 
-const FILES: &[(&str, &str)] = &[
-    ("undercomplete", include_str!("../../assets/presets/undercomplete.toml")),
-    ("map", include_str!("../../assets/presets/map.toml")),
+macro_rules! preset_table {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../assets/presets/", $name, ".toml")))),*]
+    };
+}
+
+const FILES: &[(&str, &str)] = preset_table![
+    "undercomplete",
+    "map",
+    "sparse",
+    "sparse-l1",
+    "sparse-kl",
+    "denoising",
+    "denoising-gaussian",
+    "denoising-salt-and-pepper",
+    "deblurring",
+    "variational",
+    "variational-2d",
+    "beta",
+    "free-bits",
+    "variational-gaussian",
+    "conditional",
+    "vq",
+    "wasserstein",
+    "convolutional",
+    "convolutional-deep",
+    "convolutional-variational",
+    "unet",
+    "tied",
+    "contractive",
 ];
 
 /// All presets, in the order in which they are listed.

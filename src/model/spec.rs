@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::layers::Layer;
+use super::layers::{Layer, OutputForm};
+use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
 
 /// The only version there is so far.
@@ -27,11 +28,17 @@ pub struct Spec {
     pub version: u32,
     #[serde(default)]
     pub data: DataSpec,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub corruption: CorruptionSpec,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub augmentation: AugmentationSpec,
     pub model: ModelSpec,
     #[serde(default)]
     pub objective: ObjectiveSpec,
     #[serde(default)]
     pub optimizer: OptimizerSpec,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub schedule: ScheduleSpec,
     #[serde(default)]
     pub train: TrainSpec,
     #[serde(default)]
@@ -41,6 +48,10 @@ pub struct Spec {
     pub edits: Vec<Edit>,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSpec {
@@ -48,17 +59,87 @@ pub struct DataSpec {
     pub source: String,
     /// How values are scaled: `unit` divides bytes by 255.
     pub scale: String,
+    /// Rows of the train part to use; all where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
     /// Height and width of the pictures, filled in from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
     /// Channels of the pictures, filled in from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
+    /// Classes of the labels, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
 }
 
 impl Default for DataSpec {
     fn default() -> Self {
-        Self { source: "mnist".to_owned(), scale: "unit".to_owned(), size: None, channels: None }
+        Self {
+            source: "mnist".to_owned(),
+            scale: "unit".to_owned(),
+            rows: None,
+            size: None,
+            channels: None,
+            classes: None,
+        }
+    }
+}
+
+/// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorruptionSpec {
+    /// Standard deviation of a Gaussian blur, in pixels.
+    pub blur: f64,
+    /// Standard deviation of Gaussian noise.
+    pub gaussian: f64,
+    /// Gaussian noise with a deviation drawn for each sample between these two; with `model.condition = "sigma"` the
+    /// network is told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gaussian_range: Option<[f64; 2]>,
+    /// Share of values set to 0 or 1.
+    pub salt_and_pepper: f64,
+    /// Share of values set to 0.
+    pub masking: f64,
+    /// What all noise is multiplied by; can be edited live.
+    pub strength: f64,
+}
+
+impl Default for CorruptionSpec {
+    fn default() -> Self {
+        Self { blur: 0.0, gaussian: 0.0, gaussian_range: None, salt_and_pepper: 0.0, masking: 0.0, strength: 1.0 }
+    }
+}
+
+impl CorruptionSpec {
+    /// Whether anything is done at all.
+    pub fn is_active(&self) -> bool {
+        self.gaussian_range.is_some()
+            || [self.blur, self.gaussian, self.salt_and_pepper, self.masking].iter().any(|&amount| amount > 0.0)
+    }
+}
+
+/// How training pictures are moved at random, target and input alike.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AugmentationSpec {
+    /// Pixels, in any direction.
+    pub shift: f64,
+    /// Degrees, either way.
+    pub rotate: f64,
+    /// Relative: 0.1 is from 0.9 to 1.1.
+    pub scale: f64,
+    /// Left and right change places half of the time.
+    pub flip_horizontal: bool,
+    pub flip_vertical: bool,
+    /// Standard deviation of noise added to input and target alike.
+    pub noise: f64,
+}
+
+impl AugmentationSpec {
+    pub fn moves(&self) -> bool {
+        self.shift != 0.0 || self.rotate != 0.0 || self.scale != 0.0 || self.flip_horizontal || self.flip_vertical
     }
 }
 
@@ -68,6 +149,26 @@ pub enum ModelKind {
     /// Encoder, bottleneck, decoder.
     #[default]
     Autoencoder,
+    /// The encoder gives means and log variances, the decoder sees a sample (Kingma & Welling 2014).
+    Variational,
+    /// Codes of `latent` numbers are replaced by the nearest of `codebook` entries (van den Oord et al. 2017).
+    VectorQuantized,
+    /// Codes are drawn to the prior by their maximum mean discrepancy (Tolstikhin et al. 2018).
+    Wasserstein,
+    /// No bottleneck: from a corrupted input to the clean one.
+    Denoiser,
+}
+
+/// What the network is told besides its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionKind {
+    #[default]
+    None,
+    /// The class of each row, one hot.
+    Labels,
+    /// The deviation of each sample's Gaussian noise.
+    Sigma,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,25 +178,142 @@ pub struct ModelSpec {
     pub kind: ModelKind,
     /// Layers from the data to the latent numbers; the last is `latent`.
     pub encoder: Vec<Layer>,
-    /// Count of latent numbers.
+    /// Count of latent numbers (of each code, for a vector-quantized model; 0 for a denoiser).
     pub latent: usize,
-    /// Layers back; the last is `output`.
+    /// Layers back; the last is `output`. Left out, it mirrors the encoder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decoder: Vec<Layer>,
+    /// Only so many of the latent numbers, the largest, are kept of each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<usize>,
+    /// Entries of the codebook of a vector-quantized model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codebook: Option<usize>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub condition: ConditionKind,
+    /// The output is added to the network's (corrupted) input: it learns what to change.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub residual: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+/// Whether a loss is averaged over the values of a row or summed; rows are averaged in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    Mean,
+    Sum,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SparsityKind {
+    /// Sum of absolute latent numbers.
+    #[default]
+    L1,
+    /// KL divergence of each latent unit's mean activation from `sparsity_target`; the latent layer ends in sigmoid.
+    Kl,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveSpec {
-    /// `mse` or `bce`, the mean over values and rows.
+    /// `mse`, `bce`, `l1`, `huber` or `gaussian`.
     pub loss: ReconstructionLoss,
+    /// `mean` over the values of a row or their `sum`; the sum, as in the ELBO, unless given, for variational models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduction: Option<Reduction>,
+    /// Variance of the Gaussian likelihood.
+    #[serde(skip_serializing_if = "is_one")]
+    pub variance: f64,
+    /// Weight of the KL divergence of a variational model.
+    #[serde(skip_serializing_if = "is_one")]
+    pub beta: f64,
+    /// Epochs over which beta rises from 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub beta_warmup_epochs: f64,
+    /// Nats of divergence that each latent unit has for nothing (Kingma et al. 2016).
+    #[serde(skip_serializing_if = "is_default")]
+    pub free_bits: f64,
+    /// Bounds of the logarithm of the variance.
+    #[serde(skip_serializing_if = "is_usual_clamp")]
+    pub log_variance: [f64; 2],
+    /// Weight of the sparsity of the latent numbers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sparsity: f64,
+    #[serde(skip_serializing_if = "is_default")]
+    pub sparsity_kind: SparsityKind,
+    /// Wanted mean activation for `kl`.
+    #[serde(skip_serializing_if = "is_usual_target")]
+    pub sparsity_target: f64,
+    /// Weight of what dead units make of the error, for `top_k`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub auxiliary: f64,
+    /// Weight of the contractive penalty |f(x + s e) - f(x)|^2 / s^2.
+    #[serde(skip_serializing_if = "is_default")]
+    pub contractive: f64,
+    /// Weight of 1 - SSIM.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ssim: f64,
+    /// Weight of the discrepancy of a Wasserstein model.
+    #[serde(skip_serializing_if = "is_usual_mmd")]
+    pub mmd: f64,
+    /// Weight of the distance from the codebook.
+    #[serde(skip_serializing_if = "is_usual_commitment")]
+    pub commitment: f64,
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+fn is_usual_clamp(value: &[f64; 2]) -> bool {
+    *value == [-10.0, 10.0]
+}
+
+fn is_usual_target(value: &f64) -> bool {
+    *value == 0.05
+}
+
+fn is_usual_mmd(value: &f64) -> bool {
+    *value == 10.0
+}
+
+fn is_usual_commitment(value: &f64) -> bool {
+    *value == 0.25
+}
+
+impl Default for ObjectiveSpec {
+    fn default() -> Self {
+        Self {
+            loss: ReconstructionLoss::default(),
+            reduction: None,
+            variance: 1.0,
+            beta: 1.0,
+            beta_warmup_epochs: 0.0,
+            free_bits: 0.0,
+            log_variance: [-10.0, 10.0],
+            sparsity: 0.0,
+            sparsity_kind: SparsityKind::L1,
+            sparsity_target: 0.05,
+            auxiliary: 0.0,
+            contractive: 0.0,
+            ssim: 0.0,
+            mmd: 10.0,
+            commitment: 0.25,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerKind {
-    /// Kingma & Ba 2015; with `weight_decay` above 0 it is AdamW (Loshchilov & Hutter 2019).
+    /// Kingma & Ba 2015; weight decay is added to the gradient.
     #[default]
     Adam,
+    /// Loshchilov & Hutter 2019: weight decay apart from the gradient.
+    Adamw,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,8 +324,23 @@ pub struct OptimizerSpec {
     pub beta1: f64,
     pub beta2: f64,
     pub epsilon: f64,
-    /// Decoupled weight decay.
+    /// Of weights; biases and the gains of normalization are left alone.
     pub weight_decay: f64,
+    /// Of `sgd`.
+    #[serde(skip_serializing_if = "is_usual_momentum")]
+    pub momentum: f64,
+    #[serde(skip_serializing_if = "is_default")]
+    pub nesterov: bool,
+    /// Largest norm of all gradients together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Share of the old in a moving average of the weights, which is then what is measured and saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
+}
+
+fn is_usual_momentum(value: &f64) -> bool {
+    *value == 0.9
 }
 
 impl Default for OptimizerSpec {
@@ -119,7 +352,43 @@ impl Default for OptimizerSpec {
             beta2: 0.999,
             epsilon: 1e-8,
             weight_decay: 0.0,
+            momentum: 0.9,
+            nesterov: false,
+            clip_norm: None,
+            ema: None,
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    #[default]
+    Constant,
+    /// Half a cosine from 1 to `final_fraction` over the run.
+    Cosine,
+    /// Times `gamma` every `every` epochs.
+    Step,
+    /// Times `gamma` when validation has not improved for `patience` epochs.
+    Plateau,
+}
+
+/// What the learning rate is multiplied by as the run goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleSpec {
+    pub kind: ScheduleKind,
+    /// Steps over which the rate rises from 0.
+    pub warmup_steps: u64,
+    pub final_fraction: f64,
+    pub gamma: f64,
+    pub every: u32,
+    pub patience: u32,
+}
+
+impl Default for ScheduleSpec {
+    fn default() -> Self {
+        Self { kind: ScheduleKind::Constant, warmup_steps: 0, final_fraction: 0.0, gamma: 0.5, every: 10, patience: 3 }
     }
 }
 
@@ -132,20 +401,23 @@ pub struct TrainSpec {
     pub steps: Option<u64>,
     pub batch_size: usize,
     pub seed: u64,
+    /// The run stops when validation has not improved for so many epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<u32>,
     /// Share of the rows that are not test which validates; MNIST has its own split.
     pub validation_fraction: f64,
 }
 
 impl Default for TrainSpec {
     fn default() -> Self {
-        Self { epochs: 10, steps: None, batch_size: 128, seed: 1, validation_fraction: 0.1 }
+        Self { epochs: 10, steps: None, batch_size: 128, seed: 1, early_stopping: None, validation_fraction: 0.1 }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSpec {
-    /// `f32`.
+    /// `f32`, or `f16` to keep what the backward pass needs in half the memory.
     pub precision: String,
 }
 
@@ -161,13 +433,39 @@ impl Default for EngineSpec {
 pub struct Edit {
     /// It holds from this step on.
     pub step: u64,
-    /// `optimizer.learning_rate`.
+    /// One of [`LIVE_FIELDS`].
     pub field: String,
     pub value: f64,
 }
 
 /// Fields that can be edited live.
 pub const LEARNING_RATE: &str = "optimizer.learning_rate";
+pub const BETA: &str = "objective.beta";
+pub const SPARSITY: &str = "objective.sparsity";
+pub const CORRUPTION: &str = "corruption.strength";
+pub const LIVE_FIELDS: [&str; 4] = [LEARNING_RATE, BETA, SPARSITY, CORRUPTION];
+
+/// The name nearest to `asked` that is near enough to be meant.
+pub(crate) fn nearest<'k>(asked: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(asked, name), name))
+        .filter(|&(distance, name)| distance <= 1 + name.len() / 4)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// serde's message with the nearest known name first: its list can be long.
+fn with_nearest(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((asked, known)) if message.starts_with("unknown") => match nearest(asked, known.iter().copied()) {
+            Some(near) => format!("{message} (perhaps {near})"),
+            None => message.to_owned(),
+        },
+        _ => message.to_owned(),
+    }
+}
 
 impl Spec {
     /// Reads a spec; `place` names it in errors.
@@ -177,7 +475,7 @@ impl Spec {
                 Some(span) => format!("{place} line {}", text[..span.start.min(text.len())].lines().count().max(1)),
                 None => place.to_owned(),
             },
-            problem: one_line(error.message()),
+            problem: with_nearest(&one_line(error.message())),
         })?;
         spec.check()?;
         Ok(spec)
@@ -226,29 +524,11 @@ impl Spec {
         if self.data.scale != "unit" {
             return invalid("data.scale", "use \"unit\"");
         }
-        if self.engine.precision != "f32" {
-            return invalid("engine.precision", "use \"f32\"");
+        if !["f32", "f16"].contains(&self.engine.precision.as_str()) {
+            return invalid("engine.precision", "use \"f32\" or \"f16\"");
         }
-        let model = &self.model;
-        if !(1..=1_000_000).contains(&model.latent) {
-            return invalid("model.latent", "use 1 to 1000000");
-        }
-        let inner = |layers: &[Layer]| layers.iter().all(|layer| matches!(layer, Layer::Dense { .. }));
-        match model.encoder.split_last() {
-            Some((Layer::Latent, rest)) if inner(rest) => {}
-            _ => return invalid("model.encoder", "it must be dense layers and end in \"latent\""),
-        }
-        let Some((Layer::Output { activation }, rest)) = model.decoder.split_last() else {
-            return invalid("model.decoder", "it must end in \"output\" or \"output ACTIVATION\"");
-        };
-        if !inner(rest) {
-            return invalid("model.decoder", "before \"output\" it must be dense layers");
-        }
-        if self.objective.loss == ReconstructionLoss::Bce
-            && *activation != crate::kernels::activation::Activation::Sigmoid
-        {
-            return invalid("objective.loss", "bce needs probabilities: end the decoder in \"output sigmoid\"");
-        }
+        self.check_model()?;
+        self.check_objective()?;
         let optimizer = &self.optimizer;
         if !(optimizer.learning_rate.is_finite() && optimizer.learning_rate > 0.0) {
             return invalid("optimizer.learning_rate", "it must be a number above 0, for example 0.001");
@@ -261,6 +541,40 @@ impl Spec {
         }
         if !(optimizer.weight_decay.is_finite() && optimizer.weight_decay >= 0.0) {
             return invalid("optimizer.weight_decay", "it must be 0 or more");
+        }
+        if !(0.0..1.0).contains(&optimizer.momentum) {
+            return invalid("optimizer.momentum", "it must be at least 0 and below 1");
+        }
+        if optimizer.clip_norm.is_some_and(|norm| !(norm.is_finite() && norm > 0.0)) {
+            return invalid("optimizer.clip_norm", "it must be above 0, for example 1.0");
+        }
+        if optimizer.ema.is_some_and(|share| !(0.0..1.0).contains(&share)) {
+            return invalid("optimizer.ema", "it must be at least 0 and below 1, for example 0.999");
+        }
+        let schedule = &self.schedule;
+        let fractions = [schedule.final_fraction, schedule.gamma];
+        if !fractions.iter().all(|share| (0.0..=1.0).contains(share)) || schedule.gamma == 0.0 {
+            return invalid("schedule.gamma", "gamma and final_fraction must lie between 0 and 1");
+        }
+        if schedule.every == 0 {
+            return invalid("schedule.every", "it must be at least 1 epoch");
+        }
+        let corruption = &self.corruption;
+        let amounts = [corruption.blur, corruption.gaussian, corruption.strength];
+        let range = corruption.gaussian_range.unwrap_or([0.0, 1.0]);
+        if !amounts.iter().chain(&range).all(|amount| amount.is_finite() && *amount >= 0.0) || range[0] > range[1] {
+            return invalid("corruption", "amounts must be 0 or more, ranges from the smaller to the larger");
+        }
+        if corruption.blur > 20.0 {
+            return invalid("corruption.blur", "use at most 20 pixels");
+        }
+        if ![corruption.salt_and_pepper, corruption.masking].iter().all(|share| (0.0..=1.0).contains(share)) {
+            return invalid("corruption.masking", "masking and salt_and_pepper are shares between 0 and 1");
+        }
+        let augmentation = &self.augmentation;
+        let moves = [augmentation.shift, augmentation.rotate, augmentation.scale, augmentation.noise];
+        if !moves.iter().all(|amount| amount.is_finite() && *amount >= 0.0) || augmentation.scale >= 1.0 {
+            return invalid("augmentation", "amounts must be 0 or more, and scale below 1");
         }
         let train = &self.train;
         if train.epochs == 0 || train.steps == Some(0) {
@@ -275,24 +589,184 @@ impl Spec {
         if !(train.validation_fraction > 0.0 && train.validation_fraction < 1.0) {
             return invalid("train.validation_fraction", "it must lie between 0 and 1, for example 0.1");
         }
+        if train.early_stopping == Some(0) {
+            return invalid("train.early_stopping", "it must be at least 1 epoch, or left out");
+        }
+        if self.data.rows.is_some_and(|rows| rows < train.batch_size) {
+            return invalid("data.rows", "it must be at least train.batch_size");
+        }
         for edit in &self.edits {
-            if edit.field != LEARNING_RATE {
-                return invalid("edits.field", "only optimizer.learning_rate can be edited live");
+            if !LIVE_FIELDS.contains(&edit.field.as_str()) {
+                return Err(SpecError::Invalid {
+                    field: "edits.field",
+                    problem: format!("{:?} cannot be edited live, use one of {}", edit.field, LIVE_FIELDS.join(", ")),
+                });
             }
-            if !(edit.value.is_finite() && edit.value > 0.0) {
-                return invalid("edits.value", "a learning rate must be above 0");
+            let least_is_allowed = edit.field != LEARNING_RATE && edit.value == 0.0;
+            if !(edit.value.is_finite() && (edit.value > 0.0 || least_is_allowed)) {
+                return invalid("edits.value", "it must be a number above 0");
             }
         }
         Ok(())
     }
 
-    /// The learning rate that holds at `step`, live edits applied.
+    fn check_model(&self) -> Result<(), SpecError> {
+        let invalid = |field, problem: &str| Err(SpecError::Invalid { field, problem: problem.to_owned() });
+        let model = &self.model;
+        let denoiser = model.kind == ModelKind::Denoiser;
+        let inner = |layers: &[Layer]| !layers.iter().any(|l| matches!(l, Layer::Latent { .. } | Layer::Output { .. }));
+        if denoiser {
+            if !inner(&model.encoder) || model.latent != 0 || model.top_k.is_some() {
+                return invalid("model.encoder", "a denoiser has no \"latent\" layer, latent = 0, and no top_k");
+            }
+        } else {
+            if !(1..=1_000_000).contains(&model.latent) {
+                return invalid("model.latent", "use 1 to 1000000");
+            }
+            match model.encoder.split_last() {
+                Some((Layer::Latent { .. }, rest)) if inner(rest) => {}
+                _ => return invalid("model.encoder", "it must end in \"latent\" and have no other such layer"),
+            }
+        }
+        match model.decoder.split_last() {
+            None if !denoiser => {}
+            Some((Layer::Output { .. }, rest)) if inner(rest) => {}
+            _ => return invalid("model.decoder", "it must end in \"output\" or \"output ACTIVATION\", once"),
+        }
+        if model.top_k.is_some_and(|keep| keep == 0 || keep > model.latent) {
+            return invalid("model.top_k", "it must be at least 1 and at most model.latent");
+        }
+        let quantized = model.kind == ModelKind::VectorQuantized;
+        if quantized != model.codebook.is_some() || model.codebook.is_some_and(|n| !(1..=65_536).contains(&n)) {
+            return invalid("model.codebook", "a vector_quantized model, and no other, has 1 to 65536 entries");
+        }
+        if model.condition == ConditionKind::Sigma && self.corruption.gaussian_range.is_none() {
+            return invalid("model.condition", "sigma is known only with corruption.gaussian_range");
+        }
+        let conditioned = model.encoder.iter().chain(&model.decoder).any(|layer| *layer == Layer::Condition);
+        if conditioned != (model.condition != ConditionKind::None) {
+            return invalid("model.condition", "it goes together with \"condition\" layers");
+        }
+        if let Some(Layer::Latent { activation }) = model.encoder.last()
+            && *activation != Activation::Identity
+            && model.kind != ModelKind::Autoencoder
+        {
+            return invalid("model.encoder", "only an autoencoder's \"latent\" may have an activation");
+        }
+        Ok(())
+    }
+
+    fn check_objective(&self) -> Result<(), SpecError> {
+        let invalid = |field, problem: &str| Err(SpecError::Invalid { field, problem: problem.to_owned() });
+        let objective = &self.objective;
+        let (_, output_activation) = self.output();
+        if objective.loss == ReconstructionLoss::Bce && output_activation != Activation::Sigmoid {
+            return invalid("objective.loss", "bce needs probabilities: end the decoder in \"output sigmoid\"");
+        }
+        if objective.loss == ReconstructionLoss::Bce && self.model.residual {
+            return invalid("model.residual", "a residual output is no probability: use mse, l1 or huber");
+        }
+        let weights = [
+            objective.beta,
+            objective.beta_warmup_epochs,
+            objective.free_bits,
+            objective.sparsity,
+            objective.auxiliary,
+            objective.contractive,
+            objective.ssim,
+            objective.mmd,
+            objective.commitment,
+        ];
+        if !weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) {
+            return invalid("objective", "weights must be 0 or more");
+        }
+        if !(objective.variance.is_finite() && objective.variance > 0.0) {
+            return invalid("objective.variance", "it must be above 0");
+        }
+        let [low, high] = objective.log_variance;
+        if !(low.is_finite() && high.is_finite() && low < high) {
+            return invalid("objective.log_variance", "use a lower and an upper bound, for example [-10.0, 10.0]");
+        }
+        if !(objective.sparsity_target > 0.0 && objective.sparsity_target < 1.0) {
+            return invalid("objective.sparsity_target", "it must lie between 0 and 1");
+        }
+        if objective.sparsity > 0.0 && self.model.kind != ModelKind::Autoencoder {
+            return invalid("objective.sparsity", "only an autoencoder can be made sparse");
+        }
+        if objective.sparsity > 0.0
+            && objective.sparsity_kind == SparsityKind::Kl
+            && !matches!(self.model.encoder.last(), Some(Layer::Latent { activation: Activation::Sigmoid }))
+        {
+            return invalid(
+                "objective.sparsity_kind",
+                "kl needs activations in 0..1: end the encoder in \"latent sigmoid\"",
+            );
+        }
+        if objective.auxiliary > 0.0 && self.model.top_k.is_none() {
+            return invalid("objective.auxiliary", "it is for models with model.top_k");
+        }
+        if objective.contractive > 0.0 && self.model.kind == ModelKind::Denoiser {
+            return invalid("objective.contractive", "a denoiser has no code to contract");
+        }
+        Ok(())
+    }
+
+    /// Form and activation of the last layer: of a mirrored decoder, as many values as the data has, in 0..1.
+    pub fn output(&self) -> (OutputForm, Activation) {
+        match self.model.decoder.last() {
+            Some(Layer::Output { form, activation }) => (*form, *activation),
+            _ => (OutputForm::Dense, Activation::Sigmoid),
+        }
+    }
+
+    /// Whether the loss of a row is the sum over its values.
+    pub fn sums_over_values(&self) -> bool {
+        let by_kind = self.model.kind == ModelKind::Variational;
+        self.objective.reduction.map_or(by_kind, |reduction| reduction == Reduction::Sum)
+    }
+
+    fn live(&self, field: &str, otherwise: f64, step: u64) -> f64 {
+        self.edits.iter().rev().find(|edit| edit.step <= step && edit.field == field).map_or(otherwise, |e| e.value)
+    }
+
+    /// The learning rate asked for at `step`, live edits applied, before any schedule.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
-        self.edits
-            .iter()
-            .rev()
-            .find(|edit| edit.step <= step && edit.field == LEARNING_RATE)
-            .map_or(self.optimizer.learning_rate, |edit| edit.value)
+        self.live(LEARNING_RATE, self.optimizer.learning_rate, step)
+    }
+
+    /// What the schedule multiplies the learning rate by at `step` of `total`.
+    pub fn schedule_at(&self, step: u64, steps_per_epoch: u64, total: u64) -> f64 {
+        let schedule = &self.schedule;
+        let warmup = ((step + 1) as f64 / (schedule.warmup_steps + 1) as f64).min(1.0);
+        let factor = match schedule.kind {
+            ScheduleKind::Constant | ScheduleKind::Plateau => 1.0,
+            ScheduleKind::Cosine => {
+                let after = step.saturating_sub(schedule.warmup_steps) as f64;
+                let whole = total.saturating_sub(schedule.warmup_steps).max(1) as f64;
+                let cosine = 0.5 + 0.5 * (std::f64::consts::PI * (after / whole).min(1.0)).cos();
+                schedule.final_fraction + (1.0 - schedule.final_fraction) * cosine
+            }
+            ScheduleKind::Step => {
+                let drops = step / steps_per_epoch.max(1) / u64::from(schedule.every);
+                schedule.gamma.powi(i32::try_from(drops).unwrap_or(i32::MAX))
+            }
+        };
+        warmup * factor
+    }
+
+    /// The weight of the divergence at `step`, live edits and warm-up applied.
+    pub fn beta_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        let beta = self.live(BETA, self.objective.beta, step);
+        let warmup = self.objective.beta_warmup_epochs * steps_per_epoch as f64;
+        if warmup > 0.0 { beta * ((step + 1) as f64 / warmup).min(1.0) } else { beta }
+    }
+
+    pub fn sparsity_at(&self, step: u64) -> f64 {
+        self.live(SPARSITY, self.objective.sparsity, step)
+    }
+
+    pub fn corruption_at(&self, step: u64) -> f64 {
+        self.live(CORRUPTION, self.corruption.strength, step)
     }
 }
 

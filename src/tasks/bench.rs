@@ -9,9 +9,10 @@ use crate::data::DataSet;
 use crate::device::Device;
 use crate::graph::{Executable, Externals, GraphError, MAX_STEPS_PER_SUBMISSION, Plan};
 use crate::kernels::activation::Activation;
+use crate::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use crate::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
-use crate::kernels::optimizer::Adam;
-use crate::kernels::pointwise::{ActivationForward, Add};
+use crate::kernels::optimizer::{DECAY_BLOCK, Update, UpdateRule};
+use crate::kernels::pointwise::{Pointwise, Stage};
 use crate::kernels::random::philox4x32;
 use crate::kernels::{Kernel, StepState};
 use crate::model::preset;
@@ -90,11 +91,13 @@ pub fn bench(device: &Device, only: Option<&str>, progress: impl Fn(&str)) -> Re
 
 fn bench_kernels(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceilings, Vec<KernelSpeed>), GraphError> {
     progress("ceilings");
-    let copy = ActivationForward { activation: Activation::Identity, count: 16 << 20 };
-    let copy_bytes = copy.count * 4;
-    let copy_secs = time_kernel(device, Arc::new(copy), &[copy_bytes], &[copy_bytes])?;
     let tiny: usize = 16;
-    let dispatch_secs = time_kernel(device, Arc::new(Add { count: 4 }), &[tiny, tiny], &[tiny])?;
+    let copy = Pointwise::one(Stage::Scale(1.0), 16 << 20);
+    let copy_bytes = copy.count * 4;
+    // The operands that a chain may have are bound, whether they are read or not.
+    let copy_secs = time_kernel(device, Arc::new(copy), &[copy_bytes, tiny, tiny, tiny], &[copy_bytes])?;
+    let add = Pointwise::one(Stage::Add, 4);
+    let dispatch_secs = time_kernel(device, Arc::new(add), &[tiny; 4], &[tiny])?;
 
     let mut kernels = Vec::new();
     for side in [256, 512, 1024, 2048] {
@@ -109,6 +112,10 @@ fn bench_kernels(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceilings,
         progress(&format!("dense {inputs} to {outputs}"));
         kernels.push(dense_forward(device, 128, inputs, outputs)?);
         kernels.push(dense_backward(device, 128, inputs, outputs)?);
+    }
+    for shape in conv_shapes() {
+        progress(&format!("convolution of {} to {} channels", shape.channels, shape.filters));
+        kernels.extend(convolution(device, shape)?);
     }
     let ceilings = Ceilings {
         matmul_gflops: kernels.iter().map(|speed| speed.gflops).fold(0.0, f64::max),
@@ -199,10 +206,57 @@ fn dense_backward(device: &Device, batch: usize, inputs: usize, outputs: usize) 
     Ok(speed("dense_backward", format!("{batch}x{inputs}x{outputs}"), flops, bytes, secs))
 }
 
+/// The convolutions of the presets: digits at stride 2, and a denoiser's layer at 64 channels.
+fn conv_shapes() -> [ConvShape; 3] {
+    let conv = |batch, side: usize, channels, filters, stride: usize| ConvShape {
+        batch,
+        size: [side; 2],
+        channels,
+        out_size: [side.div_ceil(stride); 2],
+        filters,
+        kernel: [3; 2],
+        stride: [stride; 2],
+        padding: [1; 2],
+        dilation: 1,
+        weight_channels: channels,
+        channel_offset: 0,
+    };
+    [conv(128, 28, 1, 16, 2), conv(128, 14, 16, 32, 2), conv(4, 64, 64, 64, 1)]
+}
+
+/// Forward, gradient by the input and gradient by the weights.
+fn convolution(device: &Device, shape: ConvShape) -> Result<Vec<KernelSpeed>, GraphError> {
+    let x = shape.batch * shape.size[0] * shape.size[1] * shape.channels * 4;
+    let y = shape.places() * shape.filters * 4;
+    let weight = shape.filters * shape.taps() * shape.channels * 4;
+    let bias = shape.filters * 4;
+    let variant = DenseVariant::ByAdapter;
+    let forward = ConvGather { shape, finish: Finish::Forward(Activation::Relu), accumulate: false, variant };
+    let backward = ConvScatter { shape, finish: Finish::Plain, variant };
+    let weights = ConvWeights { shape, variant };
+    let partials = weight * shape.split().slots;
+    let flops = forward.flops();
+    let [down, along] = shape.size;
+    let what =
+        format!("{}x{down}x{along}x{} to {} 3x3/{}", shape.batch, shape.channels, shape.filters, shape.stride[0]);
+    let mut speeds = Vec::new();
+    let mut time = |name, kernel: Arc<dyn Kernel>, reads: &[usize], writes: &[usize]| -> Result<(), GraphError> {
+        let secs = time_kernel(device, kernel, reads, writes)?;
+        let bytes = reads.iter().chain(writes).sum();
+        speeds.push(speed(name, what.clone(), flops, bytes, secs));
+        Ok(())
+    };
+    time("conv_gather", Arc::new(forward), &[x, weight, bias], &[y])?;
+    time("conv_scatter", Arc::new(backward), &[y, weight, bias], &[x])?;
+    time("conv_weights", Arc::new(weights), &[x, y], &[partials])?;
+    Ok(speeds)
+}
+
 fn adam(device: &Device, count: usize) -> Result<KernelSpeed, GraphError> {
-    let kernel = Adam { count, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 };
-    let bytes = count * 4;
-    let secs = time_kernel(device, Arc::new(kernel), &[bytes], &[bytes; 3])?;
+    let rule = UpdateRule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    let kernel = Update { rule, count, weight_decay: 0.0, decoupled: true, clipped: false, average: None };
+    let (bytes, mask) = (count * 4, count / DECAY_BLOCK * 4);
+    let secs = time_kernel(device, Arc::new(kernel), &[bytes, mask, mask], &[bytes; 3])?;
     Ok(speed("adam", count.to_string(), 0.0, 7 * bytes, secs))
 }
 

@@ -7,9 +7,8 @@ use serde::Serialize;
 use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
 use crate::graph::{External, Externals};
-use crate::metrics::Pca;
 use crate::model::{Model, Network};
-use crate::train::{Evaluator, PcaReport, TestMetrics, TrainError};
+use crate::train::{Evaluator, PcaReport, TestMetrics, TrainError, pca_beside};
 
 /// How well classes can be told from the latents; filled in by a later version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -34,7 +33,11 @@ pub struct Evaluation {
 pub fn evaluate(path: &Path, data: Option<&str>, device: &Device) -> Result<Evaluation, TrainError> {
     let model = Model::load(path)?;
     let spec = &model.spec;
-    let own = || DataSet::load(&spec.data.source, spec.train.validation_fraction, spec.train.seed);
+    let own = || {
+        let mut set = DataSet::load(&spec.data.source, spec.train.validation_fraction, spec.train.seed)?;
+        set.limit_train(spec.data.rows.unwrap_or(usize::MAX));
+        Ok::<_, DataError>(set)
+    };
     let set = match data {
         Some(source) => DataSet::load_whole(source)?,
         None => own()?,
@@ -47,25 +50,34 @@ pub fn evaluate(path: &Path, data: Option<&str>, device: &Device) -> Result<Eval
         }
         .into());
     }
-    let network = Network::new(spec, model.features)?;
-    let flat = model.to_flat(&network, path)?;
+    let shape = model.data_shape();
+    let network = Network::new(spec, shape)?;
+    let (parameters, statistics) = model.to_flat(&network, path)?;
+    if shape.classes > 0 && set.labels.is_none() {
+        return Err(DataError::Malformed {
+            place: data.unwrap_or(&spec.data.source).to_owned(),
+            problem: "the model is conditioned on labels and this data has none".to_owned(),
+        }
+        .into());
+    }
     let mut externals = Externals::default();
     let mut evaluator = Evaluator::new(&network, set.rows, device, &mut externals)?;
     externals.write(device, External::Data, &set.packed)?;
-    externals.write(device, External::Parameters, bytemuck::cast_slice(&flat))?;
-    let outputs = evaluator.outputs(set.part(Part::Test), true)?;
+    externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+    if !network.statistics().is_empty() {
+        externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+    }
+    if shape.classes > 0 {
+        externals.write(device, External::Classes, &set.one_hot(shape.classes))?;
+    }
+    let test = TestMetrics::measure(&mut evaluator, &network, &set)?;
     // PCA is fitted on what the model was trained on; null where that is not here any more.
     let train = if data.is_some() { own().ok() } else { Some(set.clone()) };
-    let pca = train
-        .and_then(|train| Pca::fit(&train.rows_f32(train.part(Part::Train)), train.features, spec.model.latent).ok())
-        .map(|pca| PcaReport {
-            components: pca.components(),
-            mse: pca.reconstruction_mse(&set.rows_f32(set.part(Part::Test))),
-        });
+    let pca = train.and_then(|train| pca_beside(&network, &train, &set.rows_f32(set.part(Part::Test))));
     Ok(Evaluation {
         model: path.display().to_string(),
         data: data.unwrap_or(&spec.data.source).to_owned(),
-        test: TestMetrics::measure(&set, &outputs.outputs),
+        test,
         pca,
         representation: Representation::default(),
     })

@@ -80,7 +80,8 @@ impl<'a> Driver<'a> {
             map_signs: None,
         };
         if driver.watched {
-            driver.pca_arrival = fit_pca(driver.run.session().data(), driver.run.spec().model.latent);
+            let components = driver.run.session().network().comparable_components();
+            driver.pca_arrival = components.and_then(|components| fit_pca(driver.run.session().data(), components));
             // A first look, so that nothing is empty.
             if driver.look().is_ok() {
                 driver.show(if driver.playing { PlayState::Playing } else { PlayState::Paused });
@@ -130,9 +131,9 @@ impl<'a> Driver<'a> {
                 self.playing = false;
                 self.slice(1)?;
             }
-            Command::LearningRate(value) => {
+            Command::Edit { field, value } => {
                 // A value that cannot be is refused by the spec; the run goes on as it was.
-                if let Err(error) = self.run.session_mut().edit_learning_rate(value) {
+                if let Err(error) = self.run.session_mut().edit(field, value) {
                     self.desk.show(|snapshot| snapshot.message = error.to_string());
                 } else {
                     self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
@@ -203,16 +204,17 @@ impl<'a> Driver<'a> {
         let step = self.run.session().step();
         let validation = data.part(Part::Validation);
         let map_rows = validation.start..validation.end.min(validation.start + MAP_ROWS);
-        let latent = self.run.spec().model.latent;
-        let collected = self.run.session_mut().outputs(map_rows.clone(), false)?;
+        let latent = self.run.session().network().latent();
+        let collected = self.run.session_mut().outputs(map_rows.clone(), false, false)?;
         let (points, projected) = self.project(&collected.latents, latent);
         let labels = data.labels.as_ref().map(|labels| labels[map_rows].to_vec()).unwrap_or_default();
         self.map = Arc::new(LatentMap { points, labels, projected, step });
 
         let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
         for &row in &self.pairs_rows {
-            let made = self.run.session_mut().outputs(row..row + 1, true)?;
+            let made = self.run.session_mut().outputs(row..row + 1, true, true)?;
             pairs.inputs.extend(data.rows_f32(row..row + 1));
+            pairs.seen.extend(made.seen);
             pairs.outputs.extend(made.outputs);
             pairs.labels.extend(data.labels.as_ref().map(|labels| labels[row]));
         }
@@ -283,7 +285,7 @@ impl<'a> Driver<'a> {
                     .collect(),
             ),
             edits: run.spec().edits.clone(),
-            learning_rate: run.spec().learning_rate_at(session.step()),
+            learning_rate: session.learning_rate_at(session.step()),
             best: run.best(),
             pairs: Arc::clone(&self.pairs),
             map: Arc::clone(&self.map),

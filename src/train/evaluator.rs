@@ -1,16 +1,21 @@
 //! The forward pass over rows of a data set: losses, latents, outputs.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::TrainError;
 use crate::device::Device;
-use crate::graph::{Executable, External, Externals, GraphError, Place, Plan, View};
+use crate::graph::{Executable, External, Externals, GraphError, Place, ValueId, View};
 use crate::kernels::StepState;
-use crate::model::{Network, Subject};
-use crate::nn;
+use crate::kernels::activation::Activation;
+use crate::model::{EvaluationMode, Network, Subject};
+use crate::nn::{self, LOSS_PARTS};
 
 /// Rows of a batch of evaluation: large enough to keep a device busy, small enough to be cheap in memory.
 pub const EVALUATION_BATCH: usize = 500;
+
+/// Noise of evaluation comes from this seed, so that figures can be compared.
+const EVALUATION_SEED: u32 = 20_150_409;
 
 /// Latents and outputs of some rows.
 #[derive(Clone, Debug, Default)]
@@ -19,84 +24,220 @@ pub struct Outputs {
     pub latents: Vec<f32>,
     /// [rows, features]; empty where not asked for.
     pub outputs: Vec<f32>,
+    /// [rows, features]: what the network saw; empty where outputs were not asked for.
+    pub seen: Vec<f32>,
+    /// Mean divergence of each latent unit, in nats; empty but for variational models.
+    pub divergence: Vec<f64>,
+    /// Numbers of entries; empty but for vector-quantized models.
+    pub codes: Vec<f32>,
+}
+
+/// How units of a layer behave over some rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerHealth {
+    pub layer: String,
+    pub activation: Activation,
+    pub units: usize,
+    /// Units of a rectifier that are never above zero.
+    pub dead: usize,
+    /// Units of a sigmoid or tanh that are at an end nearly always.
+    pub saturated: usize,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    executable: Executable,
+    latent: View,
+    output: View,
+    seen: View,
+    divergence: Option<View>,
+    codes: Option<View>,
 }
 
 #[derive(Debug)]
 pub struct Evaluator {
-    executable: Executable,
-    latent_view: View,
-    output_view: View,
-    latent: usize,
-    features: usize,
+    network: Network,
+    device: Device,
+    externals: Externals,
+    /// Rows of the data set.
+    rows: usize,
+    batch: usize,
+    corrupts: bool,
+    samples: bool,
+    corruption: f32,
+    prepared: HashMap<EvaluationMode, Prepared>,
 }
 
 impl Evaluator {
-    /// The plan for a data set of `rows` rows, before any memory is allocated.
-    pub(super) fn plan(network: &Network, rows: usize) -> Result<(Plan, View, View), GraphError> {
-        let pass =
-            network.evaluation_pass(EVALUATION_BATCH.min(rows.max(1)), Subject::Data { rows, part_rows: rows })?;
-        let view = |value: Option<crate::graph::ValueId>| {
-            value
-                .and_then(|value| pass.plan.view(value))
-                .ok_or_else(|| GraphError::Plan("an evaluation keeps latent and output".to_owned()))
-        };
-        let (latent, output) = (view(pass.latent)?, view(pass.output)?);
-        Ok((pass.plan, latent, output))
-    }
-
-    /// Compiles and allocates on `device`; `externals` gains what it has not yet.
+    /// Compiles and allocates on `device` for a data set of `rows` rows; `externals` gains what it has not yet.
     pub fn new(network: &Network, rows: usize, device: &Device, externals: &mut Externals) -> Result<Self, GraphError> {
-        let (plan, latent_view, output_view) = Self::plan(network, rows)?;
-        externals.allocate_for(device, &plan);
-        let (latent, features) = (network.latent(), network.features());
-        let executable = Executable::new(device, &plan, externals)?;
-        Ok(Self { executable, latent_view, output_view, latent, features })
+        let spec = network.spec();
+        // Wide rows in small batches: what a layer makes of one may be many times as large.
+        let batch = (EVALUATION_BATCH * 4096 / network.features().max(4096)).clamp(1, rows.max(1));
+        if !network.statistics().is_empty() {
+            externals.allocate(device, External::Statistics, network.statistic_elements() * 4);
+        }
+        let mut evaluator = Self {
+            network: network.clone(),
+            device: device.clone(),
+            externals: Externals::default(),
+            rows,
+            batch,
+            corrupts: spec.corruption.is_active(),
+            samples: spec.model.kind == crate::model::ModelKind::Variational,
+            corruption: spec.corruption.strength as f32,
+            prepared: HashMap::new(),
+        };
+        let mode = evaluator.usual(EvaluationMode { sampled: false, corrupted: true });
+        let pass = network.evaluation_pass(batch, evaluator.subject(), mode)?;
+        externals.allocate_for(device, &pass.plan);
+        evaluator.externals = externals.clone();
+        evaluator.prepare(mode)?;
+        Ok(evaluator)
     }
 
-    fn states(rows: Range<usize>) -> Vec<StepState> {
+    fn subject(&self) -> Subject {
+        Subject::Data { rows: self.rows, part_rows: self.rows }
+    }
+
+    /// Modes that come to the same are one.
+    fn usual(&self, mode: EvaluationMode) -> EvaluationMode {
+        EvaluationMode { sampled: mode.sampled && self.samples, corrupted: mode.corrupted && self.corrupts }
+    }
+
+    fn prepare(&mut self, mode: EvaluationMode) -> Result<&mut Prepared, GraphError> {
+        let mode = self.usual(mode);
+        if !self.prepared.contains_key(&mode) {
+            let pass = self.network.evaluation_pass(self.batch, self.subject(), mode)?;
+            self.externals.allocate_for(&self.device, &pass.plan);
+            let view = |value: Option<ValueId>| value.and_then(|value| pass.plan.view(value));
+            let needed = |value: Option<ValueId>| {
+                view(value).ok_or_else(|| GraphError::Plan("an evaluation keeps latent and output".to_owned()))
+            };
+            let prepared = Prepared {
+                executable: Executable::new(&self.device, &pass.plan, &self.externals)?,
+                latent: needed(pass.latent)?,
+                output: needed(pass.output)?,
+                seen: needed(pass.seen)?,
+                divergence: view(pass.divergence),
+                codes: view(pass.codes),
+            };
+            self.prepared.insert(mode, prepared);
+        }
+        self.prepared.get_mut(&mode).ok_or_else(|| GraphError::Plan("an evaluation was lost".to_owned()))
+    }
+
+    fn states(&self, rows: Range<usize>) -> Vec<StepState> {
         rows.clone()
-            .step_by(EVALUATION_BATCH)
+            .step_by(self.batch)
             .enumerate()
             .map(|(batch, start)| StepState {
-                rows: (rows.end - start).min(EVALUATION_BATCH) as u32,
+                seed: [EVALUATION_SEED, 0],
+                // Noise belongs to rows: the same row in the same place of a batch gets the same.
+                step: start as u32,
+                rows: (rows.end - start).min(self.batch) as u32,
                 part_offset: start as u32,
                 part_rows: rows.len() as u32,
                 loss_slot: (batch % nn::LOSS_SLOTS) as u32,
+                beta: 1.0,
+                sparsity: 1.0,
+                corruption: self.corruption,
                 ..StepState::default()
             })
             .collect()
     }
 
-    /// The objective's mean over `rows`.
-    pub fn loss(&mut self, rows: Range<usize>) -> Result<f64, TrainError> {
-        let (mut sum, total) = (0.0, rows.len());
-        for states in Self::states(rows).chunks(nn::LOSS_SLOTS) {
-            self.executable.run(states)?;
-            let ring = View { place: Place::External(External::Losses), offset: 0, bytes: states.len() * 4 };
-            let losses = self.executable.read(ring)?;
-            sum += losses.iter().zip(states).map(|(&loss, state)| f64::from(loss) * f64::from(state.rows)).sum::<f64>();
+    /// The parts of the objective, as means over `rows`, before their weights.
+    pub fn objective(&mut self, rows: Range<usize>) -> Result<[f64; LOSS_PARTS], TrainError> {
+        let (mut sums, total) = ([0.0; LOSS_PARTS], rows.len().max(1) as f64);
+        let states = self.states(rows);
+        let prepared = self.prepare(EvaluationMode { sampled: true, corrupted: true })?;
+        for states in states.chunks(nn::LOSS_SLOTS) {
+            prepared.executable.run(states)?;
+            let bytes = states.len() * LOSS_PARTS * 4;
+            let ring = View { place: Place::External(External::Losses), offset: 0, bytes };
+            let losses = prepared.executable.read(ring)?;
+            for (parts, state) in losses.chunks_exact(LOSS_PARTS).zip(states) {
+                sums.iter_mut().zip(parts).for_each(|(sum, &part)| *sum += f64::from(part) * f64::from(state.rows));
+            }
         }
-        Ok(sum / total.max(1) as f64)
+        Ok(sums.map(|sum| sum / total))
     }
 
-    /// Latents (and outputs where `with_outputs`) of `rows`.
-    pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool) -> Result<Outputs, TrainError> {
+    /// Latents (and outputs where `with_outputs`) of `rows`, seen as in training (corrupted) or clean; latent numbers
+    /// are means, not samples.
+    pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
+        let (latent, features, batch) = (self.network.latent(), self.network.features(), self.batch);
+        let total = rows.len().max(1) as f64;
         let mut collected = Outputs::default();
-        for state in Self::states(rows) {
-            self.executable.run(&[state])?;
+        let states = self.states(rows);
+        let prepared = self.prepare(EvaluationMode { sampled: false, corrupted })?;
+        for state in states {
+            prepared.executable.run(&[state])?;
             let valid = state.rows as usize;
-            let latent = View { bytes: valid * self.latent * 4, ..self.latent_view };
-            collected.latents.extend_from_slice(&self.executable.read(latent)?);
+            let executable = &mut prepared.executable;
+            collected.latents.extend(executable.read(View { bytes: valid * latent * 4, ..prepared.latent })?);
             if with_outputs {
-                let output = View { bytes: valid * self.features * 4, ..self.output_view };
-                collected.outputs.extend_from_slice(&self.executable.read(output)?);
+                let bytes = valid * features * 4;
+                collected.outputs.extend(executable.read(View { bytes, ..prepared.output })?);
+                collected.seen.extend(executable.read(View { bytes, ..prepared.seen })?);
+            }
+            if let Some(view) = prepared.divergence {
+                let divergences = executable.read(view)?;
+                collected.divergence.resize(latent, 0.0);
+                for (sum, &value) in collected.divergence.iter_mut().zip(&divergences[latent..]) {
+                    *sum += f64::from(value) * valid as f64 / total;
+                }
+            }
+            if let Some(view) = prepared.codes {
+                let bytes = view.bytes / batch * valid;
+                collected.codes.extend(executable.read(View { bytes, ..view })?);
             }
         }
         Ok(collected)
     }
 
+    /// How the units behind activations behave over the first rows of `rows`, at most one batch of them.
+    pub fn health(&mut self, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
+        /// A sigmoid that near 0 or 1, or a tanh that near -1 or 1, lets no gradient through to speak of.
+        const END: f32 = 0.01;
+        let (plan, probes) = self.network.probing_pass(self.batch, self.subject())?;
+        self.externals.allocate_for(&self.device, &plan);
+        let mut executable = Executable::new(&self.device, &plan, &self.externals)?;
+        let states = self.states(rows);
+        let Some(&state) = states.first() else { return Ok(Vec::new()) };
+        executable.run(&[state])?;
+        let mut layers = Vec::new();
+        for probe in probes {
+            let Some(view) = plan.view(probe.value) else { continue };
+            let values = executable.read(view)?;
+            let valid = values.len() / self.batch * state.rows as usize;
+            let (mut alive, mut moving) = (vec![false; probe.units], vec![0_usize; probe.units]);
+            for row in values[..valid].chunks_exact(probe.units) {
+                for (unit, &value) in row.iter().enumerate() {
+                    alive[unit] |= value > 0.0;
+                    let low = if probe.activation == Activation::Tanh { -1.0 } else { 0.0 };
+                    moving[unit] += usize::from(value > low + END && value < 1.0 - END);
+                }
+            }
+            let count = (valid / probe.units).max(1);
+            let rectifies = matches!(probe.activation, Activation::Relu);
+            let squashes = matches!(probe.activation, Activation::Sigmoid | Activation::Tanh);
+            layers.push(LayerHealth {
+                layer: probe.layer,
+                activation: probe.activation,
+                units: probe.units,
+                dead: if rectifies { alive.iter().filter(|alive| !**alive).count() } else { 0 },
+                // Moving in fewer than one row of a hundred.
+                saturated: if squashes { moving.iter().filter(|&&moving| moving * 100 < count).count() } else { 0 },
+            });
+        }
+        Ok(layers)
+    }
+
     /// Waits for all work and reads a flat buffer of `elements`.
     pub fn read_flat(&mut self, external: External, elements: usize) -> Result<Vec<f32>, TrainError> {
-        Ok(self.executable.read(View { place: Place::External(external), offset: 0, bytes: elements * 4 })?)
+        let prepared = self.prepare(EvaluationMode { sampled: false, corrupted: true })?;
+        Ok(prepared.executable.read(View { place: Place::External(external), offset: 0, bytes: elements * 4 })?)
     }
 }

@@ -1,20 +1,24 @@
 //! Training: a pure [`Session`] that steps and evaluates, a [`Run`] that keeps its epochs, best state and files, and a
 //! [`Worker`] thread that runs it for whoever watches.
 
+mod diagnose;
 mod driver;
 mod evaluator;
 mod files;
+mod measure;
 mod report;
 mod run;
 mod session;
 mod snapshot;
 mod worker;
 
-pub use evaluator::{Evaluator, Outputs};
+pub use diagnose::{Evidence, Finding, diagnose};
+pub use evaluator::{Evaluator, LayerHealth, Outputs};
 pub use files::{RunDir, default_runs_folder};
-pub use report::{Finding, PcaReport, Report, TestMetrics};
+pub use measure::{TestMetrics, pca_beside};
+pub use report::{PcaReport, Report};
 pub use run::{EpochReport, Run};
-pub use session::Session;
+pub use session::{Session, Weights, data_shape};
 pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot};
 pub use worker::{Command, Event, Worker, WorkerOptions};
 
@@ -34,9 +38,10 @@ pub enum TrainError {
     #[error(transparent)]
     File(#[from] ModelFileError),
     #[error(
-        "training diverged, the loss at step {step} is {loss}, lower optimizer.learning_rate (now {learning_rate})"
+        "training diverged, the loss at step {step} is {loss}, lower optimizer.learning_rate (now {learning_rate}) or set \
+         optimizer.clip_norm = 1.0; {outcome}"
     )]
-    Diverged { step: u64, loss: f32, learning_rate: f64 },
+    Diverged { step: u64, loss: f32, learning_rate: f64, outcome: String },
     #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
     BatchTooLarge { batch: usize, rows: usize },
     #[error("the run's thread ended early, {0}, start the run again")]

@@ -1,17 +1,20 @@
 //! A run: a session with its epochs, its best state and its files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::diagnose::{Evidence, Finding, diagnose};
 use super::files::{CheckpointState, RunDir};
-use super::report::{PcaReport, Report, TestMetrics};
+use super::measure::{TestMetrics, pca_beside};
+use super::report::{PcaReport, Report};
+use super::session::Weights;
 use super::{Session, TrainError};
 use crate::data::Part;
 use crate::graph::External;
-use crate::metrics::Pca;
-use crate::model::{ModelFileError, Spec};
+use crate::model::{ModelFileError, ScheduleKind, Spec};
 
 /// A line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,15 +26,23 @@ pub struct EpochReport {
     pub validation_loss: f64,
     pub learning_rate: f64,
     pub samples_per_second: f64,
-    /// The part of the objective that measures reconstruction, on validation.
-    pub reconstruction: f64,
+    /// The parts of the objective on validation, before their weights.
+    #[serde(flatten)]
+    pub parts: BTreeMap<String, f64>,
 }
 
 #[derive(Debug)]
 struct Best {
     epoch: u32,
     loss: f64,
-    parameters: Vec<f32>,
+    weights: Weights,
+}
+
+/// All that training goes on from.
+#[derive(Debug)]
+struct Good {
+    step: u64,
+    flats: Vec<Vec<f32>>,
 }
 
 #[derive(Debug)]
@@ -41,6 +52,8 @@ pub struct Run {
     dir: Option<RunDir>,
     epochs: Vec<EpochReport>,
     best: Option<Best>,
+    /// The end of the last epoch whose losses were all finite.
+    good: Option<Good>,
     /// Keep the last state instead of the best one.
     keep_last: bool,
     epoch_loss: f64,
@@ -74,6 +87,7 @@ impl Run {
             dir,
             epochs: Vec::new(),
             best: None,
+            good: None,
             keep_last,
             epoch_loss: 0.0,
             epoch_steps: 0,
@@ -96,31 +110,35 @@ impl Run {
         keep_last: bool,
     ) -> Result<Self, TrainError> {
         let (state, last) = dir.read_checkpoint("last")?;
-        let buffer = |tensors: &std::collections::BTreeMap<String, crate::tensor::HostTensor>, name: &str| {
+        let buffer = |tensors: &BTreeMap<String, crate::tensor::HostTensor>, name: &str| {
             tensors.get(name).map(|tensor| tensor.data.clone()).unwrap_or_default()
         };
-        let flat = ["parameters", "moment1", "moment2"].map(|name| buffer(&last, name));
-        let fits = |values: &[f32]| values.len() == session.network().flat_elements();
+        let flats: Vec<Vec<f32>> = session.buffers().iter().map(|(name, _)| buffer(&last, name)).collect();
+        let fits = |external, values: &[f32]| values.len() == session.elements(external);
         let misfit = |name: &str| ModelFileError::Malformed {
             path: dir.path().join("checkpoint").join(name),
             problem: "it belongs to another model than spec.toml says, put back the spec that it was trained with"
                 .to_owned(),
         };
-        if !flat.iter().all(|values| fits(values)) {
+        if !session.buffers().iter().zip(&flats).all(|(&(_, external), values)| fits(external, values)) {
             return Err(misfit("last.safetensors").into());
         }
         let best = match state.best_loss {
             Some(loss) => {
                 let (_, tensors) = dir.read_checkpoint("best")?;
-                let parameters = buffer(&tensors, "parameters");
-                if !fits(&parameters) {
+                let weights =
+                    Weights { parameters: buffer(&tensors, "parameters"), statistics: buffer(&tensors, "statistics") };
+                let has_statistics = !session.network().statistics().is_empty();
+                if !fits(External::Parameters, &weights.parameters)
+                    || has_statistics && !fits(External::Statistics, &weights.statistics)
+                {
                     return Err(misfit("best.safetensors").into());
                 }
-                Some(Best { epoch: state.best_epoch, loss, parameters })
+                Some(Best { epoch: state.best_epoch, loss, weights })
             }
             None => None,
         };
-        session.restore(state.step, [&flat[0], &flat[1], &flat[2]])?;
+        session.restore(state.step, &flats)?;
         let epochs = dir.truncate_metrics(state.step)?;
         let mut run = Self::new(session, preset, Some(dir), keep_last)?;
         run.epochs = epochs;
@@ -128,6 +146,7 @@ impl Run {
         run.epoch_loss = state.epoch_loss;
         run.epoch_steps = state.epoch_steps;
         run.seconds = state.seconds;
+        run.session.set_rate_factor(run.plateau_factor());
         Ok(run)
     }
 
@@ -157,7 +176,38 @@ impl Run {
     }
 
     pub fn is_done(&self) -> bool {
-        self.session.step() >= self.session.total_steps()
+        self.session.step() >= self.session.total_steps() || self.has_stopped_early()
+    }
+
+    /// Whether validation has not improved for as many epochs as `train.early_stopping` allows.
+    pub fn has_stopped_early(&self) -> bool {
+        let (Some(patience), Some(best), Some(last)) =
+            (self.spec().train.early_stopping, &self.best, self.epochs.last())
+        else {
+            return false;
+        };
+        last.epoch.saturating_sub(best.epoch) >= patience
+    }
+
+    /// What a plateau schedule has brought the learning rate down to after the epochs so far.
+    fn plateau_factor(&self) -> f64 {
+        let schedule = &self.spec().schedule;
+        if schedule.kind != ScheduleKind::Plateau {
+            return 1.0;
+        }
+        let (mut factor, mut best, mut waited) = (1.0, f64::INFINITY, 0);
+        for epoch in &self.epochs {
+            if epoch.validation_loss < best {
+                (best, waited) = (epoch.validation_loss, 0);
+            } else {
+                waited += 1;
+                if waited > schedule.patience {
+                    factor *= schedule.gamma;
+                    waited = 0;
+                }
+            }
+        }
+        factor
     }
 
     /// Seconds of work so far, pauses not counted.
@@ -184,8 +234,7 @@ impl Run {
         self.steps_timed += taken as u64;
         for &(step, loss) in &losses {
             if !loss.is_finite() {
-                let learning_rate = self.spec().learning_rate_at(step);
-                return Err(TrainError::Diverged { step, loss, learning_rate });
+                return Err(self.go_back(step, loss));
             }
             self.epoch_loss += f64::from(loss);
             self.epoch_steps += 1;
@@ -195,10 +244,34 @@ impl Run {
         Ok(Advance { losses, epoch })
     }
 
+    /// Puts back the last good state, saves it, and says what happened.
+    fn go_back(&mut self, step: u64, loss: f32) -> TrainError {
+        let learning_rate = self.session.learning_rate_at(step);
+        let outcome = match self.good.take() {
+            None => "nothing was learned, so nothing is saved".to_owned(),
+            Some(good) => {
+                (self.epoch_loss, self.epoch_steps) = (0.0, 0);
+                let epoch = good.step / self.session.steps_per_epoch().max(1);
+                let saved = self.session.restore(good.step, &good.flats).and_then(|()| self.save());
+                match saved {
+                    Ok(()) => format!("the run is back at the end of epoch {epoch}, which is saved"),
+                    Err(error) => format!("going back to epoch {epoch} failed too: {error}"),
+                }
+            }
+        };
+        TrainError::Diverged { step, loss, learning_rate, outcome }
+    }
+
     fn end_epoch(&mut self, advance_started: Instant) -> Result<EpochReport, TrainError> {
         let step = self.session.step();
         let epoch = u32::try_from(step.div_ceil(self.session.steps_per_epoch())).unwrap_or(u32::MAX);
-        let validation_loss = self.session.evaluate(Part::Validation)?;
+        let (validation_loss, parts) = self.session.evaluate(Part::Validation)?;
+        if !validation_loss.is_finite() {
+            return Err(self.go_back(step, validation_loss as f32));
+        }
+        let named =
+            self.session.network().parts().into_iter().map(|part| (part.name().to_owned(), parts[part.index()]));
+        let parts = named.collect();
         let samples = self.epoch_steps as f64 * self.spec().train.batch_size as f64;
         let report = EpochReport {
             epoch,
@@ -206,20 +279,21 @@ impl Run {
             seconds: self.seconds + advance_started.elapsed().as_secs_f64(),
             train_loss: self.epoch_loss / self.epoch_steps.max(1) as f64,
             validation_loss,
-            learning_rate: self.spec().learning_rate_at(step.saturating_sub(1)),
+            learning_rate: self.session.learning_rate_at(step.saturating_sub(1)),
             samples_per_second: samples / self.epoch_seconds.max(1e-9),
-            reconstruction: validation_loss,
+            parts,
         };
         (self.epoch_loss, self.epoch_steps, self.epoch_seconds) = (0.0, 0, 0.0);
         if self.best.as_ref().is_none_or(|best| validation_loss < best.loss) {
-            let parameters = self.session.read_flat(External::Parameters)?;
-            self.best = Some(Best { epoch, loss: validation_loss, parameters });
+            let weights = self.session.weights()?;
+            self.best = Some(Best { epoch, loss: validation_loss, weights });
             self.write_best()?;
         }
         if let Some(dir) = &self.dir {
             dir.append_metrics(&report)?;
         }
         self.epochs.push(report.clone());
+        self.session.set_rate_factor(self.plateau_factor());
         self.write_last()?;
         Ok(report)
     }
@@ -237,32 +311,36 @@ impl Run {
 
     fn write_best(&self) -> Result<(), TrainError> {
         if let (Some(dir), Some(best)) = (&self.dir, &self.best) {
-            dir.write_checkpoint("best", &self.checkpoint_state(), &[("parameters", &best.parameters)])?;
+            let Weights { parameters, statistics } = &best.weights;
+            let mut buffers: Vec<(&str, &[f32])> = vec![("parameters", parameters)];
+            if !statistics.is_empty() {
+                buffers.push(("statistics", statistics));
+            }
+            dir.write_checkpoint("best", &self.checkpoint_state(), &buffers)?;
         }
         Ok(())
     }
 
+    /// Reads the state that training goes on from, keeps it in memory, and writes it where there is a folder.
     fn write_last(&mut self) -> Result<(), TrainError> {
-        if self.dir.is_none() {
-            return Ok(());
-        }
-        let parameters = self.session.read_flat(External::Parameters)?;
-        let moment1 = self.session.read_flat(External::Moment1)?;
-        let moment2 = self.session.read_flat(External::Moment2)?;
+        let buffers = self.session.buffers();
+        let flats: Vec<Vec<f32>> =
+            buffers.iter().map(|&(_, external)| self.session.read_flat(external)).collect::<Result<_, _>>()?;
         let state = self.checkpoint_state();
         if let Some(dir) = &self.dir {
-            let buffers: [(&str, &[f32]); 3] =
-                [("parameters", &parameters), ("moment1", &moment1), ("moment2", &moment2)];
-            dir.write_checkpoint("last", &state, &buffers)?;
+            let named: Vec<(&str, &[f32])> =
+                buffers.iter().zip(&flats).map(|(&(name, _), values)| (name, values.as_slice())).collect();
+            dir.write_checkpoint("last", &state, &named)?;
         }
+        self.good = Some(Good { step: self.session.step(), flats });
         Ok(())
     }
 
     /// The state to keep: the best by validation, or the last where that was asked for or there is no best yet.
-    fn kept_parameters(&mut self) -> Result<Vec<f32>, TrainError> {
+    fn kept_weights(&mut self) -> Result<Weights, TrainError> {
         match &self.best {
-            Some(best) if !self.keep_last => Ok(best.parameters.clone()),
-            _ => self.session.read_flat(External::Parameters),
+            Some(best) if !self.keep_last => Ok(best.weights.clone()),
+            _ => self.session.weights(),
         }
     }
 
@@ -278,7 +356,7 @@ impl Run {
 
     /// Saves the spec and the model to keep, not the last state.
     pub fn save_kept(&mut self) -> Result<(), TrainError> {
-        let kept = self.kept_parameters()?;
+        let kept = self.kept_weights()?;
         if let Some(dir) = &self.dir {
             dir.write_spec(self.session.spec())?;
             dir.write_model(&self.session.model(&kept))?;
@@ -291,24 +369,18 @@ impl Run {
     pub fn report(&mut self, with_test: bool) -> Result<Report, TrainError> {
         self.save()?;
         let (mut test, mut pca) = (None, None);
+        let kept = self.kept_weights()?;
+        let data = self.session.data().clone();
+        let network = self.session.network().clone();
         if with_test {
-            let kept = self.kept_parameters()?;
-            let current = self.session.read_flat(External::Parameters)?;
-            self.session.write_flat(External::Parameters, &kept)?;
-            let data = self.session.data().clone();
-            let outputs = self.session.outputs(data.part(Part::Test), true);
-            self.session.write_flat(External::Parameters, &current)?;
-            test = Some(TestMetrics::measure(&data, &outputs?.outputs));
-            // PCA that cannot be fitted (one row, too many features) is reported as null.
-            let train = data.rows_f32(data.part(Part::Train));
-            pca = Pca::fit(&train, data.features, self.spec().model.latent).ok().map(|fitted| PcaReport {
-                components: fitted.components(),
-                mse: fitted.reconstruction_mse(&data.rows_f32(data.part(Part::Test))),
-            });
+            let measured =
+                self.session.with_weights(&kept, |evaluator| TestMetrics::measure(evaluator, &network, &data))?;
+            test = Some(measured);
+            pca = pca_beside(&network, &data, &data.rows_f32(data.part(Part::Test)));
         }
+        let diagnosis = if with_test { self.diagnosis(&kept, test.as_ref(), pca.as_ref())? } else { Vec::new() };
         let info = self.session.device_info();
         let path = |path: &Path| path.display().to_string();
-        let diagnosis = Report::diagnose(test.as_ref(), pca.as_ref());
         let last = self.epochs.last();
         Ok(Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -335,4 +407,46 @@ impl Run {
             diagnosis,
         })
     }
+
+    /// What the figures say of the kept weights.
+    fn diagnosis(
+        &mut self,
+        kept: &Weights,
+        test: Option<&TestMetrics>,
+        pca: Option<&PcaReport>,
+    ) -> Result<Vec<Finding>, TrainError> {
+        let data = self.session.data().clone();
+        let validation = data.part(Part::Validation);
+        // Some rows tell enough.
+        let rows = validation.start..validation.end.min(validation.start + 1000);
+        let (health, outputs) = self.session.with_weights(kept, |evaluator| {
+            Ok((evaluator.health(rows.clone())?, evaluator.outputs(rows.clone(), true, false)?))
+        })?;
+        let train = data.part(Part::Train);
+        let means = column_means(&data, train.start..train.end.min(train.start + 5000));
+        let targets = data.rows_f32(rows);
+        let squared: f64 = targets
+            .chunks_exact(data.features)
+            .flat_map(|row| row.iter().zip(&means).map(|(&x, &mean)| (f64::from(x) - mean).powi(2)))
+            .sum();
+        let mean_mse = (squared / targets.len().max(1) as f64, crate::metrics::mse(&outputs.outputs, &targets));
+        Ok(diagnose(&Evidence {
+            spec: self.session.spec(),
+            epochs: &self.epochs,
+            test,
+            pca,
+            health: &health,
+            divergence: &outputs.divergence,
+            mean_mse: Some(mean_mse),
+        }))
+    }
+}
+
+fn column_means(data: &crate::data::DataSet, rows: std::ops::Range<usize>) -> Vec<f64> {
+    let count = rows.len().max(1) as f64;
+    let mut sums = vec![0.0; data.features];
+    for row in rows {
+        sums.iter_mut().zip(data.row_bytes(row)).for_each(|(sum, &byte)| *sum += f64::from(byte) / 255.0);
+    }
+    sums.into_iter().map(|sum| sum / count).collect()
 }

@@ -9,10 +9,10 @@ use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
 use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes, View};
 use crate::kernels::StepState;
-use crate::kernels::optimizer::Adam;
+use crate::kernels::optimizer::Update;
 use crate::kernels::random::{key, permutation_keys, stream};
-use crate::model::{Edit, Model, Network, Spec, Subject};
-use crate::nn;
+use crate::model::{ConditionKind, DataShape, Edit, Model, Network, Spec, Subject};
+use crate::nn::{self, LOSS_PARTS};
 
 /// Runs of steps whose losses may be on their way at once: the host stays at most this far ahead of the device.
 const LOSSES_IN_FLIGHT: usize = 2;
@@ -23,7 +23,7 @@ pub struct Session {
     data: Arc<DataSet>,
     device: Device,
     network: Network,
-    adam: Adam,
+    update: Update,
     externals: Externals,
     training: Executable,
     training_bytes: PlanBytes,
@@ -33,13 +33,42 @@ pub struct Session {
     pending: std::collections::VecDeque<(u64, usize)>,
     losses: Vec<(u64, f32)>,
     states: Vec<StepState>,
+    /// What a plateau has brought the learning rate down to.
+    rate_factor: f64,
+}
+
+/// The numbers that a model is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights {
+    pub parameters: Vec<f32>,
+    pub statistics: Vec<f32>,
+}
+
+/// What rows of `data` are to a network that was specified by `spec`.
+pub fn data_shape(spec: &Spec, data: &DataSet) -> DataShape {
+    let classes = match spec.model.condition {
+        // A model keeps its classes, whatever those of other data are.
+        ConditionKind::Labels => spec.data.classes.unwrap_or(data.classes()),
+        _ => 0,
+    };
+    DataShape { features: data.features, image: data.image, classes }
 }
 
 impl Session {
     /// Plans, compiles and allocates; starts from the initial values of the spec's seed.
     pub fn new(spec: Spec, data: Arc<DataSet>, device: Device) -> Result<Self, TrainError> {
         spec.check()?;
-        let network = Network::new(&spec, data.features)?;
+        let mut spec = spec;
+        let mut data = data;
+        spec.data.size = data.image.map(|image| [image.height, image.width]);
+        spec.data.channels = data.image.map(|image| image.channels);
+        spec.data.classes = data.labels.is_some().then(|| data.classes());
+        if let Some(rows) = spec.data.rows
+            && rows < data.train.len()
+        {
+            Arc::make_mut(&mut data).limit_train(rows);
+        }
+        let network = Network::new(&spec, data_shape(&spec, &data))?;
         let batch = spec.train.batch_size;
         if batch > data.train.len() {
             return Err(TrainError::BatchTooLarge { batch, rows: data.train.len() });
@@ -51,14 +80,20 @@ impl Session {
         let training = Executable::new(&device, &plan, &externals)?;
         let evaluator = Evaluator::new(&network, data.rows, &device, &mut externals)?;
         externals.write(&device, External::Data, &data.packed)?;
-        let adam = network.adam();
-        let flat = nn::initial_parameters(network.parameters(), network.flat_elements(), spec.train.seed);
+        if spec.model.condition == ConditionKind::Labels {
+            externals.write(&device, External::Classes, &data.one_hot(network.data_shape().classes))?;
+        }
+        externals.write(&device, External::DecayMask, bytemuck::cast_slice(&network.decay_mask()))?;
+        let update = network.update();
+        let seed = spec.train.seed;
+        let flat = nn::initial_parameters(network.parameters(), network.flat_elements(), seed);
+        let statistics = nn::initial_statistics(network.statistics(), network.statistic_elements(), seed);
         let mut session = Self {
             spec,
             data,
             device,
             network,
-            adam,
+            update,
             externals,
             training,
             training_bytes: plan.bytes(),
@@ -67,8 +102,15 @@ impl Session {
             pending: std::collections::VecDeque::new(),
             losses: Vec::new(),
             states: Vec::new(),
+            rate_factor: 1.0,
         };
         session.write_flat(External::Parameters, &flat)?;
+        if session.update.average.is_some() {
+            session.write_flat(External::Average, &flat)?;
+        }
+        if !session.network.statistics().is_empty() {
+            session.write_flat(External::Statistics, &statistics)?;
+        }
         Ok(session)
     }
 
@@ -119,15 +161,26 @@ impl Session {
         self.training_bytes
     }
 
-    /// Changes the learning rate from the next step on, and records it in the spec.
-    pub fn edit_learning_rate(&mut self, value: f64) -> Result<(), TrainError> {
+    /// Changes one of the live fields from the next step on, and records it in the spec.
+    pub fn edit(&mut self, field: &str, value: f64) -> Result<(), TrainError> {
         let mut spec = self.spec.clone();
         // Only the last of several edits between two steps ever holds.
-        spec.edits.retain(|edit| edit.step != self.step);
-        spec.edits.push(Edit { step: self.step, field: crate::model::LEARNING_RATE.to_owned(), value });
+        spec.edits.retain(|edit| edit.step != self.step || edit.field != field);
+        spec.edits.push(Edit { step: self.step, field: field.to_owned(), value });
         spec.check()?;
         self.spec = spec;
         Ok(())
+    }
+
+    /// What the learning rate is multiplied by from now on, beside the schedule's own factor.
+    pub fn set_rate_factor(&mut self, factor: f64) {
+        self.rate_factor = factor;
+    }
+
+    /// The learning rate at `step`: as asked for, times the schedule, times what a plateau has brought it down to.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        let schedule = self.spec.schedule_at(step, self.steps_per_epoch(), self.total_steps());
+        self.spec.learning_rate_at(step) * schedule * self.rate_factor
     }
 
     /// Gives the run a new total of epochs.
@@ -161,8 +214,8 @@ impl Session {
         let (first, slots) = if wrapped { (0, nn::LOSS_SLOTS) } else { (slot, count) };
         self.training.begin_read(View {
             place: Place::External(External::Losses),
-            offset: first * 4,
-            bytes: slots * 4,
+            offset: first * 4 * LOSS_PARTS,
+            bytes: slots * 4 * LOSS_PARTS,
         })?;
         self.step += count as u64;
         self.collect(false)?;
@@ -180,10 +233,12 @@ impl Session {
         let Some(&(first_step, count)) = self.pending.front() else { return Ok(false) };
         let Some(values) = self.training.finish_read(wait)? else { return Ok(false) };
         self.pending.pop_front();
-        let whole_ring = values.len() == nn::LOSS_SLOTS;
+        let whole_ring = values.len() == nn::LOSS_SLOTS * LOSS_PARTS;
         for (i, step) in (first_step..).take(count).enumerate() {
             let at = if whole_ring { step as usize % nn::LOSS_SLOTS } else { i };
-            self.losses.push((step, values[at]));
+            let parts = &values[at * LOSS_PARTS..(at + 1) * LOSS_PARTS];
+            let weights = self.network.part_weights(step, self.steps_per_epoch(), false);
+            self.losses.push((step, weighted(parts.iter().map(|&part| f64::from(part)), &weights) as f32));
         }
         Ok(true)
     }
@@ -192,8 +247,8 @@ impl Session {
         let per_epoch = self.steps_per_epoch();
         let epoch = step / per_epoch;
         let batch = self.spec.train.batch_size as u32;
-        let learning_rate = self.spec.learning_rate_at(step);
-        let (step_size, inv_sqrt_correction) = self.adam.corrections(learning_rate, step);
+        let learning_rate = self.learning_rate_at(step);
+        let (step_size, inv_sqrt_correction) = self.update.corrections(learning_rate, step);
         StepState {
             seed: key(self.spec.train.seed),
             step: step as u32,
@@ -207,6 +262,10 @@ impl Session {
             inv_sqrt_correction,
             learning_rate: learning_rate as f32,
             loss_slot: (step % nn::LOSS_SLOTS as u64) as u32,
+            beta: self.spec.beta_at(step, per_epoch) as f32,
+            sparsity: self.spec.sparsity_at(step) as f32,
+            corruption: self.spec.corruption_at(step) as f32,
+            dropout: 1.0,
         }
     }
 
@@ -218,46 +277,126 @@ impl Session {
         Ok(())
     }
 
-    /// The objective's mean over the rows of `part`.
-    pub fn evaluate(&mut self, part: Part) -> Result<f64, TrainError> {
+    /// The objective on the rows of `part`: in all, and its parts before their weights. Beta counts whole, so that epochs
+    /// of its warm-up can be compared.
+    pub fn evaluate(&mut self, part: Part) -> Result<(f64, [f64; LOSS_PARTS]), TrainError> {
         self.settle()?;
-        self.evaluator.loss(self.data.part(part))
+        let rows = self.data.part(part);
+        let parts = self.with_average(|session| session.evaluator.objective(rows))?;
+        let weights = self.network.part_weights(self.step, self.steps_per_epoch(), true);
+        Ok((weighted(parts.iter().copied(), &weights), parts))
     }
 
-    /// Latents (and outputs where `with_outputs`) of rows of the data set.
-    pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool) -> Result<Outputs, TrainError> {
+    /// Latents (and outputs where `with_outputs`) of rows of the data set, seen as in training (corrupted) or clean.
+    pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
         self.settle()?;
-        self.evaluator.outputs(rows, with_outputs)
+        self.with_average(|session| session.evaluator.outputs(rows, with_outputs, corrupted))
     }
 
-    /// Waits for all work and reads a flat buffer: parameters or moments.
+    /// The forward pass over rows of the data set.
+    pub fn evaluator(&mut self) -> &mut Evaluator {
+        &mut self.evaluator
+    }
+
+    /// Runs `work` with the moving average of the weights in their place, where one is kept.
+    fn with_average<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R, TrainError>) -> Result<R, TrainError> {
+        if self.update.average.is_none() {
+            return work(self);
+        }
+        let current = self.read_flat(External::Parameters)?;
+        let average = self.read_flat(External::Average)?;
+        self.write_flat(External::Parameters, &average)?;
+        let result = work(self);
+        self.write_flat(External::Parameters, &current)?;
+        result
+    }
+
+    /// The weights as a model has them: their moving average where one is kept.
+    pub fn weights(&mut self) -> Result<Weights, TrainError> {
+        let external = if self.update.average.is_some() { External::Average } else { External::Parameters };
+        let parameters = self.read_flat(external)?;
+        let statistics =
+            if self.network.statistics().is_empty() { Vec::new() } else { self.read_flat(External::Statistics)? };
+        Ok(Weights { parameters, statistics })
+    }
+
+    /// Runs `work` with these weights, then goes on with those of now.
+    pub fn with_weights<R>(
+        &mut self,
+        weights: &Weights,
+        work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
+    ) -> Result<R, TrainError> {
+        self.settle()?;
+        let parameters = self.read_flat(External::Parameters)?;
+        let has_statistics = !weights.statistics.is_empty();
+        let statistics = if has_statistics { self.read_flat(External::Statistics)? } else { Vec::new() };
+        self.write_flat(External::Parameters, &weights.parameters)?;
+        if has_statistics {
+            self.write_flat(External::Statistics, &weights.statistics)?;
+        }
+        let result = work(&mut self.evaluator);
+        self.write_flat(External::Parameters, &parameters)?;
+        if has_statistics {
+            self.write_flat(External::Statistics, &statistics)?;
+        }
+        result
+    }
+
+    /// The flat buffers that a checkpoint needs, with their names.
+    pub fn buffers(&self) -> Vec<(&'static str, External)> {
+        let mut buffers = vec![("parameters", External::Parameters), ("moment1", External::Moment1)];
+        if matches!(self.update.rule, crate::kernels::optimizer::UpdateRule::Adam { .. }) {
+            buffers.push(("moment2", External::Moment2));
+        }
+        if self.update.average.is_some() {
+            buffers.push(("average", External::Average));
+        }
+        if !self.network.statistics().is_empty() {
+            buffers.push(("statistics", External::Statistics));
+        }
+        buffers
+    }
+
+    /// Elements of a flat buffer.
+    pub fn elements(&self, external: External) -> usize {
+        if external == External::Statistics { self.network.statistic_elements() } else { self.network.flat_elements() }
+    }
+
+    /// Waits for all work and reads a flat buffer.
     pub fn read_flat(&mut self, external: External) -> Result<Vec<f32>, TrainError> {
-        self.evaluator.read_flat(external, self.network.flat_elements())
+        let elements = self.elements(external);
+        self.evaluator.read_flat(external, elements)
     }
 
     /// Replaces a flat buffer.
     pub fn write_flat(&mut self, external: External, values: &[f32]) -> Result<(), TrainError> {
-        if values.len() != self.network.flat_elements() {
+        if values.len() != self.elements(external) {
             return Err(GraphError::Plan(format!("{} has {} values", external.label(), values.len())).into());
         }
         Ok(self.externals.write(&self.device, external, bytemuck::cast_slice(values))?)
     }
 
-    /// Goes back to a state read earlier: the step, and parameters and moments from [`Self::read_flat`].
-    pub fn restore(&mut self, step: u64, flat: [&[f32]; 3]) -> Result<(), TrainError> {
-        for (external, values) in [External::Parameters, External::Moment1, External::Moment2].into_iter().zip(flat) {
+    /// Goes back to a state read earlier: the step, and each of [`Self::buffers`].
+    pub fn restore(&mut self, step: u64, flats: &[Vec<f32>]) -> Result<(), TrainError> {
+        // Losses of steps that are now undone are of no interest.
+        self.settle()?;
+        self.losses.clear();
+        for ((_, external), values) in self.buffers().into_iter().zip(flats) {
             self.write_flat(external, values)?;
         }
         self.step = step;
         Ok(())
     }
 
-    /// The model with the parameters in `flat`.
-    pub fn model(&self, flat: &[f32]) -> Model {
-        let labels = self.data.labels.as_ref().map(|labels| {
-            let highest = labels.iter().copied().max().unwrap_or(0);
-            (0..=highest).map(|label| label.to_string()).collect()
-        });
-        Model::from_flat(&self.spec, &self.network, labels, flat)
+    /// The model with these weights.
+    pub fn model(&self, weights: &Weights) -> Model {
+        let labels =
+            self.data.labels.is_some().then(|| (0..self.data.classes()).map(|label| label.to_string()).collect());
+        Model::from_flat(&self.spec, &self.network, labels, &weights.parameters, &weights.statistics)
     }
+}
+
+/// The sum of the parts that count times their weights; a part that is not there may be anything.
+pub(super) fn weighted(parts: impl Iterator<Item = f64>, weights: &[f64; LOSS_PARTS]) -> f64 {
+    parts.zip(weights).filter(|(_, weight)| **weight != 0.0).map(|(part, weight)| part * weight).sum()
 }

@@ -30,6 +30,8 @@ pub struct Pairs {
     pub features: usize,
     /// [rows, features]
     pub inputs: Vec<f32>,
+    /// What the network sees of them: the same, but for denoising models.
+    pub seen: Vec<f32>,
     pub outputs: Vec<f32>,
     pub labels: Vec<u8>,
 }

@@ -27,7 +27,10 @@ pub enum Command {
     Pause,
     /// One step, then pause.
     Step,
-    LearningRate(f64),
+    Edit {
+        field: &'static str,
+        value: f64,
+    },
     /// Save and end.
     Stop,
 }

@@ -4,7 +4,7 @@ use hourglass::graph::{Executable, External, Externals, Place, View};
 use hourglass::kernels::StepState;
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::loss::ReconstructionLoss;
-use hourglass::model::{Layer, Network, Spec, Subject};
+use hourglass::model::{DataShape, Layer, Network, Spec, Subject};
 
 use crate::support::{Tolerance, devices, noise};
 
@@ -30,15 +30,16 @@ fn forward(spec: &Spec, network: &Network, flat: &[f64], x: &[f64]) -> (f64, f64
     for (layer, pair) in layers.iter().zip(network.parameters().chunks(2)) {
         let activation = match layer {
             Layer::Dense { activation, .. } => *activation,
-            Layer::Latent => Activation::Identity,
+            Layer::Latent { activation } => *activation,
             // BCE takes logits.
-            Layer::Output { activation } => {
+            Layer::Output { activation, .. } => {
                 if spec.objective.loss == ReconstructionLoss::Bce {
                     Activation::Identity
                 } else {
                     *activation
                 }
             }
+            other => panic!("{other} is not in these specs"),
         };
         let extents = pair[0].shape.extents();
         let (units, inputs) = (extents[0], extents[1]);
@@ -56,6 +57,7 @@ fn forward(spec: &Spec, network: &Network, flat: &[f64], x: &[f64]) -> (f64, f64
                         Activation::Relu => z.max(0.0),
                         Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
                         Activation::Tanh => z.tanh(),
+                        other => panic!("{other:?} is not in these specs"),
                     }
                 })
                 .collect();
@@ -68,6 +70,7 @@ fn forward(spec: &Spec, network: &Network, flat: &[f64], x: &[f64]) -> (f64, f64
         .map(|(&y, &x)| match spec.objective.loss {
             ReconstructionLoss::Mse => (y - x).powi(2),
             ReconstructionLoss::Bce => y.max(0.0) - y * x + (-y.abs()).exp().ln_1p(),
+            other => panic!("{other:?} is not in these specs"),
         })
         .sum();
     (loss / x.len() as f64, margin)
@@ -79,7 +82,8 @@ fn gradients_match_finite_differences() {
     for activation in ["tanh", "sigmoid", "relu"] {
         for loss in ["mse", "bce"] {
             let spec = spec(activation, loss);
-            let network = Network::new(&spec, FEATURES).expect("the layers fit");
+            let network =
+                Network::new(&spec, DataShape { features: FEATURES, image: None, classes: 0 }).expect("the layers fit");
             let x: Vec<f32> = noise(BATCH * FEATURES, 31).iter().map(|v| 0.5 + 0.5 * v).collect();
             let flat = noise(network.flat_elements(), 32);
             let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
@@ -94,6 +98,9 @@ fn gradients_match_finite_differences() {
                 externals.allocate_for(&device, &plan);
                 let mut executable = Executable::new(&device, &plan, &externals).expect("it fits");
                 externals.write(&device, External::Input, bytemuck::cast_slice(&x)).expect("written");
+                externals
+                    .write(&device, External::DecayMask, bytemuck::cast_slice(&network.decay_mask()))
+                    .expect("written");
                 externals.write(&device, External::Parameters, bytemuck::cast_slice(&flat)).expect("written");
                 // A step size of zero: parameters stay, gradients are left to read.
                 executable.run(&[StepState { rows: BATCH as u32, ..StepState::default() }]).expect("it runs");

@@ -7,9 +7,9 @@ use hourglass::kernels::StepState;
 use hourglass::kernels::activation::{self, Activation};
 use hourglass::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
 use hourglass::kernels::gather::GatherRows;
-use hourglass::kernels::loss::{LOSS_CHUNK, LossBackward, LossForward, ReconstructionLoss};
-use hourglass::kernels::optimizer::Adam;
-use hourglass::kernels::pointwise::{ActivationBackward, ActivationForward, Add};
+use hourglass::kernels::loss::{LOSS_CHUNK, LossBackward, LossForward, LossTerm, ReconstructionLoss};
+use hourglass::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
+use hourglass::kernels::pointwise::{Pointwise, Stage};
 use hourglass::kernels::random::{permutation_keys, permute};
 use hourglass::kernels::reduce::ReduceSum;
 
@@ -25,13 +25,11 @@ fn product_tolerance(k: usize) -> Tolerance {
 
 const SIZES: [usize; 8] = [1, 2, 7, 63, 64, 65, 257, 1030];
 
+/// Those whose derivative is taken from their output alone and that layers take in.
+const FUSED: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh];
+
 fn apply(activation: Activation, x: f64) -> f64 {
-    match activation {
-        Activation::Identity => x,
-        Activation::Relu => x.max(0.0),
-        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-        Activation::Tanh => x.tanh(),
-    }
+    crate::ops::activate(activation, x)
 }
 
 /// The derivative by the output.
@@ -41,6 +39,7 @@ fn derivative(activation: Activation, y: f64) -> f64 {
         Activation::Relu => f64::from(u8::from(y > 0.0)),
         Activation::Sigmoid => y * (1.0 - y),
         Activation::Tanh => 1.0 - y * y,
+        other => panic!("{other:?} is tried elsewhere"),
     }
 }
 
@@ -66,39 +65,16 @@ fn exp_ln_sigmoid_and_tanh_match_f64() {
 }
 
 #[test]
-fn pointwise_kernels_match() {
-    for device in devices() {
-        for count in SIZES {
-            let scaled = |stream| noise(count, stream).into_iter().map(|x| 4.0 * x).collect::<Vec<f32>>();
-            let (a, b) = (scaled(1), scaled(2));
-            let out = run_kernel(&device, Arc::new(Add { count }), &[bytes(&a), bytes(&b)], &[count], &[], state(1));
-            let sums: Vec<f64> = a.iter().zip(&b).map(|(&a, &b)| f64::from(a) + f64::from(b)).collect();
-            POINTWISE.check("add", &out[0], &sums);
-            for kind in Activation::ALL {
-                let forward = ActivationForward { activation: kind, count };
-                let y = run_kernel(&device, Arc::new(forward), &[bytes(&a)], &[count], &[], state(1));
-                let expected: Vec<f64> = a.iter().map(|&x| apply(kind, f64::from(x))).collect();
-                POINTWISE.check(&format!("{kind:?} {}", device.info()), &y[0], &expected);
-                let backward = ActivationBackward { activation: kind, count };
-                let g = run_kernel(&device, Arc::new(backward), &[bytes(&b), bytes(&y[0])], &[count], &[], state(1));
-                let expected: Vec<f64> =
-                    b.iter().zip(&y[0]).map(|(&g, &y)| f64::from(g) * derivative(kind, f64::from(y))).collect();
-                POINTWISE.check(&format!("{kind:?} backward"), &g[0], &expected);
-            }
-        }
-    }
-}
-
-#[test]
 fn reduce_sums_in_place_of_its_slot() {
     for device in devices() {
         for count in SIZES {
             let values = noise(count, 3);
-            let ring = [1.0, 2.0, 3.0];
+            let ring = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
             let state = StepState { loss_slot: 1, ..StepState::default() };
-            let out = run_kernel(&device, Arc::new(ReduceSum { count }), &[bytes(&values)], &[3], &[&ring], state);
+            let kernel = ReduceSum { count, parts: 3, part: 1 };
+            let out = run_kernel(&device, Arc::new(kernel), &[bytes(&values)], &[6], &[&ring], state);
             let sum: f64 = values.iter().map(|&x| f64::from(x)).sum();
-            product_tolerance(count).check("reduce", &out[0], &[1.0, sum, 3.0]);
+            product_tolerance(count).check("reduce", &out[0], &[1.0, 2.0, 3.0, 4.0, sum, 6.0]);
         }
     }
 }
@@ -136,7 +112,7 @@ fn dense_forward_matches() {
     for device in devices() {
         for &variant in variants(&device) {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
-                let activation = Activation::ALL[i % 4];
+                let activation = FUSED[i % 4];
                 let (x, w, b) = (noise(n * d, 4), noise(k * d, 5), noise(k, 6));
                 let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant };
                 let out =
@@ -161,7 +137,7 @@ fn dense_backward_matches() {
         for &variant in variants(&device) {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
                 for needs_dinp in [true, false] {
-                    let input_activation = Activation::ALL[i % 4];
+                    let input_activation = FUSED[i % 4];
                     let (dout, w) = (noise(n * k, 7), noise(k * d, 8));
                     let mut x = noise(n * d, 9);
                     input_activation.apply(&mut x);
@@ -205,6 +181,7 @@ fn loss_value(loss: ReconstructionLoss, y: f64, x: f64) -> f64 {
     match loss {
         ReconstructionLoss::Mse => (y - x).powi(2),
         ReconstructionLoss::Bce => y.max(0.0) - y * x + (-y.abs()).exp().ln_1p(),
+        other => panic!("{other:?} is tried elsewhere"),
     }
 }
 
@@ -221,7 +198,7 @@ fn losses_match_and_leave_out_rows_without_data() {
                 let x: Vec<f32> = noise(count, 11).iter().map(|x| (1.2 * x).clamp(0.0, 1.0)).collect();
                 let reads = [bytes(&y), bytes(&x)];
                 let chunks = count.div_ceil(LOSS_CHUNK);
-                let forward = LossForward { loss, batch, features };
+                let forward = LossForward { term: LossTerm::mean(loss), batch, features };
                 if rows > 0 {
                     let out = run_kernel(&device, Arc::new(forward), &reads, &[chunks], &[], state(rows));
                     let valid = rows * features;
@@ -231,7 +208,7 @@ fn losses_match_and_leave_out_rows_without_data() {
                     product_tolerance(16).check(&format!("{loss:?} {}", device.info()), &[total], &[expected]);
                 }
                 for activation in [Activation::Identity, Activation::Sigmoid] {
-                    let backward = LossBackward { loss, batch, features, activation };
+                    let backward = LossBackward { term: LossTerm::mean(loss), batch, features, activation };
                     let out = run_kernel(&device, Arc::new(backward), &reads, &[count], &[], state(rows));
                     let scale = 1.0 / (rows * features) as f64;
                     let expected: Vec<f64> = (0..count)
@@ -245,6 +222,7 @@ fn losses_match_and_leave_out_rows_without_data() {
                                 ReconstructionLoss::Mse => 2.0 * (y - x),
                                 // d/dz bce = sigmoid(z) - x
                                 ReconstructionLoss::Bce => apply(Activation::Sigmoid, y) - x,
+                                other => panic!("{other:?} is tried elsewhere"),
                             };
                             gradient * scale * derivative(activation, y)
                         })
@@ -294,40 +272,84 @@ fn gather_follows_the_permutation_and_pads_with_zero() {
 }
 
 #[test]
-fn adam_matches_its_formula_over_many_steps() {
+fn optimizers_match_their_formulas_over_many_steps() {
     const STEPS: u64 = 20;
+    const RATE: f64 = 0.01;
+    let adam = UpdateRule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+    let sgd = |nesterov| UpdateRule::Sgd { momentum: 0.9, nesterov };
+    let cases = [
+        (adam, 64, 0.0, true, None, None),
+        (adam, 192, 0.1, true, None, Some(0.9)),
+        (adam, 4160, 0.1, false, Some(0.5), None),
+        (sgd(false), 128, 0.1, false, None, None),
+        (sgd(true), 20_032, 0.1, true, Some(2.0), Some(0.99)),
+    ];
     for device in devices() {
-        for (count, weight_decay) in [(64, 0.0), (192, 0.01), (4160, 0.0)] {
-            let kernel = Adam { count, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay };
-            let mut flat = [noise(count, 12), vec![0.0; count], vec![0.0; count]];
-            let mut p: Vec<f64> = flat[0].iter().map(|&x| f64::from(x)).collect();
-            let (mut m, mut v) = (vec![0.0_f64; count], vec![0.0_f64; count]);
+        for (rule, count, weight_decay, decoupled, max_norm, average) in cases {
+            let is_adam = matches!(rule, UpdateRule::Adam { .. });
+            let kernel = Update {
+                rule,
+                count,
+                weight_decay: weight_decay as f32,
+                decoupled,
+                clipped: max_norm.is_some(),
+                average: average.map(|share: f64| share as f32),
+            };
+            // Every other block of parameters is left alone by weight decay.
+            let mask: Vec<f32> = (0..count / DECAY_BLOCK).map(|block| (block % 2) as f32).collect();
+            let start = noise(count, 12);
+            let mut flat = vec![start.clone(), vec![0.0; count]];
+            flat.extend(is_adam.then(|| vec![0.0; count]));
+            flat.extend(average.map(|_| start.clone()));
+            let mut p: Vec<f64> = start.iter().map(|&x| f64::from(x)).collect();
+            let (mut m, mut v, mut mean) = (vec![0.0_f64; count], vec![0.0_f64; count], p.clone());
             for step in 0..STEPS {
                 let grads = noise(count, 20 + step as u32);
-                let learning_rate = 0.01;
-                let (step_size, inv_sqrt_correction) = kernel.corrections(learning_rate, step);
-                let state = StepState {
-                    step_size,
-                    inv_sqrt_correction,
-                    learning_rate: learning_rate as f32,
-                    ..StepState::default()
-                };
+                let squares = GradientSquares { count };
+                let partials = squares.partials();
+                let sums = run_kernel(&device, Arc::new(squares), &[bytes(&grads)], &[partials], &[], state(1));
+                let factor = ClipFactor { partials, max_norm: max_norm.unwrap_or(f64::INFINITY) as f32 };
+                let clip = run_kernel(&device, Arc::new(factor), &[bytes(&sums[0])], &[2], &[], state(1));
+                let norm = grads.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+                let clipped = max_norm.map_or(1.0, |most: f64| (most / (norm + 1e-6)).min(1.0));
+                product_tolerance(16).check("clip", &clip[0], &[clipped, norm]);
+                let (step_size, inv_sqrt_correction) = kernel.corrections(RATE, step);
+                let state =
+                    StepState { step_size, inv_sqrt_correction, learning_rate: RATE as f32, ..StepState::default() };
                 let initial: Vec<&[f32]> = flat.iter().map(Vec::as_slice).collect();
-                let out = run_kernel(&device, Arc::new(kernel.clone()), &[bytes(&grads)], &[count; 3], &initial, state);
-                flat = out.try_into().expect("three buffers");
+                let counts = vec![count; flat.len()];
+                let reads = [bytes(&grads), bytes(&mask), bytes(&clip[0])];
+                flat = run_kernel(&device, Arc::new(kernel.clone()), &reads, &counts, &initial, state);
                 let t = (step + 1) as i32;
                 for i in 0..count {
-                    let g = f64::from(grads[i]);
-                    m[i] = 0.9 * m[i] + 0.1 * g;
-                    v[i] = 0.999 * v[i] + 0.001 * g * g;
-                    let (mh, vh) = (m[i] / (1.0 - 0.9_f64.powi(t)), v[i] / (1.0 - 0.999_f64.powi(t)));
-                    p[i] -= learning_rate * f64::from(weight_decay) * p[i];
-                    p[i] -= learning_rate * mh / (vh.sqrt() + 1e-8);
+                    let decay = weight_decay * f64::from(mask[i / DECAY_BLOCK]);
+                    let g = f64::from(grads[i]) * clipped + if decoupled { 0.0 } else { decay * p[i] };
+                    if decoupled {
+                        p[i] -= RATE * decay * p[i];
+                    }
+                    match rule {
+                        UpdateRule::Adam { .. } => {
+                            m[i] = 0.9 * m[i] + 0.1 * g;
+                            v[i] = 0.999 * v[i] + 0.001 * g * g;
+                            let (mh, vh) = (m[i] / (1.0 - 0.9_f64.powi(t)), v[i] / (1.0 - 0.999_f64.powi(t)));
+                            p[i] -= RATE * mh / (vh.sqrt() + 1e-8);
+                        }
+                        UpdateRule::Sgd { nesterov, .. } => {
+                            m[i] = 0.9 * m[i] + g;
+                            p[i] -= RATE * if nesterov { g + 0.9 * m[i] } else { m[i] };
+                        }
+                    }
+                    let share = average.unwrap_or(0.0);
+                    mean[i] = share * mean[i] + (1.0 - share) * p[i];
                 }
             }
             // Each step rounds the parameter once; beta2 as f32 is 1e-8 off, which the correction amplifies 1000 times.
-            let tolerance = Tolerance { absolute: 2e-6, relative: 2e-6 };
-            tolerance.check(&format!("adam {count} {}", device.info()), &flat[0], &p);
+            let tolerance = Tolerance { absolute: 4e-6, relative: 4e-6 };
+            let what = format!("{rule:?} {count} on {}", device.info());
+            tolerance.check(&what, &flat[0], &p);
+            if average.is_some() {
+                tolerance.check(&format!("average, {what}"), flat.last().expect("there"), &mean);
+            }
         }
     }
 }
@@ -338,7 +360,7 @@ fn the_device_tells_how_long_it_worked() {
     use hourglass::graph::{Executable, Externals, Plan};
     for device in devices() {
         let count = 1 << 20;
-        let plan = Plan::of_kernel(Arc::new(Add { count }), &[4 * count; 2], &[4 * count]);
+        let plan = Plan::of_kernel(Arc::new(Pointwise::one(Stage::Add, count)), &[4 * count; 4], &[4 * count]);
         let mut executable = Executable::new(&device, &plan, &Externals::default()).expect("it fits");
         let started = std::time::Instant::now();
         executable.run(&[state(1); 8]).expect("it runs");

@@ -4,7 +4,7 @@ use hourglass::graph::{GraphError, Place};
 use hourglass::model::{Network, Subject, preset};
 
 fn canonical() -> Network {
-    Network::new(&preset("undercomplete").expect("a preset").spec, 784).expect("it fits")
+    Network::new(&preset("undercomplete").expect("a preset").spec, crate::support::digit_shape()).expect("it fits")
 }
 
 #[test]
@@ -81,12 +81,12 @@ fn parameter_views_are_aligned_and_disjoint() {
 #[test]
 fn layers_that_do_not_fit_are_named() {
     use hourglass::graph::ops::Dense;
-    use hourglass::graph::{External, Graph};
+    use hourglass::graph::{External, Graph, Initial};
     use hourglass::kernels::activation::Activation;
     let mut graph = Graph::new();
     let x = graph.external(External::Input, [4, 10]);
-    let weight = graph.parameter("encoder.0.weight", [3, 11], 1.0);
-    let bias = graph.parameter("encoder.0.bias", [3], 1.0);
+    let weight = graph.parameter("encoder.0.weight", [3, 11], Initial::Constant(1.0));
+    let bias = graph.parameter("encoder.0.bias", [3], Initial::Constant(1.0));
     let error = graph.add(Dense { activation: Activation::Relu }, &[x, weight, bias], "encoder.0").unwrap_err();
     assert!(matches!(&error, GraphError::Shape { layer, .. } if layer.contains("encoder.0")), "{error}");
     assert!(error.to_string().contains("10") && error.to_string().contains("11"), "{error}");

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hourglass::device::{Device, DeviceChoice};
-use hourglass::graph::External;
-use hourglass::model::{Model, Spec, preset};
+use hourglass::model::{LEARNING_RATE, Model, Spec, preset};
 use hourglass::train::{Command, Event, PlayState, Run, RunDir, Session, Worker, WorkerOptions};
 
 use crate::support::{devices, digits};
@@ -20,8 +19,8 @@ fn small_spec(steps: u64) -> Spec {
 fn model_bytes(device: &Device, spec: &Spec) -> Vec<u8> {
     let mut session = Session::new(spec.clone(), digits(), device.clone()).expect("a session");
     while session.train(usize::MAX).expect("it trains") > 0 {}
-    let flat = session.read_flat(External::Parameters).expect("parameters");
-    session.model(&flat).to_bytes().expect("bytes")
+    let weights = session.weights().expect("weights");
+    session.model(&weights).to_bytes().expect("bytes")
 }
 
 #[test]
@@ -41,8 +40,8 @@ fn the_same_seed_gives_the_same_bytes_on_every_device_and_any_threads() {
 fn the_model_file_has_its_names_and_shapes_and_comes_back() {
     let mut session = Session::new(small_spec(1), digits(), crate::support::cpu()).expect("a session");
     session.train(1).expect("a step");
-    let flat = session.read_flat(External::Parameters).expect("parameters");
-    let model = session.model(&flat);
+    let weights = session.weights().expect("weights");
+    let model = session.model(&weights);
     let bytes = model.to_bytes().expect("bytes");
     let back = Model::from_bytes(&bytes, Path::new("m")).expect("it reads");
     let shapes: Vec<(String, String)> =
@@ -60,7 +59,7 @@ fn the_model_file_has_its_names_and_shapes_and_comes_back() {
         ("encoder.2.weight", "5x128"),
     ];
     assert_eq!(shapes, expected.map(|(name, shape)| (name.to_owned(), shape.to_owned())));
-    assert_eq!(back.to_flat(session.network(), Path::new("m")).expect("flat"), flat);
+    assert_eq!(back.to_flat(session.network(), Path::new("m")).expect("flat").0, weights.parameters);
     for damaged in [&bytes[..0], &bytes[..5], &bytes[..bytes.len() / 2], b"not a model at all, but text"] {
         let error = Model::from_bytes(damaged, Path::new("damaged.safetensors")).expect_err("damaged").to_string();
         assert!(error.contains("damaged.safetensors"), "{error}");
@@ -181,9 +180,9 @@ fn a_worker_obeys_and_records_live_edits() {
     assert!(first.map.projected);
     worker.send(Command::Step);
     wait_for(&worker, |snapshot| snapshot.step == 1 && snapshot.state == PlayState::Paused);
-    worker.send(Command::LearningRate(0.0005));
+    worker.send(Command::Edit { field: LEARNING_RATE, value: 0.0005 });
     wait_for(&worker, |snapshot| snapshot.learning_rate == 0.0005);
-    worker.send(Command::LearningRate(-1.0));
+    worker.send(Command::Edit { field: LEARNING_RATE, value: -1.0 });
     worker.send(Command::Play);
     wait_for(&worker, |snapshot| snapshot.step > 3 && !snapshot.train_curve.is_empty());
     worker.send(Command::Pause);
@@ -207,7 +206,7 @@ fn an_edited_run_is_reproduced_by_its_spec() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut first = run_in(&folder.path().join("first"), &small_spec(40));
     first.advance(11).expect("it advances");
-    first.session_mut().edit_learning_rate(0.01).expect("an edit");
+    first.session_mut().edit(LEARNING_RATE, 0.01).expect("an edit");
     finish(&mut first);
     let spec = RunDir::open(&folder.path().join("first")).unwrap().read_spec().expect("its spec");
     finish(&mut run_in(&folder.path().join("second"), &spec));

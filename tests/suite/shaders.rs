@@ -1,24 +1,30 @@
 //! Every shader file is WGSL, in every variant that a kernel asks for, and its parameter struct is the Rust one.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use hourglass::device::gpu::{GpuTarget, ShaderRequest, compose, shader_files};
 use hourglass::kernels::activation::Activation;
+use hourglass::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use hourglass::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
-use hourglass::kernels::gather::GatherRows;
-use hourglass::kernels::loss::{LossBackward, LossForward, ReconstructionLoss};
-use hourglass::kernels::optimizer::Adam;
-use hourglass::kernels::pointwise::{ActivationBackward, ActivationForward, Add};
-use hourglass::kernels::random::RandomUniform;
-use hourglass::kernels::reduce::ReduceSum;
+use hourglass::kernels::loss::{LossBackward, LossForward, LossTerm, ReconstructionLoss};
+use hourglass::kernels::optimizer::{Update, UpdateRule};
+use hourglass::kernels::pointwise::{Pointwise, Stage};
+use hourglass::kernels::random::{Distribution, RandomFill};
 use hourglass::kernels::{Kernel, StepState};
+use hourglass::model::{Network, Subject, presets};
+
+use crate::support::digit_shape;
 
 fn validate(source: &str, name: &str) -> naga::Module {
     let module =
         naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(source)));
-    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::default())
-        .validate(&module)
-        .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(source)));
+    naga::valid::Validator::new(
+        naga::valid::ValidationFlags::all(),
+        naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32,
+    )
+    .validate(&module)
+    .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(source)));
     module
 }
 
@@ -53,29 +59,31 @@ fn a_wrong_request_is_refused() {
     assert!(compose(&ShaderRequest::new("gather").constant("NO_SUCH", 1)).is_err());
 }
 
-fn kernels() -> Vec<Box<dyn Kernel>> {
-    let mut all: Vec<Box<dyn Kernel>> = vec![
-        Box::new(Add { count: 5 }),
-        Box::new(ReduceSum { count: 5 }),
-        Box::new(GatherRows { batch: 2, features: 5, part_rows: 9 }),
-        Box::new(Adam { count: 64, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weight_decay: 0.0 }),
-    ];
-    for raw_bits in [false, true] {
-        all.push(Box::new(RandomUniform { count: 5, stream: 1, low: 0.0, width: 1.0, raw_bits }));
+/// Every kernel that every preset's training step calls, and forms that no preset has.
+fn kernels() -> Vec<Arc<dyn Kernel>> {
+    let mut all: Vec<Arc<dyn Kernel>> = Vec::new();
+    for preset in presets().expect("they read") {
+        let network = Network::new(&preset.spec, digit_shape()).expect("it builds");
+        let pass = network.training_pass(8, Subject::Data { rows: 100, part_rows: 80 }).expect("a plan");
+        all.extend(pass.plan.calls.into_iter().map(|call| call.kernel));
+    }
+    for distribution in [Distribution::Bits, Distribution::Normal, Distribution::Uniform { low: 0.0, width: 1.0 }] {
+        all.push(Arc::new(RandomFill { count: 5, stream: 1, distribution }));
     }
     for activation in Activation::ALL {
-        all.push(Box::new(ActivationForward { activation, count: 5 }));
-        all.push(Box::new(ActivationBackward { activation, count: 5 }));
-        for loss in [ReconstructionLoss::Mse, ReconstructionLoss::Bce] {
-            all.push(Box::new(LossForward { loss, batch: 2, features: 3 }));
-            all.push(Box::new(LossBackward { loss, batch: 2, features: 3, activation }));
+        all.push(Arc::new(Pointwise::one(Stage::Activate(activation), 5)));
+        all.push(Arc::new(Pointwise::one(Stage::ActivateBackward(activation), 5)));
+        for loss in ReconstructionLoss::ALL {
+            let term = LossTerm::mean(loss);
+            all.push(Arc::new(LossForward { term, batch: 2, features: 3 }));
+            all.push(Arc::new(LossBackward { term, batch: 2, features: 3, activation }));
         }
         for variant in [DenseVariant::Direct, DenseVariant::Tiled] {
             for inputs in [3, 4] {
-                all.push(Box::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant }));
+                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant }));
                 for needs_dinp in [false, true] {
                     let input_activation = activation;
-                    all.push(Box::new(DenseBackward {
+                    all.push(Arc::new(DenseBackward {
                         batch: 2,
                         inputs,
                         outputs: 4,
@@ -85,6 +93,38 @@ fn kernels() -> Vec<Box<dyn Kernel>> {
                     }));
                 }
             }
+        }
+    }
+    for variant in [DenseVariant::Direct, DenseVariant::Tiled] {
+        for channels in [1, 4, 5] {
+            let shape = ConvShape {
+                batch: 1,
+                size: [4; 2],
+                channels,
+                out_size: [4; 2],
+                filters: 8,
+                kernel: [3; 2],
+                stride: [1; 2],
+                padding: [1; 2],
+                dilation: 1,
+                weight_channels: channels,
+                channel_offset: 0,
+            };
+            for finish in [Finish::Plain, Finish::Forward(Activation::Relu), Finish::Backward(Activation::Tanh)] {
+                all.push(Arc::new(ConvScatter { shape, finish, variant }));
+                for accumulate in [false, true] {
+                    all.push(Arc::new(ConvGather { shape, finish, accumulate, variant }));
+                }
+            }
+            all.push(Arc::new(ConvWeights { shape, variant }));
+        }
+    }
+    for rule in
+        [UpdateRule::Sgd { momentum: 0.9, nesterov: true }, UpdateRule::Adam { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }]
+    {
+        for average in [None, Some(0.9)] {
+            let update = Update { rule, count: 64, weight_decay: 0.1, decoupled: false, clipped: true, average };
+            all.push(Arc::new(update));
         }
     }
     all
@@ -100,8 +140,7 @@ fn size_of_binding(module: &naga::Module, group: u32, binding: u32) -> Option<u3
 
 #[test]
 fn every_variant_validates_and_its_parameters_have_the_size_of_the_rust_struct() {
-    let target =
-        GpuTarget { software: false, max_binding_bytes: 1 << 27, max_workgroups: 65_535, max_iterations: None };
+    let target = GpuTarget { tiled: true, max_binding_bytes: 1 << 27, max_workgroups: 65_535, max_iterations: None };
     for kernel in kernels() {
         let launch = kernel.gpu(&target);
         let name = format!("{} {:?}", kernel.name(), launch.shader);
@@ -144,6 +183,10 @@ fn the_step_state_has_the_same_offsets() {
         ("inv_sqrt_correction", std::mem::offset_of!(StepState, inv_sqrt_correction)),
         ("learning_rate", std::mem::offset_of!(StepState, learning_rate)),
         ("loss_slot", std::mem::offset_of!(StepState, loss_slot)),
+        ("beta", std::mem::offset_of!(StepState, beta)),
+        ("sparsity", std::mem::offset_of!(StepState, sparsity)),
+        ("corruption", std::mem::offset_of!(StepState, corruption)),
+        ("dropout", std::mem::offset_of!(StepState, dropout)),
     ];
     let rust: Vec<(String, usize)> = rust.map(|(name, offset)| (name.to_owned(), offset)).into();
     assert_eq!(members, rust);

@@ -2,6 +2,8 @@
 
 use hourglass::model::{Network, Spec, preset, presets};
 
+use crate::support::digit_shape;
+
 #[test]
 fn presets_read_and_build() {
     let presets = presets().expect("they read");
@@ -9,11 +11,11 @@ fn presets_read_and_build() {
         assert!(presets.iter().any(|preset| preset.name == wanted));
     }
     for preset in presets {
-        let network = Network::new(&preset.spec, 784).expect("it builds");
+        let network = Network::new(&preset.spec, digit_shape()).expect("it builds");
         assert_eq!(network.widths().first(), network.widths().last(), "{}", preset.name);
         assert!(!preset.summary.is_empty());
     }
-    let canonical = Network::new(&preset("undercomplete").expect("there").spec, 784).expect("it builds");
+    let canonical = Network::new(&preset("undercomplete").expect("there").spec, digit_shape()).expect("it builds");
     assert_eq!(canonical.widths(), [784, 256, 128, 32, 128, 784]);
 }
 

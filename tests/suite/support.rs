@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use hourglass::data::DataSet;
+use hourglass::data::{DataSet, ImageShape};
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::graph::{Executable, Externals, Place, Plan, View};
 use hourglass::kernels::random::{philox4x32, unit_float};
 use hourglass::kernels::{Kernel, StepState};
+use hourglass::model::DataShape;
 
 /// Set to 1 to let GPU tests pass over where there is no adapter at all.
 const WITHOUT_GPU: &str = "HOURGLASS_TEST_WITHOUT_GPU";
@@ -35,6 +36,11 @@ pub fn devices() -> Vec<Device> {
 pub fn digits() -> Arc<DataSet> {
     static DIGITS: OnceLock<Arc<DataSet>> = OnceLock::new();
     Arc::clone(DIGITS.get_or_init(|| Arc::new(DataSet::load("mnist", 0.1, 1).expect("the embedded digits load"))))
+}
+
+/// What the digits are to a network.
+pub fn digit_shape() -> DataShape {
+    DataShape { features: 784, image: Some(ImageShape { height: 28, width: 28, channels: 1 }), classes: 10 }
 }
 
 /// `count` numbers in [-1, 1), different for each `stream`.

@@ -124,6 +124,7 @@ fn running() -> Snapshot {
         edits: vec![Edit { step: 1500, field: "optimizer.learning_rate".to_owned(), value: 0.0005 }],
         best: Some((6, 0.035_62)),
         pairs: Arc::new(Pairs {
+            seen: Vec::new(),
             image: Some(ImageShape { height: 28, width: 28, channels: 1 }),
             features: 784,
             inputs,
@@ -223,14 +224,17 @@ fn the_learning_rate_is_sent_once_when_its_slider_is_let_go() {
     harness.run();
     let commands = script.commands();
     // Four decades over the track: 1e-5 * 10^(4 * 0.6) = 0.0025.
-    assert!(matches!(commands[..], [Command::LearningRate(rate)] if (0.0022..0.0029).contains(&rate)), "{commands:?}");
+    assert!(
+        matches!(commands[..], [Command::Edit { value: rate, .. }] if (0.0022..0.0029).contains(&rate)),
+        "{commands:?}"
+    );
     // Arrow keys step it.
     harness.get_by_label("Learning rate").focus();
     harness.run();
     harness.key_press(egui::Key::ArrowRight);
     harness.run();
     let commands = script.commands();
-    assert!(matches!(commands[..], [Command::LearningRate(rate)] if rate > 0.0005), "{commands:?}");
+    assert!(matches!(commands[..], [Command::Edit { value: rate, .. }] if rate > 0.0005), "{commands:?}");
 }
 
 #[test]

@@ -10,8 +10,9 @@ use crate::device::{DeviceError, DeviceInfo};
 /// What a kernel needs to know to choose its variant and to refuse what cannot run.
 #[derive(Clone, Debug)]
 pub struct GpuTarget {
-    /// The driver runs on the processor: workgroup memory and barriers cost more than they save.
-    pub software: bool,
+    /// Products go through workgroup memory; where the driver runs on the processor, that and its barriers cost more
+    /// than they save.
+    pub tiled: bool,
     /// Bytes that one storage binding may hold.
     pub max_binding_bytes: usize,
     /// Workgroups in one dimension of a dispatch.
@@ -48,7 +49,6 @@ struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: DeviceInfo,
-    target: GpuTarget,
     step_layout: wgpu::BindGroupLayout,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
     /// What the driver reported outside any call: validation, out of memory, device lost.
@@ -57,7 +57,7 @@ struct Inner {
 
 /// A shared handle to an opened GPU.
 #[derive(Clone)]
-pub struct GpuContext(Arc<Inner>);
+pub struct GpuContext(Arc<Inner>, GpuTarget);
 
 impl fmt::Debug for GpuContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,20 +173,13 @@ impl GpuContext {
         });
         let software = info.software;
         let target = GpuTarget {
-            software,
+            tiled: !software,
             max_binding_bytes: usize::try_from(limits.max_storage_buffer_binding_size).unwrap_or(usize::MAX),
             max_workgroups: limits.max_compute_workgroups_per_dimension,
             max_iterations: software.then_some(60_000),
         };
-        Ok(Self(Arc::new(Inner {
-            device,
-            queue,
-            info,
-            target,
-            step_layout,
-            pipelines: Mutex::new(HashMap::new()),
-            fault,
-        })))
+        let inner = Inner { device, queue, info, step_layout, pipelines: Mutex::new(HashMap::new()), fault };
+        Ok(Self(Arc::new(inner), target))
     }
 
     pub fn device(&self) -> &wgpu::Device {
@@ -202,7 +195,13 @@ impl GpuContext {
     }
 
     pub fn target(&self) -> &GpuTarget {
-        &self.0.target
+        &self.1
+    }
+
+    /// The same GPU with the other form of products, to test and to measure both.
+    pub fn with_tiles(mut self, tiled: bool) -> Self {
+        self.1.tiled = tiled;
+        self
     }
 
     /// Layout of group 1: the step's state, at a dynamic offset.

@@ -2,26 +2,41 @@
 
 use std::sync::Arc;
 
-use crate::graph::{Graph, GraphError, Lowered, Node, Op, Operand, Value, ValueId, ValueType};
+use super::call;
+use super::conv::image;
+use super::pointwise::Pointwise;
+use crate::graph::Operand::{Input, Output};
+use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
-use crate::kernels::loss::{LOSS_CHUNK, LossBackward, LossForward, ReconstructionLoss};
+use crate::kernels::loss::{LOSS_CHUNK, LossBackward, LossForward, LossTerm};
+use crate::kernels::pointwise::Stage;
 use crate::kernels::reduce::ReduceSum;
+use crate::kernels::ssim::{SSIM_WINDOW, Ssim, SsimStage};
 
 fn same(inputs: &[&Value]) -> Result<(), String> {
     let [prediction, target] = inputs else { return Err("prediction and target go in".to_owned()) };
     if prediction.shape != target.shape {
         return Err(format!("the output is {} and the input {}", prediction.shape, target.shape));
     }
+    if prediction.shape.elements() == 0 {
+        return Err("there is nothing to compare".to_owned());
+    }
     Ok(())
 }
 
-/// (prediction [N, D], target [N, D]) -> partial sums of the loss
-#[derive(Clone, Debug)]
-pub struct Reconstruction(pub ReconstructionLoss);
+/// Rows of the batch, and values of a row whatever its shape.
+fn samples(value: &Value) -> (usize, usize) {
+    let batch = value.shape.extents().first().copied().unwrap_or(1).max(1);
+    (batch, value.shape.elements() / batch)
+}
 
-impl Op for Reconstruction {
+/// (prediction [N, ...], target [N, ...]; for a penalty the prediction twice) -> partial sums of the loss
+#[derive(Clone, Debug)]
+pub struct ElementLoss(pub LossTerm);
+
+impl Op for ElementLoss {
     fn name(&self) -> &'static str {
-        "reconstruction loss"
+        "loss"
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
@@ -34,33 +49,35 @@ impl Op for Reconstruction {
         graph: &mut Graph,
         node: &Node,
         _: &[Option<ValueId>],
-        _: &[bool],
+        needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let op = ReconstructionGradient { loss: self.0, activation: Activation::Identity };
-        let gradient = graph.add(op, &node.inputs, &format!("gradient of {}", node.label))?;
-        Ok(vec![Some(gradient), None])
+        let label = format!("gradient of {}", node.label);
+        let op = ElementLossGradient { term: self.0, activation: Activation::Identity };
+        let gradient = graph.add(op, &node.inputs, &label)?;
+        // What is compared is the difference (the target is a model's own output only in such losses).
+        let negative = match needs[1] && self.0.has_target {
+            true => Some(graph.add(Pointwise::one(Stage::Scale(-1.0)), &[gradient], &label)?),
+            false => None,
+        };
+        Ok(vec![needs[0].then_some(gradient), negative])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let (batch, features) = inputs[0].shape.rows_and_columns();
-        vec![Lowered {
-            kernel: Arc::new(LossForward { loss: self.0, batch, features }),
-            reads: vec![Operand::Input(0), Operand::Input(1)],
-            writes: vec![Operand::Output(0)],
-        }]
+        let (batch, features) = samples(inputs[0]);
+        vec![call(LossForward { term: self.0, batch, features }, &[Input(0), Input(1)], &[Output(0)])]
     }
 }
 
 /// (prediction, target) -> gradient of the loss by the prediction
 #[derive(Clone, Debug)]
-pub struct ReconstructionGradient {
-    pub loss: ReconstructionLoss,
+pub struct ElementLossGradient {
+    pub term: LossTerm,
     pub activation: Activation,
 }
 
-impl Op for ReconstructionGradient {
+impl Op for ElementLossGradient {
     fn name(&self) -> &'static str {
-        "reconstruction loss gradient"
+        "loss gradient"
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
@@ -69,12 +86,9 @@ impl Op for ReconstructionGradient {
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let (batch, features) = inputs[0].shape.rows_and_columns();
-        vec![Lowered {
-            kernel: Arc::new(LossBackward { loss: self.loss, batch, features, activation: self.activation }),
-            reads: vec![Operand::Input(0), Operand::Input(1)],
-            writes: vec![Operand::Output(0)],
-        }]
+        let (batch, features) = samples(inputs[0]);
+        let kernel = LossBackward { term: self.term, batch, features, activation: self.activation };
+        vec![call(kernel, &[Input(0), Input(1)], &[Output(0)])]
     }
 
     fn with_activation_backward(&self, index: usize, activation: Activation, outputs_of: usize) -> Option<Arc<dyn Op>> {
@@ -83,24 +97,97 @@ impl Op for ReconstructionGradient {
     }
 }
 
-/// (partial sums, ring of losses): ring[slot of the step] = their sum
+/// (prediction [N, H, W, C], target, values in 0..1) -> partial sums of 1 - SSIM, and the maps that they are made from
 #[derive(Clone, Debug)]
-pub struct RecordLoss;
+pub struct SsimLoss {
+    /// What the gradient is multiplied by.
+    pub weight: f32,
+}
 
-impl Op for RecordLoss {
+impl SsimLoss {
+    fn kernel(&self, stage: SsimStage, prediction: &Value) -> Ssim {
+        let (batch, size, channels) = image(prediction).unwrap_or((0, [SSIM_WINDOW; 2], 0));
+        Ssim { stage, batch, size, channels, weight: self.weight }
+    }
+}
+
+impl Op for SsimLoss {
+    fn name(&self) -> &'static str {
+        "SSIM"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        same(inputs)?;
+        let (batch, [height, width], channels) = image(inputs[0])?;
+        if height < SSIM_WINDOW || width < SSIM_WINDOW {
+            return Err(format!(
+                "SSIM needs images of at least {SSIM_WINDOW} by {SSIM_WINDOW}, not {height} by {width}"
+            ));
+        }
+        let inner = [batch, height + 1 - SSIM_WINDOW, width + 1 - SSIM_WINDOW, channels, 4];
+        let places: usize = inner[..4].iter().product();
+        Ok(vec![ValueType::f32([places.div_ceil(LOSS_CHUNK)]), ValueType::f32(inner)])
+    }
+
+    fn backward(
+        &self,
+        graph: &mut Graph,
+        node: &Node,
+        _: &[Option<ValueId>],
+        _: &[bool],
+    ) -> Result<Vec<Option<ValueId>>, GraphError> {
+        let label = format!("gradient of {}", node.label);
+        let inputs = [node.inputs[0], node.inputs[1], node.outputs[1]];
+        Ok(vec![Some(graph.add(SsimGradient(self.clone()), &inputs, &label)?), None])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        vec![
+            call(self.kernel(SsimStage::Maps, inputs[0]), &[Input(0), Input(1)], &[Output(1)]),
+            call(self.kernel(SsimStage::Sums, inputs[0]), &[Output(1)], &[Output(0)]),
+        ]
+    }
+}
+
+/// (prediction, target, maps) -> gradient by the prediction
+#[derive(Clone, Debug)]
+struct SsimGradient(SsimLoss);
+
+impl Op for SsimGradient {
+    fn name(&self) -> &'static str {
+        "SSIM gradient"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        vec![call(self.0.kernel(SsimStage::Backward, inputs[0]), &[Input(0), Input(1), Input(2)], &[Output(0)])]
+    }
+}
+
+/// (partial sums, ring of losses [slots, parts]): the step's slot of the ring gets the sum of the first `count`.
+#[derive(Clone, Debug)]
+pub struct RecordPart {
+    pub part: usize,
+    pub count: usize,
+}
+
+impl Op for RecordPart {
     fn name(&self) -> &'static str {
         "record loss"
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        if inputs.len() == 2 { Ok(Vec::new()) } else { Err("partial sums and a ring go in".to_owned()) }
+        match inputs {
+            [partials, ring] if partials.shape.elements() >= self.count && ring.shape.rank() == 2 => Ok(Vec::new()),
+            _ => Err("partial sums and a ring go in".to_owned()),
+        }
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![Lowered {
-            kernel: Arc::new(ReduceSum { count: inputs[0].shape.elements() }),
-            reads: vec![Operand::Input(0)],
-            writes: vec![Operand::Input(1)],
-        }]
+        let (_, parts) = inputs[1].shape.rows_and_columns();
+        vec![call(ReduceSum { count: self.count, parts, part: self.part }, &[Input(0)], &[Input(1)])]
     }
 }

@@ -1,31 +1,64 @@
-//! The optimiser's sweep.
+//! The optimiser's sweep, and the norm of gradients.
 
-use std::sync::Arc;
+use super::call;
+use crate::graph::Operand::{Input, Output};
+use crate::graph::{Lowered, Op, Value, ValueType};
+use crate::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
 
-use crate::graph::{Lowered, Op, Operand, Value, ValueType};
-use crate::kernels::optimizer::Adam;
-
-/// (gradients, parameters, moment1, moment2), all flat: updates the last three in place.
+/// (gradients, decay mask, where clipped the clip factor, parameters, moment1, for Adam moment2, where kept the average),
+/// all flat: updates from the parameters on in place.
 #[derive(Clone, Debug)]
-pub struct AdamUpdate(pub Adam);
+pub struct UpdateParameters(pub Update);
 
-impl Op for AdamUpdate {
+impl Op for UpdateParameters {
     fn name(&self) -> &'static str {
-        "adam"
+        "optimizer"
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        if inputs.len() != 4 || inputs.iter().any(|input| input.shape.elements() != self.0.count) {
-            return Err(format!("four flat buffers of {} go in", self.0.count));
+        let update = &self.0;
+        let reads = 2 + usize::from(update.clipped);
+        let writes =
+            2 + usize::from(matches!(update.rule, UpdateRule::Adam { .. })) + usize::from(update.average.is_some());
+        let whole = |value: &&Value| value.shape.elements() == update.count;
+        if inputs.len() != reads + writes
+            || !whole(&inputs[0])
+            || inputs[1].shape.elements() != update.count / DECAY_BLOCK
+            || !inputs[reads..].iter().all(whole)
+        {
+            return Err(format!("flat buffers of {} go in", update.count));
         }
         Ok(Vec::new())
     }
 
-    fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![Lowered {
-            kernel: Arc::new(self.0.clone()),
-            reads: vec![Operand::Input(0)],
-            writes: vec![Operand::Input(1), Operand::Input(2), Operand::Input(3)],
-        }]
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let reads = 2 + usize::from(self.0.clipped);
+        // The shader names the clip factor in any case: the mask stands in for it.
+        let clip = Input(if self.0.clipped { 2 } else { 1 });
+        let writes: Vec<_> = (reads..inputs.len()).map(Input).collect();
+        vec![call(self.0.clone(), &[Input(0), Input(1), clip], &writes)]
+    }
+}
+
+/// (gradients, flat) -> [factor that keeps their norm within `max_norm`, their norm], and partial sums of squares
+#[derive(Clone, Debug)]
+pub struct ClipGradients {
+    pub max_norm: f32,
+}
+
+impl Op for ClipGradients {
+    fn name(&self) -> &'static str {
+        "clip gradients"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        let partials = GradientSquares { count: inputs[0].shape.elements() }.partials();
+        Ok(vec![ValueType::f32([2]), ValueType::f32([partials])])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let squares = GradientSquares { count: inputs[0].shape.elements() };
+        let factor = ClipFactor { partials: squares.partials(), max_norm: self.max_norm };
+        vec![call(squares, &[Input(0)], &[Output(1)]), call(factor, &[Output(1)], &[Output(0)])]
     }
 }

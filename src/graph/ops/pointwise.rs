@@ -5,26 +5,48 @@ use std::sync::Arc;
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Operand, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
 use crate::kernels::pointwise as kernels;
+use crate::kernels::pointwise::{MAX_OPERANDS, Stage};
 
-fn same_shapes(inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-    let first = inputs.first().ok_or("an input is missing")?;
-    if let Some(other) = inputs.iter().find(|input| input.shape != first.shape) {
-        return Err(format!("shapes {} and {} differ", first.shape, other.shape));
-    }
-    Ok(vec![ValueType { shape: first.shape.clone(), dtype: first.dtype }])
+/// (first, operands of the binary stages in their order) -> the stages applied to first.
+#[derive(Clone, Debug)]
+pub struct Pointwise {
+    pub stages: Vec<Stage>,
 }
 
-/// (x) -> activation(x)
-#[derive(Clone, Debug)]
-pub struct Activate(pub Activation);
+impl Pointwise {
+    pub fn one(stage: Stage) -> Self {
+        Self { stages: vec![stage] }
+    }
+}
 
-impl Op for Activate {
+impl Op for Pointwise {
     fn name(&self) -> &'static str {
-        self.0.name()
+        match self.stages[..] {
+            [Stage::Activate(activation)] => activation.name(),
+            [Stage::ActivateBackward(_)] => "activation gradient",
+            [Stage::Add] => "add",
+            [Stage::Multiply] => "multiply",
+            [Stage::Dropout { .. }] => "dropout",
+            [Stage::Gaussian { .. }] => "gaussian noise",
+            [Stage::Mask { .. }] => "masking",
+            [Stage::SaltAndPepper { .. }] => "salt and pepper",
+            _ => "pointwise",
+        }
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        same_shapes(inputs)
+        let wanted = 1 + self.stages.iter().filter(|stage| stage.reads_operand()).count();
+        if inputs.len() != wanted {
+            return Err(format!("{wanted} inputs go in, not {}", inputs.len()));
+        }
+        let first = inputs[0];
+        if let Some(other) = inputs.iter().find(|input| input.shape != first.shape) {
+            return Err(format!("shapes {} and {} differ", first.shape, other.shape));
+        }
+        if first.shape.elements() == 0 {
+            return Err(format!("{} is empty", first.shape));
+        }
+        Ok(vec![ValueType { shape: first.shape.clone(), dtype: first.dtype }])
     }
 
     fn backward(
@@ -32,89 +54,65 @@ impl Op for Activate {
         graph: &mut Graph,
         node: &Node,
         douts: &[Option<ValueId>],
-        _: &[bool],
+        needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let Some(dout) = douts[0] else { return Ok(vec![None]) };
-        Ok(vec![Some(activation_gradient(graph, self.0, dout, node.outputs[0], &node.label)?)])
+        let Some(dout) = douts[0] else { return Ok(vec![None; node.inputs.len()]) };
+        let label = format!("gradient of {}", node.label);
+        let mut through = |stage: Stage, inputs: &[ValueId]| {
+            graph.add(Self::one(stage), inputs, &label).map(|gradient| vec![Some(gradient)])
+        };
+        match self.stages[..] {
+            [Stage::Activate(activation)] => {
+                let saved = if activation.saves_input() { node.inputs[0] } else { node.outputs[0] };
+                Ok(vec![Some(activation_gradient(graph, activation, dout, saved, &node.label)?)])
+            }
+            [Stage::Add] => Ok(needs.iter().map(|&need| need.then_some(dout)).collect()),
+            [Stage::Multiply] => {
+                let other = [node.inputs[1], node.inputs[0]];
+                let mut gradients = Vec::with_capacity(2);
+                for (need, other) in needs.iter().zip(other) {
+                    gradients.extend(if *need { through(Stage::Multiply, &[dout, other])? } else { vec![None] });
+                }
+                Ok(gradients)
+            }
+            [Stage::Gaussian { .. } | Stage::Offset(_)] => Ok(vec![Some(dout)]),
+            [stage @ (Stage::Scale(_) | Stage::Dropout { .. } | Stage::Mask { .. })] => through(stage, &[dout]),
+            [Stage::SaltAndPepper { rate, stream }] => through(Stage::SaltAndPepperBackward { rate, stream }, &[dout]),
+            _ => Err(GraphError::NotDifferentiable(node.label.clone())),
+        }
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![Lowered {
-            kernel: Arc::new(kernels::ActivationForward { activation: self.0, count: inputs[0].shape.elements() }),
-            reads: vec![Operand::Input(0)],
-            writes: vec![Operand::Output(0)],
-        }]
+        let kernel = kernels::Pointwise { stages: self.stages.clone(), count: inputs[0].shape.elements() };
+        // The shader names as many operands as a chain can have: what is not there is the first input again.
+        let reads = (0..=MAX_OPERANDS).map(|i| Operand::Input(if i < inputs.len() { i } else { 0 })).collect();
+        vec![Lowered { kernel: Arc::new(kernel), reads, writes: vec![Operand::Output(0)] }]
+    }
+
+    fn as_pointwise(&self) -> Option<&[Stage]> {
+        Some(&self.stages)
+    }
+
+    fn as_activation_backward(&self) -> Option<Activation> {
+        match self.stages[..] {
+            [Stage::ActivateBackward(activation)] if !activation.saves_input() => Some(activation),
+            _ => None,
+        }
     }
 }
 
-/// `dout` itself for the identity, else the op that multiplies it by the derivative.
+/// `dout` itself for the identity, else the op that multiplies it by the derivative; `saved` is what the activation
+/// saves.
 pub(super) fn activation_gradient(
     graph: &mut Graph,
     activation: Activation,
     dout: ValueId,
-    output: ValueId,
+    saved: ValueId,
     label: &str,
 ) -> Result<ValueId, GraphError> {
     if activation == Activation::Identity {
         return Ok(dout);
     }
-    graph.add(ActivateGradient(activation), &[dout, output], &format!("gradient of {label}"))
-}
-
-/// (dout, y = activation(x)) -> dout * activation'(x)
-#[derive(Clone, Debug)]
-pub struct ActivateGradient(pub Activation);
-
-impl Op for ActivateGradient {
-    fn name(&self) -> &'static str {
-        "activation gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        same_shapes(inputs)
-    }
-
-    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![Lowered {
-            kernel: Arc::new(kernels::ActivationBackward { activation: self.0, count: inputs[0].shape.elements() }),
-            reads: vec![Operand::Input(0), Operand::Input(1)],
-            writes: vec![Operand::Output(0)],
-        }]
-    }
-
-    fn as_activation_backward(&self) -> Option<Activation> {
-        Some(self.0)
-    }
-}
-
-/// (a, b) -> a + b
-#[derive(Clone, Debug)]
-pub struct Add;
-
-impl Op for Add {
-    fn name(&self) -> &'static str {
-        "add"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        same_shapes(inputs)
-    }
-
-    fn backward(
-        &self,
-        _: &mut Graph,
-        _: &Node,
-        douts: &[Option<ValueId>],
-        needs: &[bool],
-    ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        Ok(needs.iter().map(|&need| if need { douts[0] } else { None }).collect())
-    }
-
-    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![Lowered {
-            kernel: Arc::new(kernels::Add { count: inputs[0].shape.elements() }),
-            reads: vec![Operand::Input(0), Operand::Input(1)],
-            writes: vec![Operand::Output(0)],
-        }]
-    }
+    let stage = Stage::ActivateBackward(activation);
+    graph.add(Pointwise::one(stage), &[dout, saved], &format!("gradient of {label}"))
 }

@@ -1,0 +1,46 @@
+//! Keeping in half the memory what the forward pass leaves for the backward pass.
+
+use super::ops::{Halve, Unhalve};
+use super::{Graph, GraphError, Node, Source, ValueId};
+
+/// Values smaller than this are not worth two more passes over them.
+const ELEMENTS_AT_LEAST: usize = 4096;
+
+/// Writes each activation that is read again after the first `forward_nodes` nodes as 16-bit floats once the forward pass
+/// is done with it, and back before the backward pass reads it. Arithmetic stays in 32 bits.
+pub fn store_halves(graph: &mut Graph, forward_nodes: usize) -> Result<(), GraphError> {
+    let mut forward_nodes = forward_nodes;
+    for id in (0..graph.values.len()).map(ValueId) {
+        let value = graph.value(id);
+        if value.source != Source::Activation || value.shape.elements() < ELEMENTS_AT_LEAST {
+            continue;
+        }
+        let reads = |node: &Node| node.inputs.contains(&id);
+        let Some(made) = graph.nodes[..forward_nodes].iter().position(|node| node.outputs.contains(&id)) else {
+            continue;
+        };
+        let last = graph.nodes[..forward_nodes].iter().rposition(reads).unwrap_or(made);
+        let Some(first) = graph.nodes[forward_nodes..].iter().position(reads).map(|at| forward_nodes + at) else {
+            continue;
+        };
+        // What is read again at once, as the output by the loss, gains nothing.
+        if first <= last + 3 {
+            continue;
+        }
+        let label = format!("{} in half", value.label);
+        let before = graph.nodes.len();
+        let half = graph.add(Halve, &[id], &label)?;
+        let whole = graph.add(Unhalve, &[half], &label)?;
+        let added = graph.nodes.split_off(before);
+        for input in graph.nodes[forward_nodes..].iter_mut().flat_map(|node| &mut node.inputs) {
+            if *input == id {
+                *input = whole;
+            }
+        }
+        for (node, place) in added.into_iter().zip([last + 1, first + 1]) {
+            graph.nodes.insert(place, node);
+        }
+        forward_nodes += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Random moves of images, for augmentation.
+
+use super::call;
+use super::conv::image;
+use crate::graph::Operand::{Input, Output};
+use crate::graph::{Lowered, Op, Value, ValueType};
+use crate::kernels::augment as kernels;
+use crate::kernels::augment::WarpBounds;
+
+/// (x [N, H, W, C]) -> each image shifted, turned, scaled and mirrored at random. Nothing flows back: it is for data.
+#[derive(Clone, Debug)]
+pub struct Warp {
+    pub bounds: WarpBounds,
+    pub stream: u32,
+}
+
+impl Op for Warp {
+    fn name(&self) -> &'static str {
+        "augmentation"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        image(inputs[0])?;
+        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let Ok((batch, size, channels)) = image(inputs[0]) else { return Vec::new() };
+        let kernel = kernels::Warp { bounds: self.bounds, batch, size, channels, stream: self.stream };
+        vec![call(kernel, &[Input(0)], &[Output(0)])]
+    }
+}

@@ -1,0 +1,230 @@
+//! Diagonal Gaussians in latent space, and how far codes are from the prior.
+
+use super::call;
+use crate::graph::Operand::{Input, Output};
+use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
+use crate::kernels::latent::{Latent, LatentStage};
+use crate::kernels::mmd::Mmd;
+use crate::kernels::random::{Distribution, RandomFill};
+
+fn moments(value: &Value) -> Result<(usize, usize), String> {
+    match *value.shape.extents() {
+        [batch, both] if both % 2 == 0 && value.shape.elements() > 0 => Ok((batch, both / 2)),
+        _ => Err(format!("means and log variances [N, 2L] go in, not {}", value.shape)),
+    }
+}
+
+/// (moments [N, 2L]) -> z [N, L] = mean + deviation * noise, the noise made again in the backward pass.
+#[derive(Clone, Debug)]
+pub struct SampleLatent {
+    pub stream: u32,
+    /// Bounds of the logarithm of the variance.
+    pub clamp: [f32; 2],
+}
+
+impl Op for SampleLatent {
+    fn name(&self) -> &'static str {
+        "sample"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        let (batch, latent) = moments(inputs[0])?;
+        Ok(vec![ValueType::f32([batch, latent])])
+    }
+
+    fn backward(
+        &self,
+        graph: &mut Graph,
+        node: &Node,
+        douts: &[Option<ValueId>],
+        _: &[bool],
+    ) -> Result<Vec<Option<ValueId>>, GraphError> {
+        let Some(dz) = douts[0] else { return Ok(vec![None]) };
+        let label = format!("gradient of {}", node.label);
+        Ok(vec![Some(graph.add(SampleGradient(self.clone()), &[node.inputs[0], dz], &label)?)])
+    }
+
+    fn lower(&self, _: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
+        let (batch, latent) = outputs[0].shape.rows_and_columns();
+        let kernel = Latent {
+            stage: LatentStage::Sample,
+            batch,
+            latent,
+            stream: self.stream,
+            clamp: self.clamp,
+            free_bits: 0.0,
+        };
+        vec![call(kernel, &[Input(0)], &[Output(0)])]
+    }
+}
+
+/// (moments, dz) -> dmoments
+#[derive(Clone, Debug)]
+struct SampleGradient(SampleLatent);
+
+impl Op for SampleGradient {
+    fn name(&self) -> &'static str {
+        "sample gradient"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let (batch, latent) = inputs[1].shape.rows_and_columns();
+        let kernel = Latent {
+            stage: LatentStage::SampleBackward,
+            batch,
+            latent,
+            stream: self.0.stream,
+            clamp: self.0.clamp,
+            free_bits: 0.0,
+        };
+        vec![call(kernel, &[Input(0), Input(1)], &[Output(0)])]
+    }
+}
+
+/// (moments [N, 2L]) -> divergences [2, L] from N(0, 1), the mean over rows for each unit: no less than `free_bits` (what
+/// is trained on, times the step's beta), then as they are.
+#[derive(Clone, Debug)]
+pub struct Divergence {
+    pub clamp: [f32; 2],
+    pub free_bits: f32,
+}
+
+impl Divergence {
+    fn kernel(&self, stage: LatentStage, moments: &Value) -> Latent {
+        let (batch, both) = moments.shape.rows_and_columns();
+        Latent { stage, batch, latent: both / 2, stream: 0, clamp: self.clamp, free_bits: self.free_bits }
+    }
+}
+
+impl Op for Divergence {
+    fn name(&self) -> &'static str {
+        "KL divergence"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        let (_, latent) = moments(inputs[0])?;
+        Ok(vec![ValueType::f32([2, latent])])
+    }
+
+    fn backward(
+        &self,
+        graph: &mut Graph,
+        node: &Node,
+        _: &[Option<ValueId>],
+        _: &[bool],
+    ) -> Result<Vec<Option<ValueId>>, GraphError> {
+        let label = format!("gradient of {}", node.label);
+        let inputs = [node.inputs[0], node.outputs[0]];
+        Ok(vec![Some(graph.add(DivergenceGradient(self.clone()), &inputs, &label)?)])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        vec![call(self.kernel(LatentStage::Divergence, inputs[0]), &[Input(0)], &[Output(0)])]
+    }
+}
+
+/// (moments, divergences) -> dmoments
+#[derive(Clone, Debug)]
+struct DivergenceGradient(Divergence);
+
+impl Op for DivergenceGradient {
+    fn name(&self) -> &'static str {
+        "KL divergence gradient"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        vec![call(self.0.kernel(LatentStage::DivergenceBackward, inputs[0]), &[Input(0), Input(1)], &[Output(0)])]
+    }
+}
+
+/// () -> random numbers of a shape, new each step.
+#[derive(Clone, Debug)]
+pub struct RandomNumbers {
+    pub extents: Vec<usize>,
+    pub stream: u32,
+    pub distribution: Distribution,
+}
+
+impl Op for RandomNumbers {
+    fn name(&self) -> &'static str {
+        "random numbers"
+    }
+
+    fn infer(&self, _: &[&Value]) -> Result<Vec<ValueType>, String> {
+        Ok(vec![ValueType::f32(self.extents.clone())])
+    }
+
+    fn lower(&self, _: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
+        let count = outputs[0].shape.elements();
+        vec![call(RandomFill { count, stream: self.stream, distribution: self.distribution }, &[], &[Output(0)])]
+    }
+}
+
+/// (z [N, L], samples of the prior [N, L]) -> what each row adds to the maximum mean discrepancy between them.
+#[derive(Clone, Debug)]
+pub struct Discrepancy {
+    /// What the gradient by z is multiplied by.
+    pub weight: f32,
+}
+
+impl Discrepancy {
+    fn kernel(&self, z: &Value, backward: bool) -> Mmd {
+        let (batch, latent) = z.shape.rows_and_columns();
+        Mmd { backward, batch, latent, weight: self.weight }
+    }
+}
+
+impl Op for Discrepancy {
+    fn name(&self) -> &'static str {
+        "maximum mean discrepancy"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        match (inputs[0].shape.extents(), inputs[1].shape.extents()) {
+            ([n, l], prior) if prior == [*n, *l] && n * l > 0 => Ok(vec![ValueType::f32([*n])]),
+            _ => Err(format!("codes {} and samples {} differ", inputs[0].shape, inputs[1].shape)),
+        }
+    }
+
+    fn backward(
+        &self,
+        graph: &mut Graph,
+        node: &Node,
+        _: &[Option<ValueId>],
+        _: &[bool],
+    ) -> Result<Vec<Option<ValueId>>, GraphError> {
+        let label = format!("gradient of {}", node.label);
+        let inputs = [node.inputs[0], node.inputs[1]];
+        Ok(vec![Some(graph.add(DiscrepancyGradient(self.clone()), &inputs, &label)?), None])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        vec![call(self.kernel(inputs[0], false), &[Input(0), Input(1)], &[Output(0)])]
+    }
+}
+
+/// (z, samples of the prior) -> dz
+#[derive(Clone, Debug)]
+struct DiscrepancyGradient(Discrepancy);
+
+impl Op for DiscrepancyGradient {
+    fn name(&self) -> &'static str {
+        "maximum mean discrepancy gradient"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        vec![call(self.0.kernel(inputs[0], true), &[Input(0), Input(1)], &[Output(0)])]
+    }
+}

@@ -1,0 +1,153 @@
+//! Sparse codes: TopK, and a wanted rate of activation.
+
+use super::call;
+use super::pointwise::Pointwise;
+use crate::graph::Operand::{Input, Output};
+use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
+use crate::kernels::pointwise::Stage;
+use crate::kernels::slots::{ColumnSums, ReduceSlots, SlotSplit};
+use crate::kernels::sparse::{Sparse, SparseStage};
+
+fn codes(value: &Value) -> Result<(usize, usize), String> {
+    match *value.shape.extents() {
+        [batch, units] if batch * units > 0 => Ok((batch, units)),
+        _ => Err(format!("codes [N, D] go in, not {}", value.shape)),
+    }
+}
+
+/// (h [N, D]) -> the `keep` largest of each row; with `dead_after`, (h, silent steps [D]) -> the largest among units that
+/// were silent for longer.
+#[derive(Clone, Debug)]
+pub struct TopK {
+    pub keep: usize,
+    pub dead_after: Option<f32>,
+}
+
+impl Op for TopK {
+    fn name(&self) -> &'static str {
+        "top k"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        let (batch, units) = codes(inputs[0])?;
+        if self.keep == 0 || self.keep > units {
+            return Err(format!("{} of {units} units cannot be kept", self.keep));
+        }
+        Ok(vec![ValueType::f32([batch, units])])
+    }
+
+    fn backward(
+        &self,
+        graph: &mut Graph,
+        node: &Node,
+        douts: &[Option<ValueId>],
+        _: &[bool],
+    ) -> Result<Vec<Option<ValueId>>, GraphError> {
+        let mut gradients = vec![None; node.inputs.len()];
+        if let Some(dout) = douts[0] {
+            let label = format!("gradient of {}", node.label);
+            let op = Pointwise::one(Stage::KeepWhereNonzero);
+            gradients[0] = Some(graph.add(op, &[dout, node.outputs[0]], &label)?);
+        }
+        Ok(gradients)
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let (batch, units) = inputs[0].shape.rows_and_columns();
+        let (stage, second) = match self.dead_after {
+            Some(dead_after) => (SparseStage::TopDead { keep: self.keep, dead_after }, Input(1)),
+            None => (SparseStage::TopK { keep: self.keep }, Input(0)),
+        };
+        vec![call(Sparse { stage, batch, units }, &[Input(0), second], &[Output(0)])]
+    }
+}
+
+/// (h [N, D], silent steps [D]): counts for each unit the steps since it was last active.
+#[derive(Clone, Debug)]
+pub struct CountSilent;
+
+impl Op for CountSilent {
+    fn name(&self) -> &'static str {
+        "count silent steps"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        let (_, units) = codes(inputs[0])?;
+        if inputs[1].shape.extents() != [units] {
+            return Err(format!("counts of {} do not fit {units} units", inputs[1].shape));
+        }
+        Ok(Vec::new())
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let (batch, units) = inputs[0].shape.rows_and_columns();
+        vec![call(Sparse { stage: SparseStage::SilentSteps, batch, units }, &[Input(0)], &[Input(1)])]
+    }
+}
+
+/// (h [N, D] in 0..1) -> KL(rate || mean activation) of each unit, with the sums and partial sums of activations. Trained
+/// on times the step's weight of sparsity (Ng 2011).
+#[derive(Clone, Debug)]
+pub struct RateDivergence {
+    pub rate: f32,
+}
+
+impl Op for RateDivergence {
+    fn name(&self) -> &'static str {
+        "sparsity KL"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        let (batch, units) = codes(inputs[0])?;
+        if !(self.rate > 0.0 && self.rate < 1.0) {
+            return Err(format!("a rate of {} does not lie between 0 and 1", self.rate));
+        }
+        let slots = SlotSplit::of(batch, units).slots;
+        Ok(vec![ValueType::f32([units]), ValueType::f32([units]), ValueType::f32([slots, units])])
+    }
+
+    fn backward(
+        &self,
+        graph: &mut Graph,
+        node: &Node,
+        _: &[Option<ValueId>],
+        _: &[bool],
+    ) -> Result<Vec<Option<ValueId>>, GraphError> {
+        let label = format!("gradient of {}", node.label);
+        let inputs = [node.outputs[1], node.inputs[0]];
+        Ok(vec![Some(graph.add(RateDivergenceGradient { rate: self.rate }, &inputs, &label)?)])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let (batch, units) = inputs[0].shape.rows_and_columns();
+        let split = SlotSplit::of(batch, units);
+        let kernel = Sparse { stage: SparseStage::KlTarget { rate: self.rate }, batch, units };
+        vec![
+            call(ColumnSums { rows: batch, columns: units, split }, &[Input(0)], &[Output(2)]),
+            call(ReduceSlots::plain(units, split.slots), &[Output(2)], &[Output(1)]),
+            call(kernel, &[Output(1)], &[Output(0)]),
+        ]
+    }
+}
+
+/// (sums of activations, h) -> dh
+#[derive(Clone, Debug)]
+struct RateDivergenceGradient {
+    rate: f32,
+}
+
+impl Op for RateDivergenceGradient {
+    fn name(&self) -> &'static str {
+        "sparsity KL gradient"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        Ok(vec![ValueType::f32(inputs[1].shape.extents())])
+    }
+
+    fn lower(&self, _: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
+        let (batch, units) = outputs[0].shape.rows_and_columns();
+        let kernel = Sparse { stage: SparseStage::KlTargetBackward { rate: self.rate }, batch, units };
+        vec![call(kernel, &[Input(0)], &[Output(0)])]
+    }
+}

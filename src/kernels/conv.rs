@@ -1,0 +1,564 @@
+//! Convolutions as implicit matrix products: the twins of `shaders/conv_*.wgsl`.
+//!
+//! Letters: x [N, H, W, C] is the fine side, y [N, OH, OW, K] the coarse one, weights [K, KH, KW, C]. Three products make
+//! everything: gather (y from x: the forward pass), scatter (x from y: the gradient by the input, and the forward pass
+//! of a transposed convolution), and the gradient by the weights (from both).
+
+use std::cell::RefCell;
+
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+
+use super::activation::Activation;
+use super::dense::{DenseVariant, product};
+use super::slots::SlotSplit;
+use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use crate::device::cpu::vectorized;
+use crate::device::gpu::{GpuTarget, ShaderRequest};
+
+/// Rows of windows that one task of the CPU unrolls at once: they stay in the cache.
+const CPU_PLACES: usize = 512;
+
+/// Sizes of a convolution; pairs are (down, along).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    pub batch: usize,
+    /// Height and width of x.
+    pub size: [usize; 2],
+    pub channels: usize,
+    /// Height and width of y.
+    pub out_size: [usize; 2],
+    pub filters: usize,
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub padding: [usize; 2],
+    pub dilation: usize,
+    /// Channels that the weights have in all; `channels` of them are seen, from `channel_offset` on.
+    pub weight_channels: usize,
+    pub channel_offset: usize,
+}
+
+impl ConvShape {
+    pub fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Places of y, over the batch.
+    pub fn places(&self) -> usize {
+        self.batch * self.out_size[0] * self.out_size[1]
+    }
+
+    /// Values of a window.
+    fn window(&self) -> usize {
+        self.taps() * self.channels
+    }
+
+    fn image(&self) -> usize {
+        self.size[0] * self.size[1] * self.channels
+    }
+
+    fn flops(&self) -> f64 {
+        2.0 * self.places() as f64 * self.filters as f64 * self.window() as f64
+    }
+
+    /// Split of the places for the gradient by the weights.
+    pub fn split(&self) -> SlotSplit {
+        SlotSplit::of(self.places(), self.filters * self.window())
+    }
+
+    fn vec4(&self) -> bool {
+        [self.channels, self.filters, self.weight_channels, self.channel_offset].iter().all(|n| n.is_multiple_of(4))
+    }
+
+    /// The same where each filter sees its own channel alone.
+    pub fn depthwise_split(&self) -> SlotSplit {
+        SlotSplit::of(self.places(), self.window())
+    }
+
+    pub(super) fn params(&self, split: SlotSplit) -> ConvParams {
+        ConvParams {
+            batch: word(self.batch),
+            size: self.size.map(word),
+            channels: word(self.channels),
+            out_size: self.out_size.map(word),
+            filters: word(self.filters),
+            kernel: self.kernel.map(word),
+            stride: self.stride.map(word),
+            padding: self.padding.map(word),
+            dilation: word(self.dilation),
+            weight_channels: word(self.weight_channels),
+            channel_offset: word(self.channel_offset),
+            slots: word(split.slots),
+            slot_rows: word(split.slot_rows),
+            rest: [0; 2],
+        }
+    }
+
+    fn memory(&self, shader: ShaderRequest) -> ShaderRequest {
+        if self.vec4() { shader.swap("lib/memory_scalar", "lib/memory_vec4") } else { shader }
+    }
+
+    /// The windows of places `first..` as rows of `window` values, zero outside the image.
+    #[inline(always)]
+    fn unroll(&self, x: &[f32], first: usize, rows: &mut [f32]) {
+        let [height, width] = self.size;
+        let channels = self.channels;
+        let [_, out_width] = self.out_size;
+        let per_image = self.out_size[0] * out_width;
+        for (row, window) in rows.chunks_exact_mut(self.window()).enumerate() {
+            let place = first + row;
+            let (image, inside) = (place / per_image, place % per_image);
+            let top = (inside / out_width * self.stride[0]) as isize - self.padding[0] as isize;
+            let left = (inside % out_width * self.stride[1]) as isize - self.padding[1] as isize;
+            let x = &x[image * self.image()..(image + 1) * self.image()];
+            let line_values = self.kernel[1] * channels;
+            for (kh, line) in window.chunks_exact_mut(line_values).enumerate() {
+                let y = top + (kh * self.dilation) as isize;
+                if y < 0 || y >= height as isize {
+                    line.fill(0.0);
+                    continue;
+                }
+                let source = &x[y as usize * width * channels..(y as usize + 1) * width * channels];
+                if self.dilation == 1 && left >= 0 && left as usize + self.kernel[1] <= width {
+                    line.copy_from_slice(&source[left as usize * channels..][..line_values]);
+                    continue;
+                }
+                for (kw, values) in line.chunks_exact_mut(channels).enumerate() {
+                    let column = left + (kw * self.dilation) as isize;
+                    if column < 0 || column >= width as isize {
+                        values.fill(0.0);
+                    } else {
+                        values.copy_from_slice(&source[column as usize * channels..][..channels]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A window is one pixel of x, and place p is pixel p: nothing needs unrolling.
+    fn is_pointwise(&self) -> bool {
+        self.taps() == 1 && self.stride == [1, 1] && self.padding == [0, 0]
+    }
+
+    /// The weights' seen channels, contiguous: [K, taps, C].
+    fn seen_weights<'w>(&self, weight: &'w [f32]) -> std::borrow::Cow<'w, [f32]> {
+        if self.channels == self.weight_channels {
+            return weight.into();
+        }
+        weight
+            .chunks_exact(self.weight_channels)
+            .flat_map(|channels| &channels[self.channel_offset..self.channel_offset + self.channels])
+            .copied()
+            .collect()
+    }
+}
+
+thread_local! {
+    /// Unrolled windows of the task at hand: kept, so that no step allocates them anew.
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+fn with_scratch<R>(values: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < values {
+            scratch.resize(values, 0.0);
+        }
+        work(&mut scratch[..values])
+    })
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(super) struct ConvParams {
+    batch: u32,
+    size: [u32; 2],
+    channels: u32,
+    out_size: [u32; 2],
+    filters: u32,
+    kernel: [u32; 2],
+    stride: [u32; 2],
+    padding: [u32; 2],
+    dilation: u32,
+    weight_channels: u32,
+    channel_offset: u32,
+    slots: u32,
+    slot_rows: u32,
+    rest: [u32; 2],
+}
+
+/// What happens to a product before it is stored, with the third buffer that it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// The sum itself; the third buffer is not looked at.
+    Plain,
+    /// activation(sum + bias [columns])
+    Forward(Activation),
+    /// sum * activation'(...), given the activation's output in the shape of the result.
+    Backward(Activation),
+}
+
+impl Finish {
+    pub(super) fn shader(self, shader: ShaderRequest) -> ShaderRequest {
+        match self {
+            Self::Plain => shader,
+            Self::Forward(activation) => shader.constant("FINISH", "1u").constant("ACTIVATION", activation.wgsl()),
+            Self::Backward(activation) => shader.constant("FINISH", "2u").constant("ACTIVATION", activation.wgsl()),
+        }
+    }
+
+    /// `start`: place of `values` in the whole result.
+    #[inline(always)]
+    pub(super) fn apply(self, values: &mut [f32], extra: &[f32], start: usize, columns: usize) {
+        match self {
+            Self::Plain => {}
+            Self::Forward(activation) => {
+                for row in values.chunks_exact_mut(columns) {
+                    row.iter_mut().zip(extra).for_each(|(value, bias)| *value += bias);
+                }
+                activation.apply(values);
+            }
+            Self::Backward(activation) => {
+                activation.apply_backward(values, &extra[start..start + values.len()]);
+            }
+        }
+    }
+}
+
+fn column_lanes(columns: usize) -> usize {
+    columns.div_ceil(4).next_power_of_two().min(8)
+}
+
+/// y = finish(x * weight); reads x, weight, extra (bias, the saved output, or anything for a plain sum), writes y.
+#[derive(Clone, Debug)]
+pub struct ConvGather {
+    pub shape: ConvShape,
+    pub finish: Finish,
+    /// Add to what is in y first.
+    pub accumulate: bool,
+    pub variant: DenseVariant,
+}
+
+impl ConvGather {
+    /// 1 to 4 channels, without unrolling: each tap adds a multiple of one row of transposed weights.
+    fn cpu_few_channels(&self, x: &[f32], weight: &[f32], first: usize, out: &mut [f32]) {
+        let shape = &self.shape;
+        let filters = shape.filters;
+        let window = shape.window();
+        with_scratch(window * filters + window, |scratch| {
+            let (transposed, window_values) = scratch.split_at_mut(window * filters);
+            for (filter, row) in weight.chunks_exact(window).enumerate() {
+                for (at, &value) in row.iter().enumerate() {
+                    transposed[at * filters + filter] = value;
+                }
+            }
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (row, out) in out.chunks_exact_mut(filters).enumerate() {
+                        shape.unroll(x, first + row, window_values);
+                        for (&value, weights) in window_values.iter().zip(transposed.chunks_exact(filters)) {
+                            out.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
+                        }
+                    }
+                },
+            );
+        });
+    }
+}
+
+impl Kernel for ConvGather {
+    fn name(&self) -> &'static str {
+        "conv_gather"
+    }
+
+    fn flops(&self) -> f64 {
+        self.shape.flops()
+    }
+
+    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
+        let shape = &self.shape;
+        let tiled = self.variant.tiled(target);
+        let lanes = column_lanes(shape.filters);
+        let shader =
+            shape.memory(self.finish.shader(ShaderRequest::new(if tiled { "conv_tiled" } else { "conv_gather" })));
+        let shader = shader.constant("ACCUMULATE", self.accumulate);
+        let quads = shape.channels.div_ceil(4);
+        let (shader, entry_point, groups, iterations) = if tiled {
+            let inner = shape.taps() * quads * 4;
+            let groups = shape.places().div_ceil(64) * shape.filters.div_ceil(64);
+            (shader, "conv_tiled", groups, inner.div_ceil(16) * 17)
+        } else {
+            let few = shape.channels < 4;
+            let groups = shape.places().div_ceil(8 * (8 / lanes)) * shape.filters.div_ceil(4 * lanes);
+            let shader = shader.constant("COLUMN_LANES", format!("{lanes}u")).constant("FEW_CHANNELS", few);
+            (shader, "conv_gather", groups, shape.taps() * (quads + 1) + shape.kernel[0])
+        };
+        GpuLaunch::in_order(shader, entry_point, 4, &shape.params(shape.split()), target.fold(groups), iterations)
+    }
+
+    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
+        let shape = &self.shape;
+        let (x, extra) = (f32s(reads[0]), f32s(reads[2]));
+        let weight = shape.seen_weights(f32s(reads[1]));
+        let (filters, window) = (shape.filters, shape.window());
+        assert!(weight.len() >= filters * window && x.len() >= shape.batch * shape.image());
+        f32s_mut(writes[0])[..shape.places() * filters].par_chunks_mut(CPU_PLACES * filters).enumerate().for_each(
+            |(task, out)| {
+                let first = task * CPU_PLACES;
+                let places = out.len() / filters;
+                if shape.channels < 4 && filters >= 4 {
+                    if !self.accumulate {
+                        out.fill(0.0);
+                    }
+                    self.cpu_few_channels(x, &weight, first, out);
+                } else {
+                    let mut multiply = |rows: &[f32]| {
+                        assert!(rows.len() >= places * window);
+                        // SAFETY: out is [places, filters] and ours, rows [places, window], weight [filters, window].
+                        unsafe {
+                            product(
+                                (places, filters, window),
+                                out.as_mut_ptr(),
+                                (filters, 1),
+                                self.accumulate,
+                                rows.as_ptr(),
+                                (window, 1),
+                                weight.as_ptr(),
+                                (1, window),
+                            );
+                        }
+                    };
+                    if shape.is_pointwise() {
+                        multiply(&x[first * window..(first + places) * window]);
+                    } else {
+                        with_scratch(places * window, |rows| {
+                            shape.unroll(x, first, rows);
+                            multiply(rows);
+                        });
+                    }
+                }
+                vectorized(
+                    #[inline(always)]
+                    || self.finish.apply(out, extra, first * filters, filters),
+                );
+            },
+        );
+    }
+}
+
+/// x = finish(what reaches each place from y through the weights); reads y, weight, extra, writes x.
+#[derive(Clone, Debug)]
+pub struct ConvScatter {
+    pub shape: ConvShape,
+    pub finish: Finish,
+    pub variant: DenseVariant,
+}
+
+impl Kernel for ConvScatter {
+    fn name(&self) -> &'static str {
+        "conv_scatter"
+    }
+
+    fn flops(&self) -> f64 {
+        self.shape.flops()
+    }
+
+    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
+        let shape = &self.shape;
+        let tiled = self.variant.tiled(target);
+        let lanes = column_lanes(shape.channels);
+        let grid = shape.batch * shape.size[0].div_ceil(shape.stride[0]) * shape.size[1].div_ceil(shape.stride[1]);
+        let phases = shape.stride[0] * shape.stride[1];
+        let shader =
+            shape.memory(self.finish.shader(ShaderRequest::new(if tiled { "conv_tiled" } else { "conv_scatter" })));
+        let quads = shape.filters.div_ceil(4);
+        let (shader, entry_point, groups, iterations) = if tiled {
+            let groups = phases * grid.div_ceil(64) * shape.channels.div_ceil(64);
+            let inner = shape.taps() * quads * 4;
+            (shader.swap("lib/tiles_gather", "lib/tiles_scatter"), "conv_tiled", groups, inner.div_ceil(16) * 17)
+        } else {
+            let groups = phases * grid.div_ceil(8 * (8 / lanes)) * shape.channels.div_ceil(4 * lanes);
+            let shader = shader.constant("COLUMN_LANES", format!("{lanes}u"));
+            (shader, "conv_scatter", groups, shape.taps() * (quads + 1) + 3 * shape.kernel[0] + shape.kernel[1])
+        };
+        GpuLaunch::in_order(shader, entry_point, 4, &shape.params(shape.split()), target.fold(groups), iterations)
+    }
+
+    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
+        let shape = &self.shape;
+        let (y, extra) = (f32s(reads[0]), f32s(reads[2]));
+        let weight = shape.seen_weights(f32s(reads[1]));
+        let (filters, window, channels) = (shape.filters, shape.window(), shape.channels);
+        let ([height, width], [out_height, out_width]) = (shape.size, shape.out_size);
+        assert!(weight.len() >= filters * window && y.len() >= shape.places() * filters);
+        let out = &mut f32s_mut(writes[0])[..shape.batch * shape.image()];
+        if shape.is_pointwise() {
+            out.par_chunks_mut(CPU_PLACES * channels).enumerate().for_each(|(task, out)| {
+                let first = task * CPU_PLACES;
+                let places = out.len() / channels;
+                let y = &y[first * filters..(first + places) * filters];
+                // SAFETY: out is [places, channels] and ours, y [places, filters], weight [filters, channels].
+                unsafe {
+                    product(
+                        (places, channels, filters),
+                        out.as_mut_ptr(),
+                        (channels, 1),
+                        false,
+                        y.as_ptr(),
+                        (filters, 1),
+                        weight.as_ptr(),
+                        (channels, 1),
+                    );
+                }
+                vectorized(
+                    #[inline(always)]
+                    || self.finish.apply(out, extra, first * channels, channels),
+                );
+            });
+            return;
+        }
+        // Bands of lines of x, each of which sums all that reaches it: no two tasks write the same place. Lines of y
+        // that reach two bands are multiplied twice.
+        let reach = (shape.kernel[0] - 1) * shape.dilation + 1;
+        let band = (8 * reach * shape.stride[0]).max(CPU_PLACES.div_ceil(width)).min(height);
+        let bands = height.div_ceil(band);
+        let mut pieces: Vec<(usize, usize, &mut [f32])> = Vec::with_capacity(shape.batch * bands);
+        for (image, values) in out.chunks_exact_mut(shape.image()).enumerate() {
+            for (index, piece) in values.chunks_mut(band * width * channels).enumerate() {
+                pieces.push((image, index * band, piece));
+            }
+        }
+        pieces.into_par_iter().for_each(|(image, top, out)| {
+            out.fill(0.0);
+            let lines = out.len() / (width * channels);
+            // Lines of y with oy stride - padding + kh dilation in top .. top + lines for some kh.
+            let first_line = (top + shape.padding[0]).saturating_sub(reach - 1).div_ceil(shape.stride[0]);
+            let last_line = ((top + lines - 1 + shape.padding[0]) / shape.stride[0]).min(out_height.saturating_sub(1));
+            let at_once = CPU_PLACES.div_ceil(out_width);
+            let mut line = first_line;
+            while out_height > 0 && line <= last_line {
+                let count = at_once.min(last_line + 1 - line);
+                let places = count * out_width;
+                let first = (image * out_height + line) * out_width;
+                let y = &y[first * filters..(first + places) * filters];
+                with_scratch(places * window, |rows| {
+                    // SAFETY: rows is [places, window] and ours, y [places, filters], weight [filters, window].
+                    unsafe {
+                        product(
+                            (places, window, filters),
+                            rows.as_mut_ptr(),
+                            (window, 1),
+                            false,
+                            y.as_ptr(),
+                            (filters, 1),
+                            weight.as_ptr(),
+                            (window, 1),
+                        );
+                    }
+                    for (place, values) in rows.chunks_exact(window).enumerate() {
+                        let oy = line + place / out_width;
+                        let ox = place % out_width;
+                        for (tap, values) in values.chunks_exact(channels).enumerate() {
+                            let y = (oy * shape.stride[0] + tap / shape.kernel[1] * shape.dilation)
+                                .wrapping_sub(shape.padding[0]);
+                            let x = (ox * shape.stride[1] + tap % shape.kernel[1] * shape.dilation)
+                                .wrapping_sub(shape.padding[1]);
+                            if y >= top && y < top + lines && x < width {
+                                let out = &mut out[((y - top) * width + x) * channels..][..channels];
+                                out.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                            }
+                        }
+                    }
+                });
+                line += count;
+            }
+            let start = image * shape.image() + top * width * channels;
+            vectorized(
+                #[inline(always)]
+                || self.finish.apply(out, extra, start, channels),
+            );
+        });
+    }
+}
+
+/// partials [slots, K, taps, C]: for each slot of places, the sum of dy^T x; reads x, dy.
+#[derive(Clone, Debug)]
+pub struct ConvWeights {
+    pub shape: ConvShape,
+    pub variant: DenseVariant,
+}
+
+impl Kernel for ConvWeights {
+    fn name(&self) -> &'static str {
+        "conv_weights"
+    }
+
+    fn flops(&self) -> f64 {
+        self.shape.flops()
+    }
+
+    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
+        let shape = &self.shape;
+        let split = shape.split();
+        let tiled = self.variant.tiled(target);
+        let quads = shape.taps() * shape.channels.div_ceil(4);
+        let (shader, entry_point, groups, iterations) = if tiled {
+            let groups = split.slots * shape.filters.div_ceil(64) * (quads * 4).div_ceil(64);
+            let shader = ShaderRequest::new("conv_tiled").swap("lib/tiles_gather", "lib/tiles_weights");
+            (shader, "conv_tiled", groups, split.slot_rows.div_ceil(16) * 17)
+        } else {
+            let groups = split.slots * shape.filters.div_ceil(8) * quads.div_ceil(8);
+            (ShaderRequest::new("conv_weights"), "conv_weights", groups, split.slot_rows.div_ceil(4))
+        };
+        GpuLaunch {
+            shader: shape.memory(shader),
+            entry_point,
+            bindings: vec![0, 1, 3],
+            uniform: 4,
+            params: bytemuck::bytes_of(&shape.params(split)).to_vec(),
+            workgroups: target.fold(groups),
+            iterations: word(iterations),
+        }
+    }
+
+    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
+        let shape = &self.shape;
+        let (x, dy) = (f32s(reads[0]), f32s(reads[1]));
+        let (filters, window, places) = (shape.filters, shape.window(), shape.places());
+        let split = shape.split();
+        let size = filters * window;
+        f32s_mut(writes[0])[..split.slots * size].par_chunks_mut(size).enumerate().for_each(|(slot, out)| {
+            let begin = slot * split.slot_rows;
+            let end = (begin + split.slot_rows).min(places);
+            out.fill(0.0);
+            for first in (begin..end).step_by(CPU_PLACES) {
+                let count = CPU_PLACES.min(end - first);
+                let dy = &dy[first * filters..(first + count) * filters];
+                let mut multiply = |rows: &[f32]| {
+                    assert!(rows.len() >= count * window && out.len() == size);
+                    // SAFETY: out is [filters, window] and ours, dy [count, filters], rows [count, window].
+                    unsafe {
+                        product(
+                            (filters, window, count),
+                            out.as_mut_ptr(),
+                            (window, 1),
+                            true,
+                            dy.as_ptr(),
+                            (1, filters),
+                            rows.as_ptr(),
+                            (window, 1),
+                        );
+                    }
+                };
+                if shape.is_pointwise() {
+                    multiply(&x[first * window..(first + count) * window]);
+                } else {
+                    with_scratch(count * window, |rows| {
+                        shape.unroll(x, first, rows);
+                        multiply(rows);
+                    });
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,114 @@
+//! Losses with their record, and the update of the parameters.
+
+use std::sync::Arc;
+
+use crate::graph::ops::{ClipGradients, ElementLoss, RecordPart, UpdateParameters};
+use crate::graph::{External, Graph, GraphError, ValueId};
+use crate::kernels::loss::LossTerm;
+use crate::kernels::optimizer::{DECAY_BLOCK, Update, UpdateRule};
+
+/// Slots in the ring of losses: as many steps can run before the host must have looked.
+pub const LOSS_SLOTS: usize = 1024;
+
+/// Places of a slot.
+pub const LOSS_PARTS: usize = 8;
+
+/// The parts that objectives are made of, each with its place in a slot of the ring. They are recorded as they are, before
+/// any weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectivePart {
+    Reconstruction,
+    /// KL divergence from the prior, no less than the free bits.
+    Divergence,
+    Sparsity,
+    /// Maximum mean discrepancy from the prior.
+    Discrepancy,
+    /// Distance from the codebook.
+    Commitment,
+    Contraction,
+    /// What dead units make of the error.
+    Auxiliary,
+    /// 1 - SSIM.
+    Similarity,
+}
+
+impl ObjectivePart {
+    pub const ALL: [Self; LOSS_PARTS] = [
+        Self::Reconstruction,
+        Self::Divergence,
+        Self::Sparsity,
+        Self::Discrepancy,
+        Self::Commitment,
+        Self::Contraction,
+        Self::Auxiliary,
+        Self::Similarity,
+    ];
+
+    /// Its name in `metrics.jsonl`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reconstruction => "reconstruction",
+            Self::Divergence => "kl",
+            Self::Sparsity => "sparsity",
+            Self::Discrepancy => "mmd",
+            Self::Commitment => "commitment",
+            Self::Contraction => "contraction",
+            Self::Auxiliary => "auxiliary",
+            Self::Similarity => "ssim_loss",
+        }
+    }
+
+    /// Its place in a slot.
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|&part| part == self).unwrap_or(0)
+    }
+}
+
+/// The ring of losses.
+pub fn ring(graph: &mut Graph) -> ValueId {
+    graph.external(External::Losses, [LOSS_SLOTS, LOSS_PARTS])
+}
+
+/// Records the sum of the first `count` partial sums as a part of the objective.
+pub fn record(graph: &mut Graph, partials: ValueId, part: ObjectivePart, count: usize) -> Result<(), GraphError> {
+    let ring = ring(graph);
+    graph.add_op(Arc::new(RecordPart { part: part.index(), count }), &[partials, ring], "loss")?;
+    Ok(())
+}
+
+/// A loss of `prediction` against `target`, recorded; gives what to differentiate.
+pub fn element_loss(
+    graph: &mut Graph,
+    term: LossTerm,
+    part: ObjectivePart,
+    prediction: ValueId,
+    target: ValueId,
+) -> Result<ValueId, GraphError> {
+    let partials = graph.add(ElementLoss(term), &[prediction, target], part.name())?;
+    let count = graph.value(partials).shape.elements();
+    record(graph, partials, part, count)?;
+    Ok(partials)
+}
+
+/// One sweep of `update` over all parameters, their gradients first clipped to the norm `clip_norm` where there is one.
+pub fn clip_and_update(graph: &mut Graph, update: Update, clip_norm: Option<f32>) -> Result<(), GraphError> {
+    let count = graph.flat_elements();
+    let gradients = graph.external(External::Gradients, [count]);
+    let mut inputs = vec![gradients, graph.external(External::DecayMask, [count / DECAY_BLOCK])];
+    if let Some(max_norm) = clip_norm {
+        inputs.push(graph.add_op(Arc::new(ClipGradients { max_norm }), &[gradients], "gradient norm")?[0]);
+    }
+    let mut flat = vec![External::Parameters, External::Moment1];
+    if matches!(update.rule, UpdateRule::Adam { .. }) {
+        flat.push(External::Moment2);
+    }
+    if update.average.is_some() {
+        flat.push(External::Average);
+    }
+    for external in flat {
+        inputs.push(graph.external(external, [count]));
+    }
+    let update = Update { count, clipped: clip_norm.is_some(), ..update };
+    graph.add_op(Arc::new(UpdateParameters(update)), &inputs, "optimizer")?;
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! What the figures of a run say, in words: each finding with its evidence and one suggestion.
+
+use serde::Serialize;
+
+use super::evaluator::LayerHealth;
+use super::measure::TestMetrics;
+use super::report::PcaReport;
+use super::run::EpochReport;
+use crate::model::{ModelKind, Spec};
+
+/// One thing that the figures say.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// What is known of a run when it ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    pub spec: &'a Spec,
+    pub epochs: &'a [EpochReport],
+    pub test: Option<&'a TestMetrics>,
+    pub pca: Option<&'a PcaReport>,
+    pub health: &'a [LayerHealth],
+    /// Mean divergence of each latent unit on validation, in nats.
+    pub divergence: &'a [f64],
+    /// Mean squared error on validation of always giving the mean of the train part, and the model's own.
+    pub mean_mse: Option<(f64, f64)>,
+}
+
+/// All findings, the gravest first.
+pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let checks = [collapse, blurred, rate_too_high, overfitting, dead_units, worse_than_pca, rate_too_low];
+    checks.iter().filter_map(|check| check(evidence)).collect()
+}
+
+fn finding(code: &'static str, message: String) -> Option<Finding> {
+    Some(Finding { code, message })
+}
+
+fn collapse(evidence: &Evidence<'_>) -> Option<Finding> {
+    /// Nats below which a unit says nothing.
+    const SILENT: f64 = 0.01;
+    if evidence.spec.model.kind != ModelKind::Variational || evidence.divergence.is_empty() {
+        return None;
+    }
+    let (units, silent) = (evidence.divergence.len(), evidence.divergence.iter().filter(|&&kl| kl < SILENT).count());
+    // Spare units of a wide latent space are as they should be; most of a narrow one are not.
+    if silent * 4 < units * 3 {
+        return None;
+    }
+    finding(
+        "posterior_collapse",
+        format!(
+            "{silent} of {units} latent units carry less than {SILENT} nats: the decoder ignores them. Lower \
+             objective.beta (now {}), or set objective.free_bits = 0.1.",
+            evidence.spec.objective.beta
+        ),
+    )
+}
+
+fn blurred(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (mean, own) = evidence.mean_mse?;
+    if own < 0.95 * mean {
+        return None;
+    }
+    finding(
+        "blurred_to_mean",
+        format!(
+            "every output is about the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself. Nothing \
+             passes the bottleneck: lower optimizer.learning_rate (now {}) or what the objective adds to the loss.",
+            evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+fn rate_too_high(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (first, last) = (evidence.epochs.first()?, evidence.epochs.last()?);
+    let lowest = evidence.epochs.iter().map(|epoch| epoch.train_loss).fold(f64::INFINITY, f64::min);
+    let rose = last.train_loss > 1.2 * lowest.abs().max(1e-12) && last.train_loss > lowest;
+    let stuck = evidence.epochs.len() >= 2
+        && last.train_loss > 0.98 * first.train_loss
+        && evidence.mean_mse.is_some_and(|(mean, own)| own > 0.9 * mean);
+    if !(stuck || rose && last.epoch > 1) {
+        return None;
+    }
+    finding(
+        "learning_rate_too_high",
+        format!(
+            "the train loss is {:.5} after {} epochs and was {lowest:.5} at best: steps overshoot. Lower \
+             optimizer.learning_rate (now {}) to a third.",
+            last.train_loss, last.epoch, evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+fn rate_too_low(evidence: &Evidence<'_>) -> Option<Finding> {
+    /// Falling so much in each of the last epochs, a run was ended in the middle.
+    const SHARE: f64 = 0.08;
+    let [.., a, b, c] = evidence.epochs else { return None };
+    let falls = |before: &EpochReport, after: &EpochReport| {
+        before.validation_loss - after.validation_loss > SHARE * before.validation_loss.abs()
+    };
+    if !(falls(a, b) && falls(b, c)) {
+        return None;
+    }
+    finding(
+        "learning_rate_too_low",
+        format!(
+            "the validation loss still falls by {:.0}% an epoch at the end. Train longer, or raise \
+             optimizer.learning_rate (now {}).",
+            100.0 * (1.0 - c.validation_loss / b.validation_loss),
+            evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+fn overfitting(evidence: &Evidence<'_>) -> Option<Finding> {
+    let last = evidence.epochs.last()?;
+    let best = evidence.epochs.iter().min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss))?;
+    // Where noise is added in training alone the two losses are not of the same thing.
+    let gap = last.validation_loss - last.train_loss;
+    let parted = gap > 0.25 * last.train_loss.abs() && last.validation_loss > 1.02 * best.validation_loss;
+    let far_apart = evidence.epochs.len() >= 3 && gap > 0.6 * last.train_loss.abs();
+    if !parted && !far_apart {
+        return None;
+    }
+    finding(
+        "overfitting",
+        format!(
+            "validation has parted from train: {:.5} against {:.5} (best {:.5} in epoch {}). Use more data, a smaller \
+             model, dropout or weight decay; the best epoch is what is kept.",
+            last.validation_loss, last.train_loss, best.validation_loss, best.epoch
+        ),
+    )
+}
+
+fn dead_units(evidence: &Evidence<'_>) -> Option<Finding> {
+    if let Some(share) = evidence.test.and_then(|test| test.dead_units)
+        && share > 0.3
+    {
+        return finding(
+            "dead_units",
+            format!(
+                "{:.0}% of the latent units are never among the {} kept. Set objective.auxiliary = 0.03, or use fewer \
+                 units.",
+                100.0 * share,
+                evidence.spec.model.top_k.unwrap_or(0)
+            ),
+        );
+    }
+    let worst =
+        evidence.health.iter().max_by_key(|layer| 1000 * (layer.dead + layer.saturated) / layer.units.max(1))?;
+    let idle = worst.dead + worst.saturated;
+    if idle * 2 < worst.units || worst.layer.starts_with("decoder") && is_output(evidence, &worst.layer) {
+        return None;
+    }
+    let how = if worst.dead > 0 { "never active" } else { "always at an end of their range" };
+    finding(
+        "dead_units",
+        format!(
+            "{idle} of {} units of {} are {how}. Lower optimizer.learning_rate (now {}), or use leaky_relu.",
+            worst.units, worst.layer, evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+/// Borders of pictures that are always black saturate an output as they should.
+fn is_output(evidence: &Evidence<'_>, layer: &str) -> bool {
+    let last = evidence.spec.model.decoder.len().saturating_sub(1);
+    evidence.spec.model.decoder.is_empty() || layer == format!("decoder.{last}")
+}
+
+fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (test, pca) = (evidence.test?, evidence.pca?);
+    let mse = test.clean_mse.unwrap_or(test.mse);
+    // A code that is noisy or sparse on purpose pays for it in error.
+    if mse < pca.mse || evidence.spec.model.kind == ModelKind::Variational {
+        return None;
+    }
+    finding(
+        "worse_than_pca",
+        format!(
+            "PCA with {} components does better: MSE {:.5} against {:.5}. Train longer, or use PCA.",
+            pca.components, pca.mse, mse
+        ),
+    )
+}
