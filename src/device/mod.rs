@@ -141,6 +141,27 @@ impl Device {
         }
     }
 
+    /// Bytes that can still be allocated, where the system tells: the machine's free memory, for devices that use it.
+    pub fn free_bytes(&self) -> Option<usize> {
+        if !matches!(self, Self::Cpu(_)) && !self.info().software {
+            return None;
+        }
+        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(1024)
+    }
+
+    /// Refuses what would not fit in memory, before any of it is allocated.
+    pub fn check_room(&self, bytes: usize) -> Result<(), DeviceError> {
+        match self.free_bytes() {
+            Some(free) if bytes > free => Err(DeviceError::DoesNotFit {
+                what: format!("training needs {} MB of memory and {} MB are free", bytes >> 20, free >> 20),
+                remedy: "use a smaller batch or smaller layers".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Allocates `bytes` bytes of zeros, rounded up to a whole word.
     pub fn allocate(&self, label: &str, bytes: usize) -> Memory {
         match self {

@@ -75,6 +75,7 @@ impl Session {
         }
         let subject = Subject::Data { rows: data.rows, part_rows: data.train.len() };
         let plan = network.training_pass(batch, subject)?.plan;
+        device.check_room(plan.bytes().activations + plan.bytes().external).map_err(GraphError::from)?;
         let mut externals = Externals::default();
         externals.allocate_for(&device, &plan);
         let training = Executable::new(&device, &plan, &externals)?;

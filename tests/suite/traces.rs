@@ -1,4 +1,4 @@
-//! The first ten losses of the canonical model: CPU, GPU and PyTorch, from the same initial weights and batches.
+//! The first ten losses of some presets: CPU, GPU and PyTorch, from the same initial weights, batches and noise.
 
 use hourglass::device::Device;
 use hourglass::model::preset;
@@ -6,36 +6,49 @@ use hourglass::train::Session;
 
 use crate::support::{Tolerance, digits, gpu};
 
-/// Ten steps of Adam in f32 against f64: rounding of a few 1e-7 a step, which Adam's division by sqrt(v) may amplify
-/// where gradients are tiny.
+/// Ten steps of Adam in f32 against f64: rounding of a few 1e-7 a step, which Adam's division by sqrt(v) amplifies where
+/// gradients are tiny.
 const TRACE: Tolerance = Tolerance { absolute: 0.0, relative: 2e-5 };
+/// Biases before batch normalization have a gradient of exactly zero; in f32 it is rounding, which Adam divides by itself,
+/// so that they wander by whole steps. PyTorch's own f32 differs from its f64 by up to 2.8e-4 over these ten steps.
+const NORMALIZED: Tolerance = Tolerance { absolute: 0.0, relative: 3e-4 };
 
-fn losses(device: Device, loss: &str) -> Vec<f32> {
-    let spec = preset("undercomplete").expect("a preset").spec;
-    let spec = spec.with_set(&[format!("objective.loss={loss}")]).expect("a loss");
+fn losses(device: Device, name: &str, steps: usize) -> Vec<f32> {
+    let (name, setting) = name.split_once(' ').map_or((name, None), |(name, loss)| (name, Some(loss)));
+    let settings: Vec<String> = setting.map(|loss| format!("objective.loss={loss}")).into_iter().collect();
+    let spec = preset(name).expect("a preset").spec.with_set(&settings).expect("a loss");
     let mut session = Session::new(spec, digits(), device).expect("a session");
-    session.train(10).expect("it trains");
+    session.train(steps).expect("it trains");
     session.take_losses(true).expect("losses arrive").into_iter().map(|(_, loss)| loss).collect()
 }
 
-fn torch(loss: &str) -> Vec<f64> {
+fn torch(name: &str) -> Vec<f64> {
     let fixture: serde_json::Value =
         serde_json::from_str(include_str!("../fixtures/traces.json")).expect("the fixture is JSON");
-    serde_json::from_value(fixture["losses"][loss]["f64"].clone()).expect("ten numbers")
+    serde_json::from_value(fixture["losses"][name].clone()).expect("ten numbers")
 }
 
 #[test]
 fn ten_losses_agree_with_pytorch_and_between_devices() {
-    for loss in ["mse", "bce"] {
-        let expected = torch(loss);
+    for (name, tolerance) in [
+        ("undercomplete", TRACE),
+        ("undercomplete bce", TRACE),
+        ("convolutional", TRACE),
+        ("convolutional-variational", TRACE),
+        ("convolutional-deep", NORMALIZED),
+        ("unet", TRACE),
+    ] {
+        let expected = torch(name);
         assert_eq!(expected.len(), 10);
-        let on_cpu = losses(crate::support::cpu(), loss);
-        TRACE.check(&format!("{loss}, CPU against PyTorch"), &on_cpu, &expected);
+        let on_cpu = losses(crate::support::cpu(), name, 10);
+        tolerance.check(&format!("{name}, CPU against PyTorch"), &on_cpu, &expected);
         if let Some(gpu) = gpu() {
-            let on_gpu = losses(gpu, loss);
-            TRACE.check(&format!("{loss}, GPU against PyTorch"), &on_gpu, &expected);
-            let cpu64: Vec<f64> = on_cpu.iter().map(|&loss| f64::from(loss)).collect();
-            TRACE.check(&format!("{loss}, GPU against CPU"), &on_gpu, &cpu64);
+            // The software GPU takes seconds a step for the larger ones.
+            let steps = if name.starts_with("undercomplete") { 10 } else { 4 };
+            let on_gpu = losses(gpu, name, steps);
+            tolerance.check(&format!("{name}, GPU against PyTorch"), &on_gpu, &expected[..steps]);
+            let cpu64: Vec<f64> = on_cpu[..steps].iter().map(|&loss| f64::from(loss)).collect();
+            tolerance.check(&format!("{name}, GPU against CPU"), &on_gpu, &cpu64);
         }
     }
 }
