@@ -32,6 +32,8 @@ mod specs;
 mod support;
 #[path = "suite/traces.rs"]
 mod traces;
+#[path = "suite/training.rs"]
+mod training;
 #[cfg(feature = "window")]
 #[path = "suite/window.rs"]
 mod window;

@@ -9,7 +9,7 @@ use crate::device::{Device, gpu};
 use crate::model;
 use crate::style;
 use crate::tasks;
-use crate::train::{PcaReport, TestMetrics};
+use crate::train::{self, Agreement, PcaReport, RunDir, TestMetrics, TrainError};
 
 pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
     let adapters = gpu::adapters();
@@ -88,6 +88,41 @@ pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     if let Some(ssim) = test.ssim {
         print_out(&format!("  SSIM        {ssim:>9.4}"));
     }
+    if let (Some(elbo), Some(kl)) = (test.negative_elbo, test.kl) {
+        print_out(&format!("  -ELBO       {elbo:>9.2}   nats a row, {kl:.2} of them divergence"));
+    }
+    if let Some(units) = test.active_units {
+        let dead = test.dead_units.map_or(String::new(), |share| format!("   {:.0}% are never used", 100.0 * share));
+        print_out(&format!("  active      {units:>9}   latent units{dead}"));
+    }
+    if let (Some(used), Some(perplexity)) = (test.codebook_used, test.codebook_perplexity) {
+        print_out(&format!("  codebook    {used:>9}   entries in use, perplexity {perplexity:.1}"));
+    }
+    if let (Some(clean), Some(corrupted)) = (test.clean_mse, test.corrupted_psnr) {
+        print_out(&format!("  PSNR in     {corrupted:>9.2}   dB, of the corrupted input"));
+        print_out(&format!("  clean MSE   {clean:>9.5}   on input that was not corrupted"));
+    }
+}
+
+/// Exit code 0 where the run comes out the same, to the bit or nearly, 1 where it does not.
+pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
+    let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let verified = train::verify(&dir, device)?;
+    if common.json {
+        print_json(&verified)?;
+    } else {
+        let what = match verified.result {
+            Agreement::Exact => "exact: every bit of every loss".to_owned(),
+            Agreement::WithinTolerance => format!("within tolerance: losses differ by {:.1e} at most", verified.worst),
+            Agreement::Different => format!("different: losses differ by {:.1e}", verified.worst),
+        };
+        print_out(&format!("{} steps on {}, {what}", verified.steps, verified.adapter));
+        if verified.adapter != verified.recorded_adapter {
+            print_out(&format!("the run was made on {}", verified.recorded_adapter));
+        }
+    }
+    Ok(u8::from(verified.result == Agreement::Different))
 }
 
 pub(super) fn bench(only: Option<&str>, common: &Common) -> Result<u8, CliError> {

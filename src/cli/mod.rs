@@ -85,6 +85,11 @@ enum CliCommand {
         #[arg(long, value_name = "PATH")]
         data: Option<String>,
     },
+    /// Run the first steps of a run again: exact, within tolerance, or different.
+    Verify {
+        /// The folder of a run.
+        run_dir: PathBuf,
+    },
     /// List what can compute here.
     Devices,
     /// List the presets.
@@ -159,6 +164,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Window(arguments)) => train::window(&arguments, common, window),
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
+        Some(CliCommand::Verify { run_dir }) => commands::verify(&run_dir, common),
         Some(CliCommand::Devices) => commands::devices(common),
         Some(CliCommand::Presets) => commands::presets(common),
         Some(CliCommand::Bench { only }) => commands::bench(only.as_deref(), common),

@@ -79,10 +79,11 @@ fn rate_too_high(evidence: &Evidence<'_>) -> Option<Finding> {
     let (first, last) = (evidence.epochs.first()?, evidence.epochs.last()?);
     let lowest = evidence.epochs.iter().map(|epoch| epoch.train_loss).fold(f64::INFINITY, f64::min);
     let rose = last.train_loss > 1.2 * lowest.abs().max(1e-12) && last.train_loss > lowest;
+    let worse_than_nothing = evidence.mean_mse.is_some_and(|(mean, own)| own > 1.1 * mean);
     let stuck = evidence.epochs.len() >= 2
         && last.train_loss > 0.98 * first.train_loss
         && evidence.mean_mse.is_some_and(|(mean, own)| own > 0.9 * mean);
-    if !(stuck || rose && last.epoch > 1) {
+    if !(stuck || worse_than_nothing || rose && last.epoch > 1) {
         return None;
     }
     finding(

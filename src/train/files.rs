@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::run::EpochReport;
+use super::verify::FirstSteps;
 use crate::model::{Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
 use crate::tensor::HostTensor;
 
@@ -124,6 +125,26 @@ impl RunDir {
         }
         write_whole(&self.0.join("metrics.jsonl"), text.as_bytes())?;
         Ok(kept)
+    }
+
+    /// Writes `first_steps.json`.
+    pub fn write_first_steps(&self, steps: &FirstSteps) -> Result<(), ModelFileError> {
+        let path = self.0.join("first_steps.json");
+        let bytes = serde_json::to_vec(steps)
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        write_whole(&path, &bytes)
+    }
+
+    pub fn read_first_steps(&self) -> Result<FirstSteps, ModelFileError> {
+        let path = self.0.join("first_steps.json");
+        let bytes = fs::read(&path).map_err(|error| ModelFileError::Unreadable {
+            path: path.clone(),
+            problem: format!("{error}, this run keeps no first steps to compare with; train it again"),
+        })?;
+        serde_json::from_slice(&bytes).map_err(|error| ModelFileError::Malformed {
+            path,
+            problem: format!("it is damaged ({error}), train the run again"),
+        })
     }
 
     pub fn write_model(&self, model: &Model) -> Result<(), ModelFileError> {

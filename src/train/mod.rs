@@ -10,6 +10,7 @@ mod report;
 mod run;
 mod session;
 mod snapshot;
+mod verify;
 mod worker;
 
 pub use diagnose::{Evidence, Finding, diagnose};
@@ -20,6 +21,7 @@ pub use report::{PcaReport, Report};
 pub use run::{EpochReport, Run};
 pub use session::{Session, Weights, data_shape};
 pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot};
+pub use verify::{Agreement, FIRST_STEPS, FirstSteps, Verification, verify};
 pub use worker::{Command, Event, Worker, WorkerOptions};
 
 use crate::data::DataError;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,14 @@ use super::files::{CheckpointState, RunDir};
 use super::measure::{TestMetrics, pca_beside};
 use super::report::{PcaReport, Report};
 use super::session::Weights;
+use super::verify::{FIRST_STEPS, FirstSteps};
 use super::{Session, TrainError};
 use crate::data::Part;
 use crate::graph::External;
 use crate::model::{ModelFileError, ScheduleKind, Spec};
+
+/// A run that is killed loses no more than this, or an epoch where that is shorter.
+const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +58,9 @@ pub struct Run {
     best: Option<Best>,
     /// The end of the last epoch whose losses were all finite.
     good: Option<Good>,
+    /// Losses of the first steps, for whoever wants to verify the run.
+    first_losses: Vec<f32>,
+    saved: Instant,
     /// Keep the last state instead of the best one.
     keep_last: bool,
     epoch_loss: f64,
@@ -81,13 +88,15 @@ impl Run {
         dir: Option<RunDir>,
         keep_last: bool,
     ) -> Result<Self, TrainError> {
-        let run = Self {
+        let mut run = Self {
             session,
             preset,
             dir,
             epochs: Vec::new(),
             best: None,
             good: None,
+            first_losses: Vec::new(),
+            saved: Instant::now(),
             keep_last,
             epoch_loss: 0.0,
             epoch_steps: 0,
@@ -99,6 +108,8 @@ impl Run {
         if let Some(dir) = &run.dir {
             dir.write_spec(run.session.spec())?;
         }
+        // So that a run killed at any moment can be taken up again.
+        run.write_last()?;
         Ok(run)
     }
 
@@ -140,7 +151,12 @@ impl Run {
         };
         session.restore(state.step, &flats)?;
         let epochs = dir.truncate_metrics(state.step)?;
-        let mut run = Self::new(session, preset, Some(dir), keep_last)?;
+        // Its folder only once all is as it was: a run that begins writes its state there.
+        let first_losses = dir.read_first_steps().map(|first| first.losses).unwrap_or_default();
+        let mut run = Self::new(session, preset, None, keep_last)?;
+        dir.write_spec(run.session.spec())?;
+        run.dir = Some(dir);
+        run.first_losses = first_losses;
         run.epochs = epochs;
         run.best = best;
         run.epoch_loss = state.epoch_loss;
@@ -238,16 +254,37 @@ impl Run {
             }
             self.epoch_loss += f64::from(loss);
             self.epoch_steps += 1;
+            if step as usize == self.first_losses.len() && self.first_losses.len() < FIRST_STEPS {
+                self.first_losses.push(loss);
+                if self.first_losses.len() == FIRST_STEPS {
+                    self.write_first_steps()?;
+                }
+            }
         }
         let epoch = if ends_epoch && taken > 0 { Some(self.end_epoch(started)?) } else { None };
         self.seconds += started.elapsed().as_secs_f64();
+        if self.saved.elapsed() >= SAVE_INTERVAL && !ends_epoch {
+            self.save_state()?;
+        }
         Ok(Advance { losses, epoch })
+    }
+
+    fn write_first_steps(&self) -> Result<(), TrainError> {
+        let info = self.session.device_info();
+        if let (Some(dir), false) = (&self.dir, self.first_losses.is_empty()) {
+            dir.write_first_steps(&FirstSteps {
+                device: info.device.to_owned(),
+                adapter: info.adapter.clone(),
+                losses: self.first_losses.clone(),
+            })?;
+        }
+        Ok(())
     }
 
     /// Puts back the last good state, saves it, and says what happened.
     fn go_back(&mut self, step: u64, loss: f32) -> TrainError {
         let learning_rate = self.session.learning_rate_at(step);
-        let outcome = match self.good.take() {
+        let outcome = match self.good.take().filter(|good| good.step > 0) {
             None => "nothing was learned, so nothing is saved".to_owned(),
             Some(good) => {
                 (self.epoch_loss, self.epoch_steps) = (0.0, 0);
@@ -333,6 +370,7 @@ impl Run {
             dir.write_checkpoint("last", &state, &named)?;
         }
         self.good = Some(Good { step: self.session.step(), flats });
+        self.saved = Instant::now();
         Ok(())
     }
 
@@ -344,14 +382,22 @@ impl Run {
         }
     }
 
-    /// Saves everything as it is: spec, checkpoint and model. Losses still under way are counted first.
+    /// Saves everything as it is: spec, checkpoint and model.
     pub fn save(&mut self) -> Result<(), TrainError> {
+        self.save_state()?;
+        if self.first_losses.len() < FIRST_STEPS {
+            self.write_first_steps()?;
+        }
+        self.save_kept()
+    }
+
+    /// Writes the state to go on from. Losses still under way are counted first.
+    fn save_state(&mut self) -> Result<(), TrainError> {
         for (_, loss) in self.session.take_losses(true)? {
             self.epoch_loss += f64::from(loss);
             self.epoch_steps += 1;
         }
-        self.write_last()?;
-        self.save_kept()
+        self.write_last()
     }
 
     /// Saves the spec and the model to keep, not the last state.

@@ -1,0 +1,221 @@
+//! Training that can be trusted: killed and resumed, verified, diagnosed, stopped in time.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use hourglass::model::{Spec, preset};
+use hourglass::train::{Agreement, Report, Run, RunDir, Session, verify};
+
+use crate::support::{cpu, digits};
+
+fn spec(name: &str, settings: &[&str]) -> Spec {
+    let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
+    preset(name).expect("a preset").spec.with_set(&settings).expect("settings")
+}
+
+fn train(spec: Spec) -> (Run, Report) {
+    let session = Session::new(spec, digits(), cpu()).expect("a session");
+    let mut run = Run::new(session, None, None, false).expect("a run");
+    while !run.is_done() {
+        run.advance(50).expect("it advances");
+    }
+    let report = run.report(true).expect("a report");
+    (run, report)
+}
+
+fn codes(report: &Report) -> Vec<&str> {
+    report.diagnosis.iter().map(|finding| finding.code).collect()
+}
+
+/// A variational model with dropout and augmentation, killed at a moment that nobody chose: resumed, it ends in the same
+/// bytes as one that was left alone.
+#[test]
+fn a_killed_run_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("spec.toml");
+    let mut wanted = spec(
+        "variational",
+        &["model.encoder=[\"dense 64 relu\", \"dropout 0.2\", \"latent\"]", "train.epochs=8", "data.rows=6400"],
+    );
+    wanted.augmentation.shift = 2.0;
+    wanted.augmentation.rotate = 10.0;
+    wanted.optimizer.ema = Some(0.99);
+    std::fs::write(&path, wanted.to_toml().expect("it writes")).expect("written");
+    let hourglass = |arguments: &[&Path]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hourglass"));
+        command.args(["--device", "cpu", "--threads", "1", "--quiet", "--json"]).args(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let (train, resume, out) = (Path::new("train"), Path::new("resume"), Path::new("--out"));
+    let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
+    assert!(hourglass(&[train, &path, out, &whole]).status().expect("it runs").success());
+
+    let mut child = hourglass(&[train, &path, out, &killed]).spawn().expect("it starts");
+    // Once there is something to resume, at some moment of the next second.
+    while !killed.join("checkpoint").join("last.safetensors").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let moment = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").subsec_micros();
+    std::thread::sleep(Duration::from_micros(u64::from(moment % 1_000_000)));
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it is dead");
+    assert!(hourglass(&[resume, &killed]).status().expect("it runs").success());
+    let model = |run: &Path| std::fs::read(run.join("model.safetensors")).expect("a model");
+    assert!(model(&whole) == model(&killed), "the models differ");
+    let last = |run: &Path| RunDir::open(run).expect("a run").read_checkpoint("last").expect("a checkpoint").1;
+    assert!(last(&whole) == last(&killed), "the last states differ");
+}
+
+#[test]
+fn a_run_is_verified_to_the_bit_and_a_changed_one_is_found_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run");
+    let dir = RunDir::create(&path).expect("a folder");
+    let session = Session::new(spec("variational", &["train.steps=25"]), digits(), cpu()).expect("a session");
+    let mut run = Run::new(session, None, Some(dir), false).expect("a run");
+    while !run.is_done() {
+        run.advance(10).expect("it advances");
+    }
+    run.save().expect("it saves");
+    let dir = RunDir::open(&path).expect("there");
+    let verified = verify(&dir, cpu()).expect("it runs");
+    assert_eq!((verified.result, verified.steps, verified.worst), (Agreement::Exact, 20, 0.0));
+    if let Some(gpu) = crate::support::gpu() {
+        let verified = verify(&dir, gpu).expect("it runs");
+        assert_ne!(verified.result, Agreement::Different, "{verified:?}");
+    }
+    let spec = dir.read_spec().expect("its spec").with_set(&["train.seed=2".to_owned()]).expect("a setting");
+    dir.write_spec(&spec).expect("written");
+    assert_eq!(verify(&dir, cpu()).expect("it runs").result, Agreement::Different);
+}
+
+/// Faults made on purpose, each with its message; what they share is that training itself went on.
+#[test]
+fn faults_are_diagnosed_by_their_names() {
+    for (name, settings, code, word) in [
+        ("variational", &["objective.beta=60", "train.epochs=2", "data.rows=6400"][..], "posterior_collapse", "beta"),
+        (
+            "undercomplete",
+            &["data.rows=200", "train.batch_size=20", "train.epochs=80"][..],
+            "overfitting",
+            "weight decay",
+        ),
+        (
+            "undercomplete",
+            &["optimizer.learning_rate=1.0", "train.epochs=3", "data.rows=6400"][..],
+            "learning_rate_too_high",
+            "learning_rate",
+        ),
+        (
+            "undercomplete",
+            &["optimizer.learning_rate=1.0", "train.epochs=3", "data.rows=6400"][..],
+            "blurred_to_mean",
+            "mean",
+        ),
+        (
+            "undercomplete",
+            &["optimizer.learning_rate=0.1", "train.epochs=2", "data.rows=6400"][..],
+            "dead_units",
+            "never active",
+        ),
+        ("undercomplete", &["train.epochs=3", "optimizer.learning_rate=0.0001"][..], "learning_rate_too_low", "raise"),
+        ("sparse", &["train.epochs=2", "objective.auxiliary=0"][..], "dead_units", "auxiliary"),
+    ] {
+        let (_, report) = train(spec(name, settings));
+        let found = report.diagnosis.iter().find(|finding| finding.code == code);
+        let found = found.unwrap_or_else(|| panic!("{name} {settings:?}: {code} is not in {:?}", report.diagnosis));
+        assert!(found.message.contains(word), "{}", found.message);
+    }
+}
+
+#[test]
+fn a_usual_run_is_not_blamed() {
+    for (name, settings) in [
+        ("variational", &["train.epochs=6"][..]),
+        ("convolutional", &[][..]),
+        ("undercomplete", &["train.epochs=6"][..]),
+    ] {
+        let (_, report) = train(spec(name, settings));
+        assert!(codes(&report).is_empty(), "{name}: {:?}", report.diagnosis);
+    }
+}
+
+#[test]
+fn early_stopping_stops_and_a_plateau_lowers_the_rate() {
+    let settings = ["data.rows=200", "train.batch_size=20", "train.epochs=500", "train.early_stopping=5"];
+    let (run, report) = train(spec("undercomplete", &settings));
+    assert!(run.has_stopped_early() && report.epochs < 500, "{} epochs", report.epochs);
+    assert_eq!(report.epochs, report.best_epoch + 5);
+    let settings = ["data.rows=200", "train.batch_size=20", "train.epochs=120", "schedule.kind=plateau"];
+    let (run, _) = train(spec("undercomplete", &settings));
+    let rates: Vec<f64> = run.epochs().iter().map(|epoch| epoch.learning_rate).collect();
+    assert!(rates[0] == 0.001 && *rates.last().expect("epochs") < 0.001, "{rates:?}");
+}
+
+#[test]
+fn schedules_follow_their_formulas() {
+    let mut spec = spec("undercomplete", &[]);
+    spec.schedule.kind = hourglass::model::ScheduleKind::Cosine;
+    spec.schedule.warmup_steps = 9;
+    spec.schedule.final_fraction = 0.1;
+    let at = |step| spec.schedule_at(step, 10, 109);
+    assert!((at(0) - 0.1).abs() < 1e-12 && (at(9) - 1.0).abs() < 1e-12);
+    assert!((at(59) - 0.55).abs() < 1e-12 && (at(109) - 0.1).abs() < 1e-12);
+    spec.schedule.kind = hourglass::model::ScheduleKind::Step;
+    spec.schedule.every = 2;
+    assert_eq!([10, 19, 20, 39, 40].map(|step| spec.schedule_at(step, 10, 100)), [1.0, 1.0, 0.5, 0.5, 0.25]);
+    spec.objective.beta_warmup_epochs = 2.0;
+    assert_eq!([0, 9, 19, 50].map(|step| spec.beta_at(step, 10)), [0.05, 0.5, 1.0, 1.0]);
+}
+
+/// Model files say what PyTorch would.
+#[test]
+fn tensors_lie_in_a_file_as_in_pytorch() {
+    let mut session = Session::new(spec("convolutional-deep", &[]), digits(), cpu()).expect("a session");
+    session.train(1).expect("a step");
+    let weights = session.weights().expect("weights");
+    let model = session.model(&weights);
+    let shape = |name: &str| model.tensors[name].shape.to_string();
+    assert_eq!(shape("encoder.0.weight"), "32x1x3x3");
+    assert_eq!(shape("encoder.4.weight"), "64x32x3x3");
+    assert_eq!(shape("encoder.6.weight"), "32x3136");
+    assert_eq!(shape("encoder.1.running"), "2x32");
+    assert_eq!(shape("decoder.2.weight"), "64x32x4x4");
+    let (parameters, statistics) = model.to_flat(session.network(), Path::new("m")).expect("flat");
+    assert!(parameters == weights.parameters && statistics == weights.statistics);
+    // Filter 3, channel 5, tap (1, 2) of encoder.4: in memory [filter, row, column, channel].
+    let parameter = session.network().parameters().iter().find(|p| p.name == "encoder.4.weight").expect("there");
+    let in_memory = parameters[parameter.offset + ((3 * 3 + 1) * 3 + 2) * 32 + 5];
+    assert_eq!(model.tensors["encoder.4.weight"].data[((3 * 32 + 5) * 3 + 1) * 3 + 2], in_memory);
+}
+
+/// A decoder that is not named goes the encoder's way back.
+#[test]
+fn decoders_mirror_their_encoders() {
+    use hourglass::model::Network;
+    let digits = crate::support::digit_shape();
+    for (encoder, decoder) in [
+        ("[\"dense 256 relu\", \"dense 128 tanh\", \"latent\"]", "dense 128 tanh, dense 256 relu, output sigmoid"),
+        (
+            "[\"conv 16 3x3 stride 2 relu\", \"conv 32 3x3 stride 2 relu\", \"latent\"]",
+            "dense 1568 relu, reshape 7x7x32, conv_transpose 16 4x4 stride 2 relu, output conv_transpose 4x4 stride 2 \
+             sigmoid",
+        ),
+        (
+            "[\"conv 8 5x5 stride 3 pad 1 silu\", \"maxpool 3\", \"latent\"]",
+            "dense 72 silu, reshape 3x3x8, upsample 3, output conv_transpose 5x5 stride 3 pad 1 outpad 1 sigmoid",
+        ),
+    ] {
+        let mut mirrored = spec("undercomplete", &[&format!("model.encoder={encoder}")]);
+        mirrored.model.decoder.clear();
+        mirrored.check().expect("it is right");
+        let network = Network::new(&mirrored, digits).expect("it builds");
+        let layers: Vec<String> = network.decoder().iter().map(ToString::to_string).collect();
+        assert_eq!(layers.join(", "), decoder);
+        for layer in network.decoder() {
+            assert_eq!(layer.to_string().parse::<hourglass::model::Layer>().expect("it reads"), *layer);
+        }
+    }
+}
