@@ -2,7 +2,8 @@
 
 use egui::{Rect, Ui, pos2, vec2};
 
-use super::widgets::{LogSlider, card_title, value_row};
+use super::widgets::{Scale, Slider, card_title, value_row};
+use crate::model::OptimizerKind;
 use crate::style::Palette;
 use crate::train::{PlayState, Snapshot};
 
@@ -24,12 +25,13 @@ impl Controls {
         let running = matches!(snapshot.state, PlayState::Playing | PlayState::Paused);
         let of_run = if snapshot.learning_rate > 0.0 { snapshot.learning_rate } else { spec.optimizer.learning_rate };
         let value = self.learning_rate.unwrap_or(of_run);
-        let slider = LogSlider {
+        let slider = Slider {
             name: "Learning rate",
             help: "How far each step moves the weights. A change holds from the next step on, is marked on the curve, \
                    and is kept in the spec.",
             low: 1e-5,
             high: 1e-1,
+            scale: Scale::Log,
             enabled: running,
         };
         let mut finished = None;
@@ -45,7 +47,7 @@ impl Controls {
         line = line.translate(down);
         let rows = [
             ("Loss", spec.objective.loss.title().to_lowercase()),
-            ("Optimizer", "Adam".to_owned()),
+            ("Optimizer", optimizer_name(spec.optimizer.kind).to_owned()),
             ("Batch", spec.train.batch_size.to_string()),
             ("Seed", spec.train.seed.to_string()),
         ];
@@ -56,6 +58,14 @@ impl Controls {
             line = line.translate(down);
         }
         finished
+    }
+}
+
+fn optimizer_name(kind: OptimizerKind) -> &'static str {
+    match kind {
+        OptimizerKind::Adam => "Adam",
+        OptimizerKind::Adamw => "AdamW",
+        OptimizerKind::Sgd => "SGD",
     }
 }
 

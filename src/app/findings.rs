@@ -41,6 +41,17 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
         });
         return lines;
     }
+    for finding in snapshot.report.iter().flat_map(|report| &report.diagnosis) {
+        // The line on PCA below says this one.
+        if finding.code != "worse_than_pca" {
+            let (title, evidence) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
+            let mut title = title.to_owned();
+            if let Some(first) = title.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            lines.push(Line { ink: palette.bad, title: format!("{title}."), evidence: evidence.to_owned() });
+        }
+    }
     if let Some(report) = &snapshot.report
         && let (Some(test), Some(pca)) = (&report.test, &report.pca)
     {
@@ -60,9 +71,8 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
             ),
         });
     }
-    let latest = snapshot.validation_curve.last().map(|p| f64::from(p[1]));
-    let mse = snapshot.spec.as_ref().is_some_and(|spec| spec.objective.loss.is_mse());
-    if let (Some(loss), Some(pca), true, None) = (latest, &snapshot.pca, mse, &snapshot.report) {
+    // Whatever the model is trained on, PCA compares in squared error.
+    if let (Some(loss), Some(pca), None) = (snapshot.validation_mse, &snapshot.pca, &snapshot.report) {
         let better = loss < pca.mse;
         lines.push(Line {
             ink: if better { palette.second } else { palette.accent },

@@ -63,6 +63,14 @@ pub(super) fn train(painter: &Painter, rect: Rect, colour: Color32) {
     lines(painter, rect, &[(0.18, 0.75), (0.42, 0.45), (0.6, 0.6), (0.95, 0.15)], colour);
 }
 
+/// A compass.
+pub(super) fn explore(painter: &Painter, rect: Rect, colour: Color32) {
+    let (centre, radius) = (rect.center(), rect.height() * 0.55);
+    painter.circle_stroke(centre, radius, Stroke::new(1.6, colour));
+    let needle = [(0.72, 0.22), (0.56, 0.6), (0.28, 0.78), (0.44, 0.4)];
+    filled(painter, Rect::from_center_size(centre, egui::vec2(radius * 2.0, radius * 2.0)), &needle, colour);
+}
+
 /// A half-filled disc: change between dark and light.
 pub(super) fn theme(painter: &Painter, rect: Rect, colour: Color32) {
     let (centre, radius) = (rect.center(), rect.width() * 0.45);

@@ -43,7 +43,20 @@ impl MapCard {
             (count, false) => format!("{} held-out rows", style::grouped(count as u64)),
             (count, true) => format!("{} held-out rows, main 2 of {}", style::grouped(count as u64), latent(snapshot)),
         };
-        card_title(ui, palette, inside, "Latent map", &second);
+        self.ui_with_title(ui, palette, inside, snapshot, &second);
+    }
+
+    /// The same with other words in the title; gives where the points are drawn.
+    pub fn ui_with_title(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        snapshot: &Snapshot,
+        second: &str,
+    ) -> Option<Rect> {
+        let map = &snapshot.map;
+        card_title(ui, palette, inside, "Latent map", second);
         let classes = map.labels.iter().copied().max().map_or(0, |highest| usize::from(highest) + 1).min(LABELS.len());
         let legend = if classes > 0 { 26.0 } else { 0.0 };
         let plot = Rect::from_min_max(
@@ -53,7 +66,7 @@ impl MapCard {
         if map.points.is_empty() || !plot.is_positive() {
             let words = "Each held-out row becomes a point here";
             ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), colour(palette.muted));
-            return;
+            return None;
         }
         self.draw(ui, palette, plot, map);
         let response = ui.interact(plot, ui.scope_id().with("map"), egui::Sense::hover());
@@ -68,6 +81,7 @@ impl MapCard {
             let at = pos2(x + 13.0, y);
             ui.painter().text(at, Align2::LEFT_CENTER, label.to_string(), regular(size::SECOND), colour(palette.muted));
         }
+        Some(plot)
     }
 
     fn draw(&mut self, ui: &Ui, palette: &Palette, plot: Rect, map: &Arc<LatentMap>) {

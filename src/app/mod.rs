@@ -4,6 +4,7 @@
 mod controls;
 mod curves;
 mod data_card;
+mod explore;
 mod findings;
 mod frame_log;
 mod icons;
@@ -16,5 +17,5 @@ mod theme;
 mod widgets;
 
 pub use shell::{WindowError, availability, open};
-pub use state::{App, AppOptions, Trainer};
+pub use state::{App, AppOptions, OpenedModel, Trainer};
 pub use theme::ThemeChoice;

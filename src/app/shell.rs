@@ -14,9 +14,10 @@ use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy}
 use winit::window::{Window, WindowId};
 
 use super::frame_log::FrameLog;
-use super::state::{App, AppOptions, Trainer};
+use super::state::{App, AppOptions, OpenedModel, Trainer};
 use super::theme::ThemeChoice;
 use crate::device::{DeviceChoice, gpu};
+use crate::tasks;
 use crate::train::{Worker, WorkerOptions};
 
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,10 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
     let start = Box::new(move |options: WorkerOptions| {
         let proxy = worker_proxy.clone();
         // The event loop is gone only when nobody looks any more.
+        if let Some(path) = &options.opened {
+            let opened = tasks::open_model(path)?;
+            return Ok(Box::new(OpenedModel(Arc::new(opened))) as Box<dyn Trainer>);
+        }
         let worker = Worker::spawn(options, move || drop(proxy.send_event(Wake::Worker)))?;
         Ok(Box::new(worker) as Box<dyn Trainer>)
     });

@@ -8,6 +8,7 @@ use egui::{Align2, Color32, CornerRadius, Key, Rect, Sense, Stroke, StrokeKind, 
 use super::controls::Controls;
 use super::curves::Curves;
 use super::data_card::data_ui;
+use super::explore::Explore;
 use super::findings::findings_ui;
 use super::icons;
 use super::map::MapCard;
@@ -36,6 +37,25 @@ impl Trainer for Worker {
     fn send(&self, command: Command) {
         Self::send(self, command);
     }
+}
+
+/// What fills the window between the bars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Workspace {
+    Train,
+    Explore,
+}
+
+/// A model that is looked at, not trained: its snapshot never changes.
+#[derive(Debug)]
+pub struct OpenedModel(pub Arc<Snapshot>);
+
+impl Trainer for OpenedModel {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0)
+    }
+
+    fn send(&self, _: Command) {}
 }
 
 /// Starts a run.
@@ -69,6 +89,8 @@ pub struct App {
     controls: Controls,
     curves: Curves,
     map: MapCard,
+    explore: Explore,
+    workspace: Workspace,
     textures: Textures,
     drawer_open: bool,
     quit: bool,
@@ -90,6 +112,7 @@ const RIGHT_COLUMN: f32 = 356.0;
 impl App {
     /// Starts the run that `options` name.
     pub fn new(options: AppOptions) -> Self {
+        let opened = options.run.opened.is_some();
         let mut app = Self {
             options,
             trainer: None,
@@ -101,6 +124,8 @@ impl App {
             controls: Controls::default(),
             curves: Curves::default(),
             map: MapCard::default(),
+            explore: Explore::default(),
+            workspace: if opened { Workspace::Explore } else { Workspace::Train },
             textures: Textures::default(),
             drawer_open: false,
             quit: false,
@@ -118,6 +143,9 @@ impl App {
                 // A named folder holds one run; those that follow go where runs go.
                 self.options.run.out = None;
                 self.snapshot = trainer.snapshot();
+                if self.workspace == Workspace::Explore {
+                    trainer.send(Command::ShareModel(true));
+                }
                 self.trainer = Some(trainer);
             }
             Err(error) => self.error = Some(error.to_string()),
@@ -202,9 +230,11 @@ impl App {
             Rect::from_min_max(pos2(window.left(), top.bottom()), pos2(window.left() + space::RAIL, status.top()));
         let work = Rect::from_min_max(rail.right_top(), status.right_top());
         self.top_bar(ui, palette, top, narrow);
-        rail_ui(ui, palette, rail);
+        self.rail_ui(ui, palette, rail);
         self.status_bar(ui, palette, status);
-        if narrow {
+        if self.workspace == Workspace::Explore {
+            self.explore_workspace(ui, palette, work, narrow);
+        } else if narrow {
             self.narrow_workspace(ui, palette, work);
         } else {
             self.wide_workspace(ui, palette, work);
@@ -233,6 +263,11 @@ impl App {
         if pressed(Key::L) {
             self.curves.log_scale = !self.curves.log_scale;
         }
+        for (key, workspace) in [(Key::Num1, Workspace::Train), (Key::Num2, Workspace::Explore)] {
+            if pressed(key) {
+                self.go_to(workspace);
+            }
+        }
         if pressed(Key::T) {
             self.toggle_theme(ui);
         }
@@ -249,7 +284,11 @@ impl App {
         match self.snapshot.state {
             PlayState::Playing => self.send(Command::Pause),
             PlayState::Paused => self.send(Command::Play),
-            PlayState::Finished | PlayState::Failed => self.start(),
+            PlayState::Finished | PlayState::Failed => {
+                // A model that was opened is trained anew from its spec.
+                self.options.run.opened = None;
+                self.start();
+            }
             PlayState::Preparing | PlayState::Finishing => {}
         }
     }
@@ -437,6 +476,63 @@ impl App {
         chosen
     }
 
+    fn go_to(&mut self, workspace: Workspace) {
+        if self.workspace != workspace {
+            self.workspace = workspace;
+            self.drawer_open = false;
+            self.send(Command::ShareModel(workspace == Workspace::Explore));
+        }
+    }
+
+    fn explore_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, narrow: bool) {
+        let (work, gap) = (area.shrink(space::L), space::L);
+        let snapshot = Arc::clone(&self.snapshot);
+        let column = if narrow { 280.0 } else { RIGHT_COLUMN };
+        let left = Rect::from_min_max(work.min, pos2(work.right() - column - gap, work.bottom()));
+        let right = Rect::from_min_max(pos2(work.right() - column, work.top()), work.max);
+        let picture = (column + 28.0).min(right.height() * 0.55);
+        let one = Rect::from_min_size(right.min, vec2(column, picture));
+        let sliders = Rect::from_min_max(pos2(right.left(), one.bottom() + gap), right.max);
+        let rects = [left, one, sliders];
+        cards(ui, palette, area, &rects);
+        let insides = rects.map(|rect| card(ui, rect, |_, inside| inside));
+        self.explore.ui(ui, palette, insides, &snapshot);
+    }
+
+    /// The workspaces.
+    fn rail_ui(&mut self, ui: &mut Ui, palette: &Palette, rail: Rect) {
+        ui.painter().vline(rail.right() - 0.5, rail.y_range(), Stroke::new(1.0, colour(palette.line)));
+        let items: [(Workspace, &str, super::widgets::Icon, &str); 2] = [
+            (Workspace::Train, "Train", icons::train, "Watch the training (1)"),
+            (Workspace::Explore, "Explore", icons::explore, "Move through the latent space (2)"),
+        ];
+        for (index, (workspace, name, icon, help)) in items.into_iter().enumerate() {
+            let top = rail.min + vec2(8.0, 10.0 + 58.0 * index as f32);
+            let item = Rect::from_min_size(top, vec2(rail.width() - 16.0, 52.0));
+            let here = self.workspace == workspace;
+            let response = ui.interact(item, ui.scope_id().with(("rail", name)), Sense::click());
+            if here || response.hovered() {
+                ui.painter().rect_filled(item, CornerRadius::same(space::RADIUS_CONTROL), colour(palette.raised));
+            }
+            let at = Rect::from_center_size(pos2(item.center().x, item.top() + 18.0), vec2(15.0, 13.0));
+            icon(ui.painter(), at, colour(if here { palette.accent } else { palette.muted }));
+            let at = pos2(item.center().x, item.bottom() - 11.0);
+            let ink = colour(if here { palette.text } else { palette.muted });
+            ui.painter().text(at, Align2::CENTER_CENTER, name, regular(size::AXIS), ink);
+            focus_ring(ui, palette, &response, item);
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name));
+            if response.clicked() {
+                self.go_to(workspace);
+            }
+            response.on_hover_text(help);
+        }
+    }
+
+    /// Latent numbers that Explore shows, for tests.
+    pub fn explored(&self) -> &[f32] {
+        self.explore.latents()
+    }
+
     fn wide_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
@@ -562,15 +658,4 @@ fn pairs_height(width: f32) -> f32 {
 fn split_bottom(rect: Rect, height: f32, gap: f32) -> [Rect; 2] {
     let y = rect.bottom() - height;
     [Rect::from_min_max(rect.min, pos2(rect.right(), y - gap)), Rect::from_min_max(pos2(rect.left(), y), rect.max)]
-}
-
-/// The workspaces; so far there is one.
-fn rail_ui(ui: &Ui, palette: &Palette, rail: Rect) {
-    ui.painter().vline(rail.right() - 0.5, rail.y_range(), Stroke::new(1.0, colour(palette.line)));
-    let item = Rect::from_min_size(rail.min + vec2(8.0, 10.0), vec2(rail.width() - 16.0, 52.0));
-    ui.painter().rect_filled(item, CornerRadius::same(space::RADIUS_CONTROL), colour(palette.raised));
-    let icon = Rect::from_center_size(pos2(item.center().x, item.top() + 18.0), vec2(15.0, 13.0));
-    icons::train(ui.painter(), icon, colour(palette.accent));
-    let at = pos2(item.center().x, item.bottom() - 11.0);
-    ui.painter().text(at, Align2::CENTER_CENTER, "Train", regular(size::AXIS), colour(palette.text));
 }

@@ -250,17 +250,26 @@ pub(super) fn value_row(ui: &Ui, palette: &Palette, line: Rect, name: &str, valu
     painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(palette.text));
 }
 
-/// A slider over a logarithmic range, with its name and value; gives the new value while it is dragged or stepped
-/// with the arrow keys, and whether the change is finished.
-pub(super) struct LogSlider<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// Equal ways are equal ratios; filled from the left.
+    Log,
+    /// Filled from the middle where that is zero, else from the left.
+    Linear,
+}
+
+/// A slider with its name and value; gives the new value while it is dragged or stepped with the arrow keys, and whether
+/// the change is finished.
+pub(super) struct Slider<'a> {
     pub name: &'a str,
     pub help: &'a str,
     pub low: f64,
     pub high: f64,
+    pub scale: Scale,
     pub enabled: bool,
 }
 
-impl LogSlider<'_> {
+impl Slider<'_> {
     pub fn show(self, ui: &mut Ui, palette: &Palette, line: Rect, value: f64, text: &str) -> Option<(f64, bool)> {
         let painter = ui.painter().clone();
         painter.text(line.left_center(), Align2::LEFT_CENTER, self.name, regular(size::TEXT), colour(palette.muted));
@@ -272,13 +281,21 @@ impl LogSlider<'_> {
         let id = ui.scope_id().with(("slider", self.name));
         let sense = if self.enabled { Sense::click_and_drag() } else { Sense::hover() };
         let response = ui.interact(track, id, sense);
-        let fraction = (value / self.low).ln() / (self.high / self.low).ln();
+        let fraction = match self.scale {
+            Scale::Log => (value / self.low).ln() / (self.high / self.low).ln(),
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+        };
         let x = egui::lerp(track.left()..=track.right(), fraction.clamp(0.0, 1.0) as f32);
         let y = track.center().y;
         let bar = |from: f32, to: f32| Rect::from_min_max(pos2(from, y - 2.0), pos2(to, y + 2.0));
         painter.rect_filled(bar(track.left(), track.right()), 2.0, colour(palette.line));
         let strength = if self.enabled { 1.0 } else { 0.4 };
-        painter.rect_filled(bar(track.left(), x), 2.0, faded(palette.accent, strength));
+        let zero = -self.low / (self.high - self.low);
+        let origin = match self.scale {
+            Scale::Linear if (zero - 0.5).abs() < 0.01 => track.center().x,
+            _ => track.left(),
+        };
+        painter.rect_filled(bar(origin.min(x), origin.max(x)), 2.0, faded(palette.accent, strength));
         let knob = if response.hovered() || response.dragged() { 8.0 } else { 7.0 };
         painter.circle_filled(pos2(x, y), knob, faded(palette.text, strength));
         focus_ring(ui, palette, &response, track);
@@ -288,7 +305,10 @@ impl LogSlider<'_> {
         if response.hovered() && self.enabled {
             ui.ctx().set_cursor_icon(egui::CursorIcon::ResizeHorizontal);
         }
-        let at = |fraction: f64| self.low * (self.high / self.low).powf(fraction.clamp(0.0, 1.0));
+        let at = |fraction: f64| match self.scale {
+            Scale::Log => self.low * (self.high / self.low).powf(fraction.clamp(0.0, 1.0)),
+            Scale::Linear => self.low + (self.high - self.low) * fraction.clamp(0.0, 1.0),
+        };
         let mut change = None;
         if let Some(pointer) = response.interact_pointer_pos() {
             let fraction = f64::from((pointer.x - track.left()) / track.width());

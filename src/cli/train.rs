@@ -11,14 +11,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::commands::print_metrics;
 use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
 use crate::device::DeviceChoice;
-use crate::model::{Spec, SpecError, preset};
+use crate::model::{Model, Spec, SpecError, preset};
 use crate::style;
 use crate::tasks::draw_run;
 use crate::train::{Command, Event, Report, RunDir, TrainError, Worker, WorkerOptions};
 
 #[derive(Args, Debug)]
 pub(super) struct TrainArgs {
-    /// A spec in TOML.
+    /// A spec in TOML; `window` also takes a model.safetensors, to explore it.
     #[arg(value_name = "SPEC.toml", conflicts_with = "preset")]
     spec: Option<PathBuf>,
     /// A preset by name, see `hourglass presets` [default: undercomplete].
@@ -58,7 +58,20 @@ pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliErr
 
 /// The run that `train` would do, in the window.
 pub(super) fn window(arguments: &TrainArgs, common: &Common, window: OpenWindow) -> Result<u8, CliError> {
-    window(run_options(arguments, common)?)
+    let is_model = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "safetensors");
+    let options = match arguments.spec.as_ref().filter(|path| is_model(path)) {
+        // A saved model is explored as it is.
+        Some(path) => {
+            let model = Model::load(path).map_err(TrainError::from)?;
+            let mut options = WorkerOptions::new(model.spec);
+            options.device = common.device_choice()?;
+            options.threads = common.threads();
+            options.opened = Some(path.clone());
+            options
+        }
+        None => run_options(arguments, common)?,
+    };
+    window(options)
         .map_err(|reason| CliError::usage(format!("{reason}, run `hourglass train` in the terminal instead")))
 }
 

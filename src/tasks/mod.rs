@@ -2,8 +2,10 @@
 
 mod bench;
 mod evaluate;
+mod explore;
 mod picture;
 
 pub use bench::{BenchReport, KernelSpeed, bench};
 pub use evaluate::{Evaluation, evaluate};
+pub use explore::{Decoder, draw_latents, open_model};
 pub use picture::{MapView, PictureError, curve_range, draw_run, map_view, smooth};

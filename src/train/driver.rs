@@ -9,10 +9,11 @@ use crossbeam_channel::{Receiver, bounded};
 use super::TrainError;
 use super::report::PcaReport;
 use super::run::Run;
-use super::snapshot::{LatentMap, PAIRS, Pairs, PlayState, Snapshot};
+use super::snapshot::{LatentMap, PAIRS, Pairs, PlayState, Snapshot, UnitUse};
 use super::worker::{Command, Desk, Event, WorkerOptions};
 use crate::data::{DataSet, Part};
 use crate::metrics::Pca;
+use crate::model::Model;
 
 /// How often snapshots are made while training.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(80);
@@ -22,6 +23,8 @@ const SLICE: Duration = Duration::from_millis(15);
 const LOOK_SHARE: f64 = 0.03;
 /// Points of a curve that a snapshot carries at most.
 const CURVE_POINTS: usize = 2000;
+/// Validation rows whose squared error is followed whatever the loss is.
+const MSE_ROWS: usize = 500;
 /// Held-out rows on the map, at most.
 const MAP_ROWS: usize = 5000;
 
@@ -49,7 +52,12 @@ pub(super) struct Driver<'a> {
     pca_arrival: Option<Receiver<PcaReport>>,
     pca: Option<PcaReport>,
     /// Directions of the last projection, so that the map does not flip.
-    map_signs: Option<Vec<f32>>,
+    map_directions: Option<Vec<f32>>,
+    units: Arc<Vec<UnitUse>>,
+    validation_mse: Option<f64>,
+    /// Whether somebody wants the weights with each look.
+    shares_model: bool,
+    model: Option<Arc<Model>>,
 }
 
 impl<'a> Driver<'a> {
@@ -77,7 +85,11 @@ impl<'a> Driver<'a> {
             map: Arc::default(),
             pca_arrival: None,
             pca: None,
-            map_signs: None,
+            map_directions: None,
+            units: Arc::default(),
+            validation_mse: None,
+            shares_model: false,
+            model: None,
         };
         if driver.watched {
             let components = driver.run.session().network().comparable_components();
@@ -136,6 +148,13 @@ impl<'a> Driver<'a> {
                 if let Err(error) = self.run.session_mut().edit(field, value) {
                     self.desk.show(|snapshot| snapshot.message = error.to_string());
                 } else {
+                    self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                }
+            }
+            Command::ShareModel(shares) => {
+                self.shares_model = shares;
+                if shares {
+                    self.look()?;
                     self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
             }
@@ -206,9 +225,16 @@ impl<'a> Driver<'a> {
         let map_rows = validation.start..validation.end.min(validation.start + MAP_ROWS);
         let latent = self.run.session().network().latent();
         let collected = self.run.session_mut().outputs(map_rows.clone(), false, false)?;
-        let (points, projected) = self.project(&collected.latents, latent);
-        let labels = data.labels.as_ref().map(|labels| labels[map_rows].to_vec()).unwrap_or_default();
-        self.map = Arc::new(LatentMap { points, labels, projected, step });
+        self.units = Arc::new(UnitUse::of(&collected.latents, latent, self.run.spec()));
+        let map = LatentMap::of(&collected.latents, latent, &data, map_rows, step, &mut self.map_directions);
+        self.map = Arc::new(map);
+        let some = validation.start..validation.end.min(validation.start + MSE_ROWS);
+        let made = self.run.session_mut().outputs(some.clone(), true, true)?;
+        self.validation_mse = Some(crate::metrics::mse(&made.outputs, &data.rows_f32(some)));
+        if self.shares_model {
+            let weights = self.run.session_mut().weights()?;
+            self.model = Some(Arc::new(self.run.session().model(&weights)));
+        }
 
         let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
         for &row in &self.pairs_rows {
@@ -222,34 +248,6 @@ impl<'a> Driver<'a> {
         self.look_secs = started.elapsed().as_secs_f64();
         self.looked = Instant::now();
         Ok(())
-    }
-
-    fn project(&mut self, latents: &[f32], latent: usize) -> (Vec<[f32; 2]>, bool) {
-        match latent {
-            1 => (latents.iter().map(|&z| [z, 0.0]).collect(), false),
-            2 => (latents.chunks_exact(2).map(|z| [z[0], z[1]]).collect(), false),
-            _ => {
-                let Ok(pca) = Pca::fit(latents, latent, 2) else { return (Vec::new(), true) };
-                let mut signs = [1.0_f32; 2];
-                if let Some(before) = &self.map_signs {
-                    for (component, sign) in signs.iter_mut().enumerate() {
-                        let range = component * latent..(component + 1) * latent;
-                        let agreement: f32 =
-                            before[range.clone()].iter().zip(&pca.directions()[range]).map(|(a, b)| a * b).sum();
-                        *sign = if agreement < 0.0 { -1.0 } else { 1.0 };
-                    }
-                }
-                let directions = pca
-                    .directions()
-                    .chunks_exact(latent)
-                    .zip(signs)
-                    .flat_map(|(direction, sign)| direction.iter().map(move |value| value * sign))
-                    .collect();
-                self.map_signs = Some(directions);
-                let points = pca.project(latents).chunks_exact(2).map(|z| [z[0] * signs[0], z[1] * signs[1]]).collect();
-                (points, true)
-            }
-        }
     }
 
     fn show(&mut self, state: PlayState) {
@@ -289,6 +287,9 @@ impl<'a> Driver<'a> {
             best: run.best(),
             pairs: Arc::clone(&self.pairs),
             map: Arc::clone(&self.map),
+            units: Arc::clone(&self.units),
+            model: self.model.clone(),
+            validation_mse: self.validation_mse,
             pca: self.pca.clone(),
             run_dir: run.dir().map(|dir| dir.path().to_owned()),
             report: None,
@@ -301,6 +302,9 @@ impl<'a> Driver<'a> {
         self.show(PlayState::Finishing);
         self.desk.show(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
         let report = self.run.report(self.with_test && !interrupted)?;
+        if self.watched {
+            self.model = Some(Arc::new(self.run.kept_model()?));
+        }
         self.show(PlayState::Finished);
         let shared = Arc::new(report.clone());
         self.desk.show(|snapshot| snapshot.report = Some(shared));

@@ -20,7 +20,7 @@ pub use measure::{TestMetrics, pca_beside};
 pub use report::{PcaReport, Report};
 pub use run::{EpochReport, Run};
 pub use session::{Session, Weights, data_shape};
-pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot};
+pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot, UnitUse};
 pub use verify::{Agreement, FIRST_STEPS, FirstSteps, Verification, verify};
 pub use worker::{Command, Event, Worker, WorkerOptions};
 

@@ -15,7 +15,7 @@ use super::verify::{FIRST_STEPS, FirstSteps};
 use super::{Session, TrainError};
 use crate::data::Part;
 use crate::graph::External;
-use crate::model::{ModelFileError, ScheduleKind, Spec};
+use crate::model::{Model, ModelFileError, ScheduleKind, Spec};
 
 /// A run that is killed loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -398,6 +398,12 @@ impl Run {
             self.epoch_steps += 1;
         }
         self.write_last()
+    }
+
+    /// The model that is kept.
+    pub fn kept_model(&mut self) -> Result<Model, TrainError> {
+        let kept = self.kept_weights()?;
+        Ok(self.session.model(&kept))
     }
 
     /// Saves the spec and the model to keep, not the last state.

@@ -1,12 +1,14 @@
 //! What a watcher sees of a run: plain values, newest wins.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::report::{PcaReport, Report};
-use crate::data::ImageShape;
+use crate::data::{DataSet, ImageShape};
 use crate::device::DeviceInfo;
-use crate::model::{Edit, Spec};
+use crate::metrics::Pca;
+use crate::model::{Edit, Model, ModelKind, Spec};
 
 /// Held-out rows shown beside their reconstructions.
 pub const PAIRS: usize = 10;
@@ -48,6 +50,44 @@ pub struct LatentMap {
     pub step: u64,
 }
 
+/// How a latent unit is used by held-out rows, and what draws of it should look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct UnitUse {
+    pub mean: f32,
+    pub deviation: f32,
+    /// Of what the decoder was trained to take: the prior, or for plain autoencoders what the encoder makes.
+    pub prior_mean: f32,
+    pub prior_deviation: f32,
+}
+
+impl UnitUse {
+    /// Standard normal.
+    pub fn prior() -> Self {
+        Self { mean: 0.0, deviation: 1.0, prior_mean: 0.0, prior_deviation: 1.0 }
+    }
+
+    /// From codes [rows, latent].
+    pub fn of(latents: &[f32], latent: usize, spec: &Spec) -> Vec<Self> {
+        let rows = (latents.len() / latent.max(1)).max(1) as f64;
+        let mut sums = vec![(0.0_f64, 0.0_f64); latent];
+        for row in latents.chunks_exact(latent.max(1)) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
+                sum.0 += f64::from(value);
+                sum.1 += f64::from(value) * f64::from(value);
+            }
+        }
+        let has_prior = matches!(spec.model.kind, ModelKind::Variational | ModelKind::Wasserstein);
+        let unit = |&(sum, squares): &(f64, f64)| {
+            let mean = sum / rows;
+            let deviation = (squares / rows - mean * mean).max(0.0).sqrt();
+            let (mean, deviation) = (mean as f32, deviation as f32);
+            let (prior_mean, prior_deviation) = if has_prior { (0.0, 1.0) } else { (mean, deviation) };
+            Self { mean, deviation, prior_mean, prior_deviation }
+        };
+        sums.iter().map(unit).collect()
+    }
+}
+
 /// Sizes of the parts and some rows, for the data card.
 #[derive(Clone, Debug, Default)]
 pub struct DataSummary {
@@ -58,6 +98,57 @@ pub struct DataSummary {
     pub train: usize,
     pub validation: usize,
     pub test: usize,
+}
+
+impl DataSummary {
+    pub fn of(data: &DataSet) -> Self {
+        Self {
+            name: data.name.clone(),
+            rows: data.rows,
+            features: data.features,
+            image: data.image,
+            train: data.train.len(),
+            validation: data.validation.len(),
+            test: data.test.len(),
+        }
+    }
+}
+
+impl LatentMap {
+    /// Codes [rows, latent] of `rows` of `data` in two dimensions; `directions` are those of the projection before, so
+    /// that the map does not flip.
+    pub fn of(
+        latents: &[f32],
+        latent: usize,
+        data: &DataSet,
+        rows: Range<usize>,
+        step: u64,
+        directions: &mut Option<Vec<f32>>,
+    ) -> Self {
+        let points = match latent {
+            1 => latents.iter().map(|&z| [z, 0.0]).collect(),
+            2 => latents.chunks_exact(2).map(|z| [z[0], z[1]]).collect(),
+            _ => project(latents, latent, directions),
+        };
+        let labels = data.labels.as_ref().map(|labels| labels[rows].to_vec()).unwrap_or_default();
+        Self { points, labels, projected: latent > 2, step }
+    }
+}
+
+/// The two main components of codes.
+fn project(latents: &[f32], latent: usize, directions: &mut Option<Vec<f32>>) -> Vec<[f32; 2]> {
+    let Ok(pca) = Pca::fit(latents, latent, 2) else { return Vec::new() };
+    let mut signs = [1.0_f32; 2];
+    if let Some(before) = directions {
+        for (component, sign) in signs.iter_mut().enumerate() {
+            let range = component * latent..(component + 1) * latent;
+            let agreement: f32 = before[range.clone()].iter().zip(&pca.directions()[range]).map(|(a, b)| a * b).sum();
+            *sign = if agreement < 0.0 { -1.0 } else { 1.0 };
+        }
+    }
+    let turned = pca.directions().chunks_exact(latent).zip(signs);
+    *directions = Some(turned.flat_map(|(direction, sign)| direction.iter().map(move |value| value * sign)).collect());
+    pca.project(latents).chunks_exact(2).map(|z| [z[0] * signs[0], z[1] * signs[1]]).collect()
 }
 
 /// All that a window shows of a run; never a buffer of the engine.
@@ -88,6 +179,12 @@ pub struct Snapshot {
     pub best: Option<(u32, f64)>,
     pub pairs: Arc<Pairs>,
     pub map: Arc<LatentMap>,
+    /// How each latent unit is used.
+    pub units: Arc<Vec<UnitUse>>,
+    /// The weights of now, where they were asked for, or those kept at the end.
+    pub model: Option<Arc<Model>>,
+    /// Mean squared error on some validation rows, whatever the loss is.
+    pub validation_mse: Option<f64>,
     /// PCA at the same latent size, on the validation part; `None` until it is fitted.
     pub pca: Option<PcaReport>,
     pub run_dir: Option<PathBuf>,

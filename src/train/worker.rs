@@ -27,6 +27,8 @@ pub enum Command {
     Pause,
     /// One step, then pause.
     Step,
+    /// Whether snapshots carry the weights, for whoever decodes.
+    ShareModel(bool),
     Edit {
         field: &'static str,
         value: f64,
@@ -80,6 +82,8 @@ pub struct WorkerOptions {
     /// Measure on the test part at the end.
     pub with_test: bool,
     pub start_paused: bool,
+    /// A model to look at instead of a run.
+    pub opened: Option<PathBuf>,
 }
 
 impl WorkerOptions {
@@ -95,6 +99,7 @@ impl WorkerOptions {
             watched: false,
             with_test: true,
             start_paused: false,
+            opened: None,
         }
     }
 }
@@ -225,15 +230,7 @@ fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result
 
     desk.show(|snapshot| {
         snapshot.message = "Starting the device".to_owned();
-        snapshot.data = DataSummary {
-            name: data.name.clone(),
-            rows: data.rows,
-            features: data.features,
-            image: data.image,
-            train: data.train.len(),
-            validation: data.validation.len(),
-            test: data.test.len(),
-        };
+        snapshot.data = DataSummary::of(&data);
     });
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };

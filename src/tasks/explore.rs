@@ -1,0 +1,138 @@
+//! Decoding latent numbers of a model, and what a window shows of a model that is opened rather than trained.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::data::{DataError, DataSet, Part};
+use crate::device::{Device, DeviceChoice};
+use crate::graph::{Executable, External, Externals, GraphError, View};
+use crate::kernels::StepState;
+use crate::kernels::random::{key, normal4, philox4x32};
+use crate::model::{Model, Network};
+use crate::train::{DataSummary, Evaluator, LatentMap, PlayState, Snapshot, TrainError, UnitUse};
+
+/// Rows decoded in one run.
+const BATCH: usize = 64;
+
+/// A model's decoder on the processor: one thread, so that whoever trains beside it keeps the others.
+#[derive(Debug)]
+pub struct Decoder {
+    executable: Executable,
+    externals: Externals,
+    device: Device,
+    output: View,
+    latent: usize,
+    features: usize,
+    classes: usize,
+}
+
+impl Decoder {
+    /// # Errors
+    /// When the model has no bottleneck to decode from, or lacks what its spec names.
+    pub fn new(model: &Model) -> Result<Self, TrainError> {
+        let shape = model.data_shape();
+        let network = Network::new(&model.spec, shape)?;
+        let (parameters, statistics) = model.to_flat(&network, Path::new("model"))?;
+        let pass = network.decoding_pass(BATCH)?;
+        let device = Device::open(DeviceChoice::Cpu, Some(1)).map_err(GraphError::from)?;
+        let mut externals = Externals::default();
+        externals.allocate(&device, External::Statistics, network.statistic_elements() * 4);
+        externals.allocate_for(&device, &pass.plan);
+        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+        externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        let executable = Executable::new(&device, &pass.plan, &externals)?;
+        let output = pass.output.and_then(|output| pass.plan.view(output));
+        let output = output.ok_or_else(|| GraphError::Plan("a decoder keeps its output".to_owned()))?;
+        let (latent, features) = (network.latent(), network.features());
+        Ok(Self { executable, externals, device, output, latent, features, classes: shape.classes })
+    }
+
+    pub fn latent(&self) -> usize {
+        self.latent
+    }
+
+    /// Classes that the model is conditioned on; 0 for others.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Rows [rows, features] from latent numbers [rows, latent], all of class `label` where the model has classes.
+    pub fn decode(&mut self, latents: &[f32], label: usize) -> Result<Vec<f32>, TrainError> {
+        let mut made = Vec::with_capacity(latents.len() / self.latent.max(1) * self.features);
+        for rows in latents.chunks(BATCH * self.latent) {
+            let count = rows.len() / self.latent;
+            self.externals.write(&self.device, External::Latents, bytemuck::cast_slice(rows))?;
+            if self.classes > 0 {
+                let one_hot: Vec<f32> =
+                    (0..BATCH * self.classes).map(|i| f32::from(u8::from(i % self.classes == label))).collect();
+                self.externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&one_hot))?;
+            }
+            self.executable.run(&[StepState { rows: count as u32, ..StepState::default() }])?;
+            made.extend(self.executable.read(View { bytes: count * self.features * 4, ..self.output })?);
+        }
+        Ok(made)
+    }
+}
+
+/// Draws of latent numbers [rows, latent] around each unit's mean with its deviation times `temperature`; `number` tells
+/// draws apart.
+pub fn draw_latents(units: &[UnitUse], rows: usize, temperature: f32, number: u32) -> Vec<f32> {
+    let latent = units.len();
+    let normals = (0..(rows * latent).div_ceil(4) as u32)
+        .flat_map(|block| normal4(philox4x32([block, crate::kernels::random::stream::OPS, number, 1], key(1))));
+    normals
+        .take(rows * latent)
+        .enumerate()
+        .map(|(i, normal)| {
+            let unit = &units[i % latent];
+            unit.prior_mean + unit.prior_deviation * temperature * normal
+        })
+        .collect()
+}
+
+/// What a window shows of the model at `path`: its layers, and held-out rows of its own data on its map where those are
+/// still there.
+pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
+    let model = Model::load(path)?;
+    let shape = model.data_shape();
+    let network = Network::new(&model.spec, shape)?;
+    let (parameters, statistics) = model.to_flat(&network, path)?;
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut snapshot = Snapshot {
+        state: PlayState::Finished,
+        preset: Some(name),
+        spec: Some(model.spec.clone()),
+        widths: network.widths(),
+        parameters: network.parameter_count(),
+        learning_rate: model.spec.optimizer.learning_rate,
+        ..Snapshot::default()
+    };
+    let spec = &model.spec;
+    let data: Result<DataSet, DataError> =
+        DataSet::load(&spec.data.source, spec.train.validation_fraction, spec.train.seed);
+    let mut units = vec![UnitUse::prior(); network.latent()];
+    if let Ok(data) = data.as_ref()
+        && data.features == model.features
+    {
+        let device = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
+        let mut externals = Externals::default();
+        let mut evaluator = Evaluator::new(&network, data.rows, &device, &mut externals)?;
+        externals.write(&device, External::Data, &data.packed)?;
+        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+        if !network.statistics().is_empty() {
+            externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        }
+        if shape.classes > 0 {
+            externals.write(&device, External::Classes, &data.one_hot(shape.classes))?;
+        }
+        let rows = data.part(Part::Validation);
+        let outputs = evaluator.outputs(rows.clone(), false, false)?;
+        units = UnitUse::of(&outputs.latents, network.latent(), spec);
+        snapshot.map = Arc::new(LatentMap::of(&outputs.latents, network.latent(), data, rows, 0, &mut None));
+        snapshot.device = Some(device.info().clone());
+        snapshot.data = DataSummary::of(data);
+    }
+    snapshot.units = Arc::new(units);
+    snapshot.model = Some(Arc::new(model));
+    Ok(snapshot)
+}
