@@ -30,3 +30,4 @@ shot() { # display width height keys... file
 shot :94 1280 800 train-dark.png 10
 shot :95 1280 800 train-light.png 45 t
 shot :96 900 600 train-narrow.png 10
+shot :97 1280 800 explore-dark.png 40 2

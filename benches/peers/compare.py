@@ -20,8 +20,8 @@ def run(*command):
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def ours(device):
-    report = json.loads(run("target/release/hourglass", "bench", "--json", "--quiet", "--only", "undercomplete",
+def ours(device, preset="undercomplete"):
+    report = json.loads(run("target/release/hourglass", "bench", "--json", "--quiet", "--only", preset,
                             "--device", device))
     return report["training"][0]["steps_per_second"]
 
@@ -35,15 +35,20 @@ CASES = {
     "burn flex, CPU": lambda: float(run(burn, "flex", SECONDS)),
     "ours, GPU adapter": lambda: ours("gpu"),
     "burn wgpu, GPU adapter": lambda: float(run(burn, "wgpu", SECONDS)),
+    "ours, convolutional, native CPU": lambda: ours("cpu", "convolutional"),
+    "PyTorch, convolutional, CPU": lambda: float(run(sys.executable, str(PEERS / "torch_steps.py"), "cpu", SECONDS,
+                                                     "convolutional")),
+    "ours, convolutional, GPU adapter": lambda: ours("gpu", "convolutional"),
 }
 rates = {name: [] for name in CASES}
 for _ in range(ROUNDS):
     for name, measure in CASES.items():
         rates[name].append(measure())
 medians = {name: statistics.median(values) for name, values in rates.items()}
-print(f"canonical model, batch 128, steps/s, median of {ROUNDS} alternating rounds")
+print(f"canonical model where no other is named, batch 128, steps/s, median of {ROUNDS} alternating rounds")
 for name, values in rates.items():
-    print(f"  {name:24} {medians[name]:8.1f}   ({min(values):.1f} to {max(values):.1f})")
+    print(f"  {name:34} {medians[name]:8.1f}   ({min(values):.1f} to {max(values):.1f})")
 for a, b in (("ours, native CPU", "PyTorch, CPU, eager"), ("ours, native CPU", "burn flex, CPU"),
-             ("ours, GPU adapter", "burn wgpu, GPU adapter")):
+             ("ours, GPU adapter", "burn wgpu, GPU adapter"),
+             ("ours, convolutional, native CPU", "PyTorch, convolutional, CPU")):
     print(f"  {a} / {b}: {medians[a] / medians[b]:.2f}")

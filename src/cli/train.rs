@@ -252,8 +252,9 @@ fn draw_picture(worker: &Worker, report: &Report) -> Result<PathBuf, CliError> {
 
 fn finish_text(report: &Report, batch: usize) {
     print_out(&format!(
-        "{} epochs, {} steps of {batch} in {}, {} samples/s; best by validation: epoch {}",
+        "{} epoch{}, {} steps of {batch} in {}, {} samples/s; best by validation: epoch {}",
         report.epochs,
+        if report.epochs == 1 { "" } else { "s" },
         style::grouped(report.steps),
         style::clock(report.seconds),
         style::grouped(report.samples_per_second.round() as u64),

@@ -18,6 +18,8 @@ pub mod stream {
     pub const PERMUTATION: u32 = 2;
     /// Order of the rows of a set that comes without a split of its own.
     pub const SPLIT: u32 = 3;
+    /// Directions that a randomized PCA starts from.
+    pub const PCA: u32 = 4;
     /// Random ops of a graph take this and the numbers after it, in their order.
     pub const OPS: u32 = 1024;
 }

@@ -1,18 +1,21 @@
-//! Principal component analysis, exactly, from the covariance: the honest neighbour of every autoencoder.
+//! Principal component analysis, the honest neighbour of every autoencoder: exactly, from the covariance, and by a
+//! randomized range finder where there are too many features for that.
 
 use faer::{Mat, Side};
 use rayon::prelude::*;
 
+use crate::kernels::random::{normal4, philox4x32, stream};
+
 #[derive(Debug, thiserror::Error)]
 pub enum PcaError {
-    #[error("PCA is not possible, {rows} rows of {features} values, give at least two rows of at most 4096 values")]
+    #[error("PCA is not possible, {rows} rows of {features} values, give at least two rows")]
     Shape { rows: usize, features: usize },
     #[error("PCA did not converge on {features} features, look for NaN in the data")]
     NotConverged { features: usize },
 }
 
 /// Features beyond which the covariance is too large to decompose exactly.
-pub const MAX_FEATURES: usize = 4096;
+pub const MAX_EXACT_FEATURES: usize = 4096;
 
 /// Mean and principal directions of the rows it was fitted on.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ impl Pca {
     /// Fits `components` directions to rows [rows, features].
     pub fn fit(rows: &[f32], features: usize, components: usize) -> Result<Self, PcaError> {
         let count = rows.len().checked_div(features).unwrap_or(0);
-        if count < 2 || features > MAX_FEATURES {
+        if count < 2 {
             return Err(PcaError::Shape { rows: count, features });
         }
         let mut sums = vec![0.0_f64; features];
@@ -39,6 +42,9 @@ impl Pca {
         }
         let mean: Vec<f32> = sums.iter().map(|sum| (sum / count as f64) as f32).collect();
 
+        if features > MAX_EXACT_FEATURES {
+            return randomized(rows, mean, components.min(features).min(count - 1));
+        }
         // Tasks of a fixed size, added up in order: the same bits on any number of threads.
         let mut covariance = vec![0.0_f64; features * features];
         for tasks in rows.chunks(16 * ROWS_PER_TASK * features) {
@@ -132,4 +138,116 @@ fn products(chunk: &[f32], mean: &[f32]) -> Vec<f32> {
         );
     }
     product
+}
+
+/// dst [m, n] = lhs [m, k] rhs [k, n], where `transposed` lhs [k, m]^T rhs [k, n]; all row-major.
+fn product(transposed: bool, (m, n, k): (usize, usize, usize), lhs: &[f32], rhs: &[f32]) -> Vec<f32> {
+    let mut dst = vec![0.0_f32; m * n];
+    assert!(lhs.len() == m * k && rhs.len() == k * n);
+    let (lhs_column, lhs_row) = if transposed { (m as isize, 1) } else { (1, k as isize) };
+    // SAFETY: the three arrays have the sizes that the strides reach, checked above; dst is ours.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            dst.as_mut_ptr(),
+            1,
+            n as isize,
+            false,
+            lhs.as_ptr(),
+            lhs_column,
+            lhs_row,
+            rhs.as_ptr(),
+            1,
+            n as isize,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+    dst
+}
+
+/// The main directions by a randomized range finder with power iterations (Halko, Martinsson & Tropp 2011).
+fn randomized(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaError> {
+    /// More directions than asked for, and rounds that sharpen them.
+    const EXTRA: usize = 10;
+    const ROUNDS: usize = 6;
+    let features = mean.len();
+    let count = rows.len() / features;
+    let width = (components + EXTRA).min(features).min(count);
+    let mut basis: Vec<f32> = (0..(features * width).div_ceil(4) as u32)
+        .flat_map(|block| normal4(philox4x32([block, stream::PCA, 0, 0], [0, 0])))
+        .take(features * width)
+        .collect();
+    orthonormalise(&mut basis, width);
+    let mut small = vec![0.0_f64; width * width];
+    for round in 0..=ROUNDS {
+        // Blocks of rows of a fixed size, added up in order.
+        let parts: Vec<(Vec<f32>, Vec<f32>)> = rows
+            .par_chunks(ROWS_PER_TASK * features)
+            .map(|chunk| {
+                let lines = chunk.len() / features;
+                let centred: Vec<f32> =
+                    chunk.chunks_exact(features).flat_map(|row| row.iter().zip(&mean).map(|(x, m)| x - m)).collect();
+                let projected = product(false, (lines, width, features), &centred, &basis);
+                if round < ROUNDS {
+                    (product(true, (features, width, lines), &centred, &projected), Vec::new())
+                } else {
+                    (Vec::new(), product(true, (width, width, lines), &projected, &projected))
+                }
+            })
+            .collect();
+        if round < ROUNDS {
+            let mut next = vec![0.0_f64; features * width];
+            for (part, _) in &parts {
+                next.iter_mut().zip(part).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+            let largest = next.iter().fold(f64::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+            basis = next.iter().map(|value| (value / largest) as f32).collect();
+            orthonormalise(&mut basis, width);
+        } else {
+            for (_, part) in &parts {
+                small.iter_mut().zip(part).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
+        }
+    }
+    let matrix = Mat::from_fn(width, width, |i, j| small[i * width + j]);
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(|_| PcaError::NotConverged { features })?;
+    let vectors = eigen.U();
+    let directions = (0..components)
+        .flat_map(|c| {
+            let turn: Vec<f64> = (0..width).map(|j| vectors[(j, width - 1 - c)]).collect();
+            let along =
+                basis.chunks_exact(width).map(|row| row.iter().zip(&turn).map(|(&q, v)| f64::from(q) * v).sum());
+            along.map(|value: f64| value as f32).collect::<Vec<f32>>()
+        })
+        .collect();
+    Ok(Pca { mean, directions, components })
+}
+
+/// Makes the columns of [rows, width] orthonormal, by Gram and Schmidt's method twice over.
+fn orthonormalise(columns: &mut [f32], width: usize) {
+    let rows = columns.len() / width;
+    for column in 0..width {
+        for _ in 0..2 {
+            for before in 0..column {
+                let dot: f64 = (0..rows)
+                    .map(|row| f64::from(columns[row * width + before]) * f64::from(columns[row * width + column]))
+                    .sum();
+                for row in 0..rows {
+                    columns[row * width + column] -= (dot * f64::from(columns[row * width + before])) as f32;
+                }
+            }
+        }
+        let norm = (0..rows).map(|row| f64::from(columns[row * width + column]).powi(2)).sum::<f64>().sqrt();
+        let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+        for row in 0..rows {
+            columns[row * width + column] = (f64::from(columns[row * width + column]) * scale) as f32;
+        }
+    }
 }

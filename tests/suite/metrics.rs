@@ -60,3 +60,32 @@ fn pca_on_digits_is_where_it_is_known_to_be() {
         assert!((error / expected - 1.0).abs() < 0.03, "{components}: {error}");
     }
 }
+
+/// More features than a covariance may have: random directions of ten falling strengths in rows of 5,000 values.
+#[test]
+fn pca_of_very_wide_rows_finds_their_main_directions() {
+    const FEATURES: usize = 5000;
+    const RANK: usize = 10;
+    let directions = noise(RANK * FEATURES, 4);
+    let rows: Vec<f32> = (0..120)
+        .flat_map(|row| {
+            let weights = noise(RANK, 100 + row);
+            (0..FEATURES).map({
+                let directions = &directions;
+                move |feature| {
+                    let parts = weights.iter().enumerate();
+                    parts.map(|(i, weight)| weight * 0.7_f32.powi(i as i32) * directions[i * FEATURES + feature]).sum()
+                }
+            })
+        })
+        .collect();
+    let error = |components| Pca::fit(&rows, FEATURES, components).expect("it fits").reconstruction_mse(&rows);
+    let mean = |feature: usize| rows.iter().skip(feature).step_by(FEATURES).map(|&x| f64::from(x)).sum::<f64>() / 120.0;
+    let means: Vec<f64> = (0..FEATURES).map(mean).collect();
+    let squares: f64 = rows.iter().enumerate().map(|(i, &x)| (f64::from(x) - means[i % FEATURES]).powi(2)).sum();
+    let total = squares / rows.len() as f64;
+    let [one, five, all] = [1, 5, RANK].map(error);
+    assert!(all < 1e-6 * total, "ten directions hold everything: {all} of {total}");
+    assert!(one < 0.75 * total && five < 0.15 * total && five > all, "{total} {one} {five} {all}");
+    assert_eq!(error(5).to_bits(), five.to_bits(), "the same again");
+}
