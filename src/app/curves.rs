@@ -17,7 +17,7 @@ pub(super) struct Curves {
 
 impl Curves {
     pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
-        let title = snapshot.spec.as_ref().map_or("Loss", |spec| spec.objective.loss.title());
+        let title = snapshot.spec.as_ref().map_or("Loss", |spec| spec.objective_title());
         card_title(ui, palette, inside, title, if inside.width() > 480.0 { "by epoch" } else { "" });
         let kind = if self.log_scale { ButtonKind::ChipOn } else { ButtonKind::Chip };
         let button = Button::new(kind, "log", "Divide the loss axis by ratios instead of differences (L)");

@@ -13,8 +13,10 @@ use crate::train::{PAIRS, Pairs, Snapshot};
 #[derive(Default)]
 pub(super) struct Textures {
     made_of: Option<Arc<Pairs>>,
-    rows: [Option<TextureHandle>; 3],
+    rows: [Option<TextureHandle>; 4],
     count: usize,
+    /// Whether the network sees something else than the input.
+    corrupted: bool,
 }
 
 impl std::fmt::Debug for Textures {
@@ -23,8 +25,9 @@ impl std::fmt::Debug for Textures {
     }
 }
 
-const ROWS: [(&str, &str); 3] = [
+const ROWS: [(&str, &str); 4] = [
     ("Input", "Held-out digits: never used in training"),
+    ("Seen", "What the network is given of each: the input, corrupted"),
     ("Output", "What the network makes of each through its bottleneck"),
     ("Error", "How far each pixel is off: dark is right, bright is wrong"),
 ];
@@ -41,7 +44,11 @@ impl Textures {
         if self.count == 0 {
             return;
         }
+        self.corrupted = pairs.seen.len() == pairs.inputs.len() && pairs.seen != pairs.inputs;
         for (row, slot) in self.rows.iter_mut().enumerate() {
+            if row == 1 && !self.corrupted {
+                continue;
+            }
             let (width, height) = (image.width, image.height);
             let mut pixels = vec![Color32::BLACK; self.count * width * height];
             for item in 0..self.count {
@@ -51,7 +58,8 @@ impl Textures {
                         let (input, output) = (&pairs.inputs[at..], &pairs.outputs[at..]);
                         pixels[y * self.count * width + item * width + x] = match row {
                             0 => pixel(input, image.channels),
-                            1 => pixel(output, image.channels),
+                            1 => pixel(&pairs.seen[at..], image.channels),
+                            2 => pixel(output, image.channels),
                             _ => colour(style::heat(
                                 (0..image.channels).map(|c| (input[c] - output[c]).abs()).fold(0.0, f32::max),
                             )),
@@ -92,10 +100,13 @@ impl Textures {
         let label = 64.0;
         let gap = 10.0;
         let top = inside.top() + 30.0;
-        let height = ((inside.bottom() - top - 2.0 * gap) / 3.0).max(8.0);
+        let shown: Vec<usize> = (0..ROWS.len()).filter(|&row| row != 1 || self.corrupted).collect();
+        let gaps = shown.len() as f32 - 1.0;
+        let height = ((inside.bottom() - top - gaps * gap) / shown.len() as f32).max(8.0);
         let side = height.min((inside.width() - label) / PAIRS as f32);
-        for (row, (name, help)) in ROWS.into_iter().enumerate() {
-            let y = top + row as f32 * (side + gap);
+        for (place, row) in shown.into_iter().enumerate() {
+            let (name, help) = ROWS[row];
+            let y = top + place as f32 * (side + gap);
             let at = pos2(inside.left(), y + side / 2.0);
             ui.painter().text(at, Align2::LEFT_CENTER, name, regular(size::SECOND), colour(palette.muted));
             let strip = Rect::from_min_size(pos2(inside.left() + label, y), vec2(side * self.count as f32, side));

@@ -109,27 +109,32 @@ impl LossTerm {
             .constant("IS_SPARSITY", self.is_sparsity)
     }
 
+    /// The values to compare with, and what they are multiplied by: without a target, zeros.
+    #[inline(always)]
+    fn target<'v>(&self, y: &'v [f32], x: &'v [f32]) -> (&'v [f32], f32) {
+        if self.has_target { (&x[..y.len()], 1.0) } else { (y, 0.0) }
+    }
+
     /// Sum of the loss over values, in the shader's order.
     #[inline(always)]
     fn sum(&self, y: &[f32], x: &[f32]) -> f32 {
-        // A match outside the loop, so that each arm is a loop of vector instructions.
+        let (x, keep) = self.target(y, x);
         let count = y.len();
-        let target = |at: usize| if self.has_target { x[at] } else { 0.0 };
+        let difference = |at: usize| y[at] - keep * x[at];
+        // A match outside the loop, so that each arm is a loop of vector instructions.
         match self.kind {
-            ReconstructionLoss::Mse => reduce_sum_lanes(count, |at| (y[at] - target(at)) * (y[at] - target(at))),
+            ReconstructionLoss::Mse => reduce_sum_lanes(count, |at| difference(at) * difference(at)),
             ReconstructionLoss::Bce => {
-                reduce_sum_lanes(count, |at| y[at].max(0.0) - y[at] * target(at) + ln(1.0 + exp(-y[at].abs())))
+                reduce_sum_lanes(count, |at| y[at].max(0.0) - y[at] * keep * x[at] + ln(1.0 + exp(-y[at].abs())))
             }
-            ReconstructionLoss::L1 => reduce_sum_lanes(count, |at| (y[at] - target(at)).abs()),
+            ReconstructionLoss::L1 => reduce_sum_lanes(count, |at| difference(at).abs()),
             ReconstructionLoss::Huber => reduce_sum_lanes(count, |at| {
-                let distance = (y[at] - target(at)).abs();
+                let distance = difference(at).abs();
                 if distance <= 1.0 { 0.5 * distance * distance } else { distance - 0.5 }
             }),
             ReconstructionLoss::Gaussian => {
                 let constant = self.constant();
-                reduce_sum_lanes(count, |at| {
-                    0.5 * (y[at] - target(at)) * (y[at] - target(at)) / self.variance + constant
-                })
+                reduce_sum_lanes(count, |at| 0.5 * difference(at) * difference(at) / self.variance + constant)
             }
         }
     }
@@ -137,21 +142,19 @@ impl LossTerm {
     /// out = gradient * scale
     #[inline(always)]
     fn gradient(&self, out: &mut [f32], y: &[f32], x: &[f32], scale: f32) {
-        let target = |at: usize| if self.has_target { x[at] } else { 0.0 };
-        let places = out.iter_mut().enumerate();
+        let (x, keep) = self.target(y, x);
+        let triples = out.iter_mut().zip(y).zip(x).map(|((out, &y), &x)| (out, y, keep * x));
         match self.kind {
-            ReconstructionLoss::Mse => places.for_each(|(at, o)| *o = 2.0 * (y[at] - target(at)) * scale),
-            ReconstructionLoss::Bce => places.for_each(|(at, o)| *o = (sigmoid(y[at]) - target(at)) * scale),
-            ReconstructionLoss::L1 => places.for_each(|(at, o)| {
-                let difference = y[at] - target(at);
-                *o = if difference == 0.0 { 0.0 } else { scale.copysign(scale * difference) };
+            ReconstructionLoss::Mse => triples.for_each(|(out, y, x)| *out = 2.0 * (y - x) * scale),
+            ReconstructionLoss::Bce => triples.for_each(|(out, y, x)| *out = (sigmoid(y) - x) * scale),
+            ReconstructionLoss::L1 => triples.for_each(|(out, y, x)| {
+                let difference = y - x;
+                *out = if difference == 0.0 { 0.0 } else { scale.copysign(scale * difference) };
             }),
             ReconstructionLoss::Huber => {
-                places.for_each(|(at, o)| *o = (y[at] - target(at)).clamp(-1.0, 1.0) * scale);
+                triples.for_each(|(out, y, x)| *out = (y - x).clamp(-1.0, 1.0) * scale);
             }
-            ReconstructionLoss::Gaussian => {
-                places.for_each(|(at, o)| *o = (y[at] - target(at)) / self.variance * scale);
-            }
+            ReconstructionLoss::Gaussian => triples.for_each(|(out, y, x)| *out = (y - x) / self.variance * scale),
         }
     }
 }

@@ -719,6 +719,15 @@ impl Spec {
         }
     }
 
+    /// What a chart of the objective is called.
+    pub fn objective_title(&self) -> &'static str {
+        let likelihood = matches!(self.objective.loss, ReconstructionLoss::Bce | ReconstructionLoss::Gaussian);
+        match self.model.kind {
+            ModelKind::Variational if likelihood && self.sums_over_values() => "Negative ELBO",
+            _ => self.objective.loss.title(),
+        }
+    }
+
     /// Whether the loss of a row is the sum over its values.
     pub fn sums_over_values(&self) -> bool {
         let by_kind = self.model.kind == ModelKind::Variational;

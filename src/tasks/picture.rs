@@ -202,7 +202,7 @@ fn rounded(area: Area, r: f32) -> Option<Outline> {
 }
 
 fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
-    let loss = snapshot.spec.as_ref().map_or("loss", |spec| spec.objective.loss.title());
+    let loss = snapshot.spec.as_ref().map_or("loss", |spec| spec.objective_title());
     let width = canvas.text(area.x, area.y + 14.0, style::size::TEXT, loss, DARK.text, true, Align::Left);
     canvas.text(area.x + width + 10.0, area.y + 14.0, style::size::SECOND, "by epoch", DARK.muted, false, Align::Left);
     let right = area.x + area.w;
