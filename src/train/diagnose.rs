@@ -176,8 +176,10 @@ fn is_output(evidence: &Evidence<'_>, layer: &str) -> bool {
 fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
     let (test, pca) = (evidence.test?, evidence.pca?);
     let mse = test.mse;
-    // A code that is noisy on purpose, or whose input is, is not in the same contest.
-    let compares = evidence.spec.model.kind != ModelKind::Variational && !evidence.spec.corruption.is_active();
+    // A code that is noisy or penalised on purpose, or whose input is noisy, is not in the same contest.
+    let spec = evidence.spec;
+    let compares =
+        spec.model.kind != ModelKind::Variational && spec.objective.sparsity == 0.0 && !spec.corruption.is_active();
     if mse < pca.mse || !compares {
         return None;
     }
