@@ -23,7 +23,8 @@ const ACTIVATE: u32 = 1u;
 // value * activation'(operand)
 const ACTIVATE_BACKWARD: u32 = 2u;
 const ADD: u32 = 3u;
-const MULTIPLY: u32 = 4u;
+// value * the step's strength of corruption
+const CORRUPTION_STRENGTH: u32 = 4u;
 const SCALE: u32 = 5u;
 // Zero with probability rate, else value / (1 - rate).
 const DROPOUT: u32 = 6u;
@@ -35,10 +36,8 @@ const GAUSSIAN: u32 = 8u;
 const SALT_AND_PEPPER: u32 = 9u;
 // The gradient through salt and pepper: zero where it struck.
 const SALT_AND_PEPPER_BACKWARD: u32 = 10u;
-// value + amount
-const OFFSET: u32 = 11u;
 // Zero where the operand is.
-const KEEP_WHERE_NONZERO: u32 = 12u;
+const KEEP_WHERE_NONZERO: u32 = 11u;
 
 const STAGE_0: u32 = 1u; // spec
 const STAGE_1: u32 = 0u; // spec
@@ -74,19 +73,15 @@ fn apply(kind: u32, activation: u32, operand: u32, amount: f32, stream: u32, at:
     if kind == ACTIVATE { return activate(activation, value); }
     if kind == ACTIVATE_BACKWARD { return activate_backward(activation, value, load_operand(operand, at)); }
     if kind == ADD { return value + load_operand(operand, at); }
-    if kind == MULTIPLY { return value * load_operand(operand, at); }
+    if kind == CORRUPTION_STRENGTH { return value * step_state.corruption; }
     if kind == KEEP_WHERE_NONZERO {
         return select(value, vec4<f32>(0.0), load_operand(operand, at) == vec4<f32>(0.0));
     }
     if kind == SCALE { return value * amount; }
-    if kind == OFFSET { return value + amount; }
     let words = philox4x32(vec4<u32>(at / 4u, stream, step_state.step, 0u), step_state.seed);
     if kind == GAUSSIAN { return value + amount * step_state.corruption * normal4(words); }
     let u = unit_float(words);
-    if kind == DROPOUT {
-        let rate = amount * step_state.dropout;
-        return select(value / (1.0 - rate), vec4<f32>(0.0), u < vec4<f32>(rate));
-    }
+    if kind == DROPOUT { return select(value / (1.0 - amount), vec4<f32>(0.0), u < vec4<f32>(amount)); }
     let rate = amount * step_state.corruption;
     if kind == MASK { return select(value, vec4<f32>(0.0), u < vec4<f32>(rate)); }
     let pepper = u < vec4<f32>(0.5 * rate);

@@ -23,9 +23,9 @@ struct StepState {
     // Weights of the objective's parts that may change while training: KL divergence, and sparsity.
     beta: f32,
     sparsity: f32,
-    // What the strengths of corruption and of dropout in the plan are multiplied by.
+    // What the strengths of corruption in the plan are multiplied by.
     corruption: f32,
-    dropout: f32,
+    padding: f32,
 }
 
 @group(1) @binding(0) var<uniform> step_state: StepState;

@@ -53,9 +53,9 @@ pub struct StepState {
     /// Weights of the objective's parts that may change while training: KL divergence, and sparsity.
     pub beta: f32,
     pub sparsity: f32,
-    /// What the strengths of corruption and of dropout in the plan are multiplied by.
+    /// What the strengths of corruption in the plan are multiplied by.
     pub corruption: f32,
-    pub dropout: f32,
+    pub padding: f32,
 }
 
 /// How a kernel is launched on a GPU.

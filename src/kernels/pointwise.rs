@@ -23,13 +23,12 @@ pub enum Stage {
     /// value * activation'(operand), the operand being what the activation saves.
     ActivateBackward(Activation),
     Add,
-    Multiply,
+    /// value * the step's strength of corruption
+    CorruptionStrength,
     /// Zero where the operand is.
     KeepWhereNonzero,
     Scale(f32),
-    /// value + the constant
-    Offset(f32),
-    /// Zero with probability `rate`, else value / (1 - rate). `rate` is multiplied by the step's `dropout`.
+    /// Zero with probability `rate`, else value / (1 - rate).
     Dropout {
         rate: f32,
         stream: u32,
@@ -58,7 +57,7 @@ pub enum Stage {
 
 impl Stage {
     pub fn reads_operand(self) -> bool {
-        matches!(self, Self::ActivateBackward(_) | Self::Add | Self::Multiply | Self::KeepWhereNonzero)
+        matches!(self, Self::ActivateBackward(_) | Self::Add | Self::KeepWhereNonzero)
     }
 
     /// Kind in the shader, activation, amount and stream.
@@ -68,15 +67,14 @@ impl Stage {
             Self::Activate(activation) => (1, activation, 0.0, 0),
             Self::ActivateBackward(activation) => (2, activation, 0.0, 0),
             Self::Add => (3, none, 0.0, 0),
-            Self::Multiply => (4, none, 0.0, 0),
+            Self::CorruptionStrength => (4, none, 0.0, 0),
             Self::Scale(amount) => (5, none, amount, 0),
             Self::Dropout { rate, stream } => (6, none, rate, stream),
             Self::Mask { rate, stream } => (7, none, rate, stream),
             Self::Gaussian { sigma, stream } => (8, none, sigma, stream),
             Self::SaltAndPepper { rate, stream } => (9, none, rate, stream),
             Self::SaltAndPepperBackward { rate, stream } => (10, none, rate, stream),
-            Self::Offset(amount) => (11, none, amount, 0),
-            Self::KeepWhereNonzero => (12, none, 0.0, 0),
+            Self::KeepWhereNonzero => (11, none, 0.0, 0),
         }
     }
 
@@ -93,15 +91,13 @@ impl Stage {
             Self::Activate(activation) => activation.apply(values),
             Self::ActivateBackward(activation) => activation.apply_backward(values, operand),
             Self::Add => values.iter_mut().zip(operand).for_each(|(value, other)| *value += other),
-            Self::Multiply => values.iter_mut().zip(operand).for_each(|(value, other)| *value *= other),
+            Self::CorruptionStrength => values.iter_mut().for_each(|value| *value *= state.corruption),
             Self::KeepWhereNonzero => values
                 .iter_mut()
                 .zip(operand)
                 .for_each(|(value, &other)| *value = if other == 0.0 { 0.0 } else { *value }),
             Self::Scale(amount) => values.iter_mut().for_each(|value| *value *= amount),
-            Self::Offset(amount) => values.iter_mut().for_each(|value| *value += amount),
             Self::Dropout { rate, stream } => {
-                let rate = rate * state.dropout;
                 random(values, stream, &|value, u| if u < rate { 0.0 } else { value / (1.0 - rate) });
             }
             Self::Mask { rate, stream } => {

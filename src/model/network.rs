@@ -12,7 +12,7 @@ use crate::graph::ops::{
     CountSilent, DepthwiseConv, Discrepancy, Divergence, Gather, MoveCodebook, QuantizeRows, RandomNumbers,
     RateDivergence, SampleLatent, ScaleRows, SsimLoss, TopK, Warp,
 };
-use crate::graph::{External, GraphError, Initial, Parameter, Plan, ValueId, differentiate, fuse, store_halves};
+use crate::graph::{External, GraphError, Initial, Parameter, Plan, ValueId, View, differentiate, fuse, store_halves};
 use crate::kernels::activation::Activation;
 use crate::kernels::augment::WarpBounds;
 use crate::kernels::loss::{LossTerm, ReconstructionLoss};
@@ -53,22 +53,20 @@ pub struct EvaluationMode {
     pub corrupted: bool,
 }
 
-/// A planned pass, and the values that can be read after it.
+/// A planned evaluation, and what can be read after it.
 #[derive(Debug)]
 pub struct Pass {
     pub plan: Plan,
     /// [batch, latent]: codes or their means.
-    pub latent: Option<ValueId>,
+    pub latent: View,
     /// [batch, features], activated.
-    pub output: Option<ValueId>,
+    pub output: View,
     /// [batch, features]: what the network saw.
-    pub seen: Option<ValueId>,
+    pub seen: View,
     /// [2, latent] of a variational model: the second row is the divergence of each unit.
-    pub divergence: Option<ValueId>,
+    pub divergence: Option<View>,
     /// Entry numbers of a vector-quantized model.
-    pub codes: Option<ValueId>,
-    /// [2]: clip factor and norm of the gradients.
-    pub gradient_norm: Option<ValueId>,
+    pub codes: Option<View>,
 }
 
 /// The output of a layer, to be looked at.
@@ -261,11 +259,10 @@ impl Network {
         }
     }
 
-    /// What each recorded part of the objective is multiplied by at `step`; `full` leaves out the warm-up of beta.
-    pub fn part_weights(&self, step: u64, steps_per_epoch: u64, full: bool) -> [f64; LOSS_PARTS] {
+    /// What each recorded part of the objective is multiplied by at `step`, given the weight of the divergence.
+    pub fn part_weights(&self, step: u64, beta: f64) -> [f64; LOSS_PARTS] {
         let objective = &self.spec.objective;
         let mut weights = [0.0; LOSS_PARTS];
-        let beta = self.spec.beta_at(if full { u64::MAX - 1 } else { step }, steps_per_epoch);
         for (part, weight) in [
             (ObjectivePart::Reconstruction, 1.0),
             (ObjectivePart::Divergence, beta),
@@ -297,25 +294,8 @@ impl Network {
         ObjectivePart::ALL.into_iter().filter(has).collect()
     }
 
-    fn pass(&self, built: &Built, output: Option<ValueId>) -> Result<Pass, GraphError> {
-        let kept: Vec<ValueId> = [Some(built.encoded.latent), output, Some(built.seen), built.divergence]
-            .into_iter()
-            .chain([built.encoded.codes])
-            .flatten()
-            .collect();
-        Ok(Pass {
-            plan: Plan::new(&built.builder.graph, &kept)?,
-            latent: Some(built.encoded.latent),
-            output,
-            seen: Some(built.seen),
-            divergence: built.divergence,
-            codes: built.encoded.codes,
-            gradient_norm: None,
-        })
-    }
-
     /// Batch, forward, losses, backward, optimiser.
-    pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Pass, GraphError> {
+    pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Plan, GraphError> {
         let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
         let graph = &mut built.builder.graph;
         let forward_nodes = graph.nodes().len();
@@ -326,22 +306,28 @@ impl Network {
             store_halves(graph, forward_nodes)?;
         }
         fuse(graph, &[]);
-        Ok(Pass {
-            plan: Plan::new(graph, &[])?,
-            latent: None,
-            output: None,
-            seen: None,
-            divergence: None,
-            codes: None,
-            gradient_norm: None,
-        })
+        Plan::new(graph, &[])
     }
 
     /// Batch, forward and losses, with latent numbers and output to read.
     pub fn evaluation_pass(&self, batch: usize, subject: Subject, mode: EvaluationMode) -> Result<Pass, GraphError> {
         let mut built = self.build(batch, subject, false, mode)?;
         let output = self.finished_output(&mut built.builder, built.prediction)?;
-        self.pass(&built, Some(output))
+        let (latent, seen) = (built.encoded.latent, built.seen);
+        let (divergence, codes) = (built.divergence, built.encoded.codes);
+        let kept: Vec<ValueId> = [latent, output, seen].into_iter().chain(divergence).chain(codes).collect();
+        let plan = Plan::new(&built.builder.graph, &kept)?;
+        let view = |value: ValueId| {
+            plan.view(value).ok_or_else(|| GraphError::Plan("an evaluation keeps what is read of it".to_owned()))
+        };
+        Ok(Pass {
+            latent: view(latent)?,
+            output: view(output)?,
+            seen: view(seen)?,
+            divergence: divergence.map(view).transpose()?,
+            codes: codes.map(view).transpose()?,
+            plan,
+        })
     }
 
     /// Forward, with the outputs of all layers that end in an activation to read: (name, activation, value).
@@ -364,8 +350,8 @@ impl Network {
         Ok((Plan::new(&graph, &kept)?, probes))
     }
 
-    /// From latent numbers given directly to the output.
-    pub fn decoding_pass(&self, batch: usize) -> Result<Pass, GraphError> {
+    /// From latent numbers given directly to the output, which can be read where the view says.
+    pub fn decoding_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
         if self.spec.model.kind == ModelKind::Denoiser || self.has_skips() {
             return Err(misfit("decoder", "this model has no bottleneck to decode from"));
         }
@@ -377,15 +363,9 @@ impl Network {
         let prediction = self.decode(&mut built.builder, z, None)?;
         let output = self.finished_output(&mut built.builder, prediction)?;
         built.builder.graph.retain_for(&[output]);
-        Ok(Pass {
-            plan: Plan::new(&built.builder.graph, &[output])?,
-            latent: None,
-            output: Some(output),
-            seen: None,
-            divergence: None,
-            codes: None,
-            gradient_norm: None,
-        })
+        let plan = Plan::new(&built.builder.graph, &[output])?;
+        let view = plan.view(output).ok_or_else(|| GraphError::Plan("a decoder keeps its output".to_owned()))?;
+        Ok((plan, view))
     }
 
     fn finished_output(&self, builder: &mut Builder, prediction: ValueId) -> Result<ValueId, GraphError> {
@@ -477,6 +457,7 @@ impl Network {
                 let distribution = Distribution::Uniform { low: low as f32, width };
                 let random = RandomNumbers { extents: vec![batch, 1], stream: streams[2], distribution };
                 let sigma = builder.graph.add(random, &[], "corruption")?;
+                let sigma = builder.one(Stage::CorruptionStrength, &[sigma], "corruption")?;
                 let random = RandomNumbers {
                     extents: vec![batch, features],
                     stream: streams[3],

@@ -765,9 +765,14 @@ impl Spec {
 
     /// The weight of the divergence at `step`, live edits and warm-up applied.
     pub fn beta_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
-        let beta = self.live(BETA, self.objective.beta, step);
+        let beta = self.whole_beta_at(step);
         let warmup = self.objective.beta_warmup_epochs * steps_per_epoch as f64;
         if warmup > 0.0 { beta * ((step + 1) as f64 / warmup).min(1.0) } else { beta }
+    }
+
+    /// The same once the warm-up is over.
+    pub fn whole_beta_at(&self, step: u64) -> f64 {
+        self.live(BETA, self.objective.beta, step)
     }
 
     pub fn sparsity_at(&self, step: u64) -> f64 {

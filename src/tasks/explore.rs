@@ -33,16 +33,14 @@ impl Decoder {
         let shape = model.data_shape();
         let network = Network::new(&model.spec, shape)?;
         let (parameters, statistics) = model.to_flat(&network, Path::new("model"))?;
-        let pass = network.decoding_pass(BATCH)?;
+        let (plan, output) = network.decoding_pass(BATCH)?;
         let device = Device::open(DeviceChoice::Cpu, Some(1)).map_err(GraphError::from)?;
         let mut externals = Externals::default();
         externals.allocate(&device, External::Statistics, network.statistic_elements() * 4);
-        externals.allocate_for(&device, &pass.plan);
+        externals.allocate_for(&device, &plan);
         externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
         externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
-        let executable = Executable::new(&device, &pass.plan, &externals)?;
-        let output = pass.output.and_then(|output| pass.plan.view(output));
-        let output = output.ok_or_else(|| GraphError::Plan("a decoder keeps its output".to_owned()))?;
+        let executable = Executable::new(&device, &plan, &externals)?;
         let (latent, features) = (network.latent(), network.features());
         Ok(Self { executable, externals, device, output, latent, features, classes: shape.classes })
     }

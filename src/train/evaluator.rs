@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::TrainError;
 use crate::device::Device;
-use crate::graph::{Executable, External, Externals, GraphError, Place, ValueId, View};
+use crate::graph::{Executable, External, Externals, GraphError, Place, View};
 use crate::kernels::StepState;
 use crate::kernels::activation::Activation;
-use crate::model::{EvaluationMode, Network, Subject};
+use crate::model::{EvaluationMode, Network, Pass, Subject};
 use crate::nn::{self, LOSS_PARTS};
 
 /// Rows of a batch of evaluation: large enough to keep a device busy, small enough to be cheap in memory.
@@ -47,11 +47,7 @@ pub struct LayerHealth {
 #[derive(Debug)]
 struct Prepared {
     executable: Executable,
-    latent: View,
-    output: View,
-    seen: View,
-    divergence: Option<View>,
-    codes: Option<View>,
+    pass: Pass,
 }
 
 #[derive(Debug)]
@@ -110,18 +106,8 @@ impl Evaluator {
         if !self.prepared.contains_key(&mode) {
             let pass = self.network.evaluation_pass(self.batch, self.subject(), mode)?;
             self.externals.allocate_for(&self.device, &pass.plan);
-            let view = |value: Option<ValueId>| value.and_then(|value| pass.plan.view(value));
-            let needed = |value: Option<ValueId>| {
-                view(value).ok_or_else(|| GraphError::Plan("an evaluation keeps latent and output".to_owned()))
-            };
-            let prepared = Prepared {
-                executable: Executable::new(&self.device, &pass.plan, &self.externals)?,
-                latent: needed(pass.latent)?,
-                output: needed(pass.output)?,
-                seen: needed(pass.seen)?,
-                divergence: view(pass.divergence),
-                codes: view(pass.codes),
-            };
+            let executable = Executable::new(&self.device, &pass.plan, &self.externals)?;
+            let prepared = Prepared { executable, pass };
             self.prepared.insert(mode, prepared);
         }
         self.prepared.get_mut(&mode).ok_or_else(|| GraphError::Plan("an evaluation was lost".to_owned()))
@@ -173,23 +159,23 @@ impl Evaluator {
         let states = self.states(rows);
         let prepared = self.prepare(EvaluationMode { sampled: false, corrupted })?;
         for state in states {
-            prepared.executable.run(&[state])?;
             let valid = state.rows as usize;
-            let executable = &mut prepared.executable;
-            collected.latents.extend(executable.read(View { bytes: valid * latent * 4, ..prepared.latent })?);
+            let Prepared { executable, pass } = &mut *prepared;
+            executable.run(&[state])?;
+            collected.latents.extend(executable.read(View { bytes: valid * latent * 4, ..pass.latent })?);
             if with_outputs {
                 let bytes = valid * features * 4;
-                collected.outputs.extend(executable.read(View { bytes, ..prepared.output })?);
-                collected.seen.extend(executable.read(View { bytes, ..prepared.seen })?);
+                collected.outputs.extend(executable.read(View { bytes, ..pass.output })?);
+                collected.seen.extend(executable.read(View { bytes, ..pass.seen })?);
             }
-            if let Some(view) = prepared.divergence {
+            if let Some(view) = pass.divergence {
                 let divergences = executable.read(view)?;
                 collected.divergence.resize(latent, 0.0);
                 for (sum, &value) in collected.divergence.iter_mut().zip(&divergences[latent..]) {
                     *sum += f64::from(value) * valid as f64 / total;
                 }
             }
-            if let Some(view) = prepared.codes {
+            if let Some(view) = pass.codes {
                 let bytes = view.bytes / batch * valid;
                 collected.codes.extend(executable.read(View { bytes, ..view })?);
             }

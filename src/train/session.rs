@@ -74,7 +74,7 @@ impl Session {
             return Err(TrainError::BatchTooLarge { batch, rows: data.train.len() });
         }
         let subject = Subject::Data { rows: data.rows, part_rows: data.train.len() };
-        let plan = network.training_pass(batch, subject)?.plan;
+        let plan = network.training_pass(batch, subject)?;
         device.check_room(plan.bytes().activations + plan.bytes().external).map_err(GraphError::from)?;
         let mut externals = Externals::default();
         externals.allocate_for(&device, &plan);
@@ -238,7 +238,7 @@ impl Session {
         for (i, step) in (first_step..).take(count).enumerate() {
             let at = if whole_ring { step as usize % nn::LOSS_SLOTS } else { i };
             let parts = &values[at * LOSS_PARTS..(at + 1) * LOSS_PARTS];
-            let weights = self.network.part_weights(step, self.steps_per_epoch(), false);
+            let weights = self.network.part_weights(step, self.spec.beta_at(step, self.steps_per_epoch()));
             self.losses.push((step, weighted(parts.iter().map(|&part| f64::from(part)), &weights) as f32));
         }
         Ok(true)
@@ -266,7 +266,7 @@ impl Session {
             beta: self.spec.beta_at(step, per_epoch) as f32,
             sparsity: self.spec.sparsity_at(step) as f32,
             corruption: self.spec.corruption_at(step) as f32,
-            dropout: 1.0,
+            padding: 0.0,
         }
     }
 
@@ -284,7 +284,9 @@ impl Session {
         self.settle()?;
         let rows = self.data.part(part);
         let parts = self.with_average(|session| session.evaluator.objective(rows))?;
-        let weights = self.network.part_weights(self.step, self.steps_per_epoch(), true);
+        // What held for the last step: an edit that begins with the next one was not known when this was first run.
+        let last = self.step.saturating_sub(1);
+        let weights = self.network.part_weights(last, self.spec.whole_beta_at(last));
         Ok((weighted(parts.iter().copied(), &weights), parts))
     }
 

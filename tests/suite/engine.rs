@@ -56,7 +56,7 @@ fn a_large_image_passes_through_a_unet_in_the_memory_that_the_plan_predicted() {
     let image = ImageShape { height: SIDE, width: SIDE, channels: 1 };
     let network = Network::new(&large_unet(), DataShape { features: SIDE * SIDE, image: Some(image), classes: 0 })
         .expect("the layers fit");
-    let plan = network.training_pass(1, Subject::Input).expect("a plan").plan;
+    let plan = network.training_pass(1, Subject::Input).expect("a plan");
     let predicted = plan.bytes().activations + plan.bytes().external;
     // 14 activations of 64 MB and their gradients would be 1.8 GB.
     assert!(predicted < 900 << 20, "{} MB", predicted >> 20);
@@ -118,7 +118,7 @@ fn what_a_device_cannot_do_is_refused_by_the_name_of_the_layer() {
     let text = "version = 1\n[model]\nencoder = [\"dense 300000 relu\", \"latent\"]\nlatent = 2\n\
                 decoder = [\"output sigmoid\"]\n[train]\nbatch_size = 256\n";
     let network = Network::new(&Spec::from_toml(text, "test").expect("right"), data).expect("it builds");
-    let plan = network.training_pass(256, Subject::Input).expect("a plan").plan;
+    let plan = network.training_pass(256, Subject::Input).expect("a plan");
     let small =
         GpuTarget { tiled: false, max_binding_bytes: 128 << 20, max_workgroups: 65_535, max_iterations: Some(60_000) };
     let refused: Vec<String> = plan

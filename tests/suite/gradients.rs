@@ -92,7 +92,7 @@ fn gradients_match_finite_differences() {
             // The noise streams were chosen so that no ReLU sits within reach of the difference's step.
             assert!(margin > 100.0 * STEP, "a kink is too near: {margin}");
 
-            let plan = network.training_pass(BATCH, Subject::Input).expect("a training pass").plan;
+            let plan = network.training_pass(BATCH, Subject::Input).expect("a training pass");
             for device in devices() {
                 let mut externals = Externals::default();
                 externals.allocate_for(&device, &plan);

@@ -84,7 +84,6 @@ fn state(case: &Case) -> StepState {
         beta: 1.0,
         sparsity: 1.0,
         corruption: 1.0,
-        dropout: 1.0,
         ..StepState::default()
     }
 }
@@ -638,18 +637,13 @@ fn pointwise_cases(cases: &mut Vec<Case>) {
                 move |arrays| vec![arrays[0].iter().map(|&x| activate(kind, x)).collect()],
             ));
         }
-        for (name, stage) in [("add", Stage::Add), ("multiply", Stage::Multiply)] {
-            cases.push(case(
-                name,
-                count.to_string(),
-                vec![input(&[count, 1], 71), input(&[count, 1], 72)],
-                move |graph, ids| Ok(vec![graph.add(Pointwise::one(stage), ids, "binary")?]),
-                move |arrays| {
-                    let pairs = arrays[0].iter().zip(&arrays[1]);
-                    vec![pairs.map(|(a, b)| if stage == Stage::Add { a + b } else { a * b }).collect()]
-                },
-            ));
-        }
+        cases.push(case(
+            "add",
+            count.to_string(),
+            vec![input(&[count, 1], 71), input(&[count, 1], 72)],
+            |graph, ids| Ok(vec![graph.add(Pointwise::one(Stage::Add), ids, "add")?]),
+            |arrays| vec![arrays[0].iter().zip(&arrays[1]).map(|(a, b)| a + b).collect()],
+        ));
         let rate = 0.3;
         for (name, stage) in [
             ("dropout", Stage::Dropout { rate, stream: 4 }),
@@ -708,26 +702,13 @@ fn structure_cases(cases: &mut Vec<Case>) {
             },
         ));
     }
-    // Nothing flows through the second way; the first is counted once.
     cases.push(case(
-        "stop gradient, reshape",
+        "reshape",
         "5x6".to_owned(),
         vec![input(&[5, 6], 83)],
-        |graph, ids| {
-            let view = graph.add(Reshape(Shape::new([5, 2, 3])), ids, "view")?;
-            let back = graph.add(Reshape(Shape::new([5, 6])), &[view], "view")?;
-            let stopped = graph.add(StopGradient, &[back], "stop")?;
-            // x * (x - stop(x) + 1): its value is x, its slope x + 1.
-            let negative = graph.add(Pointwise::one(Stage::Scale(-1.0)), &[stopped], "negative")?;
-            let difference = graph.add(Pointwise::one(Stage::Add), &[back, negative], "difference")?;
-            let one = graph.add(Pointwise::one(Stage::Offset(1.0)), &[difference], "one")?;
-            Ok(vec![graph.add(Pointwise::one(Stage::Multiply), &[stopped, one], "product")?])
-        },
+        |graph, ids| Ok(vec![graph.add(Reshape(Shape::new([5, 2, 3])), ids, "view")?]),
         |arrays| vec![arrays[0].clone()],
     ));
-    let last = cases.last_mut().expect("there");
-    // d(stop(x) (x - stop(x) + 1)) = stop(x): differences of the plain value cannot tell.
-    last.differentiable = false;
     for (n, c) in [(3, 35), (65, 4)] {
         let mut scaled = case(
             "scale samples",
@@ -1104,6 +1085,28 @@ fn every_op_matches_and_its_gradient_too() {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel-errors.md");
     std::fs::write(&path, &table).expect("the table is written");
     println!("{table}");
+}
+
+/// The gradient of a + stop(b) by b is nothing at all, by a what it would be without b.
+#[test]
+fn nothing_flows_back_through_a_stop() {
+    let stopped = case(
+        "stop gradient",
+        String::new(),
+        vec![input(&[5, 6], 87), input(&[5, 6], 88)],
+        |graph, ids| {
+            let stopped = graph.add(StopGradient, &ids[1..], "stop")?;
+            Ok(vec![graph.add(Pointwise::one(Stage::Add), &[ids[0], stopped], "add")?])
+        },
+        |_| Vec::new(),
+    );
+    on_all_devices(|form, device| {
+        let made = run(&stopped, device);
+        let pairs = made.outputs[0].iter().zip(target(0, 30));
+        let expected: Vec<f64> = pairs.map(|(&y, goal)| 2.0 * f64::from(y - goal) / 5.0).collect();
+        assert!(error(&made.gradients[0], &expected) < GRADIENT_ERROR, "{form}");
+        assert!(made.gradients[1].iter().all(|&gradient| gradient == 0.0), "{form}");
+    });
 }
 
 /// What PyTorch makes of an op, from tests/fixtures/make_kernels.py.

@@ -9,14 +9,14 @@ fn canonical() -> Network {
 
 #[test]
 fn the_canonical_step_takes_at_most_16_dispatches() {
-    let plan = canonical().training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000 }).expect("a plan").plan;
+    let plan = canonical().training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000 }).expect("a plan");
     assert!(plan.calls.len() <= 16, "{:#?}", plan.calls.iter().map(|call| &call.label).collect::<Vec<_>>());
 }
 
 /// The blocks together are no larger than what is alive at the worst moment, which no plan can go below.
 #[test]
 fn memory_is_shared_between_values_that_do_not_meet() {
-    let plan = canonical().training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000 }).expect("a plan").plan;
+    let plan = canonical().training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000 }).expect("a plan");
     // (place, written at, last read at, bytes) of each value in a block.
     let mut lives: Vec<(usize, usize, usize, usize)> = Vec::new();
     for (i, call) in plan.calls.iter().enumerate() {
@@ -46,9 +46,9 @@ fn memory_is_shared_between_values_that_do_not_meet() {
 #[test]
 fn every_read_finds_what_was_written_for_it() {
     let network = canonical();
-    let pass = network.training_pass(64, Subject::Data { rows: 500, part_rows: 400 }).expect("a plan");
+    let plan = network.training_pass(64, Subject::Data { rows: 500, part_rows: 400 }).expect("a plan");
     let mut contents = std::collections::HashMap::new();
-    for call in &pass.plan.calls {
+    for call in &plan.calls {
         for view in &call.reads {
             if let Place::Block(block) = view.place {
                 assert_eq!(contents.get(&block), Some(&view.bytes), "{} reads another value's block", call.label);
@@ -56,7 +56,7 @@ fn every_read_finds_what_was_written_for_it() {
         }
         for view in &call.writes {
             if let Place::Block(block) = view.place {
-                assert!(plan_holds(&pass.plan.blocks, block, view.bytes), "{}", call.label);
+                assert!(plan_holds(&plan.blocks, block, view.bytes), "{}", call.label);
                 contents.insert(block, view.bytes);
             }
         }

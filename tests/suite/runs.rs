@@ -214,6 +214,28 @@ fn an_edited_run_is_reproduced_by_its_spec() {
     assert!(model("first") == model("second"));
 }
 
+/// The weight of the divergence, changed where an epoch ends: validation before the change must not know of it when the
+/// spec is trained again, or another epoch would be the best.
+#[test]
+fn an_edit_of_beta_is_not_known_before_its_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = ["data.rows=2560", "train.epochs=3", "model.latent=4", "objective.beta=0.1"].map(str::to_owned);
+    let spec = preset("variational").expect("a preset").spec.with_set(&settings).expect("settings");
+    let mut first = run_in(&folder.path().join("first"), &spec);
+    while first.epochs().is_empty() {
+        first.advance(7).expect("it advances");
+    }
+    first.session_mut().edit(hourglass::model::BETA, 3.0).expect("an edit");
+    finish(&mut first);
+    let spec = RunDir::open(&folder.path().join("first")).unwrap().read_spec().expect("its spec");
+    let mut second = run_in(&folder.path().join("second"), &spec);
+    finish(&mut second);
+    let losses = |run: &Run| run.epochs().iter().map(|epoch| epoch.validation_loss).collect::<Vec<f64>>();
+    assert_eq!(losses(&first), losses(&second));
+    let model = |name: &str| std::fs::read(folder.path().join(name).join("model.safetensors")).expect("a model");
+    assert!(model("first") == model("second"));
+}
+
 #[test]
 fn a_diverged_run_says_so_and_saves_no_wrong_numbers() {
     let folder = tempfile::tempdir().expect("a folder");

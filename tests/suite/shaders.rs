@@ -64,8 +64,8 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
     let mut all: Vec<Arc<dyn Kernel>> = Vec::new();
     for preset in presets().expect("they read") {
         let network = Network::new(&preset.spec, digit_shape()).expect("it builds");
-        let pass = network.training_pass(8, Subject::Data { rows: 100, part_rows: 80 }).expect("a plan");
-        all.extend(pass.plan.calls.into_iter().map(|call| call.kernel));
+        let plan = network.training_pass(8, Subject::Data { rows: 100, part_rows: 80 }).expect("a plan");
+        all.extend(plan.calls.into_iter().map(|call| call.kernel));
     }
     for distribution in [Distribution::Bits, Distribution::Normal, Distribution::Uniform { low: 0.0, width: 1.0 }] {
         all.push(Arc::new(RandomFill { count: 5, stream: 1, distribution }));
@@ -186,7 +186,7 @@ fn the_step_state_has_the_same_offsets() {
         ("beta", std::mem::offset_of!(StepState, beta)),
         ("sparsity", std::mem::offset_of!(StepState, sparsity)),
         ("corruption", std::mem::offset_of!(StepState, corruption)),
-        ("dropout", std::mem::offset_of!(StepState, dropout)),
+        ("padding", std::mem::offset_of!(StepState, padding)),
     ];
     let rust: Vec<(String, usize)> = rust.map(|(name, offset)| (name.to_owned(), offset)).into();
     assert_eq!(members, rust);

@@ -166,6 +166,22 @@ fn schedules_follow_their_formulas() {
     assert_eq!([0, 9, 19, 50].map(|step| spec.beta_at(step, 10)), [0.05, 0.5, 1.0, 1.0]);
 }
 
+/// All noise follows the strength that can be edited live; at zero the network sees the input itself.
+#[test]
+fn the_strength_of_corruption_reaches_every_noise() {
+    for noise in ["gaussian_range=[0.3, 0.5]", "gaussian=0.4", "masking=0.5", "salt_and_pepper=0.3"] {
+        let seen = |strength: &str| {
+            let settings = [format!("corruption.{noise}"), format!("corruption.strength={strength}")];
+            let spec = preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings");
+            let mut session = Session::new(spec, digits(), cpu()).expect("a session");
+            let outputs = session.outputs(0..20, true, true).expect("outputs");
+            hourglass::metrics::mse(&outputs.seen, &digits().rows_f32(0..20))
+        };
+        let [none, half, whole] = ["0.0", "0.5", "1.0"].map(seen);
+        assert!(none < 1e-12 && half > 1e-4 && whole > 1.5 * half, "{noise}: {none} {half} {whole}");
+    }
+}
+
 /// Model files say what PyTorch would.
 #[test]
 fn tensors_lie_in_a_file_as_in_pytorch() {

@@ -2,9 +2,14 @@
 //! queued, and picked up when they have arrived.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
 use super::GpuContext;
 use crate::device::DeviceError;
+
+/// How long a completed copy may take to be announced by another thread that polls; it is microseconds unless that thread
+/// is not scheduled.
+const LONGEST_DELIVERY: Duration = Duration::from_secs(30);
 
 /// One staging buffer, used again and again.
 #[derive(Debug)]
@@ -56,9 +61,12 @@ impl Readback {
     ) -> Result<Option<R>, DeviceError> {
         let Some(arrival) = &self.arrival else { return Ok(None) };
         context.poll(wait)?;
-        let result = match arrival.try_recv() {
+        // Another thread that polls the same device may have picked up the completion and be about to call it, so that a
+        // wait that has ended does not mean that the message is here.
+        let patience = if wait { LONGEST_DELIVERY } else { Duration::ZERO };
+        let result = match arrival.recv_timeout(patience) {
             Ok(result) => result,
-            Err(mpsc::TryRecvError::Empty) if !wait => return Ok(None),
+            Err(mpsc::RecvTimeoutError::Timeout) if !wait => return Ok(None),
             Err(error) => return Err(context.failure("reading back", error.to_string())),
         };
         self.arrival = None;

@@ -9,6 +9,7 @@ use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueTy
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use crate::kernels::dense::DenseVariant;
+use crate::kernels::depthwise::{Depthwise, DepthwiseProduct};
 use crate::kernels::slots::{ColumnSums, ReduceSlots, SlotSplit};
 
 /// How windows lie on the input; pairs are (down, along).
@@ -22,7 +23,7 @@ pub(super) struct Window {
 
 impl Window {
     /// Height and width after a convolution, or what is wrong.
-    pub fn out_size(&self, size: [usize; 2]) -> Result<[usize; 2], String> {
+    fn out_size(&self, size: [usize; 2]) -> Result<[usize; 2], String> {
         if self.stride.contains(&0) || self.kernel.contains(&0) || self.dilation == 0 {
             return Err("kernel, stride and dilation must be at least 1".to_owned());
         }
@@ -38,6 +39,29 @@ impl Window {
             })?;
         }
         Ok(out)
+    }
+}
+
+impl Window {
+    /// The product that it makes of images, all of whose channels the weights see.
+    pub fn shape(
+        self,
+        (batch, size, channels): (usize, [usize; 2], usize),
+        filters: usize,
+    ) -> Result<ConvShape, String> {
+        Ok(ConvShape {
+            batch,
+            size,
+            channels,
+            out_size: self.out_size(size)?,
+            filters,
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+            dilation: self.dilation,
+            weight_channels: channels,
+            channel_offset: 0,
+        })
     }
 }
 
@@ -85,25 +109,14 @@ impl Conv {
         let mut shapes: Vec<ConvShape> = Vec::new();
         let mut offset = 0;
         for source in sources {
-            let (batch, size, channels) = image(source)?;
+            let image @ (batch, size, channels) = image(source)?;
             if let Some(first) = shapes.first()
                 && (first.batch, first.size) != (batch, size)
             {
                 return Err(format!("inputs of {} and {} cannot lie side by side", sources[0].shape, source.shape));
             }
-            shapes.push(ConvShape {
-                batch,
-                size,
-                channels,
-                out_size: window.out_size(size)?,
-                filters: extents[0],
-                kernel: window.kernel,
-                stride: window.stride,
-                padding: window.padding,
-                dilation: window.dilation,
-                weight_channels: extents[3],
-                channel_offset: offset,
-            });
+            let seen = window.shape(image, extents[0])?;
+            shapes.push(ConvShape { weight_channels: extents[3], channel_offset: offset, ..seen });
             offset += channels;
         }
         if shapes.is_empty() || offset != extents[3] {
@@ -130,27 +143,7 @@ impl Op for Conv {
         douts: &[Option<ValueId>],
         needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let Some(dout) = douts[0] else { return Ok(vec![None; node.inputs.len()]) };
-        let dout = activation_gradient(graph, self.activation, dout, node.outputs[0], &node.label)?;
-        let label = format!("gradient of {}", node.label);
-        let values: Vec<&Value> = node.inputs.iter().map(|id| graph.value(*id)).collect();
-        let shapes = self.shapes(&values).map_err(|problem| GraphError::Shape { layer: label.clone(), problem })?;
-        let sources = shapes.len();
-        let (weight, bias) = (node.inputs[sources], node.inputs[sources + 1]);
-        let mut gradients = Vec::with_capacity(node.inputs.len());
-        for (index, &shape) in shapes.iter().enumerate() {
-            let op = ConvInputGradient { shape, input_activation: Activation::Identity };
-            gradients.push(match needs[index] {
-                true => Some(graph.add(op, &[dout, weight, node.inputs[index]], &label)?),
-                false => None,
-            });
-        }
-        let op = ConvWeightGradient { shapes, bias_of_fine_side: false };
-        let inputs: Vec<ValueId> =
-            std::iter::once(dout).chain(node.inputs[..sources].iter().copied()).chain([weight, bias]).collect();
-        let made = graph.add_op(Arc::new(op), &inputs, &label)?;
-        gradients.extend([Some(made[0]), Some(made[1])]);
-        Ok(gradients)
+        layer_gradients(graph, node, (Layer::Conv, self.activation), douts[0], needs, |values| self.shapes(values))
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
@@ -166,20 +159,26 @@ impl Op for Conv {
     }
 }
 
-/// (dy, weight, x) -> dx, with the derivative of the activation that made x where that is folded in.
+/// Which of the kernels carries a gradient back to a layer's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layer {
+    Conv,
+    ConvTranspose,
+    Depthwise,
+}
+
+/// (gradient of the output, weight, input) -> gradient of the input, with the derivative of the activation that made it
+/// where that is folded in.
 #[derive(Clone, Debug)]
-struct ConvInputGradient {
+struct InputGradient {
+    layer: Layer,
     shape: ConvShape,
     input_activation: Activation,
 }
 
-fn finish_backward(activation: Activation) -> Finish {
-    if activation == Activation::Identity { Finish::Plain } else { Finish::Backward(activation) }
-}
-
-impl Op for ConvInputGradient {
+impl Op for InputGradient {
     fn name(&self) -> &'static str {
-        "conv input gradient"
+        "input gradient"
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
@@ -187,12 +186,17 @@ impl Op for ConvInputGradient {
     }
 
     fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let kernel = ConvScatter {
-            shape: self.shape,
-            finish: finish_backward(self.input_activation),
-            variant: DenseVariant::default(),
+        let (shape, variant) = (self.shape, DenseVariant::default());
+        let finish = match self.input_activation {
+            Activation::Identity => Finish::Plain,
+            activation => Finish::Backward(activation),
         };
-        vec![call(kernel, &[Input(0), Input(1), Input(2)], &[Output(0)])]
+        let (reads, writes) = ([Input(0), Input(1), Input(2)], [Output(0)]);
+        vec![match self.layer {
+            Layer::Conv => call(ConvScatter { shape, finish, variant }, &reads, &writes),
+            Layer::ConvTranspose => call(ConvGather { shape, finish, accumulate: false, variant }, &reads, &writes),
+            Layer::Depthwise => call(Depthwise { shape, product: DepthwiseProduct::Scatter(finish) }, &reads, &writes),
+        }]
     }
 
     fn with_activation_backward(&self, index: usize, activation: Activation, outputs_of: usize) -> Option<Arc<dyn Op>> {
@@ -201,65 +205,105 @@ impl Op for ConvInputGradient {
     }
 }
 
-/// (dy, x of each input, weight, bias) -> dweight, dbias, and the partial sums that they are made from.
+/// (gradient of the output, each input, weight, bias) -> dweight, dbias, and the partial sums that they are made from.
 #[derive(Clone, Debug)]
-struct ConvWeightGradient {
+struct WeightGradient {
+    layer: Layer,
+    /// One for each input.
     shapes: Vec<ConvShape>,
-    /// A transposed convolution: the gradient comes in on the fine side (input 1), and there is the bias.
-    bias_of_fine_side: bool,
 }
 
-impl ConvWeightGradient {
-    /// Rows and columns of what the bias was added to.
+impl WeightGradient {
+    /// Rows and columns of the output.
     fn biased(&self) -> (usize, usize) {
         let shape = &self.shapes[0];
-        if self.bias_of_fine_side {
-            (shape.batch * shape.size[0] * shape.size[1], shape.channels)
-        } else {
-            (shape.places(), shape.filters)
+        match self.layer {
+            Layer::ConvTranspose => (shape.batch * shape.size[0] * shape.size[1], shape.channels),
+            Layer::Conv | Layer::Depthwise => (shape.places(), shape.filters),
         }
+    }
+
+    fn split(&self, shape: &ConvShape) -> SlotSplit {
+        if self.layer == Layer::Depthwise { shape.depthwise_split() } else { shape.split() }
+    }
+
+    /// Weights that an input meets.
+    fn count(&self, shape: &ConvShape) -> usize {
+        let filters = if self.layer == Layer::Depthwise { 1 } else { shape.filters };
+        filters * shape.taps() * shape.channels
     }
 }
 
-impl Op for ConvWeightGradient {
+impl Op for WeightGradient {
     fn name(&self) -> &'static str {
-        "conv weight gradient"
+        "weight gradient"
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        let [.., weight, bias] = inputs else { return Err("dy, x, weight and bias go in".to_owned()) };
-        let mut types = vec![ValueType::f32(weight.shape.extents()), ValueType::f32(bias.shape.extents())];
+        let [.., weight, bias] = inputs else { return Err("gradient, input, weight and bias go in".to_owned()) };
         let (rows, columns) = self.biased();
+        let mut types = vec![ValueType::f32(weight.shape.extents()), ValueType::f32(bias.shape.extents())];
         types.push(ValueType::f32([SlotSplit::of(rows, columns).slots, columns]));
-        for shape in &self.shapes {
-            types.push(ValueType::f32([shape.split().slots, shape.filters, shape.taps(), shape.channels]));
-        }
+        types.extend(self.shapes.iter().map(|shape| ValueType::f32([self.split(shape).slots, self.count(shape)])));
         Ok(types)
     }
 
     fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (rows, columns) = self.biased();
         let split = SlotSplit::of(rows, columns);
-        let biased = Input(usize::from(self.bias_of_fine_side));
         let mut calls = vec![
-            call(ColumnSums { rows, columns, split }, &[biased], &[Output(2)]),
+            call(ColumnSums { rows, columns, split }, &[Input(0)], &[Output(2)]),
             call(ReduceSlots::plain(columns, split.slots), &[Output(2)], &[Output(1)]),
         ];
         for (index, &shape) in self.shapes.iter().enumerate() {
-            let partials = Output(3 + index);
-            let kernel = ConvWeights { shape, variant: DenseVariant::default() };
-            calls.push(call(kernel, &[Input(1 + index), Input(0)], &[partials]));
+            let (gradient, input, partials) = (Input(0), Input(1 + index), [Output(3 + index)]);
+            let variant = DenseVariant::default();
+            calls.push(match self.layer {
+                Layer::Conv => call(ConvWeights { shape, variant }, &[input, gradient], &partials),
+                // The gradient comes in on the fine side, where a convolution has its input.
+                Layer::ConvTranspose => call(ConvWeights { shape, variant }, &[gradient, input], &partials),
+                Layer::Depthwise => {
+                    call(Depthwise { shape, product: DepthwiseProduct::Weights }, &[input, gradient], &partials)
+                }
+            });
             let reduce = ReduceSlots {
-                count: shape.filters * shape.taps() * shape.channels,
-                slots: shape.split().slots,
+                count: self.count(&shape),
+                slots: self.split(&shape).slots,
                 run: shape.channels,
                 pitch: shape.weight_channels,
                 offset: shape.channel_offset,
             };
-            calls.push(call(reduce, &[partials], &[Output(0)]));
+            calls.push(call(reduce, &partials, &[Output(0)]));
         }
         calls
     }
+}
+
+/// The gradients of a layer's inputs (those that are needed), weight and bias, given that of its output.
+pub(super) fn layer_gradients(
+    graph: &mut Graph,
+    node: &Node,
+    (layer, activation): (Layer, Activation),
+    dout: Option<ValueId>,
+    needs: &[bool],
+    shapes: impl Fn(&[&Value]) -> Result<Vec<ConvShape>, String>,
+) -> Result<Vec<Option<ValueId>>, GraphError> {
+    let (Some(dout), [inputs @ .., weight, _]) = (dout, &node.inputs[..]) else {
+        return Ok(vec![None; node.inputs.len()]);
+    };
+    let dout = activation_gradient(graph, activation, dout, node.outputs[0], &node.label)?;
+    let label = format!("gradient of {}", node.label);
+    let values: Vec<&Value> = node.inputs.iter().map(|id| graph.value(*id)).collect();
+    let shapes = shapes(&values).map_err(|problem| GraphError::Shape { layer: label.clone(), problem })?;
+    let mut gradients = Vec::with_capacity(node.inputs.len());
+    for ((&shape, &input), &need) in shapes.iter().zip(inputs).zip(needs) {
+        let op = InputGradient { layer, shape, input_activation: Activation::Identity };
+        gradients.push(if need { Some(graph.add(op, &[dout, *weight, input], &label)?) } else { None });
+    }
+    let operands: Vec<ValueId> = std::iter::once(dout).chain(node.inputs.iter().copied()).collect();
+    let made = graph.add_op(Arc::new(WeightGradient { layer, shapes }), &operands, &label)?;
+    gradients.extend([Some(made[0]), Some(made[1])]);
+    Ok(gradients)
 }
 
 /// (y [N, OH, OW, K], weight [K, KH, KW, C], bias [C]) -> activation(transposed convolution + bias) [N, H, W, C] with
@@ -332,18 +376,8 @@ impl Op for ConvTranspose {
         douts: &[Option<ValueId>],
         needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let Some(dout) = douts[0] else { return Ok(vec![None; 3]) };
-        let dout = activation_gradient(graph, self.activation, dout, node.outputs[0], &node.label)?;
-        let label = format!("gradient of {}", node.label);
-        let values: Vec<&Value> = node.inputs.iter().map(|id| graph.value(*id)).collect();
-        let shape = self.shape(&values).map_err(|problem| GraphError::Shape { layer: label.clone(), problem })?;
-        let [y, weight, bias] = node.inputs[..] else { return Ok(vec![None; 3]) };
-        let op = ConvTransposeInputGradient { shape, input_activation: Activation::Identity };
-        let dy = if needs[0] { Some(graph.add(op, &[dout, weight, y], &label)?) } else { None };
-        // The gradient comes in where a convolution has x, and y is where it has dy.
-        let op = ConvWeightGradient { shapes: vec![shape], bias_of_fine_side: true };
-        let made = graph.add_op(Arc::new(op), &[y, dout, weight, bias], &label)?;
-        Ok(vec![dy, Some(made[0]), Some(made[1])])
+        let shapes = |values: &[&Value]| Ok(vec![self.shape(values)?]);
+        layer_gradients(graph, node, (Layer::ConvTranspose, self.activation), douts[0], needs, shapes)
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
@@ -351,37 +385,5 @@ impl Op for ConvTranspose {
         let finish = Finish::Forward(self.activation);
         let kernel = ConvScatter { shape, finish, variant: DenseVariant::default() };
         vec![call(kernel, &[Input(0), Input(1), Input(2)], &[Output(0)])]
-    }
-}
-
-/// (dx, weight, y) -> dy, with the derivative of the activation that made y where that is folded in.
-#[derive(Clone, Debug)]
-struct ConvTransposeInputGradient {
-    shape: ConvShape,
-    input_activation: Activation,
-}
-
-impl Op for ConvTransposeInputGradient {
-    fn name(&self) -> &'static str {
-        "transposed conv input gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(inputs[2].shape.extents())])
-    }
-
-    fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let kernel = ConvGather {
-            shape: self.shape,
-            finish: finish_backward(self.input_activation),
-            accumulate: false,
-            variant: DenseVariant::default(),
-        };
-        vec![call(kernel, &[Input(0), Input(1), Input(2)], &[Output(0)])]
-    }
-
-    fn with_activation_backward(&self, index: usize, activation: Activation, outputs_of: usize) -> Option<Arc<dyn Op>> {
-        (index == 0 && outputs_of == 2 && self.input_activation == Activation::Identity)
-            .then(|| Arc::new(Self { input_activation: activation, ..self.clone() }) as Arc<dyn Op>)
     }
 }

@@ -1,6 +1,6 @@
 //! Diagonal Gaussians in latent space, and how far codes are from the prior.
 
-use super::call;
+use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::latent::{Latent, LatentStage};
@@ -22,6 +22,13 @@ pub struct SampleLatent {
     pub clamp: [f32; 2],
 }
 
+impl SampleLatent {
+    fn kernel(&self, stage: LatentStage, moments: &Value) -> Latent {
+        let (batch, both) = moments.shape.rows_and_columns();
+        Latent { stage, batch, latent: both / 2, stream: self.stream, clamp: self.clamp, free_bits: 0.0 }
+    }
+}
+
 impl Op for SampleLatent {
     fn name(&self) -> &'static str {
         "sample"
@@ -40,48 +47,13 @@ impl Op for SampleLatent {
         _: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
         let Some(dz) = douts[0] else { return Ok(vec![None]) };
-        let label = format!("gradient of {}", node.label);
-        Ok(vec![Some(graph.add(SampleGradient(self.clone()), &[node.inputs[0], dz], &label)?)])
-    }
-
-    fn lower(&self, _: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
-        let (batch, latent) = outputs[0].shape.rows_and_columns();
-        let kernel = Latent {
-            stage: LatentStage::Sample,
-            batch,
-            latent,
-            stream: self.stream,
-            clamp: self.clamp,
-            free_bits: 0.0,
-        };
-        vec![call(kernel, &[Input(0)], &[Output(0)])]
-    }
-}
-
-/// (moments, dz) -> dmoments
-#[derive(Clone, Debug)]
-struct SampleGradient(SampleLatent);
-
-impl Op for SampleGradient {
-    fn name(&self) -> &'static str {
-        "sample gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
+        let moments = node.inputs[0];
+        let kernel = self.kernel(LatentStage::SampleBackward, graph.value(moments));
+        Ok(vec![Some(add_call(graph, kernel, &[moments, dz], moments, &node.label)?)])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let (batch, latent) = inputs[1].shape.rows_and_columns();
-        let kernel = Latent {
-            stage: LatentStage::SampleBackward,
-            batch,
-            latent,
-            stream: self.0.stream,
-            clamp: self.0.clamp,
-            free_bits: 0.0,
-        };
-        vec![call(kernel, &[Input(0), Input(1)], &[Output(0)])]
+        vec![call(self.kernel(LatentStage::Sample, inputs[0]), &[Input(0)], &[Output(0)])]
     }
 }
 
@@ -117,31 +89,13 @@ impl Op for Divergence {
         _: &[Option<ValueId>],
         _: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let label = format!("gradient of {}", node.label);
-        let inputs = [node.inputs[0], node.outputs[0]];
-        Ok(vec![Some(graph.add(DivergenceGradient(self.clone()), &inputs, &label)?)])
+        let (moments, divergences) = (node.inputs[0], node.outputs[0]);
+        let kernel = self.kernel(LatentStage::DivergenceBackward, graph.value(moments));
+        Ok(vec![Some(add_call(graph, kernel, &[moments, divergences], moments, &node.label)?)])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         vec![call(self.kernel(LatentStage::Divergence, inputs[0]), &[Input(0)], &[Output(0)])]
-    }
-}
-
-/// (moments, divergences) -> dmoments
-#[derive(Clone, Debug)]
-struct DivergenceGradient(Divergence);
-
-impl Op for DivergenceGradient {
-    fn name(&self) -> &'static str {
-        "KL divergence gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
-    }
-
-    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![call(self.0.kernel(LatentStage::DivergenceBackward, inputs[0]), &[Input(0), Input(1)], &[Output(0)])]
     }
 }
 
@@ -201,30 +155,11 @@ impl Op for Discrepancy {
         _: &[Option<ValueId>],
         _: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let label = format!("gradient of {}", node.label);
-        let inputs = [node.inputs[0], node.inputs[1]];
-        Ok(vec![Some(graph.add(DiscrepancyGradient(self.clone()), &inputs, &label)?), None])
+        let kernel = self.kernel(graph.value(node.inputs[0]), true);
+        Ok(vec![Some(add_call(graph, kernel, &node.inputs, node.inputs[0], &node.label)?), None])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         vec![call(self.kernel(inputs[0], false), &[Input(0), Input(1)], &[Output(0)])]
-    }
-}
-
-/// (z, samples of the prior) -> dz
-#[derive(Clone, Debug)]
-struct DiscrepancyGradient(Discrepancy);
-
-impl Op for DiscrepancyGradient {
-    fn name(&self) -> &'static str {
-        "maximum mean discrepancy gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
-    }
-
-    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![call(self.0.kernel(inputs[0], true), &[Input(0), Input(1)], &[Output(0)])]
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::call;
 use super::conv::image;
 use super::pointwise::Pointwise;
+use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
@@ -136,9 +136,10 @@ impl Op for SsimLoss {
         _: &[Option<ValueId>],
         _: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let label = format!("gradient of {}", node.label);
-        let inputs = [node.inputs[0], node.inputs[1], node.outputs[1]];
-        Ok(vec![Some(graph.add(SsimGradient(self.clone()), &inputs, &label)?), None])
+        let (prediction, maps) = (node.inputs[0], node.outputs[1]);
+        let kernel = self.kernel(SsimStage::Backward, graph.value(prediction));
+        let reads = [prediction, node.inputs[1], maps];
+        Ok(vec![Some(add_call(graph, kernel, &reads, prediction, &node.label)?), None])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
@@ -146,24 +147,6 @@ impl Op for SsimLoss {
             call(self.kernel(SsimStage::Maps, inputs[0]), &[Input(0), Input(1)], &[Output(1)]),
             call(self.kernel(SsimStage::Sums, inputs[0]), &[Output(1)], &[Output(0)]),
         ]
-    }
-}
-
-/// (prediction, target, maps) -> gradient by the prediction
-#[derive(Clone, Debug)]
-struct SsimGradient(SsimLoss);
-
-impl Op for SsimGradient {
-    fn name(&self) -> &'static str {
-        "SSIM gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
-    }
-
-    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        vec![call(self.0.kernel(SsimStage::Backward, inputs[0]), &[Input(0), Input(1), Input(2)], &[Output(0)])]
     }
 }
 

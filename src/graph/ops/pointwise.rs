@@ -25,7 +25,6 @@ impl Op for Pointwise {
             [Stage::Activate(activation)] => activation.name(),
             [Stage::ActivateBackward(_)] => "activation gradient",
             [Stage::Add] => "add",
-            [Stage::Multiply] => "multiply",
             [Stage::Dropout { .. }] => "dropout",
             [Stage::Gaussian { .. }] => "gaussian noise",
             [Stage::Mask { .. }] => "masking",
@@ -67,15 +66,7 @@ impl Op for Pointwise {
                 Ok(vec![Some(activation_gradient(graph, activation, dout, saved, &node.label)?)])
             }
             [Stage::Add] => Ok(needs.iter().map(|&need| need.then_some(dout)).collect()),
-            [Stage::Multiply] => {
-                let other = [node.inputs[1], node.inputs[0]];
-                let mut gradients = Vec::with_capacity(2);
-                for (need, other) in needs.iter().zip(other) {
-                    gradients.extend(if *need { through(Stage::Multiply, &[dout, other])? } else { vec![None] });
-                }
-                Ok(gradients)
-            }
-            [Stage::Gaussian { .. } | Stage::Offset(_)] => Ok(vec![Some(dout)]),
+            [Stage::Gaussian { .. }] => Ok(vec![Some(dout)]),
             [stage @ (Stage::Scale(_) | Stage::Dropout { .. } | Stage::Mask { .. })] => through(stage, &[dout]),
             [Stage::SaltAndPepper { rate, stream }] => through(Stage::SaltAndPepperBackward { rate, stream }, &[dout]),
             _ => Err(GraphError::NotDifferentiable(node.label.clone())),

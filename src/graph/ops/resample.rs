@@ -1,7 +1,7 @@
 //! Changes of resolution by a whole factor.
 
-use super::call;
 use super::conv::image;
+use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::resample as kernels;
@@ -87,9 +87,20 @@ impl Op for Resample {
         _: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
         let Some(dout) = douts[0] else { return Ok(vec![None]) };
-        let label = format!("gradient of {}", node.label);
-        let dx = graph.add(ResampleGradient(*self), &[node.inputs[0], dout], &label)?;
-        Ok(vec![Some(dx)])
+        let x = node.inputs[0];
+        let area = (self.factor * self.factor) as f32;
+        let mode = match self.kind {
+            Resampling::Nearest => ResampleMode::BlockSum { scale: 1.0 },
+            Resampling::Bilinear => ResampleMode::BilinearBackward,
+            Resampling::AveragePool => ResampleMode::Repeat { scale: 1.0 / area },
+            Resampling::MaxPool => ResampleMode::BlockMaxBackward,
+            Resampling::PixelShuffle => ResampleMode::Unshuffle,
+            Resampling::PixelUnshuffle => ResampleMode::Shuffle,
+        };
+        // A maximum asks what it was taken of; the others look at the gradient alone.
+        let first = if self.kind == Resampling::MaxPool { x } else { dout };
+        let kernel = kernel(mode, graph.value(first), graph.value(x), self.factor);
+        Ok(vec![Some(add_call(graph, kernel, &[first, dout], x, &node.label)?)])
     }
 
     fn lower(&self, inputs: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
@@ -104,37 +115,5 @@ impl Op for Resample {
         };
         let kernel = kernel(mode, inputs[0], outputs[0], self.factor);
         vec![call(kernel, &[Input(0), Input(0)], &[Output(0)])]
-    }
-}
-
-/// (x, dout) -> dx
-#[derive(Clone, Copy, Debug)]
-struct ResampleGradient(Resample);
-
-impl Op for ResampleGradient {
-    fn name(&self) -> &'static str {
-        "resampling gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
-    }
-
-    fn lower(&self, inputs: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
-        let factor = self.0.factor;
-        let area = (factor * factor) as f32;
-        let mode = match self.0.kind {
-            Resampling::Nearest => ResampleMode::BlockSum { scale: 1.0 },
-            Resampling::Bilinear => ResampleMode::BilinearBackward,
-            Resampling::AveragePool => ResampleMode::Repeat { scale: 1.0 / area },
-            Resampling::MaxPool => {
-                let kernel = kernel(ResampleMode::BlockMaxBackward, inputs[0], outputs[0], factor);
-                return vec![call(kernel, &[Input(0), Input(1)], &[Output(0)])];
-            }
-            Resampling::PixelShuffle => ResampleMode::Unshuffle,
-            Resampling::PixelUnshuffle => ResampleMode::Shuffle,
-        };
-        let kernel = kernel(mode, inputs[1], outputs[0], factor);
-        vec![call(kernel, &[Input(1), Input(1)], &[Output(0)])]
     }
 }

@@ -1,7 +1,7 @@
 //! Sparse codes: TopK, and a wanted rate of activation.
 
-use super::call;
 use super::pointwise::Pointwise;
+use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::pointwise::Stage;
@@ -113,9 +113,10 @@ impl Op for RateDivergence {
         _: &[Option<ValueId>],
         _: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let label = format!("gradient of {}", node.label);
-        let inputs = [node.outputs[1], node.inputs[0]];
-        Ok(vec![Some(graph.add(RateDivergenceGradient { rate: self.rate }, &inputs, &label)?)])
+        let h = node.inputs[0];
+        let (batch, units) = graph.value(h).shape.rows_and_columns();
+        let kernel = Sparse { stage: SparseStage::KlTargetBackward { rate: self.rate }, batch, units };
+        Ok(vec![Some(add_call(graph, kernel, &[node.outputs[1]], h, &node.label)?)])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
@@ -127,27 +128,5 @@ impl Op for RateDivergence {
             call(ReduceSlots::plain(units, split.slots), &[Output(2)], &[Output(1)]),
             call(kernel, &[Output(1)], &[Output(0)]),
         ]
-    }
-}
-
-/// (sums of activations, h) -> dh
-#[derive(Clone, Debug)]
-struct RateDivergenceGradient {
-    rate: f32,
-}
-
-impl Op for RateDivergenceGradient {
-    fn name(&self) -> &'static str {
-        "sparsity KL gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(inputs[1].shape.extents())])
-    }
-
-    fn lower(&self, _: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
-        let (batch, units) = outputs[0].shape.rows_and_columns();
-        let kernel = Sparse { stage: SparseStage::KlTargetBackward { rate: self.rate }, batch, units };
-        vec![call(kernel, &[Input(0)], &[Output(0)])]
     }
 }

@@ -1,6 +1,6 @@
 //! Parts, other shapes, and one row for many pixels.
 
-use super::call;
+use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::slots::{ColumnSums, SlotSplit};
@@ -37,38 +37,15 @@ impl Op for Slice {
         _: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
         let Some(dout) = douts[0] else { return Ok(vec![None]) };
-        let shape = graph.value(node.inputs[0]).shape.clone();
-        let label = format!("gradient of {}", node.label);
-        Ok(vec![Some(graph.add(SliceGradient { offset: self.offset, shape }, &[dout], &label)?)])
+        let x = node.inputs[0];
+        let (rows, out_columns) = graph.value(x).shape.rows_and_columns();
+        let kernel = Structure::Pad { rows, columns: self.width, out_columns, offset: self.offset };
+        Ok(vec![Some(add_call(graph, kernel, &[dout], x, &node.label)?)])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (rows, columns) = inputs[0].shape.rows_and_columns();
         let kernel = Structure::Slice { rows, columns, out_columns: self.width, offset: self.offset };
-        vec![call(kernel, &[Input(0)], &[Output(0)])]
-    }
-}
-
-/// (dout) -> dout at its columns of `shape`, zero elsewhere
-#[derive(Clone, Debug)]
-struct SliceGradient {
-    offset: usize,
-    shape: Shape,
-}
-
-impl Op for SliceGradient {
-    fn name(&self) -> &'static str {
-        "slice gradient"
-    }
-
-    fn infer(&self, _: &[&Value]) -> Result<Vec<ValueType>, String> {
-        Ok(vec![ValueType::f32(self.shape.extents())])
-    }
-
-    fn lower(&self, inputs: &[&Value], outputs: &[&Value]) -> Vec<Lowered> {
-        let (rows, columns) = inputs[0].shape.rows_and_columns();
-        let (_, out_columns) = outputs[0].shape.rows_and_columns();
-        let kernel = Structure::Pad { rows, columns, out_columns, offset: self.offset };
         vec![call(kernel, &[Input(0)], &[Output(0)])]
     }
 }
