@@ -1,0 +1,460 @@
+//! The spec: one TOML file that says what is trained on what, and alone reproduces the run.
+
+mod checks;
+mod live;
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+use super::layers::{Layer, OutputForm};
+use crate::kernels::activation::Activation;
+use crate::kernels::loss::ReconstructionLoss;
+
+pub use live::{BETA, CORRUPTION, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY};
+pub(crate) use text::nearest;
+
+/// The only version there is so far.
+pub const SPEC_VERSION: u32 = 1;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    #[error("unknown preset, {asked:?}, use one of {known}")]
+    UnknownPreset { asked: String, known: String },
+    #[error("cannot read the spec, {place}, {problem}")]
+    Syntax { place: String, problem: String },
+    #[error("the spec does not work, {field}, {problem}")]
+    Invalid { field: &'static str, problem: String },
+    #[error("cannot set a field, --set {asked}, {problem}")]
+    Set { asked: String, problem: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Version of this format.
+    pub version: u32,
+    #[serde(default)]
+    pub data: DataSpec,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub corruption: CorruptionSpec,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub augmentation: AugmentationSpec,
+    pub model: ModelSpec,
+    #[serde(default)]
+    pub objective: ObjectiveSpec,
+    #[serde(default)]
+    pub optimizer: OptimizerSpec,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub schedule: ScheduleSpec,
+    #[serde(default)]
+    pub train: TrainSpec,
+    #[serde(default)]
+    pub engine: EngineSpec,
+    /// Live edits, in the order of their steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSpec {
+    /// `mnist` (embedded), or the path of an IDX file or of a folder with MNIST's file names.
+    pub source: String,
+    /// How values are scaled: `unit` divides bytes by 255.
+    pub scale: String,
+    /// Rows of the train part to use; all where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
+    /// Height and width of the pictures, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
+    /// Channels of the pictures, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Classes of the labels, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
+}
+
+impl Default for DataSpec {
+    fn default() -> Self {
+        Self {
+            source: "mnist".to_owned(),
+            scale: "unit".to_owned(),
+            rows: None,
+            size: None,
+            channels: None,
+            classes: None,
+        }
+    }
+}
+
+/// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorruptionSpec {
+    /// Standard deviation of a Gaussian blur, in pixels.
+    pub blur: f64,
+    /// Standard deviation of Gaussian noise.
+    pub gaussian: f64,
+    /// Gaussian noise with a deviation drawn for each sample between these two; with `model.condition = "sigma"` the
+    /// network is told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gaussian_range: Option<[f64; 2]>,
+    /// Share of values set to 0 or 1.
+    pub salt_and_pepper: f64,
+    /// Share of values set to 0.
+    pub masking: f64,
+    /// What all noise is multiplied by; can be edited live.
+    pub strength: f64,
+}
+
+impl Default for CorruptionSpec {
+    fn default() -> Self {
+        Self { blur: 0.0, gaussian: 0.0, gaussian_range: None, salt_and_pepper: 0.0, masking: 0.0, strength: 1.0 }
+    }
+}
+
+impl CorruptionSpec {
+    /// Whether anything is done at all.
+    pub fn is_active(&self) -> bool {
+        self.gaussian_range.is_some()
+            || [self.blur, self.gaussian, self.salt_and_pepper, self.masking].iter().any(|&amount| amount > 0.0)
+    }
+}
+
+/// How training pictures are moved at random, target and input alike.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AugmentationSpec {
+    /// Pixels, in any direction.
+    pub shift: f64,
+    /// Degrees, either way.
+    pub rotate: f64,
+    /// Relative: 0.1 is from 0.9 to 1.1.
+    pub scale: f64,
+    /// Left and right change places half of the time.
+    pub flip_horizontal: bool,
+    pub flip_vertical: bool,
+    /// Standard deviation of noise added to input and target alike.
+    pub noise: f64,
+}
+
+impl AugmentationSpec {
+    pub fn moves(&self) -> bool {
+        self.shift != 0.0 || self.rotate != 0.0 || self.scale != 0.0 || self.flip_horizontal || self.flip_vertical
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// Encoder, bottleneck, decoder.
+    #[default]
+    Autoencoder,
+    /// The encoder gives means and log variances, the decoder sees a sample (Kingma & Welling 2014).
+    Variational,
+    /// Codes of `latent` numbers are replaced by the nearest of `codebook` entries (van den Oord et al. 2017).
+    VectorQuantized,
+    /// Codes are drawn to the prior by their maximum mean discrepancy (Tolstikhin et al. 2018).
+    Wasserstein,
+    /// No bottleneck: from a corrupted input to the clean one.
+    Denoiser,
+}
+
+/// What the network is told besides its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionKind {
+    #[default]
+    None,
+    /// The class of each row, one hot.
+    Labels,
+    /// The deviation of each sample's Gaussian noise.
+    Sigma,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    #[serde(default)]
+    pub kind: ModelKind,
+    /// Layers from the data to the latent numbers; the last is `latent`.
+    pub encoder: Vec<Layer>,
+    /// Count of latent numbers (of each code, for a vector-quantized model; 0 for a denoiser).
+    pub latent: usize,
+    /// Layers back; the last is `output`. Left out, it mirrors the encoder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decoder: Vec<Layer>,
+    /// Only so many of the latent numbers, the largest, are kept of each row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<usize>,
+    /// Entries of the codebook of a vector-quantized model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codebook: Option<usize>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub condition: ConditionKind,
+    /// The output is added to the network's (corrupted) input: it learns what to change.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub residual: bool,
+}
+
+/// Whether a loss is averaged over the values of a row or summed; rows are averaged in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    Mean,
+    Sum,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SparsityKind {
+    /// Sum of absolute latent numbers.
+    #[default]
+    L1,
+    /// KL divergence of each latent unit's mean activation from `sparsity_target`; the latent layer ends in sigmoid.
+    Kl,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectiveSpec {
+    /// `mse`, `bce`, `l1`, `huber` or `gaussian`.
+    pub loss: ReconstructionLoss,
+    /// `mean` over the values of a row or their `sum`; the sum, as in the ELBO, unless given, for variational models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduction: Option<Reduction>,
+    /// Variance of the Gaussian likelihood.
+    #[serde(skip_serializing_if = "is_one")]
+    pub variance: f64,
+    /// Weight of the KL divergence of a variational model.
+    #[serde(skip_serializing_if = "is_one")]
+    pub beta: f64,
+    /// Epochs over which beta rises from 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub beta_warmup_epochs: f64,
+    /// Nats of divergence that each latent unit has for nothing (Kingma et al. 2016).
+    #[serde(skip_serializing_if = "is_default")]
+    pub free_bits: f64,
+    /// Bounds of the logarithm of the variance.
+    #[serde(skip_serializing_if = "is_usual_clamp")]
+    pub log_variance: [f64; 2],
+    /// Weight of the sparsity of the latent numbers.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sparsity: f64,
+    #[serde(skip_serializing_if = "is_default")]
+    pub sparsity_kind: SparsityKind,
+    /// Wanted mean activation for `kl`.
+    #[serde(skip_serializing_if = "is_usual_target")]
+    pub sparsity_target: f64,
+    /// Weight of what dead units make of the error, for `top_k`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub auxiliary: f64,
+    /// Weight of the contractive penalty |f(x + s e) - f(x)|^2 / s^2.
+    #[serde(skip_serializing_if = "is_default")]
+    pub contractive: f64,
+    /// Weight of 1 - SSIM.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ssim: f64,
+    /// Weight of the discrepancy of a Wasserstein model.
+    #[serde(skip_serializing_if = "is_usual_mmd")]
+    pub mmd: f64,
+    /// Weight of the distance from the codebook.
+    #[serde(skip_serializing_if = "is_usual_commitment")]
+    pub commitment: f64,
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+fn is_usual_clamp(value: &[f64; 2]) -> bool {
+    *value == [-10.0, 10.0]
+}
+
+fn is_usual_target(value: &f64) -> bool {
+    *value == 0.05
+}
+
+fn is_usual_mmd(value: &f64) -> bool {
+    *value == 10.0
+}
+
+fn is_usual_commitment(value: &f64) -> bool {
+    *value == 0.25
+}
+
+impl Default for ObjectiveSpec {
+    fn default() -> Self {
+        Self {
+            loss: ReconstructionLoss::default(),
+            reduction: None,
+            variance: 1.0,
+            beta: 1.0,
+            beta_warmup_epochs: 0.0,
+            free_bits: 0.0,
+            log_variance: [-10.0, 10.0],
+            sparsity: 0.0,
+            sparsity_kind: SparsityKind::L1,
+            sparsity_target: 0.05,
+            auxiliary: 0.0,
+            contractive: 0.0,
+            ssim: 0.0,
+            mmd: 10.0,
+            commitment: 0.25,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerKind {
+    /// Kingma & Ba 2015; weight decay is added to the gradient.
+    #[default]
+    Adam,
+    /// Loshchilov & Hutter 2019: weight decay apart from the gradient.
+    Adamw,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerSpec {
+    pub kind: OptimizerKind,
+    pub learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    /// Of weights; biases and the gains of normalization are left alone.
+    pub weight_decay: f64,
+    /// Of `sgd`.
+    #[serde(skip_serializing_if = "is_usual_momentum")]
+    pub momentum: f64,
+    #[serde(skip_serializing_if = "is_default")]
+    pub nesterov: bool,
+    /// Largest norm of all gradients together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Share of the old in a moving average of the weights, which is then what is measured and saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
+}
+
+fn is_usual_momentum(value: &f64) -> bool {
+    *value == 0.9
+}
+
+impl Default for OptimizerSpec {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Adam,
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            momentum: 0.9,
+            nesterov: false,
+            clip_norm: None,
+            ema: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    #[default]
+    Constant,
+    /// Half a cosine from 1 to `final_fraction` over the run.
+    Cosine,
+    /// Times `gamma` every `every` epochs.
+    Step,
+    /// Times `gamma` when validation has not improved for `patience` epochs.
+    Plateau,
+}
+
+/// What the learning rate is multiplied by as the run goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleSpec {
+    pub kind: ScheduleKind,
+    /// Steps over which the rate rises from 0.
+    pub warmup_steps: u64,
+    pub final_fraction: f64,
+    pub gamma: f64,
+    pub every: u32,
+    pub patience: u32,
+}
+
+impl Default for ScheduleSpec {
+    fn default() -> Self {
+        Self { kind: ScheduleKind::Constant, warmup_steps: 0, final_fraction: 0.0, gamma: 0.5, every: 10, patience: 3 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainSpec {
+    pub epochs: u32,
+    /// Upper bound of steps; whichever of this and `epochs` comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    pub batch_size: usize,
+    pub seed: u64,
+    /// The run stops when validation has not improved for so many epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<u32>,
+    /// Share of the rows that are not test which validates; MNIST has its own split.
+    pub validation_fraction: f64,
+}
+
+impl Default for TrainSpec {
+    fn default() -> Self {
+        Self { epochs: 10, steps: None, batch_size: 128, seed: 1, early_stopping: None, validation_fraction: 0.1 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSpec {
+    /// `f32`, or `f16` to keep what the backward pass needs in half the memory.
+    pub precision: String,
+}
+
+impl Default for EngineSpec {
+    fn default() -> Self {
+        Self { precision: "f32".to_owned() }
+    }
+}
+
+impl Spec {
+    /// Form and activation of the last layer: of a mirrored decoder, as many values as the data has, in 0..1.
+    pub fn output(&self) -> (OutputForm, Activation) {
+        match self.model.decoder.last() {
+            Some(Layer::Output { form, activation }) => (*form, *activation),
+            _ => (OutputForm::Dense, Activation::Sigmoid),
+        }
+    }
+
+    /// What a chart of the objective is called.
+    pub fn objective_title(&self) -> &'static str {
+        let likelihood = matches!(self.objective.loss, ReconstructionLoss::Bce | ReconstructionLoss::Gaussian);
+        match self.model.kind {
+            ModelKind::Variational if likelihood && self.sums_over_values() => "Negative ELBO",
+            _ => self.objective.loss.title(),
+        }
+    }
+
+    /// Whether the loss of a row is the sum over its values.
+    pub fn sums_over_values(&self) -> bool {
+        let by_kind = self.model.kind == ModelKind::Variational;
+        self.objective.reduction.map_or(by_kind, |reduction| reduction == Reduction::Sum)
+    }
+}
