@@ -11,9 +11,8 @@ use egui::{Align2, Color32, ColorImage, Rect, Sense, Stroke, TextureHandle, Text
 use super::map::MapCard;
 use super::theme::{colour, regular};
 use super::widgets::{Button, ButtonKind, Scale, Slider, card_title, paragraph};
-use crate::data::ImageShape;
 use crate::model::Model;
-use crate::style::{Palette, size, space};
+use crate::style::{Palette, RowView, size, space};
 use crate::tasks::{Decoder, draw_latents, map_view};
 use crate::train::{Snapshot, UnitUse};
 
@@ -42,7 +41,7 @@ impl PartialEq for ModelPointer {
 #[derive(Debug, Default)]
 struct Decoded {
     features: usize,
-    image: Option<ImageShape>,
+    image: Option<[usize; 3]>,
     one: Vec<f32>,
     grid: Vec<f32>,
     problem: Option<String>,
@@ -70,8 +69,8 @@ impl Painter {
                     decoder = Some((request.model.clone(), made));
                 }
                 let Some((model, decoder)) = &mut decoder else { continue };
-                let mut next =
-                    Decoded { features: model.0.features, image: model.0.data_shape().image, ..Decoded::default() };
+                let image = model.0.data_shape().image.map(|image| [image.height, image.width, image.channels]);
+                let mut next = Decoded { features: model.0.features, image, ..Decoded::default() };
                 match decoder {
                     Ok(decoder) => {
                         let mut decode =
@@ -189,22 +188,21 @@ impl Explore {
     }
 
     /// Makes textures of what has been decoded.
-    fn receive(&mut self, ui: &Ui) {
+    fn receive(&mut self, ui: &Ui, palette: &Palette) {
         let Some(painter) = &self.painter else { return };
         let decoded = painter.decoded.load_full();
         if self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &decoded)) {
             return;
         }
-        if let Some(image) = decoded.image {
-            for (slot, (values, side)) in self.textures.iter_mut().zip([(&decoded.one, 1), (&decoded.grid, GRID)]) {
-                if values.len() < side * side * decoded.features {
-                    continue;
-                }
-                let picture = tiles(values, image, decoded.features, side);
-                match slot {
-                    Some(texture) => texture.set(picture, TextureOptions::NEAREST),
-                    None => *slot = Some(ui.ctx().load_texture("decoded", picture, TextureOptions::NEAREST)),
-                }
+        let view = RowView::of(decoded.image, &decoded.grid);
+        for (slot, (values, side)) in self.textures.iter_mut().zip([(&decoded.one, 1), (&decoded.grid, GRID)]) {
+            if values.is_empty() || values.len() < side * side * decoded.features {
+                continue;
+            }
+            let picture = tiles(values, &view, decoded.features, side, palette);
+            match slot {
+                Some(texture) => texture.set(picture, TextureOptions::NEAREST),
+                None => *slot = Some(ui.ctx().load_texture("decoded", picture, TextureOptions::NEAREST)),
             }
         }
         self.shown = Some(decoded);
@@ -213,7 +211,7 @@ impl Explore {
     /// Draws the cards: the map with the grid, the decoded picture, the sliders.
     pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, [map, one, sliders]: [Rect; 3], snapshot: &Snapshot) {
         self.follow(ui, snapshot);
-        self.receive(ui);
+        self.receive(ui, palette);
         self.map_ui(ui, palette, map, snapshot);
         self.decoded_ui(ui, palette, one, snapshot);
         self.sliders_ui(ui, palette, sliders, snapshot);
@@ -261,14 +259,7 @@ impl Explore {
     }
 
     fn picture(&self, ui: &mut Ui, palette: &Palette, index: usize, area: Rect, name: &str) {
-        let ratio = self
-            .shown
-            .as_ref()
-            .and_then(|shown| shown.image)
-            .map_or(1.0, |image| image.width as f32 / image.height.max(1) as f32);
-        let (width, height) =
-            if ratio >= 1.0 { (area.width(), area.width() / ratio) } else { (area.height() * ratio, area.height()) };
-        let rect = Rect::from_min_size(area.min, vec2(width, height));
+        let rect = area;
         match &self.textures[index] {
             Some(texture) => {
                 let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
@@ -290,9 +281,6 @@ impl Explore {
         let words = match (&problem, &snapshot.model) {
             (Some(problem), _) => problem.as_str(),
             (None, None) => "It appears as soon as there are weights",
-            (None, Some(model)) if model.data_shape().image.is_none() => {
-                "The rows of this model are no pictures; its numbers are in the file that `encode` writes"
-            }
             _ => {
                 self.picture(ui, palette, 0, area, "Decoded");
                 return;
@@ -410,22 +398,18 @@ impl Explore {
 }
 
 /// Rows of pictures as one, `side` by `side`.
-fn tiles(values: &[f32], image: ImageShape, features: usize, side: usize) -> ColorImage {
-    let (width, height) = (image.width, image.height);
-    let mut pixels = vec![Color32::BLACK; side * side * width * height];
-    let level = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-    for (index, row) in values.chunks_exact(features).take(side * side).enumerate() {
-        let (left, top) = (index % side * width, index / side * height);
-        for y in 0..height {
-            for x in 0..width {
-                let at = (y * width + x) * image.channels;
-                pixels[(top + y) * side * width + left + x] = if image.channels >= 3 {
-                    Color32::from_rgb(level(row[at]), level(row[at + 1]), level(row[at + 2]))
-                } else {
-                    Color32::from_gray(level(row[at]))
-                };
+fn tiles(values: &[f32], view: &RowView, features: usize, count: usize, palette: &Palette) -> ColorImage {
+    let side = view.side();
+    let mut pixels = vec![Color32::BLACK; count * count * side * side];
+    for (index, row) in values.chunks_exact(features).take(count * count).enumerate() {
+        let raster = view.draw(row, None, palette.ink(palette.accent));
+        let (left, top) = (index % count * side, index / count * side);
+        for (line, values) in raster.pixels.chunks_exact(side).enumerate() {
+            let start = (top + line) * count * side + left;
+            for (pixel, &value) in pixels[start..start + side].iter_mut().zip(values) {
+                *pixel = colour(value);
             }
         }
     }
-    ColorImage::new([side * width, side * height], pixels)
+    ColorImage::new([count * side, count * side], pixels)
 }

@@ -6,7 +6,8 @@ use egui::{Align2, Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui,
 
 use super::theme::{colour, regular};
 use super::widgets::card_title;
-use crate::style::{self, Palette, size};
+use crate::style::{Palette, size};
+use crate::tasks::held_out_title;
 use crate::train::{PAIRS, Pairs, Snapshot};
 
 /// The pictures of one snapshot as textures, made anew only when the pairs change.
@@ -15,6 +16,7 @@ pub(super) struct Textures {
     made_of: Option<Arc<Pairs>>,
     rows: [Option<TextureHandle>; 4],
     count: usize,
+    dark: bool,
     /// Whether the network sees something else than the input.
     corrupted: bool,
 }
@@ -26,48 +28,43 @@ impl std::fmt::Debug for Textures {
 }
 
 const ROWS: [(&str, &str); 4] = [
-    ("Input", "Held-out digits: never used in training"),
+    ("Input", "Held-out rows: never used in training"),
     ("Seen", "What the network is given of each: the input, corrupted"),
     ("Output", "What the network makes of each through its bottleneck"),
-    ("Error", "How far each pixel is off: dark is right, bright is wrong"),
+    ("Error", "How far each value is off: dark is right, bright is wrong"),
 ];
 
 impl Textures {
     /// Follows `pairs`.
-    pub fn update(&mut self, context: &egui::Context, pairs: &Arc<Pairs>) {
-        if self.made_of.as_ref().is_some_and(|made_of| Arc::ptr_eq(made_of, pairs)) {
+    pub fn update(&mut self, context: &egui::Context, pairs: &Arc<Pairs>, palette: &Palette) {
+        let same = self.made_of.as_ref().is_some_and(|made_of| Arc::ptr_eq(made_of, pairs));
+        if same && self.dark == palette.dark {
             return;
         }
         self.made_of = Some(Arc::clone(pairs));
-        let Some(image) = pairs.image else { return };
-        self.count = pairs.inputs.len() / pairs.features.max(1);
+        self.dark = palette.dark;
+        self.count = pairs.count();
         if self.count == 0 {
             return;
         }
-        self.corrupted = pairs.seen.len() == pairs.inputs.len() && pairs.seen != pairs.inputs;
+        self.corrupted = pairs.corrupted();
+        let view = pairs.view();
+        let side = view.side();
         for (row, slot) in self.rows.iter_mut().enumerate() {
             if row == 1 && !self.corrupted {
                 continue;
             }
-            let (width, height) = (image.width, image.height);
-            let mut pixels = vec![Color32::BLACK; self.count * width * height];
+            let mut pixels = vec![Color32::BLACK; self.count * side * side];
             for item in 0..self.count {
-                for y in 0..height {
-                    for x in 0..width {
-                        let at = item * pairs.features + (y * width + x) * image.channels;
-                        let (input, output) = (&pairs.inputs[at..], &pairs.outputs[at..]);
-                        pixels[y * self.count * width + item * width + x] = match row {
-                            0 => pixel(input, image.channels),
-                            1 => pixel(&pairs.seen[at..], image.channels),
-                            2 => pixel(output, image.channels),
-                            _ => colour(style::heat(
-                                (0..image.channels).map(|c| (input[c] - output[c]).abs()).fold(0.0, f32::max),
-                            )),
-                        };
+                let raster = pairs.raster(&view, row, item, palette);
+                for (line, values) in raster.pixels.chunks_exact(side).enumerate() {
+                    let start = (line * self.count + item) * side;
+                    for (pixel, &value) in pixels[start..start + side].iter_mut().zip(values) {
+                        *pixel = colour(value);
                     }
                 }
             }
-            let picture = ColorImage::new([self.count * width, height], pixels);
+            let picture = ColorImage::new([self.count * side, side], pixels);
             match slot {
                 Some(texture) => texture.set(picture, TextureOptions::NEAREST),
                 None => *slot = Some(context.load_texture(ROWS[row].0, picture, TextureOptions::NEAREST)),
@@ -89,7 +86,7 @@ impl Textures {
     }
 
     pub fn ui(&self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
-        let what = if snapshot.data.name == "digits" { "Held-out digits" } else { "Held-out images" };
+        let what = held_out_title(&snapshot.data);
         card_title(ui, palette, inside, what, "");
         if self.count == 0 {
             let at = pos2(inside.center().x, inside.center().y);
@@ -115,14 +112,5 @@ impl Textures {
             response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, name));
             response.on_hover_text(help);
         }
-    }
-}
-
-fn pixel(values: &[f32], channels: usize) -> Color32 {
-    let level = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-    if channels >= 3 {
-        Color32::from_rgb(level(values[0]), level(values[1]), level(values[2]))
-    } else {
-        Color32::from_gray(level(values[0]))
     }
 }

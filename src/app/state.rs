@@ -220,7 +220,7 @@ impl App {
                 return;
             }
         }
-        self.textures.update(ui.ctx(), &Arc::clone(&self.snapshot.pairs));
+        self.textures.update(ui.ctx(), &Arc::clone(&self.snapshot.pairs), palette);
         self.keys(ui);
         let window = ui.ctx().content_rect();
         let narrow = window.width() < NARROW;

@@ -80,10 +80,9 @@ pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();
     print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
     print_out(&format!("  MSE         {:>9.5}   {beside}", test.mse));
-    print_out(&format!(
-        "  BCE         {:>9.4}   nats a value, {:.4} above the data's floor",
-        test.bce, test.bce_excess
-    ));
+    if let (Some(bce), Some(excess)) = (test.bce, test.bce_excess) {
+        print_out(&format!("  BCE         {bce:>9.4}   nats a value, {excess:.4} above the data's floor"));
+    }
     print_out(&format!("  PSNR        {:>9.2}   dB", test.psnr));
     if let Some(ssim) = test.ssim {
         print_out(&format!("  SSIM        {ssim:>9.4}"));

@@ -1,6 +1,7 @@
 //! The command line: arguments in, the library called, text or JSON out.
 
 mod commands;
+mod data;
 mod train;
 
 use std::ffi::OsString;
@@ -90,6 +91,8 @@ enum CliCommand {
         /// The folder of a run.
         run_dir: PathBuf,
     },
+    /// Say what a file or folder is and what would be done to it.
+    Data(data::DataArgs),
     /// List what can compute here.
     Devices,
     /// List the presets.
@@ -165,6 +168,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
         Some(CliCommand::Verify { run_dir }) => commands::verify(&run_dir, common),
+        Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),
         Some(CliCommand::Devices) => commands::devices(common),
         Some(CliCommand::Presets) => commands::presets(common),
         Some(CliCommand::Bench { only }) => commands::bench(only.as_deref(), common),

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,7 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::commands::print_metrics;
 use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
 use crate::device::DeviceChoice;
-use crate::model::{Model, Spec, SpecError, preset};
+use crate::data::{DataSet, DataSpec};
+use crate::model::{Model, Spec, SpecError, Suggestion, preset, suggest};
 use crate::style;
 use crate::tasks::draw_run;
 use crate::train::{Command, Event, Report, RunDir, TrainError, Worker, WorkerOptions};
@@ -24,7 +26,8 @@ pub(super) struct TrainArgs {
     /// A preset by name, see `hourglass presets` [default: undercomplete].
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// What to train on: mnist, an IDX file, or a folder with MNIST's file names.
+    /// What to train on: mnist, or a file or folder of pictures, tables, arrays, recordings or text; without a spec or
+    /// preset, the model is chosen by what it is.
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
     /// Any field of the spec, for example --set model.latent=16.
@@ -76,9 +79,19 @@ pub(super) fn window(arguments: &TrainArgs, common: &Common, window: OpenWindow)
 }
 
 fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, CliError> {
-    let (mut spec, preset_name) = match (&arguments.spec, &arguments.preset) {
-        (Some(path), _) => (read_spec(path)?, None),
-        (None, name) => {
+    let started = Instant::now();
+    let mut data = None;
+    let (mut spec, preset_name) = match (&arguments.spec, &arguments.preset, &arguments.data) {
+        (Some(path), ..) => (read_spec(path)?, None),
+        // Data alone: what is done with it depends on what it is.
+        (None, None, Some(source)) if source != "mnist" => {
+            let opened = open_data(source, &arguments.settings, common)?;
+            let suggestion = suggest(&opened)?;
+            say_choice(&opened, &suggestion, common);
+            data = Some(opened);
+            (suggestion.spec, None)
+        }
+        (None, name, _) => {
             let found = preset(name.as_deref().unwrap_or("undercomplete"))?;
             (found.spec, Some(found.name.to_owned()))
         }
@@ -95,12 +108,38 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
     }
     spec.check()?;
     let mut options = WorkerOptions::new(spec);
+    options.data = data;
+    options.started = started;
     options.preset = preset_name;
     options.device = common.device_choice()?;
     options.threads = common.threads();
     options.out.clone_from(&arguments.out);
     options.keep_last = arguments.keep == "last";
     Ok(options)
+}
+
+/// The data at `source`, as the settings that concern it say.
+pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> Result<Arc<DataSet>, CliError> {
+    let concerned = |setting: &&String| setting.starts_with("data.") || setting.starts_with("train.");
+    let settings: Vec<String> = settings.iter().filter(concerned).cloned().collect();
+    // Whatever is trained later, this is a spec to apply settings to.
+    let mut spec = preset("undercomplete")?.spec;
+    spec.data = DataSpec::of(source);
+    let mut spec = spec.with_set(&settings)?;
+    spec.train.seed = common.seed.unwrap_or(spec.train.seed);
+    let opened = DataSet::open(&spec.data, spec.train.validation_fraction, spec.train.seed);
+    Ok(Arc::new(opened.map_err(TrainError::from)?))
+}
+
+/// What was found and what is made of it: on standard error, where `--json` leaves it alone.
+fn say_choice(data: &DataSet, suggestion: &Suggestion, common: &Common) {
+    if common.quiet {
+        return;
+    }
+    for line in super::data::summary(data) {
+        eprintln!("{line}");
+    }
+    eprintln!("chosen: {}; the run's spec.toml is yours to edit", suggestion.reasons);
 }
 
 pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Result<u8, CliError> {
@@ -260,6 +299,9 @@ fn finish_text(report: &Report, batch: usize) {
         style::grouped(report.samples_per_second.round() as u64),
         report.best_epoch,
     ));
+    if let (Some(waited), Some(first)) = (report.waited_for_data_seconds, report.first_step_seconds) {
+        print_out(&format!("data was read while training: steps waited {waited:.1} s for it, the first was done after {first:.1} s"));
+    }
     if let Some(test) = &report.test {
         print_out("on test rows, never seen in training:");
         print_metrics(test, report.pca.as_ref());

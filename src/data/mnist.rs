@@ -1,9 +1,11 @@
 //! MNIST (LeCun, Cortes & Burges; CC BY-SA 3.0), embedded in the binary, and folders with files of its names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::idx::{Images, images, images_from, labels_beside, labels_from};
-use super::{DataError, DataSet, pack};
+use super::split::Plan;
+use super::{DataError, DataSet, DataSpec, Preparation, Scaling, SourceKind, Values, pack};
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
@@ -21,6 +23,7 @@ pub(super) fn embedded() -> Result<DataSet, DataError> {
     Ok(join("digits".to_owned(), &train, Some(train_labels), &test, Some(test_labels), VALIDATION_ROWS))
 }
 
+/// One part after the other, of bytes that mean their 255th part.
 fn join(
     name: String,
     train: &Images,
@@ -35,37 +38,71 @@ fn join(
         train.extend(test);
         train
     });
+    let packed = pack(train.bytes.chunks_exact(features).chain(test.bytes.chunks_exact(features)), features);
+    let classes: Vec<String> = labels.as_ref().and_then(|labels| labels.iter().max()).map_or_else(Vec::new, |&highest| {
+        (0..=highest).map(|label| label.to_string()).collect()
+    });
+    let mut preparation = Preparation::new(SourceKind::Array, Scaling::Unit);
+    preparation.classes.clone_from(&classes);
+    let options = DataSpec {
+        scale: Some(Scaling::Unit),
+        size: Some([train.shape.height, train.shape.width]),
+        channels: Some(train.shape.channels),
+        classes: labels.is_some().then_some(classes.len()),
+        ..DataSpec::default()
+    };
     DataSet {
         name,
-        packed: pack(train.bytes.chunks_exact(features).chain(test.bytes.chunks_exact(features)), features),
+        kind: SourceKind::Array,
+        values: Values::Bytes(Arc::new(packed)),
         rows,
         features,
         image: Some(train.shape),
         labels,
+        classes,
         train: 0..train.rows - validation,
         validation: train.rows - validation..train.rows,
         test: train.rows..rows,
+        order: None,
+        names: None,
+        preparation,
+        options,
+        missing: 0,
+        notes: Vec::new(),
     }
 }
 
-/// A folder with MNIST's file names (gzipped or not): with the t10k files it has its own test part.
-pub(super) fn from_folder(folder: &Path, validation_fraction: f64, seed: u64) -> Result<DataSet, DataError> {
-    std::fs::read_dir(folder)
-        .map_err(|error| DataError::Unreadable { path: folder.into(), reason: super::reason(&error) })?;
-    let find =
-        |name: &str| [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file());
-    let Some(train_path) = find(TRAIN_IMAGES) else {
-        return Err(DataError::Malformed {
-            place: folder.display().to_string(),
-            problem: format!("it holds no {TRAIN_IMAGES} or {TRAIN_IMAGES}.gz; give a folder with IDX files"),
-        });
-    };
+/// The file of that name in `folder`, gzipped or not.
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
+}
+
+/// Whether a folder has MNIST's file names.
+pub(super) fn is_mnist_folder(folder: &Path) -> bool {
+    find(folder, TRAIN_IMAGES).is_some()
+}
+
+/// A folder with MNIST's file names (gzipped or not): with the t10k files it has its own test part. All of it is one part
+/// where `whole`.
+pub(super) fn from_folder(
+    folder: &Path,
+    options: &DataSpec,
+    plan: &Plan,
+    whole: bool,
+) -> Result<DataSet, DataError> {
     let name = folder.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned());
+    let place = folder.display().to_string();
+    let missing = || DataError::malformed(&place, format!("it holds no {TRAIN_IMAGES}; give a folder with IDX files"));
+    let train_path = find(folder, TRAIN_IMAGES).ok_or_else(missing)?;
+    let Some(test_path) = find(folder, TEST_IMAGES) else {
+        let alone = DataSpec { source: train_path.display().to_string(), ..options.clone() };
+        let fitted = Preparation::new(SourceKind::Array, Scaling::Unit);
+        let mut set = super::source::open(&alone, plan, whole.then_some(&fitted))?;
+        (set.name, set.options.source) = (name, options.source.clone());
+        return Ok(set);
+    };
     let train = images(&train_path)?;
     let train_labels = labels_beside(&train_path, train.rows)?;
-    let Some(test_path) = find(TEST_IMAGES) else {
-        return DataSet::from_rows(name, train, train_labels, validation_fraction, seed);
-    };
     let test = images(&test_path)?;
     let test_labels = labels_beside(&test_path, test.rows)?;
     if test.shape != train.shape {
@@ -76,12 +113,15 @@ pub(super) fn from_folder(folder: &Path, validation_fraction: f64, seed: u64) ->
         });
     }
     let validation =
-        if train.rows == 60_000 { VALIDATION_ROWS } else { (train.rows as f64 * validation_fraction) as usize };
-    if validation == 0 || validation >= train.rows {
-        return Err(DataError::Malformed {
-            place: folder.display().to_string(),
-            problem: format!("{} images cannot be split in train and validation; give more", train.rows),
-        });
+        if train.rows == 60_000 { VALIDATION_ROWS } else { (train.rows as f64 * plan.validation_fraction) as usize };
+    if !whole && (validation == 0 || validation >= train.rows) {
+        let problem = format!("{} images cannot be split in train and validation; give more", train.rows);
+        return Err(DataError::malformed(place, problem));
     }
-    Ok(join(name, &train, train_labels, &test, test_labels, validation))
+    let mut set = join(name, &train, train_labels, &test, test_labels, validation);
+    set.options = DataSpec { source: options.source.clone(), rows: options.rows, ..set.options };
+    if whole {
+        (set.train, set.validation, set.test) = (0..0, 0..0, 0..set.rows);
+    }
+    Ok(set)
 }

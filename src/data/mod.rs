@@ -1,14 +1,29 @@
 //! Data sets: rows of numbers with their parts, and where they come from.
 
+mod array;
+mod audio;
+mod duplicates;
 mod idx;
+mod images;
 mod mnist;
+mod options;
+mod prepare;
+mod rows;
+mod series;
+mod source;
+mod split;
+mod table;
+mod text;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+pub use duplicates::{Duplicates, near_duplicates};
 pub use idx::{IdxArray, read_idx};
-
-use crate::kernels::random::{permutation_keys, permute, stream};
+pub use options::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
+pub use prepare::{Column, Preparation};
+pub use source::free_memory;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -18,6 +33,14 @@ pub enum DataError {
     Malformed { place: String, problem: String },
     #[error("the data does not fit the model, {place}, it has {found} values a row and the model takes {expected}")]
     WrongWidth { place: String, found: usize, expected: usize },
+    #[error("the data cannot be used so, {field}, {problem}")]
+    Option { field: &'static str, problem: String },
+}
+
+impl DataError {
+    fn malformed(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Malformed { place: place.into(), problem: problem.into() }
+    }
 }
 
 /// Height, width and channels of the pictures that rows are.
@@ -51,22 +74,81 @@ impl Part {
     }
 }
 
-/// Rows of bytes, meaning 0..1, in one block: the train part first, then validation, then test.
+/// What a value is stored as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// A byte that means its 255th part; rows are padded to whole words.
+    Byte,
+    Float,
+}
+
+impl Element {
+    /// Bytes that a row of `features` takes.
+    pub fn stride(self, features: usize) -> usize {
+        match self {
+            Self::Byte => features.next_multiple_of(4),
+            Self::Float => features * 4,
+        }
+    }
+}
+
+/// Rows that are not all in memory: files decoded when they are wanted, pieces that change with the epoch.
+pub trait RowSource: std::fmt::Debug + Send + Sync {
+    /// Writes rows one after the other to `out`, each as [`Element::stride`] has it. `epoch` counts passes of training;
+    /// [`FIXED`] stands for what is always the same.
+    fn read(&self, rows: &[u32], epoch: u32, out: &mut [u8]) -> Result<(), DataError>;
+}
+
+/// The epoch of rows that are looked at rather than trained on.
+pub const FIXED: u32 = u32::MAX;
+
+/// Where the numbers are.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// [rows, stride], as [`Element::Byte`] has it.
+    Bytes(Arc<Vec<u8>>),
+    /// [rows, features]
+    Floats(Arc<Vec<f32>>),
+    /// Row `i` is row `order[i]` of the source.
+    Source { source: Arc<dyn RowSource>, element: Element, order: Arc<Vec<u32>> },
+}
+
+/// Names of rows for reports: files, times, documents.
+pub type RowNames = Arc<Vec<String>>;
+
+/// Rows of numbers, the train part first, then validation, then test.
 #[derive(Clone, Debug)]
 pub struct DataSet {
     /// What it is, for people.
     pub name: String,
-    /// [rows, features], each row padded to a multiple of four bytes.
-    pub packed: Vec<u8>,
+    pub kind: SourceKind,
+    pub values: Values,
     pub rows: usize,
     pub features: usize,
     pub image: Option<ImageShape>,
     /// A class for each row, where known.
     pub labels: Option<Vec<u8>>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
     pub train: Range<usize>,
     pub validation: Range<usize>,
     pub test: Range<usize>,
+    /// Number of each row in the source, from 0; `None` where they lie as they came.
+    pub order: Option<Arc<Vec<u32>>>,
+    /// Names of the source's rows, by their numbers there.
+    pub names: Option<RowNames>,
+    /// What was done to the source's values, and is done to those of other data for the same model.
+    pub preparation: Preparation,
+    /// The section of the spec with everything that was left open filled in.
+    pub options: DataSpec,
+    /// Cells of a table that held no value.
+    pub missing: usize,
+    /// What whoever gave the data should know, in words.
+    pub notes: Vec<String>,
 }
+
+/// Bytes of rows that are looked at for a statistic; more tell no more.
+const LOOK_BYTES: usize = 1 << 30;
 
 impl DataSet {
     pub fn part(&self, part: Part) -> Range<usize> {
@@ -79,16 +161,27 @@ impl DataSet {
 
     /// Classes of the labels; 0 without labels.
     pub fn classes(&self) -> usize {
-        self.labels.as_ref().and_then(|labels| labels.iter().max()).map_or(0, |&highest| usize::from(highest) + 1)
+        let highest = self.labels.as_ref().and_then(|labels| labels.iter().max());
+        highest.map_or(0, |&highest| (usize::from(highest) + 1).max(self.classes.len()))
     }
 
-    /// The classes one hot, as rows of bytes packed like the data; `classes` columns.
-    pub fn one_hot(&self, classes: usize) -> Vec<u8> {
+    /// How rows were divided, in words.
+    pub fn split_method(&self) -> &'static str {
+        self.options.split.unwrap_or(SplitKind::Given).name()
+    }
+
+    /// The class of each row one hot, as bytes packed like the data; `classes` columns.
+    pub fn one_hot(&self, rows: impl IntoIterator<Item = usize>, classes: usize) -> Vec<u8> {
         let stride = classes.next_multiple_of(4);
-        let mut packed = vec![0; self.rows * stride];
-        for (row, &label) in self.labels.iter().flatten().enumerate() {
-            if usize::from(label) < classes {
-                packed[row * stride + usize::from(label)] = 255;
+        let labels = self.labels.as_deref().unwrap_or_default();
+        let mut packed = Vec::new();
+        for row in rows {
+            let start = packed.len();
+            packed.resize(start + stride, 0);
+            if let Some(&label) = labels.get(row)
+                && usize::from(label) < classes
+            {
+                packed[start + usize::from(label)] = 255;
             }
         }
         packed
@@ -99,107 +192,113 @@ impl DataSet {
         self.train.end = self.train.end.min(self.train.start + rows);
     }
 
-    pub fn row_bytes(&self, row: usize) -> &[u8] {
-        let stride = self.features.next_multiple_of(4);
-        &self.packed[row * stride..row * stride + self.features]
+    pub fn element(&self) -> Element {
+        match &self.values {
+            Values::Bytes(_) => Element::Byte,
+            Values::Floats(_) => Element::Float,
+            Values::Source { element, .. } => *element,
+        }
     }
 
-    /// Rows as f32 in 0..1.
-    pub fn rows_f32(&self, rows: Range<usize>) -> Vec<f32> {
-        rows.flat_map(|row| self.row_bytes(row).iter().map(|&byte| f32::from(byte) / 255.0)).collect()
+    /// Bytes of a row.
+    pub fn stride(&self) -> usize {
+        self.element().stride(self.features)
     }
 
-    /// The embedded digits or what lies at `source`, split.
+    /// Bytes of all rows.
+    pub fn bytes(&self) -> usize {
+        self.rows * self.stride()
+    }
+
+    /// All rows as they go to a device, where they are in memory.
+    pub fn resident(&self) -> Option<&[u8]> {
+        match &self.values {
+            Values::Bytes(bytes) => Some(bytes),
+            Values::Floats(floats) => Some(bytemuck::cast_slice(floats)),
+            Values::Source { .. } => None,
+        }
+    }
+
+    /// Rows one after the other, as they go to a device; those of training are those of `epoch`.
+    pub fn read(&self, rows: &[usize], epoch: u32) -> Result<Vec<u8>, DataError> {
+        let stride = self.stride();
+        let mut out = vec![0; rows.len() * stride];
+        match (&self.values, self.resident()) {
+            (Values::Source { source, order, .. }, _) => {
+                let wanted: Vec<u32> = rows.iter().map(|&row| order[row]).collect();
+                source.read(&wanted, epoch, &mut out)?;
+            }
+            (_, all) => {
+                let all = all.unwrap_or_default();
+                for (out, &row) in out.chunks_exact_mut(stride).zip(rows) {
+                    out.copy_from_slice(&all[row * stride..(row + 1) * stride]);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Rows [rows, features] as the network takes them.
+    pub fn rows_f32(&self, rows: Range<usize>) -> Result<Vec<f32>, DataError> {
+        match &self.values {
+            Values::Floats(floats) => Ok(floats[rows.start * self.features..rows.end * self.features].to_vec()),
+            Values::Bytes(bytes) => {
+                let stride = self.stride();
+                Ok(self.unpacked(&bytes[rows.start * stride..rows.end * stride]))
+            }
+            Values::Source { .. } => {
+                let wanted: Vec<usize> = rows.collect();
+                Ok(self.unpacked(&self.read(&wanted, FIXED)?))
+            }
+        }
+    }
+
+    /// As [`Self::rows_f32`], but no more of them than statistics need.
+    pub fn some_f32(&self, part: Part) -> Result<Vec<f32>, DataError> {
+        let rows = self.part(part);
+        let most = (LOOK_BYTES / (self.features * 4)).max(1);
+        self.rows_f32(rows.start..rows.end.min(rows.start + most))
+    }
+
+    /// Rows of [`Self::read`] as floats.
+    fn unpacked(&self, bytes: &[u8]) -> Vec<f32> {
+        match self.element() {
+            Element::Byte => bytes
+                .chunks_exact(self.stride())
+                .flat_map(|row| row[..self.features].iter().map(|&byte| f32::from(byte) / 255.0))
+                .collect(),
+            Element::Float => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        }
+    }
+
+    /// What a row is called in reports: its name, or its number in the source from 1.
+    pub fn row_name(&self, row: usize) -> String {
+        let place = self.order.as_ref().map_or(row, |order| order[row] as usize);
+        match self.names.as_ref().and_then(|names| names.get(place)) {
+            Some(name) => name.clone(),
+            None => format!("row {}", place + 1),
+        }
+    }
+
+    /// The data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the 60,000 are
+    /// validation, the 10,000 are test.
     ///
-    /// MNIST comes with its split: the last 5,000 of the 60,000 are validation, the 10,000 are test. Other rows are
-    /// put in an order that `seed` decides; the last tenth is test and `validation_fraction` of the rest validation.
-    pub fn load(source: &str, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
-        if source == "mnist" {
-            return mnist::embedded();
-        }
-        let path = Path::new(source);
-        let metadata = std::fs::metadata(path)
-            .map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })?;
-        if metadata.is_dir() {
-            return mnist::from_folder(path, validation_fraction, seed);
-        }
-        let images = idx::images(path)?;
-        let labels = idx::labels_beside(path, images.rows)?;
-        let name = path.file_name().map_or_else(|| source.to_owned(), |name| name.to_string_lossy().into_owned());
-        Self::from_rows(name, images, labels, validation_fraction, seed)
+    /// `validation_fraction` is of what the test part leaves; `seed` decides the order of rows.
+    ///
+    /// # Errors
+    /// What is wrong with the source, where in it, and what would be right.
+    pub fn open(options: &DataSpec, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
+        source::open(options, &split::Plan { validation_fraction, seed }, None)
     }
 
-    fn from_rows(
-        name: String,
-        images: idx::Images,
-        labels: Option<Vec<u8>>,
-        validation_fraction: f64,
-        seed: u64,
-    ) -> Result<Self, DataError> {
-        let rows = images.rows;
-        let test = rows / 10;
-        let validation = (((rows - test) as f64 * validation_fraction) as usize).max(1);
-        if rows < 10 || rows - test <= validation {
-            return Err(DataError::Malformed {
-                place: name,
-                problem: format!("{rows} rows cannot be split in train, validation and test; give at least 10"),
-            });
-        }
-        let keys = permutation_keys(seed, 0, stream::SPLIT);
-        let count = u32::try_from(rows).map_err(|_| DataError::Malformed {
-            place: name.clone(),
-            problem: format!("{rows} rows are more than this version counts; give at most 4 billion"),
-        })?;
-        let order: Vec<usize> = (0..count).map(|place| permute(place, count, keys) as usize).collect();
-        let features = images.shape.values();
-        let packed = pack(order.iter().map(|&row| &images.bytes[row * features..(row + 1) * features]), features);
-        Ok(Self {
-            name,
-            packed,
-            rows,
-            features,
-            image: Some(images.shape),
-            labels: labels.map(|labels| order.iter().map(|&row| labels[row]).collect()),
-            train: 0..rows - test - validation,
-            validation: rows - test - validation..rows - test,
-            test: rows - test..rows,
-        })
-    }
-
-    /// The whole of `source` as one part, in its own order: what `--data` means for evaluation.
-    pub fn load_whole(source: &str) -> Result<Self, DataError> {
-        if source == "mnist" {
-            return mnist::embedded().map(|mut set| {
-                set.test = 0..set.rows;
-                set
-            });
-        }
-        let path = Path::new(source);
-        let metadata = std::fs::metadata(path)
-            .map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })?;
-        if metadata.is_dir() {
-            return Err(DataError::Malformed {
-                place: source.to_owned(),
-                problem: "it is a folder; name the IDX file of images to evaluate".to_owned(),
-            });
-        }
-        let images = idx::images(path)?;
-        let labels = idx::labels_beside(path, images.rows)?;
-        let features = images.shape.values();
-        Ok(Self {
-            name: source.to_owned(),
-            packed: pack(images.bytes.chunks_exact(features), features),
-            rows: images.rows,
-            features,
-            image: Some(images.shape),
-            labels,
-            train: 0..0,
-            validation: 0..0,
-            test: 0..images.rows,
-        })
+    /// Every row of the data that `options` describe as one part, in its own order, prepared as `fitted` was: what `--data`
+    /// means for a model that is there already.
+    pub fn open_whole(options: &DataSpec, fitted: &Preparation) -> Result<Self, DataError> {
+        source::open(options, &split::Plan { validation_fraction: 0.0, seed: 1 }, Some(fitted))
     }
 }
 
+/// Rows of bytes padded to whole words.
 fn pack<'a>(rows: impl Iterator<Item = &'a [u8]>, features: usize) -> Vec<u8> {
     let padding = features.next_multiple_of(4) - features;
     let mut packed = Vec::new();
@@ -216,4 +315,8 @@ fn reason(error: &std::io::Error) -> String {
         std::io::ErrorKind::PermissionDenied => "permission denied; make it readable".to_owned(),
         _ => error.to_string(),
     }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> DataError {
+    DataError::Unreadable { path: path.into(), reason: reason(error) }
 }

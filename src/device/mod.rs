@@ -151,6 +151,14 @@ impl Device {
         line.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(1024)
     }
 
+    /// Bytes of the largest array that a kernel can see.
+    pub fn max_binding_bytes(&self) -> usize {
+        match self {
+            Self::Gpu(context) => context.target().max_binding_bytes,
+            Self::Cpu(_) => usize::MAX,
+        }
+    }
+
     /// Refuses what would not fit in memory, before any of it is allocated.
     pub fn check_room(&self, bytes: usize) -> Result<(), DeviceError> {
         match self.free_bytes() {

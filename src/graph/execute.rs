@@ -37,12 +37,23 @@ impl Externals {
 
     /// Fills the start of `external`; at once on a CPU, behind submitted work on a GPU.
     pub fn write(&self, device: &Device, external: External, bytes: &[u8]) -> Result<(), GraphError> {
+        self.write_at(device, external, 0, bytes)
+    }
+
+    /// As [`Self::write`], from byte `offset` on.
+    pub fn write_at(
+        &self,
+        device: &Device,
+        external: External,
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<(), GraphError> {
         match (self.get(external)?.as_ref(), device) {
-            (Memory::Gpu(buffer), Device::Gpu(context)) => Ok(context.write(buffer, 0, bytes)?),
+            (Memory::Gpu(buffer), Device::Gpu(context)) => Ok(context.write(buffer, offset, bytes)?),
             (Memory::Cpu(memory), Device::Cpu(_)) => {
                 // SAFETY: plans that share these externals run on this same thread, inside `Executable::run`, and no
                 // view outlives that call.
-                unsafe { memory.view_mut(0, bytes.len()) }.copy_from_slice(bytes);
+                unsafe { memory.view_mut(offset, bytes.len()) }.copy_from_slice(bytes);
                 Ok(())
             }
             _ => Err(GraphError::Plan(format!("{} is on another device", external.label()))),

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::random::{permutation_half_bits, permute};
-use super::{GpuLaunch, Kernel, StepState, f32s_mut, word};
+use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
@@ -20,15 +20,17 @@ struct GatherParams {
     half_bits: u32,
 }
 
-/// out [batch, features] = bytes of the chosen rows of data, scaled to 0..1; rows without data are zero.
+/// out [batch, features] = the chosen rows of data; rows without data are zero.
 ///
-/// data: [rows, features] as [`crate::tensor::DType::PackedU8`].
+/// data: [rows, features], floats taken as they are, or [`crate::tensor::DType::PackedU8`] scaled to 0..1.
 #[derive(Clone, Debug)]
 pub struct GatherRows {
     pub batch: usize,
     pub features: usize,
     /// Rows of the part that is visited in permuted order.
     pub part_rows: usize,
+    /// Four bytes a word, and not a float.
+    pub packed: bool,
 }
 
 impl Kernel for GatherRows {
@@ -37,7 +39,7 @@ impl Kernel for GatherRows {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let row_words = self.features.div_ceil(4);
+        let row_words = if self.packed { self.features.div_ceil(4) } else { self.features };
         let params = GatherParams {
             batch: word(self.batch),
             features: word(self.features),
@@ -46,11 +48,12 @@ impl Kernel for GatherRows {
         };
         let workgroups = target.fold((self.batch * row_words).div_ceil(64));
         // The walk leaves a domain at most four times too large: 200 rounds of walking have odds of 1e-25.
-        GpuLaunch::in_order(ShaderRequest::new("gather"), "gather_rows", 2, &params, workgroups, 8 * 200)
+        let entry = if self.packed { "gather_rows" } else { "gather_floats" };
+        GpuLaunch::in_order(ShaderRequest::new("gather"), entry, 2, &params, workgroups, 8 * 200)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
-        let row_bytes = self.features.next_multiple_of(4);
+        let row_bytes = if self.packed { self.features.next_multiple_of(4) } else { self.features * 4 };
         let data = reads[0];
         // Eight rows a task: a fraction of a microsecond a row.
         f32s_mut(writes[0]).par_chunks_mut(self.features * 8).enumerate().for_each(|(block, rows)| {
@@ -65,6 +68,10 @@ impl Kernel for GatherRows {
                     place = permute(place, state.part_rows, state.permutation_keys);
                 }
                 let start = (state.part_offset + place) as usize * row_bytes;
+                if !self.packed {
+                    out.copy_from_slice(f32s(&data[start..start + row_bytes]));
+                    continue;
+                }
                 let bytes = &data[start..start + self.features];
                 vectorized(|| out.iter_mut().zip(bytes).for_each(|(o, &b)| *o = f32::from(b) * BYTE_TO_UNIT));
             }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::network::{DataShape, Network};
 use super::spec::{ConditionKind, Spec};
-use crate::data::ImageShape;
+use crate::data::{ImageShape, Preparation, Scaling, SourceKind};
 use crate::graph::Parameter;
 use crate::tensor::{HostTensor, Shape};
 
@@ -37,6 +37,8 @@ pub struct Model {
     pub features: usize,
     /// Names of the classes, where the data had any.
     pub labels: Option<Vec<String>>,
+    /// What was done to the data, and is done to whatever the model is given.
+    pub preparation: Preparation,
     /// `encoder.N.weight` and so on; dense weights [out, in].
     pub tensors: BTreeMap<String, HostTensor>,
 }
@@ -62,7 +64,8 @@ impl Model {
                 (array.name.clone(), HostTensor::new(array.file_shape().extents(), values))
             })
             .collect();
-        Self { spec: spec.clone(), features: network.features(), labels, tensors }
+        let preparation = Preparation::new(SourceKind::Array, Scaling::Unit);
+        Self { spec: spec.clone(), features: network.features(), labels, preparation, tensors }
     }
 
     /// The flat buffers of parameters and of statistics of `network`, filled from the tensors.
@@ -116,7 +119,7 @@ impl Model {
             "format": FORMAT,
             "features": self.features,
             "labels": self.labels,
-            "scaler": {"kind": self.spec.data.scale},
+            "scaler": serde_json::to_value(&self.preparation).map_err(|error| error.to_string())?,
             "seed": self.spec.train.seed,
             "spec": spec,
         });
@@ -161,7 +164,14 @@ impl Model {
             .ok_or_else(|| malformed("its metadata has no count of features, save it again".to_owned()))?;
         let labels = serde_json::from_value(metadata["labels"].clone())
             .map_err(|error| malformed(format!("its labels are not understood ({error})")))?;
-        Ok(Self { spec, features, labels, tensors })
+        // Models of before this was kept were all trained on bytes.
+        let preparation = match metadata.get("scaler").filter(|scaler| scaler.get("source").is_some()) {
+            Some(scaler) => serde_json::from_value(scaler.clone())
+                .map_err(|error| malformed(format!("its scaler is not understood ({error}), save it again")))?,
+            None => Preparation::new(SourceKind::Array, Scaling::Unit),
+        };
+        preparation.check(features).map_err(malformed)?;
+        Ok(Self { spec, features, labels, preparation, tensors })
     }
 }
 

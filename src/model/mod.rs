@@ -7,6 +7,7 @@ mod mirror;
 mod network;
 mod presets;
 mod spec;
+mod suggest;
 
 pub use file::{Model, ModelFileError, write_whole};
 pub(crate) use file::{read_tensor_file, tensor_file};
@@ -14,7 +15,8 @@ pub use layers::{GRAMMAR, Layer, NormKind, OutputForm};
 pub use network::{DataShape, EvaluationMode, Network, Pass, Probe, Subject};
 pub use presets::{Preset, preset, presets};
 pub use spec::{
-    AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, DataSpec, Edit, EngineSpec, LEARNING_RATE,
+    AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, Edit, EngineSpec, LEARNING_RATE,
     LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY, ScheduleKind,
     ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec,
 };
+pub use suggest::{Suggestion, suggest};

@@ -7,7 +7,7 @@ use super::builder::{Builder, misfit};
 use super::layers::Layer;
 use super::mirror::mirrored;
 use super::spec::{ConditionKind, ModelKind, OptimizerKind, SparsityKind, Spec};
-use crate::data::ImageShape;
+use crate::data::{Element, ImageShape};
 use crate::graph::ops::{
     CountSilent, DepthwiseConv, Discrepancy, Divergence, Gather, MoveCodebook, QuantizeRows, RandomNumbers,
     RateDivergence, SampleLatent, ScaleRows, SsimLoss, TopK, Warp,
@@ -39,7 +39,7 @@ pub struct DataShape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// Gathered from the data set of this many rows; the permuted part has `part_rows`.
-    Data { rows: usize, part_rows: usize },
+    Data { rows: usize, part_rows: usize, element: Element },
     /// [batch, features] written before each run.
     Input,
 }
@@ -407,15 +407,19 @@ impl Network {
                 }
                 builder.graph.external(External::Input, [batch, features])
             }
-            Subject::Data { rows, part_rows } => {
+            Subject::Data { rows, part_rows, element } => {
                 let graph = &mut builder.graph;
-                let mut gather = |external, columns| {
-                    let data = graph.external_typed(external, Shape::new([rows, columns]), DType::PackedU8);
+                let mut gather = |external, columns, dtype| {
+                    let data = graph.external_typed(external, Shape::new([rows, columns]), dtype);
                     graph.add(Gather { batch, part_rows }, &[data], "batch")
                 };
-                let clean = gather(External::Data, features)?;
+                let dtype = match element {
+                    Element::Byte => DType::PackedU8,
+                    Element::Float => DType::F32,
+                };
+                let clean = gather(External::Data, features, dtype)?;
                 if labelled {
-                    builder.condition = Some(gather(External::Classes, classes)?);
+                    builder.condition = Some(gather(External::Classes, classes, DType::PackedU8)?);
                 }
                 clean
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::data::DataSet;
+use crate::data::{DataSet, DataSpec};
 use crate::device::Device;
 use crate::graph::{Executable, Externals, GraphError, MAX_STEPS_PER_SUBMISSION, Plan};
 use crate::kernels::activation::Activation;
@@ -73,7 +73,7 @@ pub fn bench(device: &Device, only: Option<&str>, progress: impl Fn(&str)) -> Re
         let (measured, speeds) = bench_kernels(device, &progress)?;
         (ceilings, kernels) = (Some(measured), speeds);
     }
-    let data = Arc::new(DataSet::load("mnist", 0.1, 1)?);
+    let data = Arc::new(DataSet::open(&DataSpec::default(), 0.1, 1)?);
     let mut training = Vec::new();
     for name in only.map_or_else(|| vec!["undercomplete", "map"], |name| vec![name]) {
         progress(&format!("training {name}"));

@@ -1,10 +1,11 @@
 //! Every metric of a saved model on rows it has not seen, with PCA beside it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::data::{DataError, DataSet, Part};
+use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::graph::{External, Externals};
 use crate::model::{Model, Network};
@@ -34,12 +35,12 @@ pub fn evaluate(path: &Path, data: Option<&str>, device: &Device) -> Result<Eval
     let model = Model::load(path)?;
     let spec = &model.spec;
     let own = || {
-        let mut set = DataSet::load(&spec.data.source, spec.train.validation_fraction, spec.train.seed)?;
+        let mut set = spec.open_data()?;
         set.limit_train(spec.data.rows.unwrap_or(usize::MAX));
-        Ok::<_, DataError>(set)
+        Ok::<_, DataError>(Arc::new(set))
     };
     let set = match data {
-        Some(source) => DataSet::load_whole(source)?,
+        Some(source) => Arc::new(spec.open_other_data(source, &model.preparation)?),
         None => own()?,
     };
     if set.features != model.features {
@@ -61,19 +62,16 @@ pub fn evaluate(path: &Path, data: Option<&str>, device: &Device) -> Result<Eval
         .into());
     }
     let mut externals = Externals::default();
-    let mut evaluator = Evaluator::new(&network, set.rows, device, &mut externals)?;
-    externals.write(device, External::Data, &set.packed)?;
+    let mut evaluator = Evaluator::new(&network, &set, device, &mut externals)?;
     externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
     if !network.statistics().is_empty() {
         externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
     }
-    if shape.classes > 0 {
-        externals.write(device, External::Classes, &set.one_hot(shape.classes))?;
-    }
     let test = TestMetrics::measure(&mut evaluator, &network, &set)?;
     // PCA is fitted on what the model was trained on; null where that is not here any more.
-    let train = if data.is_some() { own().ok() } else { Some(set.clone()) };
-    let pca = train.and_then(|train| pca_beside(&network, &train, &set.rows_f32(set.part(Part::Test))));
+    let train = if data.is_some() { own().ok() } else { Some(Arc::clone(&set)) };
+    let test_rows = set.rows_f32(set.part(Part::Test))?;
+    let pca = train.and_then(|train| pca_beside(&network, &train, &test_rows));
     Ok(Evaluation {
         model: path.display().to_string(),
         data: data.unwrap_or(&spec.data.source).to_owned(),

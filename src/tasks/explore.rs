@@ -106,22 +106,17 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         ..Snapshot::default()
     };
     let spec = &model.spec;
-    let data: Result<DataSet, DataError> =
-        DataSet::load(&spec.data.source, spec.train.validation_fraction, spec.train.seed);
+    let data: Result<Arc<DataSet>, DataError> = spec.open_data().map(Arc::new);
     let mut units = vec![UnitUse::prior(); network.latent()];
     if let Ok(data) = data.as_ref()
         && data.features == model.features
     {
         let device = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
         let mut externals = Externals::default();
-        let mut evaluator = Evaluator::new(&network, data.rows, &device, &mut externals)?;
-        externals.write(&device, External::Data, &data.packed)?;
+        let mut evaluator = Evaluator::new(&network, data, &device, &mut externals)?;
         externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
         if !network.statistics().is_empty() {
             externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
-        }
-        if shape.classes > 0 {
-            externals.write(&device, External::Classes, &data.one_hot(shape.classes))?;
         }
         let rows = data.part(Part::Validation);
         let outputs = evaluator.outputs(rows.clone(), false, false)?;

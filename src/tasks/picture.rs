@@ -10,7 +10,7 @@ use tiny_skia::{
 
 use crate::model::{ModelFileError, write_whole};
 use crate::style::{self, DARK, FONT_REGULAR, FONT_SEMIBOLD, LABELS, Rgb};
-use crate::train::{LatentMap, Pairs, Snapshot};
+use crate::train::{DataSummary, LatentMap, Pairs, Snapshot};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
@@ -45,7 +45,7 @@ pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
         canvas.fill_rect(card.shrunk(1.0), DARK.panel, 9.0);
     }
     draw_curves(&mut canvas, curve.shrunk(20.0), snapshot);
-    draw_pairs(&mut canvas, pairs.shrunk(20.0), &snapshot.pairs);
+    draw_pairs(&mut canvas, pairs.shrunk(20.0), &snapshot.data, &snapshot.pairs);
     draw_map(&mut canvas, map.shrunk(20.0), &snapshot.map);
     let png = canvas.pixmap.encode_png().map_err(|error| PictureError::Draw(error.to_string()))?;
     Ok(write_whole(path, &png)?)
@@ -304,35 +304,39 @@ pub fn curve_range(smoothed: &[[f32; 2]], validation: &[[f32; 2]]) -> Option<(f6
     Some((low - margin, high + margin))
 }
 
-fn draw_pairs(canvas: &mut Canvas, area: Area, pairs: &Pairs) {
-    canvas.text(area.x, area.y + 14.0, style::size::TEXT, "Held-out digits", DARK.text, true, Align::Left);
-    let Some(image) = pairs.image.filter(|image| image.channels == 1) else { return };
-    let count = pairs.inputs.len() / pairs.features.max(1);
+fn draw_pairs(canvas: &mut Canvas, area: Area, data: &DataSummary, pairs: &Pairs) {
+    let title = held_out_title(data);
+    canvas.text(area.x, area.y + 14.0, style::size::TEXT, title, DARK.text, true, Align::Left);
+    let count = pairs.count();
     if count == 0 {
         return;
     }
+    let view = pairs.view();
+    let names: Vec<(usize, &str)> = ["Input", "Seen", "Output", "Error"]
+        .into_iter()
+        .enumerate()
+        .filter(|&(which, _)| which != 1 || pairs.corrupted())
+        .collect();
     let label_width = 70.0;
-    let side = ((area.w - label_width) / count as f32).min((area.h - 40.0) / 3.0 - 10.0);
-    let grey = |value: f32| {
-        let level = (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-        Rgb(level, level, level)
-    };
-    for (row, name) in ["Input", "Output", "Error"].into_iter().enumerate() {
+    let lines = names.len() as f32;
+    let side = ((area.w - label_width) / count as f32).min((area.h - 40.0) / lines - 10.0);
+    for (row, (which, name)) in names.into_iter().enumerate() {
         let top = area.y + 36.0 + row as f32 * (side + 12.0);
         canvas.text(area.x, top + side / 2.0 + 5.0, style::size::SECOND, name, DARK.muted, false, Align::Left);
         for item in 0..count {
-            let start = item * pairs.features;
+            let raster = pairs.raster(&view, which, item, &DARK);
             let target = Area { x: area.x + label_width + item as f32 * side, y: top, w: side, h: side };
-            canvas.image(target, image.width, image.height, |px, py| {
-                let at = start + py * image.width + px;
-                let (input, output) = (pairs.inputs[at], pairs.outputs[at]);
-                match row {
-                    0 => grey(input),
-                    1 => grey(output),
-                    _ => style::heat((input - output).abs()),
-                }
-            });
+            canvas.image(target, raster.side, raster.side, |px, py| raster.pixels[py * raster.side + px]);
         }
+    }
+}
+
+/// What held-out rows are called above them.
+pub fn held_out_title(data: &DataSummary) -> &'static str {
+    match data.image {
+        _ if data.name == "digits" => "Held-out digits",
+        Some(_) => "Held-out pictures",
+        None => "Held-out rows",
     }
 }
 

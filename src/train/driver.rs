@@ -230,7 +230,7 @@ impl<'a> Driver<'a> {
         self.map = Arc::new(map);
         let some = validation.start..validation.end.min(validation.start + MSE_ROWS);
         let made = self.run.session_mut().outputs(some.clone(), true, true)?;
-        self.validation_mse = Some(crate::metrics::mse(&made.outputs, &data.rows_f32(some)));
+        self.validation_mse = Some(crate::metrics::mse(&made.outputs, &data.rows_f32(some)?));
         if self.shares_model {
             let weights = self.run.session_mut().weights()?;
             self.model = Some(Arc::new(self.run.session().model(&weights)));
@@ -239,7 +239,7 @@ impl<'a> Driver<'a> {
         let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
         for &row in &self.pairs_rows {
             let made = self.run.session_mut().outputs(row..row + 1, true, true)?;
-            pairs.inputs.extend(data.rows_f32(row..row + 1));
+            pairs.inputs.extend(data.rows_f32(row..row + 1)?);
             pairs.seen.extend(made.seen);
             pairs.outputs.extend(made.outputs);
             pairs.labels.extend(data.labels.as_ref().map(|labels| labels[row]));
@@ -319,9 +319,10 @@ fn fit_pca(data: &Arc<DataSet>, components: usize) -> Option<Receiver<PcaReport>
     let (sender, receiver) = bounded(1);
     let data = Arc::clone(data);
     let fit = move || {
-        let train = data.rows_f32(data.part(Part::Train));
+        // Data that cannot be read stops the run itself, with its own words.
+        let (Ok(train), Ok(validation)) = (data.some_f32(Part::Train), data.some_f32(Part::Validation)) else { return };
         if let Ok(pca) = Pca::fit(&train, data.features, components) {
-            let mse = pca.reconstruction_mse(&data.rows_f32(data.part(Part::Validation)));
+            let mse = pca.reconstruction_mse(&validation);
             // The run may have ended meanwhile.
             let _ = sender.send(PcaReport { components: pca.components(), mse });
         }

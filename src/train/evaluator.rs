@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::TrainError;
+use super::feed::Residence;
+use crate::data::DataSet;
 use crate::device::Device;
 use crate::graph::{Executable, External, Externals, GraphError, Place, View};
 use crate::kernels::StepState;
@@ -13,6 +16,11 @@ use crate::nn::{self, LOSS_PARTS};
 
 /// Rows of a batch of evaluation: large enough to keep a device busy, small enough to be cheap in memory.
 pub const EVALUATION_BATCH: usize = 500;
+
+/// Rows of a batch of evaluation: wide rows in small ones, because what a layer makes of one may be many times as large.
+pub(super) fn evaluation_batch(network: &Network, rows: usize) -> usize {
+    (EVALUATION_BATCH * 4096 / network.features().max(4096)).clamp(1, rows.max(1))
+}
 
 /// Noise of evaluation comes from this seed, so that figures can be compared.
 const EVALUATION_SEED: u32 = 20_150_409;
@@ -55,8 +63,8 @@ pub struct Evaluator {
     network: Network,
     device: Device,
     externals: Externals,
-    /// Rows of the data set.
-    rows: usize,
+    data: Arc<DataSet>,
+    residence: Residence,
     batch: usize,
     corrupts: bool,
     samples: bool,
@@ -65,11 +73,29 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Compiles and allocates on `device` for a data set of `rows` rows; `externals` gains what it has not yet.
-    pub fn new(network: &Network, rows: usize, device: &Device, externals: &mut Externals) -> Result<Self, GraphError> {
+    /// Compiles and allocates on `device` for `data`, and puts it there; `externals` gains what it has not yet.
+    pub fn new(
+        network: &Network,
+        data: &Arc<DataSet>,
+        device: &Device,
+        externals: &mut Externals,
+    ) -> Result<Self, TrainError> {
+        let residence = Residence::of(data, device, evaluation_batch(network, data.rows));
+        let evaluator = Self::with_residence(network, data, residence, device, externals)?;
+        residence.fill(data, network.data_shape().classes, device, externals)?;
+        Ok(evaluator)
+    }
+
+    /// As [`Self::new`], for rows that lie as `residence` says and are put there by the caller.
+    pub(super) fn with_residence(
+        network: &Network,
+        data: &Arc<DataSet>,
+        residence: Residence,
+        device: &Device,
+        externals: &mut Externals,
+    ) -> Result<Self, TrainError> {
         let spec = network.spec();
-        // Wide rows in small batches: what a layer makes of one may be many times as large.
-        let batch = (EVALUATION_BATCH * 4096 / network.features().max(4096)).clamp(1, rows.max(1));
+        let batch = evaluation_batch(network, data.rows);
         if !network.statistics().is_empty() {
             externals.allocate(device, External::Statistics, network.statistic_elements() * 4);
         }
@@ -77,7 +103,8 @@ impl Evaluator {
             network: network.clone(),
             device: device.clone(),
             externals: Externals::default(),
-            rows,
+            data: Arc::clone(data),
+            residence,
             batch,
             corrupts: spec.corruption.is_active(),
             samples: spec.model.kind == crate::model::ModelKind::Variational,
@@ -93,7 +120,8 @@ impl Evaluator {
     }
 
     fn subject(&self) -> Subject {
-        Subject::Data { rows: self.rows, part_rows: self.rows }
+        let rows = self.residence.buffer_rows(&self.data, self.batch);
+        Subject::Data { rows, part_rows: self.data.rows, element: self.data.element() }
     }
 
     /// Modes that come to the same are one.
@@ -133,13 +161,29 @@ impl Evaluator {
             .collect()
     }
 
+    /// The state of a batch whose rows are made ready on the device.
+    fn brought(&self, state: StepState) -> Result<StepState, TrainError> {
+        let rows = state.part_offset as usize..(state.part_offset + state.rows) as usize;
+        let classes = self.network.data_shape().classes;
+        let first = self.residence.bring(&self.data, rows, classes, &self.device, &self.externals)?;
+        Ok(StepState { part_offset: first as u32, ..state })
+    }
+
     /// The parts of the objective, as means over `rows`, before their weights.
     pub fn objective(&mut self, rows: Range<usize>) -> Result<[f64; LOSS_PARTS], TrainError> {
         let (mut sums, total) = ([0.0; LOSS_PARTS], rows.len().max(1) as f64);
         let states = self.states(rows);
-        let prepared = self.prepare(EvaluationMode { sampled: true, corrupted: true })?;
+        let mode = EvaluationMode { sampled: true, corrupted: true };
         for states in states.chunks(nn::LOSS_SLOTS) {
-            prepared.executable.run(states)?;
+            if self.residence == Residence::Whole {
+                self.prepare(mode)?.executable.run(states)?;
+            } else {
+                for &state in states {
+                    let state = self.brought(state)?;
+                    self.prepare(mode)?.executable.run(&[state])?;
+                }
+            }
+            let prepared = self.prepare(mode)?;
             let bytes = states.len() * LOSS_PARTS * 4;
             let ring = View { place: Place::External(External::Losses), offset: 0, bytes };
             let losses = prepared.executable.read(ring)?;
@@ -157,9 +201,10 @@ impl Evaluator {
         let total = rows.len().max(1) as f64;
         let mut collected = Outputs::default();
         let states = self.states(rows);
-        let prepared = self.prepare(EvaluationMode { sampled: false, corrupted })?;
         for state in states {
             let valid = state.rows as usize;
+            let state = self.brought(state)?;
+            let prepared = self.prepare(EvaluationMode { sampled: false, corrupted })?;
             let Prepared { executable, pass } = &mut *prepared;
             executable.run(&[state])?;
             collected.latents.extend(executable.read(View { bytes: valid * latent * 4, ..pass.latent })?);
@@ -192,7 +237,7 @@ impl Evaluator {
         let mut executable = Executable::new(&self.device, &plan, &self.externals)?;
         let states = self.states(rows);
         let Some(&state) = states.first() else { return Ok(Vec::new()) };
-        executable.run(&[state])?;
+        executable.run(&[self.brought(state)?])?;
         let mut layers = Vec::new();
         for probe in probes {
             let Some(view) = plan.view(probe.value) else { continue };

@@ -20,10 +20,10 @@ pub struct TestMetrics {
     pub rows: usize,
     /// Mean over all values; of corrupted input against the clean target, for denoising models.
     pub mse: f64,
-    /// Mean over all values, in nats.
-    pub bce: f64,
+    /// Mean over all values, in nats; `None` where values are not all in 0..1.
+    pub bce: Option<f64>,
     /// Above the data's own entropy.
-    pub bce_excess: f64,
+    pub bce_excess: Option<f64>,
     /// dB, from the mean MSE.
     pub psnr: f64,
     /// `None` where the rows are no pictures large enough for the window.
@@ -97,15 +97,16 @@ impl TestMetrics {
     pub fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
         let spec = network.spec();
         let rows = data.part(Part::Test);
-        let targets = data.rows_f32(rows.clone());
+        let targets = data.rows_f32(rows.clone())?;
         let Outputs { latents, outputs, seen, codes, .. } = evaluator.outputs(rows.clone(), true, true)?;
         let mse = metrics::mse(&outputs, &targets);
-        let bce = metrics::bce(&outputs, &targets);
+        let in_unit = |values: &[f32]| values.iter().all(|value| (0.0..=1.0).contains(value));
+        let bce = (in_unit(&targets) && in_unit(&outputs)).then(|| metrics::bce(&outputs, &targets));
         let mut measured = Self {
             rows: rows.len(),
             mse,
             bce,
-            bce_excess: bce - metrics::bce_floor(&targets),
+            bce_excess: bce.map(|bce| bce - metrics::bce_floor(&targets)),
             psnr: metrics::psnr(mse),
             ssim: mean_ssim(data, &outputs, &targets),
             negative_elbo: None,
@@ -160,6 +161,6 @@ impl TestMetrics {
 /// (one row, too many features).
 pub fn pca_beside(network: &Network, train: &DataSet, rows: &[f32]) -> Option<PcaReport> {
     let components = network.comparable_components()?;
-    let fitted = Pca::fit(&train.rows_f32(train.part(Part::Train)), train.features, components).ok()?;
+    let fitted = Pca::fit(&train.some_f32(Part::Train).ok()?, train.features, components).ok()?;
     Some(PcaReport { components: fitted.components(), mse: fitted.reconstruction_mse(rows) })
 }

@@ -4,6 +4,7 @@
 mod diagnose;
 mod driver;
 mod evaluator;
+mod feed;
 mod files;
 mod measure;
 mod report;

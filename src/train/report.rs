@@ -26,6 +26,10 @@ pub struct Report {
     pub steps: u64,
     pub seconds: f64,
     pub samples_per_second: f64,
+    /// From the command to the end of the first steps, data and device included.
+    pub first_step_seconds: Option<f64>,
+    /// What steps have waited for rows; `None` where all of them lay on the device.
+    pub waited_for_data_seconds: Option<f64>,
     pub train_loss: Option<f64>,
     pub validation_loss: Option<f64>,
     pub best_epoch: u32,

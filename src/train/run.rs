@@ -70,6 +70,9 @@ pub struct Run {
     /// Time inside steps alone.
     step_seconds: f64,
     steps_timed: u64,
+    asked_for: Instant,
+    /// Seconds from then to the end of the first step.
+    first_step: Option<f64>,
 }
 
 /// What an advance came to.
@@ -104,6 +107,8 @@ impl Run {
             seconds: 0.0,
             step_seconds: 0.0,
             steps_timed: 0,
+            asked_for: Instant::now(),
+            first_step: None,
         };
         if let Some(dir) = &run.dir {
             dir.write_spec(run.session.spec())?;
@@ -164,6 +169,11 @@ impl Run {
         run.seconds = state.seconds;
         run.session.set_rate_factor(run.plateau_factor());
         Ok(run)
+    }
+
+    /// When the run was asked for, if that was before it was made.
+    pub fn count_from(&mut self, asked_for: Instant) {
+        self.asked_for = asked_for;
     }
 
     pub fn session(&self) -> &Session {
@@ -248,6 +258,9 @@ impl Run {
         self.step_seconds += step_secs;
         self.epoch_seconds += step_secs;
         self.steps_timed += taken as u64;
+        if !losses.is_empty() {
+            self.first_step.get_or_insert_with(|| self.asked_for.elapsed().as_secs_f64());
+        }
         for &(step, loss) in &losses {
             if !loss.is_finite() {
                 return Err(self.go_back(step, loss));
@@ -428,7 +441,7 @@ impl Run {
             let measured =
                 self.session.with_weights(&kept, |evaluator| TestMetrics::measure(evaluator, &network, &data))?;
             test = Some(measured);
-            pca = pca_beside(&network, &data, &data.rows_f32(data.part(Part::Test)));
+            pca = pca_beside(&network, &data, &data.rows_f32(data.part(Part::Test))?);
         }
         let diagnosis = if with_test { self.diagnosis(&kept, test.as_ref(), pca.as_ref())? } else { Vec::new() };
         let info = self.session.device_info();
@@ -446,6 +459,8 @@ impl Run {
             steps: self.session.step(),
             seconds: self.seconds,
             samples_per_second: self.samples_per_second(),
+            first_step_seconds: self.first_step,
+            waited_for_data_seconds: self.session.waited_for_data(),
             train_loss: last.map(|epoch| epoch.train_loss),
             validation_loss: match (&self.best, self.keep_last) {
                 (Some(best), false) => Some(best.loss),
@@ -475,8 +490,8 @@ impl Run {
             Ok((evaluator.health(rows.clone())?, evaluator.outputs(rows.clone(), true, false)?))
         })?;
         let train = data.part(Part::Train);
-        let means = column_means(&data, train.start..train.end.min(train.start + 5000));
-        let targets = data.rows_f32(rows);
+        let means = column_means(&data, train.start..train.end.min(train.start + 5000))?;
+        let targets = data.rows_f32(rows)?;
         let squared: f64 = targets
             .chunks_exact(data.features)
             .flat_map(|row| row.iter().zip(&means).map(|(&x, &mean)| (f64::from(x) - mean).powi(2)))
@@ -494,11 +509,11 @@ impl Run {
     }
 }
 
-fn column_means(data: &crate::data::DataSet, rows: std::ops::Range<usize>) -> Vec<f64> {
+fn column_means(data: &crate::data::DataSet, rows: std::ops::Range<usize>) -> Result<Vec<f64>, TrainError> {
     let count = rows.len().max(1) as f64;
     let mut sums = vec![0.0; data.features];
-    for row in rows {
-        sums.iter_mut().zip(data.row_bytes(row)).for_each(|(sum, &byte)| *sum += f64::from(byte) / 255.0);
+    for row in data.rows_f32(rows)?.chunks_exact(data.features) {
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
     }
-    sums.into_iter().map(|sum| sum / count).collect()
+    Ok(sums.into_iter().map(|sum| sum / count).collect())
 }

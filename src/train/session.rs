@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::TrainError;
-use super::evaluator::{Evaluator, Outputs};
+use super::evaluator::{Evaluator, Outputs, evaluation_batch};
+use super::feed::{Feed, Residence};
 use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
 use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes, View};
@@ -28,6 +29,8 @@ pub struct Session {
     training: Executable,
     training_bytes: PlanBytes,
     evaluator: Evaluator,
+    /// Brings rows to the device where not all of them are there.
+    feed: Option<Feed>,
     /// Steps taken.
     step: u64,
     pending: std::collections::VecDeque<(u64, usize)>,
@@ -60,9 +63,7 @@ impl Session {
         spec.check()?;
         let mut spec = spec;
         let mut data = data;
-        spec.data.size = data.image.map(|image| [image.height, image.width]);
-        spec.data.channels = data.image.map(|image| image.channels);
-        spec.data.classes = data.labels.is_some().then(|| data.classes());
+        spec.take_options(&data);
         if let Some(rows) = spec.data.rows
             && rows < data.train.len()
         {
@@ -73,17 +74,21 @@ impl Session {
         if batch > data.train.len() {
             return Err(TrainError::BatchTooLarge { batch, rows: data.train.len() });
         }
-        let subject = Subject::Data { rows: data.rows, part_rows: data.train.len() };
+        let residence = Residence::of(&data, &device, batch);
+        let buffer_rows = residence.buffer_rows(&data, evaluation_batch(&network, data.rows));
+        let subject = Subject::Data { rows: buffer_rows, part_rows: data.train.len(), element: data.element() };
         let plan = network.training_pass(batch, subject)?;
         device.check_room(plan.bytes().activations + plan.bytes().external).map_err(GraphError::from)?;
         let mut externals = Externals::default();
         externals.allocate_for(&device, &plan);
         let training = Executable::new(&device, &plan, &externals)?;
-        let evaluator = Evaluator::new(&network, data.rows, &device, &mut externals)?;
-        externals.write(&device, External::Data, &data.packed)?;
-        if spec.model.condition == ConditionKind::Labels {
-            externals.write(&device, External::Classes, &data.one_hot(network.data_shape().classes))?;
-        }
+        let evaluator = Evaluator::with_residence(&network, &data, residence, &device, &mut externals)?;
+        let classes = network.data_shape().classes;
+        residence.fill(&data, classes, &device, &externals)?;
+        let feed = match residence {
+            Residence::Whole => None,
+            Residence::Shards { rows } => Some(Feed::new(&data, spec.train.seed, batch, rows, classes)),
+        };
         externals.write(&device, External::DecayMask, bytemuck::cast_slice(&network.decay_mask()))?;
         let update = network.update();
         let seed = spec.train.seed;
@@ -99,6 +104,7 @@ impl Session {
             training,
             training_bytes: plan.bytes(),
             evaluator,
+            feed,
             step: 0,
             pending: std::collections::VecDeque::new(),
             losses: Vec::new(),
@@ -145,6 +151,11 @@ impl Session {
     pub fn total_steps(&self) -> u64 {
         let epochs = u64::from(self.spec.train.epochs) * self.steps_per_epoch();
         self.spec.train.steps.map_or(epochs, |steps| steps.min(epochs))
+    }
+
+    /// Seconds that steps have waited for rows to come to the device; `None` where all of them are there.
+    pub fn waited_for_data(&self) -> Option<f64> {
+        self.feed.as_ref().map(|feed| feed.waited().as_secs_f64())
     }
 
     /// Dispatches (calls, on a CPU) of one training step.
@@ -202,6 +213,13 @@ impl Session {
         while self.pending.len() >= LOSSES_IN_FLIGHT {
             self.collect(true)?;
         }
+        let count = match &mut self.feed {
+            Some(feed) => {
+                let ready = feed.make_ready(self.step, &self.device, &self.externals)?;
+                count.min(usize::try_from(ready).unwrap_or(usize::MAX))
+            }
+            None => count,
+        };
         let mut states = std::mem::take(&mut self.states);
         states.clear();
         states.extend((self.step..).take(count).map(|step| self.training_state(step)));
@@ -250,14 +268,19 @@ impl Session {
         let batch = self.spec.train.batch_size as u32;
         let learning_rate = self.learning_rate_at(step);
         let (step_size, inv_sqrt_correction) = self.update.corrections(learning_rate, step);
+        // Shards lie in the order of their steps already.
+        let (first, part_offset, shuffle) = match &self.feed {
+            Some(feed) => (0, feed.first_row(step) as u32, 0),
+            None => ((step % per_epoch) as u32 * batch, self.data.train.start as u32, 1),
+        };
         StepState {
             seed: key(self.spec.train.seed),
             step: step as u32,
             rows: batch,
-            first: (step % per_epoch) as u32 * batch,
-            part_offset: self.data.train.start as u32,
+            first,
+            part_offset,
             part_rows: self.data.train.len() as u32,
-            shuffle: 1,
+            shuffle,
             permutation_keys: permutation_keys(self.spec.train.seed, epoch as u32, stream::PERMUTATION),
             step_size,
             inv_sqrt_correction,
@@ -393,9 +416,10 @@ impl Session {
 
     /// The model with these weights.
     pub fn model(&self, weights: &Weights) -> Model {
-        let labels =
-            self.data.labels.is_some().then(|| (0..self.data.classes()).map(|label| label.to_string()).collect());
-        Model::from_flat(&self.spec, &self.network, labels, &weights.parameters, &weights.statistics)
+        let labels = self.data.labels.is_some().then(|| self.data.classes.clone());
+        let mut model = Model::from_flat(&self.spec, &self.network, labels, &weights.parameters, &weights.statistics);
+        model.preparation = self.data.preparation.clone();
+        model
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::report::{PcaReport, Report};
+use crate::style::{Palette, Raster, RowView};
 use crate::data::{DataSet, ImageShape};
 use crate::device::DeviceInfo;
 use crate::metrics::Pca;
@@ -36,6 +37,36 @@ pub struct Pairs {
     pub seen: Vec<f32>,
     pub outputs: Vec<f32>,
     pub labels: Vec<u8>,
+}
+
+impl Pairs {
+    pub fn count(&self) -> usize {
+        self.inputs.len() / self.features.max(1)
+    }
+
+    /// How its rows are shown.
+    pub fn view(&self) -> RowView {
+        RowView::of(self.image.map(|image| [image.height, image.width, image.channels]), &self.inputs)
+    }
+
+    /// Whether the network sees something else than the input.
+    pub fn corrupted(&self) -> bool {
+        self.seen.len() == self.inputs.len() && self.seen != self.inputs
+    }
+
+    /// One of the four pictures of a pair: input, seen, output, error.
+    pub fn raster(&self, view: &RowView, which: usize, item: usize, palette: &Palette) -> Raster {
+        let row = |values: &[f32]| -> Vec<f32> {
+            values.get(item * self.features..(item + 1) * self.features).map(<[f32]>::to_vec).unwrap_or_default()
+        };
+        let input = row(&self.inputs);
+        match which {
+            0 => view.draw(&input, None, palette.ink(palette.second)),
+            1 => view.draw(&row(&self.seen), Some(&input), palette.ink(palette.bad)),
+            2 => view.draw(&row(&self.outputs), Some(&input), palette.ink(palette.accent)),
+            _ => view.error(&row(&self.outputs), &input, palette.ink(palette.bad)),
+        }
+    }
 }
 
 /// Held-out rows in two dimensions.

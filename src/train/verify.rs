@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::files::RunDir;
 use super::{Session, TrainError};
-use crate::data::DataSet;
 use crate::device::Device;
 
 /// Steps whose losses are kept for this.
@@ -52,7 +51,7 @@ pub struct Verification {
 pub fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainError> {
     let recorded = dir.read_first_steps()?;
     let spec = dir.read_spec()?;
-    let data = DataSet::load(&spec.data.source, spec.train.validation_fraction, spec.train.seed)?;
+    let data = spec.open_data()?;
     let info = device.info().clone();
     let mut session = Session::new(spec, Arc::new(data), device)?;
     let mut losses: Vec<f32> = Vec::new();

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -69,6 +69,8 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
     pub spec: Spec,
+    /// The data, where whoever starts the run has opened it already.
+    pub data: Option<Arc<DataSet>>,
     pub preset: Option<String>,
     pub device: DeviceChoice,
     pub threads: Option<usize>,
@@ -82,6 +84,8 @@ pub struct WorkerOptions {
     /// Measure on the test part at the end.
     pub with_test: bool,
     pub start_paused: bool,
+    /// When the run was asked for: what the time to the first step is counted from.
+    pub started: Instant,
     /// A model to look at instead of a run.
     pub opened: Option<PathBuf>,
 }
@@ -90,6 +94,7 @@ impl WorkerOptions {
     pub fn new(spec: Spec) -> Self {
         Self {
             spec,
+            data: None,
             preset: None,
             device: DeviceChoice::Auto,
             threads: None,
@@ -99,6 +104,7 @@ impl WorkerOptions {
             watched: false,
             with_test: true,
             start_paused: false,
+            started: Instant::now(),
             opened: None,
         }
     }
@@ -224,9 +230,11 @@ fn work(options: WorkerOptions, desk: &Desk) {
 fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result<(), TrainError> {
     desk.show(|snapshot| snapshot.message = "Loading the data".to_owned());
     let mut spec = options.spec.clone();
-    let data = Arc::new(DataSet::load(&spec.data.source, spec.train.validation_fraction, spec.train.seed)?);
-    spec.data.size = data.image.map(|image| [image.height, image.width]);
-    spec.data.channels = data.image.map(|image| image.channels);
+    let data = match &options.data {
+        Some(data) => Arc::clone(data),
+        None => Arc::new(spec.open_data()?),
+    };
+    spec.take_options(&data);
 
     desk.show(|snapshot| {
         snapshot.message = "Starting the device".to_owned();
@@ -247,6 +255,7 @@ fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result
         }
     };
     let run = slot.insert(run);
+    run.count_from(options.started);
     desk.tell(Event::Ready {
         info: run.session().device_info().clone(),
         auto_reason,

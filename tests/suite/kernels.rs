@@ -243,7 +243,8 @@ fn gather_follows_the_permutation_and_pads_with_zero() {
             let stride = usize::next_multiple_of(features, 4);
             let data: Vec<u8> = (0..total * stride).map(|i| (i * 37 % 256) as u8).collect();
             let (batch, rows) = (7, 5);
-            for shuffle in [0, 1] {
+            let floats: Vec<f32> = (0..total * features).map(|i| (i as f32 * 0.37).sin()).collect();
+            for (shuffle, packed) in [(0, true), (1, true), (0, false), (1, false)] {
                 let state = StepState {
                     rows,
                     first: 0,
@@ -253,14 +254,19 @@ fn gather_follows_the_permutation_and_pads_with_zero() {
                     permutation_keys: permutation_keys(3, 1, 2),
                     ..StepState::default()
                 };
-                let kernel = GatherRows { batch, features, part_rows: part as usize };
-                let out = run_kernel(&device, Arc::new(kernel), &[&data], &[batch * features], &[], state);
+                let kernel = GatherRows { batch, features, part_rows: part as usize, packed };
+                let source = if packed { data.as_slice() } else { bytemuck::cast_slice(&floats) };
+                let out = run_kernel(&device, Arc::new(kernel), &[source], &[batch * features], &[], state);
                 let mut expected = Vec::new();
                 for row in 0..batch as u32 {
                     for feature in 0..features {
                         let place = if shuffle == 1 { permute(row, part, state.permutation_keys) } else { row };
-                        let at = (offset + place) as usize * stride + feature;
-                        expected.push(if row < rows { f64::from(data[at]) / 255.0 } else { 0.0 });
+                        let at = (offset + place) as usize;
+                        expected.push(match (row < rows, packed) {
+                            (false, _) => 0.0,
+                            (true, true) => f64::from(data[at * stride + feature]) / 255.0,
+                            (true, false) => f64::from(floats[at * features + feature]),
+                        });
                     }
                 }
                 // The f32 nearest 1/255, then one rounding.

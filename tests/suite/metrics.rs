@@ -53,8 +53,8 @@ fn pca_finds_planted_directions() {
 #[test]
 fn pca_on_digits_is_where_it_is_known_to_be() {
     let digits = crate::support::digits();
-    let train = digits.rows_f32(0..8000);
-    let test = digits.rows_f32(digits.test.clone());
+    let train = digits.rows_f32(0..8000).expect("rows");
+    let test = digits.rows_f32(digits.test.clone()).expect("rows");
     for (components, expected) in [(2, 0.0559), (32, 0.0170)] {
         let error = Pca::fit(&train, 784, components).expect("it fits").reconstruction_mse(&test);
         assert!((error / expected - 1.0).abs() < 0.03, "{components}: {error}");

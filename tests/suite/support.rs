@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use hourglass::data::{DataSet, ImageShape};
+use hourglass::data::{DataSet, DataSpec, ImageShape};
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::graph::{Executable, Externals, Place, Plan, View};
 use hourglass::kernels::random::{philox4x32, unit_float};
@@ -35,7 +35,7 @@ pub fn devices() -> Vec<Device> {
 /// The digits, decoded once.
 pub fn digits() -> Arc<DataSet> {
     static DIGITS: OnceLock<Arc<DataSet>> = OnceLock::new();
-    Arc::clone(DIGITS.get_or_init(|| Arc::new(DataSet::load("mnist", 0.1, 1).expect("the embedded digits load"))))
+    Arc::clone(DIGITS.get_or_init(|| Arc::new(DataSet::open(&DataSpec::default(), 0.1, 1).expect("the embedded digits load"))))
 }
 
 /// What the digits are to a network.

@@ -175,7 +175,7 @@ fn the_strength_of_corruption_reaches_every_noise() {
             let spec = preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings");
             let mut session = Session::new(spec, digits(), cpu()).expect("a session");
             let outputs = session.outputs(0..20, true, true).expect("outputs");
-            hourglass::metrics::mse(&outputs.seen, &digits().rows_f32(0..20))
+            hourglass::metrics::mse(&outputs.seen, &digits().rows_f32(0..20).expect("rows"))
         };
         let [none, half, whole] = ["0.0", "0.5", "1.0"].map(seen);
         assert!(none < 1e-12 && half > 1e-4 && whole > 1.5 * half, "{noise}: {none} {half} {whole}");

@@ -73,7 +73,7 @@ fn running() -> Snapshot {
             data.validation.clone().find(|&row| labels[row] == label).expect("every digit is there")
         })
         .collect();
-    let inputs: Vec<f32> = rows.iter().flat_map(|&row| data.rows_f32(row..row + 1)).collect();
+    let inputs: Vec<f32> = rows.iter().flat_map(|&row| data.rows_f32(row..row + 1).expect("a row")).collect();
     let outputs = inputs.iter().map(|x| 0.8 * x + 0.05).collect();
     let jitter = noise(600, 90);
     let train_curve = (0..600)

@@ -15,9 +15,7 @@ impl Spec {
                 problem: format!("{} is not known here, use {SPEC_VERSION}", self.version),
             });
         }
-        if self.data.scale != "unit" {
-            return invalid("data.scale", "use \"unit\"");
-        }
+        self.data.check().map_err(|(field, problem)| SpecError::Invalid { field, problem })?;
         if !["f32", "f16"].contains(&self.engine.precision.as_str()) {
             return invalid("engine.precision", "use \"f32\" or \"f16\"");
         }

@@ -7,6 +7,7 @@ mod text;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{Layer, OutputForm};
+use crate::data::{DataError, DataSet, DataSpec, Preparation};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
 
@@ -24,6 +25,8 @@ pub enum SpecError {
     Syntax { place: String, problem: String },
     #[error("the spec does not work, {field}, {problem}")]
     Invalid { field: &'static str, problem: String },
+    #[error(transparent)]
+    Data(DataError),
     #[error("cannot set a field, --set {asked}, {problem}")]
     Set { asked: String, problem: String },
 }
@@ -57,40 +60,6 @@ pub struct Spec {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataSpec {
-    /// `mnist` (embedded), or the path of an IDX file or of a folder with MNIST's file names.
-    pub source: String,
-    /// How values are scaled: `unit` divides bytes by 255.
-    pub scale: String,
-    /// Rows of the train part to use; all where it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<usize>,
-    /// Height and width of the pictures, filled in from the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<[usize; 2]>,
-    /// Channels of the pictures, filled in from the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channels: Option<usize>,
-    /// Classes of the labels, filled in from the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub classes: Option<usize>,
-}
-
-impl Default for DataSpec {
-    fn default() -> Self {
-        Self {
-            source: "mnist".to_owned(),
-            scale: "unit".to_owned(),
-            rows: None,
-            size: None,
-            channels: None,
-            classes: None,
-        }
-    }
 }
 
 /// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images).
@@ -435,6 +404,29 @@ impl Default for EngineSpec {
 }
 
 impl Spec {
+    /// The data of this spec, split and prepared.
+    ///
+    /// # Errors
+    /// What is wrong with it, where, and what would be right.
+    pub fn open_data(&self) -> Result<DataSet, DataError> {
+        DataSet::open(&self.data_options(), self.train.validation_fraction, self.train.seed)
+    }
+
+    /// Every row of `source` as one part, prepared as that of a model of this spec was.
+    pub fn open_other_data(&self, source: &str, fitted: &Preparation) -> Result<DataSet, DataError> {
+        DataSet::open_whole(&DataSpec { source: source.to_owned(), ..self.data_options() }, fitted)
+    }
+
+    fn data_options(&self) -> DataSpec {
+        DataSpec { bounded: self.output().1 == Activation::Sigmoid, ..self.data.clone() }
+    }
+
+    /// Records what was left open and has been chosen by what the data is.
+    pub fn take_options(&mut self, data: &DataSet) {
+        let (rows, device_megabytes) = (self.data.rows, self.data.device_megabytes);
+        self.data = DataSpec { rows, device_megabytes, bounded: false, ..data.options.clone() };
+    }
+
     /// Form and activation of the last layer: of a mirrored decoder, as many values as the data has, in 0..1.
     pub fn output(&self) -> (OutputForm, Activation) {
         match self.model.decoder.last() {

@@ -1,5 +1,9 @@
 //! Design tokens: every colour and size that the window and the pictures use, here and nowhere else.
 
+mod raster;
+
+pub use raster::{Ink, Raster, RowView};
+
 /// Red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rgb(pub u8, pub u8, pub u8);
@@ -26,6 +30,13 @@ pub struct Palette {
     /// Text on the accent.
     pub on_accent: Rgb,
     pub dark: bool,
+}
+
+impl Palette {
+    /// For curves of rows: `line` over what it is compared with.
+    pub fn ink(&self, line: Rgb) -> Ink {
+        Ink { paper: self.raised, under: self.faint, line }
+    }
 }
 
 pub const DARK: Palette = Palette {
@@ -120,8 +131,8 @@ pub mod space {
 }
 
 /// Inter (SIL OFL 1.1), cut to what is shown, with tabular figures.
-pub const FONT_REGULAR: &[u8] = include_bytes!("../assets/fonts/Inter-Regular.otf");
-pub const FONT_SEMIBOLD: &[u8] = include_bytes!("../assets/fonts/Inter-SemiBold.otf");
+pub const FONT_REGULAR: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.otf");
+pub const FONT_SEMIBOLD: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.otf");
 
 /// Values at which an axis from `low` to `high` has its lines: about `count` round numbers.
 pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {

@@ -1,0 +1,117 @@
+//! `hourglass data`: what a file or folder is and what would be done to it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::train::open_data;
+use super::{CliError, Common, print_json, print_out};
+use crate::data::{DataSet, Values};
+use crate::device::Device;
+use crate::model::suggest;
+use crate::style;
+use crate::tasks::{self, DataReport};
+
+#[derive(Args, Debug)]
+pub(super) struct DataArgs {
+    /// A file or folder: pictures, CSV or TSV, NPY, NPZ, safetensors, IDX, WAV, text; or mnist.
+    #[arg(value_name = "PATH")]
+    path: String,
+    /// Fields of a spec that concern data, for example --set data.labels=species.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Also draw the first rows as a network would see them, corrupted beside clean where --set corruption... asks for it.
+    #[arg(long, value_name = "OUT.png")]
+    preview: Option<PathBuf>,
+}
+
+pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliError> {
+    let data = open_data(&arguments.path, &arguments.settings, common)?;
+    let report = tasks::describe(&data, common.seed.unwrap_or(1))?;
+    if let Some(path) = &arguments.preview {
+        let spec = suggest(&data)?.spec.with_set(&arguments.settings)?;
+        let device = Device::open(common.device_choice()?, common.threads())?;
+        tasks::contact_sheet(&data, &spec, &device, path)?;
+    }
+    if common.json {
+        print_json(&report)?;
+        return Ok(0);
+    }
+    for line in summary(&data) {
+        print_out(&line);
+    }
+    for line in details(&report) {
+        print_out(&line);
+    }
+    if let Some(path) = &arguments.preview {
+        print_out(&format!("preview   {}", path.display()));
+    }
+    Ok(0)
+}
+
+/// The lines that training says too: what it is, what is made of it, how it is divided, and what to know of it.
+pub(super) fn summary(data: &DataSet) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}: {}, {} rows of {}",
+        data.options.source,
+        data.kind.name(),
+        style::grouped(data.rows as u64),
+        match data.image {
+            Some(image) => format!("{}x{}x{} values", image.height, image.width, image.channels),
+            None => format!("{} values", style::grouped(data.features as u64)),
+        }
+    )];
+    lines.push(format!(
+        "split     {}: {} train, {} validation, {} test",
+        data.split_method(),
+        style::grouped(data.train.len() as u64),
+        style::grouped(data.validation.len() as u64),
+        style::grouped(data.test.len() as u64)
+    ));
+    let place = if matches!(data.values, Values::Source { .. }) { ", read while training" } else { "" };
+    lines.push(format!(
+        "scaling   {}, {} MB{place}",
+        data.preparation.kind.name(),
+        style::grouped((data.bytes() as u64).div_ceil(1 << 20))
+    ));
+    if data.labels.is_some() {
+        let shown: Vec<&str> = data.classes.iter().take(12).map(String::as_str).collect();
+        let more = if data.classes.len() > shown.len() { ", ..." } else { "" };
+        lines.push(format!("labels    {} classes: {}{more}", data.classes.len(), shown.join(", ")));
+    }
+    lines.extend(data.notes.iter().map(|note| format!("note      {note}")));
+    lines
+}
+
+fn details(report: &DataReport) -> Vec<String> {
+    let mut lines =
+        vec![format!("range     {} to {}, mean {:.4}", report.range.least, report.range.most, report.range.mean)];
+    if report.missing > 0 {
+        lines.push(format!("missing   {} cells, filled from the train part", style::grouped(report.missing as u64)));
+    }
+    if !report.labels.is_empty() {
+        let counts: Vec<String> =
+            report.labels.iter().take(12).map(|(name, count)| format!("{name}: {}", style::grouped(*count as u64))).collect();
+        lines.push(format!("classes   {}", counts.join(", ")));
+    }
+    if !report.columns.is_empty() {
+        let shown: Vec<&str> = report.columns.iter().take(16).map(String::as_str).collect();
+        let more = if report.columns.len() > shown.len() { ", ..." } else { "" };
+        lines.push(format!("features  {}{more}", shown.join(", ")));
+    }
+    let duplicates = &report.duplicates;
+    if duplicates.equal + duplicates.near > 0 {
+        let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
+        lines.push(format!(
+            "twins     of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
+            style::grouped(duplicates.compared as u64),
+            duplicates.equal,
+            duplicates.near,
+            examples.join("; ")
+        ));
+    }
+    if let Some(suggestion) = &report.suggestion {
+        lines.push(format!("training  {suggestion}"));
+    }
+    lines
+}

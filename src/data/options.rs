@@ -1,0 +1,316 @@
+//! The `[data]` section of a spec: what is read, and what is made of it.
+
+use serde::{Deserialize, Serialize};
+
+/// What a source is. Found out from the files where the spec does not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// Picture files.
+    Images,
+    /// Rows of columns: CSV or TSV, gzipped or not, Parquet.
+    Table,
+    /// Columns of a table over time, cut in windows.
+    Series,
+    /// Numbers in rows: NPY, NPZ, safetensors, IDX.
+    Array,
+    /// WAV recordings.
+    Audio,
+    /// Words.
+    Text,
+}
+
+impl SourceKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Table => "table",
+            Self::Series => "series",
+            Self::Array => "array",
+            Self::Audio => "audio",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// How numbers are scaled; what it needs is fitted on the train part alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// Bytes divided by 255, 16-bit pictures by 65535: already 0..1.
+    Unit,
+    /// (x - mean) / standard deviation of each column.
+    Zscore,
+    /// (x - least) / (most - least) of each column.
+    Minmax,
+    /// (x - median) / (upper quartile - lower quartile) of each column.
+    Robust,
+    /// As zscore, of each window by itself: its level and its size are taken away.
+    Window,
+    /// As they are.
+    None,
+}
+
+impl Scaling {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Zscore => "zscore",
+            Self::Minmax => "minmax",
+            Self::Robust => "robust",
+            Self::Window => "window",
+            Self::None => "none",
+        }
+    }
+}
+
+/// How pictures come to the size of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// The middle, as large as it goes, resized.
+    Crop,
+    /// The whole, resized, on black.
+    Pad,
+    /// Height and width each by themselves.
+    Stretch,
+    /// Pieces of that size, elsewhere in each epoch, not resized.
+    Patches,
+}
+
+/// How rows are divided in train, validation and test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitKind {
+    /// As the data comes.
+    Given,
+    /// At random.
+    Fraction,
+    /// At random within each class.
+    Stratified,
+    /// The first is train, the last is test.
+    Time,
+    /// By folders named train, validation (or val, valid) and test.
+    Folders,
+    /// By the lists of `lists`.
+    Files,
+}
+
+impl SplitKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Given => "as the data comes",
+            Self::Fraction => "at random",
+            Self::Stratified => "at random within each class",
+            Self::Time => "by time",
+            Self::Folders => "by folders",
+            Self::Files => "by lists",
+        }
+    }
+}
+
+/// What a recording becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioForm {
+    /// Pieces of the log-mel spectrogram, as pictures.
+    Mel,
+    /// Pieces of the waveform.
+    Raw,
+}
+
+/// What a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextUnit {
+    Lines,
+    Documents,
+}
+
+/// Keys that are left out are chosen by what the data is; the choices are recorded in the run's spec.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSpec {
+    /// `mnist` (embedded), or the path of a file or folder.
+    pub source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<SourceKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scaling>,
+    /// Rows of the train part to use; all where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
+    /// Height and width that pictures come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
+    /// Channels of the pictures: 1 grey, 3 colour, 4 with alpha.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Classes of the labels, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
+    /// Where labels are: `none`, `folders`, `prefix` (of file names, up to the first `_`), `last`, a column by its name or
+    /// number from 1, the name of an array, or a text file with a label on each line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitKind>,
+    /// Share of the rows for the test part; `train.validation_fraction` is of what is left.
+    #[serde(skip_serializing_if = "is_tenth")]
+    pub test_fraction: f64,
+    /// Text files for train, validation and test: names of files, or numbers of rows from 1, one on each line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lists: Option<[String; 3]>,
+    /// Most megabytes of data on the device at a time; more is brought there in shards while training goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_megabytes: Option<usize>,
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
+    /// Pieces of a picture in an epoch, for `fit = "patches"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patches: Option<usize>,
+
+    /// Whether the first line of a table names its columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Between columns, one character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// Columns that are not used, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// Columns whose values are names, even if they look like numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categorical: Vec<String>,
+
+    /// Value columns of a series.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// The column of a series that says when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Steps of a window (of a series), frames (of a spectrogram) or samples (of a waveform).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
+    /// From the start of one window to the start of the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stride: Option<usize>,
+
+    /// Name of the array in an NPZ or safetensors file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub array: Option<String>,
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioForm>,
+    /// Samples a second that recordings are brought to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
+    /// Bands of the mel spectrogram.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bands: Option<usize>,
+
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextUnit>,
+    /// Numbers that words are hashed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<usize>,
+    /// Whether the model makes values in 0..1 alone: what decides the scaling of numbers where it is not given.
+    #[serde(skip)]
+    pub bounded: bool,
+
+    /// Pairs of words beside the words.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bigrams: bool,
+}
+
+fn is_tenth(value: &f64) -> bool {
+    *value == 0.1
+}
+
+impl Default for DataSpec {
+    fn default() -> Self {
+        Self {
+            source: "mnist".to_owned(),
+            kind: None,
+            scale: None,
+            rows: None,
+            size: None,
+            channels: None,
+            classes: None,
+            labels: None,
+            split: None,
+            test_fraction: 0.1,
+            lists: None,
+            device_megabytes: None,
+            fit: None,
+            patches: None,
+            header: None,
+            delimiter: None,
+            exclude: Vec::new(),
+            categorical: Vec::new(),
+            columns: Vec::new(),
+            time: None,
+            window: None,
+            stride: None,
+            array: None,
+            audio: None,
+            rate: None,
+            bands: None,
+            text: None,
+            dimensions: None,
+            bounded: false,
+            bigrams: false,
+        }
+    }
+}
+
+impl DataSpec {
+    /// The section for the data at `source`, all else left open.
+    pub fn of(source: impl Into<String>) -> Self {
+        Self { source: source.into(), ..Self::default() }
+    }
+
+    /// The scaling of numbers that have no scale of their own.
+    pub(super) fn usual_scaling(&self) -> Scaling {
+        if self.bounded { Scaling::Minmax } else { Scaling::Zscore }
+    }
+
+    /// What cannot be, as (field, problem).
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let within = |field, value: Option<usize>, least: usize, most: usize| match value {
+            Some(value) if !(least..=most).contains(&value) => {
+                Err((field, format!("it is {value}, use a number from {least} to {most}")))
+            }
+            _ => Ok(()),
+        };
+        if self.source.is_empty() {
+            return Err(("data.source", "it is empty, name a file or folder, or \"mnist\"".to_owned()));
+        }
+        if !(0.0..=0.8).contains(&self.test_fraction) {
+            return Err(("data.test_fraction", format!("it is {}, use a share from 0 to 0.8", self.test_fraction)));
+        }
+        if let Some([height, width]) = self.size {
+            within("data.size", Some(height.min(width)), 1, 16_384)?;
+            within("data.size", Some(height.max(width)), 1, 16_384)?;
+        }
+        if self.channels.is_some_and(|channels| channels == 0 || channels > 1024) {
+            return Err(("data.channels", "use 1 (grey), 3 (colour) or 4 (with alpha)".to_owned()));
+        }
+        if self.split == Some(SplitKind::Files) && self.lists.is_none() {
+            let problem = "it is \"files\", name the three of them: lists = [\"train.txt\", \"validation.txt\", \"test.txt\"]";
+            return Err(("data.split", problem.to_owned()));
+        }
+        if self.delimiter.is_some_and(|delimiter| !delimiter.is_ascii()) {
+            return Err(("data.delimiter", "use one ASCII character, such as \",\"".to_owned()));
+        }
+        within("data.rows", self.rows, 1, usize::MAX)?;
+        within("data.patches", self.patches, 1, 100_000)?;
+        within("data.window", self.window, 2, 1 << 24)?;
+        within("data.stride", self.stride, 1, 1 << 24)?;
+        within("data.bands", self.bands, 4, 512)?;
+        within("data.dimensions", self.dimensions, 8, 1 << 20)?;
+        within("data.rate", self.rate.map(|rate| rate as usize), 1000, 384_000)?;
+        within("data.device_megabytes", self.device_megabytes, 1, 1 << 24)
+    }
+}
