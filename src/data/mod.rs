@@ -14,16 +14,22 @@ mod source;
 mod split;
 mod table;
 mod text;
+mod whole;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use duplicates::{Duplicates, near_duplicates};
-pub use idx::{IdxArray, read_idx};
+pub use array::{
+    Array, ArrayFile, ArrayInfo, ArrayValues, Element as StoredElement, list_npz, list_safetensors, read_npy, read_npz,
+    read_safetensors, write_npy,
+};
+pub use idx::{IdxArray, read_idx, read_idx_array};
 pub use options::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
 pub use prepare::{Column, Preparation};
 pub use source::free_memory;
+pub(crate) use whole::write_whole;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -31,6 +37,8 @@ pub enum DataError {
     Unreadable { path: PathBuf, reason: String },
     #[error("not usable as data, {place}, {problem}")]
     Malformed { place: String, problem: String },
+    #[error("cannot write, {}, {reason}", path.display())]
+    Unwritable { path: PathBuf, reason: String },
     #[error("the data does not fit the model, {place}, it has {found} values a row and the model takes {expected}")]
     WrongWidth { place: String, found: usize, expected: usize },
     #[error("the data cannot be used so, {field}, {problem}")]

@@ -2,6 +2,7 @@
 
 mod builder;
 mod file;
+mod input;
 mod layers;
 mod mirror;
 mod network;

@@ -4,23 +4,22 @@
 use std::sync::Arc;
 
 use super::builder::{Builder, misfit};
+use super::input::{Input, as_image};
 use super::layers::Layer;
 use super::mirror::mirrored;
 use super::spec::{ConditionKind, ModelKind, OptimizerKind, SparsityKind, Spec};
 use crate::data::{Element, ImageShape};
 use crate::graph::ops::{
-    CountSilent, DepthwiseConv, Discrepancy, Divergence, Gather, MoveCodebook, QuantizeRows, RandomNumbers,
-    RateDivergence, SampleLatent, ScaleRows, SsimLoss, TopK, Warp,
+    CountSilent, Discrepancy, Divergence, MoveCodebook, QuantizeRows, RandomNumbers, RateDivergence, SampleLatent,
+    SsimLoss, TopK,
 };
 use crate::graph::{External, GraphError, Initial, Parameter, Plan, ValueId, View, differentiate, fuse, store_halves};
 use crate::kernels::activation::Activation;
-use crate::kernels::augment::WarpBounds;
 use crate::kernels::loss::{LossTerm, ReconstructionLoss};
 use crate::kernels::optimizer::{Update, UpdateRule};
 use crate::kernels::pointwise::Stage;
 use crate::kernels::random::Distribution;
 use crate::nn::{self, LOSS_PARTS, ObjectivePart};
-use crate::tensor::{DType, Shape};
 
 /// A unit of a TopK code that was silent for so many steps is dead.
 pub const DEAD_AFTER_STEPS: f32 = 100.0;
@@ -387,140 +386,6 @@ impl Network {
         self.spec.objective.loss == ReconstructionLoss::Bce
     }
 
-    /// Batch, augmentation and corruption: the clean rows, and what the network sees of them, both [batch, features];
-    /// sets the builder's condition.
-    fn input(
-        &self,
-        builder: &mut Builder,
-        batch: usize,
-        subject: Subject,
-        training: bool,
-        corrupted: bool,
-    ) -> Result<(ValueId, ValueId), GraphError> {
-        let features = self.data.features;
-        let labelled = self.spec.model.condition == ConditionKind::Labels;
-        let classes = self.data.classes;
-        let mut clean = match subject {
-            Subject::Input => {
-                if labelled {
-                    builder.condition = Some(builder.graph.external(External::Conditions, [batch, classes]));
-                }
-                builder.graph.external(External::Input, [batch, features])
-            }
-            Subject::Data { rows, part_rows, element } => {
-                let graph = &mut builder.graph;
-                let mut gather = |external, columns, dtype| {
-                    let data = graph.external_typed(external, Shape::new([rows, columns]), dtype);
-                    graph.add(Gather { batch, part_rows }, &[data], "batch")
-                };
-                let dtype = match element {
-                    Element::Byte => DType::PackedU8,
-                    Element::Float => DType::F32,
-                };
-                let clean = gather(External::Data, features, dtype)?;
-                if labelled {
-                    builder.condition = Some(gather(External::Classes, classes, DType::PackedU8)?);
-                }
-                clean
-            }
-        };
-        // Streams are numbered alike in every pass, whether they are used or not.
-        let streams: Vec<u32> = (0..7).map(|_| builder.graph.next_stream()).collect();
-        let augmentation = &self.spec.augmentation;
-        if training && augmentation.moves() {
-            let image = self.as_image(builder, clean, "augmentation")?;
-            let bounds = WarpBounds {
-                shift: augmentation.shift as f32,
-                rotate: (augmentation.rotate / 360.0) as f32,
-                scale: augmentation.scale as f32,
-                mirror: [augmentation.flip_horizontal, augmentation.flip_vertical],
-            };
-            let warped = builder.graph.add(Warp { bounds, stream: streams[0] }, &[image], "augmentation")?;
-            clean = builder.reshape(warped, vec![batch, features], "augmentation")?;
-        }
-        if training && augmentation.noise > 0.0 {
-            let random = RandomNumbers {
-                extents: vec![batch, features],
-                stream: streams[1],
-                distribution: Distribution::Normal,
-            };
-            let noise = builder.graph.add(random, &[], "augmentation")?;
-            let noise = builder.one(Stage::Scale(augmentation.noise as f32), &[noise], "augmentation")?;
-            clean = builder.one(Stage::Add, &[clean, noise], "augmentation")?;
-        }
-        let mut seen = clean;
-        let corruption = &self.spec.corruption;
-        if corruption.blur > 0.0 {
-            // Made in any case: statistics take their places in the same order in every pass.
-            let blurred = self.blur(builder, seen, corruption.blur)?;
-            seen = if corrupted { blurred } else { seen };
-        }
-        if let Some([low, high]) = corruption.gaussian_range {
-            let sigma = if corrupted {
-                let width = (high - low) as f32;
-                let distribution = Distribution::Uniform { low: low as f32, width };
-                let random = RandomNumbers { extents: vec![batch, 1], stream: streams[2], distribution };
-                let sigma = builder.graph.add(random, &[], "corruption")?;
-                let sigma = builder.one(Stage::CorruptionStrength, &[sigma], "corruption")?;
-                let random = RandomNumbers {
-                    extents: vec![batch, features],
-                    stream: streams[3],
-                    distribution: Distribution::Normal,
-                };
-                let noise = builder.graph.add(random, &[], "corruption")?;
-                let noise = builder.graph.add(ScaleRows, &[noise, sigma], "corruption")?;
-                seen = builder.one(Stage::Add, &[seen, noise], "corruption")?;
-                sigma
-            } else {
-                let random = RandomNumbers {
-                    extents: vec![batch, 1],
-                    stream: streams[2],
-                    distribution: Distribution::Uniform { low: 0.0, width: 0.0 },
-                };
-                builder.graph.add(random, &[], "corruption")?
-            };
-            if self.spec.model.condition == ConditionKind::Sigma {
-                builder.condition = Some(sigma);
-            }
-        }
-        if corrupted {
-            for (amount, stage) in [
-                (corruption.gaussian, Stage::Gaussian { sigma: corruption.gaussian as f32, stream: streams[4] }),
-                (
-                    corruption.salt_and_pepper,
-                    Stage::SaltAndPepper { rate: corruption.salt_and_pepper as f32, stream: streams[5] },
-                ),
-                (corruption.masking, Stage::Mask { rate: corruption.masking as f32, stream: streams[6] }),
-            ] {
-                if amount > 0.0 {
-                    seen = builder.one(stage, &[seen], "corruption")?;
-                }
-            }
-        }
-        Ok((clean, seen))
-    }
-
-    fn as_image(&self, builder: &mut Builder, x: ValueId, name: &str) -> Result<ValueId, GraphError> {
-        let image = self.data.image.ok_or_else(|| misfit(name, "the rows of this data are no pictures"))?;
-        let batch = builder.shape(x).extents()[0];
-        builder.reshape(x, vec![batch, image.height, image.width, image.channels], name)
-    }
-
-    /// Each image blurred by a Gaussian of `sigma` pixels, its edges by the zeros around it.
-    fn blur(&self, builder: &mut Builder, x: ValueId, sigma: f64) -> Result<ValueId, GraphError> {
-        let image = self.as_image(builder, x, "corruption.blur")?;
-        let batch = builder.shape(x).extents()[0];
-        let channels = builder.shape(image).extents()[3];
-        let radius = ((3.0 * sigma).ceil() as usize).max(1);
-        let side = 2 * radius + 1;
-        let extents = [side, side, channels];
-        let weight = builder.graph.statistic("corruption.blur", extents, Initial::Gaussian(sigma as f32));
-        let bias = builder.graph.statistic("corruption.zero", [channels], Initial::Constant(0.0));
-        let op = DepthwiseConv { stride: [1; 2], padding: [radius; 2], dilation: 1, activation: Activation::Identity };
-        let blurred = builder.graph.add(op, &[image, weight, bias], "corruption.blur")?;
-        builder.reshape(blurred, vec![batch, self.data.features], "corruption.blur")
-    }
-
     /// Rows as the encoder's first layer takes them, and the encoder up to what comes before `latent`.
     fn encode(
         &self,
@@ -534,7 +399,7 @@ impl Network {
             _ => None,
         });
         let mut x = match (takes_image, self.data.image) {
-            (Some(true), _) => self.as_image(builder, seen, "encoder.0")?,
+            (Some(true), _) => as_image(builder, self.data, seen, "encoder.0")?,
             _ => seen,
         };
         for (index, layer) in self.spec.model.encoder.iter().enumerate() {
@@ -636,7 +501,8 @@ impl Network {
 
     fn build(&self, batch: usize, subject: Subject, training: bool, mode: EvaluationMode) -> Result<Built, GraphError> {
         let mut builder = Builder::new(training);
-        let (clean, seen) = self.input(&mut builder, batch, subject, training, mode.corrupted)?;
+        let input = Input { spec: &self.spec, data: self.data, batch, subject, training, corrupted: mode.corrupted };
+        let (clean, seen) = input.build(&mut builder)?;
         let mut widths = vec![self.data.features];
         let x = self.encode(&mut builder, seen, Some(&mut widths))?;
         let encoded = self.bottleneck(&mut builder, x, mode.sampled)?;
@@ -768,8 +634,8 @@ impl Network {
         }
         if objective.ssim > 0.0 {
             let output = self.finished_output(builder, built.prediction)?;
-            let output = self.as_image(builder, output, "objective.ssim")?;
-            let target = self.as_image(builder, built.clean, "objective.ssim")?;
+            let output = as_image(builder, self.data, output, "objective.ssim")?;
+            let target = as_image(builder, self.data, built.clean, "objective.ssim")?;
             let op = SsimLoss { weight: objective.ssim as f32 };
             let made = builder.graph.add_op(Arc::new(op), &[output, target], "ssim")?;
             let count = builder.graph.value(made[0]).shape.elements();

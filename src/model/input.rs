@@ -1,0 +1,213 @@
+//! What a network is fed: the batch, its augmentation, and the corruption that it is to undo.
+
+use super::builder::{Builder, misfit};
+use super::network::{DataShape, Subject};
+use super::spec::{ConditionKind, Spec};
+use crate::data::Element;
+use crate::graph::ops::{DepthwiseConv, Gather, RandomNumbers, ScaleRows, Warp};
+use crate::graph::{External, GraphError, Initial, ValueId};
+use crate::kernels::activation::Activation;
+use crate::kernels::augment::WarpBounds;
+use crate::kernels::pointwise::Stage;
+use crate::kernels::random::Distribution;
+use crate::tensor::{DType, Shape};
+
+/// How the input of one pass is made.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'s> {
+    pub spec: &'s Spec,
+    pub data: DataShape,
+    pub batch: usize,
+    pub subject: Subject,
+    /// Augmentation acts.
+    pub training: bool,
+    pub corrupted: bool,
+}
+
+/// Numbers of the random streams, alike in every pass, whether they are used or not.
+struct Streams {
+    warp: u32,
+    augmentation_noise: u32,
+    sigma: u32,
+    noise_of_sigma: u32,
+    gaussian: u32,
+    salt_and_pepper: u32,
+    masking: u32,
+}
+
+impl Streams {
+    /// The order is part of what a spec means: another would change the bits of every run.
+    fn next_of(builder: &mut Builder) -> Self {
+        let mut next = || builder.graph.next_stream();
+        Self {
+            warp: next(),
+            augmentation_noise: next(),
+            sigma: next(),
+            noise_of_sigma: next(),
+            gaussian: next(),
+            salt_and_pepper: next(),
+            masking: next(),
+        }
+    }
+}
+
+/// Rows seen as pictures; `name` asks.
+pub(super) fn as_image(builder: &mut Builder, data: DataShape, x: ValueId, name: &str) -> Result<ValueId, GraphError> {
+    let image = data.image.ok_or_else(|| misfit(name, "the rows of this data are no pictures"))?;
+    let batch = builder.shape(x).extents()[0];
+    builder.reshape(x, vec![batch, image.height, image.width, image.channels], name)
+}
+
+impl Input<'_> {
+    /// The clean rows, and what the network sees of them, both [batch, features]; sets the builder's condition.
+    pub fn build(self, builder: &mut Builder) -> Result<(ValueId, ValueId), GraphError> {
+        let rows = self.rows(builder)?;
+        let streams = Streams::next_of(builder);
+        let clean = self.augment(builder, rows, &streams)?;
+        let seen = self.corrupt(builder, clean, &streams)?;
+        Ok((clean, seen))
+    }
+
+    fn rows(&self, builder: &mut Builder) -> Result<ValueId, GraphError> {
+        let Self { batch, data: DataShape { features, classes, .. }, .. } = *self;
+        let labelled = self.spec.model.condition == ConditionKind::Labels;
+        match self.subject {
+            Subject::Input => {
+                if labelled {
+                    builder.condition = Some(builder.graph.external(External::Conditions, [batch, classes]));
+                }
+                Ok(builder.graph.external(External::Input, [batch, features]))
+            }
+            Subject::Data { rows, part_rows, element } => {
+                let graph = &mut builder.graph;
+                let mut gather = |external, columns, dtype| {
+                    let data = graph.external_typed(external, Shape::new([rows, columns]), dtype);
+                    graph.add(Gather { batch, part_rows }, &[data], "batch")
+                };
+                let dtype = match element {
+                    Element::Byte => DType::PackedU8,
+                    Element::Float => DType::F32,
+                };
+                let clean = gather(External::Data, features, dtype)?;
+                if labelled {
+                    builder.condition = Some(gather(External::Classes, classes, DType::PackedU8)?);
+                }
+                Ok(clean)
+            }
+        }
+    }
+
+    fn augment(&self, builder: &mut Builder, mut x: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
+        let augmentation = &self.spec.augmentation;
+        if !self.training {
+            return Ok(x);
+        }
+        if augmentation.moves() {
+            let bounds = WarpBounds {
+                shift: augmentation.shift as f32,
+                rotate: (augmentation.rotate / 360.0) as f32,
+                scale: augmentation.scale as f32,
+                mirror: [augmentation.flip_horizontal, augmentation.flip_vertical],
+            };
+            let op = Warp { bounds, stream: streams.warp };
+            x = self.on_images(builder, x, "augmentation", |builder, image| {
+                builder.graph.add(op, &[image], "augmentation")
+            })?;
+        }
+        if augmentation.noise > 0.0 {
+            let noise = self.normals(builder, streams.augmentation_noise, "augmentation")?;
+            let noise = builder.one(Stage::Scale(augmentation.noise as f32), &[noise], "augmentation")?;
+            x = builder.one(Stage::Add, &[x, noise], "augmentation")?;
+        }
+        Ok(x)
+    }
+
+    /// What [`super::CorruptionSpec`] says, in its order.
+    fn corrupt(&self, builder: &mut Builder, clean: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
+        let corruption = &self.spec.corruption;
+        let mut seen = clean;
+        if corruption.blur > 0.0 {
+            // Made in any case: statistics take their places in the same order in every pass.
+            let blurred = self.blur(builder, seen, corruption.blur)?;
+            seen = if self.corrupted { blurred } else { seen };
+        }
+        if let Some(range) = corruption.gaussian_range {
+            seen = self.noise_of_drawn_sigma(builder, seen, range, streams)?;
+        }
+        if self.corrupted {
+            for (amount, stage) in [
+                (corruption.gaussian, Stage::Gaussian { sigma: corruption.gaussian as f32, stream: streams.gaussian }),
+                (
+                    corruption.salt_and_pepper,
+                    Stage::SaltAndPepper { rate: corruption.salt_and_pepper as f32, stream: streams.salt_and_pepper },
+                ),
+                (corruption.masking, Stage::Mask { rate: corruption.masking as f32, stream: streams.masking }),
+            ] {
+                if amount > 0.0 {
+                    seen = builder.one(stage, &[seen], "corruption")?;
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Gaussian noise with a deviation drawn for each sample, which the network may be told: 0 where nothing is
+    /// corrupted.
+    fn noise_of_drawn_sigma(
+        &self,
+        builder: &mut Builder,
+        x: ValueId,
+        [low, high]: [f64; 2],
+        streams: &Streams,
+    ) -> Result<ValueId, GraphError> {
+        let (low, width) = if self.corrupted { (low as f32, (high - low) as f32) } else { (0.0, 0.0) };
+        let distribution = Distribution::Uniform { low, width };
+        let random = RandomNumbers { extents: vec![self.batch, 1], stream: streams.sigma, distribution };
+        let mut sigma = builder.graph.add(random, &[], "corruption")?;
+        let mut seen = x;
+        if self.corrupted {
+            sigma = builder.one(Stage::CorruptionStrength, &[sigma], "corruption")?;
+            let noise = self.normals(builder, streams.noise_of_sigma, "corruption")?;
+            let noise = builder.graph.add(ScaleRows, &[noise, sigma], "corruption")?;
+            seen = builder.one(Stage::Add, &[x, noise], "corruption")?;
+        }
+        if self.spec.model.condition == ConditionKind::Sigma {
+            builder.condition = Some(sigma);
+        }
+        Ok(seen)
+    }
+
+    fn normals(&self, builder: &mut Builder, stream: u32, label: &str) -> Result<ValueId, GraphError> {
+        let extents = vec![self.batch, self.data.features];
+        builder.graph.add(RandomNumbers { extents, stream, distribution: Distribution::Normal }, &[], label)
+    }
+
+    /// Each image blurred by a Gaussian of `sigma` pixels, its edges by the zeros around it.
+    fn blur(&self, builder: &mut Builder, x: ValueId, sigma: f64) -> Result<ValueId, GraphError> {
+        const NAME: &str = "corruption.blur";
+        self.on_images(builder, x, NAME, |builder, image| {
+            let channels = builder.shape(image).extents()[3];
+            let radius = ((3.0 * sigma).ceil() as usize).max(1);
+            let side = 2 * radius + 1;
+            let extents = [side, side, channels];
+            let weight = builder.graph.statistic(NAME, extents, Initial::Gaussian(sigma as f32));
+            let bias = builder.graph.statistic("corruption.zero", [channels], Initial::Constant(0.0));
+            let activation = Activation::Identity;
+            let op = DepthwiseConv { stride: [1; 2], padding: [radius; 2], dilation: 1, activation };
+            builder.graph.add(op, &[image, weight, bias], NAME)
+        })
+    }
+
+    /// `change` done to the rows as pictures of the same size, and rows again.
+    fn on_images(
+        &self,
+        builder: &mut Builder,
+        x: ValueId,
+        name: &str,
+        change: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId, GraphError>,
+    ) -> Result<ValueId, GraphError> {
+        let image = as_image(builder, self.data, x, name)?;
+        let changed = change(builder, image)?;
+        builder.reshape(changed, vec![self.batch, self.data.features], name)
+    }
+}
