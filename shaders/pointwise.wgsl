@@ -1,11 +1,13 @@
 // A chain of up to four stages, element by element, four at a time.
 //   first [count]   operand_a, operand_b, operand_c [count]: what binary stages read, in their order   out [count]
 // Random stages take word i % 4 of block (i / 4, stream, step, 0) for element i: the backward pass makes the same again.
+// Shot noise takes a second block, with 1 in the last place.
 #import lib/step
 #import lib/index
 #import lib/activation
 #import lib/philox
 #import lib/normal
+#import lib/poisson
 
 struct PointwiseParams {
     count: u32,
@@ -38,6 +40,8 @@ const SALT_AND_PEPPER: u32 = 9u;
 const SALT_AND_PEPPER_BACKWARD: u32 = 10u;
 // Zero where the operand is.
 const KEEP_WHERE_NONZERO: u32 = 11u;
+// Poisson(max(value, 0) * light) / light, where amount / strength^2 is the light
+const SHOT_NOISE: u32 = 12u;
 
 const STAGE_0: u32 = 1u; // spec
 const STAGE_1: u32 = 0u; // spec
@@ -68,6 +72,27 @@ fn load_operand(operand: u32, at: u32) -> vec4<f32> {
     return vec4<f32>(operand_c[i.x], operand_c[i.y], operand_c[i.z], operand_c[i.w]);
 }
 
+// From this rate on counts are rounded normal numbers: the sum of the exact way would take ever longer and its first
+// term vanish in f32, while mean and variance are right and the skewness that is missing is 1 / sqrt(rate), below 0.19.
+const NORMAL_FROM_RATE: f32 = 30.0;
+// As strength goes to 0 light grows without bound; beyond this the noise is below 4e-5.
+const MOST_LIGHT: f32 = 1e9;
+
+// The normal numbers come from a block of their own: two elements that shared words would not be independent.
+fn shot_noise(amount: f32, stream: u32, at: u32, value: vec4<f32>) -> vec4<f32> {
+    let strength = step_state.corruption;
+    if strength <= 0.0 { return value; }
+    let light = amount / max(strength * strength, amount / MOST_LIGHT);
+    let rate = max(value, vec4<f32>(0.0)) * light;
+    let u = unit_float(philox4x32(vec4<u32>(at / 4u, stream, step_state.step, 0u), step_state.seed));
+    let normal = normal4(philox4x32(vec4<u32>(at / 4u, stream, step_state.step, 1u), step_state.seed));
+    var count = max(floor(rate + sqrt(rate) * normal + 0.5), vec4<f32>(0.0));
+    for (var lane = 0u; lane < 4u; lane += 1u) {
+        if rate[lane] < NORMAL_FROM_RATE { count[lane] = poisson_by_inversion(rate[lane], u[lane]); }
+    }
+    return count / light;
+}
+
 fn apply(kind: u32, activation: u32, operand: u32, amount: f32, stream: u32, at: u32, value: vec4<f32>) -> vec4<f32> {
     if kind == NOTHING { return value; }
     if kind == ACTIVATE { return activate(activation, value); }
@@ -78,6 +103,7 @@ fn apply(kind: u32, activation: u32, operand: u32, amount: f32, stream: u32, at:
         return select(value, vec4<f32>(0.0), load_operand(operand, at) == vec4<f32>(0.0));
     }
     if kind == SCALE { return value * amount; }
+    if kind == SHOT_NOISE { return shot_noise(amount, stream, at, value); }
     let words = philox4x32(vec4<u32>(at / 4u, stream, step_state.step, 0u), step_state.seed);
     if kind == GAUSSIAN { return value + amount * step_state.corruption * normal4(words); }
     let u = unit_float(words);

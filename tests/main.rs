@@ -3,6 +3,8 @@
 
 #[path = "suite/command_line.rs"]
 mod command_line;
+#[path = "suite/corruptions.rs"]
+mod corruptions;
 #[path = "suite/data.rs"]
 mod data;
 #[path = "suite/engine.rs"]

@@ -2,6 +2,7 @@
 
 mod augment;
 mod conv;
+mod corrupt;
 mod dense;
 mod depthwise;
 mod halves;
@@ -18,6 +19,7 @@ mod structure;
 
 pub use augment::Warp;
 pub use conv::{Conv, ConvTranspose};
+pub use corrupt::{Film, Jpeg};
 pub use dense::{Dense, DenseGradient};
 pub use depthwise::DepthwiseConv;
 pub use halves::{Halve, Unhalve};

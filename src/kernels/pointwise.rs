@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::activation::Activation;
-use super::random::{normal4, philox4x32, unit_float};
+use super::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
@@ -15,6 +15,11 @@ pub(crate) const CPU_CHUNK: usize = 16 * 1024;
 /// Stages that one chain can have, and operands that they can read.
 pub const MAX_STAGES: usize = 4;
 pub const MAX_OPERANDS: usize = 3;
+
+/// From this rate on Poisson counts are rounded normal numbers; the shader says why.
+pub const NORMAL_FROM_RATE: f32 = 30.0;
+/// Bound of the light that grows as the strength of shot noise goes to 0.
+const MOST_LIGHT: f32 = 1e9;
 
 /// One thing done to each element; binary stages read an operand of the same size.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +58,11 @@ pub enum Stage {
         rate: f32,
         stream: u32,
     },
+    /// Poisson(max(value, 0) * light) / light with light = peak / corruption^2: the deviation grows as the strength.
+    ShotNoise {
+        peak: f32,
+        stream: u32,
+    },
 }
 
 impl Stage {
@@ -75,6 +85,15 @@ impl Stage {
             Self::SaltAndPepper { rate, stream } => (9, none, rate, stream),
             Self::SaltAndPepperBackward { rate, stream } => (10, none, rate, stream),
             Self::KeepWhereNonzero => (11, none, 0.0, 0),
+            Self::ShotNoise { peak, stream } => (12, none, peak, stream),
+        }
+    }
+
+    /// Loops of one invocation, of Philox and of Poisson counts.
+    fn iterations(self) -> usize {
+        match self {
+            Self::ShotNoise { .. } => 20 + 4 * 128,
+            _ => 10,
         }
     }
 
@@ -126,6 +145,23 @@ impl Stage {
             Self::SaltAndPepperBackward { rate, stream } => {
                 let half = 0.5 * rate * state.corruption;
                 random(values, stream, &|value, u| if u < half || u >= 1.0 - half { 0.0 } else { value });
+            }
+            Self::ShotNoise { .. } if state.corruption <= 0.0 => {}
+            Self::ShotNoise { peak, stream } => {
+                let light = peak / (state.corruption * state.corruption).max(peak / MOST_LIGHT);
+                for (block, quad) in values.chunks_mut(4).enumerate() {
+                    let words = |last| philox4x32([word(first / 4 + block), stream, state.step, last], state.seed);
+                    let (uniform, normal) = (words(0).map(unit_float), normal4(words(1)));
+                    for (lane, value) in quad.iter_mut().enumerate() {
+                        let rate = value.max(0.0) * light;
+                        let count = if rate < NORMAL_FROM_RATE {
+                            poisson_by_inversion(rate, uniform[lane])
+                        } else {
+                            (rate + rate.sqrt() * normal[lane] + 0.5).floor().max(0.0)
+                        };
+                        *value = count / light;
+                    }
+                }
             }
         }
     }
@@ -182,7 +218,8 @@ impl Kernel for Pointwise {
             params.streams[index] = stream;
         }
         let workgroups = target.fold(self.count.div_ceil(4 * 64));
-        GpuLaunch::in_order(shader, "pointwise", 5, &params, workgroups, 10 * MAX_STAGES)
+        let iterations = self.stages.iter().map(|stage| stage.iterations()).sum();
+        GpuLaunch::in_order(shader, "pointwise", 5, &params, workgroups, iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

@@ -6,7 +6,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::activation::{cos_sin_of_turn, ln};
+use super::activation::{cos_sin_of_turn, exp, ln};
 use super::{GpuLaunch, Kernel, StepState, word};
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
@@ -20,6 +20,11 @@ pub mod stream {
     pub const SPLIT: u32 = 3;
     /// Directions that a randomized PCA starts from.
     pub const PCA: u32 = 4;
+    /// Corruptions with numbers of their own: taken from the graph's, they would renumber every op after them, and
+    /// with that change the bits of every run there is.
+    pub const FILM: u32 = 256;
+    pub const SHOT_NOISE: u32 = 257;
+    pub const JPEG: u32 = 258;
     /// Random ops of a graph take this and the numbers after it, in their order.
     pub const OPS: u32 = 1024;
 }
@@ -59,6 +64,28 @@ pub fn normal4(words: [u32; 4]) -> [f32; 4] {
     };
     let ([a, b], [c, d]) = (pair(words[0], words[1]), pair(words[2], words[3]));
     [a, b, c, d]
+}
+
+/// A Poisson count from a number in [0, 1), by inversion: the twin of `shaders/lib/poisson.wgsl`, which says how.
+#[inline(always)]
+pub fn poisson_by_inversion(rate: f32, u: f32) -> f32 {
+    const TERMS: u32 = 128;
+    const NOTHING: f32 = 1e-9;
+    if rate <= 0.0 {
+        return 0.0;
+    }
+    let mut count = 0.0;
+    let mut probability = exp(-rate);
+    let mut total = probability;
+    for _ in 1..TERMS {
+        if u < total || (count > rate && probability < NOTHING) {
+            break;
+        }
+        count += 1.0;
+        probability *= rate / count;
+        total += probability;
+    }
+    count
 }
 
 /// A run's seed as Philox's key.

@@ -3,13 +3,18 @@
 use super::builder::{Builder, misfit};
 use super::network::{DataShape, Subject};
 use super::spec::{ConditionKind, Spec};
+<<<<<<< HEAD
 use crate::data::Element;
 use crate::graph::ops::{DepthwiseConv, Gather, RandomNumbers, ScaleRows, Warp};
+=======
+use crate::graph::ops::{DepthwiseConv, Film, Gather, Jpeg, RandomNumbers, Resample, Resampling, ScaleRows, Warp};
+>>>>>>> corruptions
 use crate::graph::{External, GraphError, Initial, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::augment::WarpBounds;
+use crate::kernels::film::FilmWear;
 use crate::kernels::pointwise::Stage;
-use crate::kernels::random::Distribution;
+use crate::kernels::random::{Distribution, stream};
 use crate::tensor::{DType, Shape};
 
 /// How the input of one pass is made.
@@ -126,17 +131,35 @@ impl Input<'_> {
     fn corrupt(&self, builder: &mut Builder, clean: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
         let corruption = &self.spec.corruption;
         let mut seen = clean;
+        if self.corrupted && corruption.downscale > 0 {
+            seen = self.downscale(builder, seen, corruption.downscale)?;
+        }
         if corruption.blur > 0.0 {
             // Made in any case: statistics take their places in the same order in every pass.
             let blurred = self.blur(builder, seen, corruption.blur)?;
             seen = if self.corrupted { blurred } else { seen };
         }
+        if self.corrupted {
+            seen = self.film(builder, seen)?;
+        }
+        if self.corrupted && corruption.poisson > 0.0 {
+            let stage = Stage::ShotNoise { peak: corruption.poisson as f32, stream: stream::SHOT_NOISE };
+            seen = builder.one(stage, &[seen], "corruption")?;
+        }
         if let Some(range) = corruption.gaussian_range {
             seen = self.noise_of_drawn_sigma(builder, seen, range, streams)?;
         }
+        if self.corrupted && corruption.gaussian > 0.0 {
+            let stage = Stage::Gaussian { sigma: corruption.gaussian as f32, stream: streams.gaussian };
+            seen = builder.one(stage, &[seen], "corruption")?;
+        }
+        if let (true, Some(quality)) = (self.corrupted, corruption.jpeg) {
+            seen = self.on_images(builder, seen, "corruption.jpeg", |builder, image| {
+                builder.graph.add(Jpeg { quality, stream: stream::JPEG }, &[image], "corruption")
+            })?;
+        }
         if self.corrupted {
             for (amount, stage) in [
-                (corruption.gaussian, Stage::Gaussian { sigma: corruption.gaussian as f32, stream: streams.gaussian }),
                 (
                     corruption.salt_and_pepper,
                     Stage::SaltAndPepper { rate: corruption.salt_and_pepper as f32, stream: streams.salt_and_pepper },
@@ -149,6 +172,19 @@ impl Input<'_> {
             }
         }
         Ok(seen)
+    }
+
+    fn film(&self, builder: &mut Builder, x: ValueId) -> Result<ValueId, GraphError> {
+        let corruption = &self.spec.corruption;
+        let worn = [
+            ("corruption.grain", corruption.grain),
+            ("corruption.scratches", corruption.scratches),
+            ("corruption.dust", corruption.dust),
+        ];
+        let Some((name, _)) = worn.iter().find(|(_, amount)| *amount > 0.0) else { return Ok(x) };
+        let [grain, scratches, dust] = worn.map(|(_, amount)| amount as f32);
+        let op = Film { wear: FilmWear { grain, scratches, dust }, stream: stream::FILM };
+        self.on_images(builder, x, name, |builder, image| builder.graph.add(op, &[image], "corruption"))
     }
 
     /// Gaussian noise with a deviation drawn for each sample, which the network may be told: 0 where nothing is
@@ -180,6 +216,24 @@ impl Input<'_> {
     fn normals(&self, builder: &mut Builder, stream: u32, label: &str) -> Result<ValueId, GraphError> {
         let extents = vec![self.batch, self.data.features];
         builder.graph.add(RandomNumbers { extents, stream, distribution: Distribution::Normal }, &[], label)
+    }
+
+    /// Each image averaged down by `factor`, and up again.
+    fn downscale(&self, builder: &mut Builder, x: ValueId, factor: usize) -> Result<ValueId, GraphError> {
+        const NAME: &str = "corruption.downscale";
+        if let Some(image) = self.data.image
+            && (image.height % factor != 0 || image.width % factor != 0)
+        {
+            let problem = format!(
+                "pictures of {}x{} pixels are no whole blocks of {factor}x{factor}, use a factor of both sides",
+                image.height, image.width
+            );
+            return Err(misfit(NAME, problem));
+        }
+        self.on_images(builder, x, NAME, |builder, image| {
+            let small = builder.graph.add(Resample { kind: Resampling::AveragePool, factor }, &[image], NAME)?;
+            builder.graph.add(Resample { kind: Resampling::Bilinear, factor }, &[small], NAME)
+        })
     }
 
     /// Each image blurred by a Gaussian of `sigma` pixels, its edges by the zeros around it.

@@ -17,6 +17,7 @@ use hourglass::kernels::pointwise::Stage;
 use hourglass::kernels::random::{Distribution, normal4, philox4x32, unit_float};
 use hourglass::tensor::Shape;
 
+use crate::corruptions::corruption_cases;
 use crate::support::{cpu, gpu, noise};
 
 /// Rounding of f32 in sums of up to a few thousand terms, relative to the largest value of the result; softplus, GELU
@@ -26,18 +27,21 @@ const VALUE_ERROR: f64 = 1e-5;
 const GRADIENT_ERROR: f64 = 5e-5;
 /// Step of the central differences: their own error is its square.
 const STEP: f64 = 1e-5;
+/// Share of the values that a case may call doubtful.
+const MOST_DOUBTFUL: f64 = 0.1;
 /// Coordinates of each input that are tried.
 const COORDINATES: usize = 24;
 
 type Arrays = Vec<Vec<f64>>;
 type Build = Box<dyn Fn(&mut Graph, &[ValueId]) -> Result<Vec<ValueId>, GraphError>>;
 type Oracle = Box<dyn Fn(&[Vec<f64>]) -> Arrays>;
+pub type Doubts = Box<dyn Fn(&[Vec<f64>]) -> Vec<bool>>;
 /// Batch, size, channels of each input, filters.
 type ConvSizes = (usize, [usize; 2], Vec<usize>, usize, Window);
 /// Batch, size and channels of the input, channels of the output, output padding.
 type TransposedSizes = (usize, [usize; 2], usize, usize, Window, [usize; 2]);
 
-struct Case {
+pub struct Case {
     name: String,
     sizes: String,
     /// Extents and values; they enter the graph as parameters, so that their gradients can be read.
@@ -47,10 +51,12 @@ struct Case {
     oracle: Oracle,
     /// The first output is partial sums of a loss: their sum is compared, and differentiated as it is.
     is_loss: bool,
-    differentiable: bool,
+    pub differentiable: bool,
+    /// Values of the one output that rounding may turn into quite another: left out of comparisons.
+    pub doubtful: Option<Doubts>,
 }
 
-fn case(
+pub fn case(
     name: &str,
     sizes: String,
     inputs: Vec<(Vec<usize>, Vec<f32>)>,
@@ -67,6 +73,7 @@ fn case(
         oracle: Box::new(oracle),
         is_loss: false,
         differentiable: true,
+        doubtful: None,
     }
 }
 
@@ -203,8 +210,17 @@ fn check(case: &Case) -> Errors {
     if case.is_loss {
         expected = vec![vec![expected[0].iter().sum()]];
     }
+    let doubts = case.doubtful.as_ref().map_or(Vec::new(), |doubtful| doubtful(&inputs));
+    let doubtful = doubts.iter().filter(|&&doubt| doubt).count();
+    assert!(doubtful as f64 <= MOST_DOUBTFUL * doubts.len() as f64, "{context}: {doubtful} of {}", doubts.len());
+    // In doubt a value is what it should be.
+    let settled = |mut outputs: Vec<Vec<f32>>| {
+        let values = outputs.iter_mut().flatten().zip(expected.iter().flatten());
+        values.zip(&doubts).filter(|(_, doubt)| **doubt).for_each(|((value, sure), _)| *value = *sure as f32);
+        outputs
+    };
     let mut errors = Errors::default();
-    let twin = summed(&on_cpu.outputs);
+    let twin = settled(summed(&on_cpu.outputs));
     for (actual, expected) in twin.iter().zip(&expected) {
         errors.twin = errors.twin.max(error(actual, expected));
     }
@@ -215,7 +231,7 @@ fn check(case: &Case) -> Errors {
         for (form, tiled) in [("shader", false), ("tiled shader", true)] {
             let made = run(case, &Device::Gpu(gpu.clone().with_tiles(tiled)));
             let mut worst: f64 = 0.0;
-            for (actual, twin) in summed(&made.outputs).iter().zip(&twin) {
+            for (actual, twin) in settled(summed(&made.outputs)).iter().zip(&twin) {
                 worst = worst.max(error(actual, &wide(twin)));
             }
             assert!(worst < VALUE_ERROR, "{context}: the {form} is off by {worst:e}");
@@ -1060,6 +1076,7 @@ fn every_op_matches_and_its_gradient_too() {
     structure_cases(&mut cases);
     loss_cases(&mut cases);
     ragged_cases(&mut cases);
+    corruption_cases(&mut cases);
     let mut table = String::from(
         "| op | sizes | twin, f64 loops | shader, twin | tiled shader, twin | gradient, differences |\n|---|---|---|---|---|---|\n",
     );

@@ -128,6 +128,7 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
             all.push(Arc::new(update));
         }
     }
+    all.extend(crate::corruptions::corruption_kernels());
     all
 }
 

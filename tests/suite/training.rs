@@ -169,7 +169,16 @@ fn schedules_follow_their_formulas() {
 /// All noise follows the strength that can be edited live; at zero the network sees the input itself.
 #[test]
 fn the_strength_of_corruption_reaches_every_noise() {
-    for noise in ["gaussian_range=[0.3, 0.5]", "gaussian=0.4", "masking=0.5", "salt_and_pepper=0.3"] {
+    for noise in [
+        "gaussian_range=[0.3, 0.5]",
+        "gaussian=0.4",
+        "masking=0.5",
+        "salt_and_pepper=0.3",
+        "poisson=20",
+        "grain=0.4",
+        "scratches=4",
+        "dust=6",
+    ] {
         let seen = |strength: &str| {
             let settings = [format!("corruption.{noise}"), format!("corruption.strength={strength}")];
             let spec = preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings");

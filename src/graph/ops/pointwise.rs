@@ -29,6 +29,7 @@ impl Op for Pointwise {
             [Stage::Gaussian { .. }] => "gaussian noise",
             [Stage::Mask { .. }] => "masking",
             [Stage::SaltAndPepper { .. }] => "salt and pepper",
+            [Stage::ShotNoise { .. }] => "shot noise",
             _ => "pointwise",
         }
     }

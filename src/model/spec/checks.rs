@@ -51,18 +51,7 @@ impl Spec {
         if schedule.every == 0 {
             return invalid("schedule.every", "it must be at least 1 epoch");
         }
-        let corruption = &self.corruption;
-        let amounts = [corruption.blur, corruption.gaussian, corruption.strength];
-        let range = corruption.gaussian_range.unwrap_or([0.0, 1.0]);
-        if !amounts.iter().chain(&range).all(|amount| amount.is_finite() && *amount >= 0.0) || range[0] > range[1] {
-            return invalid("corruption", "amounts must be 0 or more, ranges from the smaller to the larger");
-        }
-        if corruption.blur > 20.0 {
-            return invalid("corruption.blur", "use at most 20 pixels");
-        }
-        if ![corruption.salt_and_pepper, corruption.masking].iter().all(|share| (0.0..=1.0).contains(share)) {
-            return invalid("corruption.masking", "masking and salt_and_pepper are shares between 0 and 1");
-        }
+        self.check_corruption()?;
         let augmentation = &self.augmentation;
         let moves = [augmentation.shift, augmentation.rotate, augmentation.scale, augmentation.noise];
         if !moves.iter().all(|amount| amount.is_finite() && *amount >= 0.0) || augmentation.scale >= 1.0 {
@@ -98,6 +87,35 @@ impl Spec {
             if !(edit.value.is_finite() && (edit.value > 0.0 || least_is_allowed)) {
                 return invalid("edits.value", "it must be a number above 0");
             }
+        }
+        Ok(())
+    }
+
+    fn check_corruption(&self) -> Result<(), SpecError> {
+        let invalid = |field, problem: &str| Err(SpecError::Invalid { field, problem: problem.to_owned() });
+        let corruption = &self.corruption;
+        let amounts = [corruption.blur, corruption.grain, corruption.gaussian, corruption.strength];
+        let range = corruption.gaussian_range.unwrap_or([0.0, 1.0]);
+        if !amounts.iter().chain(&range).all(|amount| amount.is_finite() && *amount >= 0.0) || range[0] > range[1] {
+            return invalid("corruption", "amounts must be 0 or more, ranges from the smaller to the larger");
+        }
+        if corruption.downscale == 1 || corruption.downscale > 64 {
+            return invalid("corruption.downscale", "use a whole factor from 2 to 64, or 0 for none");
+        }
+        if corruption.blur > 20.0 {
+            return invalid("corruption.blur", "use at most 20 pixels");
+        }
+        if ![corruption.scratches, corruption.dust].iter().all(|count| (0.0..=16.0).contains(count)) {
+            return invalid("corruption.dust", "dust and scratches are mean counts in a picture, from 0 to 16");
+        }
+        if corruption.poisson != 0.0 && !(0.01..=1e6).contains(&corruption.poisson) {
+            return invalid("corruption.poisson", "use a peak count of 0.01 to 1000000, or 0 for none");
+        }
+        if corruption.jpeg.is_some_and(|[low, high]| !(1 <= low && low <= high && high <= 100)) {
+            return invalid("corruption.jpeg", "use a quality of 1 to 100, or two from the smaller to the larger");
+        }
+        if ![corruption.salt_and_pepper, corruption.masking].iter().all(|share| (0.0..=1.0).contains(share)) {
+            return invalid("corruption.masking", "masking and salt_and_pepper are shares between 0 and 1");
         }
         Ok(())
     }

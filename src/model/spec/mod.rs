@@ -62,37 +62,120 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+<<<<<<< HEAD
 /// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images).
+=======
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSpec {
+    /// `mnist` (embedded), or the path of an IDX file or of a folder with MNIST's file names.
+    pub source: String,
+    /// How values are scaled: `unit` divides bytes by 255.
+    pub scale: String,
+    /// Rows of the train part to use; all where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
+    /// Height and width of the pictures, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
+    /// Channels of the pictures, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Classes of the labels, filled in from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
+}
+
+impl Default for DataSpec {
+    fn default() -> Self {
+        Self {
+            source: "mnist".to_owned(),
+            scale: "unit".to_owned(),
+            rows: None,
+            size: None,
+            channels: None,
+            classes: None,
+        }
+    }
+}
+
+/// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images). All but
+/// `poisson`, `gaussian`, `gaussian_range`, `salt_and_pepper` and `masking` are for pictures.
+>>>>>>> corruptions
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorruptionSpec {
+    /// Pictures are averaged down by this whole factor, which both sides are multiples of, and bilinearly up again; 0 is
+    /// off.
+    #[serde(skip_serializing_if = "is_default")]
+    pub downscale: usize,
     /// Standard deviation of a Gaussian blur, in pixels.
     pub blur: f64,
+    /// Deviation of film grain at medium brightness, a quarter of that near black and white; the same in all channels.
+    #[serde(skip_serializing_if = "is_default")]
+    pub grain: f64,
+    /// Mean count of scratches in a picture: fine lines, nearly upright, light or dark.
+    #[serde(skip_serializing_if = "is_default")]
+    pub scratches: f64,
+    /// Mean count of specks of dust in a picture: soft blobs, light or dark.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dust: f64,
+    /// Shot noise of a sensor that counts so many quanta where the value is 1: Poisson(value * peak) / peak, values below
+    /// 0 being 0. The fewer, the noisier; 0 is off. With strength s there are peak / s^2.
+    #[serde(skip_serializing_if = "is_default")]
+    pub poisson: f64,
     /// Standard deviation of Gaussian noise.
     pub gaussian: f64,
     /// Gaussian noise with a deviation drawn for each sample between these two; with `model.condition = "sigma"` the
     /// network is told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gaussian_range: Option<[f64; 2]>,
+    /// What JPEG leaves at a quality of 1 to 100, drawn for each sample between these two; one number is always that.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text::one_or_two")]
+    pub jpeg: Option<[u32; 2]>,
     /// Share of values set to 0 or 1.
     pub salt_and_pepper: f64,
     /// Share of values set to 0.
     pub masking: f64,
-    /// What all noise is multiplied by; can be edited live.
+    /// What all noise is multiplied by (deviations, shares and counts); can be edited live. What is not random in the
+    /// pixels, `downscale`, `blur` and `jpeg`, stays as it is.
     pub strength: f64,
 }
 
 impl Default for CorruptionSpec {
     fn default() -> Self {
-        Self { blur: 0.0, gaussian: 0.0, gaussian_range: None, salt_and_pepper: 0.0, masking: 0.0, strength: 1.0 }
+        Self {
+            downscale: 0,
+            blur: 0.0,
+            grain: 0.0,
+            scratches: 0.0,
+            dust: 0.0,
+            poisson: 0.0,
+            gaussian: 0.0,
+            gaussian_range: None,
+            jpeg: None,
+            salt_and_pepper: 0.0,
+            masking: 0.0,
+            strength: 1.0,
+        }
     }
 }
 
 impl CorruptionSpec {
     /// Whether anything is done at all.
     pub fn is_active(&self) -> bool {
-        self.gaussian_range.is_some()
-            || [self.blur, self.gaussian, self.salt_and_pepper, self.masking].iter().any(|&amount| amount > 0.0)
+        let amounts = [
+            self.blur,
+            self.grain,
+            self.scratches,
+            self.dust,
+            self.poisson,
+            self.gaussian,
+            self.salt_and_pepper,
+            self.masking,
+        ];
+        let ranged = self.gaussian_range.is_some() || self.jpeg.is_some();
+        ranged || self.downscale > 0 || amounts.iter().any(|&amount| amount > 0.0)
     }
 }
 
