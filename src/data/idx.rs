@@ -1,13 +1,12 @@
 //! IDX arrays, MNIST's own format: two zero bytes, a type byte, the count of dimensions, big-endian extents, values.
 //! (Described on the MNIST page by LeCun, Cortes and Burges.) Plain or gzipped.
 
-use std::io::Read as _;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use super::array::{Array, ArrayValues, Element, Layout, broken, malformed, open};
 use super::{DataError, ImageShape, reason};
 
-/// What the type byte says of unsigned bytes, the only kind of value read here.
-const UNSIGNED_BYTES: u8 = 0x08;
 /// No array of digits is larger; a file that claims to be is a mistake or an attack.
 const MAX_BYTES: u64 = 8 << 30;
 
@@ -20,42 +19,79 @@ pub struct IdxArray {
 
 /// Parses an IDX array of unsigned bytes, gzipped or not. `place` names it in errors.
 pub fn read_idx(content: &[u8], place: &str) -> Result<IdxArray, DataError> {
-    let malformed = |problem: String| DataError::Malformed { place: place.to_owned(), problem };
-    let mut unpacked = Vec::new();
-    let content = if content.starts_with(&[0x1f, 0x8b]) {
-        flate2::read::MultiGzDecoder::new(content)
-            .take(MAX_BYTES + 1)
-            .read_to_end(&mut unpacked)
-            .map_err(|error| malformed(format!("the gzip stream is damaged ({error}); fetch the file again")))?;
-        if unpacked.len() as u64 > MAX_BYTES {
-            return Err(malformed("it unpacks to more than 8 GiB; give a smaller file".to_owned()));
-        }
-        &unpacked[..]
-    } else {
-        content
-    };
-    let [0, 0, kind, dimensions, rest @ ..] = content else {
-        return Err(malformed("it does not start like an IDX file; give an IDX file of images".to_owned()));
-    };
-    if *kind != UNSIGNED_BYTES {
-        return Err(malformed(format!("its values have IDX type 0x{kind:02x}; only unsigned bytes (0x08) are read")));
+    let array = read(content, content.len() as u64, MAX_BYTES, place, |element| element == Element::U8)?;
+    match array.values {
+        ArrayValues::Bytes(bytes) => Ok(IdxArray { extents: array.shape, bytes }),
+        ArrayValues::Floats(_) => Err(malformed(place, "its values are no unsigned bytes; give IDX type 0x08")),
     }
-    let dimensions = usize::from(*dimensions);
-    let (header, values) = rest
-        .split_at_checked(dimensions * 4)
-        .ok_or_else(|| malformed("it ends within its header; fetch the file again".to_owned()))?;
-    let extents: Vec<usize> =
-        header.chunks_exact(4).map(|c| u32::from_be_bytes([c[0], c[1], c[2], c[3]]) as usize).collect();
-    let expected = extents.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent));
-    if expected != Some(values.len()) || dimensions == 0 {
-        let claimed: Vec<String> = extents.iter().map(ToString::to_string).collect();
-        return Err(malformed(format!(
-            "its header claims {} values and it holds {}; fetch the file again",
-            claimed.join("x"),
-            values.len()
-        )));
+}
+
+/// Reads an IDX file of any kind of values, gzipped or not. Reading takes at most `limit_bytes` of memory, or is refused.
+pub fn read_idx_array(path: &Path, limit_bytes: u64) -> Result<Array, DataError> {
+    let (reader, length) = open(path)?;
+    read(reader, length, limit_bytes, &path.display().to_string(), |_| true)
+}
+
+/// Reads `content`, `length` bytes. A gzip stream is expanded no further than its IDX header claims.
+fn read(
+    mut content: impl BufRead,
+    length: u64,
+    limit_bytes: u64,
+    place: &str,
+    wanted: impl Fn(Element) -> bool,
+) -> Result<Array, DataError> {
+    let start = content.fill_buf().map_err(|error| broken(&error, place))?;
+    if start.starts_with(&[0x1f, 0x8b]) {
+        let mut unpacked = BufReader::new(flate2::bufread::MultiGzDecoder::new(content));
+        let (layout, _) = header_of(&mut unpacked, place, wanted)?;
+        return layout.read(&mut unpacked, limit_bytes, place);
     }
-    Ok(IdxArray { extents, bytes: values.to_vec() })
+    let (layout, offset) = header_of(&mut content, place, wanted)?;
+    layout.check_stored(length.saturating_sub(offset), place)?;
+    layout.read(&mut content, limit_bytes, place)
+}
+
+/// Reads a header: how the values are laid out and where they start.
+pub(super) fn header(reader: &mut dyn Read, place: &str) -> Result<(Layout, u64), DataError> {
+    header_of(reader, place, |_| true)
+}
+
+fn header_of(reader: &mut dyn Read, place: &str, wanted: impl Fn(Element) -> bool) -> Result<(Layout, u64), DataError> {
+    let mut start = Vec::new();
+    reader.take(4).read_to_end(&mut start).map_err(|error| broken(&error, place))?;
+    let [0, 0, kind, rank] = start[..] else {
+        return Err(malformed(place, "it does not start like an IDX file; give an IDX file of images or other arrays"));
+    };
+    let element = match kind {
+        0x08 => Some(Element::U8),
+        0x09 => Some(Element::I8),
+        0x0b => Some(Element::I16),
+        0x0c => Some(Element::I32),
+        0x0d => Some(Element::F32),
+        0x0e => Some(Element::F64),
+        _ => None,
+    };
+    let Some(element) = element else {
+        return Err(malformed(
+            place,
+            format!("its values have IDX type 0x{kind:02x}; 0x08, 0x09, 0x0b, 0x0c, 0x0d and 0x0e are read"),
+        ));
+    };
+    if !wanted(element) {
+        return Err(malformed(
+            place,
+            format!("its values have IDX type 0x{kind:02x}; only unsigned bytes (0x08) are read here"),
+        ));
+    }
+    let header_bytes = u64::from(rank) * 4;
+    let mut extents = Vec::new();
+    reader.take(header_bytes).read_to_end(&mut extents).map_err(|error| broken(&error, place))?;
+    if (extents.len() as u64) < header_bytes || rank == 0 {
+        return Err(malformed(place, "it ends within its IDX header; fetch the file again"));
+    }
+    let (extents, _) = extents.as_chunks::<4>();
+    let shape = extents.iter().map(|&extent| u32::from_be_bytes(extent) as usize).collect();
+    Ok((Layout::new(shape, element, true, false, place)?, 4 + header_bytes))
 }
 
 pub(super) struct Images {

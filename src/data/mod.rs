@@ -1,12 +1,19 @@
 //! Data sets: rows of numbers with their parts, and where they come from.
 
+mod array;
 mod idx;
 mod mnist;
+mod whole;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-pub use idx::{IdxArray, read_idx};
+pub use array::{
+    Array, ArrayFile, ArrayInfo, ArrayValues, Element, list_npz, list_safetensors, read_npy, read_npz,
+    read_safetensors, write_npy,
+};
+pub use idx::{IdxArray, read_idx, read_idx_array};
+pub(crate) use whole::write_whole;
 
 use crate::kernels::random::{permutation_keys, permute, stream};
 
@@ -16,6 +23,8 @@ pub enum DataError {
     Unreadable { path: PathBuf, reason: String },
     #[error("not usable as data, {place}, {problem}")]
     Malformed { place: String, problem: String },
+    #[error("cannot write, {}, {reason}", path.display())]
+    Unwritable { path: PathBuf, reason: String },
     #[error("the data does not fit the model, {place}, it has {found} values a row and the model takes {expected}")]
     WrongWidth { place: String, found: usize, expected: usize },
 }

@@ -222,19 +222,6 @@ fn sorted(value: Value) -> Value {
 
 /// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        // Temporary files are private; what replaces a file of the user's should be as readable as any other.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| ModelFileError::Unwritable { path: path.into(), problem: error.to_string() })
+    crate::data::write_whole(path, |file| file.write_all(bytes))
+        .map_err(|error| ModelFileError::Unwritable { path: path.into(), problem: error.to_string() })
 }
