@@ -1,6 +1,7 @@
 //! Data sets: rows of numbers with their parts, and where they come from.
 
 mod array;
+mod audio;
 mod idx;
 mod mnist;
 mod whole;
@@ -12,6 +13,7 @@ pub use array::{
     Array, ArrayFile, ArrayInfo, ArrayValues, Element, list_npz, list_safetensors, read_npy, read_npz,
     read_safetensors, write_npy,
 };
+pub use audio::{MelSpec, MelTransform, Sound, read_wav, resample, write_wav};
 pub use idx::{IdxArray, read_idx, read_idx_array};
 pub(crate) use whole::write_whole;
 

@@ -2,6 +2,8 @@
 
 #[path = "readers/arrays.rs"]
 mod arrays;
+#[path = "readers/audio.rs"]
+mod audio;
 
 use std::path::PathBuf;
 
