@@ -4,6 +4,7 @@ mod array;
 mod audio;
 mod idx;
 mod mnist;
+mod text;
 mod whole;
 
 use std::ops::Range;
@@ -15,6 +16,7 @@ pub use array::{
 };
 pub use audio::{MelSpec, MelTransform, Sound, read_wav, resample, write_wav};
 pub use idx::{IdxArray, read_idx, read_idx_array};
+pub use text::{Document, TextVectors, read_documents};
 pub(crate) use whole::write_whole;
 
 use crate::kernels::random::{permutation_keys, permute, stream};

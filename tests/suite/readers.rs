@@ -4,6 +4,8 @@
 mod arrays;
 #[path = "readers/audio.rs"]
 mod audio;
+#[path = "readers/text.rs"]
+mod text;
 
 use std::path::PathBuf;
 
