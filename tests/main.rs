@@ -23,6 +23,8 @@ mod ops;
 mod plan;
 #[path = "suite/randomness.rs"]
 mod randomness;
+#[path = "suite/readers.rs"]
+mod readers;
 #[cfg(feature = "window")]
 #[path = "suite/real_window.rs"]
 mod real_window;

@@ -25,10 +25,12 @@ pub use array::{
     Array, ArrayFile, ArrayInfo, ArrayValues, Element as StoredElement, list_npz, list_safetensors, read_npy, read_npz,
     read_safetensors, write_npy,
 };
+pub use audio::{MelSpec, MelTransform, Sound, read_wav, resample, write_wav};
 pub use idx::{IdxArray, read_idx, read_idx_array};
 pub use options::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
 pub use prepare::{Column, Preparation};
 pub use source::free_memory;
+pub use text::{Document, TextVectors, read_documents};
 pub(crate) use whole::write_whole;
 
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use super::prepare::Preparation;
 use super::rows::{self, FileRows, Found, Numbers};
 use super::split::{Divided, Facts, Plan, divide};
 use super::table::{self, Table};
-use super::text::{self, TextVectors};
+use super::text::{self, Document, TextVectors};
 use super::{
     DataError, DataSet, Element, ImageShape, RowSource, Values, audio, images, mnist, pack, series, unreadable,
 };
@@ -26,6 +26,8 @@ const USUAL_DIMENSIONS: usize = 1024;
 /// Bands and frames of a piece of a spectrogram, where the spec does not say.
 const USUAL_BANDS: usize = 32;
 const USUAL_FRAMES: usize = 32;
+/// The logarithm of the power of silence in a spectrogram: ln 1e-10.
+const SILENCE: f32 = -23.025_85;
 /// Samples of a piece of a waveform, where the spec does not say.
 const USUAL_SAMPLES: usize = 1024;
 
@@ -130,7 +132,7 @@ pub(super) fn open(options: &DataSpec, plan: &Plan, fitted: Option<&Preparation>
         }
         SourceKind::Array => read_array(path, &mut options, &mut notes)?,
         SourceKind::Audio => read_audio(path, &mut options, fitted, &mut notes)?,
-        SourceKind::Text => read_text(path, &mut options, &mut notes)?,
+        SourceKind::Text => read_text(path, &mut options)?,
     };
     options.kind = Some(kind);
     let name = path.file_name().map_or_else(|| options.source.clone(), |name| name.to_string_lossy().into_owned());
@@ -476,7 +478,7 @@ fn read_audio(
     let place = path.display().to_string();
     let is_wav = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"));
     let files = if path.is_file() { vec![path.to_owned()] } else { images::files_under(path, is_wav, notes) };
-    let sounds: Vec<Result<audio::Sound, DataError>> = files.par_iter().map(|file| audio::read_wav(file)).collect();
+    let sounds: Vec<Result<audio::Sound, DataError>> = files.par_iter().map(|file| audio::read_wav(file, limit())).collect();
     let (mut good, mut kept) = (Vec::new(), Vec::new());
     let mut first_error = None;
     for (file, sound) in files.iter().zip(sounds) {
@@ -498,10 +500,12 @@ fn read_audio(
     let mut rates: Vec<u32> = kept.iter().map(|sound| sound.rate).collect();
     rates.sort_unstable();
     let most = rates.chunk_by(|a, b| a == b).max_by_key(|same| same.len()).and_then(|same| same.first());
-    let rate = *options.rate.get_or_insert(fitted.and_then(|f| f.mel.map(|mel| mel.rate)).unwrap_or(most.copied().unwrap_or(8000)));
+    let known = fitted.and_then(|fitted| fitted.mel.clone());
+    let rate = *options.rate.get_or_insert(known.as_ref().map_or(most.copied().unwrap_or(8000), |mel| mel.rate));
     let form = *options.audio.get_or_insert(AudioForm::Mel);
     let bands = *options.bands.get_or_insert(USUAL_BANDS);
-    let mel = fitted.and_then(|fitted| fitted.mel).unwrap_or_else(|| MelSpec::usual(rate, bands));
+    let mel = known.unwrap_or_else(|| usual_mel(rate, bands));
+    let transform = mel.prepare()?;
     let window = *options.window.get_or_insert(match form {
         AudioForm::Mel => USUAL_FRAMES,
         AudioForm::Raw => USUAL_SAMPLES,
@@ -514,15 +518,15 @@ fn read_audio(
     let lengths: Vec<Vec<f32>> = kept
         .into_par_iter()
         .map(|sound| {
-            let samples = audio::resample(&sound, rate)?;
+            let samples = audio::resample(&sound.samples, sound.rate, rate)?;
             Ok(match form {
-                AudioForm::Mel => mel.log_mel(&samples),
+                AudioForm::Mel => transform.log_mel(&samples),
                 AudioForm::Raw => samples,
             })
         })
         .collect::<Result<_, DataError>>()?;
     let quiet = match form {
-        AudioForm::Mel => audio::LOG_FLOOR,
+        AudioForm::Mel => SILENCE,
         AudioForm::Raw => 0.0,
     };
     let relative: Vec<String> = good
@@ -578,33 +582,33 @@ fn read_audio(
     })
 }
 
-fn read_text(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<Read, DataError> {
-    let is_text = |path: &Path| {
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-        extension.is_some_and(|extension| extension == "txt" || extension == "md")
-    };
+/// Windows of about 32 milliseconds, half over each other, from the lowest tone that is heard to the highest that there is.
+fn usual_mel(rate: u32, bands: usize) -> MelSpec {
+    let window = ((f64::from(rate) * 0.032) as usize).next_power_of_two().clamp(64, 8192);
+    MelSpec { rate, window, hop: window / 2, bands, low_hz: 20.0, high_hz: f64::from(rate) / 2.0 }
+}
+
+fn read_text(path: &Path, options: &mut DataSpec) -> Result<Read, DataError> {
     let unit = *options.text.get_or_insert(if path.is_file() { TextUnit::Lines } else { TextUnit::Documents });
-    let files = if path.is_file() { vec![path.to_owned()] } else { images::files_under(path, is_text, notes) };
-    let (mut documents, mut names) = (Vec::new(), Vec::new());
-    for file in &files {
-        let relative = file.strip_prefix(path).ok().filter(|inside| !inside.as_os_str().is_empty()).unwrap_or(file);
-        let relative = relative.to_string_lossy();
-        let content = text::read_document(file)?;
+    let read = text::read_documents(path, limit())?;
+    let (mut documents, mut names) = (Vec::with_capacity(read.len()), Vec::with_capacity(read.len()));
+    for Document { name, text } in read {
         match unit {
-            TextUnit::Documents => {
-                documents.push(content);
-                names.push(relative.into_owned());
-            }
-            TextUnit::Lines => {
-                for (line, text) in content.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            TextUnit::Lines if !path.is_file() => {
+                for (line, text) in text.lines().enumerate() {
                     documents.push(text.to_owned());
-                    names.push(format!("{relative}, line {}", line + 1));
+                    names.push(format!("{name}, line {}", line + 1));
                 }
             }
+            TextUnit::Lines => {
+                documents.push(text);
+                names.push(format!("line {name}"));
+            }
+            TextUnit::Documents => {
+                documents.push(text);
+                names.push(name);
+            }
         }
-    }
-    if documents.is_empty() {
-        return Err(DataError::malformed(path.display().to_string(), "it holds no text; give documents or lines"));
     }
     let dimensions = *options.dimensions.get_or_insert(USUAL_DIMENSIONS);
     options.scale = Some(Scaling::None);
@@ -650,7 +654,7 @@ fn finish(
     let train = &divided.order[..divided.train];
     let scaling = options.scale.unwrap_or(Scaling::None);
     let mut preparation = fitted.cloned().unwrap_or_else(|| Preparation {
-        mel: read.mel,
+        mel: read.mel.clone(),
         features: read.feature_names.clone(),
         classes: read.labels.as_ref().map(|(_, names)| names.clone()).unwrap_or_default(),
         ..Preparation::new(kind, scaling)
@@ -699,12 +703,12 @@ fn finish(
         Body::Documents(documents) => {
             if fitted.is_none() {
                 let of_train = train.iter().map(|&row| documents[row as usize].as_str());
-                preparation.text = Some(TextVectors::fit(of_train, features, options.bigrams));
+                preparation.text = Some(TextVectors::fit(of_train, features, options.bigrams, false)?);
             }
             let Some(vectors) = &preparation.text else {
                 return Err(DataError::malformed(place, "the model was not trained on text; give what it was trained on"));
             };
-            features = vectors.dims;
+            features = vectors.dims();
             let rows = divided.order.iter().flat_map(|&row| vectors.transform(&documents[row as usize])).collect();
             Values::Floats(Arc::new(rows))
         }

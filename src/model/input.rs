@@ -3,12 +3,8 @@
 use super::builder::{Builder, misfit};
 use super::network::{DataShape, Subject};
 use super::spec::{ConditionKind, Spec};
-<<<<<<< HEAD
 use crate::data::Element;
-use crate::graph::ops::{DepthwiseConv, Gather, RandomNumbers, ScaleRows, Warp};
-=======
 use crate::graph::ops::{DepthwiseConv, Film, Gather, Jpeg, RandomNumbers, Resample, Resampling, ScaleRows, Warp};
->>>>>>> corruptions
 use crate::graph::{External, GraphError, Initial, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::augment::WarpBounds;

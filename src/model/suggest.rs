@@ -14,6 +14,8 @@ use crate::kernels::activation::Activation;
 const LEAST_SIDE: usize = 16;
 /// Steps that a suggested run takes, about, however many rows there are.
 const STEPS: usize = 6000;
+/// Those of a denoiser: each is the work of many others.
+const DENOISER_STEPS: usize = 1500;
 /// Deviation of the strongest noise that a suggested denoiser learns to take away: 51 of 255.
 const NOISE: f64 = 0.2;
 /// An epoch of fewer steps says little between two validations.
@@ -50,10 +52,12 @@ pub fn suggest(data: &DataSet) -> Result<Suggestion, SpecError> {
     };
     let batch = batch.min(rows.max(1));
     let steps_per_epoch = (rows / batch).max(1);
+    let pieces = picture.is_some() && data.options.fit == Some(Fit::Patches);
+    let steps = if pieces { DENOISER_STEPS } else { STEPS };
     let train = TrainSpec {
         batch_size: batch,
-        epochs: (STEPS / steps_per_epoch).clamp(5, MOST_EPOCHS) as u32,
-        early_stopping: Some((STEPS / steps_per_epoch / 8).clamp(5, 60) as u32),
+        epochs: (steps / steps_per_epoch).clamp(5, MOST_EPOCHS) as u32,
+        early_stopping: Some((steps / steps_per_epoch / 8).clamp(5, 60) as u32),
         ..TrainSpec::default()
     };
     let activation = if unit { Activation::Sigmoid } else { Activation::Identity };

@@ -38,7 +38,7 @@ impl Archive {
         Ok(Self { zip, names, place })
     }
 
-    /// Shape and kind of one array; for reading it as well, its values within `limit_bytes`.
+    /// Shape and kind of one array, of which nothing but the header is expanded.
     fn header(&mut self, index: usize, name: &str) -> Result<Header, DataError> {
         let place = format!("{}, array {name}", self.place);
         let mut member = self.zip.by_index(index).map_err(|error| unusable(&error, &place))?;

@@ -62,46 +62,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-<<<<<<< HEAD
-/// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images).
-=======
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataSpec {
-    /// `mnist` (embedded), or the path of an IDX file or of a folder with MNIST's file names.
-    pub source: String,
-    /// How values are scaled: `unit` divides bytes by 255.
-    pub scale: String,
-    /// Rows of the train part to use; all where it is not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<usize>,
-    /// Height and width of the pictures, filled in from the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<[usize; 2]>,
-    /// Channels of the pictures, filled in from the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channels: Option<usize>,
-    /// Classes of the labels, filled in from the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub classes: Option<usize>,
-}
-
-impl Default for DataSpec {
-    fn default() -> Self {
-        Self {
-            source: "mnist".to_owned(),
-            scale: "unit".to_owned(),
-            rows: None,
-            size: None,
-            channels: None,
-            classes: None,
-        }
-    }
-}
-
 /// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images). All but
 /// `poisson`, `gaussian`, `gaussian_range`, `salt_and_pepper` and `masking` are for pictures.
->>>>>>> corruptions
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorruptionSpec {
