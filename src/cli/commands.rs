@@ -75,6 +75,18 @@ pub(super) fn evaluate(path: &Path, data: Option<&str>, common: &Common) -> Resu
     Ok(0)
 }
 
+pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let made = tasks::reconstruct(path, data, output, &device)?;
+    if common.json {
+        print_json(&made)?;
+    } else {
+        let files = if made.files == 1 { made.output } else { format!("{} files in {}", made.files, made.output) };
+        print_out(&format!("{} rows, MSE {:.5}: {files}", style::grouped(made.rows as u64), made.mse));
+    }
+    Ok(0)
+}
+
 /// The table of quality, PCA in the next column.
 pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();

@@ -90,8 +90,12 @@ fn details(report: &DataReport) -> Vec<String> {
         lines.push(format!("missing   {} cells, filled from the train part", style::grouped(report.missing as u64)));
     }
     if !report.labels.is_empty() {
-        let counts: Vec<String> =
-            report.labels.iter().take(12).map(|(name, count)| format!("{name}: {}", style::grouped(*count as u64))).collect();
+        let counts: Vec<String> = report
+            .labels
+            .iter()
+            .take(12)
+            .map(|(name, count)| format!("{name}: {}", style::grouped(*count as u64)))
+            .collect();
         lines.push(format!("classes   {}", counts.join(", ")));
     }
     if !report.columns.is_empty() {

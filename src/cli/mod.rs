@@ -86,6 +86,17 @@ enum CliCommand {
         #[arg(long, value_name = "PATH")]
         data: Option<String>,
     },
+    /// Run every row of some data through a model and write what comes out, in the form that the data has.
+    Reconstruct {
+        /// A model.safetensors.
+        model: PathBuf,
+        /// What to run through it, of the kind that it was trained on.
+        #[arg(long, value_name = "PATH")]
+        data: String,
+        /// A .csv or .npy file, or a folder for pictures or recordings.
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+    },
     /// Run the first steps of a run again: exact, within tolerance, or different.
     Verify {
         /// The folder of a run.
@@ -167,6 +178,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Window(arguments)) => train::window(&arguments, common, window),
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
+        Some(CliCommand::Reconstruct { model, data, output }) => commands::reconstruct(&model, &data, &output, common),
         Some(CliCommand::Verify { run_dir }) => commands::verify(&run_dir, common),
         Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),
         Some(CliCommand::Devices) => commands::devices(common),

@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::commands::print_metrics;
 use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
-use crate::device::DeviceChoice;
 use crate::data::{DataSet, DataSpec};
+use crate::device::DeviceChoice;
 use crate::model::{Model, Spec, SpecError, Suggestion, preset, suggest};
 use crate::style;
 use crate::tasks::draw_run;
@@ -300,7 +300,9 @@ fn finish_text(report: &Report, batch: usize) {
         report.best_epoch,
     ));
     if let (Some(waited), Some(first)) = (report.waited_for_data_seconds, report.first_step_seconds) {
-        print_out(&format!("data was read while training: steps waited {waited:.1} s for it, the first was done after {first:.1} s"));
+        print_out(&format!(
+            "data was read while training: steps waited {waited:.1} s for it, the first was done after {first:.1} s"
+        ));
     }
     if let Some(test) = &report.test {
         print_out("on test rows, never seen in training:");

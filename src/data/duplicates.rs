@@ -40,8 +40,10 @@ pub fn near_duplicates(data: &DataSet) -> Result<Duplicates, DataError> {
     let most = ((1_usize << 28) / features).max(1);
     let train = data.part(Part::Train);
     let train = train.start..train.end.min(train.start + TRAIN_ROWS.min(most));
-    let held: Vec<usize> =
-        [Part::Validation, Part::Test].into_iter().flat_map(|part| data.part(part).take(HELD_ROWS.min(most) / 2)).collect();
+    let held: Vec<usize> = [Part::Validation, Part::Test]
+        .into_iter()
+        .flat_map(|part| data.part(part).take(HELD_ROWS.min(most) / 2))
+        .collect();
     if held.is_empty() || train.is_empty() {
         return Ok(Duplicates::default());
     }
@@ -84,9 +86,8 @@ pub fn near_duplicates(data: &DataSet) -> Result<Duplicates, DataError> {
         .par_iter()
         .enumerate()
         .map(|(at, asked)| {
-            let distance = |other: &[f32; PROJECTIONS]| -> f32 {
-                asked.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum()
-            };
+            let distance =
+                |other: &[f32; PROJECTIONS]| -> f32 { asked.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum() };
             let nearest = seen.iter().map(distance).enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?.0;
             let own = &held_rows[at * features..(at + 1) * features];
             let other = &train_rows[nearest * features..(nearest + 1) * features];

@@ -35,8 +35,10 @@ pub(super) fn is_picture(path: &Path) -> bool {
 /// Files under `folder` that `wanted` takes, sorted by name; hidden ones are left out, and loops of links are left.
 pub(super) fn files_under(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
-    for entry in walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible) {
+    let visible =
+        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+    for entry in walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible)
+    {
         match entry {
             Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => found.push(entry.into_path()),
             Ok(_) => {}
@@ -124,7 +126,16 @@ fn header(path: &Path) -> Result<Header, DataError> {
     let original = decoder.original_color_type();
     let grey = matches!(
         original,
-        Color::L1 | Color::L2 | Color::L4 | Color::L8 | Color::L16 | Color::La8 | Color::La16 | Color::La1 | Color::La2 | Color::La4
+        Color::L1
+            | Color::L2
+            | Color::L4
+            | Color::L8
+            | Color::L16
+            | Color::La8
+            | Color::La16
+            | Color::La1
+            | Color::La2
+            | Color::La4
     );
     let sixteen = decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count() > 1;
     Ok(Header { height: height as usize, width: width as usize, grey, sixteen })
@@ -269,7 +280,12 @@ fn part_named(name: &str) -> Option<u8> {
 }
 
 /// Reads headers and settles on a size; fills in what `options` leave open.
-pub(super) fn open(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<String>) -> Result<Gallery, DataError> {
+pub(super) fn open(
+    path: &Path,
+    options: &mut DataSpec,
+    seed: u64,
+    notes: &mut Vec<String>,
+) -> Result<Gallery, DataError> {
     let place = path.display().to_string();
     let single = path.is_file();
     let files = if single { vec![path.to_owned()] } else { files_under(path, is_picture, notes) };
@@ -332,9 +348,10 @@ pub(super) fn open(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut V
         .iter()
         .map(|file| {
             let inside = file.strip_prefix(path).ok().filter(|inside| !inside.as_os_str().is_empty());
-            inside.map_or_else(|| file.file_name().unwrap_or_default().to_string_lossy().into_owned(), |inside| {
-                inside.to_string_lossy().into_owned()
-            })
+            inside.map_or_else(
+                || file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                |inside| inside.to_string_lossy().into_owned(),
+            )
         })
         .collect();
     let given = parts_of(&relative);
@@ -387,9 +404,8 @@ pub(super) fn open(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut V
     if by_lines {
         notes.push("too few pictures to hold some out: the lower 30% of each are validation and test".to_owned());
     }
-    let labels = labels.map(|(labels, names)| {
-        (units.iter().map(|unit| labels[unit.file as usize]).collect::<Vec<u8>>(), names)
-    });
+    let labels =
+        labels.map(|(labels, names)| (units.iter().map(|unit| labels[unit.file as usize]).collect::<Vec<u8>>(), names));
     let whole: usize = headers
         .iter()
         .map(|header| match fit {
@@ -516,8 +532,11 @@ impl RowSource for Pictures {
     fn read(&self, rows: &[u32], epoch: u32, out: &mut [u8]) -> Result<(), DataError> {
         let stride = self.element.stride(self.shape.values());
         // Pieces of a picture are cut from one decoding of it.
-        let mut wanted: Vec<(u32, u32, &mut [u8])> =
-            rows.iter().zip(out.chunks_exact_mut(stride)).map(|(&row, out)| (self.units[row as usize].file, row, out)).collect();
+        let mut wanted: Vec<(u32, u32, &mut [u8])> = rows
+            .iter()
+            .zip(out.chunks_exact_mut(stride))
+            .map(|(&row, out)| (self.units[row as usize].file, row, out))
+            .collect();
         wanted.sort_by_key(|&(file, row, _)| (file, row));
         let epoch = if self.fit == Fit::Patches { epoch } else { FIXED };
         wanted.par_chunk_by_mut(|a, b| a.0 == b.0).try_for_each(|pieces| {

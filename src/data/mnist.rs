@@ -39,9 +39,10 @@ fn join(
         train
     });
     let packed = pack(train.bytes.chunks_exact(features).chain(test.bytes.chunks_exact(features)), features);
-    let classes: Vec<String> = labels.as_ref().and_then(|labels| labels.iter().max()).map_or_else(Vec::new, |&highest| {
-        (0..=highest).map(|label| label.to_string()).collect()
-    });
+    let classes: Vec<String> = labels
+        .as_ref()
+        .and_then(|labels| labels.iter().max())
+        .map_or_else(Vec::new, |&highest| (0..=highest).map(|label| label.to_string()).collect());
     let mut preparation = Preparation::new(SourceKind::Array, Scaling::Unit);
     preparation.classes.clone_from(&classes);
     let options = DataSpec {
@@ -84,12 +85,7 @@ pub(super) fn is_mnist_folder(folder: &Path) -> bool {
 
 /// A folder with MNIST's file names (gzipped or not): with the t10k files it has its own test part. All of it is one part
 /// where `whole`.
-pub(super) fn from_folder(
-    folder: &Path,
-    options: &DataSpec,
-    plan: &Plan,
-    whole: bool,
-) -> Result<DataSet, DataError> {
+pub(super) fn from_folder(folder: &Path, options: &DataSpec, plan: &Plan, whole: bool) -> Result<DataSet, DataError> {
     let name = folder.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned());
     let place = folder.display().to_string();
     let missing = || DataError::malformed(&place, format!("it holds no {TRAIN_IMAGES}; give a folder with IDX files"));

@@ -7,6 +7,8 @@ mod idx;
 mod images;
 mod mnist;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod prepare;
 mod rows;
 mod series;
@@ -20,12 +22,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use duplicates::{Duplicates, near_duplicates};
 pub use array::{
     Array, ArrayFile, ArrayInfo, ArrayValues, Element as StoredElement, list_npz, list_safetensors, read_npy, read_npz,
     read_safetensors, write_npy,
 };
 pub use audio::{MelSpec, MelTransform, Sound, read_wav, resample, write_wav};
+pub use duplicates::{Duplicates, near_duplicates};
 pub use idx::{IdxArray, read_idx, read_idx_array};
 pub use options::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
 pub use prepare::{Column, Preparation};

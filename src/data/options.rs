@@ -298,7 +298,8 @@ impl DataSpec {
             return Err(("data.channels", "use 1 (grey), 3 (colour) or 4 (with alpha)".to_owned()));
         }
         if self.split == Some(SplitKind::Files) && self.lists.is_none() {
-            let problem = "it is \"files\", name the three of them: lists = [\"train.txt\", \"validation.txt\", \"test.txt\"]";
+            let problem =
+                "it is \"files\", name the three of them: lists = [\"train.txt\", \"validation.txt\", \"test.txt\"]";
             return Err(("data.split", problem.to_owned()));
         }
         if self.delimiter.is_some_and(|delimiter| !delimiter.is_ascii()) {

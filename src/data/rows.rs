@@ -81,7 +81,8 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
         (None, None) => labels_beside(path, rows)?.map(|labels| labels.iter().map(u8::to_string).collect()),
     };
     if let (Some(wanted), None) = (wanted, &words) {
-        let problem = format!("{place} has no array {wanted:?} and there is no such file; name a text file with a label a line");
+        let problem =
+            format!("{place} has no array {wanted:?} and there is no such file; name a text file with a label a line");
         return Err(DataError::Option { field: "data.labels", problem });
     }
     Ok(Found { shape, numbers, labels: words })
@@ -102,7 +103,8 @@ fn choose(arrays: &[ArrayInfo], options: &DataSpec, place: &str) -> Result<(Stri
         Some("none") => None,
         Some(name) => called(name),
         None => arrays.iter().find(|array| {
-            LABEL_NAMES.contains(&array.name.to_lowercase().as_str()) && array.shape.iter().filter(|&&n| n > 1).count() <= 1
+            LABEL_NAMES.contains(&array.name.to_lowercase().as_str())
+                && array.shape.iter().filter(|&&n| n > 1).count() <= 1
         }),
     };
     let data = match options.array.as_deref() {
@@ -116,7 +118,10 @@ fn choose(arrays: &[ArrayInfo], options: &DataSpec, place: &str) -> Result<(Stri
             .filter(|array| array.shape.len() >= 2 && labels.is_none_or(|labels| labels.name != array.name))
             .max_by_key(|array| array.shape.iter().fold(1_usize, |all, &extent| all.saturating_mul(extent)))
             .ok_or_else(|| {
-                DataError::malformed(place, format!("none of its arrays has rows of values; it has {}", known().join(", ")))
+                DataError::malformed(
+                    place,
+                    format!("none of its arrays has rows of values; it has {}", known().join(", ")),
+                )
             })?,
     };
     Ok((data.name.clone(), labels.map(|labels| labels.name.clone())))

@@ -92,7 +92,10 @@ pub(super) fn cut(
         }
     }
     if columns.is_empty() {
-        return Err(DataError::malformed(place, "it has no column of numbers to cut in windows; name one in data.columns"));
+        return Err(DataError::malformed(
+            place,
+            "it has no column of numbers to cut in windows; name one in data.columns",
+        ));
     }
     let step = times.and_then(usual_step);
     let day = step.map(|(seconds, _)| (86_400.0 / seconds).round() as usize).filter(|day| DAY_STEPS.contains(day));

@@ -171,7 +171,11 @@ fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> Result<Sour
         let most = counts.into_iter().max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 0);
         return most.map(|(_, kind)| kind).ok_or_else(|| {
             let why = if ignored.is_empty() { String::new() } else { format!(" ({})", ignored.join("; ")) };
-            let what = if files.is_empty() { "the folder is empty".to_owned() } else { format!("none of its {} files", files.len()) };
+            let what = if files.is_empty() {
+                "the folder is empty".to_owned()
+            } else {
+                format!("none of its {} files", files.len())
+            };
             let what = if files.is_empty() { what } else { format!("{what} is a picture, a recording or a text") };
             DataError::malformed(
                 &place,
@@ -294,7 +298,8 @@ fn read_table(
         Some("none") => None,
         Some("last") => table.names.len().checked_sub(1),
         Some(name) => {
-            let by_number = || name.parse::<usize>().ok().filter(|n| (1..=table.names.len()).contains(n)).map(|n| n - 1);
+            let by_number =
+                || name.parse::<usize>().ok().filter(|n| (1..=table.names.len()).contains(n)).map(|n| n - 1);
             let found = table.find(name).or_else(by_number);
             // Rows to be scored may come without the labels that a model was fitted with.
             if found.is_none() && fitted.is_none() && !Path::new(name).is_file() {
@@ -358,7 +363,10 @@ fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> R
     let place = path.display().to_string();
     let Found { shape, numbers, labels } = rows::find(path, options, limit())?;
     let (&count, inner) = shape.split_first().filter(|(_, inner)| !inner.is_empty()).ok_or_else(|| {
-        DataError::malformed(&place, format!("it has shape {shape:?}; give rows x values, or pictures x height x width"))
+        DataError::malformed(
+            &place,
+            format!("it has shape {shape:?}; give rows x values, or pictures x height x width"),
+        )
     })?;
     let features: usize = inner.iter().product();
     if count == 0 || features == 0 {
@@ -434,7 +442,8 @@ fn pictures_of(
         (_, Some([height, width])) => {
             let image = ImageShape { height, width, channels: options.channels.unwrap_or(1) };
             if image.values() != features {
-                let problem = format!("{height}x{width}x{} is not the {features} values of a row of {place}", image.channels);
+                let problem =
+                    format!("{height}x{width}x{} is not the {features} values of a row of {place}", image.channels);
                 return Err(DataError::Option { field: "data.size", problem });
             }
             (Some(image), false)
@@ -478,7 +487,8 @@ fn read_audio(
     let place = path.display().to_string();
     let is_wav = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"));
     let files = if path.is_file() { vec![path.to_owned()] } else { images::files_under(path, is_wav, notes) };
-    let sounds: Vec<Result<audio::Sound, DataError>> = files.par_iter().map(|file| audio::read_wav(file, limit())).collect();
+    let sounds: Vec<Result<audio::Sound, DataError>> =
+        files.par_iter().map(|file| audio::read_wav(file, limit())).collect();
     let (mut good, mut kept) = (Vec::new(), Vec::new());
     let mut first_error = None;
     for (file, sound) in files.iter().zip(sounds) {
@@ -529,10 +539,8 @@ fn read_audio(
         AudioForm::Mel => SILENCE,
         AudioForm::Raw => 0.0,
     };
-    let relative: Vec<String> = good
-        .iter()
-        .map(|file| file.strip_prefix(path).unwrap_or(file).to_string_lossy().into_owned())
-        .collect();
+    let relative: Vec<String> =
+        good.iter().map(|file| file.strip_prefix(path).unwrap_or(file).to_string_lossy().into_owned()).collect();
     let file_labels = file_labels(&relative, false, options)?;
     let (mut values, mut groups, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for (file, whole) in lengths.iter().enumerate() {
@@ -566,9 +574,8 @@ fn read_audio(
             .collect();
     }
     options.scale.get_or_insert(options.usual_scaling());
-    let labels = file_labels.map(|(labels, classes)| {
-        (groups.iter().map(|&group| labels[group as usize]).collect::<Vec<u8>>(), classes)
-    });
+    let labels = file_labels
+        .map(|(labels, classes)| (groups.iter().map(|&group| labels[group as usize]).collect::<Vec<u8>>(), classes));
     Ok(Read {
         image,
         labels,
@@ -661,7 +668,12 @@ fn finish(
     });
     let (mut features, mut missing) = (read.features, 0);
     let gathered = |values: &[f32], features: usize| -> Vec<f32> {
-        divided.order.iter().flat_map(|&row| &values[row as usize * features..(row as usize + 1) * features]).copied().collect()
+        divided
+            .order
+            .iter()
+            .flat_map(|&row| &values[row as usize * features..(row as usize + 1) * features])
+            .copied()
+            .collect()
     };
     let values = match read.body {
         Body::Bytes(bytes) => {
@@ -706,7 +718,10 @@ fn finish(
                 preparation.text = Some(TextVectors::fit(of_train, features, options.bigrams, false)?);
             }
             let Some(vectors) = &preparation.text else {
-                return Err(DataError::malformed(place, "the model was not trained on text; give what it was trained on"));
+                return Err(DataError::malformed(
+                    place,
+                    "the model was not trained on text; give what it was trained on",
+                ));
             };
             features = vectors.dims();
             let rows = divided.order.iter().flat_map(|&row| vectors.transform(&documents[row as usize])).collect();
@@ -762,7 +777,10 @@ fn match_columns(fitted: &Preparation, table: &Table, place: &str, notes: &mut V
     if !missing.is_empty() {
         return Err(DataError::malformed(
             place,
-            format!("it has no column {}; give a table with the columns that the model was fitted on", missing.join(", ")),
+            format!(
+                "it has no column {}; give a table with the columns that the model was fitted on",
+                missing.join(", ")
+            ),
         ));
     }
     let extra: Vec<&String> =

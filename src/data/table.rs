@@ -106,14 +106,30 @@ pub(super) fn moment(cell: &str) -> Option<Moment> {
     } else if let Ok(at) = cell.parse::<DateTime>() {
         at
     } else {
-        const FORMS: [&str; 6] =
-            ["%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M"];
+        const FORMS: [&str; 6] = [
+            "%Y/%m/%d %H:%M:%S",
+            "%Y/%m/%d %H:%M",
+            "%Y-%m-%d %H:%M",
+            "%d.%m.%Y %H:%M:%S",
+            "%d.%m.%Y %H:%M",
+            "%m/%d/%Y %H:%M",
+        ];
         const DATES: [&str; 4] = ["%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d-%b-%Y"];
         let whole = FORMS.iter().find_map(|form| DateTime::strptime(form, cell).ok());
-        whole.or_else(|| {
-            DATES.iter().find_map(|form| Date::strptime(form, cell).ok()).map(|date| date.at(0, 0, 0, 0))
-        })?
+        whole
+            .or_else(|| DATES.iter().find_map(|form| Date::strptime(form, cell).ok()).map(|date| date.at(0, 0, 0, 0)))?
     };
+    moment_of(at)
+}
+
+/// The moment so many seconds after 1970 began.
+#[cfg(feature = "parquet")]
+pub(super) fn moment_at(seconds: f64) -> Option<Moment> {
+    let stamp = jiff::Timestamp::from_millisecond((seconds * 1e3) as i64).ok()?;
+    moment_of(jiff::tz::Offset::UTC.to_datetime(stamp))
+}
+
+fn moment_of(at: jiff::civil::DateTime) -> Option<Moment> {
     let seconds_of_day = f64::from(at.hour()) * 3600.0
         + f64::from(at.minute()) * 60.0
         + f64::from(at.second())
@@ -202,13 +218,19 @@ fn find_form(path: &Path, options: &DataSpec) -> Result<Form, DataError> {
                 .count()
         };
         let counted = [',', ';', '\t', '|'].map(|c| (quoted(first, c), c));
-        counted.into_iter().rev().max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 0).map_or(b',', |(_, c)| c as u8)
+        counted
+            .into_iter()
+            .rev()
+            .max_by_key(|(count, _)| *count)
+            .filter(|(count, _)| *count > 0)
+            .map_or(b',', |(_, c)| c as u8)
     });
     let header = match options.header {
         Some(header) => header,
         None => {
             // A line of names has no number in it.
-            let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(first.as_bytes());
+            let mut rows =
+                csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(first.as_bytes());
             let cells = rows.records().next().and_then(Result::ok).unwrap_or_default();
             cells.iter().all(|cell| number(cell.trim(), delimiter == b';').is_none() && moment(cell.trim()).is_none())
         }
@@ -242,6 +264,9 @@ pub(super) fn read_table(
     options: &DataSpec,
     wanted: Option<&[super::Column]>,
 ) -> Result<Table, DataError> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
+        return read_columns(path, options, wanted);
+    }
     let form = find_form(path, options)?;
     let comma = form.delimiter == b';';
     let place = path.display().to_string();
@@ -316,6 +341,30 @@ pub(super) fn read_table(
         }
     }
     Ok(table)
+}
+
+/// A table that is kept by columns.
+#[cfg(feature = "parquet")]
+fn read_columns(path: &Path, options: &DataSpec, wanted: Option<&[super::Column]>) -> Result<Table, DataError> {
+    let is_category = |name: &str| {
+        let known = wanted.and_then(|wanted| wanted.iter().find(|known| known.name() == name));
+        matches!(known, Some(super::Column::Category { .. })) || options.categorical.iter().any(|own| own == name)
+    };
+    let mut table = super::parquet::read_parquet(path, is_category)?;
+    for name in &options.exclude {
+        if let Some(index) = table.find(name) {
+            table.take(index);
+        }
+    }
+    Ok(table)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn read_columns(path: &Path, _: &DataSpec, _: Option<&[super::Column]>) -> Result<Table, DataError> {
+    Err(DataError::malformed(
+        path.display().to_string(),
+        "Parquet is read by programs built with `--features parquet`; build one, or save the table as CSV",
+    ))
 }
 
 fn what_it_holds(look: &[csv::ByteRecord], column: usize, comma: bool) -> Holds {

@@ -41,13 +41,7 @@ impl Externals {
     }
 
     /// As [`Self::write`], from byte `offset` on.
-    pub fn write_at(
-        &self,
-        device: &Device,
-        external: External,
-        offset: usize,
-        bytes: &[u8],
-    ) -> Result<(), GraphError> {
+    pub fn write_at(&self, device: &Device, external: External, offset: usize, bytes: &[u8]) -> Result<(), GraphError> {
         match (self.get(external)?.as_ref(), device) {
             (Memory::Gpu(buffer), Device::Gpu(context)) => Ok(context.write(buffer, offset, bytes)?),
             (Memory::Cpu(memory), Device::Cpu(_)) => {

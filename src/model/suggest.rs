@@ -75,7 +75,8 @@ pub fn suggest(data: &DataSet) -> Result<Suggestion, SpecError> {
         Some(image) => {
             let depth = if image.height.min(image.width) >= 48 { 3 } else { 2 };
             let latent = (features / 48).clamp(16, 128);
-            let mut encoder = layers(&["conv 16 3x3 stride 2 relu", "conv 32 3x3 stride 2 relu", "conv 64 3x3 stride 2 relu"]);
+            let mut encoder =
+                layers(&["conv 16 3x3 stride 2 relu", "conv 32 3x3 stride 2 relu", "conv 64 3x3 stride 2 relu"]);
             encoder.truncate(depth);
             encoder.push(Layer::Latent { activation: Activation::Identity });
             let shape = DataShape { features, image: data.image, classes: 0 };
@@ -111,7 +112,14 @@ pub fn suggest(data: &DataSet) -> Result<Suggestion, SpecError> {
     let small = rows < 20_000;
     let optimizer = OptimizerSpec {
         kind: if small { OptimizerKind::Adamw } else { OptimizerKind::Adam },
-        weight_decay: if small { 0.01 } else { 0.0 },
+        // Fewer rows than values can be learned by heart.
+        weight_decay: if rows < features {
+            1.0
+        } else if small {
+            0.01
+        } else {
+            0.0
+        },
         ..OptimizerSpec::default()
     };
     let spec = Spec {
@@ -153,11 +161,7 @@ fn denoiser(image: ImageShape) -> ModelSpec {
         decoder.push("shuffle 2");
     }
     decoder.push("output same");
-    ModelSpec {
-        kind: ModelKind::Denoiser,
-        residual: true,
-        ..model_of(layers(&encoder), 0, layers(&decoder))
-    }
+    ModelSpec { kind: ModelKind::Denoiser, residual: true, ..model_of(layers(&encoder), 0, layers(&decoder)) }
 }
 
 fn model_of(encoder: Vec<Layer>, latent: usize, decoder: Vec<Layer>) -> ModelSpec {

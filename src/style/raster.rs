@@ -84,7 +84,9 @@ impl RowView {
             }
             return raster;
         };
-        self.picture(|at| heat((0..channels).map(|c| (values[at + c] - wanted[at + c]).abs() / span).fold(0.0, f32::max)))
+        self.picture(|at| {
+            heat((0..channels).map(|c| (values[at + c] - wanted[at + c]).abs() / span).fold(0.0, f32::max))
+        })
     }
 
     /// A picture whose pixel at value `at` of the row has the colour that `colour` says, in the middle of a square.

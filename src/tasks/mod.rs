@@ -5,9 +5,11 @@ mod describe;
 mod evaluate;
 mod explore;
 mod picture;
+mod reconstruct;
 
 pub use bench::{BenchReport, KernelSpeed, bench};
 pub use describe::{DataReport, contact_sheet, describe};
 pub use evaluate::{Evaluation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use picture::{MapView, PictureError, curve_range, draw_run, held_out_title, map_view, smooth};
+pub use reconstruct::{Reconstruction, reconstruct};

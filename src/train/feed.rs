@@ -138,8 +138,7 @@ impl Order {
         let count = train.len() as u32;
         let within = |step: u64| (step - u64::from(epoch) * self.steps_per_epoch) as usize * self.batch;
         let places = within(steps.start)..within(steps.end);
-        let rows: Vec<usize> =
-            places.map(|place| train.start + permute(place as u32, count, keys) as usize).collect();
+        let rows: Vec<usize> = places.map(|place| train.start + permute(place as u32, count, keys) as usize).collect();
         Shard::read(&self.data, &rows, epoch, self.classes)
     }
 }
@@ -171,7 +170,10 @@ impl Reader {
             }
         };
         std::thread::Builder::new().name("hourglass-feed".to_owned()).spawn(read).map_err(|error| {
-            DataError::Malformed { place: "the data".to_owned(), problem: format!("no thread starts to read it: {error}") }
+            DataError::Malformed {
+                place: "the data".to_owned(),
+                problem: format!("no thread starts to read it: {error}"),
+            }
         })?;
         Ok(Self { arrivals, stop, next: step })
     }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::report::{PcaReport, Report};
-use crate::style::{Palette, Raster, RowView};
 use crate::data::{DataSet, ImageShape};
 use crate::device::DeviceInfo;
 use crate::metrics::Pca;
 use crate::model::{Edit, Model, ModelKind, Spec};
+use crate::style::{Palette, Raster, RowView};
 
 /// Held-out rows shown beside their reconstructions.
 pub const PAIRS: usize = 10;

@@ -141,7 +141,7 @@ fn wrong_usage_is_one_line_and_exit_code_2() {
         (vec!["train".to_owned(), "--data".to_owned(), path("empty")], "folder is empty"),
         (vec!["train".to_owned(), "--data".to_owned(), path("zero.idx")], "empty"),
         (vec!["train".to_owned(), "--data".to_owned(), path("liar.idx")], "9x9x9"),
-        (vec!["train".to_owned(), "--data".to_owned(), path("float.idx")], "0x0d"),
+        (vec!["train".to_owned(), "--data".to_owned(), path("float.idx")], "shape [1]"),
         (vec!["train".to_owned(), "--data".to_owned(), path("text.idx")], "IDX"),
         (vec!["evaluate".to_owned(), path("text.idx")], "text.idx"),
     ])

@@ -445,7 +445,7 @@ fn further_corruptions_leave_the_streams_of_others_alone() {
     };
     let alone = seen(&["masking=0.5"]);
     let together = seen(&["grain=0.3", "dust=9", "jpeg=30", "poisson=20", "masking=0.5"]);
-    let clean = digits().rows_f32(0..5);
+    let clean = digits().rows_f32(0..5).expect("rows");
     let masked = alone.iter().zip(&clean).enumerate().filter(|(_, (seen, clean))| **seen == 0.0 && **clean > 0.0);
     let masked: Vec<usize> = masked.map(|(place, _)| place).collect();
     assert!(masked.len() > 100 && masked.into_iter().all(|place| together[place] == 0.0));
@@ -459,7 +459,7 @@ fn downscaling_blur_and_jpeg_have_no_strength() {
         let mut session = Session::new(spec, digits(), cpu()).expect("a session");
         session.outputs(0..20, true, true).expect("outputs").seen
     };
-    let clean = digits().rows_f32(0..20);
+    let clean = digits().rows_f32(0..20).expect("rows");
     for setting in ["downscale=2", "blur=0.5", "jpeg=20"] {
         let whole = seen(setting, "1.0");
         assert!(hourglass::metrics::mse(&whole, &clean) > 1e-4, "{setting}");

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hourglass::data::{Column, DataSet, DataSpec, FIXED, Fit, Part, Preparation, Scaling, SourceKind, SplitKind, near_duplicates};
+use hourglass::data::{
+    Column, DataSet, DataSpec, FIXED, Fit, Part, Preparation, Scaling, SourceKind, SplitKind, near_duplicates,
+};
 use hourglass::model::{Spec, preset, suggest};
 use hourglass::train::Session;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
@@ -251,7 +253,14 @@ fn columns_become_features_by_what_they_hold() {
         assert!(!names.iter().any(|name| name.starts_with(absent)), "{names:?}");
         assert!(data.notes.iter().any(|note| note.contains(absent)), "{:?}", data.notes);
     }
-    for there in ["height", "hair, colour=black", "hair, colour=fair, light", "hair, colour=other", "born day sine", "born year cosine"] {
+    for there in [
+        "height",
+        "hair, colour=black",
+        "hair, colour=fair, light",
+        "hair, colour=other",
+        "born day sine",
+        "born year cosine",
+    ] {
         assert!(names.iter().any(|name| name == there), "{there} is not in {names:?}");
     }
     let row_of = |source: usize| {
@@ -296,7 +305,8 @@ fn tables_come_in_many_clothes() {
         ("d.csv.gz", gz),
         ("e.csv", crlf.into_bytes()),
     ] {
-        let data = open(&spec_of(&file(folder.path(), name, content))).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let data =
+            open(&spec_of(&file(folder.path(), name, content))).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(data.preparation.features, ["a", "b"], "{name}");
         assert_eq!(data.rows_f32(0..30).expect("rows"), wanted, "{name}");
     }
@@ -304,7 +314,8 @@ fn tables_come_in_many_clothes() {
     assert_eq!(bare.preparation.features, ["column 1", "column 2"]);
     assert_eq!(bare.rows_f32(0..30).expect("rows"), wanted);
     // Real files: no header and the label last; a header and the label named.
-    let digits = open(&DataSpec { labels: Some("last".to_owned()), ..spec_of(&fixture("digits8x8.csv.gz")) }).expect("digits");
+    let digits =
+        open(&DataSpec { labels: Some("last".to_owned()), ..spec_of(&fixture("digits8x8.csv.gz")) }).expect("digits");
     assert_eq!((digits.rows, digits.classes.len()), (1797, 10));
     let cancer = DataSpec { labels: Some("malignant".to_owned()), ..spec_of(&fixture("breast_cancer.csv")) };
     let cancer = open(&cancer).expect("breast cancer");
@@ -409,10 +420,13 @@ fn series_are_cut_in_windows_and_divided_by_time() {
     assert!(last(&train) < first(&validation) && last(&validation) < first(&test), "no step is in two parts");
     let labels = data.labels.as_ref().expect("labels");
     let abnormal: Vec<usize> = (0..data.rows).filter(|&row| labels[row] == 1).collect();
-    assert!(!abnormal.is_empty() && abnormal.iter().all(|&row| {
-        let window = data.rows_f32(row..row + 1).expect("a row");
-        window[0] <= 100.0 && window[7] >= 100.0
-    }));
+    assert!(
+        !abnormal.is_empty()
+            && abnormal.iter().all(|&row| {
+                let window = data.rows_f32(row..row + 1).expect("a row");
+                window[0] <= 100.0 && window[7] >= 100.0
+            })
+    );
     assert!(data.row_name(0).starts_with("2020-01-"), "{}", data.row_name(0));
     // Each window by itself: level and size are taken away.
     let scaled = open(&DataSpec { scale: Some(Scaling::Window), ..options }).expect("a series");
@@ -463,7 +477,8 @@ fn twins_across_the_split_are_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let noise = crate::support::noise(200 * 40, 3);
     let line = |row: usize, shift: f32| {
-        let cells: Vec<String> = noise[row * 40..(row + 1) * 40].iter().map(|value| format!("{}", value + shift)).collect();
+        let cells: Vec<String> =
+            noise[row * 40..(row + 1) * 40].iter().map(|value| format!("{}", value + shift)).collect();
         format!("{}\n", cells.join(","))
     };
     let clean: String = (0..200).map(|row| line(row, 0.0)).collect();
@@ -522,7 +537,10 @@ fn hostile_pictures_are_refused_in_words() {
     assert_eq!(data.rows, 12);
     assert!(data.notes.iter().any(|note| note.contains("bad.png") && note.contains("ends before")), "{:?}", data.notes);
     // One picture cannot be a train, a validation and a test part.
-    refused(&DataSpec { fit: Some(Fit::Crop), ..spec_of(&file(folder.path(), "one/a.png", &png)) }, &["1 rows", "at least 10"]);
+    refused(
+        &DataSpec { fit: Some(Fit::Crop), ..spec_of(&file(folder.path(), "one/a.png", &png)) },
+        &["1 rows", "at least 10"],
+    );
     // A cut JPEG has rows: what decodes of it is taken as readers of pictures do, or it is refused; it never panics.
     let _ = open(&spec_of(&file(folder.path(), "half/a.jpg", &jpeg[..jpeg.len() * 2 / 3])));
     #[cfg(unix)]
@@ -552,7 +570,10 @@ fn hostile_tables_are_refused_in_words() {
     case("twice.csv", &format!("a,a\n{rows}"), &["two columns", "\"a\""]);
     case("binary.csv", "a,b\n1,\0\n", &["bytes that no text has"]);
     refused(
-        &DataSpec { labels: Some("colour".to_owned()), ..spec_of(&file(folder.path(), "l.csv", format!("color,b\n{rows}"))) },
+        &DataSpec {
+            labels: Some("colour".to_owned()),
+            ..spec_of(&file(folder.path(), "l.csv", format!("color,b\n{rows}")))
+        },
         &["no column", "colour", "perhaps \"color\""],
     );
     refused(
@@ -560,7 +581,9 @@ fn hostile_tables_are_refused_in_words() {
         &["no column", "\"c\""],
     );
     // NaN is a missing value, and one constant column among others is left out and said.
-    let text: String = (0..20).map(|i| format!("{},{},7\n", if i == 4 { "NaN".to_owned() } else { i.to_string() }, i * 3 % 7)).collect();
+    let text: String = (0..20)
+        .map(|i| format!("{},{},7\n", if i == 4 { "NaN".to_owned() } else { i.to_string() }, i * 3 % 7))
+        .collect();
     let data = open(&spec_of(&file(folder.path(), "nan.csv", format!("a,b,c\n{text}")))).expect("a table");
     assert_eq!((data.missing, data.features), (1, 2));
     assert!(data.notes.iter().any(|note| note.contains("\"c\"")), "{:?}", data.notes);
@@ -678,7 +701,8 @@ fn floats_and_pieces_train_on_every_device() {
         let picture = RgbImage::from_fn(90, 80, |x, y| Rgb([(x * (i + 1)) as u8, (y * 2) as u8, (x + y) as u8]));
         write(&DynamicImage::ImageRgb8(picture), &folder.path().join(format!("{i}.png")), ImageFormat::Png);
     }
-    let pieces = open(&DataSpec { size: Some([16, 16]), fit: Some(Fit::Patches), ..spec_of(folder.path()) }).expect("pieces");
+    let pieces =
+        open(&DataSpec { size: Some([16, 16]), fit: Some(Fit::Patches), ..spec_of(folder.path()) }).expect("pieces");
     let table = DataSpec { labels: Some("malignant".to_owned()), ..spec_of(&fixture("breast_cancer.csv")) };
     let table = open(&table).expect("a table");
     // Two devices add in another order; steps carry it on.
@@ -689,7 +713,10 @@ fn floats_and_pieces_train_on_every_device() {
         for (losses, ..) in &traces {
             assert!(losses.len() > 10 && losses.iter().all(|loss| loss.is_finite()));
             for (loss, first) in losses.iter().zip(&traces[0].0) {
-                assert!((f64::from(*loss) - f64::from(*first)).abs() <= AGREE * f64::from(*first).abs().max(1e-3), "{loss} {first}");
+                assert!(
+                    (f64::from(*loss) - f64::from(*first)).abs() <= AGREE * f64::from(*first).abs().max(1e-3),
+                    "{loss} {first}"
+                );
             }
         }
     }
@@ -728,4 +755,150 @@ fn a_model_keeps_what_its_data_was_scaled_by() {
     assert_eq!(read.labels.as_deref(), Some(["0".to_owned(), "1".to_owned()].as_slice()));
     let empty = Preparation::new(SourceKind::Table, Scaling::Zscore);
     assert!(empty.check(30).is_ok() && read.preparation.check(31).is_err());
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_tables_are_read_as_csv_is() {
+    use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::{properties::WriterProperties, writer::SerializedFileWriter};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.parquet");
+    let schema = "message rows { REQUIRED DOUBLE a; OPTIONAL INT64 b; REQUIRED BYTE_ARRAY c (UTF8);
+        REQUIRED INT64 d (TIMESTAMP_MILLIS); }";
+    let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).expect("a schema"));
+    let output = std::fs::File::create(&path).expect("a file");
+    let mut writer =
+        SerializedFileWriter::new(output, schema, Arc::new(WriterProperties::builder().build())).expect("a writer");
+    let mut group = writer.next_row_group().expect("rows");
+    let mut column = group.next_column().expect("a").expect("a");
+    let a: Vec<f64> = (0..40).map(|i| f64::from(i) * 0.5).collect();
+    column.typed::<DoubleType>().write_batch(&a, None, None).expect("written");
+    column.close().expect("closed");
+    // Every tenth is missing.
+    let mut column = group.next_column().expect("b").expect("b");
+    let b: Vec<i64> = (0..40).filter(|i| i % 10 != 0).map(|i| i * i % 13).collect();
+    let there: Vec<i16> = (0..40).map(|i| i16::from(i % 10 != 0)).collect();
+    column.typed::<Int64Type>().write_batch(&b, Some(&there), None).expect("written");
+    column.close().expect("closed");
+    let mut column = group.next_column().expect("c").expect("c");
+    let c: Vec<ByteArray> = (0..40).map(|i| ByteArray::from(["red", "blue"][i % 2])).collect();
+    column.typed::<ByteArrayType>().write_batch(&c, None, None).expect("written");
+    column.close().expect("closed");
+    let mut column = group.next_column().expect("d").expect("d");
+    let d: Vec<i64> = (0..40).map(|i| 1_577_836_800_000 + i * 3_600_000).collect();
+    column.typed::<Int64Type>().write_batch(&d, None, None).expect("written");
+    column.close().expect("closed");
+    group.close().expect("closed");
+    writer.close().expect("closed");
+
+    let text: String = (0..40)
+        .map(|i| {
+            let b = if i % 10 == 0 { String::new() } else { (i * i % 13).to_string() };
+            let colour = ["red", "blue"][i % 2];
+            format!("{},{b},{colour},2020-01-{:02} {:02}:00:00\n", i as f64 * 0.5, 1 + i / 24, i % 24)
+        })
+        .collect();
+    let csv = file(folder.path(), "a.csv", format!("a,b,c,d\n{text}"));
+    let as_table = |path: &Path| open(&DataSpec { kind: Some(SourceKind::Table), ..spec_of(path) }).expect("a table");
+    let (one, other) = (as_table(&path), as_table(&csv));
+    assert_eq!((one.missing, &one.preparation.columns), (4, &other.preparation.columns));
+    assert_eq!(one.rows_f32(0..40).unwrap(), other.rows_f32(0..40).unwrap());
+    let half = std::fs::read(&path).expect("bytes");
+    refused(&spec_of(&file(folder.path(), "half.parquet", &half[..half.len() / 2])), &["half.parquet", "Parquet"]);
+}
+
+/// A sum of two tones.
+fn tones(length: usize, low: f32) -> Vec<f32> {
+    (0..length)
+        .map(|i| {
+            let at = i as f32 / 8000.0 * std::f32::consts::TAU;
+            0.4 * (at * low).sin() + 0.2 * (at * (low * 2.5)).sin()
+        })
+        .collect()
+}
+
+#[test]
+fn recordings_become_rows_and_rows_recordings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for i in 0..12 {
+        let name = format!("{}_{i}.wav", ["low", "high"][i % 2]);
+        let samples = tones(7000, [200.0, 700.0][i % 2] + 5.0 * i as f32);
+        hourglass::data::write_wav(&folder.path().join(name), 8000, &samples).expect("a recording");
+    }
+    let data = open(&DataSpec { labels: Some("prefix".to_owned()), ..spec_of(folder.path()) }).expect("recordings");
+    assert_eq!((data.kind, data.classes.clone()), (SourceKind::Audio, vec!["high".to_owned(), "low".to_owned()]));
+    let image = data.image.expect("spectrograms");
+    assert_eq!((image.height, image.width), (32, 32));
+    // Low tones are at the bottom: the lower half of their pictures holds more.
+    for row in 0..data.rows {
+        let values = data.rows_f32(row..row + 1).expect("a row");
+        let brightest = (0..32).max_by(|&a, &b| values[a * 32 + 4].total_cmp(&values[b * 32 + 4])).expect("a line");
+        let low = data.classes[usize::from(data.labels.as_ref().expect("labels")[row])] == "low";
+        assert_eq!(brightest > 22, low, "line {brightest} of a {} tone", data.row_name(row));
+    }
+    // Each recording is in one part alone.
+    let file_of = |row: usize| data.row_name(row).split(',').next().expect("a file").to_owned();
+    let in_part = |part| data.part(part).map(file_of).collect::<std::collections::BTreeSet<String>>();
+    assert!(in_part(Part::Train).is_disjoint(&in_part(Part::Test)));
+    let raw = DataSpec { audio: Some(hourglass::data::AudioForm::Raw), ..spec_of(folder.path()) };
+    assert_eq!(open(&raw).expect("waveforms").features, 1024);
+
+    // There and back through a model: a recording for each recording, of about its length.
+    let mut spec = short(suggest(&data).expect("a suggestion").spec, &data);
+    spec.train.epochs = 100;
+    let mut session = Session::new(spec, Arc::new(data), cpu()).expect("a session");
+    while session.train(64).expect("it trains") > 0 {}
+    let weights = session.weights().expect("weights");
+    let model = folder.path().join("model.safetensors");
+    session.model(&weights).save(&model).expect("saved");
+    let out = folder.path().join("out");
+    let source = folder.path().display().to_string();
+    let made = hourglass::tasks::reconstruct(&model, &source, &out, &cpu()).expect("recordings");
+    assert_eq!(made.files, 12);
+    let sound = hourglass::data::read_wav(&out.join("low_0.wav"), u64::MAX).expect("a recording");
+    assert!(sound.rate == 8000 && sound.samples.len() > 6000 && sound.samples.iter().any(|value| value.abs() > 0.01));
+}
+
+#[test]
+fn text_is_weighed_by_the_train_part_and_arrays_bring_their_labels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines: String =
+        (0..60).map(|i| format!("the {} fox number{i} jumps\n", ["red", "brown", "lazy"][i % 3])).collect();
+    let path = file(folder.path(), "lines.txt", &lines);
+    let options = DataSpec { dimensions: Some(64), ..spec_of(&path) };
+    let data = open(&options).expect("text");
+    assert_eq!((data.kind, data.rows, data.features), (SourceKind::Text, 60, 64));
+    let rows = data.rows_f32(0..60).expect("rows");
+    for row in rows.chunks_exact(64) {
+        let length = row.iter().map(|value| value * value).sum::<f32>();
+        assert!((length - 1.0).abs() < 1e-5, "{length}");
+    }
+    // A held-out line of other words changes no weight.
+    let last = data.order.as_ref().expect("an order")[data.test.start] as usize;
+    let changed: String = lines
+        .lines()
+        .enumerate()
+        .map(|(i, line)| if i == last { "unheard of words entirely\n".to_owned() } else { format!("{line}\n") })
+        .collect();
+    std::fs::write(&path, changed).expect("written");
+    assert_eq!(open(&options).expect("text").preparation, data.preparation);
+
+    let values = crate::support::noise(30 * 12, 9);
+    let npy = folder.path().join("a.npy");
+    hourglass::data::write_npy(&npy, &[30, 12], &values).expect("an array");
+    let labels =
+        file(folder.path(), "labels.txt", (0..30).map(|i| format!("{}\n", ["x", "y"][i % 2])).collect::<String>());
+    let data = open(&DataSpec { labels: Some(labels.display().to_string()), ..spec_of(&npy) }).expect("an array");
+    assert_eq!(
+        (data.kind, data.features, data.classes.clone()),
+        (SourceKind::Array, 12, vec!["x".to_owned(), "y".to_owned()])
+    );
+    assert_eq!(data.options.scale, Some(Scaling::Zscore));
+    let short = file(folder.path(), "short.txt", "x\ny\n");
+    refused(&DataSpec { labels: Some(short.display().to_string()), ..spec_of(&npy) }, &["2 labels for 30 rows"]);
+    let mut holes = values.clone();
+    holes[3 * 12 + 4] = f32::NAN;
+    hourglass::data::write_npy(&npy, &[30, 12], &holes).expect("an array");
+    refused(&spec_of(&npy), &["row 4", "value 5", "NaN"]);
 }

@@ -10,14 +10,18 @@ fn canonical() -> Network {
 
 #[test]
 fn the_canonical_step_takes_at_most_16_dispatches() {
-    let plan = canonical().training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000, element: Element::Byte }).expect("a plan");
+    let plan = canonical()
+        .training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000, element: Element::Byte })
+        .expect("a plan");
     assert!(plan.calls.len() <= 16, "{:#?}", plan.calls.iter().map(|call| &call.label).collect::<Vec<_>>());
 }
 
 /// The blocks together are no larger than what is alive at the worst moment, which no plan can go below.
 #[test]
 fn memory_is_shared_between_values_that_do_not_meet() {
-    let plan = canonical().training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000, element: Element::Byte }).expect("a plan");
+    let plan = canonical()
+        .training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000, element: Element::Byte })
+        .expect("a plan");
     // (place, written at, last read at, bytes) of each value in a block.
     let mut lives: Vec<(usize, usize, usize, usize)> = Vec::new();
     for (i, call) in plan.calls.iter().enumerate() {
@@ -47,7 +51,8 @@ fn memory_is_shared_between_values_that_do_not_meet() {
 #[test]
 fn every_read_finds_what_was_written_for_it() {
     let network = canonical();
-    let plan = network.training_pass(64, Subject::Data { rows: 500, part_rows: 400, element: Element::Byte }).expect("a plan");
+    let plan =
+        network.training_pass(64, Subject::Data { rows: 500, part_rows: 400, element: Element::Byte }).expect("a plan");
     let mut contents = std::collections::HashMap::new();
     for call in &plan.calls {
         for view in &call.reads {

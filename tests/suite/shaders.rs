@@ -65,7 +65,9 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
     let mut all: Vec<Arc<dyn Kernel>> = Vec::new();
     for preset in presets().expect("they read") {
         let network = Network::new(&preset.spec, digit_shape()).expect("it builds");
-        let plan = network.training_pass(8, Subject::Data { rows: 100, part_rows: 80, element: Element::Byte }).expect("a plan");
+        let plan = network
+            .training_pass(8, Subject::Data { rows: 100, part_rows: 80, element: Element::Byte })
+            .expect("a plan");
         all.extend(plan.calls.into_iter().map(|call| call.kernel));
     }
     for distribution in [Distribution::Bits, Distribution::Normal, Distribution::Uniform { low: 0.0, width: 1.0 }] {

@@ -35,7 +35,9 @@ pub fn devices() -> Vec<Device> {
 /// The digits, decoded once.
 pub fn digits() -> Arc<DataSet> {
     static DIGITS: OnceLock<Arc<DataSet>> = OnceLock::new();
-    Arc::clone(DIGITS.get_or_init(|| Arc::new(DataSet::open(&DataSpec::default(), 0.1, 1).expect("the embedded digits load"))))
+    Arc::clone(
+        DIGITS.get_or_init(|| Arc::new(DataSet::open(&DataSpec::default(), 0.1, 1).expect("the embedded digits load"))),
+    )
 }
 
 /// What the digits are to a network.

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hourglass::data::{
-    Array, ArrayFile, ArrayValues, Element, list_npz, list_safetensors, read_idx, read_idx_array, read_npy, read_npz,
-    read_safetensors, write_npy,
+    Array, ArrayFile, ArrayValues, StoredElement, list_npz, list_safetensors, read_idx, read_idx_array, read_npy,
+    read_npz, read_safetensors, write_npy,
 };
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -63,7 +63,7 @@ fn every_type_that_numpy_writes_is_read() {
         }
     }
     assert_eq!(kinds, 22);
-    assert_eq!(arrays["f2be"].element, Ok(Element::F16));
+    assert_eq!(arrays["f2be"].element, Ok(StoredElement::F16));
     let read = |name: &str| read_npz(&fixture(), Some(name), PLENTY).expect("it is read").remove(0).1;
     let threes = (0..24).map(|value| if value % 3 == 0 { 1.0 } else { 0.0 });
     assert_eq!(read("bool"), floats(&[2, 3, 4], threes));
@@ -261,7 +261,7 @@ fn safetensors_are_read_whole_or_by_name() {
         listed.iter().map(|info| &info.name[..]).collect::<Vec<_>>(),
         ["bytes", "doubles", "halves", "quarters"]
     );
-    assert_eq!(listed[2].element, Ok(Element::F16));
+    assert_eq!(listed[2].element, Ok(StoredElement::F16));
     let read = |name: &str| read_safetensors(&path, Some(name), PLENTY).expect("it is read").remove(0).1;
     assert_eq!(read("halves"), floats(&[2, 1], [0.5, -2.0]));
     assert_eq!(read("doubles"), floats(&[2], [1.5, f32::NEG_INFINITY]));
@@ -398,7 +398,7 @@ fn rows_are_read_where_they_lie_and_by_many_threads() {
     refused(ArrayFile::open(&tensors, None), &["several", "a, rows"]);
     for file in [ArrayFile::open(&path, None), ArrayFile::open(&tensors, Some("rows"))] {
         let file = file.expect("it opens");
-        assert_eq!((file.rows(), file.row_values(), file.element()), (rows, width, Element::F32));
+        assert_eq!((file.rows(), file.row_values(), file.element()), (rows, width, StoredElement::F32));
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let (file, values) = (&file, &values);
