@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageDecoder as _, ImageReader};
 use rayon::prelude::*;
 
 use super::options::{DataSpec, Fit, SplitKind};
+use super::source::{Labels, file_labels};
 use super::{DataError, Element, FIXED, ImageShape, RowSource, reason, unreadable};
 use crate::kernels::random::{key, philox4x32, stream};
 
@@ -214,7 +215,7 @@ pub(super) struct Gallery {
     pub source: Pictures,
     /// Names of the rows.
     pub names: Vec<String>,
-    pub labels: Option<(Vec<u8>, Vec<String>)>,
+    pub labels: Option<Labels>,
     /// Part of each row, where folders are named after parts.
     pub given: Option<(Vec<u8>, SplitKind)>,
     /// The picture that each row belongs to, where rows are pieces.
@@ -239,8 +240,8 @@ impl Gallery {
         leave_out(damaged.into_iter().map(|(_, error)| error).collect(), !keeps.contains(&true), notes)?;
         keep(&mut self.source.units, &keeps);
         keep(&mut self.names, &keeps);
-        if let Some((labels, _)) = &mut self.labels {
-            keep(labels, &keeps);
+        if let Some(labels) = &mut self.labels {
+            keep(&mut labels.of_rows, &keeps);
         }
         if let Some((given, _)) = &mut self.given {
             keep(given, &keeps);
@@ -355,7 +356,7 @@ pub(super) fn open(
         })
         .collect();
     let given = parts_of(&relative);
-    let labels = super::source::file_labels(&relative, given.is_some(), options)?;
+    let labels = file_labels(&relative, given.is_some(), options)?;
     // Too few to keep some apart: the lower part of each is held out instead.
     let by_lines = fit == Fit::Patches && good.len() < 3 && given.is_none();
     let mut units = Vec::new();
@@ -404,8 +405,7 @@ pub(super) fn open(
     if by_lines {
         notes.push("too few pictures to hold some out: the lower 30% of each are validation and test".to_owned());
     }
-    let labels =
-        labels.map(|(labels, names)| (units.iter().map(|unit| labels[unit.file as usize]).collect::<Vec<u8>>(), names));
+    let labels = labels.map(|labels| labels.of_files(units.iter().map(|unit| unit.file)));
     let whole: usize = headers
         .iter()
         .map(|header| match fit {

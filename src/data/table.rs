@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 
 use super::options::DataSpec;
+use super::source::Labels;
 use super::{DataError, unreadable};
 
 /// Rows that are looked at to find out what a column holds.
@@ -457,7 +458,7 @@ impl Builder {
 
 /// Classes of a column and their names, in the order of numbers or of words; `None` where there are more than a byte
 /// counts or fewer than two. Rows without a label have the last class, named "unknown".
-pub(super) fn classes(cells: &Cells, known: &[String]) -> Option<(Vec<u8>, Vec<String>)> {
+pub(super) fn classes(cells: &Cells, known: &[String]) -> Option<Labels> {
     let rows = match cells {
         Cells::Numbers(values) => values.len(),
         Cells::Words { codes, .. } => codes.len(),
@@ -476,11 +477,11 @@ pub(super) fn classes(cells: &Cells, known: &[String]) -> Option<(Vec<u8>, Vec<S
         return None;
     }
     let of: HashMap<&str, u8> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i as u8)).collect();
-    let labels = words
+    let of_rows = words
         .iter()
         .map(|word| of.get(word.as_deref().unwrap_or("unknown")).copied().unwrap_or(names.len() as u8 - 1))
         .collect();
-    Some((labels, names))
+    Some(Labels { of_rows, names })
 }
 
 /// Distinct names, numbers by their size and before words.

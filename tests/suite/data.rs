@@ -399,7 +399,7 @@ fn series_are_cut_in_windows_and_divided_by_time() {
     for i in 0..600 {
         // A hole of a day after row 299, and one value missing.
         let hour = if i < 300 { i } else { i + 24 };
-        let value = if i == 450 { String::new() } else { format!("{}", i) };
+        let value = if i == 450 { String::new() } else { i.to_string() };
         text.push_str(&format!("2020-01-{:02} {:02}:00:00,{value},{}\n", 1 + hour / 24, hour % 24, u8::from(i == 100)));
     }
     let path = file(folder.path(), "series.csv", text);

@@ -1,0 +1,112 @@
+//! Arrays: what their rows are by shape, labels beside them, pictures with channels first.
+
+use std::path::Path;
+
+use super::labels::classes_of;
+use super::{Body, Read, limit};
+use crate::data::array::ArrayValues;
+use crate::data::options::{DataSpec, Scaling};
+use crate::data::rows::{self, FileRows, Found, Numbers};
+use crate::data::{DataError, ImageShape};
+
+pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<Read, DataError> {
+    let place = path.display().to_string();
+    let Found { shape, numbers, labels } = rows::find(path, options, limit())?;
+    let (&count, inner) = shape.split_first().filter(|(_, inner)| !inner.is_empty()).ok_or_else(|| {
+        DataError::malformed(
+            &place,
+            format!("it has shape {shape:?}; give rows x values, or pictures x height x width"),
+        )
+    })?;
+    let features: usize = inner.iter().product();
+    if count == 0 || features == 0 {
+        return Err(DataError::malformed(place, format!("it has shape {shape:?} and so no values; give some")));
+    }
+    let (image, channels_first) = pictures_of(inner, features, options, &place)?;
+    let period = image.map(|image| image.channels);
+    let mut body = match numbers {
+        Numbers::Here(ArrayValues::Bytes(bytes)) => Body::Bytes(bytes),
+        Numbers::Here(ArrayValues::Floats(floats)) => {
+            if let Some(at) = floats.iter().position(|value| !value.is_finite()) {
+                let (row, value, seen) = (at / features + 1, at % features + 1, floats[at]);
+                return Err(DataError::malformed(
+                    place,
+                    format!("row {row}, value {value} is {seen}; replace what is missing or infinite"),
+                ));
+            }
+            Body::Floats(floats)
+        }
+        Numbers::There(_) if channels_first => {
+            return Err(DataError::malformed(
+                place,
+                "it is larger than memory and has its channels first; save it with channels last (N, H, W, C)",
+            ));
+        }
+        Numbers::There(file) => {
+            notes.push("larger than half of the free memory: rows are read from the file while training".to_owned());
+            Body::File(file)
+        }
+    };
+    if let (true, Some(image)) = (channels_first, image) {
+        body = match body {
+            Body::Bytes(bytes) => Body::Bytes(channels_last(&bytes, image)),
+            Body::Floats(floats) => Body::Floats(channels_last(&floats, image)),
+            other => other,
+        };
+    }
+    let bytes = matches!(&body, Body::Bytes(_)) || matches!(&body, Body::File(file) if FileRows::holds_bytes(file));
+    let in_unit = |floats: &[f32]| period.is_some() && floats.iter().all(|value| (0.0..=1.0).contains(value));
+    options.scale.get_or_insert(match &body {
+        _ if bytes => Scaling::Unit,
+        Body::Floats(floats) if in_unit(floats) => Scaling::None,
+        _ => options.usual_scaling(),
+    });
+    if let (Body::Bytes(bytes), false) = (&body, options.scale == Some(Scaling::Unit)) {
+        body = Body::Floats(bytes.iter().map(|&byte| f32::from(byte)).collect());
+    }
+    let labels = match labels {
+        Some(words) if words.len() == count => classes_of(&words),
+        Some(words) => {
+            let problem = format!("there are {} labels for {count} rows; give one for each", words.len());
+            return Err(DataError::malformed(place, problem));
+        }
+        None => None,
+    };
+    Ok(Read { image, labels, period, ..Read::new(count, features, body) })
+}
+
+/// What pictures the rows of an array are, by its shape or by the spec; and whether channels come before pixels.
+fn pictures_of(
+    inner: &[usize],
+    features: usize,
+    options: &DataSpec,
+    place: &str,
+) -> Result<(Option<ImageShape>, bool), DataError> {
+    let shape = |height, width, channels| Some(ImageShape { height, width, channels });
+    let channels = |count: usize| matches!(count, 1 | 3 | 4);
+    Ok(match (inner, options.size) {
+        (&[height, width], _) => (shape(height, width, 1), false),
+        (&[height, width, last], _) if channels(last) => (shape(height, width, last), false),
+        (&[first, height, width], _) if channels(first) => (shape(height, width, first), first > 1),
+        // Rows that are pictures because the spec says so.
+        (_, Some([height, width])) => {
+            let image = ImageShape { height, width, channels: options.channels.unwrap_or(1) };
+            if image.values() != features {
+                let problem =
+                    format!("{height}x{width}x{} is not the {features} values of a row of {place}", image.channels);
+                return Err(DataError::Option { field: "data.size", problem });
+            }
+            (Some(image), false)
+        }
+        _ => (None, false),
+    })
+}
+
+/// [rows, C, H, W] as [rows, H, W, C].
+fn channels_last<T: Copy>(values: &[T], image: ImageShape) -> Vec<T> {
+    let (pixels, channels) = (image.height * image.width, image.channels);
+    values
+        .chunks_exact(pixels * channels)
+        .flat_map(|row| (0..pixels * channels).map(move |i| row[i % channels * pixels + i / channels]))
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! Tables and series: labels are taken out, and which of the two it is is found.
+
+use std::path::Path;
+
+use super::{Body, Labels, Read, nearest};
+use crate::data::options::{DataSpec, SourceKind};
+use crate::data::prepare::{Column, Preparation};
+use crate::data::table::{self, Table};
+use crate::data::{DataError, series};
+
+/// Columns of these names are labels where nothing else is said and they have few values.
+const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "species"];
+/// More different values than this are no classes.
+const FEW_CLASSES: usize = 64;
+
+/// Decides between a table and a series, takes labels out, and leaves the rest to be prepared.
+pub(super) fn read_table(
+    mut table: Table,
+    path: &Path,
+    kind: &mut SourceKind,
+    options: &mut DataSpec,
+    fitted: Option<&Preparation>,
+    notes: &mut Vec<String>,
+) -> Result<Read, DataError> {
+    let place = path.display().to_string();
+    let label_column = match options.labels.as_deref() {
+        Some("none") => None,
+        Some("last") => table.names.len().checked_sub(1),
+        Some(name) => {
+            let by_number =
+                || name.parse::<usize>().ok().filter(|n| (1..=table.names.len()).contains(n)).map(|n| n - 1);
+            let found = table.find(name).or_else(by_number);
+            // Rows to be scored may come without the labels that a model was fitted with.
+            if found.is_none() && fitted.is_none() && !Path::new(name).is_file() {
+                let near = nearest(name, &table.names);
+                let problem = format!("{place} has no column {name:?}{near}; it has {}", table.names.join(", "));
+                return Err(DataError::Option { field: "data.labels", problem });
+            }
+            found
+        }
+        None => {
+            let found = table.names.iter().position(|name| LABEL_NAMES.contains(&name.to_lowercase().as_str()));
+            let found = found.filter(|&at| {
+                table::classes(&table.columns[at], &[]).is_some_and(|labels| labels.names.len() <= FEW_CLASSES)
+            });
+            if let Some(at) = found {
+                notes.push(format!("column {:?} is taken for labels, not for a feature", table.names[at]));
+            }
+            found
+        }
+    };
+    let known = fitted.map(|fitted| fitted.classes.clone()).unwrap_or_default();
+    let mut labels = None;
+    if let Some(at) = label_column {
+        let (name, cells) = table.take(at);
+        labels = table::classes(&cells, &known);
+        if labels.is_none() {
+            notes.push(format!("column {name:?} has too many or too few different values to be classes: not used"));
+        }
+        options.labels = Some(name);
+    }
+    if options.kind.is_none() && fitted.is_none() && (options.window.is_some() || series::is_series(&table)) {
+        *kind = SourceKind::Series;
+    }
+    if *kind == SourceKind::Series {
+        let windows = series::cut(&table, options, &place, notes)?;
+        let window = options.window.unwrap_or(1);
+        // A window is of the highest class in it: what is abnormal anywhere in it makes it so.
+        let labels = labels.map(|Labels { of_rows, names }| {
+            let of = |&start: &usize| of_rows[start..start + window].iter().copied().max().unwrap_or(0);
+            Labels { of_rows: windows.starts.iter().map(of).collect(), names }
+        });
+        options.scale.get_or_insert(options.usual_scaling());
+        return Ok(Read {
+            labels,
+            names: Some(windows.names),
+            feature_names: windows.feature_names,
+            overlap: Some(windows.overlap),
+            period: Some(options.columns.len()),
+            ..Read::new(windows.rows, windows.features, Body::Floats(windows.values))
+        });
+    }
+    if table.columns.is_empty() {
+        return Err(DataError::malformed(place, "it has no column beside the labels; give a table with features"));
+    }
+    options.scale.get_or_insert(options.usual_scaling());
+    let rows = table.rows;
+    Ok(Read { labels, ..Read::new(rows, 0, Body::Table(table)) })
+}
+
+/// Columns that the model was fitted on must be there; others are ignored, and that is said.
+pub(super) fn match_columns(
+    fitted: &Preparation,
+    table: &Table,
+    place: &str,
+    notes: &mut Vec<String>,
+) -> Result<(), DataError> {
+    let missing: Vec<&str> =
+        fitted.columns.iter().map(Column::name).filter(|name| table.find(name).is_none()).collect();
+    if !missing.is_empty() {
+        return Err(DataError::malformed(
+            place,
+            format!(
+                "it has no column {}; give a table with the columns that the model was fitted on",
+                missing.join(", ")
+            ),
+        ));
+    }
+    let extra: Vec<&String> =
+        table.names.iter().filter(|name| !fitted.columns.iter().any(|column| column.name() == name.as_str())).collect();
+    if !extra.is_empty() {
+        let names: Vec<&str> = extra.iter().map(|name| name.as_str()).collect();
+        notes.push(format!("ignored, the model does not know them: {}", names.join(", ")));
+    }
+    Ok(())
+}

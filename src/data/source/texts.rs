@@ -1,0 +1,46 @@
+//! Texts become documents: whole files, or their lines.
+
+use std::path::Path;
+
+use super::{Body, Read, file_labels, limit};
+use crate::data::DataError;
+use crate::data::options::{DataSpec, Scaling, TextUnit};
+use crate::data::text::{self, Document};
+
+/// Numbers that words are hashed to, where the spec does not say.
+const USUAL_DIMENSIONS: usize = 1024;
+
+pub(super) fn read_text(path: &Path, options: &mut DataSpec) -> Result<Read, DataError> {
+    let unit = *options.text.get_or_insert(if path.is_file() { TextUnit::Lines } else { TextUnit::Documents });
+    let read = text::read_documents(path, limit())?;
+    let (mut documents, mut names) = (Vec::with_capacity(read.len()), Vec::with_capacity(read.len()));
+    for Document { name, text } in read {
+        match unit {
+            TextUnit::Lines if !path.is_file() => {
+                for (line, text) in text.lines().enumerate() {
+                    documents.push(text.to_owned());
+                    names.push(format!("{name}, line {}", line + 1));
+                }
+            }
+            TextUnit::Lines => {
+                documents.push(text);
+                names.push(format!("line {name}"));
+            }
+            TextUnit::Documents => {
+                documents.push(text);
+                names.push(name);
+            }
+        }
+    }
+    let dimensions = *options.dimensions.get_or_insert(USUAL_DIMENSIONS);
+    options.scale = Some(Scaling::None);
+    let labels = match unit {
+        TextUnit::Documents => file_labels(&names, false, options)?,
+        TextUnit::Lines => match options.labels.as_deref() {
+            None | Some("none") => None,
+            Some(_) => file_labels(&names, false, options)?,
+        },
+    };
+    let rows = documents.len();
+    Ok(Read { labels, names: Some(names), ..Read::new(rows, dimensions, Body::Documents(documents)) })
+}
