@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::train::open_data;
 use super::{CliError, Common, print_json, print_out};
-use crate::data::{DataSet, Values};
+use crate::data::{DataSet, Duplicates, Values};
 use crate::device::Device;
 use crate::model::suggest;
 use crate::style;
@@ -83,6 +83,20 @@ pub(super) fn summary(data: &DataSet) -> Vec<String> {
     lines
 }
 
+/// What to know of held-out rows that training saw, if there are any.
+pub(super) fn twins(duplicates: &Duplicates) -> Option<String> {
+    let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
+    (duplicates.equal + duplicates.near > 0).then(|| {
+        format!(
+            "twins     of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
+            style::grouped(duplicates.compared as u64),
+            duplicates.equal,
+            duplicates.near,
+            examples.join("; ")
+        )
+    })
+}
+
 fn details(report: &DataReport) -> Vec<String> {
     let mut lines =
         vec![format!("range     {} to {}, mean {:.4}", report.range.least, report.range.most, report.range.mean)];
@@ -103,17 +117,7 @@ fn details(report: &DataReport) -> Vec<String> {
         let more = if report.columns.len() > shown.len() { ", ..." } else { "" };
         lines.push(format!("features  {}{more}", shown.join(", ")));
     }
-    let duplicates = &report.duplicates;
-    if duplicates.equal + duplicates.near > 0 {
-        let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
-        lines.push(format!(
-            "twins     of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
-            style::grouped(duplicates.compared as u64),
-            duplicates.equal,
-            duplicates.near,
-            examples.join("; ")
-        ));
-    }
+    lines.extend(twins(&report.duplicates));
     if let Some(suggestion) = &report.suggestion {
         lines.push(format!("training  {suggestion}"));
     }

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::commands::print_metrics;
 use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
-use crate::data::{DataSet, DataSpec};
+use crate::data::{DataSet, DataSpec, near_duplicates};
 use crate::device::DeviceChoice;
 use crate::model::{Model, Spec, SpecError, Suggestion, preset, suggest};
 use crate::style;
@@ -193,6 +193,8 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
     options.watched = with_picture;
     let auto = options.device == DeviceChoice::Auto;
     let epochs = options.spec.train.epochs;
+    // Looked through at the end, so that training need not wait for it.
+    let brought = options.data.clone();
     let worker = Worker::spawn(options, || {})?;
     let interrupted = Arc::new(AtomicBool::new(false));
     stop_on_ctrl_c(&worker, &interrupted);
@@ -250,6 +252,8 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                     }
                 } else if !common.json {
                     finish_text(&report, batch);
+                    let duplicates = brought.as_deref().map(near_duplicates).transpose().map_err(TrainError::from)?;
+                    duplicates.as_ref().and_then(super::data::twins).iter().for_each(|line| print_out(line));
                 }
                 if common.json {
                     print_json(&*report)?;

@@ -159,6 +159,18 @@ pub struct DataSet {
     pub notes: Vec<String>,
 }
 
+/// Which rows of the source are in which part, as runs: the number of the first from 0, and how many follow each other.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Division {
+    pub source: String,
+    /// As `data.split` names it.
+    pub method: &'static str,
+    pub seed: u64,
+    pub train: Vec<[u32; 2]>,
+    pub validation: Vec<[u32; 2]>,
+    pub test: Vec<[u32; 2]>,
+}
+
 /// Bytes of rows that are looked at for a statistic; more tell no more.
 const LOOK_BYTES: usize = 1 << 30;
 
@@ -180,6 +192,26 @@ impl DataSet {
     /// How rows were divided, in words.
     pub fn split_method(&self) -> &'static str {
         self.options.split.unwrap_or(SplitKind::Given).name()
+    }
+
+    /// How rows were divided: their numbers in the source, from 0, part by part.
+    pub fn division(&self, seed: u64) -> Division {
+        let numbers = |part: Range<usize>| {
+            let mut numbers: Vec<u32> = match &self.order {
+                Some(order) => order[part].to_vec(),
+                None => part.map(|row| row as u32).collect(),
+            };
+            numbers.sort_unstable();
+            numbers.chunk_by(|a, b| a + 1 == *b).map(|run| [run[0], run.len() as u32]).collect()
+        };
+        Division {
+            source: self.options.source.clone(),
+            method: self.split_method(),
+            seed,
+            train: numbers(self.train.clone()),
+            validation: numbers(self.validation.clone()),
+            test: numbers(self.test.clone()),
+        }
     }
 
     /// The class of each row one hot, as bytes packed like the data; `classes` columns.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::EpochReport;
 use super::verify::FirstSteps;
+use crate::data::Division;
 use crate::model::{Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
 use crate::tensor::HostTensor;
 
@@ -89,6 +90,14 @@ impl RunDir {
             .to_toml()
             .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
         write_whole(&path, text.as_bytes())
+    }
+
+    /// Which rows were for training, for validation and for the test: `split.json`.
+    pub fn write_division(&self, division: &Division) -> Result<(), ModelFileError> {
+        let path = self.0.join("split.json");
+        let text = serde_json::to_vec(division)
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        write_whole(&path, &text)
     }
 
     pub fn read_spec(&self) -> Result<Spec, SpecError> {

@@ -112,6 +112,7 @@ impl Run {
         };
         if let Some(dir) = &run.dir {
             dir.write_spec(run.session.spec())?;
+            dir.write_division(&run.session.data().division(run.session.spec().train.seed))?;
         }
         // So that a run killed at any moment can be taken up again.
         run.write_last()?;

@@ -166,6 +166,45 @@ fn wrong_usage_is_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn own_data_is_described_trained_on_and_reconstructed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| home.path().join(name).display().to_string();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/data/breast_cancer.csv");
+    let preview = at("preview.png");
+    let found = hourglass(&["data", table, "--json", "--preview", &preview, "--device", "cpu"], home.path());
+    assert_eq!(found.status.code(), Some(0), "{}", String::from_utf8_lossy(&found.stderr));
+    let found = json(&found);
+    assert_eq!((found["kind"].as_str(), found["rows"].as_u64()), (Some("table"), Some(569)));
+    let picture = image::open(&preview).expect("a contact sheet");
+    assert!(picture.width() > 100 && picture.height() > 100);
+
+    let out = at("run");
+    let trained = ["train", "--data", table, "--set", "train.steps=8", "--device", "cpu", "--json", "--out", &out];
+    let trained = hourglass(&trained, home.path());
+    assert_eq!(trained.status.code(), Some(0), "{}", String::from_utf8_lossy(&trained.stderr));
+    assert!(String::from_utf8_lossy(&trained.stderr).contains("chosen: "), "the choice is said");
+    let split = std::fs::read(home.path().join("run/split.json")).expect("the split is kept");
+    let split: serde_json::Value = serde_json::from_slice(&split).expect("JSON");
+    let rows = |part: &str| -> u64 {
+        split[part].as_array().expect("runs").iter().map(|run| run[1].as_u64().expect("a count")).sum()
+    };
+    assert_eq!(rows("train") + rows("validation") + rows("test"), 569);
+    assert_eq!(split["seed"], 1);
+
+    let (model, made) = (json(&trained)["model"].as_str().expect("a model").to_owned(), at("made.csv"));
+    let output = hourglass(&["reconstruct", &model, "--data", table, "-o", &made, "--device", "cpu"], home.path());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&made).expect("a table");
+    assert_eq!(text.lines().count(), 570, "a header and a row for each row");
+    let refused = hourglass(&["reconstruct", &model, "--data", table, "-o", &at("made.xyz")], home.path());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(error_line(&refused).contains("made.xyz"));
+    let missing = hourglass(&["data", &at("nothing")], home.path());
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(error_line(&missing).contains("nothing"));
+}
+
+#[test]
 fn lists_are_json_on_request() {
     let home = tempfile::tempdir().expect("a folder");
     let presets = json(&hourglass(&["presets", "--json"], home.path()));
