@@ -2,6 +2,7 @@
 
 mod commands;
 mod data;
+mod detect;
 mod train;
 
 use std::ffi::OsString;
@@ -97,6 +98,9 @@ enum CliCommand {
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
     },
+    /// Find abnormal rows of a table.
+    #[command(subcommand)]
+    Detect(detect::DetectCommand),
     /// Run the first steps of a run again: exact, within tolerance, or different.
     Verify {
         /// The folder of a run.
@@ -179,6 +183,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
         Some(CliCommand::Reconstruct { model, data, output }) => commands::reconstruct(&model, &data, &output, common),
+        Some(CliCommand::Detect(command)) => detect::run(command, common),
         Some(CliCommand::Verify { run_dir }) => commands::verify(&run_dir, common),
         Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),
         Some(CliCommand::Devices) => commands::devices(common),

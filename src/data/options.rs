@@ -153,6 +153,9 @@ pub struct DataSpec {
     /// number from 1, the name of an array, or a text file with a label on each line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
+    /// Names of the classes whose rows are used, in every part; all where empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitKind>,
     /// Share of the rows for the test part; `train.validation_fraction` is of what is left.
@@ -239,6 +242,7 @@ impl Default for DataSpec {
             channels: None,
             classes: None,
             labels: None,
+            only: Vec::new(),
             split: None,
             test_fraction: 0.1,
             lists: None,

@@ -158,6 +158,28 @@ pub(super) fn limit() -> u64 {
     free_memory().map_or(u64::MAX, |free| free as u64 / 2)
 }
 
+/// Rows of the wanted classes alone, in the parts that they are in.
+fn only(divided: Divided, labels: &Labels, wanted: &[String], place: &str) -> Result<Divided, DataError> {
+    if let Some(unknown) = wanted.iter().find(|name| !labels.names.contains(name)) {
+        let near = nearest(unknown, &labels.names);
+        let problem = format!("{place} has no class {unknown:?}{near}; it has {}", labels.names.join(", "));
+        return Err(DataError::Option { field: "data.only", problem });
+    }
+    let is_wanted = |row: u32| wanted.contains(&labels.names[usize::from(labels.of_rows[row as usize])]);
+    let counted = |rows: &[u32]| rows.iter().filter(|&&row| is_wanted(row)).count();
+    let (train, held) = divided.order.split_at(divided.train);
+    let (train, validation) = (counted(train), counted(&held[..divided.validation]));
+    if train == 0 || validation == 0 {
+        let problem = format!(
+            "of the classes {} {train} rows are train and {validation} validation; give more rows of them",
+            wanted.join(", ")
+        );
+        return Err(DataError::malformed(place, problem));
+    }
+    let order = divided.order.into_iter().filter(|&row| is_wanted(row)).collect();
+    Ok(Divided { order, train, validation, kind: divided.kind })
+}
+
 /// Divides the rows, fits what is to be fitted on train, and prepares all of them.
 fn finish(
     name: String,
@@ -184,6 +206,10 @@ fn finish(
             Divided { order, train: 0, validation: 0, kind: SplitKind::Given }
         }
         None => divide(&facts, &options, plan, &place)?,
+    };
+    let divided = match (&read.labels, fitted) {
+        (Some(labels), None) if !options.only.is_empty() => only(divided, labels, &options.only, &place)?,
+        _ => divided,
     };
     options.split = fitted.is_none().then_some(divided.kind);
     let train = &divided.order[..divided.train];

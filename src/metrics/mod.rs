@@ -1,9 +1,11 @@
 //! Measures of quality: plain functions on arrays, in f64 where sums are long.
 
 mod pca;
+mod ranking;
 mod ssim;
 
 pub use pca::{Pca, PcaError};
+pub use ranking::roc_auc;
 pub use ssim::ssim;
 
 /// Mean squared error over all values.

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::network::{DataShape, Network};
@@ -29,6 +30,19 @@ pub enum ModelFileError {
     Unwritable { path: PathBuf, problem: String },
 }
 
+/// What is usual of a model's errors on normal rows that it was not trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Detector {
+    /// Mean squared error of each feature, on the scale that the network sees.
+    pub usual_errors: Vec<f64>,
+    /// Rows of a higher score are abnormal.
+    pub threshold: f64,
+    /// The share of normal rows that the threshold was chosen for.
+    pub false_alarms: f64,
+    /// Names of the classes that are normal.
+    pub normal: Vec<String>,
+}
+
 /// A trained model in host memory.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -39,6 +53,8 @@ pub struct Model {
     pub labels: Option<Vec<String>>,
     /// What was done to the data, and is done to whatever the model is given.
     pub preparation: Preparation,
+    /// What makes it a detector of abnormal rows.
+    pub detector: Option<Detector>,
     /// `encoder.N.weight` and so on; dense weights [out, in].
     pub tensors: BTreeMap<String, HostTensor>,
 }
@@ -65,7 +81,7 @@ impl Model {
             })
             .collect();
         let preparation = Preparation::new(SourceKind::Array, Scaling::Unit);
-        Self { spec: spec.clone(), features: network.features(), labels, preparation, tensors }
+        Self { spec: spec.clone(), features: network.features(), labels, preparation, detector: None, tensors }
     }
 
     /// The flat buffers of parameters and of statistics of `network`, filled from the tensors.
@@ -115,7 +131,7 @@ impl Model {
 
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let spec = serde_json::to_value(&self.spec).map_err(|error| error.to_string())?;
-        let metadata = json!({
+        let mut metadata = json!({
             "format": FORMAT,
             "features": self.features,
             "labels": self.labels,
@@ -123,6 +139,9 @@ impl Model {
             "seed": self.spec.train.seed,
             "spec": spec,
         });
+        if let Some(detector) = &self.detector {
+            metadata["detector"] = serde_json::to_value(detector).map_err(|error| error.to_string())?;
+        }
         let entry = HashMap::from([("hourglass".to_owned(), sorted(metadata).to_string())]);
         tensor_file(&self.tensors, entry)
     }
@@ -171,7 +190,17 @@ impl Model {
             None => Preparation::new(SourceKind::Array, Scaling::Unit),
         };
         preparation.check(features).map_err(malformed)?;
-        Ok(Self { spec, features, labels, preparation, tensors })
+        let detector: Option<Detector> = match metadata.get("detector") {
+            Some(detector) => serde_json::from_value(detector.clone())
+                .map_err(|error| malformed(format!("its detector is not understood ({error}), fit it again")))?,
+            None => None,
+        };
+        if let Some(detector) = &detector
+            && (detector.usual_errors.len() != features || detector.usual_errors.iter().any(|error| !(*error > 0.0)))
+        {
+            return Err(malformed(format!("its detector does not belong to {features} values, fit it again")));
+        }
+        Ok(Self { spec, features, labels, preparation, detector, tensors })
     }
 }
 

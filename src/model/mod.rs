@@ -10,7 +10,7 @@ mod presets;
 mod spec;
 mod suggest;
 
-pub use file::{Model, ModelFileError, write_whole};
+pub use file::{Detector, Model, ModelFileError, write_whole};
 pub(crate) use file::{read_tensor_file, tensor_file};
 pub use layers::{GRAMMAR, Layer, NormKind, OutputForm};
 pub use network::{DataShape, EvaluationMode, Network, Pass, Probe, Subject};

@@ -52,21 +52,32 @@ impl Opened {
             let (found, expected) = (set.features, model.features);
             return Err(DataError::WrongWidth { place: place(), found, expected }.into());
         }
-        let shape = model.data_shape();
-        let network = Network::new(spec, shape)?;
-        let (parameters, statistics) = model.to_flat(&network, path)?;
-        if shape.classes > 0 && set.labels.is_none() {
-            let problem = "the model is conditioned on labels and this data has none".to_owned();
-            return Err(DataError::Malformed { place: place(), problem }.into());
-        }
-        let mut externals = Externals::default();
-        let evaluator = Evaluator::new(&network, &set, device, &mut externals)?;
-        externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
-        if !network.statistics().is_empty() {
-            externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
-        }
+        let evaluator = evaluator_of(&model, &set, device, path)?;
         Ok(Self { model, evaluator, data: set })
     }
+}
+
+/// `model` on `device`, ready to be run over `data`; `path` is where it is from, for errors.
+pub(super) fn evaluator_of(
+    model: &Model,
+    data: &Arc<DataSet>,
+    device: &Device,
+    path: &Path,
+) -> Result<Evaluator, TrainError> {
+    let shape = model.data_shape();
+    let network = Network::new(&model.spec, shape)?;
+    let (parameters, statistics) = model.to_flat(&network, path)?;
+    if shape.classes > 0 && data.labels.is_none() {
+        let problem = "the model is conditioned on labels and this data has none".to_owned();
+        return Err(DataError::Malformed { place: data.options.source.clone(), problem }.into());
+    }
+    let mut externals = Externals::default();
+    let evaluator = Evaluator::new(&network, data, device, &mut externals)?;
+    externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+    if !network.statistics().is_empty() {
+        externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+    }
+    Ok(evaluator)
 }
 
 /// What a model of `spec` was trained on, if it is still there.

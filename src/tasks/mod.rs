@@ -2,6 +2,7 @@
 
 mod bench;
 mod describe;
+mod detect;
 mod evaluate;
 mod explore;
 mod picture;
@@ -9,6 +10,7 @@ mod reconstruct;
 
 pub use bench::{BenchReport, KernelSpeed, bench};
 pub use describe::{DataReport, contact_sheet, describe};
+pub use detect::{DetectorOptions, DetectorReport, Scores, fit_detector, score_rows};
 pub use evaluate::{Evaluation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use picture::{MapView, PictureError, curve_range, draw_run, held_out_title, map_view, smooth};

@@ -129,6 +129,10 @@ impl Session {
         &self.data
     }
 
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     pub fn device_info(&self) -> &DeviceInfo {
         self.device.info()
     }
