@@ -98,7 +98,7 @@ enum CliCommand {
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
     },
-    /// Find abnormal rows of a table.
+    /// Find abnormal rows, and what makes them so.
     #[command(subcommand)]
     Detect(detect::DetectCommand),
     /// Run the first steps of a run again: exact, within tolerance, or different.

@@ -5,7 +5,7 @@ mod ranking;
 mod ssim;
 
 pub use pca::{Pca, PcaError};
-pub use ranking::roc_auc;
+pub use ranking::{average_precision, operating_points, roc_auc};
 pub use ssim::ssim;
 
 /// Mean squared error over all values.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::picture::PictureError;
+use super::canvas::PictureError;
 use crate::data::{DataSet, Duplicates, Element, Part, near_duplicates};
 use crate::device::Device;
 use crate::graph::Externals;
