@@ -5,7 +5,7 @@
 
 A random half of the normal rows is fitted on; the other half and all abnormal rows are scored. The halves are those of
 numpy.random.default_rng(seed).permutation of the normal rows, the same for both. PCA sees z-scored rows, keeps 90% of the
-variance (16 components of ECG5000, which comes divided), and scores by squared error.
+variance (of ECG5000, which comes divided and in one unit, 16 components of rows as they are), and scores by squared error.
 """
 import argparse
 import csv
@@ -59,7 +59,7 @@ def area(scores, positive):
 
 
 def pca_area(train, test, positive, components):
-    mean, deviation = train.mean(0), train.std(0)
+    mean, deviation = train.mean(0), train.std(0) if components is None else np.ones(train.shape[1])
     deviation[deviation == 0] = 1
     train, test = (train - mean) / deviation, (test - mean) / deviation
     _, sizes, axes = np.linalg.svd(train - train.mean(0), full_matrices=False)

@@ -7,6 +7,8 @@ mod command_line;
 mod corruptions;
 #[path = "suite/data.rs"]
 mod data;
+#[path = "suite/detect.rs"]
+mod detect;
 #[path = "suite/engine.rs"]
 mod engine;
 #[path = "suite/gradients.rs"]

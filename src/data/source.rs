@@ -12,7 +12,9 @@ use super::rows::FileRows;
 use super::split::{Divided, Facts, Plan, divide};
 use super::table::{self, Table};
 use super::text::TextVectors;
-use super::{DataError, DataSet, Element, ImageShape, RowSource, Values, WindowPlaces, images, mnist, pack, unreadable};
+use super::{
+    DataError, DataSet, Element, ImageShape, RowSource, Values, WindowPlaces, images, mnist, pack, unreadable,
+};
 
 mod arrays;
 mod kind;

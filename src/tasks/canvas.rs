@@ -79,7 +79,15 @@ impl Canvas {
         self.pixmap.fill_path(&outline, &paint(colour, 1.0), FillRule::Winding, Transform::identity(), None);
     }
 
-    pub fn line(&mut self, points: &[(f32, f32)], colour: Rgb, width: f32, alpha: f32, dashed: bool, mask: Option<&Mask>) {
+    pub fn line(
+        &mut self,
+        points: &[(f32, f32)],
+        colour: Rgb,
+        width: f32,
+        alpha: f32,
+        dashed: bool,
+        mask: Option<&Mask>,
+    ) {
         let mut builder = PathBuilder::new();
         for (i, &(x, y)) in points.iter().enumerate() {
             if i == 0 { builder.move_to(x, y) } else { builder.line_to(x, y) }

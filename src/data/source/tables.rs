@@ -64,7 +64,7 @@ pub(super) fn read_table(
     }
     if *kind == SourceKind::Series {
         let omit = if fitted.is_none() { options.omit.clone() } else { Vec::new() };
-        let windows = series::cut(&table, options, &omit, &place, notes)?;
+        let windows = series::cut(&table, options, &omit, fitted.is_some(), &place, notes)?;
         let window = options.window.unwrap_or(1);
         // A window is of the highest class in it: what is abnormal anywhere in it makes it so.
         let labels = labels.map(|Labels { of_rows, names }| {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::text::{self, Text};
 use super::{Builder, Cells, Holds, Table, is_missing};
+use crate::data::DataError;
 use crate::data::options::DataSpec;
 use crate::data::prepare::{Column, Preparation};
 use crate::data::source::match_columns;
-use crate::data::DataError;
 
 /// Some rows of a table that follow each other.
 #[derive(Clone, Debug, Default)]
@@ -74,12 +74,7 @@ impl TableStream {
         Self::new(Text::of(source, place.to_owned())?, options, preparation, label)
     }
 
-    fn new(
-        text: Text,
-        options: &DataSpec,
-        preparation: &Preparation,
-        label: Option<&str>,
-    ) -> Result<Self, DataError> {
+    fn new(text: Text, options: &DataSpec, preparation: &Preparation, label: Option<&str>) -> Result<Self, DataError> {
         let text::Open { place, names, comma, records } = text.records(options)?;
         let mut notes = Vec::new();
         let known: Vec<String> = names.iter().filter(|name| Some(name.as_str()) != label).cloned().collect();

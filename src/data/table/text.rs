@@ -117,10 +117,7 @@ pub(super) fn of_equal_length(
 }
 
 /// A record of any length.
-pub(super) fn of_any_length(
-    record: csv::Result<csv::ByteRecord>,
-    place: &str,
-) -> Result<csv::ByteRecord, DataError> {
+pub(super) fn of_any_length(record: csv::Result<csv::ByteRecord>, place: &str) -> Result<csv::ByteRecord, DataError> {
     record.map_err(|error| csv_error(place, &error))
 }
 

@@ -264,7 +264,8 @@ impl<'a> Wanted<'a> {
         path: &Path,
     ) -> Result<(), TrainError> {
         if data.kind == SourceKind::Series {
-            let problem = "it is for rows that stand alone; of a series, name the abnormal steps with --label".to_owned();
+            let problem =
+                "it is for rows that stand alone; of a series, name the abnormal steps with --label".to_owned();
             return Err(DataError::Option { field: "--outliers", problem }.into());
         }
         let mut scorer = Scorer::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
@@ -296,9 +297,10 @@ impl<'a> Wanted<'a> {
         let models = member_models(model, detector);
         let stands_alone = model.preparation.source == SourceKind::Table;
         if self.label.is_none() || !self.is_abnormal.contains(&true) || !stands_alone {
-            let problem = "a threshold by labels needs a table with a --label column that calls some rows abnormal; use \
+            let problem =
+                "a threshold by labels needs a table with a --label column that calls some rows abnormal; use \
                            --false-alarms SHARE"
-                .to_owned();
+                    .to_owned();
             return Err(DataError::Option { field: "--threshold-by", problem }.into());
         }
         let stream = TableStream::open(Path::new(&self.base.source), &self.base, &model.preparation, None)?;
@@ -394,7 +396,10 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
     })?;
     // Both parts are 1 a dimension on held-out rows.
     let errors = (errors / (rows * features as f64)).max(f64::MIN_POSITIVE);
-    member.usual_errors.iter_mut().for_each(|usual| *usual = ((f64::from(*usual) * errors) as f32).max(f32::MIN_POSITIVE));
+    member
+        .usual_errors
+        .iter_mut()
+        .for_each(|usual| *usual = ((f64::from(*usual) * errors) as f32).max(f32::MIN_POSITIVE));
     if latent > 0 {
         let apart = distances.iter().sum::<f64>() / (rows * latent as f64);
         let scale = if apart > 0.0 { apart.sqrt().recip() } else { 1.0 };
@@ -407,12 +412,7 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
 }
 
 /// Mean and whitening of the latents of all normal rows.
-fn whiten(
-    models: &[Model],
-    data: &Arc<DataSet>,
-    device: &Device,
-    path: &Path,
-) -> Result<DetectorMember, TrainError> {
+fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TrainError> {
     let mut scorer = Scorer::over(models, data, 0..data.rows, device, path)?;
     let mut latent = 0;
     let (mut sums, mut products) = (Vec::new(), Vec::new());

@@ -128,7 +128,12 @@ fn curve_of_chance(canvas: &mut Canvas) {
 fn draw_precision_recall(points: &[[f64; 2]], scores: &Scores) -> Result<Canvas, PictureError> {
     let figure = format!("average precision {:.4}", scores.average_precision.unwrap_or(f64::NAN));
     let mut canvas = page("Precision and recall", &figure)?;
-    axes(&mut canvas, &shares(), &shares(), ("abnormal rows found (recall)", "of what is called abnormal, is (precision)"));
+    axes(
+        &mut canvas,
+        &shares(),
+        &shares(),
+        ("abnormal rows found (recall)", "rows called abnormal that are (precision)"),
+    );
     let positives = points.last().map_or(1.0, |last| last[0]);
     let at = |&[found, alarms]: &[f64; 2]| (found / positives, found / (found + alarms).max(1.0));
     let line: Vec<(f64, f64)> = points.iter().map(at).collect();
@@ -171,7 +176,7 @@ fn draw_histogram(scores: &Scores, histogram: &Histogram) -> Result<Canvas, Pict
         let left = PLOT.x + across(at as f64) * PLOT.w;
         // The smaller one stands before the larger.
         let mut bars = [(bin[0], colors[0]), (bin[1], colors[1])];
-        bars.sort_by(|a, b| b.0.cmp(&a.0));
+        bars.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         for (count, color) in bars.into_iter().filter(|(count, _)| *count > 0) {
             let h = height(count) * PLOT.h;
             canvas.fill_rect(Area { x: left, y: bottom - h, w: width, h }, color, 0.0);
@@ -184,7 +189,9 @@ fn draw_histogram(scores: &Scores, histogram: &Histogram) -> Result<Canvas, Pict
     let beside = if matches!(align, Align::Right) { line - 8.0 } else { line + 8.0 };
     canvas.text(beside, PLOT.y + 14.0, style::size::SECOND, &name, DARK.accent, false, align);
     if histogram.has_labels {
-        for (row, (color, name)) in [(DARK.second, "labelled normal"), (DARK.bad, "labelled abnormal")].into_iter().enumerate() {
+        for (row, (color, name)) in
+            [(DARK.second, "labelled normal"), (DARK.bad, "labelled abnormal")].into_iter().enumerate()
+        {
             let y = PLOT.y + 24.0 + 26.0 * row as f32;
             let right = PLOT.x + PLOT.w - 12.0;
             let wide = canvas.text(right, y, style::size::SECOND, name, DARK.text, false, Align::Right);

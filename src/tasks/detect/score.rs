@@ -117,7 +117,11 @@ pub fn score_rows(
         }
     };
     let written = if output == Path::new("-") {
-        write(&mut std::io::BufWriter::new(std::io::stdout().lock()))
+        match write(&mut std::io::BufWriter::new(std::io::stdout().lock())) {
+            // Whoever reads them has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
     } else {
         crate::data::write_whole(output, |file| write(file))
     };
@@ -133,8 +137,11 @@ pub fn score_rows(
     scores.average_precision = scores.roc_auc.and_then(|_| average_precision(values, truth));
     if scores.roc_auc.is_some() {
         let count = |above: bool, positive: bool| {
-            values.iter().zip(truth).filter(|(score, truth)| (**score > threshold) == above && **truth == positive).count()
-                as f64
+            values
+                .iter()
+                .zip(truth)
+                .filter(|(score, truth)| (**score > threshold) == above && **truth == positive)
+                .count() as f64
         };
         let (found, false_alarms, missed) = (count(true, true), count(true, false), count(false, true));
         scores.precision = (found + false_alarms > 0.0).then(|| found / (found + false_alarms));
@@ -281,7 +288,12 @@ impl Gathered<'_> {
     ) -> Result<(), Failure> {
         let is_above = score > self.scores.threshold;
         let row = self.scores.rows + self.scores.unusable + 1;
-        table.write_record([row.to_string().as_str(), &format!("{score:.6}"), if is_above { "1" } else { "0" }, reasons])?;
+        table.write_record([
+            row.to_string().as_str(),
+            &format!("{score:.6}"),
+            if is_above { "1" } else { "0" },
+            reasons,
+        ])?;
         self.scores.rows += 1;
         self.scores.abnormal += u64::from(is_above);
         let truth = label.map(|label| is_abnormal(label, self.abnormal));

@@ -32,8 +32,17 @@ pub(super) struct Seen {
 }
 
 #[derive(Debug)]
+struct TableRows {
+    stream: TableStream,
+    keep_going: bool,
+    /// Rows that are read before any is scored.
+    capacity: usize,
+    preparation: Preparation,
+}
+
+#[derive(Debug)]
 enum Rows {
-    Table { stream: TableStream, keep_going: bool, capacity: usize, preparation: Preparation },
+    Table(Box<TableRows>),
     Whole { data: Arc<DataSet>, left: Range<usize>, step: usize },
 }
 
@@ -76,17 +85,18 @@ impl Scorer {
         let capacity = chunk(features);
         let empty = Arc::new(DataSet::of_rows(vec![0.0; capacity * features], features, &preparation));
         let members = models.iter().map(|model| evaluator_of(model, &empty, device, path)).collect::<Result<_, _>>()?;
-        Ok(Self { members, rows: Rows::Table { stream, keep_going, capacity, preparation }, features })
+        let rows = TableRows { stream, keep_going, capacity, preparation };
+        Ok(Self { members, rows: Rows::Table(Box::new(rows)), features })
     }
 
     /// The next rows; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Seen>, TrainError> {
         let (mut next, range) = match &mut self.rows {
-            Rows::Table { stream, keep_going, capacity, preparation } => {
-                let Some(chunk) = stream.next(*capacity, *keep_going)? else { return Ok(None) };
+            Rows::Table(table) => {
+                let Some(chunk) = table.stream.next(table.capacity, table.keep_going)? else { return Ok(None) };
                 let mut values = chunk.values.clone();
-                values.resize(*capacity * self.features, 0.0);
-                let data = Arc::new(DataSet::of_rows(values, self.features, preparation));
+                values.resize(table.capacity * self.features, 0.0);
+                let data = Arc::new(DataSet::of_rows(values, self.features, &table.preparation));
                 for member in &mut self.members {
                     member.replace_rows(Arc::clone(&data))?;
                 }
