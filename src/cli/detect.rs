@@ -1,5 +1,6 @@
 //! `hourglass detect`: which rows are abnormal.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -139,6 +140,7 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
     );
     let fitted = tasks::fit_detector(&arguments.data, &arguments.output, &options, &device, &mut |done| {
         bar.set_position((1000.0 * done) as u64);
+        ControlFlow::Continue(())
     });
     bar.finish_and_clear();
     let report = fitted?;
@@ -216,7 +218,8 @@ fn describe_scores(scores: &Scores) {
         print_out(&format!("{} rows were not scored", style::grouped(scores.unusable)));
     }
     if let (Some(area), Some(average)) = (scores.roc_auc, scores.average_precision) {
-        print_out(&format!("by the labels: ROC-AUC {area:.4}, average precision {average:.4}"));
+        let beside = scores.pca_roc_auc.map_or_else(String::new, |pca| format!(" (PCA {pca:.4})"));
+        print_out(&format!("by the labels: ROC-AUC {area:.4}{beside}, average precision {average:.4}"));
         let or_none = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:.3}"));
         let (precision, recall, f1) = (or_none(scores.precision), or_none(scores.recall), or_none(scores.f1));
         print_out(&format!("at the threshold: precision {precision}, recall {recall}, F1 {f1}"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Pca;
 use crate::tensor::{HostTensor, Shape};
 
 /// Tensors of a detector begin with this in the model file.
@@ -36,6 +37,9 @@ pub struct Detector {
     /// The score of a row is the mean of its members'.
     #[serde(skip)]
     pub members: Vec<DetectorMember>,
+    /// PCA of the same rows, to compare with; `None` where rows are too wide.
+    #[serde(skip)]
+    pub pca: Option<Pca>,
 }
 
 /// One model and what is usual of it.
@@ -71,6 +75,12 @@ impl Detector {
                 tensors.insert(format!("{PREFIX}{number}.model.{name}"), tensor.clone());
             }
         }
+        if let Some(pca) = &self.pca {
+            let features = pca.mean().len();
+            let mean = HostTensor::new([features], pca.mean().to_vec());
+            let directions = HostTensor::new([pca.components(), features], pca.directions().to_vec());
+            tensors.extend([(format!("{PREFIX}pca.mean"), mean), (format!("{PREFIX}pca.directions"), directions)]);
+        }
         tensors
     }
 
@@ -80,6 +90,11 @@ impl Detector {
         tensors: &mut BTreeMap<String, HostTensor>,
         features: usize,
     ) -> Result<(), String> {
+        let pca = ["mean", "directions"].map(|name| tensors.remove(&format!("{PREFIX}pca.{name}")));
+        if let [Some(mean), Some(directions)] = pca {
+            let is_whole = mean.data.len() == features && directions.data.len().is_multiple_of(features.max(1));
+            self.pca = is_whole.then(|| Pca::of(mean.data, directions.data));
+        }
         let names: Vec<String> = tensors.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect();
         for name in names {
             let Some(tensor) = tensors.remove(&name) else { continue };

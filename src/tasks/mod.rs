@@ -12,7 +12,10 @@ mod reconstruct;
 pub use bench::{BenchReport, KernelSpeed, bench};
 pub use canvas::PictureError;
 pub use describe::{DataReport, contact_sheet, describe};
-pub use detect::{DetectorOptions, DetectorReport, ScoreOptions, Scores, ThresholdRule, fit_detector, score_rows};
+pub use detect::{
+    DetectorOptions, DetectorReport, Progress, Scan, ScoreOptions, Scores, ThresholdRule, fit_detector, make_detector,
+    scan_rows, score_rows, write_scores,
+};
 pub use evaluate::{Evaluation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth};

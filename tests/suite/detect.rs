@@ -1,5 +1,6 @@
 //! Detectors: what they find, how rows reach them, and what they say of rows that cannot be read.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use hourglass::data::{DataSet, DataSpec, Part, TableStream};
@@ -23,7 +24,7 @@ fn labeled() -> DetectorOptions {
 }
 
 fn fit(source: &str, path: &Path, options: &DetectorOptions, device: &Device) -> hourglass::tasks::DetectorReport {
-    fit_detector(source, path, options, device, &mut |_| {}).expect("a detector is fitted")
+    fit_detector(source, path, options, device, &mut |_| ControlFlow::Continue(())).expect("a detector is fitted")
 }
 
 fn score(path: &Path, source: &str, output: &Path, options: &ScoreOptions, device: &Device) -> Scores {
@@ -76,6 +77,7 @@ fn detectors_find_what_is_abnormal_on_both_devices() {
         let out = home.path().join("scores.csv");
         let found = score(&model, TABLE, &out, &ScoreOptions::default(), &device);
         assert!(found.roc_auc.expect("labels") > LEAST_AUC, "{found:?}");
+        assert!(found.roc_auc > found.pca_roc_auc && found.pca_roc_auc > Some(0.9), "{found:?}");
         assert_eq!((found.rows, found.unusable), (569, 0));
         let scores = numbers(&out, "score");
         let above = scores.iter().filter(|&&score| score > report.threshold).count();

@@ -1,5 +1,6 @@
 //! A detector from normal rows.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,8 +9,9 @@ use serde::Serialize;
 use super::scorer::{Scorer, Seen, relative_errors, squared_distance};
 use super::threshold::{by_labels, quantile};
 use super::{is_abnormal, member_models, steps};
-use crate::data::{DataError, DataSet, DataSpec, SourceKind, TableStream, read_labels};
+use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
+use crate::metrics::Pca;
 use crate::model::{Detector, DetectorMember, Model, Spec, ThresholdBy, preset, suggest};
 use crate::train::{Run, Session, TrainError};
 
@@ -19,8 +21,15 @@ const SHRINKAGE_ROWS: f64 = 10.0;
 const RIDGE: f64 = 1e-3;
 /// Share of held-out normal rows that are within the usual distance.
 const USUAL: f64 = 0.95;
+/// Part of the variance that the PCA beside keeps.
+const PCA_SHARE: f64 = 0.9;
+/// Wider rows have no PCA beside: all directions of as many would be fitted.
+const PCA_FEATURES: usize = 2048;
 /// Steps between two looks at whether training is done.
 const STEPS: usize = 64;
+
+/// Told the share of the work that is done; says whether to go on.
+pub type Progress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
 
 /// What the threshold is to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,8 +108,25 @@ pub fn fit_detector(
     path: &Path,
     options: &DetectorOptions,
     device: &Device,
-    progress: &mut dyn FnMut(f64),
+    progress: &mut Progress<'_>,
 ) -> Result<DetectorReport, TrainError> {
+    let (model, mut report) = make_detector(source, options, device, progress)?;
+    model.save(path)?;
+    report.model = path.display().to_string();
+    Ok(report)
+}
+
+/// As [`fit_detector`], without a file.
+///
+/// # Errors
+/// As there, and [`TrainError::Cancelled`] when `progress` says so.
+pub fn make_detector(
+    source: &str,
+    options: &DetectorOptions,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<(Model, DetectorReport), TrainError> {
+    let path = Path::new("detector");
     let started = std::time::Instant::now();
     let mut wanted = Wanted::new(source, options)?;
     let fits = options.ensemble + usize::from(options.outliers > 0.0);
@@ -115,7 +141,7 @@ pub fn fit_detector(
     for member in 0..options.ensemble.max(1) {
         let before = fits - options.ensemble + member;
         trained.push(train(&data, &wanted, member as u64, device, &mut |done| {
-            progress((before as f64 + done) / fits as f64);
+            progress((before as f64 + done) / fits as f64)
         })?);
     }
     let mut members = Vec::new();
@@ -134,6 +160,7 @@ pub fn fit_detector(
         threshold_by: ThresholdBy::FalseAlarms,
         false_alarms: 0.0,
         members,
+        pca: pca_of(&data)?,
     };
     let held = data.validation.start..data.test.end;
     let mut scorer = Scorer::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
@@ -160,7 +187,7 @@ pub fn fit_detector(
     let above = normal.iter().filter(|&&score| score > detector.threshold).count();
     detector.false_alarms = above as f64 / normal.len().max(1) as f64;
     let report = DetectorReport {
-        model: path.display().to_string(),
+        model: String::new(),
         data: source.to_owned(),
         train_rows: data.train.len(),
         held_rows: held.len(),
@@ -176,9 +203,7 @@ pub fn fit_detector(
         notes: data.notes.clone(),
     };
     model.detector = Some(detector);
-    model.save(path)?;
-    progress(1.0);
-    Ok(report)
+    Ok((model, report))
 }
 
 /// The data as it is wanted: labels no feature, abnormal rows left out.
@@ -340,7 +365,7 @@ fn train(
     wanted: &Wanted<'_>,
     member: u64,
     device: &Device,
-    progress: &mut dyn FnMut(f64),
+    progress: &mut Progress<'_>,
 ) -> Result<Trained, TrainError> {
     let mut spec = match &wanted.options.spec {
         Some(spec) => spec.clone(),
@@ -351,7 +376,9 @@ fn train(
     let mut run = Run::new(Session::new(spec, Arc::clone(data), device.clone())?, None, None, false)?;
     while !run.is_done() {
         run.advance(STEPS)?;
-        progress(run.session().step() as f64 / run.session().total_steps().max(1) as f64);
+        if progress(run.session().step() as f64 / run.session().total_steps().max(1) as f64).is_break() {
+            return Err(TrainError::Cancelled);
+        }
     }
     Ok(Trained { model: run.kept_model()?, epochs: run.epochs().len() })
 }
@@ -409,6 +436,16 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
         member.usual_distance = quantile(&sorted, USUAL) as f32;
     }
     Ok(member)
+}
+
+/// PCA that keeps [`PCA_SHARE`] of the variance of the rows for training.
+fn pca_of(data: &DataSet) -> Result<Option<Pca>, TrainError> {
+    if data.features > PCA_FEATURES || data.train.len() < 2 {
+        return Ok(None);
+    }
+    let rows = data.some_f32(Part::Train)?;
+    let pca = Pca::fit(&rows, data.features, data.features).ok();
+    Ok(pca.map(|pca| pca.keeping(&rows, PCA_SHARE)))
 }
 
 /// Mean and whitening of the latents of all normal rows.

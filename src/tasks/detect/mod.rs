@@ -9,13 +9,15 @@
 mod fit;
 mod pictures;
 mod reasons;
+mod scan;
 mod score;
 mod scorer;
 mod steps;
 mod threshold;
 
-pub use fit::{DetectorOptions, DetectorReport, ThresholdRule, fit_detector};
-pub use score::{ScoreOptions, Scores, score_rows};
+pub use fit::{DetectorOptions, DetectorReport, Progress, ThresholdRule, fit_detector, make_detector};
+pub use scan::{Scan, scan_rows};
+pub use score::{ScoreOptions, Scores, score_rows, write_scores};
 
 use crate::model::{Detector, Model};
 
