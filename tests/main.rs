@@ -45,3 +45,6 @@ mod training;
 #[cfg(feature = "window")]
 #[path = "suite/window.rs"]
 mod window;
+#[cfg(feature = "window")]
+#[path = "suite/window_detect.rs"]
+mod window_detect;

@@ -106,9 +106,10 @@ impl Pca {
         let lost = |row: &[f32]| {
             let from_mean: Vec<f32> = row.iter().zip(&self.mean).map(|(x, m)| x - m).collect();
             let total: f64 = from_mean.iter().map(|&x| f64::from(x).powi(2)).sum();
-            let kept = self.directions.chunks_exact(features).map(|direction| {
-                f64::from(from_mean.iter().zip(direction).map(|(x, d)| x * d).sum::<f32>()).powi(2)
-            });
+            let kept = self
+                .directions
+                .chunks_exact(features)
+                .map(|direction| f64::from(from_mean.iter().zip(direction).map(|(x, d)| x * d).sum::<f32>()).powi(2));
             (total - kept.sum::<f64>()).max(0.0)
         };
         rows.par_chunks_exact(features).map(lost).collect()

@@ -13,7 +13,8 @@ pub use bench::{BenchReport, KernelSpeed, bench};
 pub use canvas::PictureError;
 pub use describe::{DataReport, contact_sheet, describe};
 pub use detect::{
-    DetectorOptions, DetectorReport, Progress, Scan, ScoreOptions, Scores, ThresholdRule, fit_detector, make_detector,
+    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, LabelChoice, Progress, Scan,
+    ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
     scan_rows, score_rows, write_scores,
 };
 pub use evaluate::{Evaluation, evaluate};

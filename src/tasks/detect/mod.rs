@@ -6,6 +6,7 @@
 //! on held-out normal rows, so that the score is 1 on average there and means the same for every table: but for constants
 //! it is the negative log-likelihood of a Gaussian model of both.
 
+mod desk;
 mod fit;
 mod pictures;
 mod reasons;
@@ -15,6 +16,7 @@ mod scorer;
 mod steps;
 mod threshold;
 
+pub use desk::{DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores};
 pub use fit::{DetectorOptions, DetectorReport, Progress, ThresholdRule, fit_detector, make_detector};
 pub use scan::{Scan, scan_rows};
 pub use score::{ScoreOptions, Scores, score_rows, write_scores};

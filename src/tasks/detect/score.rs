@@ -95,8 +95,7 @@ pub fn write_scores(
     device: &Device,
 ) -> Result<Scores, TrainError> {
     let label = options.label.as_deref();
-    let walk =
-        Walk { model, path, source, label, abnormal: &options.abnormal, keep_going: options.keep_going, device };
+    let walk = Walk { model, path, source, label, abnormal: &options.abnormal, keep_going: options.keep_going, device };
     let threshold = options.threshold.unwrap_or(walk.detector()?.threshold);
     let started = std::time::Instant::now();
     let mut gathered = Gathered {
