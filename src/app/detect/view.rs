@@ -117,9 +117,9 @@ mod tests {
         };
         let view = View::of(&scan, 1.5);
         assert_eq!((view.rows(), view.above(1.5), view.above(2.0)), (4, 2, 1));
-        let at = view.at(1.5).expect("labels");
-        assert_eq!((at.precision, at.recall, at.f1, at.false_alarms), (Some(1.0), 1.0, 1.0, 0.0));
-        assert_eq!(view.at(100.0).expect("labels").precision, None);
+        let at = Quality { precision: Some(1.0), recall: 1.0, f1: 1.0, false_alarms: 0.0 };
+        assert_eq!(view.at(1.5), Some(at));
+        assert_eq!(view.at(100.0).and_then(|at| at.precision), None);
         let bars = view.bars(16);
         let sums = bars.iter().fold([0, 0], |sum, bar| [sum[0] + bar[0], sum[1] + bar[1]]);
         assert_eq!(sums, [2, 2], "{bars:?}");

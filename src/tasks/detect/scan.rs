@@ -200,7 +200,7 @@ pub fn scan_rows(
         top.truncate(TOP);
     };
     walk.run(&mut notes, &mut |scored: Scored<'_>| {
-        if scored.row % 1024 == 0 && progress(scored.row).is_break() {
+        if scored.row.is_multiple_of(1024) && progress(scored.row).is_break() {
             return Err(TrainError::Cancelled);
         }
         scan.unusable += u64::from(scored.score.is_err());
