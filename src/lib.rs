@@ -7,6 +7,7 @@ pub mod cli;
 pub mod data;
 pub mod device;
 pub mod graph;
+pub mod interop;
 pub mod kernels;
 pub mod metrics;
 pub mod model;

@@ -30,6 +30,8 @@ mod readers;
 #[cfg(feature = "window")]
 #[path = "suite/real_window.rs"]
 mod real_window;
+#[path = "suite/report.rs"]
+mod report;
 #[path = "suite/runs.rs"]
 mod runs;
 #[path = "suite/shaders.rs"]

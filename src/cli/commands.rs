@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{CliError, Common, print_json, print_out};
 use crate::device::{Device, gpu};
+use crate::interop;
 use crate::model;
 use crate::style;
 use crate::tasks;
@@ -83,6 +84,17 @@ pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Commo
     } else {
         let files = if made.files == 1 { made.output } else { format!("{} files in {}", made.files, made.output) };
         print_out(&format!("{} rows, MSE {:.5}: {files}", style::grouped(made.rows as u64), made.mse));
+    }
+    Ok(0)
+}
+
+pub(super) fn report(run_dir: &Path, output: Option<&Path>, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let path = interop::write_report(run_dir, output, &device)?;
+    if common.json {
+        print_json(&json!({ "run_dir": run_dir.display().to_string(), "report": path.display().to_string() }))?;
+    } else {
+        print_out(&format!("report   {}", path.display()));
     }
     Ok(0)
 }

@@ -98,6 +98,14 @@ enum CliCommand {
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
     },
+    /// Write the report of a run: one HTML file that needs no network.
+    Report {
+        /// The folder of a run.
+        run_dir: PathBuf,
+        /// Where to write it [default: report.html in the run's folder].
+        #[arg(short, long, value_name = "FILE.html")]
+        output: Option<PathBuf>,
+    },
     /// Find abnormal rows, and what makes them so.
     #[command(subcommand)]
     Detect(detect::DetectCommand),
@@ -183,6 +191,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
         Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
         Some(CliCommand::Reconstruct { model, data, output }) => commands::reconstruct(&model, &data, &output, common),
+        Some(CliCommand::Report { run_dir, output }) => commands::report(&run_dir, output.as_deref(), common),
         Some(CliCommand::Detect(command)) => detect::run(command, common),
         Some(CliCommand::Verify { run_dir }) => commands::verify(&run_dir, common),
         Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),

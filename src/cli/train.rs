@@ -12,7 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::commands::print_metrics;
 use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
 use crate::data::{DataSet, DataSpec, near_duplicates};
-use crate::device::DeviceChoice;
+use crate::device::{Device, DeviceChoice};
+use crate::interop;
 use crate::model::{Model, Spec, SpecError, Suggestion, preset, suggest};
 use crate::style;
 use crate::tasks::draw_run;
@@ -244,6 +245,7 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
             }
             Event::Finished { report, interrupted } => {
                 bar.finish_and_clear();
+                let page = if interrupted { None } else { write_page(&report, common) };
                 if with_picture {
                     let path = draw_picture(&worker, &report)?;
                     if !common.json {
@@ -257,6 +259,8 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                 }
                 if common.json {
                     print_json(&*report)?;
+                } else if let Some(page) = page {
+                    print_out(&format!("report   {}", page.display()));
                 }
                 return Ok(if interrupted { EXIT_INTERRUPTED } else { 0 });
             }
@@ -283,6 +287,19 @@ fn stop_on_ctrl_c(worker: &Worker, interrupted: &Arc<AtomicBool>) {
     });
     if let Err(error) = result {
         eprintln!("Ctrl-C will stop without saving: {error}");
+    }
+}
+
+/// Writes the report of a run that ended; a run is no worse for having none.
+fn write_page(report: &Report, common: &Common) -> Option<PathBuf> {
+    let folder = PathBuf::from(report.run_dir.as_ref()?);
+    let device = Device::open(common.device_choice().ok()?, common.threads()).ok()?;
+    match interop::write_report(&folder, None, &device) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            eprintln!("no report was written: {error}");
+            None
+        }
     }
 }
 

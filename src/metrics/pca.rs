@@ -99,6 +99,24 @@ impl Pca {
         self
     }
 
+    /// Rows [rows, features] as the components alone make them.
+    pub fn reconstruct(&self, rows: &[f32]) -> Vec<f32> {
+        let features = self.mean.len();
+        self.project(rows)
+            .par_chunks_exact(self.components.max(1))
+            .flat_map_iter(|projected| {
+                (0..features).map(move |feature| {
+                    let sum: f32 = projected
+                        .iter()
+                        .enumerate()
+                        .map(|(component, &z)| z * self.directions[component * features + feature])
+                        .sum();
+                    self.mean[feature] + sum
+                })
+            })
+            .collect()
+    }
+
     /// Squared error of each row [rows, features] against its reconstruction from the components.
     pub fn squared_errors(&self, rows: &[f32]) -> Vec<f64> {
         let features = self.mean.len().max(1);

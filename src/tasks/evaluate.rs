@@ -58,7 +58,7 @@ impl Opened {
 }
 
 /// `model` on `device`, ready to be run over `data`; `path` is where it is from, for errors.
-pub(super) fn evaluator_of(
+pub(crate) fn evaluator_of(
     model: &Model,
     data: &Arc<DataSet>,
     device: &Device,

@@ -17,6 +17,7 @@ pub use detect::{
     ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
     scan_rows, score_rows, write_scores,
 };
+pub(crate) use evaluate::evaluator_of;
 pub use evaluate::{Evaluation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth};

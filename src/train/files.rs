@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::report::Report;
 use super::run::EpochReport;
 use super::verify::FirstSteps;
 use crate::data::Division;
@@ -98,6 +99,19 @@ impl RunDir {
         let text = serde_json::to_vec(division)
             .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
         write_whole(&path, &text)
+    }
+
+    /// What the run came to: `report.json`.
+    pub fn write_report(&self, report: &Report) -> Result<(), ModelFileError> {
+        let path = self.0.join("report.json");
+        let text = serde_json::to_vec(report)
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        write_whole(&path, &text)
+    }
+
+    /// What the run came to, where it ended and the file is whole.
+    pub fn read_report(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&fs::read(self.0.join("report.json")).ok()?).ok()
     }
 
     pub fn read_spec(&self) -> Result<Spec, SpecError> {

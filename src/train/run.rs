@@ -448,7 +448,7 @@ impl Run {
         let info = self.session.device_info();
         let path = |path: &Path| path.display().to_string();
         let last = self.epochs.last();
-        Ok(Report {
+        let report = Report {
             version: env!("CARGO_PKG_VERSION"),
             device: info.device.to_owned(),
             backend: info.backend.to_owned(),
@@ -473,7 +473,11 @@ impl Run {
             test,
             pca,
             diagnosis,
-        })
+        };
+        if let Some(dir) = &self.dir {
+            dir.write_report(&report)?;
+        }
+        Ok(report)
     }
 
     /// What the figures say of the kept weights.

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 /// From the ground up.
-const ROOMS: [&str; 13] =
-    ["tensor", "style", "device", "kernels", "graph", "nn", "data", "metrics", "model", "train", "tasks", "cli", "app"];
+const ROOMS: [&str; 14] = [
+    "tensor", "style", "device", "kernels", "graph", "nn", "data", "metrics", "model", "train", "tasks", "interop",
+    "cli", "app",
+];
 
 fn rust_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("src is readable") {
