@@ -51,8 +51,7 @@ pub(super) fn run(command: DetectCommand, common: &Common) -> Result<u8, CliErro
                     "--false-alarms is a share of rows from 0 to below 1, not {false_alarms}; 0.01 is one row of a hundred"
                 )));
             }
-            let options =
-                DetectorOptions { label, abnormal, exclude, false_alarms, seed: common.seed.unwrap_or(1) };
+            let options = DetectorOptions { label, abnormal, exclude, false_alarms, seed: common.seed.unwrap_or(1) };
             let report = tasks::fit_detector(&data, &output, &options, device)?;
             if common.json {
                 print_json(&report)?;
@@ -97,7 +96,7 @@ pub(super) fn run(command: DetectCommand, common: &Common) -> Result<u8, CliErro
     Ok(0)
 }
 
-fn say_notes(notes: &[String], common: &Common) {
+pub(super) fn say_notes(notes: &[String], common: &Common) {
     if !common.quiet {
         notes.iter().for_each(|note| eprintln!("note: {note}"));
     }

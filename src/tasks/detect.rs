@@ -253,7 +253,9 @@ fn reasons(
     columns.sort_by(|a, b| b.0.total_cmp(&a.0));
     let words = |&(_, column, at): &(f64, &Column, &std::ops::Range<usize>)| {
         let of = |values: &[f32]| match column {
-            Column::Number { .. } => format!("{:.4}", values[at.start]).trim_end_matches('0').trim_end_matches('.').into(),
+            Column::Number { .. } => {
+                format!("{:.4}", values[at.start]).trim_end_matches('0').trim_end_matches('.').into()
+            }
             Column::Category { values: names, .. } => {
                 let best = at.clone().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(at.start) - at.start;
                 names.get(best).cloned().unwrap_or_else(|| "other".to_owned())

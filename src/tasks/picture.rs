@@ -27,7 +27,7 @@ const SCALE: f32 = 1.25;
 
 /// Draws `snapshot` to a PNG at `path`.
 pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
-    let mut canvas = Canvas::new()?;
+    let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.fill_rect(Area { x: 0.0, y: 0.0, w: WIDTH as f32, h: HEIGHT as f32 }, DARK.background, 0.0);
     let name = snapshot.preset.as_deref().unwrap_or("run");
     let wide = canvas.text(32.0, 40.0, style::size::NAME * 1.2, "Hourglass", DARK.text, true, Align::Left);
@@ -52,11 +52,11 @@ pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
 }
 
 #[derive(Clone, Copy)]
-struct Area {
-    x: f32,
-    y: f32,
-    w: f32,
-    h: f32,
+pub(super) struct Area {
+    pub x: f32,
+    pub y: f32,
+    pub w: f32,
+    pub h: f32,
 }
 
 impl Area {
@@ -66,14 +66,14 @@ impl Area {
 }
 
 #[derive(Clone, Copy)]
-enum Align {
+pub(super) enum Align {
     Left,
     Centre,
     Right,
 }
 
-struct Canvas {
-    pixmap: Pixmap,
+pub(super) struct Canvas {
+    pub pixmap: Pixmap,
     regular: FontRef<'static>,
     semibold: FontRef<'static>,
 }
@@ -88,21 +88,29 @@ fn paint(colour: Rgb, alpha: f32) -> Paint<'static> {
 }
 
 impl Canvas {
-    fn new() -> Result<Self, PictureError> {
+    pub fn new(width: u32, height: u32) -> Result<Self, PictureError> {
         let font = |bytes| FontRef::try_from_slice(bytes).map_err(|error| PictureError::Draw(error.to_string()));
         Ok(Self {
-            pixmap: Pixmap::new(WIDTH, HEIGHT).ok_or_else(|| PictureError::Draw("no canvas".to_owned()))?,
+            pixmap: Pixmap::new(width, height).ok_or_else(|| PictureError::Draw("no canvas".to_owned()))?,
             regular: font(FONT_REGULAR)?,
             semibold: font(FONT_SEMIBOLD)?,
         })
     }
 
-    fn fill_rect(&mut self, area: Area, colour: Rgb, radius: f32) {
+    pub fn fill_rect(&mut self, area: Area, colour: Rgb, radius: f32) {
         let Some(outline) = rounded(area, radius) else { return };
         self.pixmap.fill_path(&outline, &paint(colour, 1.0), FillRule::Winding, Transform::identity(), None);
     }
 
-    fn line(&mut self, points: &[(f32, f32)], colour: Rgb, width: f32, alpha: f32, dashed: bool, mask: Option<&Mask>) {
+    pub fn line(
+        &mut self,
+        points: &[(f32, f32)],
+        colour: Rgb,
+        width: f32,
+        alpha: f32,
+        dashed: bool,
+        mask: Option<&Mask>,
+    ) {
         let mut builder = PathBuilder::new();
         for (i, &(x, y)) in points.iter().enumerate() {
             if i == 0 { builder.move_to(x, y) } else { builder.line_to(x, y) }
@@ -118,14 +126,14 @@ impl Canvas {
         self.pixmap.stroke_path(&outline, &paint(colour, alpha), &stroke, Transform::identity(), mask);
     }
 
-    fn dot(&mut self, x: f32, y: f32, radius: f32, colour: Rgb, alpha: f32) {
+    pub fn dot(&mut self, x: f32, y: f32, radius: f32, colour: Rgb, alpha: f32) {
         let Some(outline) = PathBuilder::from_circle(x, y, radius) else { return };
         self.pixmap.fill_path(&outline, &paint(colour, alpha), FillRule::Winding, Transform::identity(), None);
     }
 
     /// Text with its baseline at `y`; gives its width.
     #[expect(clippy::too_many_arguments, reason = "a line of text has that many properties")]
-    fn text(&mut self, x: f32, y: f32, size: f32, text: &str, colour: Rgb, bold: bool, align: Align) -> f32 {
+    pub fn text(&mut self, x: f32, y: f32, size: f32, text: &str, colour: Rgb, bold: bool, align: Align) -> f32 {
         let font = if bold { &self.semibold } else { &self.regular };
         // A design size is the em; the font's scale is ascent to descent.
         let em = font.units_per_em().unwrap_or(1000.0);

@@ -17,7 +17,7 @@ mod worker;
 pub use diagnose::{Evidence, Finding, diagnose};
 pub use evaluator::{Evaluator, LayerHealth, Outputs};
 pub use files::{RunDir, default_runs_folder};
-pub use measure::{TestMetrics, pca_beside};
+pub use measure::{ACTIVE_VARIANCE, TestMetrics, pca_beside};
 pub use report::{PcaReport, Report};
 pub use run::{EpochReport, Run};
 pub use session::{Session, Weights, data_shape};
