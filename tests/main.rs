@@ -3,12 +3,16 @@
 
 #[path = "suite/command_line.rs"]
 mod command_line;
+#[path = "suite/compress.rs"]
+mod compress;
 #[path = "suite/corruptions.rs"]
 mod corruptions;
 #[path = "suite/data.rs"]
 mod data;
 #[path = "suite/engine.rs"]
 mod engine;
+#[path = "suite/generate.rs"]
+mod generate;
 #[path = "suite/gradients.rs"]
 mod gradients;
 #[path = "suite/kernels.rs"]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::evaluate::Opened;
 use super::explore::Decoder;
 use super::form::{RowForm, Rows};
-use super::latents::{mixture, moments, normals, to_codebook};
+use super::latents::{Posterior, moments, normals, to_codebook};
 use super::sample::class_names;
 use crate::data::{DataError, Part};
 use crate::device::Device;
@@ -133,7 +133,7 @@ fn drawn_by_class(
         }
         let of_class: Vec<f32> =
             members.iter().flat_map(|&row| &own[row * latent..(row + 1) * latent]).copied().collect();
-        let fitted = mixture(&of_class, latent, options.components, options.seed)?;
+        let fitted = Posterior::fit(&of_class, latent, options.components, options.seed)?;
         let drawn = fitted.sample(members.len() * options.count, 1.0, options.seed + class as u64);
         let places =
             (0..options.count).flat_map(|variant| members.iter().map(move |row| variant * classes.len() + row));

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::evaluate::Opened;
 use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
 use crate::kernels::random::{key, normal4, philox4x32, stream};
-use crate::metrics::{Covariance, GaussianMixture, MixtureError};
+use crate::metrics::{Covariance, GaussianMixture, MixtureError, Pca};
 use crate::model::{Model, ModelKind};
 use crate::train::{ACTIVE_VARIANCE, Outputs, TrainError};
 
@@ -15,8 +17,10 @@ use crate::train::{ACTIVE_VARIANCE, Outputs, TrainError};
 const MOST_ROWS: usize = 60_000;
 /// Rows that a mixture is fitted to; evenly taken from those.
 const MIXTURE_ROWS: usize = 20_000;
-/// Latent numbers beyond which a component's covariance is diagonal.
+/// Latent numbers that a mixture is fitted to; of more, so many main components.
 const MOST_FULL: usize = 64;
+/// Rows for each number and component below which covariances are diagonal.
+const FULL_ROWS: usize = 4;
 /// Components of a mixture where nothing else is said and there are rows enough.
 const USUAL_COMPONENTS: usize = 10;
 
@@ -85,32 +89,69 @@ pub(super) fn normals(count: usize, seed: u64) -> Vec<f32> {
     (0..count.div_ceil(4) as u32).flat_map(block).take(count).collect()
 }
 
-/// A mixture fitted to latent numbers [rows, latent]: so many components as asked for, or ten where there are rows enough.
-pub(super) fn mixture(
-    latents: &[f32],
-    latent: usize,
-    components: Option<usize>,
-    seed: u64,
-) -> Result<GaussianMixture, TrainError> {
-    let rows = latents.len() / latent.max(1);
-    let every = rows.div_ceil(MIXTURE_ROWS).max(1);
-    let some: Vec<f32> = latents.chunks_exact(latent.max(1)).step_by(every).flatten().copied().collect();
-    let rows = some.len() / latent.max(1);
-    // A covariance of few rows is mostly noise.
-    let usual = (rows / (20 * latent.max(1))).clamp(1, USUAL_COMPONENTS);
-    let components = components.unwrap_or(usual);
-    GaussianMixture::fit(&some, latent, components, covariance(latent), seed).map_err(|error| {
-        let field = match error {
-            MixtureError::TooFew { .. } => "--components",
-            MixtureError::NotFinite { .. } => "MODEL",
-        };
-        DataError::Option { field, problem: error.to_string() }.into()
-    })
+/// Where latent numbers of rows lie: a mixture of Gaussians, over the main components of many numbers.
+#[derive(Debug)]
+pub(super) struct Posterior {
+    mixture: GaussianMixture,
+    /// What the mixture's numbers are components of, where there are more latent numbers than [`MOST_FULL`].
+    pca: Option<Pca>,
+    covariance: Covariance,
 }
 
-/// How the components of a mixture of so many latent numbers are.
-pub(super) fn covariance(latent: usize) -> Covariance {
-    if latent <= MOST_FULL { Covariance::Full } else { Covariance::Diagonal }
+impl Posterior {
+    /// Fitted to latent numbers [rows, latent], with so many components as asked for, or ten where there are rows enough.
+    pub fn fit(latents: &[f32], latent: usize, components: Option<usize>, seed: u64) -> Result<Self, TrainError> {
+        let unusable = |field: &'static str, problem: String| DataError::Option { field, problem };
+        let rows = latents.len() / latent.max(1);
+        let every = rows.div_ceil(MIXTURE_ROWS).max(1);
+        let some: Vec<f32> = latents.chunks_exact(latent.max(1)).step_by(every).flatten().copied().collect();
+        let pca = (latent > MOST_FULL).then(|| Pca::fit(&some, latent, MOST_FULL));
+        let pca = pca.transpose().map_err(|error| unusable("MODEL", error.to_string()))?;
+        let some = pca.as_ref().map_or(some.clone(), |pca| pca.project(&some));
+        let width = pca.as_ref().map_or(latent, Pca::components);
+        let rows = some.len() / width.max(1);
+        // A covariance of few rows is mostly noise.
+        let usual = (rows / (20 * width.max(1))).clamp(1, USUAL_COMPONENTS);
+        let components = components.unwrap_or(usual);
+        let covariance = match rows >= FULL_ROWS * width * components {
+            true => Covariance::Full,
+            false => Covariance::Diagonal,
+        };
+        let mixture = GaussianMixture::fit(&some, width, components, covariance, seed).map_err(|error| {
+            let field = match error {
+                MixtureError::TooFew { .. } => "--components",
+                MixtureError::NotFinite { .. } => "MODEL",
+            };
+            unusable(field, error.to_string())
+        })?;
+        Ok(Self { mixture, pca, covariance })
+    }
+
+    /// Draws [count, latent].
+    pub fn sample(&self, count: usize, temperature: f64, seed: u64) -> Vec<f32> {
+        let drawn = self.mixture.sample(count, temperature, seed);
+        self.pca.as_ref().map_or(drawn.clone(), |pca| pca.rebuild(&drawn))
+    }
+
+    pub fn report(&self) -> MixtureReport {
+        MixtureReport {
+            components: self.mixture.components(),
+            covariance: self.covariance,
+            log_likelihood: self.mixture.log_likelihood(),
+            main_components: self.pca.as_ref().map(Pca::components),
+        }
+    }
+}
+
+/// A mixture of Gaussians that was fitted to the latents of rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MixtureReport {
+    pub components: usize,
+    pub covariance: Covariance,
+    /// Mean over the rows it was fitted on, in nats.
+    pub log_likelihood: f64,
+    /// Of the latent numbers, where there are too many to be fitted themselves.
+    pub main_components: Option<usize>,
 }
 
 /// The number of the class `asked`, by its name or its number.

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::explore::Decoder;
 use super::form::{RowForm, Rows, extension};
-use super::latents::{TrainLatents, class_of, covariance, has_prior, mixture, normals, to_codebook};
+use super::latents::{MixtureReport, Posterior, TrainLatents, class_of, has_prior, normals, to_codebook};
 use super::sheet::write_sheet;
 use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
-use crate::metrics::{Covariance, nearest_rows};
+use crate::metrics::nearest_rows;
 use crate::model::{Model, write_whole};
 use crate::style::{DARK, RowView};
 use crate::train::TrainError;
@@ -44,15 +44,6 @@ pub struct Nearest {
     pub train_row: String,
     /// Mean squared difference, on the scale that the network sees.
     pub mse: f64,
-}
-
-/// A mixture of Gaussians that was fitted to the latents of train rows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MixtureReport {
-    pub components: usize,
-    pub covariance: Covariance,
-    /// Mean over the rows it was fitted on, in nats.
-    pub log_likelihood: f64,
 }
 
 /// The object that `sample --json` prints.
@@ -109,13 +100,8 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
         Some(train) => {
             let of_class = label.map(|label| train.of_class(label));
             let some = of_class.as_deref().unwrap_or(&train.latents);
-            let mixture = mixture(some, train.latent, options.components, options.seed)?;
-            let report = MixtureReport {
-                components: mixture.components(),
-                covariance: covariance(train.latent),
-                log_likelihood: mixture.log_likelihood(),
-            };
-            (mixture.sample(options.count, options.temperature, options.seed), Some(report))
+            let posterior = Posterior::fit(some, train.latent, options.components, options.seed)?;
+            (posterior.sample(options.count, options.temperature, options.seed), Some(posterior.report()))
         }
         None => {
             let mut drawn = normals(options.count * decoder.latent(), options.seed);
