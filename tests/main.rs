@@ -9,6 +9,8 @@ mod compress;
 mod corruptions;
 #[path = "suite/data.rs"]
 mod data;
+#[path = "suite/detect.rs"]
+mod detect;
 #[path = "suite/engine.rs"]
 mod engine;
 #[path = "suite/generate.rs"]
@@ -47,3 +49,6 @@ mod training;
 #[cfg(feature = "window")]
 #[path = "suite/window.rs"]
 mod window;
+#[cfg(feature = "window")]
+#[path = "suite/window_detect.rs"]
+mod window_detect;

@@ -82,3 +82,8 @@ pub(super) fn theme(painter: &Painter, rect: Rect, colour: Color32) {
         .collect();
     painter.add(Shape::convex_polygon(half, colour, Stroke::NONE));
 }
+
+/// A row of points, one of which stands out.
+pub(super) fn detect(painter: &Painter, rect: Rect, colour: Color32) {
+    lines(painter, rect, &[(0.0, 0.72), (0.3, 0.72), (0.45, 0.1), (0.62, 0.95), (0.74, 0.72), (1.0, 0.72)], colour);
+}

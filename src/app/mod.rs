@@ -4,6 +4,7 @@
 mod controls;
 mod curves;
 mod data_card;
+mod detect;
 mod explore;
 mod findings;
 mod frame_log;
@@ -16,6 +17,7 @@ mod state;
 mod theme;
 mod widgets;
 
+pub use detect::{Detection, LocalDetection, Saved};
 pub use shell::{WindowError, availability, open};
 pub use state::{App, AppOptions, OpenedModel, Trainer};
 pub use theme::ThemeChoice;

@@ -13,6 +13,7 @@ use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::window::{Window, WindowId};
 
+use super::detect::LocalDetection;
 use super::frame_log::FrameLog;
 use super::state::{App, AppOptions, OpenedModel, Trainer};
 use super::theme::ThemeChoice;
@@ -104,7 +105,8 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
         (format!("{kind}: {}", info.adapter), DeviceChoice::GpuIndex(index))
     }));
     devices.push(("CPU, native".to_owned(), DeviceChoice::Cpu));
-    let app = App::new(AppOptions { run, start, theme: ThemeChoice::System, devices });
+    let app =
+        App::new(AppOptions { run, start, theme: ThemeChoice::System, detection: Arc::new(LocalDetection), devices });
     let mut shell = Shell { app, proxy, context: egui::Context::default(), open: None, error: None, next_frame: None };
     event_loop.run_app(&mut shell).map_err(|error| failed(&error))?;
     shell.app.close();

@@ -1,99 +1,233 @@
-//! `hourglass detect`: which rows of a table are abnormal.
+//! `hourglass detect`: which rows are abnormal.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
 
+use super::train::read_spec;
 use super::{CliError, Common, print_json, print_out};
 use crate::device::Device;
+use crate::model::preset;
 use crate::style;
-use crate::tasks::{self, DetectorOptions};
+use crate::tasks::{self, DetectorOptions, DetectorReport, ScoreOptions, Scores, ThresholdRule};
+use crate::train::TrainError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DetectCommand {
-    /// Fit a detector to the normal rows of a table.
-    Fit {
-        /// A table: CSV or TSV, gzipped or not.
-        #[arg(value_name = "CSV")]
-        data: String,
-        #[arg(short, long, value_name = "MODEL")]
-        output: PathBuf,
-        /// The column that says which rows are abnormal; all rows count as normal without it.
-        #[arg(long, value_name = "COLUMN")]
-        label: Option<String>,
-        /// The label of abnormal rows [default: anything but 0, false, normal and nothing].
-        #[arg(long, value_name = "VALUE", requires = "label")]
-        abnormal: Option<String>,
-        /// Columns to leave out.
-        #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
-        exclude: Vec<String>,
-        /// Share of normal rows that may be called abnormal.
-        #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
-        false_alarms: f64,
-    },
-    /// Score each row of a table, with the columns that make it abnormal.
-    Score {
-        /// A detector made by `detect fit`.
-        model: PathBuf,
-        #[arg(value_name = "CSV")]
-        data: String,
-        #[arg(short, long, value_name = "SCORES")]
-        output: PathBuf,
-    },
+    /// Fit a detector to normal rows.
+    Fit(FitArgs),
+    /// Score each row, with the columns that make it abnormal.
+    Score(ScoreArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct FitArgs {
+    /// A table (CSV, TSV, gzipped or not), a series, or whatever else `train --data` takes.
+    #[arg(value_name = "CSV")]
+    data: String,
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// The column that says which rows are abnormal, never a feature; for pictures: folders, prefix or a list. All rows count
+    /// as normal without it.
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// What it says of abnormal rows [default: anything but 0, false, normal and nothing].
+    #[arg(long, value_name = "VALUE,...", value_delimiter = ',', requires = "label")]
+    abnormal: Vec<String>,
+    /// Columns to leave out.
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    exclude: Vec<String>,
+    /// Share of the rows that may be abnormal though nothing says which: the worst after a first fit are left out of a second.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    outliers: f64,
+    /// Share of normal rows that may be called abnormal.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    false_alarms: f64,
+    /// Choose the threshold by labels instead: the highest F1, or the least cost.
+    #[arg(long, value_name = "RULE", value_parser = ["f1", "cost"], requires = "label")]
+    threshold_by: Option<String>,
+    /// With --threshold-by cost: how many false alarms a missed row costs.
+    #[arg(long, value_name = "N", default_value_t = 10.0)]
+    miss_cost: f64,
+    /// Models over as many seeds; a row's score is the mean of theirs.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
+    ensemble: u16,
+    /// Train this spec instead of what suits the data.
+    #[arg(long, value_name = "SPEC.toml", conflicts_with = "preset")]
+    spec: Option<PathBuf>,
+    /// Train this preset instead.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ScoreArgs {
+    /// A detector made by `detect fit`.
+    model: PathBuf,
+    /// What it was fitted to the like of; - is a table on standard input.
+    #[arg(value_name = "CSV")]
+    data: String,
+    /// Where to write row,score,abnormal,reasons; - is standard output.
+    #[arg(short, long, value_name = "SCORES")]
+    output: PathBuf,
+    /// Call rows above this abnormal, instead of the detector's own threshold.
+    #[arg(long, value_name = "SCORE")]
+    threshold: Option<f64>,
+    /// The column of labels, where it is not the one that the detector was fitted with.
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// What it says of abnormal rows.
+    #[arg(long, value_name = "VALUE,...", value_delimiter = ',')]
+    abnormal: Vec<String>,
+    /// Report rows that cannot be read by their numbers, and score the others.
+    #[arg(long)]
+    keep_going: bool,
+    /// Draw a histogram of the scores to this folder, and the curves of ROC and of precision and recall where there are
+    /// labels.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
 }
 
 pub(super) fn run(command: DetectCommand, common: &Common) -> Result<u8, CliError> {
-    let device = Device::open(common.device_choice()?, common.threads())?;
     match command {
-        DetectCommand::Fit { data, output, label, abnormal, exclude, false_alarms } => {
-            if !(0.0..1.0).contains(&false_alarms) {
-                return Err(CliError::usage(format!(
-                    "--false-alarms is a share of rows from 0 to below 1, not {false_alarms}; 0.01 is one row of a hundred"
-                )));
-            }
-            let options = DetectorOptions { label, abnormal, exclude, false_alarms, seed: common.seed.unwrap_or(1) };
-            let report = tasks::fit_detector(&data, &output, &options, device)?;
-            if common.json {
-                print_json(&report)?;
-                return Ok(0);
-            }
-            say_notes(&report.notes, common);
-            print_out(&format!(
-                "fitted on {} normal rows of {} values through {} numbers, {} epochs in {}",
-                style::grouped(report.train_rows as u64),
-                report.features,
-                report.latent,
-                report.epochs,
-                style::clock(report.seconds),
-            ));
-            print_out(&format!(
-                "threshold {:.3}: {:.1}% of {} normal rows held out score higher",
-                report.threshold,
-                100.0 * report.false_alarms,
-                style::grouped(report.held_rows as u64),
-            ));
-            print_out(&format!("detector {}", report.model));
-        }
-        DetectCommand::Score { model, data, output } => {
-            let scores = tasks::score_rows(&model, &data, &output, &device)?;
-            if common.json {
-                print_json(&scores)?;
-                return Ok(0);
-            }
-            say_notes(&scores.notes, common);
-            print_out(&format!(
-                "{} rows, {} abnormal (score above {:.3})",
-                style::grouped(scores.rows as u64),
-                style::grouped(scores.abnormal as u64),
-                scores.threshold,
-            ));
-            if let Some(area) = scores.roc_auc {
-                print_out(&format!("ROC-AUC by the labels: {area:.4}"));
-            }
-            print_out(&format!("scores   {}", scores.output));
-        }
+        DetectCommand::Fit(arguments) => fit(arguments, common),
+        DetectCommand::Score(arguments) => score(arguments, common),
+    }
+}
+
+/// A share of rows, from 0 to below 1.
+fn share(flag: &str, value: f64) -> Result<f64, CliError> {
+    if (0.0..1.0).contains(&value) {
+        return Ok(value);
+    }
+    Err(CliError::usage(format!(
+        "{flag} is a share of rows from 0 to below 1, not {value}; 0.01 is one row of a hundred"
+    )))
+}
+
+fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
+    let false_alarms = share("--false-alarms", arguments.false_alarms)?;
+    let outliers = share("--outliers", arguments.outliers)?;
+    if !(arguments.miss_cost.is_finite() && arguments.miss_cost > 0.0) {
+        let problem = format!("--miss-cost is a number of false alarms above 0, not {}", arguments.miss_cost);
+        return Err(CliError::usage(problem));
+    }
+    let spec = match (&arguments.spec, &arguments.preset) {
+        (Some(path), _) => Some(read_spec(path).map_err(TrainError::from)?),
+        (None, Some(name)) => Some(preset(name).map_err(TrainError::from)?.spec),
+        (None, None) => None,
+    };
+    let options = DetectorOptions {
+        label: arguments.label,
+        abnormal: arguments.abnormal,
+        exclude: arguments.exclude,
+        outliers,
+        threshold: match arguments.threshold_by.as_deref() {
+            Some("f1") => ThresholdRule::F1,
+            Some(_) => ThresholdRule::MissCost(arguments.miss_cost),
+            None => ThresholdRule::FalseAlarms(false_alarms),
+        },
+        ensemble: usize::from(arguments.ensemble),
+        spec,
+        seed: common.seed.unwrap_or(1),
+    };
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(1000) };
+    bar.set_style(
+        ProgressStyle::with_template("fitting {wide_bar} {percent} %").unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let fitted = tasks::fit_detector(&arguments.data, &arguments.output, &options, &device, &mut |done| {
+        bar.set_position((1000.0 * done) as u64);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let report = fitted?;
+    if common.json {
+        print_json(&report)?;
+    } else {
+        say_notes(&report.notes, common);
+        describe_fit(&report);
     }
     Ok(0)
+}
+
+fn describe_fit(report: &DetectorReport) {
+    let grouped = |rows: usize| style::grouped(rows as u64);
+    let left_out = match report.left_out {
+        0 => String::new(),
+        rows => format!(", {} left out as abnormal", grouped(rows)),
+    };
+    print_out(&format!("fitted on {} normal rows of {} values{left_out}", grouped(report.train_rows), report.features));
+    let models = if report.members > 1 { format!("{} models, ", report.members) } else { String::new() };
+    print_out(&format!(
+        "{models}{} numbers in the middle, {} epochs in {}",
+        report.latent,
+        report.epochs,
+        style::clock(report.seconds)
+    ));
+    print_out(&format!(
+        "threshold {:.3}: {:.1} % of {} normal rows held out score higher",
+        report.threshold,
+        100.0 * report.false_alarms,
+        grouped(report.held_rows)
+    ));
+    print_out(&format!("detector  {}", report.model));
+}
+
+fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
+    if arguments.output == Path::new("-") && common.json {
+        let problem = "--json and --output - both want standard output; give the scores a file".to_owned();
+        return Err(CliError::usage(problem));
+    }
+    if arguments.threshold.is_some_and(|threshold| !threshold.is_finite()) {
+        return Err(CliError::usage("--threshold is a score, 1 is usual; give a number".to_owned()));
+    }
+    let to_output = arguments.output == Path::new("-");
+    let options = ScoreOptions {
+        threshold: arguments.threshold,
+        label: arguments.label,
+        abnormal: arguments.abnormal,
+        keep_going: arguments.keep_going,
+        pictures: arguments.pictures,
+    };
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let scores = tasks::score_rows(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
+    if common.json {
+        print_json(&scores)?;
+    } else {
+        say_notes(&scores.notes, common);
+        // Scores on standard output stand alone there.
+        if !to_output {
+            describe_scores(&scores);
+        }
+    }
+    Ok(u8::from(scores.unusable > 0 && options.keep_going))
+}
+
+fn describe_scores(scores: &Scores) {
+    print_out(&format!(
+        "{} rows, {} abnormal (score above {:.3}), {} rows/s",
+        style::grouped(scores.rows),
+        style::grouped(scores.abnormal),
+        scores.threshold,
+        style::grouped(scores.rows_per_second as u64),
+    ));
+    if scores.unusable > 0 {
+        print_out(&format!("{} rows were not scored", style::grouped(scores.unusable)));
+    }
+    if let (Some(area), Some(average)) = (scores.roc_auc, scores.average_precision) {
+        let beside = scores.pca_roc_auc.map_or_else(String::new, |pca| format!(" (PCA {pca:.4})"));
+        print_out(&format!("by the labels: ROC-AUC {area:.4}{beside}, average precision {average:.4}"));
+        let or_none = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:.3}"));
+        let (precision, recall, f1) = (or_none(scores.precision), or_none(scores.recall), or_none(scores.f1));
+        print_out(&format!("at the threshold: precision {precision}, recall {recall}, F1 {f1}"));
+    }
+    print_out(&format!("scores    {}", scores.output));
+    for picture in &scores.pictures {
+        print_out(&format!("picture   {picture}"));
+    }
 }
 
 pub(super) fn say_notes(notes: &[String], common: &Common) {

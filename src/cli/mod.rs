@@ -100,7 +100,7 @@ enum CliCommand {
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
     },
-    /// Find abnormal rows of a table.
+    /// Find abnormal rows, and what makes them so.
     #[command(subcommand)]
     Detect(detect::DetectCommand),
     /// Draw new rows from a model, each beside the train row that is nearest to it.

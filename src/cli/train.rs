@@ -43,7 +43,7 @@ pub(super) struct TrainArgs {
     keep: String,
 }
 
-fn read_spec(path: &Path) -> Result<Spec, SpecError> {
+pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| SpecError::Syntax {
         place: place.clone(),

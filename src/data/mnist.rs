@@ -66,6 +66,7 @@ fn join(
         test: train.rows..rows,
         order: None,
         names: None,
+        windows: None,
         preparation,
         options,
         missing: 0,

@@ -32,6 +32,7 @@ pub use idx::{IdxArray, read_idx, read_idx_array};
 pub use options::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
 pub use prepare::{Column, Preparation};
 pub use source::free_memory;
+pub use table::{TableChunk, TableStream, read_labels};
 pub use text::{Document, TextVectors, read_documents};
 pub(crate) use whole::write_whole;
 
@@ -128,6 +129,17 @@ pub enum Values {
 /// Names of rows for reports: files, times, documents.
 pub type RowNames = Arc<Vec<String>>;
 
+/// Where the windows of a series are in it: each is a row of so many steps of all columns, step after step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WindowPlaces {
+    /// First step of each window, by the window's number in the source.
+    pub starts: Vec<u32>,
+    pub window: usize,
+    pub columns: usize,
+    /// Steps of the series.
+    pub steps: usize,
+}
+
 /// Rows of numbers, the train part first, then validation, then test.
 #[derive(Clone, Debug)]
 pub struct DataSet {
@@ -149,6 +161,8 @@ pub struct DataSet {
     pub order: Option<Arc<Vec<u32>>>,
     /// Names of the source's rows, by their numbers there.
     pub names: Option<RowNames>,
+    /// Where the windows of a series are in it.
+    pub windows: Option<Arc<WindowPlaces>>,
     /// What was done to the source's values, and is done to those of other data for the same model.
     pub preparation: Preparation,
     /// The section of the spec with everything that was left open filled in.
@@ -333,6 +347,31 @@ impl DataSet {
     /// What is wrong with the source, where in it, and what would be right.
     pub fn open(options: &DataSpec, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
         source::open(options, &split::Plan { validation_fraction, seed }, None)
+    }
+
+    /// Rows [rows, features] that are prepared already, as one part.
+    pub fn of_rows(values: Vec<f32>, features: usize, preparation: &Preparation) -> Self {
+        let rows = values.len() / features.max(1);
+        Self {
+            name: String::new(),
+            kind: preparation.source,
+            values: Values::Floats(Arc::new(values)),
+            rows,
+            features,
+            image: None,
+            labels: None,
+            classes: Vec::new(),
+            train: 0..0,
+            validation: 0..0,
+            test: 0..rows,
+            order: None,
+            names: None,
+            windows: None,
+            preparation: preparation.clone(),
+            options: DataSpec::default(),
+            missing: 0,
+            notes: Vec::new(),
+        }
     }
 
     /// Every row of the data that `options` describe as one part, in its own order, prepared as `fitted` was: what `--data`

@@ -153,9 +153,10 @@ pub struct DataSpec {
     /// number from 1, the name of an array, or a text file with a label on each line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// Names of the classes whose rows are used, in every part; all where empty.
+    /// Rows of the source (steps of a series) that are in no part, as sorted runs: the number of the first, from 0, and how
+    /// many follow each other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub only: Vec<String>,
+    pub omit: Vec<[u32; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitKind>,
     /// Share of the rows for the test part; `train.validation_fraction` is of what is left.
@@ -245,7 +246,7 @@ impl Default for DataSpec {
             channels: None,
             classes: None,
             labels: None,
-            only: Vec::new(),
+            omit: Vec::new(),
             split: None,
             test_fraction: 0.1,
             lists: None,
@@ -312,6 +313,11 @@ impl DataSpec {
         }
         if self.delimiter.is_some_and(|delimiter| !delimiter.is_ascii()) {
             return Err(("data.delimiter", "use one ASCII character, such as \",\"".to_owned()));
+        }
+        let apart = |pair: &[[u32; 2]]| pair[0][0].checked_add(pair[0][1]).is_some_and(|end| end <= pair[1][0]);
+        if !self.omit.windows(2).all(apart) {
+            let problem = "its runs of [first row, rows] overlap or are not in order, sort them".to_owned();
+            return Err(("data.omit", problem));
         }
         within("data.rows", self.rows, 1, usize::MAX)?;
         within("data.patches", self.patches, 1, 100_000)?;

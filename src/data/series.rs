@@ -50,10 +50,12 @@ fn usual_step(times: &[Option<Moment>]) -> Option<(f64, bool)> {
     Some((usual, near * 10 >= steps.len() * 9))
 }
 
-/// Cuts `table` in windows; fills in window and stride.
+/// Cuts `table` in windows that hold no omitted step, the last one at its end where `to_end`; fills in window and stride.
 pub(super) fn cut(
     table: &Table,
     options: &mut DataSpec,
+    omit: &[[u32; 2]],
+    to_end: bool,
     place: &str,
     notes: &mut Vec<String>,
 ) -> Result<Windows, DataError> {
@@ -116,14 +118,20 @@ pub(super) fn cut(
             }),
             _ => true,
         };
-        filled && joined
+        let end = (start + window) as u32;
+        let omitted = omit.iter().any(|&[first, rows]| first < end && first.saturating_add(rows) > start as u32);
+        filled && joined && !omitted
     };
-    let all = (0..=table.rows - window).step_by(stride);
-    let count = all.clone().count();
-    let starts: Vec<usize> = all.filter(|&start| whole(start)).collect();
+    let mut all: Vec<usize> = (0..=table.rows - window).step_by(stride).collect();
+    // A model that is there already is to see every step; in training, windows are all alike.
+    if to_end && all.last() != Some(&(table.rows - window)) {
+        all.push(table.rows - window);
+    }
+    let count = all.len();
+    let starts: Vec<usize> = all.into_iter().filter(|&start| whole(start)).collect();
     if starts.len() < count {
         let missing = count - starts.len();
-        notes.push(format!("{missing} of {count} windows are left out: values are missing or there is a hole in time"));
+        notes.push(format!("{missing} of {count} windows are left out: values are missing, steps are left out, or there is a hole in time"));
     }
     if starts.is_empty() {
         return Err(DataError::malformed(place, "every window has missing values or a hole in it; use shorter ones"));

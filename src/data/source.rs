@@ -12,7 +12,9 @@ use super::rows::FileRows;
 use super::split::{Divided, Facts, Plan, divide};
 use super::table::{self, Table};
 use super::text::TextVectors;
-use super::{DataError, DataSet, Element, ImageShape, RowSource, Values, images, mnist, pack, unreadable};
+use super::{
+    DataError, DataSet, Element, ImageShape, RowSource, Values, WindowPlaces, images, mnist, pack, unreadable,
+};
 
 mod arrays;
 mod kind;
@@ -22,6 +24,7 @@ mod tables;
 mod texts;
 
 pub(super) use labels::{Labels, file_labels};
+pub(super) use tables::match_columns;
 
 /// Bytes of memory that are free; `None` where the system does not tell.
 pub fn free_memory() -> Option<usize> {
@@ -64,6 +67,7 @@ struct Read {
     /// Values that have an offset and a scale each, over and over; each value of a row where not given.
     period: Option<usize>,
     mel: Option<MelSpec>,
+    windows: Option<WindowPlaces>,
 }
 
 impl Read {
@@ -81,6 +85,7 @@ impl Read {
             overlap: None,
             period: None,
             mel: None,
+            windows: None,
         }
     }
 }
@@ -159,26 +164,26 @@ pub(super) fn limit() -> u64 {
     free_memory().map_or(u64::MAX, |free| free as u64 / 2)
 }
 
-/// Rows of the wanted classes alone, in the parts that they are in.
-fn only(divided: Divided, labels: &Labels, wanted: &[String], place: &str) -> Result<Divided, DataError> {
-    if let Some(unknown) = wanted.iter().find(|name| !labels.names.contains(name)) {
-        let near = nearest(unknown, &labels.names);
-        let problem = format!("{place} has no class {unknown:?}{near}; it has {}", labels.names.join(", "));
-        return Err(DataError::Option { field: "data.only", problem });
-    }
-    let is_wanted = |row: u32| wanted.contains(&labels.names[usize::from(labels.of_rows[row as usize])]);
-    let counted = |rows: &[u32]| rows.iter().filter(|&&row| is_wanted(row)).count();
+/// All rows but those that are left out, in the parts that they are in.
+fn without(divided: Divided, omitted: &[[u32; 2]], place: &str) -> Result<Divided, DataError> {
+    let is_kept = |row: u32| !is_omitted(omitted, row);
+    let counted = |rows: &[u32]| rows.iter().filter(|&&row| is_kept(row)).count();
     let (train, held) = divided.order.split_at(divided.train);
     let (train, validation) = (counted(train), counted(&held[..divided.validation]));
     if train == 0 || validation == 0 {
         let problem = format!(
-            "of the classes {} {train} rows are train and {validation} validation; give more rows of them",
-            wanted.join(", ")
+            "of the rows that are not left out {train} are train and {validation} validation; give more of them"
         );
         return Err(DataError::malformed(place, problem));
     }
-    let order = divided.order.into_iter().filter(|&row| is_wanted(row)).collect();
+    let order = divided.order.into_iter().filter(|&row| is_kept(row)).collect();
     Ok(Divided { order, train, validation, kind: divided.kind })
+}
+
+/// Whether `row` is in one of the runs, which are sorted.
+pub(super) fn is_omitted(omitted: &[[u32; 2]], row: u32) -> bool {
+    let after = omitted.partition_point(|&[first, _]| first <= row);
+    after.checked_sub(1).is_some_and(|run| row - omitted[run][0] < omitted[run][1])
 }
 
 /// Divides the rows, fits what is to be fitted on train, and prepares all of them.
@@ -208,9 +213,11 @@ fn finish(
         }
         None => divide(&facts, &options, plan, &place)?,
     };
-    let divided = match (&read.labels, fitted) {
-        (Some(labels), None) if !options.only.is_empty() => only(divided, labels, &options.only, &place)?,
-        _ => divided,
+    // Steps of a series that are left out are holes, and windows know them already.
+    let divided = match kind {
+        SourceKind::Series => divided,
+        _ if options.omit.is_empty() || fitted.is_some() => divided,
+        _ => without(divided, &options.omit, &place)?,
     };
     options.split = fitted.is_none().then_some(divided.kind);
     let train = &divided.order[..divided.train];
@@ -262,7 +269,7 @@ fn finish(
                     ));
                 }
             } else {
-                tables::match_columns(&preparation, &table, &place, &mut notes)?;
+                match_columns(&preparation, &table.names, &place, &mut notes)?;
             }
             features = preparation.features.len();
             Values::Floats(Arc::new(preparation.table_rows(&table, &divided.order)))
@@ -318,6 +325,7 @@ fn finish(
         test: held..rows,
         order: Some(Arc::new(divided.order)),
         names: read.names.map(Arc::new),
+        windows: read.windows.map(Arc::new),
         preparation,
         options,
         missing,

@@ -1,12 +1,17 @@
 //! Tables: CSV and TSV, gzipped or not, read column by column into numbers, words and times.
 
+mod stream;
+mod text;
+
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 
+use super::DataError;
 use super::options::DataSpec;
 use super::source::Labels;
-use super::{DataError, unreadable};
+use text::Text;
+
+pub use stream::{TableChunk, TableStream, read_labels};
 
 /// Rows that are looked at to find out what a column holds.
 const LOOK_ROWS: usize = 2000;
@@ -47,7 +52,7 @@ impl Cells {
     }
 
     /// What a cell says, for labels.
-    fn word(&self, row: usize) -> Option<String> {
+    pub(super) fn word(&self, row: usize) -> Option<String> {
         match self {
             Self::Numbers(values) => (!values[row].is_nan()).then(|| values[row].to_string()),
             Self::Words { codes, words } => codes[row].and_then(|code| words.get(code as usize)).cloned(),
@@ -69,6 +74,16 @@ enum Holds {
     Numbers,
     Words,
     Times,
+}
+
+impl Holds {
+    fn of(column: &super::Column) -> Self {
+        match column {
+            super::Column::Number { .. } => Self::Numbers,
+            super::Column::Category { .. } => Self::Words,
+            super::Column::Time { .. } => Self::Times,
+        }
+    }
 }
 
 impl Table {
@@ -146,119 +161,6 @@ fn moment_of(at: jiff::civil::DateTime) -> Option<Moment> {
     })
 }
 
-/// The text of a table, unpacked where it is gzipped.
-fn open(path: &Path) -> Result<Box<dyn Read>, DataError> {
-    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    let start = reader.fill_buf().map_err(|error| unreadable(path, &error))?;
-    if start.is_empty() {
-        return Err(DataError::malformed(path.display().to_string(), "it is empty; give a table with rows"));
-    }
-    if start.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Box::new(flate2::read::MultiGzDecoder::new(reader)));
-    }
-    Ok(Box::new(reader))
-}
-
-/// How a file is cut in cells.
-#[derive(Clone, Copy, Debug)]
-struct Form {
-    delimiter: u8,
-    header: bool,
-}
-
-fn reader(path: &Path, form: Form) -> Result<csv::Reader<Box<dyn Read>>, DataError> {
-    Ok(csv::ReaderBuilder::new()
-        .delimiter(form.delimiter)
-        .has_headers(form.header)
-        .trim(csv::Trim::All)
-        .flexible(false)
-        .from_reader(open(path)?))
-}
-
-/// What is wrong with a table, with the line where it is.
-fn csv_error(path: &Path, error: &csv::Error) -> DataError {
-    let place = path.display().to_string();
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            DataError::malformed(
-                place,
-                format!(
-                    "line {line} has {len} cells where those before it have {expected_len}; correct the line, or the \
-                     quotes around cells with delimiters in them"
-                ),
-            )
-        }
-        csv::ErrorKind::Io(error) => {
-            DataError::malformed(place, format!("it ends within its rows or is damaged ({error}); fetch it again"))
-        }
-        _ => DataError::malformed(place, format!("{error}; give a table of cells")),
-    }
-}
-
-fn find_form(path: &Path, options: &DataSpec) -> Result<Form, DataError> {
-    let mut start = Vec::new();
-    open(path)?.take(1 << 16).read_to_end(&mut start).map_err(|error| unreadable(path, &error))?;
-    if start.contains(&0) {
-        return Err(DataError::malformed(
-            path.display().to_string(),
-            "it holds bytes that no text has; give a table as CSV or TSV in UTF-8",
-        ));
-    }
-    let text = String::from_utf8_lossy(&start);
-    let first = text.lines().next().unwrap_or_default();
-    let delimiter = options.delimiter.map(|delimiter| delimiter as u8).unwrap_or_else(|| {
-        let quoted = |line: &str, wanted: char| {
-            let mut inside = false;
-            line.chars()
-                .filter(|&c| {
-                    inside ^= c == '"';
-                    !inside && c == wanted
-                })
-                .count()
-        };
-        let counted = [',', ';', '\t', '|'].map(|c| (quoted(first, c), c));
-        counted
-            .into_iter()
-            .rev()
-            .max_by_key(|(count, _)| *count)
-            .filter(|(count, _)| *count > 0)
-            .map_or(b',', |(_, c)| c as u8)
-    });
-    let header = match options.header {
-        Some(header) => header,
-        None => {
-            // A line of names has no number in it.
-            let mut rows =
-                csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(first.as_bytes());
-            let cells = rows.records().next().and_then(Result::ok).unwrap_or_default();
-            cells.iter().all(|cell| number(cell.trim(), delimiter == b';').is_none() && moment(cell.trim()).is_none())
-        }
-    };
-    Ok(Form { delimiter, header })
-}
-
-/// Names of the columns; those without a name are numbered.
-fn column_names(record: &csv::ByteRecord, header: bool, path: &Path) -> Result<Vec<String>, DataError> {
-    let named = |(index, cell): (usize, &[u8])| {
-        let text = String::from_utf8_lossy(cell);
-        // A byte order mark is no part of the first name.
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if header && !text.is_empty() { text.to_owned() } else { format!("column {}", index + 1) }
-    };
-    let names: Vec<String> = record.iter().enumerate().map(named).collect();
-    let mut sorted = names.clone();
-    sorted.sort();
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(DataError::malformed(
-            path.display().to_string(),
-            format!("two columns are named {:?}; give each a name of its own", pair[0]),
-        ));
-    }
-    Ok(names)
-}
-
 /// Reads a table. `wanted` names the columns that a model was fitted on, with what they hold.
 pub(super) fn read_table(
     path: &Path,
@@ -268,24 +170,11 @@ pub(super) fn read_table(
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
         return read_columns(path, options, wanted);
     }
-    let form = find_form(path, options)?;
-    let comma = form.delimiter == b';';
     let place = path.display().to_string();
-    let mut rows = reader(path, form)?;
-    let first = match form.header {
-        true => rows.byte_headers().map_err(|error| csv_error(path, &error))?.clone(),
-        false => {
-            let mut record = csv::ByteRecord::new();
-            let mut again = reader(path, form)?;
-            again.read_byte_record(&mut record).map_err(|error| csv_error(path, &error))?;
-            record
-        }
-    };
-    let names = column_names(&first, form.header, path)?;
+    let text::Open { names, comma, mut records, .. } = Text::open(path)?.records(options)?;
     let mut look: Vec<csv::ByteRecord> = Vec::new();
-    let mut records = rows.into_byte_records();
     for record in records.by_ref().take(LOOK_ROWS) {
-        look.push(record.map_err(|error| csv_error(path, &error))?);
+        look.push(text::of_equal_length(record, &names, &place)?);
     }
     if look.is_empty() {
         return Err(DataError::malformed(place, "it has a line of names and no rows; give a table with rows"));
@@ -301,9 +190,7 @@ pub(super) fn read_table(
         .map(|column| {
             let known = wanted.and_then(|wanted| wanted.iter().find(|known| known.name() == names[column]));
             match known {
-                Some(super::Column::Number { .. }) => Holds::Numbers,
-                Some(super::Column::Category { .. }) => Holds::Words,
-                Some(super::Column::Time { .. }) => Holds::Times,
+                Some(known) => Holds::of(known),
                 None if options.categorical.contains(&names[column]) => Holds::Words,
                 None => what_it_holds(&look, column, comma),
             }
@@ -312,7 +199,7 @@ pub(super) fn read_table(
     let mut builders: Vec<Builder> = holds.iter().map(|&holds| Builder::new(holds)).collect();
     let mut count = 0_usize;
     for record in look.into_iter().map(Ok).chain(records) {
-        let record = record.map_err(|error| csv_error(path, &error))?;
+        let record = text::of_equal_length(record, &names, &place)?;
         for (column, (builder, cell)) in builders.iter_mut().zip(record.iter()).enumerate() {
             if let Err(problem) = builder.push(&String::from_utf8_lossy(cell), comma) {
                 // Columns that are not looked at may hold what they like.
@@ -320,16 +207,14 @@ pub(super) fn read_table(
                     builder.skip();
                     continue;
                 }
-                return Err(DataError::malformed(
-                    place,
-                    format!(
-                        "row {}, column {:?}: {problem}; correct it, leave it empty, or set data.categorical=[{:?}] if \
-                         its values are names",
-                        count + 1,
-                        names[column],
-                        names[column]
-                    ),
-                ));
+                let problem = format!(
+                    "row {}, column {:?}: {problem}; correct it, leave it empty, or set data.categorical=[{:?}] if its \
+                     values are names",
+                    count + 1,
+                    names[column],
+                    names[column]
+                );
+                return Err(DataError::malformed(place, problem));
             }
         }
         count += 1;

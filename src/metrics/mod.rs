@@ -9,7 +9,7 @@ mod ssim;
 pub use mixture::{Covariance, GaussianMixture, MixtureError};
 pub use nearest::nearest_rows;
 pub use pca::{Pca, PcaError};
-pub use ranking::roc_auc;
+pub use ranking::{average_precision, operating_points, roc_auc};
 pub use ssim::ssim;
 
 /// Mean squared error over all values.

@@ -18,7 +18,7 @@ pub enum PcaError {
 pub const MAX_EXACT_FEATURES: usize = 4096;
 
 /// Mean and principal directions of the rows it was fitted on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pca {
     mean: Vec<f32>,
     /// [components, features], the strongest first.
@@ -65,8 +65,54 @@ impl Pca {
         Ok(Self { mean, directions, components })
     }
 
+    /// What was fitted before: a mean [features] and unit vectors [components, features].
+    pub fn of(mean: Vec<f32>, directions: Vec<f32>) -> Self {
+        let components = directions.len().checked_div(mean.len()).unwrap_or(0);
+        Self { mean, directions, components }
+    }
+
     pub fn components(&self) -> usize {
         self.components
+    }
+
+    /// [features]
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// The fewest directions that keep `share` of the variance of rows [rows, features].
+    pub fn keeping(mut self, rows: &[f32], share: f64) -> Self {
+        let features = self.mean.len();
+        let mut kept = vec![0.0_f64; self.components];
+        for row in self.project(rows).chunks_exact(self.components.max(1)) {
+            kept.iter_mut().zip(row).for_each(|(sum, &z)| *sum += f64::from(z).powi(2));
+        }
+        let of_row = |row: &[f32]| row.iter().zip(&self.mean).map(|(x, m)| f64::from(x - m).powi(2)).sum::<f64>();
+        let total: f64 = rows.chunks_exact(features.max(1)).map(of_row).sum();
+        let mut sum = 0.0;
+        let enough = |&kept: &f64| {
+            sum += kept;
+            sum >= share * total
+        };
+        self.components = kept.iter().position(enough).map_or(self.components, |last| last + 1);
+        self.directions.truncate(self.components * features);
+        self
+    }
+
+    /// Squared error of each row [rows, features] against its reconstruction from the components.
+    pub fn squared_errors(&self, rows: &[f32]) -> Vec<f64> {
+        let features = self.mean.len().max(1);
+        // The directions are orthonormal: what is not projected is lost.
+        let lost = |row: &[f32]| {
+            let from_mean: Vec<f32> = row.iter().zip(&self.mean).map(|(x, m)| x - m).collect();
+            let total: f64 = from_mean.iter().map(|&x| f64::from(x).powi(2)).sum();
+            let kept = self
+                .directions
+                .chunks_exact(features)
+                .map(|direction| f64::from(from_mean.iter().zip(direction).map(|(x, d)| x * d).sum::<f32>()).powi(2));
+            (total - kept.sum::<f64>()).max(0.0)
+        };
+        rows.par_chunks_exact(features).map(lost).collect()
     }
 
     /// Unit vectors [components, features], the strongest first.
@@ -102,19 +148,7 @@ impl Pca {
 
     /// Mean squared error of rows against their reconstruction from the components.
     pub fn reconstruction_mse(&self, rows: &[f32]) -> f64 {
-        let features = self.mean.len();
-        // The directions are orthonormal: what is not projected is lost.
-        let lost: f64 = rows
-            .par_chunks_exact(features)
-            .zip(self.project(rows).par_chunks_exact(self.components.max(1)))
-            .map(|(row, projected)| {
-                let total: f64 = row.iter().zip(&self.mean).map(|(x, m)| f64::from(x - m).powi(2)).sum();
-                let kept: f64 = projected.iter().map(|&z| f64::from(z).powi(2)).sum();
-                total - kept
-            })
-            .collect::<Vec<f64>>()
-            .iter()
-            .sum();
+        let lost: f64 = self.squared_errors(rows).iter().sum();
         lost / rows.len() as f64
     }
 }

@@ -8,9 +8,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::detector::Detector;
 use super::network::{DataShape, Network};
 use super::spec::{ConditionKind, Spec};
 use crate::data::{ImageShape, Preparation, Scaling, SourceKind};
@@ -28,19 +28,6 @@ pub enum ModelFileError {
     Malformed { path: PathBuf, problem: String },
     #[error("cannot write, {}, {problem}", path.display())]
     Unwritable { path: PathBuf, problem: String },
-}
-
-/// What is usual of a model's errors on normal rows that it was not trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Detector {
-    /// Mean squared error of each feature, on the scale that the network sees.
-    pub usual_errors: Vec<f64>,
-    /// Rows of a higher score are abnormal.
-    pub threshold: f64,
-    /// The share of normal rows that the threshold was chosen for.
-    pub false_alarms: f64,
-    /// Names of the classes that are normal.
-    pub normal: Vec<String>,
 }
 
 /// A trained model in host memory.
@@ -167,7 +154,14 @@ impl Model {
             metadata["detector"] = serde_json::to_value(detector).map_err(|error| error.to_string())?;
         }
         let entry = HashMap::from([("hourglass".to_owned(), sorted(metadata).to_string())]);
-        tensor_file(&self.tensors, entry)
+        match &self.detector {
+            Some(detector) => {
+                let mut tensors = detector.tensors();
+                tensors.extend(self.tensors.clone());
+                tensor_file(&tensors, entry)
+            }
+            None => tensor_file(&self.tensors, entry),
+        }
     }
 
     pub fn save(&self, path: &Path) -> Result<(), ModelFileError> {
@@ -188,7 +182,7 @@ impl Model {
 
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelFileError> {
         let malformed = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
-        let (tensors, metadata) = read_tensor_file(bytes).map_err(malformed)?;
+        let (mut tensors, metadata) = read_tensor_file(bytes).map_err(malformed)?;
         let metadata = metadata.get("hourglass").ok_or_else(|| {
             malformed("it has no `hourglass` metadata, give a model saved by this program".to_owned())
         })?;
@@ -214,17 +208,15 @@ impl Model {
             None => Preparation::new(SourceKind::Array, Scaling::Unit),
         };
         preparation.check(features).map_err(malformed)?;
-        let detector: Option<Detector> = match metadata.get("detector") {
-            Some(detector) => serde_json::from_value(detector.clone())
-                .map_err(|error| malformed(format!("its detector is not understood ({error}), fit it again")))?,
+        let detector = match metadata.get("detector") {
+            Some(detector) => {
+                let mut detector: Detector = serde_json::from_value(detector.clone())
+                    .map_err(|error| malformed(format!("its detector is not understood ({error}), fit it again")))?;
+                detector.take_tensors(&mut tensors, features).map_err(malformed)?;
+                Some(detector)
+            }
             None => None,
         };
-        if let Some(detector) = &detector
-            && (detector.usual_errors.len() != features
-                || detector.usual_errors.iter().any(|error| error.is_nan() || *error <= 0.0))
-        {
-            return Err(malformed(format!("its detector does not belong to {features} values, fit it again")));
-        }
         Ok(Self { spec, features, labels, preparation, detector, tensors })
     }
 }

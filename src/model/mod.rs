@@ -1,6 +1,7 @@
 //! What is trained: the spec in TOML, the graph that it means, and the model file.
 
 mod builder;
+mod detector;
 mod file;
 mod input;
 mod layers;
@@ -10,7 +11,8 @@ mod presets;
 mod spec;
 mod suggest;
 
-pub use file::{Detector, Model, ModelFileError, write_whole};
+pub use detector::{Detector, DetectorMember, ThresholdBy};
+pub use file::{Model, ModelFileError, write_whole};
 pub(crate) use file::{read_tensor_file, tensor_file};
 pub use layers::{GRAMMAR, Layer, NormKind, OutputForm};
 pub use network::{DataShape, EvaluationMode, Network, Pass, Probe, Subject};

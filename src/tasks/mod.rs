@@ -2,6 +2,7 @@
 
 mod augment;
 mod bench;
+mod canvas;
 mod compress;
 mod describe;
 mod detect;
@@ -17,15 +18,20 @@ mod walk;
 
 pub use augment::{AugmentOptions, Augmentation, augment};
 pub use bench::{BenchReport, KernelSpeed, bench};
+pub use canvas::PictureError;
 pub use compress::{
     Compression, Decompression, RateCurve, RatePoint, TableForm, USUAL_BITS, compress, decompress, rate_curve,
 };
 pub use describe::{DataReport, contact_sheet, describe};
-pub use detect::{DetectorOptions, DetectorReport, Scores, fit_detector, score_rows};
+pub use detect::{
+    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, LabelChoice, Progress, Scan,
+    ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
+    scan_rows, score_rows, write_scores,
+};
 pub use evaluate::{Evaluation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use latents::MixtureReport;
-pub use picture::{MapView, PictureError, curve_range, draw_run, held_out_title, map_view, smooth};
+pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth};
 pub use reconstruct::{Reconstruction, reconstruct};
 pub use sample::{Nearest, SampleOptions, Samples, sample};
 pub use walk::{Traversal, Walk, WalkOptions, arithmetic, interpolate, traverse};

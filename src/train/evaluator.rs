@@ -169,6 +169,14 @@ impl Evaluator {
         Ok(StepState { part_offset: first as u32, ..state })
     }
 
+    /// Puts other rows in the place of those it has: `data` has as many, of the same kind.
+    pub fn replace_rows(&mut self, data: Arc<DataSet>) -> Result<(), TrainError> {
+        let classes = self.network.data_shape().classes;
+        self.residence.fill(&data, classes, &self.device, &self.externals)?;
+        self.data = data;
+        Ok(())
+    }
+
     /// The parts of the objective, as means over `rows`, before their weights.
     pub fn objective(&mut self, rows: Range<usize>) -> Result<[f64; LOSS_PARTS], TrainError> {
         let (mut sums, total) = ([0.0; LOSS_PARTS], rows.len().max(1) as f64);

@@ -47,6 +47,8 @@ pub enum TrainError {
     Diverged { step: u64, loss: f32, learning_rate: f64, outcome: String },
     #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
     BatchTooLarge { batch: usize, rows: usize },
+    #[error("cancelled, nothing was written")]
+    Cancelled,
     #[error("the run's thread ended early, {0}, start the run again")]
     Worker(String),
 }
@@ -59,7 +61,7 @@ impl TrainError {
             Self::Graph(GraphError::Shape { .. }) => true,
             Self::Graph(GraphError::Device(error)) => device_error_is_usage(error),
             Self::File(ModelFileError::Unreadable { .. } | ModelFileError::Malformed { .. }) => true,
-            Self::Graph(_) | Self::File(_) | Self::Diverged { .. } | Self::Worker(_) => false,
+            Self::Graph(_) | Self::File(_) | Self::Diverged { .. } | Self::Cancelled | Self::Worker(_) => false,
         }
     }
 }

@@ -241,3 +241,66 @@ fn ctrl_c_saves_and_exits_with_130() {
         assert!(out.join(file).is_file(), "{file} was saved");
     }
 }
+
+#[test]
+fn detect_writes_what_scripts_read() {
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| home.path().join(name).display().to_string();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/data/breast_cancer.csv");
+    let (model, scores) = (at("model.safetensors"), at("scores.csv"));
+    let fit = ["detect", "fit", table, "-o", &model, "--label", "malignant", "--device", "cpu"];
+    let fitted = hourglass(&[&fit[..], &["--json"]].concat(), home.path());
+    assert_eq!(fitted.status.code(), Some(0), "{}", String::from_utf8_lossy(&fitted.stderr));
+    assert!(json(&fitted)["threshold"].as_f64().is_some_and(|threshold| threshold > 1.0));
+    let scored = hourglass(
+        &["detect", "score", &model, table, "-o", &scores, "--json", "--device", "cpu", "--pictures", &at("pictures")],
+        home.path(),
+    );
+    assert_eq!(scored.status.code(), Some(0), "{}", String::from_utf8_lossy(&scored.stderr));
+    assert_eq!(json(&scored)["pictures"].as_array().map(Vec::len), Some(3));
+    let written = std::fs::read_to_string(&scores).expect("scores");
+    let mut lines = written.lines();
+    assert_eq!(lines.next(), Some("row,score,abnormal,reasons"));
+    assert!(lines.next().is_some_and(|line| line.starts_with("1,") && line.contains(" (expected ")));
+    assert_eq!(lines.count(), 568);
+    // The same through pipes.
+    let piped = Command::new(env!("CARGO_BIN_EXE_hourglass"))
+        .args(["detect", "score", &model, "-", "-o", "-", "--device", "cpu"])
+        .env("HOME", home.path())
+        .stdin(std::fs::File::open(table).expect("the table"))
+        .output()
+        .expect("the program starts");
+    assert_eq!(piped.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&piped.stdout) == written, "a pipe gives other scores than a file");
+
+    let refused = |arguments: &[&str], code: i32, said: &str| {
+        let output = hourglass(arguments, home.path());
+        let line = error_line(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {line}");
+        assert!(line.contains(said), "{arguments:?}: {line}");
+    };
+    std::fs::write(at("short.csv"), "mean_radius\n17.5\n").expect("it is written");
+    std::fs::write(at("broken.csv"), std::fs::read_to_string(table).expect("a table").replacen("17.99", "much", 1))
+        .expect("it is written");
+    let score = |data: &'static str| ["detect", "score", &model, data, "-o", &scores].map(str::to_owned);
+    for (data, code, said) in
+        [("short.csv", 2, "mean_texture"), ("broken.csv", 2, "row 1"), ("nothing.csv", 2, "no such file")]
+    {
+        let mut arguments = score(data);
+        arguments[3] = at(data);
+        refused(&arguments.each_ref().map(String::as_str), code, said);
+    }
+    let broken = at("broken.csv");
+    let going = hourglass(&["detect", "score", &model, &broken, "-o", &scores, "--keep-going"], home.path());
+    assert_eq!(going.status.code(), Some(1), "some rows failed");
+    assert!(String::from_utf8_lossy(&going.stderr).contains("row 1 was not scored"));
+    refused(&["detect", "fit", table, "-o", &model, "--label", "malignent"], 2, "\"malignant\"");
+    refused(&["detect", "fit", table, "-o", &model, "--label", "malignant", "--abnormal", "yes"], 2, "yes");
+    refused(&["detect", "fit", table, "-o", &model, "--false-alarms", "2"], 2, "--false-alarms");
+    refused(&["detect", "fit", table, "-o", &at("no/such/folder")], 1, "no/such/folder");
+    let run = at("run");
+    let trained = hourglass(&train_arguments(&run, "cpu"), home.path());
+    assert_eq!(trained.status.code(), Some(0));
+    let plain = home.path().join("run/model.safetensors").display().to_string();
+    refused(&["detect", "score", &plain, table, "-o", &scores], 2, "detect fit");
+}

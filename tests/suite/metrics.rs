@@ -33,6 +33,23 @@ fn ssim_matches_scikit_image() {
 }
 
 #[test]
+fn pca_keeps_the_variance_that_is_asked_for() {
+    // Deviations 4, 2 and 1 along the axes: of the variance 16/21, 20/21, all.
+    let (a, b, c) = (noise(3000, 4), noise(3000, 5), noise(3000, 6));
+    let rows: Vec<f32> = (0..3000).flat_map(|i| [b[i] * 2.0, a[i] * 4.0, c[i]]).collect();
+    let pca = Pca::fit(&rows, 3, 3).expect("it fits");
+    for (share, components) in [(0.5, 1), (0.7, 1), (0.9, 2), (0.99, 3), (1.1, 3)] {
+        assert_eq!(pca.clone().keeping(&rows, share).components(), components, "{share}");
+    }
+    let one = pca.keeping(&rows, 0.5);
+    let again = Pca::of(one.mean().to_vec(), one.directions().to_vec());
+    assert_eq!(again, one);
+    let errors = one.squared_errors(&[2.0, 4.0, 1.0]);
+    // What the other two axes hold, but for how far the fitted direction is from the axis.
+    assert!((errors[0] - 5.0).abs() < 0.5, "{errors:?}");
+}
+
+#[test]
 fn pca_finds_planted_directions() {
     // Rows along (3, 4, 0) / 5 with spread 2, along z with spread 1, nothing else, around (1, 1, 1).
     let (a, b) = (noise(500, 2), noise(500, 3));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, LocalDetection, ThemeChoice, Trainer};
 use hourglass::data::ImageShape;
 use hourglass::device::{DeviceChoice, DeviceInfo};
 use hourglass::model::{Edit, preset};
@@ -31,7 +31,7 @@ impl Trainer for Script {
 }
 
 /// A frame as the shell makes it: on the colour that the window is cleared to.
-fn draw(ui: &mut egui::Ui, app: &mut App) {
+pub fn draw(ui: &mut egui::Ui, app: &mut App) {
     let context = ui.ctx().clone();
     let painter = context.layer_painter(egui::LayerId::background());
     painter.rect_filled(context.content_rect(), 0.0, app.clear_colour(&context));
@@ -52,6 +52,7 @@ impl Script {
                 Ok(Box::new(script.clone()) as Box<dyn Trainer>)
             }),
             theme,
+            detection: Arc::new(LocalDetection),
             devices: vec![("Automatic".to_owned(), DeviceChoice::Auto), ("CPU, native".to_owned(), DeviceChoice::Cpu)],
         };
         let builder = Harness::builder().with_size(egui::Vec2::from(size));
@@ -65,7 +66,7 @@ impl Script {
 }
 
 /// A run in the middle, from real digits and made-up curves: nothing in it depends on the machine.
-fn running() -> Snapshot {
+pub fn running() -> Snapshot {
     let data = digits();
     let rows: Vec<usize> = (0..10_u8)
         .map(|label| {
@@ -178,7 +179,7 @@ fn the_window_looks_as_it_did() {
 }
 
 /// Runs frames until `done`, at most half a minute: another thread decodes.
-fn run_until(harness: &mut Harness<'static, App>, done: impl Fn(&Harness<'static, App>) -> bool) {
+pub fn run_until(harness: &mut Harness<'static, App>, done: impl Fn(&Harness<'static, App>) -> bool) {
     let started = std::time::Instant::now();
     loop {
         harness.run();
@@ -225,6 +226,7 @@ fn an_opened_model_is_explored() {
         run: options,
         start: Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>)),
         theme: ThemeChoice::Dark,
+        detection: Arc::new(LocalDetection),
         devices: vec![("Automatic".to_owned(), DeviceChoice::Auto)],
     };
     let builder = Harness::builder().with_size(egui::vec2(1280.0, 800.0));
@@ -399,6 +401,7 @@ fn a_hundred_starts_and_stops_lose_no_run_and_never_hang() {
             Ok(Box::new(Worker::spawn(options, || {})?) as Box<dyn Trainer>)
         }),
         theme: ThemeChoice::Dark,
+        detection: Arc::new(LocalDetection),
         devices: vec![("CPU, native".to_owned(), DeviceChoice::Cpu)],
     };
     let mut harness = Harness::builder().with_size(egui::vec2(1280.0, 800.0)).build_ui_state(draw, App::new(options));

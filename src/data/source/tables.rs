@@ -6,7 +6,7 @@ use super::{Body, Labels, Read, nearest};
 use crate::data::options::{DataSpec, SourceKind};
 use crate::data::prepare::{Column, Preparation};
 use crate::data::table::{self, Table};
-use crate::data::{DataError, series};
+use crate::data::{DataError, WindowPlaces, series};
 
 /// Columns of these names are labels where nothing else is said and they have few values.
 const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "species"];
@@ -63,7 +63,8 @@ pub(super) fn read_table(
         *kind = SourceKind::Series;
     }
     if *kind == SourceKind::Series {
-        let windows = series::cut(&table, options, &place, notes)?;
+        let omit = if fitted.is_none() { options.omit.clone() } else { Vec::new() };
+        let windows = series::cut(&table, options, &omit, fitted.is_some(), &place, notes)?;
         let window = options.window.unwrap_or(1);
         // A window is of the highest class in it: what is abnormal anywhere in it makes it so.
         let labels = labels.map(|Labels { of_rows, names }| {
@@ -71,8 +72,15 @@ pub(super) fn read_table(
             Labels { of_rows: windows.starts.iter().map(of).collect(), names }
         });
         options.scale.get_or_insert(options.usual_scaling());
+        let places = WindowPlaces {
+            starts: windows.starts.iter().map(|&start| start as u32).collect(),
+            window,
+            columns: options.columns.len(),
+            steps: table.rows,
+        };
         return Ok(Read {
             labels,
+            windows: Some(places),
             names: Some(windows.names),
             feature_names: windows.feature_names,
             overlap: Some(windows.overlap),
@@ -89,14 +97,14 @@ pub(super) fn read_table(
 }
 
 /// Columns that the model was fitted on must be there; others are ignored, and that is said.
-pub(super) fn match_columns(
+pub(in crate::data) fn match_columns(
     fitted: &Preparation,
-    table: &Table,
+    names: &[String],
     place: &str,
     notes: &mut Vec<String>,
 ) -> Result<(), DataError> {
     let missing: Vec<&str> =
-        fitted.columns.iter().map(Column::name).filter(|name| table.find(name).is_none()).collect();
+        fitted.columns.iter().map(Column::name).filter(|name| !names.iter().any(|own| own == name)).collect();
     if !missing.is_empty() {
         return Err(DataError::malformed(
             place,
@@ -106,11 +114,10 @@ pub(super) fn match_columns(
             ),
         ));
     }
-    let extra: Vec<&String> =
-        table.names.iter().filter(|name| !fitted.columns.iter().any(|column| column.name() == name.as_str())).collect();
+    let is_known = |name: &str| fitted.columns.iter().any(|column| column.name() == name);
+    let extra: Vec<&str> = names.iter().map(String::as_str).filter(|name| !is_known(name)).collect();
     if !extra.is_empty() {
-        let names: Vec<&str> = extra.iter().map(|name| name.as_str()).collect();
-        notes.push(format!("ignored, the model does not know them: {}", names.join(", ")));
+        notes.push(format!("ignored, the model does not know them: {}", extra.join(", ")));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics::{self, Pca};
 use crate::model::write_whole;
+use crate::tasks::canvas::PictureError;
 use crate::tasks::form::extension;
 use crate::train::TrainError;
 
@@ -100,7 +101,10 @@ pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> 
         points,
     };
     match kind.as_deref() {
-        Some("png") => write_whole(output, &curve_picture::draw(&curve).map_err(defect)?)?,
+        Some("png") => curve_picture::draw(&curve, output).map_err(|error| match error {
+            PictureError::File(error) => TrainError::File(error),
+            PictureError::Draw(problem) => defect(problem),
+        })?,
         Some("csv") => {
             let line = |p: &RatePoint| {
                 format!("{},{},{},{},{},{}\n", p.method, p.setting, p.bytes, p.bytes_per_row, p.mse, p.psnr)

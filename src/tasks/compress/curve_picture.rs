@@ -1,8 +1,10 @@
 //! The picture of a curve of rate and distortion.
 
+use std::path::Path;
+
 use super::RateCurve;
 use crate::style::{self, DARK, Rgb};
-use crate::tasks::picture::{Align, Area, Canvas};
+use crate::tasks::canvas::{Align, Area, Canvas, PictureError};
 
 const WIDTH: u32 = 1000;
 const HEIGHT: u32 = 640;
@@ -16,9 +18,9 @@ const METHODS: [(&str, &str, Rgb); 5] = [
     ("jpeg-sheet", "JPEG, one sheet", DARK.muted),
 ];
 
-/// Bytes a row to the right, mean squared error upwards, both in ratios, as a PNG.
-pub(super) fn draw(curve: &RateCurve) -> Result<Vec<u8>, String> {
-    let mut canvas = Canvas::new(WIDTH, HEIGHT).map_err(|error| error.to_string())?;
+/// Bytes a row to the right, mean squared error upwards, both in ratios, as a PNG at `path`.
+pub(super) fn draw(curve: &RateCurve, path: &Path) -> Result<(), PictureError> {
+    let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.fill_rect(Area { x: 0.0, y: 0.0, w: WIDTH as f32, h: HEIGHT as f32 }, DARK.panel, 0.0);
     let title = "Mean squared error by bytes a row";
     let wide = canvas.text(28.0, 40.0, style::size::TEXT, title, DARK.text, true, Align::Left);
@@ -64,7 +66,7 @@ pub(super) fn draw(curve: &RateCurve) -> Result<Vec<u8>, String> {
         canvas.dot(pen + 5.0, 67.0, 5.0, colour, 1.0);
         pen += 16.0 + canvas.text(pen + 16.0, 72.0, style::size::SECOND, name, DARK.text, false, Align::Left) + 22.0;
     }
-    canvas.pixmap.encode_png().map_err(|error| error.to_string())
+    canvas.save(path)
 }
 
 /// 1, 2 and 5 times the powers of ten between two logarithms.

@@ -1,0 +1,75 @@
+//! The rows above the threshold, the highest score first, with what makes them abnormal.
+
+use egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
+
+use super::view::View;
+use crate::app::theme::{colour, regular, semibold};
+use crate::app::widgets::{card_title, line_of_text};
+use crate::style::{self, Palette, size, space};
+use crate::tasks::Scan;
+
+const LINE: f32 = 26.0;
+/// Where the columns end: row, score; then the label's mark and the reasons.
+const ROW: f32 = 64.0;
+const SCORE: f32 = 144.0;
+const LABEL: f32 = 166.0;
+
+pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &Scan, view: &View, threshold: f64) {
+    let above = view.above(threshold);
+    // Rows whose reasons are known are sorted by score.
+    let score = |row: u64| scan.scores.get(row as usize - 1).copied().unwrap_or(f64::NAN);
+    let shown = scan.top.partition_point(|(row, _)| score(*row) > threshold);
+    let second = match above {
+        0 => "no row is above the threshold".to_owned(),
+        _ if shown < above => {
+            format!("the highest {} of {}", style::grouped(shown as u64), style::grouped(above as u64))
+        }
+        _ => "above the threshold, the highest score first".to_owned(),
+    };
+    card_title(ui, palette, inside, "Abnormal rows", &second);
+    let head = inside.top() + 36.0;
+    let muted = colour(palette.muted);
+    let painter = ui.painter().clone();
+    let small = regular(size::AXIS);
+    for (x, name) in [(ROW - 16.0, "row"), (SCORE - 16.0, "score")] {
+        painter.text(pos2(inside.left() + x, head), Align2::RIGHT_CENTER, name, small.clone(), muted);
+    }
+    let words = "seen, and what would be expected";
+    painter.text(pos2(inside.left() + LABEL, head), Align2::LEFT_CENTER, words, small, muted);
+    painter.hline(inside.x_range(), head + 12.0, Stroke::new(1.0, colour(palette.line)));
+    let list = Rect::from_min_max(pos2(inside.left(), head + 13.0), inside.max);
+    if !list.is_positive() {
+        return;
+    }
+    ui.scope_builder(UiBuilder::new().max_rect(list), |ui| {
+        ui.set_clip_rect(list);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        ScrollArea::vertical().auto_shrink(false).show_rows(ui, LINE, shown, |ui, range| {
+            for (row, reasons) in &scan.top[range] {
+                let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::hover());
+                let y = line.center().y;
+                let ink = colour(palette.text);
+                let at = |x: f32| pos2(line.left() + x, y);
+                let number = style::grouped(*row);
+                painter_text(ui, at(ROW - 16.0), &number, regular(size::TEXT), colour(palette.muted));
+                let value = format!("{:.2}", score(*row));
+                painter_text(ui, at(SCORE - 16.0), &value, semibold(size::TEXT), ink);
+                if let Some(&is_abnormal) = scan.truth.as_ref().and_then(|truth| truth.get(*row as usize - 1)) {
+                    let ink = if is_abnormal { palette.bad } else { palette.second };
+                    ui.painter().circle_filled(at(SCORE + 4.0), 4.0, colour(ink));
+                }
+                let room = line.width() - LABEL - space::M;
+                line_of_text(ui, at(LABEL), room, reasons, regular(size::TEXT), ink);
+                response.widget_info(|| {
+                    let words = format!("row {number}, score {value}: {reasons}");
+                    egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, words)
+                });
+                response.on_hover_text(reasons.replace("; ", "\n"));
+            }
+        });
+    });
+}
+
+fn painter_text(ui: &Ui, at: egui::Pos2, text: &str, font: egui::FontId, ink: egui::Color32) {
+    ui.painter().text(at, Align2::RIGHT_CENTER, text, font, ink);
+}

@@ -1,0 +1,134 @@
+//! What makes a model a detector of abnormal rows: how normal rows that it was not trained on are rebuilt, and where their
+//! latents lie.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Pca;
+use crate::tensor::{HostTensor, Shape};
+
+/// Tensors of a detector begin with this in the model file.
+const PREFIX: &str = "detector.";
+
+/// How a threshold was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdBy {
+    /// So that a given share of held-out normal rows is above it.
+    FalseAlarms,
+    /// So that F1 is highest on held-out normal rows and labelled abnormal ones.
+    F1,
+    /// So that false alarms and missed rows, which cost more or less, cost least.
+    Cost,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Detector {
+    /// The column that says which rows are abnormal; never a feature.
+    pub label: Option<String>,
+    /// What it says of abnormal rows; anything but 0, false, normal or nothing where empty.
+    pub abnormal: Vec<String>,
+    /// Rows of a higher score are abnormal.
+    pub threshold: f64,
+    pub threshold_by: ThresholdBy,
+    /// Share of held-out normal rows above the threshold.
+    pub false_alarms: f64,
+    /// The score of a row is the mean of its members'.
+    #[serde(skip)]
+    pub members: Vec<DetectorMember>,
+    /// PCA of the same rows, to compare with; `None` where rows are too wide.
+    #[serde(skip)]
+    pub pca: Option<Pca>,
+}
+
+/// One model and what is usual of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetectorMember {
+    /// Its weights; none for the first member, which has the model's own.
+    pub weights: BTreeMap<String, HostTensor>,
+    /// [features]: the mean squared error of each, such that their mean over a normal row is 1.
+    pub usual_errors: Vec<f32>,
+    /// [latent]
+    pub latent_mean: Vec<f32>,
+    /// [latent, latent], lower triangular: makes latents of normal rows white, of variance 1.
+    pub latent_whitening: Vec<f32>,
+    /// Distance from the mean, in white units, that nearly all normal rows are within.
+    pub usual_distance: f32,
+}
+
+impl Detector {
+    /// Its tensors by their names in the model file.
+    pub(super) fn tensors(&self) -> BTreeMap<String, HostTensor> {
+        let mut tensors = BTreeMap::new();
+        for (number, member) in self.members.iter().enumerate() {
+            let latent = member.latent_mean.len();
+            let mut put = |name: &str, shape: &[usize], data: &[f32]| {
+                let tensor = HostTensor { shape: Shape::new(shape), data: data.to_vec() };
+                tensors.insert(format!("{PREFIX}{number}.{name}"), tensor);
+            };
+            put("usual_errors", &[member.usual_errors.len()], &member.usual_errors);
+            put("latent_mean", &[latent], &member.latent_mean);
+            put("latent_whitening", &[latent, latent], &member.latent_whitening);
+            put("usual_distance", &[1], &[member.usual_distance]);
+            for (name, tensor) in &member.weights {
+                tensors.insert(format!("{PREFIX}{number}.model.{name}"), tensor.clone());
+            }
+        }
+        if let Some(pca) = &self.pca {
+            let features = pca.mean().len();
+            let mean = HostTensor::new([features], pca.mean().to_vec());
+            let directions = HostTensor::new([pca.components(), features], pca.directions().to_vec());
+            tensors.extend([(format!("{PREFIX}pca.mean"), mean), (format!("{PREFIX}pca.directions"), directions)]);
+        }
+        tensors
+    }
+
+    /// Takes what belongs to the detector out of the tensors of a model file.
+    pub(super) fn take_tensors(
+        &mut self,
+        tensors: &mut BTreeMap<String, HostTensor>,
+        features: usize,
+    ) -> Result<(), String> {
+        let pca = ["mean", "directions"].map(|name| tensors.remove(&format!("{PREFIX}pca.{name}")));
+        if let [Some(mean), Some(directions)] = pca {
+            let is_whole = mean.data.len() == features && directions.data.len().is_multiple_of(features.max(1));
+            self.pca = is_whole.then(|| Pca::of(mean.data, directions.data));
+        }
+        let names: Vec<String> = tensors.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect();
+        for name in names {
+            let Some(tensor) = tensors.remove(&name) else { continue };
+            let mut parts = name[PREFIX.len()..].splitn(2, '.');
+            let number = parts.next().and_then(|number| number.parse::<usize>().ok()).filter(|&number| number < 1000);
+            let (Some(number), Some(rest)) = (number, parts.next()) else {
+                return Err(format!("{name} belongs to no member of its detector, fit it again"));
+            };
+            if self.members.len() <= number {
+                self.members.resize_with(number + 1, DetectorMember::default);
+            }
+            let member = &mut self.members[number];
+            match rest {
+                "usual_errors" => member.usual_errors = tensor.data,
+                "latent_mean" => member.latent_mean = tensor.data,
+                "latent_whitening" => member.latent_whitening = tensor.data,
+                "usual_distance" => member.usual_distance = tensor.data.first().copied().unwrap_or(0.0),
+                rest => {
+                    let name = rest.strip_prefix("model.").unwrap_or(rest).to_owned();
+                    member.weights.insert(name, tensor);
+                }
+            }
+        }
+        let sane = |member: &DetectorMember| {
+            let latent = member.latent_mean.len();
+            member.usual_errors.len() == features
+                && member.usual_errors.iter().all(|&error| error.is_finite() && error > 0.0)
+                && member.latent_whitening.len() == latent * latent
+                && member.latent_mean.iter().chain(&member.latent_whitening).all(|value| value.is_finite())
+                && member.usual_distance.is_finite()
+        };
+        if self.members.is_empty() || !self.members.iter().all(sane) || !self.threshold.is_finite() {
+            return Err(format!("its detector does not belong to {features} values, fit it again"));
+        }
+        Ok(())
+    }
+}

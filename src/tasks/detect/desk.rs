@@ -1,0 +1,174 @@
+//! Detection for somebody who looks on: data in, a fitted detector and its scores out, with what goes on told on the way.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{DetectorOptions, DetectorReport, Scan, ScoreOptions, make_detector, scan_rows, write_scores};
+use crate::data::{DataError, DataSet, DataSpec, Preparation, SourceKind};
+use crate::device::{Device, DeviceChoice};
+use crate::graph::GraphError;
+use crate::model::{Model, ModelFileError};
+use crate::train::TrainError;
+
+/// What is to be found out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectRequest {
+    /// A file or folder.
+    pub source: String,
+    /// Which column holds labels.
+    pub label: LabelChoice,
+    /// A detector to score with; one is fitted where there is none.
+    pub detector: Option<PathBuf>,
+    pub device: DeviceChoice,
+    pub seed: u64,
+}
+
+/// Which column holds labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LabelChoice {
+    /// One that is called label, class, target or the like, if there is any.
+    #[default]
+    Usual,
+    None,
+    Column(String),
+}
+
+/// What goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DetectStage {
+    Reading,
+    /// The share that is done.
+    Fitting(f64),
+    /// Rows so far.
+    Scoring(u64),
+}
+
+/// Told what goes on; says whether to go on.
+pub type Watch<'a> = dyn FnMut(DetectStage) -> ControlFlow<()> + 'a;
+
+/// A detector and its scores.
+#[derive(Clone, Debug)]
+pub struct DetectOutcome {
+    pub source: String,
+    pub model: Arc<Model>,
+    /// How it was fitted; `None` where it was there already.
+    pub report: Option<DetectorReport>,
+    pub scan: Scan,
+    /// The column of labels.
+    pub label: Option<String>,
+    /// Columns that could be one.
+    pub columns: Vec<String>,
+    pub device: DeviceChoice,
+}
+
+/// Fits a detector to the data (or takes the one that is named) and scores every row of it.
+///
+/// # Errors
+/// What is wrong with the data or the detector, and [`TrainError::Cancelled`].
+pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, TrainError> {
+    let device = Device::open(request.device, None).map_err(GraphError::from)?;
+    if watch(DetectStage::Reading).is_break() {
+        return Err(TrainError::Cancelled);
+    }
+    let (model, report) = match &request.detector {
+        Some(path) => {
+            let model = Model::load(path)?;
+            if model.detector.is_none() {
+                let problem = "it is no detector; drop a table to fit one".to_owned();
+                return Err(ModelFileError::Malformed { path: path.clone(), problem }.into());
+            }
+            (model, None)
+        }
+        None => {
+            let label = match &request.label {
+                LabelChoice::Usual => usual_label(&request.source)?,
+                LabelChoice::None => None,
+                LabelChoice::Column(name) => Some(name.clone()),
+            };
+            let mut fitting = |done: f64| watch(DetectStage::Fitting(done));
+            let options = DetectorOptions { label, seed: request.seed, ..DetectorOptions::default() };
+            let made = make_detector(&request.source, &options, &device, &mut fitting);
+            let (model, report) = match made {
+                // Labels that call no row normal are labels of something else.
+                Err(TrainError::Data(DataError::Option { field: "--label", .. }))
+                    if request.label == LabelChoice::Usual =>
+                {
+                    let options = DetectorOptions { label: None, ..options };
+                    make_detector(&request.source, &options, &device, &mut fitting)?
+                }
+                made => made?,
+            };
+            (model, Some(report))
+        }
+    };
+    let scan = scan_rows(&model, &request.source, &device, &mut |rows| watch(DetectStage::Scoring(rows)))?;
+    let label = model.detector.as_ref().and_then(|detector| detector.label.clone());
+    let mut columns = columns(&model.preparation);
+    columns.extend(label.clone().filter(|label| !columns.contains(label)));
+    Ok(DetectOutcome {
+        source: request.source.clone(),
+        model: Arc::new(model),
+        report,
+        scan,
+        label,
+        columns,
+        device: request.device,
+    })
+}
+
+/// What is taken for labels where nothing is said.
+fn usual_label(source: &str) -> Result<Option<String>, TrainError> {
+    let data = DataSet::open(&DataSpec::of(source), 0.1, 1)?;
+    Ok(data.labels.as_ref().and(data.options.labels.clone()))
+}
+
+fn columns(preparation: &Preparation) -> Vec<String> {
+    match preparation.source {
+        SourceKind::Table => preparation.columns.iter().map(|column| column.name().to_owned()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A path beside `source` that nothing is at yet: its name, then `ending`.
+fn beside(source: &str, ending: &str) -> PathBuf {
+    let source = Path::new(source);
+    let name = source.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned());
+    let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("data").to_owned();
+    let (kind, extension) = ending.split_once('.').unwrap_or((ending, ""));
+    let mut number = 1;
+    loop {
+        let count = if number == 1 { String::new() } else { format!("-{number}") };
+        let path = source.with_file_name(format!("{stem}-{kind}{count}.{extension}"));
+        if !path.exists() {
+            return path;
+        }
+        number += 1;
+    }
+}
+
+/// Writes the scores of `outcome` beside its data; gives the path.
+///
+/// # Errors
+/// As those of [`super::score_rows`].
+pub fn save_scores(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, TrainError> {
+    let device = Device::open(outcome.device, None).map_err(GraphError::from)?;
+    let path = beside(&outcome.source, "scores.csv");
+    let options = ScoreOptions { threshold: Some(threshold), keep_going: true, ..ScoreOptions::default() };
+    write_scores(&outcome.model, Path::new("detector"), &outcome.source, &path, &options, &device)?;
+    Ok(path)
+}
+
+/// Saves the detector of `outcome` with another threshold beside its data; gives the path.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save_detector(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, TrainError> {
+    let path = beside(&outcome.source, "detector.safetensors");
+    let mut model = (*outcome.model).clone();
+    if let Some(detector) = &mut model.detector {
+        detector.threshold = threshold;
+    }
+    model.save(&path)?;
+    Ok(path)
+}

@@ -1,0 +1,528 @@
+//! A detector from normal rows.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::scorer::{Scorer, Seen, relative_errors, squared_distance};
+use super::threshold::{by_labels, quantile};
+use super::{is_abnormal, member_models, steps};
+use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
+use crate::device::Device;
+use crate::metrics::Pca;
+use crate::model::{Detector, DetectorMember, Model, Spec, ThresholdBy, preset, suggest};
+use crate::train::{Run, Session, TrainError};
+
+/// A feature's usual error counts as if so many rows had the mean of all features: few rows tell little of each.
+const SHRINKAGE_ROWS: f64 = 10.0;
+/// Part of the mean variance that is added to that of each latent, so that one that hardly moves does not decide alone.
+const RIDGE: f64 = 1e-3;
+/// Share of held-out normal rows that are within the usual distance.
+const USUAL: f64 = 0.95;
+/// Part of the variance that the PCA beside keeps.
+const PCA_SHARE: f64 = 0.9;
+/// Wider rows have no PCA beside: all directions of as many would be fitted.
+const PCA_FEATURES: usize = 2048;
+/// Steps between two looks at whether training is done.
+const STEPS: usize = 64;
+
+/// Told the share of the work that is done; says whether to go on.
+pub type Progress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
+
+/// What the threshold is to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ThresholdRule {
+    /// Such that this share of held-out normal rows is above it.
+    FalseAlarms(f64),
+    /// By labels: the highest F1.
+    F1,
+    /// By labels: the least cost, where a missed row costs so many false alarms.
+    MissCost(f64),
+}
+
+/// What a detector is fitted to.
+#[derive(Clone, Debug)]
+pub struct DetectorOptions {
+    /// The column (or for files, `folders`, `prefix` or a list) that says which rows are abnormal; never a feature.
+    pub label: Option<String>,
+    /// What it says of abnormal rows; anything but 0, false, normal or nothing where empty.
+    pub abnormal: Vec<String>,
+    /// Columns that are not looked at.
+    pub exclude: Vec<String>,
+    /// Share of rows without labels that are taken for abnormal: the worst after a first fit are left out of a second.
+    pub outliers: f64,
+    pub threshold: ThresholdRule,
+    /// Models over seeds that follow each other; the score is their mean.
+    pub ensemble: usize,
+    /// What is trained; what suits the data where `None`.
+    pub spec: Option<Spec>,
+    pub seed: u64,
+}
+
+impl Default for DetectorOptions {
+    fn default() -> Self {
+        Self {
+            label: None,
+            abnormal: Vec::new(),
+            exclude: Vec::new(),
+            outliers: 0.0,
+            threshold: ThresholdRule::FalseAlarms(0.01),
+            ensemble: 1,
+            spec: None,
+            seed: 1,
+        }
+    }
+}
+
+/// The object that `detect fit --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DetectorReport {
+    pub model: String,
+    pub data: String,
+    /// Normal rows that were trained on, and those held out that usual errors and the threshold are from.
+    pub train_rows: usize,
+    pub held_rows: usize,
+    /// Rows that were left out: by their labels, or as the worst of a first fit.
+    pub left_out: usize,
+    pub features: usize,
+    pub latent: usize,
+    pub members: usize,
+    pub threshold: f64,
+    pub threshold_by: ThresholdBy,
+    /// Share of the held-out normal rows above the threshold.
+    pub false_alarms: f64,
+    pub epochs: usize,
+    pub seconds: f64,
+    /// What was found out about the data, in words.
+    pub notes: Vec<String>,
+}
+
+/// Fits a detector to the normal rows of `source` and saves it at `path`; `progress` is told the share of the work done.
+///
+/// # Errors
+/// When the data cannot be read, has too few normal rows, or `path` cannot be written.
+pub fn fit_detector(
+    source: &str,
+    path: &Path,
+    options: &DetectorOptions,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<DetectorReport, TrainError> {
+    let (model, mut report) = make_detector(source, options, device, progress)?;
+    model.save(path)?;
+    report.model = path.display().to_string();
+    Ok(report)
+}
+
+/// As [`fit_detector`], without a file.
+///
+/// # Errors
+/// As there, and [`TrainError::Cancelled`] when `progress` says so.
+pub fn make_detector(
+    source: &str,
+    options: &DetectorOptions,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<(Model, DetectorReport), TrainError> {
+    let path = Path::new("detector");
+    let started = std::time::Instant::now();
+    let mut wanted = Wanted::new(source, options)?;
+    let fits = options.ensemble + usize::from(options.outliers > 0.0);
+    if options.outliers > 0.0 {
+        let data = wanted.open()?;
+        let fitted = train(&data, &wanted, 0, device, &mut |done| progress(done / fits as f64))?;
+        let member = calibrate(&fitted.model, &data, device, path)?;
+        wanted.omit_worst(&fitted.model, &member, &data, device, path)?;
+    }
+    let data = wanted.open()?;
+    let mut trained = Vec::new();
+    for member in 0..options.ensemble.max(1) {
+        let before = fits - options.ensemble + member;
+        trained.push(train(&data, &wanted, member as u64, device, &mut |done| {
+            progress((before as f64 + done) / fits as f64)
+        })?);
+    }
+    let mut members = Vec::new();
+    for (number, fitted) in trained.iter().enumerate() {
+        let mut member = calibrate(&fitted.model, &data, device, path)?;
+        if number > 0 {
+            member.weights = fitted.model.tensors.clone();
+        }
+        members.push(member);
+    }
+    let mut model = trained[0].model.clone();
+    let mut detector = Detector {
+        label: wanted.label.clone(),
+        abnormal: options.abnormal.clone(),
+        threshold: 0.0,
+        threshold_by: ThresholdBy::FalseAlarms,
+        false_alarms: 0.0,
+        members,
+        pca: pca_of(&data)?,
+    };
+    let held = data.validation.start..data.test.end;
+    let mut scorer = Scorer::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
+    let mut normal = Vec::new();
+    if data.kind == SourceKind::Series {
+        normal = steps::scores_of_steps(&mut scorer, &detector, &data, held.clone())?;
+    } else {
+        while let Some(seen) = scorer.next()? {
+            normal.extend(seen.scores(&detector.members, data.features));
+        }
+    }
+    normal.sort_by(f64::total_cmp);
+    (detector.threshold_by, detector.threshold) = match options.threshold {
+        ThresholdRule::FalseAlarms(share) => (ThresholdBy::FalseAlarms, quantile(&normal, 1.0 - share)),
+        rule => {
+            let abnormal = wanted.abnormal_scores(&model, &detector, device, path)?;
+            let (by, cost) = match rule {
+                ThresholdRule::MissCost(cost) => (ThresholdBy::Cost, cost),
+                _ => (ThresholdBy::F1, 1.0),
+            };
+            (by, by_labels(&normal, &abnormal, by, cost))
+        }
+    };
+    let above = normal.iter().filter(|&&score| score > detector.threshold).count();
+    detector.false_alarms = above as f64 / normal.len().max(1) as f64;
+    let report = DetectorReport {
+        model: String::new(),
+        data: source.to_owned(),
+        train_rows: data.train.len(),
+        held_rows: held.len(),
+        left_out: wanted.base.omit.iter().map(|run| run[1] as usize).sum(),
+        features: data.features,
+        latent: detector.members[0].latent_mean.len(),
+        members: detector.members.len(),
+        threshold: detector.threshold,
+        threshold_by: detector.threshold_by,
+        false_alarms: detector.false_alarms,
+        epochs: trained.iter().map(|fitted| fitted.epochs).sum(),
+        seconds: started.elapsed().as_secs_f64(),
+        notes: data.notes.clone(),
+    };
+    model.detector = Some(detector);
+    Ok((model, report))
+}
+
+/// The data as it is wanted: labels no feature, abnormal rows left out.
+struct Wanted<'a> {
+    options: &'a DetectorOptions,
+    base: DataSpec,
+    label: Option<String>,
+    /// Of each row of the source.
+    is_abnormal: Vec<bool>,
+    validation: f64,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(source: &str, options: &'a DetectorOptions) -> Result<Self, TrainError> {
+        let spec = match &options.spec {
+            Some(spec) => spec.clone(),
+            None => preset("undercomplete")?.spec,
+        };
+        let given = if options.spec.is_some() { spec.data.clone() } else { DataSpec::of(source) };
+        let bounded = options.spec.is_some() && spec.output().1 == crate::kernels::activation::Activation::Sigmoid;
+        let mut base = DataSpec { source: source.to_owned(), bounded, ..given };
+        base.exclude.extend(options.exclude.iter().cloned());
+        base.labels = Some(options.label.clone().unwrap_or_else(|| "none".to_owned()));
+        let validation = spec.train.validation_fraction;
+        let mut wanted = Self { options, base, label: options.label.clone(), is_abnormal: Vec::new(), validation };
+        let Some(label) = &options.label else { return Ok(wanted) };
+        let all = wanted.open().map_err(|error| match error {
+            DataError::Option { field: "data.labels", problem } => DataError::Option { field: "--label", problem },
+            error => error,
+        })?;
+        let abnormal = |label: Option<&str>| is_abnormal(label, &options.abnormal);
+        let words: Vec<Option<String>> = if matches!(all.kind, SourceKind::Table | SourceKind::Series) {
+            let words = read_labels(Path::new(source), &wanted.base, label)?;
+            wanted.base.labels = Some("none".to_owned());
+            wanted.base.exclude.push(label.clone());
+            words
+        } else {
+            // By their numbers in the source.
+            let mut words = vec![None; all.rows];
+            for row in 0..all.rows {
+                let place = all.order.as_ref().map_or(row, |order| order[row] as usize);
+                let class = all.labels.as_ref().map_or(0, |labels| usize::from(labels[row]));
+                if let Some(word) = words.get_mut(place) {
+                    *word = all.classes.get(class).cloned();
+                }
+            }
+            words
+        };
+        wanted.base.kind = Some(all.kind);
+        wanted.is_abnormal = words.iter().map(|word| abnormal(word.as_deref())).collect();
+        if let Some(unused) = options.abnormal.iter().find(|&one| {
+            !words.iter().flatten().any(|word| is_abnormal(Some(word.as_str()), std::slice::from_ref(one)))
+        }) {
+            let mut known: Vec<String> = words.iter().flatten().cloned().collect();
+            known.sort();
+            known.dedup();
+            known.truncate(20);
+            let problem = format!("no row has the label {unused:?}; there are {}", known.join(", "));
+            return Err(DataError::Option { field: "--abnormal", problem }.into());
+        }
+        if wanted.is_abnormal.iter().all(|&abnormal| abnormal) {
+            let problem = format!(
+                "by the labels {label:?} every row is abnormal; normal rows say 0, false, normal or nothing, or name the \
+                 abnormal label with --abnormal VALUE"
+            );
+            return Err(DataError::Option { field: "--label", problem }.into());
+        }
+        wanted.base.omit = runs(&wanted.is_abnormal);
+        Ok(wanted)
+    }
+
+    fn open(&self) -> Result<Arc<DataSet>, DataError> {
+        Ok(Arc::new(DataSet::open(&self.base, self.validation, self.options.seed)?))
+    }
+
+    /// Leaves out the worst rows, as many as there may be outliers.
+    fn omit_worst(
+        &mut self,
+        model: &Model,
+        member: &DetectorMember,
+        data: &Arc<DataSet>,
+        device: &Device,
+        path: &Path,
+    ) -> Result<(), TrainError> {
+        if data.kind == SourceKind::Series {
+            let problem =
+                "it is for rows that stand alone; of a series, name the abnormal steps with --label".to_owned();
+            return Err(DataError::Option { field: "--outliers", problem }.into());
+        }
+        let mut scorer = Scorer::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
+        let mut scores = Vec::new();
+        while let Some(seen) = scorer.next()? {
+            scores.extend(seen.scores(std::slice::from_ref(member), data.features));
+        }
+        let mut worst: Vec<usize> = (0..data.rows).collect();
+        worst.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        worst.truncate((self.options.outliers * data.rows as f64).round() as usize);
+        let place = |row: usize| data.order.as_ref().map_or(row, |order| order[row] as usize);
+        let places: Vec<usize> = worst.into_iter().map(place).collect();
+        let most = places.iter().copied().max().map_or(0, |most| most + 1).max(self.is_abnormal.len());
+        let mut omitted = self.is_abnormal.clone();
+        omitted.resize(most, false);
+        places.into_iter().for_each(|place| omitted[place] = true);
+        self.base.omit = runs(&omitted);
+        Ok(())
+    }
+
+    /// Scores of the rows that labels call abnormal.
+    fn abnormal_scores(
+        &self,
+        model: &Model,
+        detector: &Detector,
+        device: &Device,
+        path: &Path,
+    ) -> Result<Vec<f64>, TrainError> {
+        let models = member_models(model, detector);
+        let stands_alone = model.preparation.source == SourceKind::Table;
+        if self.label.is_none() || !self.is_abnormal.contains(&true) || !stands_alone {
+            let problem =
+                "a threshold by labels needs a table with a --label column that calls some rows abnormal; use \
+                           --false-alarms SHARE"
+                    .to_owned();
+            return Err(DataError::Option { field: "--threshold-by", problem }.into());
+        }
+        let stream = TableStream::open(Path::new(&self.base.source), &self.base, &model.preparation, None)?;
+        let mut scorer = Scorer::streaming(&models, stream, false, device, path)?;
+        let (mut row, mut scores) = (0, Vec::new());
+        while let Some(seen) = scorer.next()? {
+            for score in seen.scores(&detector.members, model.features) {
+                if self.is_abnormal.get(row).copied().unwrap_or(false) {
+                    scores.push(score);
+                }
+                row += 1;
+            }
+        }
+        Ok(scores)
+    }
+}
+
+/// Sorted runs of [first, how many] of what is marked.
+fn runs(marked: &[bool]) -> Vec<[u32; 2]> {
+    let mut runs: Vec<[u32; 2]> = Vec::new();
+    for (at, _) in marked.iter().enumerate().filter(|(_, marked)| **marked) {
+        match runs.last_mut() {
+            Some([first, count]) if *first + *count == at as u32 => *count += 1,
+            _ => runs.push([at as u32, 1]),
+        }
+    }
+    runs
+}
+
+struct Trained {
+    model: Model,
+    epochs: usize,
+}
+
+fn train(
+    data: &Arc<DataSet>,
+    wanted: &Wanted<'_>,
+    member: u64,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<Trained, TrainError> {
+    let mut spec = match &wanted.options.spec {
+        Some(spec) => spec.clone(),
+        None => suggest(data)?.spec,
+    };
+    spec.data = wanted.base.clone();
+    spec.train.seed = wanted.options.seed + member;
+    let mut run = Run::new(Session::new(spec, Arc::clone(data), device.clone())?, None, None, false)?;
+    while !run.is_done() {
+        run.advance(STEPS)?;
+        if progress(run.session().step() as f64 / run.session().total_steps().max(1) as f64).is_break() {
+            return Err(TrainError::Cancelled);
+        }
+    }
+    Ok(Trained { model: run.kept_model()?, epochs: run.epochs().len() })
+}
+
+/// What is usual of a model's errors on held-out rows, and where its latents lie.
+fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TrainError> {
+    let (features, held) = (data.features, data.validation.start..data.test.end);
+    let models = std::slice::from_ref(model);
+    let mut usual = vec![0.0_f64; features];
+    let over_held = |each: &mut dyn FnMut(&Seen)| -> Result<(), TrainError> {
+        let mut scorer = Scorer::over(models, data, held.clone(), device, path)?;
+        while let Some(seen) = scorer.next()? {
+            each(&seen);
+        }
+        Ok(())
+    };
+    over_held(&mut |seen| {
+        for (seen, made) in seen.seen.chunks_exact(features).zip(seen.made[0].chunks_exact(features)) {
+            for ((usual, &seen), &made) in usual.iter_mut().zip(seen).zip(made) {
+                *usual += (f64::from(seen) - f64::from(made)).powi(2);
+            }
+        }
+    })?;
+    let rows = held.len().max(1) as f64;
+    let mean = usual.iter().sum::<f64>() / (rows * features as f64);
+    let mut member = DetectorMember {
+        // Features that are always rebuilt exactly leave no zero to divide by.
+        usual_errors: usual
+            .iter()
+            .map(|sum| ((sum + SHRINKAGE_ROWS * mean) / (rows + SHRINKAGE_ROWS)).max(1e-12) as f32)
+            .collect(),
+        ..whiten(models, data, device, path)?
+    };
+    let latent = member.latent_mean.len();
+    let (mut errors, mut distances) = (0.0, Vec::new());
+    over_held(&mut |seen| {
+        for row in 0..seen.rows {
+            let span = row * features..(row + 1) * features;
+            errors += relative_errors(&seen.seen[span.clone()], &seen.made[0][span], &member.usual_errors).sum::<f64>();
+            distances.push(squared_distance(&member, seen.latent(0, row, latent)));
+        }
+    })?;
+    // Both parts are 1 a dimension on held-out rows.
+    let errors = (errors / (rows * features as f64)).max(f64::MIN_POSITIVE);
+    member
+        .usual_errors
+        .iter_mut()
+        .for_each(|usual| *usual = ((f64::from(*usual) * errors) as f32).max(f32::MIN_POSITIVE));
+    if latent > 0 {
+        let apart = distances.iter().sum::<f64>() / (rows * latent as f64);
+        let scale = if apart > 0.0 { apart.sqrt().recip() } else { 1.0 };
+        member.latent_whitening.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+        let mut sorted: Vec<f64> = distances.iter().map(|distance| distance.sqrt() * scale).collect();
+        sorted.sort_by(f64::total_cmp);
+        member.usual_distance = quantile(&sorted, USUAL) as f32;
+    }
+    Ok(member)
+}
+
+/// PCA that keeps [`PCA_SHARE`] of the variance of the rows for training.
+fn pca_of(data: &DataSet) -> Result<Option<Pca>, TrainError> {
+    if data.features > PCA_FEATURES || data.train.len() < 2 {
+        return Ok(None);
+    }
+    let rows = data.some_f32(Part::Train)?;
+    let pca = Pca::fit(&rows, data.features, data.features).ok();
+    Ok(pca.map(|pca| pca.keeping(&rows, PCA_SHARE)))
+}
+
+/// Mean and whitening of the latents of all normal rows.
+fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TrainError> {
+    let mut scorer = Scorer::over(models, data, 0..data.rows, device, path)?;
+    let mut latent = 0;
+    let (mut sums, mut products) = (Vec::new(), Vec::new());
+    while let Some(seen) = scorer.next()? {
+        latent = seen.latents[0].len() / seen.rows.max(1);
+        sums.resize(latent, 0.0_f64);
+        products.resize(latent * latent, 0.0_f64);
+        for row in seen.latents[0].chunks_exact(latent.max(1)) {
+            for (i, &a) in row.iter().enumerate() {
+                sums[i] += f64::from(a);
+                for (j, &b) in row[..=i].iter().enumerate() {
+                    products[i * latent + j] += f64::from(a) * f64::from(b);
+                }
+            }
+        }
+    }
+    let rows = data.rows.max(1) as f64;
+    let mean: Vec<f64> = sums.iter().map(|sum| sum / rows).collect();
+    let mut covariance = products;
+    for i in 0..latent {
+        for j in 0..=i {
+            covariance[i * latent + j] = covariance[i * latent + j] / rows - mean[i] * mean[j];
+        }
+    }
+    let trace: f64 = (0..latent).map(|i| covariance[i * latent + i].max(0.0)).sum();
+    let ridge = (RIDGE * trace / latent.max(1) as f64).max(1e-12);
+    (0..latent).for_each(|i| covariance[i * latent + i] = covariance[i * latent + i].max(0.0) + ridge);
+    Ok(DetectorMember {
+        latent_mean: mean.iter().map(|&mean| mean as f32).collect(),
+        latent_whitening: inverse_of_root(covariance, latent).iter().map(|&weight| weight as f32).collect(),
+        ..DetectorMember::default()
+    })
+}
+
+/// L^-1 of the Cholesky decomposition L L^T of a matrix [n, n], of which the lower triangle is read.
+fn inverse_of_root(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
+    for i in 0..n {
+        for j in 0..=i {
+            let dot: f64 = (0..j).map(|k| matrix[i * n + k] * matrix[j * n + k]).sum();
+            let rest = matrix[i * n + j] - dot;
+            // Rounding may leave a little less than nothing of a variance.
+            matrix[i * n + j] = if i == j { rest.max(1e-12).sqrt() } else { rest / matrix[j * n + j] };
+        }
+    }
+    let mut inverse = vec![0.0; n * n];
+    for column in 0..n {
+        for i in column..n {
+            let unit = if i == column { 1.0 } else { 0.0 };
+            let dot: f64 = (column..i).map(|k| matrix[i * n + k] * inverse[k * n + column]).sum();
+            inverse[i * n + column] = (unit - dot) / matrix[i * n + i];
+        }
+    }
+    inverse
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inverse_of_the_root_whitens() {
+        // [[4, 2], [2, 3]] = L L^T with L = [[2, 0], [1, sqrt 2]].
+        let inverse = inverse_of_root(vec![4.0, 2.0, 2.0, 3.0], 2);
+        let root = 2.0_f64.sqrt();
+        for (found, expected) in inverse.iter().zip([0.5, 0.0, -0.5 / root, 1.0 / root]) {
+            assert!((found - expected).abs() < 1e-12, "{inverse:?}");
+        }
+        assert!(inverse_of_root(Vec::new(), 0).is_empty());
+    }
+
+    #[test]
+    fn runs_are_of_what_is_marked() {
+        assert_eq!(runs(&[true, true, false, true]), [[0, 2], [3, 1]]);
+        assert!(runs(&[false; 3]).is_empty());
+    }
+}

@@ -1,0 +1,48 @@
+//! Which rows are abnormal, and what makes them so. A model is fitted on normal rows; what it cannot rebuild as well as it
+//! rebuilds normal rows that it has not seen, or what it sees far from where those lie, is abnormal.
+//!
+//! A row's score is (sum of e^2 / u over features + d^2) / (features + latent): e its errors, u what is usual of each on
+//! held-out normal rows, d the Mahalanobis distance of its latents from those of normal rows. Both parts are 1 a dimension
+//! on held-out normal rows, so that the score is 1 on average there and means the same for every table: but for constants
+//! it is the negative log-likelihood of a Gaussian model of both.
+
+mod desk;
+mod fit;
+mod pictures;
+mod reasons;
+mod scan;
+mod score;
+mod scorer;
+mod steps;
+mod threshold;
+
+pub use desk::{DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores};
+pub use fit::{DetectorOptions, DetectorReport, Progress, ThresholdRule, fit_detector, make_detector};
+pub use scan::{Scan, scan_rows};
+pub use score::{ScoreOptions, Scores, score_rows, write_scores};
+
+use crate::model::{Detector, Model};
+
+/// Labels of these names say that a row is normal where nothing else is said.
+const NORMAL: [&str; 5] = ["0", "0.0", "false", "normal", ""];
+
+/// Whether a label says that its row is abnormal; `abnormal` names those that do where it is not empty.
+fn is_abnormal(label: Option<&str>, abnormal: &[String]) -> bool {
+    let label = label.unwrap_or_default();
+    match abnormal.is_empty() {
+        true => !NORMAL.contains(&label.to_lowercase().as_str()) && label.parse::<f64>() != Ok(0.0),
+        // 1 and 1.0 are the same label.
+        false => abnormal.iter().any(|one| {
+            one == label || one.parse::<f64>().is_ok_and(|one| label.parse::<f64>().is_ok_and(|label| label == one))
+        }),
+    }
+}
+
+/// The models of a detector's members.
+fn member_models(model: &Model, detector: &Detector) -> Vec<Model> {
+    let own = |(number, member): (usize, &crate::model::DetectorMember)| {
+        let tensors = if number == 0 { model.tensors.clone() } else { member.weights.clone() };
+        Model { tensors, detector: None, ..model.clone() }
+    };
+    detector.members.iter().enumerate().map(own).collect()
+}

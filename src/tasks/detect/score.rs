@@ -1,0 +1,218 @@
+//! Scores of rows, with what makes them abnormal.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::pictures::{Histogram, draw_pictures};
+use super::scan::{Scored, Walk};
+use crate::device::Device;
+use crate::metrics::{average_precision, roc_auc};
+use crate::model::{Model, ModelFileError};
+use crate::train::TrainError;
+
+/// Labelled rows whose scores are kept for the curves; they are the memory that grows with the rows.
+const LABELED_ROWS: usize = 20_000_000;
+
+/// How rows are scored.
+#[derive(Clone, Debug, Default)]
+pub struct ScoreOptions {
+    /// Instead of the detector's own.
+    pub threshold: Option<f64>,
+    /// The column of labels, instead of the one that the detector was fitted with.
+    pub label: Option<String>,
+    /// What it says of abnormal rows, instead of what the detector was fitted with.
+    pub abnormal: Vec<String>,
+    /// Rows that cannot be read are reported and do not stop the others.
+    pub keep_going: bool,
+    /// A folder for pictures of the scores.
+    pub pictures: Option<PathBuf>,
+}
+
+/// The object that `detect score --json` prints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Scores {
+    pub model: String,
+    pub data: String,
+    pub output: String,
+    pub rows: u64,
+    /// Rows above the threshold.
+    pub abnormal: u64,
+    /// Rows that could not be scored.
+    pub unusable: u64,
+    pub threshold: f64,
+    /// How well scores tell labelled rows apart; `None` without labels of both kinds.
+    pub roc_auc: Option<f64>,
+    /// As much by the squared error of PCA at 90% of the variance; `None` for series and very wide rows too.
+    pub pca_roc_auc: Option<f64>,
+    pub average_precision: Option<f64>,
+    /// Of what the threshold calls abnormal, and of what is; `None` without labels of both kinds.
+    pub precision: Option<f64>,
+    pub recall: Option<f64>,
+    pub f1: Option<f64>,
+    pub seconds: f64,
+    pub rows_per_second: f64,
+    /// Pictures that were drawn.
+    pub pictures: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+/// What is gathered while rows are written.
+struct Gathered {
+    scores: Scores,
+    histogram: Histogram,
+    /// Scores, those of PCA, and what labels say, of rows that have all of them.
+    labelled: (Vec<f64>, Vec<f64>, Vec<bool>),
+}
+
+/// A score for each row of `source` (`-` is standard input) by the detector at `path`, written as
+/// `row,score,abnormal,reasons` to `output` (`-` is standard output).
+///
+/// # Errors
+/// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or `output`
+/// cannot be written.
+pub fn score_rows(
+    path: &Path,
+    source: &str,
+    output: &Path,
+    options: &ScoreOptions,
+    device: &Device,
+) -> Result<Scores, TrainError> {
+    write_scores(&Model::load(path)?, path, source, output, options, device)
+}
+
+/// As [`score_rows`], by a model in memory that is from `path`.
+///
+/// # Errors
+/// As there.
+pub fn write_scores(
+    model: &Model,
+    path: &Path,
+    source: &str,
+    output: &Path,
+    options: &ScoreOptions,
+    device: &Device,
+) -> Result<Scores, TrainError> {
+    let label = options.label.as_deref();
+    let walk = Walk { model, path, source, label, abnormal: &options.abnormal, keep_going: options.keep_going, device };
+    let threshold = options.threshold.unwrap_or(walk.detector()?.threshold);
+    let started = std::time::Instant::now();
+    let mut gathered = Gathered {
+        scores: Scores {
+            model: path.display().to_string(),
+            data: source.to_owned(),
+            output: output.display().to_string(),
+            threshold,
+            ..Scores::default()
+        },
+        histogram: Histogram::default(),
+        labelled: (Vec::new(), Vec::new(), Vec::new()),
+    };
+    let mut failure = None;
+    let mut write = |to: &mut dyn Write| {
+        let mut table = csv::Writer::from_writer(to);
+        let mut notes = Vec::new();
+        let head = table.write_record(["row", "score", "abnormal", "reasons"]).map_err(Failure::from);
+        let done = head.and_then(|()| walk.run(&mut notes, &mut |scored| gathered.take(&mut table, &scored)));
+        gathered.scores.notes.splice(0..0, notes);
+        match done {
+            Ok(()) => table.flush(),
+            Err(Failure::Write(error)) => Err(error),
+            Err(Failure::Score(error)) => {
+                failure = Some(error);
+                Err(std::io::Error::other("scoring failed"))
+            }
+        }
+    };
+    let written = if output == Path::new("-") {
+        match write(&mut std::io::BufWriter::new(std::io::stdout().lock())) {
+            // Whoever reads them has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
+    } else {
+        crate::data::write_whole(output, |file| write(file))
+    };
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    written.map_err(|error| ModelFileError::Unwritable { path: output.into(), problem: error.to_string() })?;
+    let Gathered { mut scores, histogram, labelled: (values, beside, truth) } = gathered;
+    scores.seconds = started.elapsed().as_secs_f64();
+    scores.rows_per_second = scores.rows as f64 / scores.seconds.max(1e-9);
+    scores.roc_auc = roc_auc(&values, &truth);
+    if scores.roc_auc.is_some() {
+        scores.average_precision = average_precision(&values, &truth);
+        scores.pca_roc_auc = if beside.len() == truth.len() { roc_auc(&beside, &truth) } else { None };
+        let count = |above: bool, positive: bool| {
+            let same = |(score, truth): &(&f64, &bool)| (**score > threshold) == above && **truth == positive;
+            values.iter().zip(&truth).filter(same).count() as f64
+        };
+        let (found, false_alarms, missed) = (count(true, true), count(true, false), count(false, true));
+        scores.precision = (found + false_alarms > 0.0).then(|| found / (found + false_alarms));
+        scores.recall = Some(found / (found + missed));
+        scores.f1 = Some(2.0 * found / (2.0 * found + false_alarms + missed));
+    }
+    if let Some(folder) = &options.pictures {
+        scores.pictures = draw_pictures(folder, &scores, &histogram, &values, &truth)?;
+    }
+    Ok(scores)
+}
+
+enum Failure {
+    Write(std::io::Error),
+    Score(TrainError),
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        Self::Score(error)
+    }
+}
+
+impl From<csv::Error> for Failure {
+    fn from(error: csv::Error) -> Self {
+        Self::Write(match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => std::io::Error::other(format!("{other:?}")),
+        })
+    }
+}
+
+impl Gathered {
+    fn take(&mut self, table: &mut csv::Writer<&mut dyn Write>, scored: &Scored<'_>) -> Result<(), Failure> {
+        /// More problems would not be read.
+        const NAMED: u64 = 20;
+        let row = scored.row.to_string();
+        let score = match scored.score {
+            Ok(score) => score,
+            Err(problem) => {
+                table.write_record([row.as_str(), "", "", &format!("not scored: {problem}")])?;
+                if self.scores.unusable < NAMED {
+                    self.scores.notes.push(format!("row {row} was not scored: {problem}"));
+                }
+                self.scores.unusable += 1;
+                return Ok(());
+            }
+        };
+        let is_above = score > self.scores.threshold;
+        let flag = if is_above { "1" } else { "0" };
+        table.write_record([row.as_str(), &format!("{score:.6}"), flag, scored.reasons])?;
+        self.scores.rows += 1;
+        self.scores.abnormal += u64::from(is_above);
+        self.histogram.add(score, scored.is_abnormal);
+        let (values, beside, truth) = &mut self.labelled;
+        if let Some(is_abnormal) = scored.is_abnormal
+            && truth.len() < LABELED_ROWS
+        {
+            values.push(score);
+            beside.extend(scored.pca);
+            truth.push(is_abnormal);
+            if truth.len() == LABELED_ROWS {
+                self.scores.notes.push(format!("ROC-AUC and the like are of the first {LABELED_ROWS} rows"));
+            }
+        }
+        Ok(())
+    }
+}

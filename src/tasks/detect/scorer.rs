@@ -1,0 +1,189 @@
+//! Rows and what a detector's models make of them, some at a time.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::data::{DataSet, Preparation, TableStream};
+use crate::device::Device;
+use crate::model::{DetectorMember, Model};
+use crate::tasks::evaluate::evaluator_of;
+use crate::train::{Evaluator, TrainError};
+
+/// Narrow rows that are scored at once.
+const CHUNK_ROWS: usize = 8192;
+/// Bytes of wide rows that are.
+const CHUNK_BYTES: usize = 64 << 20;
+
+/// Some rows, prepared as the network takes them, and what is made of them.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub rows: usize,
+    /// [rows, features]
+    pub seen: Vec<f32>,
+    /// [rows, features] of each member.
+    pub made: Vec<Vec<f32>>,
+    /// [rows, latent] of each member; nothing where there is no bottleneck.
+    pub latents: Vec<Vec<f32>>,
+    /// What the label of each row says; empty without labels.
+    pub labels: Vec<Option<String>>,
+    /// Rows that could not be read, with what is wrong.
+    pub unusable: Vec<(usize, String)>,
+}
+
+#[derive(Debug)]
+struct TableRows {
+    stream: TableStream,
+    keep_going: bool,
+    /// Rows that are read before any is scored.
+    capacity: usize,
+    preparation: Preparation,
+}
+
+#[derive(Debug)]
+enum Rows {
+    Table(Box<TableRows>),
+    Whole { data: Arc<DataSet>, left: Range<usize>, step: usize },
+}
+
+/// The models of a detector over rows.
+#[derive(Debug)]
+pub(super) struct Scorer {
+    members: Vec<Evaluator>,
+    rows: Rows,
+    features: usize,
+}
+
+/// How many rows of `features` values are scored at once.
+fn chunk(features: usize) -> usize {
+    (CHUNK_BYTES / (features * 4).max(1)).clamp(1, CHUNK_ROWS)
+}
+
+impl Scorer {
+    /// `models` over `rows` of `data`; `path` is where they are from, for errors.
+    pub fn over(
+        models: &[Model],
+        data: &Arc<DataSet>,
+        rows: Range<usize>,
+        device: &Device,
+        path: &Path,
+    ) -> Result<Self, TrainError> {
+        let members = models.iter().map(|model| evaluator_of(model, data, device, path)).collect::<Result<_, _>>()?;
+        let rows = Rows::Whole { data: Arc::clone(data), left: rows, step: chunk(data.features) };
+        Ok(Self { members, rows, features: data.features })
+    }
+
+    /// `models`, of which there is one at least, over the rows of a table as they are read.
+    pub fn streaming(
+        models: &[Model],
+        stream: TableStream,
+        keep_going: bool,
+        device: &Device,
+        path: &Path,
+    ) -> Result<Self, TrainError> {
+        let (features, preparation) = (models[0].features, models[0].preparation.clone());
+        let capacity = chunk(features);
+        let empty = Arc::new(DataSet::of_rows(vec![0.0; capacity * features], features, &preparation));
+        let members = models.iter().map(|model| evaluator_of(model, &empty, device, path)).collect::<Result<_, _>>()?;
+        let rows = TableRows { stream, keep_going, capacity, preparation };
+        Ok(Self { members, rows: Rows::Table(Box::new(rows)), features })
+    }
+
+    /// The next rows; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<Seen>, TrainError> {
+        let (mut next, range) = match &mut self.rows {
+            Rows::Table(table) => {
+                let Some(chunk) = table.stream.next(table.capacity, table.keep_going)? else { return Ok(None) };
+                let mut values = chunk.values.clone();
+                values.resize(table.capacity * self.features, 0.0);
+                let data = Arc::new(DataSet::of_rows(values, self.features, &table.preparation));
+                for member in &mut self.members {
+                    member.replace_rows(Arc::clone(&data))?;
+                }
+                let next = Seen {
+                    rows: chunk.rows,
+                    seen: chunk.values,
+                    labels: chunk.labels,
+                    unusable: chunk.unusable,
+                    ..Seen::default()
+                };
+                (next, 0..chunk.rows)
+            }
+            Rows::Whole { data, left, step } => {
+                if left.start >= left.end {
+                    return Ok(None);
+                }
+                let range = left.start..left.end.min(left.start + *step);
+                left.start = range.end;
+                let mut next = Seen { rows: range.len(), seen: data.rows_f32(range.clone())?, ..Seen::default() };
+                if let Some(labels) = &data.labels {
+                    let name = |row: usize| data.classes.get(usize::from(labels[row])).cloned();
+                    next.labels = range.clone().map(name).collect();
+                }
+                (next, range)
+            }
+        };
+        for member in &mut self.members {
+            let outputs = member.outputs(range.clone(), true, false)?;
+            next.made.push(outputs.outputs);
+            next.latents.push(outputs.latents);
+        }
+        Ok(Some(next))
+    }
+}
+
+impl Seen {
+    /// The score of each row: the mean of what `members` say.
+    pub fn scores(&self, members: &[DetectorMember], features: usize) -> Vec<f64> {
+        let of = |row: usize| {
+            let parts = members.iter().enumerate().map(|(at, member)| {
+                let latent = member.latent_mean.len();
+                let apart = squared_distance(member, self.latent(at, row, latent));
+                (self.errors(at, row, member, features).sum::<f64>() + apart) / (features + latent) as f64
+            });
+            parts.sum::<f64>() / members.len().max(1) as f64
+        };
+        (0..self.rows).map(of).collect()
+    }
+
+    pub fn latent(&self, member: usize, row: usize, latent: usize) -> &[f32] {
+        &self.latents[member][row * latent..(row + 1) * latent]
+    }
+
+    /// Squared errors of a row, each by what is usual of it.
+    pub fn errors<'a>(
+        &'a self,
+        at: usize,
+        row: usize,
+        member: &'a DetectorMember,
+        features: usize,
+    ) -> impl Iterator<Item = f64> + 'a {
+        let span = row * features..(row + 1) * features;
+        relative_errors(&self.seen[span.clone()], &self.made[at][span], &member.usual_errors)
+    }
+}
+
+/// (seen - made)^2 / usual, feature by feature.
+pub(super) fn relative_errors<'a>(
+    seen: &'a [f32],
+    made: &'a [f32],
+    usual: &'a [f32],
+) -> impl Iterator<Item = f64> + 'a {
+    seen.iter().zip(made).zip(usual).map(|((&seen, &made), &usual)| {
+        let error = f64::from(seen) - f64::from(made);
+        error * error / f64::from(usual)
+    })
+}
+
+/// |W (z - mean)|^2: the squared Mahalanobis distance of a row's latents from those of normal rows.
+pub(super) fn squared_distance(member: &DetectorMember, latents: &[f32]) -> f64 {
+    let latent = member.latent_mean.len();
+    let from_mean: Vec<f64> =
+        latents.iter().zip(&member.latent_mean).map(|(&z, &mean)| f64::from(z) - f64::from(mean)).collect();
+    (0..latent)
+        .map(|row| {
+            let weights = &member.latent_whitening[row * latent..row * latent + row + 1];
+            weights.iter().zip(&from_mean).map(|(&w, &z)| f64::from(w) * z).sum::<f64>().powi(2)
+        })
+        .sum()
+}
