@@ -150,7 +150,7 @@ fn damage_and_the_wrong_model_are_refused() {
         assert!(read(&good[..length]).is_err_and(|error| error.is_usage()), "{length} bytes");
     }
     // What lies and has the right checksum: nothing panics, and no claim takes all memory.
-    for at in 5..good.len().min(600) {
+    for at in (5..good.len().min(600)).step_by(4) {
         for value in [0, 0x7F, 0xFF] {
             let mut bytes = good[..good.len() - 4].to_vec();
             bytes[at] = value;

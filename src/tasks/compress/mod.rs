@@ -229,7 +229,7 @@ fn whole(codes: &[f32]) -> Vec<i32> {
 }
 
 fn defect(problem: String) -> TrainError {
-    TrainError::Worker(problem)
+    TrainError::Defect(problem)
 }
 
 /// Compresses every row of `source` with the model at `path` to `output`, at about `bits` bits a latent number. The step of

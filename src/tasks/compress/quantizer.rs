@@ -12,9 +12,10 @@ use crate::train::TrainError;
 
 /// Parts of a step that offsets are given in.
 const OFFSET_PARTS: f64 = 16.0;
-/// Exponents of steps, in eighths of an octave: from 2^-100 to 2^100.
-const LEAST_EXPONENT: i32 = -800;
-const MOST_EXPONENT: i32 = 800;
+/// Steps are powers of two to whole parts of 1, from 2^-100 to 2^100.
+const PARTS: i32 = 32;
+const LEAST_EXPONENT: i32 = -100 * PARTS;
+const MOST_EXPONENT: i32 = 100 * PARTS;
 /// Rows that are looked at while a step is searched.
 const SEARCH_ROWS: usize = 8192;
 /// Symbols are kept well within 32 bits.
@@ -23,7 +24,7 @@ const MOST_SYMBOL: f64 = (1 << 30) as f64;
 /// Steps and middles of all units, as integers: every machine has the same ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Quantizer {
-    /// Steps are 2^(exponent / 8).
+    /// Steps are 2^(exponent / 32).
     pub exponents: Vec<i32>,
     /// Where symbol 0 is, in sixteenths of a step.
     pub offsets: Vec<i32>,
@@ -46,18 +47,19 @@ impl Quantizer {
         Self::at(coarse, sensitivities, &moments)
     }
 
-    /// With steps of 2^(exponent / 8) / sqrt(s).
+    /// With steps of 2^(exponent / 32) / sqrt(s).
     fn at(exponent: i32, sensitivities: &[f64], moments: &[(f64, f64)]) -> Self {
-        let eighths = |value: f64| (8.0 * value.log2()).round();
+        let per_octave = f64::from(PARTS);
+        let parts = |value: f64| (per_octave * value.log2()).round();
         let of_unit = |(&sensitivity, &(mean, deviation)): (&f64, &(f64, f64))| {
             // A unit that does not vary has one symbol, whatever its step.
             if !(deviation > 0.0 && deviation.is_finite()) {
                 return (0, mean);
             }
-            let wanted = f64::from(exponent) - 0.5 * eighths(sensitivity.max(f64::MIN_POSITIVE)).max(-8000.0);
+            let wanted = f64::from(exponent) - 0.5 * parts(sensitivity.max(f64::MIN_POSITIVE));
             // All within one step at the one end, within the reach of a table at the other.
-            let widest = eighths(deviation) + 8.0 * 6.0;
-            let finest = eighths(deviation) - 8.0 * (f64::from(REACH).log2() - 3.0);
+            let widest = parts(deviation) + per_octave * 6.0;
+            let finest = parts(deviation) - per_octave * (f64::from(REACH).log2() - 3.0);
             (wanted.clamp(finest, widest).clamp(LEAST_EXPONENT.into(), MOST_EXPONENT.into()) as i32, mean)
         };
         let (exponents, means): (Vec<i32>, Vec<f64>) = sensitivities.iter().zip(moments).map(of_unit).unzip();
@@ -102,7 +104,7 @@ impl Quantizer {
     }
 }
 
-/// 2^(exponent / 8), made of constants and shifts.
+/// 2^(exponent / 32), made of constants, one product and a shift: the same bits on any machine.
 fn step(exponent: i32) -> f64 {
     const EIGHTHS: [f64; 8] = [
         1.0,
@@ -114,9 +116,11 @@ fn step(exponent: i32) -> f64 {
         1.681_792_830_507_429,
         1.834_008_086_409_342_4,
     ];
-    let octave = exponent.clamp(LEAST_EXPONENT, MOST_EXPONENT).div_euclid(8);
+    const FINE: [f64; 4] = [1.0, 1.021_897_148_654_116_7, 1.044_273_782_427_413_8, 1.067_140_400_676_823_7];
+    let exponent = exponent.clamp(LEAST_EXPONENT, MOST_EXPONENT);
+    let (octave, part) = (exponent.div_euclid(PARTS), exponent.rem_euclid(PARTS) as usize);
     let power = f64::from_bits(u64::from((1023 + octave).cast_unsigned()) << 52);
-    EIGHTHS[exponent.rem_euclid(8) as usize] * power
+    EIGHTHS[part / 4] * FINE[part % 4] * power
 }
 
 /// The s of each unit: mean over values and over some of the rows `latents` [rows, units] of the squared change of the output
