@@ -3,6 +3,8 @@
 
 #[path = "suite/command_line.rs"]
 mod command_line;
+#[path = "suite/compress.rs"]
+mod compress;
 #[path = "suite/corruptions.rs"]
 mod corruptions;
 #[path = "suite/data.rs"]
@@ -11,6 +13,8 @@ mod data;
 mod detect;
 #[path = "suite/engine.rs"]
 mod engine;
+#[path = "suite/generate.rs"]
+mod generate;
 #[path = "suite/gradients.rs"]
 mod gradients;
 #[path = "suite/kernels.rs"]

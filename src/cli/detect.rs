@@ -230,7 +230,7 @@ fn describe_scores(scores: &Scores) {
     }
 }
 
-fn say_notes(notes: &[String], common: &Common) {
+pub(super) fn say_notes(notes: &[String], common: &Common) {
     if !common.quiet {
         notes.iter().for_each(|note| eprintln!("note: {note}"));
     }

@@ -1,8 +1,10 @@
 //! The command line: arguments in, the library called, text or JSON out.
 
 mod commands;
+mod compress;
 mod data;
 mod detect;
+mod generate;
 mod train;
 
 use std::ffi::OsString;
@@ -109,6 +111,20 @@ enum CliCommand {
     /// Find abnormal rows, and what makes them so.
     #[command(subcommand)]
     Detect(detect::DetectCommand),
+    /// Draw new rows from a model, each beside the train row that is nearest to it.
+    Sample(generate::SampleArgs),
+    /// Rows on the way from one to another in latent space.
+    Interpolate(generate::InterpolateArgs),
+    /// A - B + C in latent space.
+    Arithmetic(generate::ArithmeticArgs),
+    /// What each latent number does.
+    Traverse(generate::TraverseArgs),
+    /// Make variants of rows, with their labels.
+    Augment(generate::AugmentArgs),
+    /// Write data as the few bits that a model needs to make it again.
+    Compress(compress::CompressArgs),
+    /// Make data again from what `compress` wrote.
+    Decompress(compress::DecompressArgs),
     /// Run the first steps of a run again: exact, within tolerance, or different.
     Verify {
         /// The folder of a run.
@@ -193,6 +209,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Reconstruct { model, data, output }) => commands::reconstruct(&model, &data, &output, common),
         Some(CliCommand::Report { run_dir, output }) => commands::report(&run_dir, output.as_deref(), common),
         Some(CliCommand::Detect(command)) => detect::run(command, common),
+        Some(CliCommand::Sample(arguments)) => generate::sample(&arguments, common),
+        Some(CliCommand::Interpolate(arguments)) => generate::interpolate(&arguments, common),
+        Some(CliCommand::Arithmetic(arguments)) => generate::arithmetic(&arguments, common),
+        Some(CliCommand::Traverse(arguments)) => generate::traverse(&arguments, common),
+        Some(CliCommand::Augment(arguments)) => generate::augment(&arguments, common),
+        Some(CliCommand::Compress(arguments)) => compress::compress(&arguments, common),
+        Some(CliCommand::Decompress(arguments)) => compress::decompress(&arguments, common),
         Some(CliCommand::Verify { run_dir }) => commands::verify(&run_dir, common),
         Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),
         Some(CliCommand::Devices) => commands::devices(common),

@@ -222,6 +222,9 @@ pub struct DataSpec {
     /// Whether the model makes values in 0..1 alone: what decides the scaling of numbers where it is not given.
     #[serde(skip)]
     pub bounded: bool,
+    /// Whether files may come without the labels that `labels` speaks of: those that a trained model is given may.
+    #[serde(skip)]
+    pub labels_optional: bool,
 
     /// Pairs of words beside the words.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -265,6 +268,7 @@ impl Default for DataSpec {
             text: None,
             dimensions: None,
             bounded: false,
+            labels_optional: false,
             bigrams: false,
         }
     }

@@ -106,6 +106,7 @@ pub(super) fn open(options: &DataSpec, plan: &Plan, fitted: Option<&Preparation>
     if let Some(fitted) = fitted {
         options.kind = Some(fitted.source);
         options.scale = Some(fitted.kind);
+        options.labels_optional = true;
     }
     if metadata.is_dir() {
         std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;

@@ -20,6 +20,10 @@ pub mod stream {
     pub const SPLIT: u32 = 3;
     /// Directions that a randomized PCA starts from.
     pub const PCA: u32 = 4;
+    /// Where the components of a mixture start, and draws from it: the counter's third word is 0 or 1.
+    pub const MIXTURE: u32 = 5;
+    /// Latent numbers that are drawn from a prior, or added to those of rows.
+    pub const LATENTS: u32 = 6;
     /// Corruptions with numbers of their own: taken from the graph's, they would renumber every op after them, and
     /// with that change the bits of every run there is.
     pub const FILM: u32 = 256;

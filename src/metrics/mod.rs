@@ -1,9 +1,13 @@
 //! Measures of quality: plain functions on arrays, in f64 where sums are long.
 
+mod mixture;
+mod nearest;
 mod pca;
 mod ranking;
 mod ssim;
 
+pub use mixture::{Covariance, GaussianMixture, MixtureError};
+pub use nearest::nearest_rows;
 pub use pca::{Pca, PcaError};
 pub use ranking::{average_precision, operating_points, roc_auc};
 pub use ssim::ssim;

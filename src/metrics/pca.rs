@@ -150,6 +150,20 @@ impl Pca {
             .collect()
     }
 
+    /// Rows [rows, features] from what they were projected to, [rows, components].
+    pub fn rebuild(&self, projected: &[f32]) -> Vec<f32> {
+        projected
+            .par_chunks_exact(self.components.max(1))
+            .flat_map_iter(|place| {
+                let mut row = self.mean.clone();
+                for (z, direction) in place.iter().zip(self.directions.chunks_exact(self.mean.len())) {
+                    row.iter_mut().zip(direction).for_each(|(x, d)| *x += z * d);
+                }
+                row
+            })
+            .collect()
+    }
+
     /// Mean squared error of rows against their reconstruction from the components.
     pub fn reconstruction_mse(&self, rows: &[f32]) -> f64 {
         let lost: f64 = self.squared_errors(rows).iter().sum();

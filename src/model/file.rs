@@ -116,6 +116,30 @@ impl Model {
         DataShape { features: self.features, image: image.filter(|image| image.values() == self.features), classes }
     }
 
+    /// A number that tells apart models that make different rows of the same latents (FNV-1a over tensors, layers and
+    /// scaling). Where the model was trained and what else is known of it does not count.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut add = |bytes: &[u8]| {
+            for &byte in bytes {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        let words = json!({
+            "features": self.features,
+            "model": serde_json::to_value(&self.spec.model).unwrap_or_default(),
+            "loss": serde_json::to_value(self.spec.objective.loss).unwrap_or_default(),
+            "scaler": serde_json::to_value(&self.preparation).unwrap_or_default(),
+        });
+        add(sorted(words).to_string().as_bytes());
+        for (name, tensor) in &self.tensors {
+            add(name.as_bytes());
+            add(tensor.shape.to_string().as_bytes());
+            tensor.data.iter().for_each(|value| add(&value.to_bits().to_le_bytes()));
+        }
+        hash
+    }
+
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let spec = serde_json::to_value(&self.spec).map_err(|error| error.to_string())?;
         let mut metadata = json!({

@@ -17,7 +17,7 @@ mod worker;
 pub use diagnose::{Evidence, Finding, diagnose};
 pub use evaluator::{Evaluator, LayerHealth, Outputs};
 pub use files::{RunDir, default_runs_folder};
-pub use measure::{TestMetrics, pca_beside};
+pub use measure::{ACTIVE_VARIANCE, TestMetrics, pca_beside};
 pub use report::{PcaReport, Report};
 pub use run::{EpochReport, Run};
 pub use session::{Session, Weights, data_shape};
@@ -51,6 +51,8 @@ pub enum TrainError {
     Cancelled,
     #[error("the run's thread ended early, {0}, start the run again")]
     Worker(String),
+    #[error("{0}, this is a defect of the program")]
+    Defect(String),
 }
 
 impl TrainError {
@@ -61,7 +63,12 @@ impl TrainError {
             Self::Graph(GraphError::Shape { .. }) => true,
             Self::Graph(GraphError::Device(error)) => device_error_is_usage(error),
             Self::File(ModelFileError::Unreadable { .. } | ModelFileError::Malformed { .. }) => true,
-            Self::Graph(_) | Self::File(_) | Self::Diverged { .. } | Self::Cancelled | Self::Worker(_) => false,
+            Self::Graph(_)
+            | Self::File(_)
+            | Self::Diverged { .. }
+            | Self::Cancelled
+            | Self::Worker(_)
+            | Self::Defect(_) => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn hourglass(arguments: &[&str], home: &Path) -> Output {
+pub fn hourglass(arguments: &[&str], home: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hourglass"))
         .args(arguments)
         .env("XDG_DATA_HOME", home)
@@ -14,12 +14,12 @@ fn hourglass(arguments: &[&str], home: &Path) -> Output {
         .expect("the program starts")
 }
 
-fn error_line(output: &Output) -> String {
+pub fn error_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().find(|line| line.starts_with("error: ") && !line.contains("XDG_RUNTIME_DIR")).unwrap_or("").to_owned()
 }
 
-fn json(output: &Output) -> serde_json::Value {
+pub fn json(output: &Output) -> serde_json::Value {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(text.trim().lines().count(), 1, "exactly one JSON object: {text}");
     serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))

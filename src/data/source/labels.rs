@@ -47,7 +47,7 @@ pub(in crate::data) fn file_labels(
             text.lines().map(|line| Some(line.trim().to_owned())).collect()
         }
     };
-    let wanted = options.labels.is_some();
+    let wanted = options.labels.is_some() && !options.labels_optional;
     if words.len() != relative.len() {
         let problem = format!("it has {} lines for {} files; write one label a line", words.len(), relative.len());
         return Err(DataError::malformed(options.labels.clone().unwrap_or_default(), problem));

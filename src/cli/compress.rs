@@ -1,0 +1,103 @@
+//! `hourglass compress` and `hourglass decompress`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CliError, Common, print_json, print_out};
+use crate::device::Device;
+use crate::style;
+use crate::tasks;
+
+/// Fewer bits say nothing, more are lost in the noise of f32.
+const BITS: std::ops::RangeInclusive<f64> = 0.1..=12.0;
+
+#[derive(Args, Debug)]
+pub(super) struct CompressArgs {
+    /// A model.safetensors.
+    model: PathBuf,
+    /// What to compress: anything that the model takes.
+    #[arg(value_name = "IN")]
+    data: String,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE.hg", required_unless_present = "curve")]
+    output: Option<PathBuf>,
+    /// Bits of a latent number, on average; more are nearer to what the model can do. Vector-quantized models have codes and
+    /// take no notice.
+    #[arg(long, value_name = "BITS", default_value_t = tasks::USUAL_BITS)]
+    bits: f64,
+    /// Measure bytes and error at several settings, beside PCA and JPEG: a .json, .csv or .png file.
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["output", "bits"])]
+    curve: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DecompressArgs {
+    /// What `compress` wrote.
+    #[arg(value_name = "FILE.hg")]
+    input: PathBuf,
+    /// The model that it was compressed with.
+    #[arg(long, value_name = "MODEL")]
+    model: PathBuf,
+    /// A .npy or .csv file, or a folder for pictures or recordings.
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+}
+
+pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, CliError> {
+    if !BITS.contains(&arguments.bits) {
+        return Err(CliError::usage(format!("--bits is {}, use a number from 0.1 to 12; 4 is usual", arguments.bits)));
+    }
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let Some(output) = &arguments.output else { return curve(arguments, common, &device) };
+    let made = tasks::compress(&arguments.model, &arguments.data, output, arguments.bits, &device)?;
+    if common.json {
+        print_json(&made)?;
+        return Ok(0);
+    }
+    if made.fitted_on == "input" && !common.quiet {
+        eprintln!("note: the model's train rows are not here: steps and tables are fitted on the input itself");
+    }
+    print_out(&format!(
+        "{} rows in {} bytes, {:.2} a row ({} of them header), {:.1} times smaller",
+        style::grouped(made.rows as u64),
+        style::grouped(made.bytes as u64),
+        made.bytes_per_row,
+        style::grouped(made.header_bytes as u64),
+        made.source_bytes as f64 / made.bytes as f64,
+    ));
+    print_out(&format!("MSE {:.5}; without rounding the model's is {:.5}: {}", made.mse, made.model_mse, made.output));
+    Ok(0)
+}
+
+fn curve(arguments: &CompressArgs, common: &Common, device: &Device) -> Result<u8, CliError> {
+    let Some(output) = &arguments.curve else { return Ok(0) };
+    let curve = tasks::rate_curve(&arguments.model, &arguments.data, output, device)?;
+    if common.json {
+        print_json(&curve)?;
+        return Ok(0);
+    }
+    print_out(&format!("{:<12}{:<36}{:>12}{:>10}{:>8}", "method", "setting", "bytes a row", "MSE", "PSNR"));
+    for point in &curve.points {
+        print_out(&format!(
+            "{:<12}{:<36}{:>12.2}{:>10.5}{:>8.2}",
+            point.method, point.setting, point.bytes_per_row, point.mse, point.psnr
+        ));
+    }
+    print_out(&format!("without rounding the model's MSE is {:.5}", curve.model_mse));
+    curve.findings.iter().for_each(|finding| print_out(finding));
+    print_out(&format!("curve {}", curve.output));
+    Ok(0)
+}
+
+pub(super) fn decompress(arguments: &DecompressArgs, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let made = tasks::decompress(&arguments.input, &arguments.model, &arguments.output, &device)?;
+    if common.json {
+        print_json(&made)?;
+        return Ok(0);
+    }
+    let files = if made.files == 1 { made.output } else { format!("{} files in {}", made.files, made.output) };
+    print_out(&format!("{} rows: {files}", style::grouped(made.rows as u64)));
+    Ok(0)
+}

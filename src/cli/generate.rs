@@ -1,0 +1,235 @@
+//! New rows out of a model: `sample`, `interpolate`, `arithmetic`, `traverse`, `augment`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::detect::say_notes;
+use super::{CliError, Common, print_json, print_out};
+use crate::device::Device;
+use crate::style;
+use crate::tasks::{self, AugmentOptions, SampleOptions, Walk, WalkOptions};
+
+#[derive(Args, Debug)]
+pub(super) struct SampleArgs {
+    /// A model.safetensors.
+    model: PathBuf,
+    /// How many.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    count: u32,
+    /// A .png with the nearest train row to the right of each, a .npy or .csv file, or a folder.
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// What the deviations of the draws are multiplied by: below 1 nearer to the middle.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    temperature: f64,
+    /// Only this class: of a conditional model, or with --posterior.
+    #[arg(long, value_name = "CLASS")]
+    label: Option<String>,
+    /// Draw from the latents of the train rows, fitted by a mixture of Gaussians, instead of from the prior.
+    #[arg(long)]
+    posterior: bool,
+    /// Components of the mixture [default: up to 10, by the count of rows].
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    components: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct WalkArgs {
+    /// A .png, a .npy or .csv file, or a folder.
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Where numbers of rows count [default: the data that the model was trained on].
+    #[arg(long, value_name = "PATH")]
+    data: Option<String>,
+    /// What a conditional model is told [default: the class of the first row].
+    #[arg(long, value_name = "CLASS")]
+    label: Option<String>,
+}
+
+impl WalkArgs {
+    fn options(&self) -> WalkOptions<'_> {
+        WalkOptions { data: self.data.as_deref(), label: self.label.as_deref(), output: &self.output }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InterpolateArgs {
+    /// A model.safetensors.
+    model: PathBuf,
+    /// Where it starts: a file with one row, the number of a row from 1, or class:NAME for the mean of a class.
+    a: String,
+    /// Where it ends.
+    b: String,
+    #[command(flatten)]
+    walk: WalkArgs,
+    /// Rows, both ends among them.
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    steps: u16,
+    /// Along the great circle instead of a line.
+    #[arg(long)]
+    spherical: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ArithmeticArgs {
+    /// A model.safetensors.
+    model: PathBuf,
+    /// Rows or files as for `interpolate`; A - B + C is made.
+    a: String,
+    b: String,
+    c: String,
+    #[command(flatten)]
+    walk: WalkArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct TraverseArgs {
+    /// A model.safetensors.
+    model: PathBuf,
+    /// The row that is varied: its number from 1, a file, or class:NAME [default: the middle of the train rows].
+    #[arg(long, value_name = "R")]
+    row: Option<String>,
+    #[command(flatten)]
+    walk: WalkArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct AugmentArgs {
+    /// A model.safetensors.
+    model: PathBuf,
+    /// The rows to make variants of.
+    #[arg(long, value_name = "PATH")]
+    data: String,
+    /// Variants of each row.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    count: u16,
+    /// A folder, with one inside for each label, or a .npy or .csv file.
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Noise in each latent unit, as a share of its deviation over the rows.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    strength: f64,
+    /// Draw from a mixture fitted to each class instead.
+    #[arg(long, conflicts_with = "strength")]
+    by_class: bool,
+    /// Components of those mixtures [default: up to 10, by the count of rows].
+    #[arg(long, value_name = "K", requires = "by_class", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    components: Option<u16>,
+}
+
+fn check_scale(name: &str, value: f64) -> Result<(), CliError> {
+    if value.is_finite() && (0.0..=100.0).contains(&value) {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("{name} is {value}, use a number from 0 to 100; 1 is usual")))
+}
+
+fn written(files: usize, output: &str) -> String {
+    if files == 1 { output.to_owned() } else { format!("{files} files in {output}") }
+}
+
+pub(super) fn sample(arguments: &SampleArgs, common: &Common) -> Result<u8, CliError> {
+    check_scale("--temperature", arguments.temperature)?;
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let options = SampleOptions {
+        count: arguments.count as usize,
+        temperature: arguments.temperature,
+        label: arguments.label.clone(),
+        posterior: arguments.posterior,
+        components: arguments.components.map(usize::from),
+        seed: common.seed.unwrap_or(1),
+    };
+    let made = tasks::sample(&arguments.model, &arguments.output, &options, &device)?;
+    if common.json {
+        print_json(&made)?;
+        return Ok(0);
+    }
+    say_notes(&made.notes, common);
+    let from = match &made.mixture {
+        Some(mixture) => format!("the train rows' latents, a mixture of {} Gaussians", mixture.components),
+        None => "the prior".to_owned(),
+    };
+    print_out(&format!(
+        "{} rows from {from}: {}",
+        style::grouped(made.samples as u64),
+        written(made.files, &made.output)
+    ));
+    if let (Some(near), Some(usual)) = (made.nearest.iter().min_by(|a, b| a.mse.total_cmp(&b.mse)), made.held_out_mse) {
+        print_out(&format!(
+            "nearest to a train row: sample {} to {}, MSE {:.5} (held-out rows: {usual:.5} in the middle)",
+            near.sample, near.train_row, near.mse
+        ));
+    }
+    Ok(0)
+}
+
+fn print_walk(walk: &Walk, what: &str, common: &Common) -> Result<u8, CliError> {
+    if common.json {
+        print_json(walk)?;
+    } else {
+        print_out(&format!("{what}: {}", written(walk.files, &walk.output)));
+    }
+    Ok(0)
+}
+
+pub(super) fn interpolate(arguments: &InterpolateArgs, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let ends = [arguments.a.as_str(), arguments.b.as_str()];
+    let (steps, options) = (usize::from(arguments.steps), arguments.walk.options());
+    let walk = tasks::interpolate(&arguments.model, ends, steps, arguments.spherical, options, &device)?;
+    print_walk(&walk, &format!("{} steps from {} to {}", walk.rows, walk.from[0], walk.from[1]), common)
+}
+
+pub(super) fn arithmetic(arguments: &ArithmeticArgs, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let terms = [arguments.a.as_str(), arguments.b.as_str(), arguments.c.as_str()];
+    let walk = tasks::arithmetic(&arguments.model, terms, arguments.walk.options(), &device)?;
+    let what = format!("{0}, {1}, {2} and {0} - {1} + {2}", walk.from[0], walk.from[1], walk.from[2]);
+    print_walk(&walk, &what, common)
+}
+
+pub(super) fn traverse(arguments: &TraverseArgs, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let made = tasks::traverse(&arguments.model, arguments.row.as_deref(), arguments.walk.options(), &device)?;
+    if common.json {
+        print_json(&made)?;
+        return Ok(0);
+    }
+    let units: Vec<String> = made.units.iter().map(usize::to_string).collect();
+    print_out(&format!(
+        "units {} by {} deviations either way: {}",
+        units.join(", "),
+        made.reach,
+        written(made.files, &made.output)
+    ));
+    Ok(0)
+}
+
+pub(super) fn augment(arguments: &AugmentArgs, common: &Common) -> Result<u8, CliError> {
+    check_scale("--strength", arguments.strength)?;
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let options = AugmentOptions {
+        count: usize::from(arguments.count),
+        strength: arguments.strength,
+        by_class: arguments.by_class,
+        components: arguments.components.map(usize::from),
+        seed: common.seed.unwrap_or(1),
+    };
+    let made = tasks::augment(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
+    if common.json {
+        print_json(&made)?;
+        return Ok(0);
+    }
+    let rows = style::grouped(made.variants as u64);
+    print_out(&format!(
+        "{rows} variants of {}: {}",
+        style::grouped(made.rows as u64),
+        written(made.files, &made.output)
+    ));
+    if let Some(mse) = made.mse {
+        let own = made.reconstruction_mse;
+        print_out(&format!("MSE to their rows {mse:.5}; without noise the model is {own:.5} away"));
+    }
+    Ok(0)
+}

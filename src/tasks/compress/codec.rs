@@ -1,0 +1,202 @@
+//! What stands between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which place.
+
+use super::coder::{Coder, Counts, Table};
+use super::pack::{Reader, put_number, put_signed};
+use super::quantizer::Quantizer;
+
+/// Places that a row may have: more would make a small damaged file ask for much memory.
+const MOST_PLACES: usize = 1 << 24;
+
+/// What a row of symbols stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Latent numbers, in steps.
+    Latents(Quantizer),
+    /// Entries of a codebook at so many places.
+    Codes { places: usize },
+}
+
+/// How frequencies are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableForm {
+    /// As they were seen on train rows, in half octaves; a table for each place.
+    Histograms,
+    /// The same, one table for all places.
+    SharedHistogram,
+    /// Two small numbers for each place: a normal distribution.
+    Bells,
+}
+
+impl TableForm {
+    const ALL: [Self; 3] = [Self::Histograms, Self::SharedHistogram, Self::Bells];
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Histograms => 0,
+            Self::SharedHistogram => 1,
+            Self::Bells => 2,
+        }
+    }
+}
+
+/// Everything that turns symbols to bytes and back.
+#[derive(Clone, Debug)]
+pub(super) struct Codec {
+    pub meaning: Meaning,
+    pub form: TableForm,
+    tables: Vec<Table>,
+    /// Reach and curvature of each table of [`TableForm::Bells`].
+    bells: Vec<(u16, u8)>,
+    /// Classes of labels that come before the symbols of a row; 0 where rows have none.
+    classes: usize,
+}
+
+impl Codec {
+    /// Codecs for symbols like `train` [rows, places], one for each form of tables that makes sense.
+    pub fn fit(meaning: &Meaning, classes: usize, train: &[i32]) -> Vec<Self> {
+        let places = meaning.places().max(1);
+        let counts: Vec<Counts> =
+            (0..places).map(|place| Counts::of(train.iter().skip(place).step_by(places).copied())).collect();
+        let made = TableForm::ALL.into_iter().filter_map(|form| {
+            let (tables, bells) = match (form, meaning) {
+                (TableForm::Histograms, _) => (counts.iter().map(Table::histogram).collect(), Vec::new()),
+                (TableForm::SharedHistogram, Meaning::Codes { .. }) => {
+                    (vec![Table::histogram(&Counts::of(train.iter().copied()))], Vec::new())
+                }
+                (TableForm::Bells, Meaning::Latents(_)) => counts.iter().map(Table::bell).unzip(),
+                _ => return None,
+            };
+            Some(Self { meaning: meaning.clone(), form, tables, bells, classes })
+        });
+        made.collect()
+    }
+
+    /// Symbols of a row, its label among them.
+    pub fn width(&self) -> usize {
+        self.meaning.places() + usize::from(self.classes > 0)
+    }
+
+    pub fn coder(&self) -> Result<Coder, String> {
+        let places = self.meaning.places();
+        let of_place = (0..places).map(|place| if self.tables.len() == 1 { 0 } else { place });
+        if self.classes == 0 {
+            return Coder::new(&self.tables, of_place.collect());
+        }
+        let mut tables = self.tables.clone();
+        tables.push(Table::uniform(self.classes));
+        Coder::new(&tables, std::iter::once(self.tables.len()).chain(of_place).collect())
+    }
+
+    /// Rows of symbols with the label of each in front, where rows have labels.
+    pub fn with_labels(&self, symbols: &[i32], labels: &[usize]) -> Vec<i32> {
+        if self.classes == 0 {
+            return symbols.to_vec();
+        }
+        let rows = symbols.chunks_exact(self.meaning.places().max(1)).enumerate();
+        rows.flat_map(|(row, symbols)| {
+            let label = labels.get(row).copied().unwrap_or(0) as i32;
+            std::iter::once(label).chain(symbols.iter().copied())
+        })
+        .collect()
+    }
+
+    /// The opposite of [`Self::with_labels`].
+    pub fn without_labels(&self, symbols: Vec<i32>) -> Result<(Vec<i32>, Vec<usize>), String> {
+        if self.classes == 0 {
+            return Ok((symbols, Vec::new()));
+        }
+        let label = |row: &[i32]| usize::try_from(row[0]).ok().filter(|&label| label < self.classes);
+        let labels: Option<Vec<usize>> = symbols.chunks_exact(self.width()).map(label).collect();
+        let labels = labels.ok_or_else(|| "a label in it is of no class".to_owned())?;
+        Ok((symbols.chunks_exact(self.width()).flat_map(|row| &row[1..]).copied().collect(), labels))
+    }
+
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.push(self.form.number());
+        put_number(out, self.classes as u64);
+        put_number(out, self.meaning.places() as u64);
+        match &self.meaning {
+            Meaning::Codes { .. } => out.push(1),
+            Meaning::Latents(quantizer) => {
+                out.push(0);
+                let mut before = 0;
+                for &exponent in &quantizer.exponents {
+                    put_signed(out, i64::from(exponent - before));
+                    before = exponent;
+                }
+                quantizer.offsets.iter().for_each(|&offset| put_signed(out, i64::from(offset)));
+            }
+        }
+        if self.form == TableForm::Bells {
+            self.bells.iter().for_each(|&(reach, _)| put_number(out, u64::from(reach)));
+            out.extend(self.bells.iter().map(|&(_, curvature)| curvature));
+            return;
+        }
+        for table in &self.tables {
+            put_signed(out, i64::from(table.least));
+            put_number(out, table.levels.len() as u64);
+            // Neighbors are nearly as frequent: small differences squeeze well.
+            let mut before = 0_u8;
+            for &level in &table.levels {
+                out.push(level.wrapping_sub(before));
+                before = level;
+            }
+        }
+    }
+
+    pub fn take(from: &mut Reader<'_>) -> Result<Self, String> {
+        let number = from.byte()?;
+        let form = TableForm::ALL.into_iter().find(|form| form.number() == number);
+        let form = form.ok_or_else(|| format!("its tables are of the unknown kind {number}"))?;
+        let (classes, places) = (from.count(1 << 16)?, from.count(MOST_PLACES)?);
+        let meaning = match from.byte()? {
+            1 => Meaning::Codes { places },
+            _ => {
+                let mut before = 0;
+                let mut exponents = Vec::new();
+                for _ in 0..places {
+                    before = from.signed_within(before, 1 << 20)?;
+                    exponents.push(before as i32);
+                }
+                let offsets: Result<_, String> =
+                    (0..places).map(|_| Ok(from.signed_within(0, 1 << 31)? as i32)).collect();
+                Meaning::Latents(Quantizer { exponents, offsets: offsets? })
+            }
+        };
+        if form == TableForm::Bells {
+            let reaches: Result<Vec<u16>, String> = (0..places).map(|_| Ok(from.count(1 << 15)? as u16)).collect();
+            let bells: Result<Vec<(u16, u8)>, String> =
+                reaches?.into_iter().map(|reach| Ok((reach, from.byte()?))).collect();
+            let bells = bells?;
+            let tables = bells.iter().map(|&(reach, curvature)| Table::of_bell(reach, curvature)).collect();
+            return Ok(Self { meaning, form, tables, bells, classes });
+        }
+        let mut tables = Vec::new();
+        for _ in 0..if form == TableForm::SharedHistogram { 1 } else { places } {
+            let least = from.signed_within(0, 1 << 30)? as i32;
+            let count = from.count(1 << 20)?;
+            let mut before = 0_u8;
+            let levels = from.bytes(count)?.iter().map(|&step| {
+                before = before.wrapping_add(step);
+                before
+            });
+            let levels: Vec<u8> = levels.collect();
+            if levels.len() < 2 {
+                return Err("one of its tables is empty".to_owned());
+            }
+            tables.push(Table { least, levels });
+        }
+        Ok(Self { meaning, form, tables, bells: Vec::new(), classes })
+    }
+}
+
+impl Meaning {
+    /// Symbols of a row.
+    pub fn places(&self) -> usize {
+        match self {
+            Self::Latents(quantizer) => quantizer.units(),
+            Self::Codes { places } => *places,
+        }
+    }
+}

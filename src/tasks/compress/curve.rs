@@ -1,0 +1,222 @@
+//! How the error falls as bytes are added: the model, PCA with the same quantizer and coder, and JPEG.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::codec::Meaning;
+use super::quantizer::Quantizer;
+use super::{Subject, curve_picture, defect, jpeg, smallest};
+use crate::data::{DataError, Part};
+use crate::device::Device;
+use crate::metrics::{self, Pca};
+use crate::model::write_whole;
+use crate::tasks::canvas::PictureError;
+use crate::tasks::form::extension;
+use crate::train::TrainError;
+
+/// Bits of a latent number that are tried.
+const BITS: [f64; 8] = [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0];
+/// Components of the PCA that may take as many as it likes: those that are not worth a bit get none.
+const MANY_COMPONENTS: usize = 256;
+/// Train rows that tables of PCA are fitted on.
+const TABLE_ROWS: usize = 20_000;
+/// Files that differ less than this in size are of equal size.
+const EQUAL: f64 = 1.02;
+
+/// One file size of one method.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RatePoint {
+    /// `model`, `pca` (as many components as the model has latent numbers), `pca-many`, `jpeg` (a file for each row) or
+    /// `jpeg-sheet` (all rows in one file).
+    pub method: &'static str,
+    pub setting: String,
+    /// Of all files, everything but the model or the components in them.
+    pub bytes: usize,
+    pub bytes_per_row: f64,
+    /// Mean over all values of all rows, on the scale that the network sees.
+    pub mse: f64,
+    /// dB, for a peak of 1.
+    pub psnr: f64,
+}
+
+/// The object that `compress --curve --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RateCurve {
+    pub model: String,
+    pub data: String,
+    pub output: String,
+    pub rows: usize,
+    /// Of the model without any rounding: what more bytes cannot go below.
+    pub model_mse: f64,
+    pub fitted_on: &'static str,
+    pub points: Vec<RatePoint>,
+    /// Who wins where, in words.
+    pub findings: Vec<String>,
+}
+
+/// Measures the curve of the model at `path` over every row of `source` and writes it to `output`: `.json`, `.csv` or `.png`.
+///
+/// # Errors
+/// As [`super::compress`].
+pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> Result<RateCurve, TrainError> {
+    let kind = extension(output);
+    if !matches!(kind.as_deref(), Some("json" | "csv" | "png")) {
+        let problem =
+            format!("{} is of no kind that a curve is written as; give a .json, .csv or .png file", output.display());
+        return Err(DataError::Option { field: "--curve", problem }.into());
+    }
+    let mut subject = Subject::open(path, source, device)?;
+    let mut points = Vec::new();
+    // A vector-quantized model has one size.
+    let all = if subject.has_codes() { &BITS[..1] } else { &BITS[..] };
+    let mut rates = Vec::new();
+    for &bits in all {
+        let coded = subject.code(bits, None)?;
+        let setting = if subject.has_codes() { "its codes".to_owned() } else { format!("{bits} bits a number") };
+        let mse = subject.mse_of(&coded.restored)?;
+        rates.push(8.0 * coded.payload as f64 / subject.rows as f64);
+        points.push(point("model", setting, coded.bytes.len(), subject.rows, mse));
+    }
+    points.extend(pca_points(&subject, &rates)?);
+    if let Some(image) = subject.opened.data.image.filter(|&image| jpeg::fits(image, &subject.seen)) {
+        for quality in jpeg::QUALITIES {
+            let (bytes, mse) = jpeg::each(&subject.seen, image, quality).map_err(defect)?;
+            points.push(point("jpeg", format!("quality {quality}"), bytes, subject.rows, mse));
+        }
+        for quality in jpeg::QUALITIES {
+            if let Some((bytes, mse)) = jpeg::sheet(&subject.seen, image, quality).map_err(defect)? {
+                points.push(point("jpeg-sheet", format!("quality {quality}"), bytes, subject.rows, mse));
+            }
+        }
+    }
+    let curve = RateCurve {
+        model: path.display().to_string(),
+        data: source.to_owned(),
+        output: output.display().to_string(),
+        rows: subject.rows,
+        model_mse: subject.model_mse,
+        fitted_on: subject.fitted_on,
+        findings: findings(&points),
+        points,
+    };
+    match kind.as_deref() {
+        Some("png") => curve_picture::draw(&curve, output).map_err(|error| match error {
+            PictureError::File(error) => TrainError::File(error),
+            PictureError::Draw(problem) => defect(problem),
+        })?,
+        Some("csv") => {
+            let line = |p: &RatePoint| {
+                format!("{},{},{},{},{},{}\n", p.method, p.setting, p.bytes, p.bytes_per_row, p.mse, p.psnr)
+            };
+            let lines: String = curve.points.iter().map(line).collect();
+            write_whole(output, format!("method,setting,bytes,bytes_per_row,mse,psnr\n{lines}").as_bytes())?;
+        }
+        _ => {
+            let text = serde_json::to_string_pretty(&curve).map_err(|error| defect(error.to_string()))?;
+            write_whole(output, text.as_bytes())?;
+        }
+    }
+    Ok(curve)
+}
+
+fn point(method: &'static str, setting: String, bytes: usize, rows: usize, mse: f64) -> RatePoint {
+    RatePoint { method, setting, bytes, bytes_per_row: bytes as f64 / rows as f64, mse, psnr: metrics::psnr(mse) }
+}
+
+/// PCA at the rates of the model, in bits a row: with as many components as the model has latent numbers, and with many.
+fn pca_points(subject: &Subject, rates: &[f64]) -> Result<Vec<RatePoint>, TrainError> {
+    let features = subject.opened.data.features;
+    let train = match &subject.train {
+        Some(train) => train.some_f32(Part::Train)?,
+        None => subject.seen.clone(),
+    };
+    let latent = subject.decoder.latent();
+    let most = MANY_COMPONENTS.max(latent).min(features);
+    // Too few rows for PCA: there is nothing to compare with.
+    let Ok(pca) = Pca::fit(&train, features, most) else { return Ok(Vec::new()) };
+    let every = (train.len() / features).div_ceil(TABLE_ROWS).max(1);
+    let some: Vec<f32> = train.chunks_exact(features).step_by(every).flatten().copied().collect();
+    let (train, own, most) = (pca.project(&some), pca.project(&subject.seen), pca.components());
+    let mut points = Vec::new();
+    for (method, components) in [("pca", latent.min(most)), ("pca-many", most)] {
+        if method == "pca-many" && most <= latent {
+            continue;
+        }
+        let first = |rows: &[f32]| -> Vec<f32> {
+            rows.chunks_exact(most).flat_map(|row| &row[..components]).copied().collect()
+        };
+        let (train, own) = (first(&train), first(&own));
+        // The directions are orthonormal: every component counts alike.
+        let sensitivities = vec![1.0 / features as f64; components];
+        for &bits in rates {
+            let quantizer = Quantizer::fit(&train, &sensitivities, bits);
+            let (symbols, train) = (quantizer.quantize(&own), quantizer.quantize(&train));
+            let meaning = Meaning::Latents(quantizer.clone());
+            let (_, bytes) = smallest(&meaning, &symbols, &train, (0, &[]), 0, None).map_err(defect)?;
+            let mut restored = quantizer.restore(&symbols);
+            if components < most {
+                let filled = restored.chunks_exact(components.max(1));
+                restored = filled
+                    .flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, most - components)))
+                    .collect();
+            }
+            let mse = metrics::mse(&pca.rebuild(&restored), &subject.seen);
+            let setting = format!("{components} components, {bits:.1} bits a row");
+            points.push(point(method, setting, bytes.len(), subject.rows, mse));
+        }
+    }
+    Ok(points)
+}
+
+/// Who has the smaller error at equal sizes.
+fn findings(points: &[RatePoint]) -> Vec<String> {
+    let of = |method: &str| points.iter().filter(|p| p.method == method).cloned().collect::<Vec<RatePoint>>();
+    let model = of("model");
+    let least = |points: &[RatePoint], of: fn(&RatePoint) -> f64| points.iter().map(of).fold(f64::INFINITY, f64::min);
+    let rivals = [
+        ("pca", "PCA with as many components"),
+        ("pca-many", "PCA with many components"),
+        ("jpeg", "JPEG, a file for each row"),
+        ("jpeg-sheet", "JPEG, all rows in one file"),
+    ];
+    let mut said = Vec::new();
+    for (method, name) in rivals {
+        let rival = of(method);
+        if rival.is_empty() {
+            continue;
+        }
+        let best_within = |bytes: f64| {
+            least(&rival.iter().filter(|p| p.bytes_per_row <= bytes * EQUAL).cloned().collect::<Vec<_>>(), |p| p.mse)
+        };
+        let lost: Vec<&RatePoint> = model.iter().filter(|p| best_within(p.bytes_per_row) < p.mse).collect();
+        let comparable = model.iter().filter(|p| best_within(p.bytes_per_row).is_finite()).count();
+        let mut words = match (lost.first(), comparable) {
+            (_, 0) => {
+                let needs = least(&rival, |p| p.bytes_per_row);
+                format!("{name}: takes {needs:.1} bytes a row at least, more than any file of the model")
+            }
+            (None, _) => format!("{name}: the model has the smaller error at every equal size"),
+            (Some(_), _) if lost.len() == comparable => {
+                format!("{name}: has the smaller error than the model at every equal size")
+            }
+            (Some(first), _) => format!(
+                "{name}: has the smaller error at {} of {comparable} equal sizes, the first at {:.1} bytes a row ({:.5}, the model {:.5})",
+                lost.len(),
+                first.bytes_per_row,
+                best_within(first.bytes_per_row),
+                first.mse
+            ),
+        };
+        let floor = least(&model, |p| p.mse);
+        let below = rival.iter().filter(|p| p.mse < floor).min_by(|a, b| a.bytes_per_row.total_cmp(&b.bytes_per_row));
+        if let Some(below) = below {
+            words += &format!(
+                "; at {:.1} bytes a row it reaches {:.5}, which the model does at no size",
+                below.bytes_per_row, below.mse
+            );
+        }
+        said.push(words);
+    }
+    said
+}

@@ -1,0 +1,317 @@
+//! Rows as the few bytes that a model needs to make them again, and back.
+//!
+//! The model is not part of the file. Steps and tables are fitted on the latents of its train rows when a file is written, and
+//! written into the file: the model's own file stays as it is, and whoever has both can read it.
+
+mod codec;
+mod coder;
+mod curve;
+mod curve_picture;
+mod jpeg;
+mod pack;
+mod quantizer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::evaluate::Opened;
+use super::explore::Decoder;
+use super::form::{RowForm, Rows};
+use super::latents::TrainLatents;
+use crate::data::{DataError, DataSet, Element, Part, SourceKind, free_memory};
+use crate::device::Device;
+use crate::metrics;
+use crate::model::{Model, write_whole};
+use crate::train::TrainError;
+
+use codec::{Codec, Meaning};
+use pack::Packed;
+use quantizer::{Quantizer, sensitivities};
+
+pub use codec::TableForm;
+pub use curve::{RateCurve, RatePoint, rate_curve};
+
+/// Bits of a latent number where nothing else is said: rounding then adds little to what the model loses anyway.
+pub const USUAL_BITS: f64 = 4.0;
+
+/// The object that `compress --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compression {
+    pub model: String,
+    pub data: String,
+    pub output: String,
+    pub rows: usize,
+    /// Of the whole file: everything but the model.
+    pub bytes: usize,
+    /// Of these, all but the rows themselves: steps, tables, names, checksum.
+    pub header_bytes: usize,
+    pub bytes_per_row: f64,
+    /// Of the rows as they are stored in memory before: a byte or four for each value.
+    pub source_bytes: usize,
+    /// Bits of a latent number, on average; `None` for a vector-quantized model, whose codes are coded as they are.
+    pub bits: Option<f64>,
+    pub tables: TableForm,
+    /// What steps and tables were fitted on: `train`, or `input` where the train rows are not there any more.
+    pub fitted_on: &'static str,
+    /// Of what `decompress` makes, on the scale that the network sees, and of the model without any rounding.
+    pub mse: f64,
+    pub model_mse: f64,
+}
+
+/// The object that `decompress --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Decompression {
+    pub model: String,
+    pub input: String,
+    pub rows: usize,
+    pub output: String,
+    pub files: usize,
+}
+
+/// A model, the rows to be compressed, and what it makes of them.
+struct Subject {
+    opened: Opened,
+    decoder: Decoder,
+    rows: usize,
+    /// [rows, features], as the network sees them.
+    seen: Vec<f32>,
+    /// Latent numbers [rows, latent], and codes [rows, places] of a vector-quantized model.
+    latents: Vec<f32>,
+    codes: Vec<i32>,
+    labels: Vec<usize>,
+    model_mse: f64,
+    /// The same of the train rows, or of these where those are not there.
+    train_latents: Vec<f32>,
+    train_codes: Vec<i32>,
+    sensitivities: Vec<f64>,
+    /// What the model was trained on, where it is still there.
+    train: Option<Arc<DataSet>>,
+    fitted_on: &'static str,
+}
+
+/// Rows as bytes, and the latent numbers that those stand for.
+struct Coded {
+    bytes: Vec<u8>,
+    payload: usize,
+    form: TableForm,
+    restored: Vec<f32>,
+}
+
+impl Subject {
+    fn open(path: &Path, source: &str, device: &Device) -> Result<Self, TrainError> {
+        let mut opened = Opened::new(path, Some(source), device)?;
+        let mut decoder = Decoder::on(&opened.model, device)?;
+        let range = opened.data.part(Part::Test);
+        let rows = range.len();
+        if rows == 0 {
+            let problem = "it has no rows; give some data".to_owned();
+            return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
+        }
+        let own = opened.evaluator.outputs(range.clone(), true, false)?;
+        if let Some(at) = own.latents.iter().position(|z| !z.is_finite()) {
+            let row = opened.data.row_name(at / decoder.latent().max(1));
+            let problem = format!("the model makes no finite numbers of {row}; look for extreme values in it");
+            return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
+        }
+        let seen = opened.data.rows_f32(range)?;
+        let model_mse = metrics::mse(&own.outputs, &seen);
+        let labels = match (decoder.classes(), &opened.data.labels) {
+            (1.., Some(labels)) => labels.iter().map(|&label| usize::from(label)).collect(),
+            _ => Vec::new(),
+        };
+        let codes = whole(&own.codes);
+        let mut train_set = None;
+        let (train_latents, train_codes, train_labels, fitted_on) = match TrainLatents::of(path, device) {
+            Ok(train) => {
+                let start = train.data.train.start;
+                let labels = train.data.labels.iter().flat_map(|labels| &labels[start..]);
+                let labels: Vec<usize> = labels.map(|&label| usize::from(label)).collect();
+                train_set = Some(train.data);
+                (train.latents, whole(&train.codes), labels, "train")
+            }
+            Err(_) => (own.latents.clone(), codes.clone(), labels.clone(), "input"),
+        };
+        let sensitivities = match codes.is_empty() {
+            true => sensitivities(&mut decoder, &train_latents, &train_labels)?,
+            false => Vec::new(),
+        };
+        Ok(Self {
+            opened,
+            decoder,
+            rows,
+            seen,
+            latents: own.latents,
+            codes,
+            labels,
+            model_mse,
+            train_latents,
+            train_codes,
+            sensitivities,
+            train: train_set,
+            fitted_on,
+        })
+    }
+
+    fn has_codes(&self) -> bool {
+        !self.codes.is_empty()
+    }
+
+    /// Every row at `bits` bits a latent number.
+    fn code(&self, bits: f64, names: Option<Vec<String>>) -> Result<Coded, TrainError> {
+        let (meaning, symbols, train) = if self.has_codes() {
+            let meaning = Meaning::Codes { places: self.codes.len() / self.rows };
+            (meaning, self.codes.clone(), self.train_codes.clone())
+        } else {
+            let bits_per_row = bits * self.decoder.latent() as f64;
+            let quantizer = Quantizer::fit(&self.train_latents, &self.sensitivities, bits_per_row);
+            let (symbols, train) = (quantizer.quantize(&self.latents), quantizer.quantize(&self.train_latents));
+            (Meaning::Latents(quantizer), symbols, train)
+        };
+        let fingerprint = self.opened.model.fingerprint();
+        let labels = (self.decoder.classes(), self.labels.as_slice());
+        let (packed, bytes) = smallest(&meaning, &symbols, &train, labels, fingerprint, names).map_err(defect)?;
+        let restored = restore(&self.opened.model, &meaning, &symbols)?;
+        Ok(Coded { payload: packed.payload.len(), form: packed.codec.form, bytes, restored })
+    }
+
+    /// Of rows decoded from `latents`.
+    fn mse_of(&mut self, latents: &[f32]) -> Result<f64, TrainError> {
+        Ok(metrics::mse(&self.decoder.decode_rows(latents, &self.labels)?, &self.seen))
+    }
+}
+
+/// The smallest file of `symbols` among the forms that tables may have; these are fitted on `train`.
+fn smallest(
+    meaning: &Meaning,
+    symbols: &[i32],
+    train: &[i32],
+    (classes, labels): (usize, &[usize]),
+    fingerprint: u64,
+    names: Option<Vec<String>>,
+) -> Result<(Packed, Vec<u8>), String> {
+    let rows = symbols.len() / meaning.places().max(1);
+    let mut best: Option<(Packed, Vec<u8>)> = None;
+    for codec in Codec::fit(meaning, classes, train) {
+        let payload = codec.coder()?.encode(&codec.with_labels(symbols, labels))?;
+        let packed = Packed { fingerprint, rows, codec, names: names.clone(), payload };
+        let bytes = packed.to_bytes()?;
+        if best.as_ref().is_none_or(|(_, least)| bytes.len() < least.len()) {
+            best = Some((packed, bytes));
+        }
+    }
+    best.ok_or_else(|| "there is no way to code these rows".to_owned())
+}
+
+/// The latent numbers that symbols stand for.
+fn restore(model: &Model, meaning: &Meaning, symbols: &[i32]) -> Result<Vec<f32>, TrainError> {
+    match meaning {
+        Meaning::Latents(quantizer) => Ok(quantizer.restore(symbols)),
+        Meaning::Codes { .. } => {
+            let codebook = model.tensors.get("codebook.weight");
+            let codebook = codebook.ok_or_else(|| defect("the model has no codebook".to_owned()))?;
+            let width = codebook.shape.extents().last().copied().unwrap_or(1);
+            let entry = |&number: &i32| {
+                let start = usize::try_from(number).ok()?.checked_mul(width)?;
+                codebook.data.get(start..start + width)
+            };
+            let entries: Option<Vec<&[f32]>> = symbols.iter().map(entry).collect();
+            let entries = entries.ok_or_else(|| defect("a code is of no entry of the codebook".to_owned()))?;
+            Ok(entries.concat())
+        }
+    }
+}
+
+/// Numbers of entries, which come as floats.
+fn whole(codes: &[f32]) -> Vec<i32> {
+    codes.iter().map(|&code| code as i32).collect()
+}
+
+fn defect(problem: String) -> TrainError {
+    TrainError::Defect(problem)
+}
+
+/// Compresses every row of `source` with the model at `path` to `output`, at about `bits` bits a latent number. The step of
+/// each unit and the tables of frequencies are fitted on train rows and are part of the file, and so are the names of
+/// pictures and recordings.
+///
+/// # Errors
+/// When the data does not fit the model, has no rows, or `output` cannot be written.
+pub fn compress(
+    path: &Path,
+    source: &str,
+    output: &Path,
+    bits: f64,
+    device: &Device,
+) -> Result<Compression, TrainError> {
+    let mut subject = Subject::open(path, source, device)?;
+    let data = &subject.opened.data;
+    let named = matches!(data.kind, SourceKind::Images | SourceKind::Audio) && data.names.is_some();
+    let names = named.then(|| (0..subject.rows).map(|row| data.row_name(row)).collect());
+    let source_bytes = subject.rows * data.features * if data.element() == Element::Byte { 1 } else { 4 };
+    let coded = subject.code(bits, names)?;
+    write_whole(output, &coded.bytes)?;
+    let mse = subject.mse_of(&coded.restored)?;
+    Ok(Compression {
+        model: path.display().to_string(),
+        data: source.to_owned(),
+        output: output.display().to_string(),
+        rows: subject.rows,
+        bytes: coded.bytes.len(),
+        header_bytes: coded.bytes.len() - coded.payload,
+        bytes_per_row: coded.bytes.len() as f64 / subject.rows as f64,
+        source_bytes,
+        bits: (!subject.has_codes()).then_some(bits),
+        tables: coded.form,
+        fitted_on: subject.fitted_on,
+        mse,
+        model_mse: subject.model_mse,
+    })
+}
+
+/// Makes the rows of a file that [`compress`] wrote again and writes them in the form that their source had.
+///
+/// # Errors
+/// When the file is damaged or was made with another model, or `output` cannot hold such rows.
+pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> Result<Decompression, TrainError> {
+    let unusable = |problem: String| DataError::Malformed { place: input.display().to_string(), problem };
+    let bytes = std::fs::read(input)
+        .map_err(|error| DataError::Unreadable { path: input.into(), reason: error.to_string() })?;
+    let packed = Packed::from_bytes(&bytes).map_err(unusable)?;
+    let model = Model::load(path)?;
+    let fingerprint = model.fingerprint();
+    if packed.fingerprint != fingerprint {
+        let problem = format!(
+            "it was made with another model (fingerprint {:016x}) than {} ({fingerprint:016x}); give that one",
+            packed.fingerprint,
+            path.display()
+        );
+        return Err(unusable(problem).into());
+    }
+    let form = RowForm::of_model(&model);
+    form.check(output)?;
+    let needed = packed.rows.saturating_mul(model.features + 2 * packed.codec.width()).saturating_mul(4);
+    if packed.rows == 0 || free_memory().is_some_and(|free| needed > free) {
+        let problem = format!("its {} rows need {} MB of memory, which are not free", packed.rows, needed >> 20);
+        return Err(unusable(problem).into());
+    }
+    let symbols = packed.codec.coder().and_then(|coder| coder.decode(&packed.payload, packed.rows));
+    let (symbols, labels) = symbols.and_then(|symbols| packed.codec.without_labels(symbols)).map_err(unusable)?;
+    let mut decoder = Decoder::on(&model, device)?;
+    let latents = restore(&model, &packed.codec.meaning, &symbols)?;
+    if latents.len() != packed.rows * decoder.latent() {
+        return Err(unusable("its rows do not fit the model".to_owned()).into());
+    }
+    let mut made = decoder.decode_rows(&latents, &labels)?;
+    model.preparation.undo(&mut made);
+    let names = packed.names.unwrap_or_else(|| (1..=packed.rows).map(|row| format!("row {row}")).collect());
+    let files = form.write(Rows { values: &made, names: &names, labels: None }, output)?;
+    Ok(Decompression {
+        model: path.display().to_string(),
+        input: input.display().to_string(),
+        rows: packed.rows,
+        output: output.display().to_string(),
+        files,
+    })
+}
