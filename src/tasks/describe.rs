@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::canvas::PictureError;
+use super::sheet::write_sheet;
 use crate::data::{DataSet, Duplicates, Element, Part, near_duplicates};
 use crate::device::Device;
 use crate::graph::Externals;
-use crate::model::{Network, Spec, suggest, write_whole};
-use crate::style::{DARK, Rgb, RowView};
+use crate::model::{Network, Spec, suggest};
+use crate::style::{DARK, RowView};
 use crate::train::{Evaluator, TrainError, data_shape};
 
 /// The object that `data --json` prints.
@@ -108,11 +108,6 @@ pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TrainError> {
 /// Rows of a contact sheet, and cells beside each other in one of them.
 const SHEET_ROWS: usize = 8;
 const SHEET_COLUMNS: usize = 8;
-/// Between cells.
-const GAP: usize = 6;
-/// Pixels on a side of a cell, about.
-const CELL: usize = 112;
-
 /// Writes what a network of `spec` would see of `data`: its first train rows, and where the spec corrupts, each corrupted
 /// beside itself.
 pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &Path) -> Result<(), TrainError> {
@@ -133,25 +128,5 @@ pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &P
             cells.push(view.draw(seen, Some(row), DARK.ink(DARK.bad)));
         }
     }
-    // Small pictures are enlarged to whole multiples of their pixels.
-    let times = (CELL / view.side()).max(1);
-    let side = view.side() * times;
-    let lines = cells.len().div_ceil(SHEET_COLUMNS);
-    let size = |count: usize| (count * (side + GAP) + GAP) as u32;
-    let Rgb(r, g, b) = DARK.background;
-    let mut sheet = image::RgbImage::from_pixel(size(SHEET_COLUMNS), size(lines), image::Rgb([r, g, b]));
-    for (i, cell) in cells.iter().enumerate() {
-        let (left, top) = (size(i % SHEET_COLUMNS), size(i / SHEET_COLUMNS));
-        for y in 0..side {
-            for x in 0..side {
-                let Rgb(r, g, b) = cell.pixels[y / times * cell.side + x / times];
-                sheet.put_pixel(left + x as u32, top + y as u32, image::Rgb([r, g, b]));
-            }
-        }
-    }
-    let mut png = std::io::Cursor::new(Vec::new());
-    sheet
-        .write_to(&mut png, image::ImageFormat::Png)
-        .map_err(|error| TrainError::Worker(PictureError::Draw(error.to_string()).to_string()))?;
-    Ok(write_whole(path, &png.into_inner())?)
+    Ok(write_sheet(&cells, SHEET_COLUMNS, path)?)
 }

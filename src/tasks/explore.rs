@@ -11,10 +11,12 @@ use crate::kernels::random::{key, normal4, philox4x32};
 use crate::model::{Model, Network};
 use crate::train::{DataSummary, Evaluator, LatentMap, PlayState, Snapshot, TrainError, UnitUse};
 
-/// Rows decoded in one run.
+/// Rows that the window decodes in one run.
 const BATCH: usize = 64;
+/// Rows that a task decodes in one run.
+const TASK_BATCH: usize = 256;
 
-/// A model's decoder on the processor: one thread, so that whoever trains beside it keeps the others.
+/// A model's decoder, by itself.
 #[derive(Debug)]
 pub struct Decoder {
     executable: Executable,
@@ -24,25 +26,41 @@ pub struct Decoder {
     latent: usize,
     features: usize,
     classes: usize,
+    batch: usize,
 }
 
 impl Decoder {
+    /// On one thread of the processor, so that whoever trains beside it keeps the others.
+    ///
     /// # Errors
     /// When the model has no bottleneck to decode from, or lacks what its spec names.
     pub fn new(model: &Model) -> Result<Self, TrainError> {
+        let device = Device::open(DeviceChoice::Cpu, Some(1)).map_err(GraphError::from)?;
+        Self::with_batch(model, &device, BATCH)
+    }
+
+    /// On `device`, for many rows.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on(model: &Model, device: &Device) -> Result<Self, TrainError> {
+        Self::with_batch(model, device, TASK_BATCH)
+    }
+
+    fn with_batch(model: &Model, device: &Device, batch: usize) -> Result<Self, TrainError> {
         let shape = model.data_shape();
         let network = Network::new(&model.spec, shape)?;
         let (parameters, statistics) = model.to_flat(&network, Path::new("model"))?;
-        let (plan, output) = network.decoding_pass(BATCH)?;
-        let device = Device::open(DeviceChoice::Cpu, Some(1)).map_err(GraphError::from)?;
+        let (plan, output) = network.decoding_pass(batch)?;
         let mut externals = Externals::default();
-        externals.allocate(&device, External::Statistics, network.statistic_elements() * 4);
-        externals.allocate_for(&device, &plan);
-        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
-        externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
-        let executable = Executable::new(&device, &plan, &externals)?;
+        externals.allocate(device, External::Statistics, network.statistic_elements() * 4);
+        externals.allocate_for(device, &plan);
+        externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+        externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        let executable = Executable::new(device, &plan, &externals)?;
         let (latent, features) = (network.latent(), network.features());
-        Ok(Self { executable, externals, device, output, latent, features, classes: shape.classes })
+        let device = device.clone();
+        Ok(Self { executable, externals, device, output, latent, features, classes: shape.classes, batch })
     }
 
     pub fn latent(&self) -> usize {
@@ -56,13 +74,21 @@ impl Decoder {
 
     /// Rows [rows, features] from latent numbers [rows, latent], all of class `label` where the model has classes.
     pub fn decode(&mut self, latents: &[f32], label: usize) -> Result<Vec<f32>, TrainError> {
-        let mut made = Vec::with_capacity(latents.len() / self.latent.max(1) * self.features);
-        for rows in latents.chunks(BATCH * self.latent) {
-            let count = rows.len() / self.latent;
+        self.decode_rows(latents, &vec![label; latents.len() / self.latent.max(1)])
+    }
+
+    /// As [`Self::decode`], each row of its own class; `labels` has one for each row, or none for a model without classes.
+    pub fn decode_rows(&mut self, latents: &[f32], labels: &[usize]) -> Result<Vec<f32>, TrainError> {
+        let (latent, classes) = (self.latent.max(1), self.classes);
+        let mut made = Vec::with_capacity(latents.len() / latent * self.features);
+        for (run, rows) in latents.chunks(self.batch * latent).enumerate() {
+            let count = rows.len() / latent;
             self.externals.write(&self.device, External::Latents, bytemuck::cast_slice(rows))?;
-            if self.classes > 0 {
-                let one_hot: Vec<f32> =
-                    (0..BATCH * self.classes).map(|i| f32::from(u8::from(i % self.classes == label))).collect();
+            if classes > 0 {
+                let label = |row: usize| labels.get(run * self.batch + row).copied();
+                let one_hot: Vec<f32> = (0..self.batch * classes)
+                    .map(|i| f32::from(u8::from(label(i / classes) == Some(i % classes))))
+                    .collect();
                 self.externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&one_hot))?;
             }
             self.executable.run(&[StepState { rows: count as u32, ..StepState::default() }])?;

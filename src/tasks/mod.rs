@@ -5,9 +5,15 @@ mod canvas;
 mod describe;
 mod detect;
 mod evaluate;
+mod encode;
 mod explore;
+mod form;
+mod frozen;
 mod picture;
+mod probe;
+mod project;
 mod reconstruct;
+mod sheet;
 
 pub use bench::{BenchReport, KernelSpeed, bench};
 pub use canvas::PictureError;
@@ -17,7 +23,10 @@ pub use detect::{
     ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
     scan_rows, score_rows, write_scores,
 };
-pub use evaluate::{Evaluation, evaluate};
+pub use encode::{Decoded, Encoded, decode, encode};
+pub use evaluate::{Evaluation, Evidence, ImportanceWeighted, PcaBeside, Representation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth};
+pub use probe::{LabelCount, Probe, ProbeResult, Probed, probe};
+pub use project::{Projection, project};
 pub use reconstruct::{Reconstruction, reconstruct};
