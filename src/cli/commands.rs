@@ -64,18 +64,6 @@ pub(super) fn presets(common: &Common) -> Result<u8, CliError> {
     Ok(0)
 }
 
-pub(super) fn evaluate(path: &Path, data: Option<&str>, common: &Common) -> Result<u8, CliError> {
-    let device = Device::open(common.device_choice()?, common.threads())?;
-    let evaluation = tasks::evaluate(path, data, &device)?;
-    if common.json {
-        print_json(&evaluation)?;
-    } else {
-        print_out(&format!("{} on {}", evaluation.model, evaluation.data));
-        print_metrics(&evaluation.test, evaluation.pca.as_ref());
-    }
-    Ok(0)
-}
-
 pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Common) -> Result<u8, CliError> {
     let device = Device::open(common.device_choice()?, common.threads())?;
     let made = tasks::reconstruct(path, data, output, &device)?;

@@ -5,6 +5,7 @@ mod compress;
 mod data;
 mod detect;
 mod generate;
+mod represent;
 mod train;
 
 use std::ffi::OsString;
@@ -82,13 +83,15 @@ enum CliCommand {
         epochs: Option<u32>,
     },
     /// Measure a saved model on rows it has not seen, with PCA beside it.
-    Evaluate {
-        /// A model.safetensors.
-        model: PathBuf,
-        /// Every row of this instead of the test part of the model's own data.
-        #[arg(long, value_name = "PATH")]
-        data: Option<String>,
-    },
+    Evaluate(represent::EvaluateArgs),
+    /// Write the latents of every row of some data.
+    Encode(represent::EncodeArgs),
+    /// Write the rows that latents stand for, in the form that the model's data had.
+    Decode(represent::DecodeArgs),
+    /// Train classifiers on frozen latents with few labels and many, beside PCA and raw values.
+    Probe(represent::ProbeArgs),
+    /// Lay data on a map in two dimensions, with its clusters.
+    Project(represent::ProjectArgs),
     /// Run every row of some data through a model and write what comes out, in the form that the data has.
     Reconstruct {
         /// A model.safetensors.
@@ -205,7 +208,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Train(arguments)) => train::train(&arguments, common),
         Some(CliCommand::Window(arguments)) => train::window(&arguments, common, window),
         Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
-        Some(CliCommand::Evaluate { model, data }) => commands::evaluate(&model, data.as_deref(), common),
+        Some(CliCommand::Evaluate(arguments)) => represent::evaluate(&arguments, common),
+        Some(CliCommand::Encode(arguments)) => represent::encode(&arguments, common),
+        Some(CliCommand::Decode(arguments)) => represent::decode(&arguments, common),
+        Some(CliCommand::Probe(arguments)) => represent::probe(&arguments, common),
+        Some(CliCommand::Project(arguments)) => represent::project(&arguments, common),
         Some(CliCommand::Reconstruct { model, data, output }) => commands::reconstruct(&model, &data, &output, common),
         Some(CliCommand::Report { run_dir, output }) => commands::report(&run_dir, output.as_deref(), common),
         Some(CliCommand::Detect(command)) => detect::run(command, common),

@@ -311,6 +311,11 @@ impl DataSet {
         }
     }
 
+    /// As [`Self::rows_f32`], of any rows in any order.
+    pub fn chosen_f32(&self, rows: &[usize]) -> Result<Vec<f32>, DataError> {
+        Ok(self.unpacked(&self.read(rows, FIXED)?))
+    }
+
     /// As [`Self::rows_f32`], but no more of them than statistics need.
     pub fn some_f32(&self, part: Part) -> Result<Vec<f32>, DataError> {
         let rows = self.part(part);

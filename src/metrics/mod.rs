@@ -1,15 +1,28 @@
 //! Measures of quality: plain functions on arrays, in f64 where sums are long.
 
+mod bootstrap;
+mod draws;
+mod kmeans;
+mod logistic;
 mod mixture;
 mod nearest;
+mod neighbors;
 mod pca;
+mod products;
 mod ranking;
+mod silhouette;
 mod ssim;
 
+pub use bootstrap::{RESAMPLES, mean_interval};
+pub use draws::Draws;
+pub use kmeans::{KMeans, kmeans};
+pub use logistic::{Logistic, LogisticOptions};
 pub use mixture::{Covariance, GaussianMixture, MixtureError};
 pub use nearest::nearest_rows;
+pub use neighbors::{knn_classes, trustworthiness};
 pub use pca::{Pca, PcaError};
 pub use ranking::{average_precision, operating_points, roc_auc};
+pub use silhouette::silhouettes;
 pub use ssim::ssim;
 
 /// Mean squared error over all values.

@@ -62,6 +62,8 @@ pub struct Pass {
     pub output: View,
     /// [batch, features]: what the network saw.
     pub seen: View,
+    /// [batch, 2 * latent] of a variational model: means, then logarithms of variances, before any clamp.
+    pub moments: Option<View>,
     /// [2, latent] of a variational model: the second row is the divergence of each unit.
     pub divergence: Option<View>,
     /// Entry numbers of a vector-quantized model.
@@ -313,8 +315,9 @@ impl Network {
         let mut built = self.build(batch, subject, false, mode)?;
         let output = self.finished_output(&mut built.builder, built.prediction)?;
         let (latent, seen) = (built.encoded.latent, built.seen);
-        let (divergence, codes) = (built.divergence, built.encoded.codes);
-        let kept: Vec<ValueId> = [latent, output, seen].into_iter().chain(divergence).chain(codes).collect();
+        let (divergence, codes, moments) = (built.divergence, built.encoded.codes, built.encoded.moments);
+        let kept = [latent, output, seen].into_iter().chain(divergence).chain(codes).chain(moments);
+        let kept: Vec<ValueId> = kept.collect();
         let plan = Plan::new(&built.builder.graph, &kept)?;
         let view = |value: ValueId| {
             plan.view(value).ok_or_else(|| GraphError::Plan("an evaluation keeps what is read of it".to_owned()))
@@ -323,6 +326,7 @@ impl Network {
             latent: view(latent)?,
             output: view(output)?,
             seen: view(seen)?,
+            moments: moments.map(view).transpose()?,
             divergence: divergence.map(view).transpose()?,
             codes: codes.map(view).transpose()?,
             plan,

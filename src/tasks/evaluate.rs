@@ -1,5 +1,11 @@
 //! Every metric of a saved model on rows it has not seen, with PCA beside it.
 
+mod extremes;
+mod intervals;
+mod likelihood;
+mod representation;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,15 +14,23 @@ use serde::Serialize;
 use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
 use crate::graph::{External, Externals};
+use crate::metrics::Pca;
 use crate::model::{Model, Network, Spec};
-use crate::train::{Evaluator, PcaReport, TestMetrics, TrainError, pca_beside};
+use crate::train::{Evaluator, PcaReport, TestMetrics, TrainError};
 
-/// How well classes can be told from the latents; filled in by a later version.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Representation {
-    pub silhouette: Option<f64>,
-    pub knn_accuracy: Option<f64>,
-    pub probe_accuracy: Option<f64>,
+pub use likelihood::ImportanceWeighted;
+pub use representation::Representation;
+
+/// Ends of the middle 95% of bootstrap means over rows, by the name of the metric.
+pub type Intervals = BTreeMap<&'static str, [f64; 2]>;
+
+/// PCA of the train part at the same size on the same rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PcaBeside {
+    #[serde(flatten)]
+    pub report: PcaReport,
+    pub intervals: Intervals,
+    pub representation: Representation,
 }
 
 /// The object that `evaluate --json` prints.
@@ -26,8 +40,22 @@ pub struct Evaluation {
     pub data: String,
     #[serde(flatten)]
     pub test: TestMetrics,
-    pub pca: Option<PcaReport>,
+    pub intervals: Intervals,
+    /// `None` but for variational models whose loss is a likelihood.
+    pub iwae: Option<ImportanceWeighted>,
+    pub pca: Option<PcaBeside>,
     pub representation: Representation,
+    /// Files of best and worst rows.
+    pub pictures: Vec<String>,
+}
+
+/// What is measured besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence<'a> {
+    /// A folder for pictures of the best and of the worst reconstructions.
+    pub pictures: Option<&'a Path>,
+    /// Of samples of rows, of latents and of the bootstrap.
+    pub seed: u64,
 }
 
 /// A saved model ready to be run over data.
@@ -81,26 +109,65 @@ pub(crate) fn evaluator_of(
 }
 
 /// What a model of `spec` was trained on, if it is still there.
-fn own_data(spec: &Spec) -> Result<Arc<DataSet>, DataError> {
+pub(super) fn own_data(spec: &Spec) -> Result<Arc<DataSet>, DataError> {
     let mut set = spec.open_data()?;
     set.limit_train(spec.data.rows.unwrap_or(usize::MAX));
     Ok(Arc::new(set))
 }
 
 /// Measures the model at `path` on the test part of its own data, or on every row of `data`.
-pub fn evaluate(path: &Path, data: Option<&str>, device: &Device) -> Result<Evaluation, TrainError> {
+///
+/// # Errors
+/// When the data does not fit the model, or pictures are asked for of rows that are none.
+pub fn evaluate(
+    path: &Path,
+    data: Option<&str>,
+    evidence: Evidence<'_>,
+    device: &Device,
+) -> Result<Evaluation, TrainError> {
     let Opened { model, mut evaluator, data: set } = Opened::new(path, data, device)?;
+    if evidence.pictures.is_some() && set.image.is_none() {
+        let problem = format!("{} are no pictures; leave it out", set.kind.name());
+        return Err(DataError::Option { field: "--pictures", problem }.into());
+    }
     let network = Network::new(&model.spec, model.data_shape())?;
     let test = TestMetrics::measure(&mut evaluator, &network, &set)?;
+    let rows = intervals::Rows::measure(&mut evaluator, &network, &set)?;
+    let intervals = rows.intervals(evidence.seed);
+    let pictures = match evidence.pictures {
+        Some(folder) => extremes::write(&mut evaluator, &set, &rows.mse, folder)?,
+        None => Vec::new(),
+    };
+    let iwae = likelihood::bound(&model, &network, &set, evidence.seed, device, path)?;
     // PCA is fitted on what the model was trained on; null where that is not here any more.
     let train = if data.is_some() { own_data(&model.spec).ok() } else { Some(Arc::clone(&set)) };
-    let test_rows = set.rows_f32(set.part(Part::Test))?;
-    let pca = train.and_then(|train| pca_beside(&network, &train, &test_rows));
+    let train = train.filter(|train| train.features == set.features && !train.train.is_empty());
+    let pca = match (&train, network.comparable_components()) {
+        (Some(train), Some(components)) => Pca::fit(&train.some_f32(Part::Train)?, train.features, components).ok(),
+        _ => None,
+    };
+    let subject = representation::Subject::new(&model, &set, train.as_deref(), evidence.seed, device, path)?;
+    let pca = match pca {
+        Some(pca) => {
+            let errors = pca.squared_errors(&set.rows_f32(set.part(Part::Test))?);
+            let mse: Vec<f64> = errors.iter().map(|error| error / set.features as f64).collect();
+            let mean = mse.iter().sum::<f64>() / mse.len() as f64;
+            Some(PcaBeside {
+                report: PcaReport { components: pca.components(), mse: mean },
+                intervals: intervals::of([("mse", &mse[..])], evidence.seed),
+                representation: subject.of_pca(&pca),
+            })
+        }
+        None => None,
+    };
     Ok(Evaluation {
         model: path.display().to_string(),
         data: data.unwrap_or(&model.spec.data.source).to_owned(),
         test,
+        intervals,
+        iwae,
         pca,
-        representation: Representation::default(),
+        representation: subject.of_model(),
+        pictures,
     })
 }

@@ -6,11 +6,15 @@ mod canvas;
 mod compress;
 mod describe;
 mod detect;
+mod encode;
 mod evaluate;
 mod explore;
 mod form;
+mod frozen;
 mod latents;
 mod picture;
+mod probe;
+mod project;
 mod reconstruct;
 mod sample;
 mod sheet;
@@ -28,11 +32,14 @@ pub use detect::{
     ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
     scan_rows, score_rows, write_scores,
 };
+pub use encode::{Decoded, Encoded, decode, encode};
 pub(crate) use evaluate::evaluator_of;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, Evidence, ImportanceWeighted, PcaBeside, Representation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use latents::MixtureReport;
 pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth};
+pub use probe::{LabelCount, Probe, ProbeResult, Probed, probe};
+pub use project::{Projection, project};
 pub use reconstruct::{Reconstruction, reconstruct};
 pub use sample::{Nearest, SampleOptions, Samples, sample};
 pub use walk::{Traversal, Walk, WalkOptions, arithmetic, interpolate, traverse};

@@ -34,6 +34,8 @@ pub struct Outputs {
     pub outputs: Vec<f32>,
     /// [rows, features]: what the network saw; empty where outputs were not asked for.
     pub seen: Vec<f32>,
+    /// [rows, 2 * latent]: means, then logarithms of variances as the objective clamps them; empty but for variational models.
+    pub moments: Vec<f32>,
     /// Mean divergence of each latent unit, in nats; empty but for variational models.
     pub divergence: Vec<f64>,
     /// Numbers of entries; empty but for vector-quantized models.
@@ -205,6 +207,15 @@ impl Evaluator {
     /// Latents (and outputs where `with_outputs`) of `rows`, seen as in training (corrupted) or clean; latent numbers
     /// are means, not samples.
     pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
+        self.collect(rows, with_outputs, EvaluationMode { sampled: false, corrupted })
+    }
+
+    /// What the decoder makes of the sampled latents by which [`Self::objective`] measures `rows`; latents are their means.
+    pub fn sampled_outputs(&mut self, rows: Range<usize>) -> Result<Outputs, TrainError> {
+        self.collect(rows, true, EvaluationMode { sampled: true, corrupted: true })
+    }
+
+    fn collect(&mut self, rows: Range<usize>, with_outputs: bool, mode: EvaluationMode) -> Result<Outputs, TrainError> {
         let (latent, features, batch) = (self.network.latent(), self.network.features(), self.batch);
         let total = rows.len().max(1) as f64;
         let mut collected = Outputs::default();
@@ -212,7 +223,8 @@ impl Evaluator {
         for state in states {
             let valid = state.rows as usize;
             let state = self.brought(state)?;
-            let prepared = self.prepare(EvaluationMode { sampled: false, corrupted })?;
+            let clamp = self.network.spec().objective.log_variance;
+            let prepared = self.prepare(mode)?;
             let Prepared { executable, pass } = &mut *prepared;
             executable.run(&[state])?;
             collected.latents.extend(executable.read(View { bytes: valid * latent * 4, ..pass.latent })?);
@@ -220,6 +232,14 @@ impl Evaluator {
                 let bytes = valid * features * 4;
                 collected.outputs.extend(executable.read(View { bytes, ..pass.output })?);
                 collected.seen.extend(executable.read(View { bytes, ..pass.seen })?);
+            }
+            if let Some(view) = pass.moments {
+                let mut moments = executable.read(View { bytes: valid * 2 * latent * 4, ..view })?;
+                let [low, high] = clamp.map(|bound| bound as f32);
+                for row in moments.chunks_exact_mut(2 * latent) {
+                    row[latent..].iter_mut().for_each(|log_variance| *log_variance = log_variance.clamp(low, high));
+                }
+                collected.moments.extend(moments);
             }
             if let Some(view) = pass.divergence {
                 let divergences = executable.read(view)?;

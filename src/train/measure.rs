@@ -71,11 +71,11 @@ fn codebook_use(codes: &[f32], entries: usize) -> (usize, f64) {
     (counts.iter().filter(|&&count| count > 0).count(), (-shares.map(|share| share * share.ln()).sum::<f64>()).exp())
 }
 
-/// Mean SSIM of pictures [rows, height, width, channels], over channels too; `None` where they are too small.
-fn mean_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<f64> {
+/// SSIM of each of the pictures [rows, height, width, channels], mean over channels; `None` where they are too small.
+pub fn row_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<Vec<f64>> {
     use rayon::prelude::*;
     let image = data.image?;
-    let scores: Option<Vec<f64>> = outputs
+    outputs
         .par_chunks_exact(data.features)
         .zip(targets.par_chunks_exact(data.features))
         .map(|(output, target)| {
@@ -88,8 +88,12 @@ fn mean_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<f64> {
                 .collect();
             scores.map(|scores| scores.iter().sum::<f64>() / scores.len().max(1) as f64)
         })
-        .collect();
-    scores.map(|scores| scores.iter().sum::<f64>() / scores.len().max(1) as f64)
+        .collect()
+}
+
+/// Mean SSIM over rows too.
+fn mean_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<f64> {
+    row_ssim(data, outputs, targets).map(|scores| scores.iter().sum::<f64>() / scores.len().max(1) as f64)
 }
 
 impl TestMetrics {

@@ -17,11 +17,11 @@ mod worker;
 pub use diagnose::{Evidence, Finding, diagnose};
 pub use evaluator::{Evaluator, LayerHealth, Outputs};
 pub use files::{RunDir, default_runs_folder};
-pub use measure::{ACTIVE_VARIANCE, TestMetrics, pca_beside};
+pub use measure::{ACTIVE_VARIANCE, TestMetrics, pca_beside, row_ssim};
 pub use report::{PcaReport, Report};
 pub use run::{EpochReport, Run};
 pub use session::{Session, Weights, data_shape};
-pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot, UnitUse};
+pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot, UnitUse, plane};
 pub use verify::{Agreement, FIRST_STEPS, FirstSteps, Verification, verify};
 pub use worker::{Command, Event, Worker, WorkerOptions};
 

@@ -166,6 +166,16 @@ impl LatentMap {
     }
 }
 
+/// Codes [rows, latent] in two dimensions [rows, 2]: as they are where they have two or one, else their two main components.
+pub fn plane(latents: &[f32], latent: usize) -> Vec<f32> {
+    match latent {
+        0 => Vec::new(),
+        1 => latents.iter().flat_map(|&z| [z, 0.0]).collect(),
+        2 => latents.to_vec(),
+        _ => project(latents, latent, &mut None).into_iter().flatten().collect(),
+    }
+}
+
 /// The two main components of codes.
 fn project(latents: &[f32], latent: usize, directions: &mut Option<Vec<f32>>) -> Vec<[f32; 2]> {
     let Ok(pca) = Pca::fit(latents, latent, 2) else { return Vec::new() };

@@ -1,6 +1,9 @@
 //! Metrics against values worked out by other means.
 
-use hourglass::metrics::{Pca, bce, bce_floor, mse, psnr, ssim};
+use hourglass::metrics::{
+    Draws, Logistic, LogisticOptions, Pca, average_precision, bce, bce_floor, kmeans, knn_classes, mean_interval, mse,
+    psnr, roc_auc, silhouettes, ssim, trustworthiness,
+};
 
 use crate::support::noise;
 
@@ -105,4 +108,168 @@ fn pca_of_very_wide_rows_finds_their_main_directions() {
     assert!(all < 1e-6 * total, "ten directions hold everything: {all} of {total}");
     assert!(one < 0.75 * total && five < 0.15 * total && five > all, "{total} {one} {five} {all}");
     assert_eq!(error(5).to_bits(), five.to_bits(), "the same again");
+}
+
+/// What scikit-learn makes of 160 points in three clouds; `tests/fixtures/make_metrics.py` writes it.
+struct Fixture {
+    found: serde_json::Value,
+    points: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+impl Fixture {
+    const FEATURES: usize = 5;
+
+    fn read() -> Self {
+        let found: serde_json::Value = serde_json::from_str(include_str!("../fixtures/metrics.json")).expect("JSON");
+        let points = numbers(&found["points"]).into_iter().map(|x| x as f32).collect();
+        let labels = counts(&found["labels"]);
+        Self { found, points, labels }
+    }
+
+    /// The first 100 points are to learn from.
+    fn queries(&self) -> &[f32] {
+        &self.points[100 * Self::FEATURES..]
+    }
+}
+
+fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    value.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number")).collect()
+}
+
+fn counts(value: &serde_json::Value) -> Vec<usize> {
+    numbers(value).into_iter().map(|x| x as usize).collect()
+}
+
+fn worst(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// scikit-learn's distances and ours are both rounded in f64, 1e-13 of these; the least steps of its solver leave more.
+const AGREEMENT: f64 = 1e-6;
+
+#[test]
+fn silhouettes_match_scikit_learn() {
+    let Fixture { found, points, mut labels } = Fixture::read();
+    let all: Vec<usize> = (0..labels.len()).collect();
+    let scores = silhouettes(&points, 5, &labels, &all).expect("three groups");
+    assert!(worst(&scores, &numbers(&found["silhouettes"])) < AGREEMENT);
+    labels[counts(&serde_json::json!([found["alone"]]))[0]] = 3;
+    let scores = silhouettes(&points, 5, &labels, &all).expect("four groups");
+    assert!(worst(&scores, &numbers(&found["silhouettes_alone"])) < AGREEMENT);
+    // Against some of the points the mean is about the same.
+    let some: Vec<usize> = (0..labels.len()).step_by(2).collect();
+    let near = silhouettes(&points, 5, &labels, &some).expect("four groups");
+    let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+    assert!((mean(&near) - mean(&scores)).abs() < 0.05);
+    assert_eq!(silhouettes(&points, 5, &vec![0; labels.len()], &all), None, "one group");
+    assert_eq!(silhouettes(&points[..10], 5, &[0, 1], &[0, 1]), None, "no group of two");
+    assert_eq!(silhouettes(&[], 5, &[], &[]), None);
+}
+
+#[test]
+fn nearest_neighbors_match_scikit_learn() {
+    let fixture = Fixture::read();
+    for k in [1, 5, 10] {
+        let points = &fixture.points[..500];
+        let classes = knn_classes(points, &fixture.labels[..100], fixture.queries(), 5, k);
+        assert_eq!(classes, counts(&fixture.found["knn"][k.to_string()]), "k = {k}");
+    }
+    assert_eq!(knn_classes(&[0.0, 1.0], &[1, 0], &[0.5], 1, 9), [0], "more neighbors than points: the lower class");
+    let map: Vec<f32> = fixture.points.chunks_exact(5).flat_map(|row| [row[1], row[2]]).collect();
+    for k in [1, 5, 12] {
+        let found = trustworthiness(&fixture.points, 5, &map, 2, k).expect("points enough");
+        let expected = fixture.found["trustworthiness"][k.to_string()].as_f64().expect("a number");
+        assert!((found - expected).abs() < AGREEMENT, "{found} and {expected}");
+    }
+    assert_eq!(trustworthiness(&fixture.points, 5, &map, 2, 80), None, "half of the points are no neighborhood");
+}
+
+#[test]
+fn logistic_regression_matches_scikit_learn() {
+    let fixture = Fixture::read();
+    let options = LogisticOptions { c: 0.5, tolerance: 1e-10, steps: 5000 };
+    let fit = |options| Logistic::fit(&fixture.points[..500], 5, &fixture.labels[..100], 3, options).expect("it fits");
+    let model = fit(&options);
+    let off = worst(&model.probabilities(fixture.queries()), &numbers(&fixture.found["logistic"]));
+    assert!(off < AGREEMENT, "{off}");
+    // The tolerance of probes decides alike but for rows on the border.
+    let quick = fit(&LogisticOptions { c: 0.5, ..LogisticOptions::default() }).classes(fixture.queries());
+    let differ = quick.iter().zip(model.classes(fixture.queries())).filter(|(a, b)| **a != *b).count();
+    assert!(differ <= 1, "{differ}");
+    assert_eq!(Logistic::fit(&[1.0], 1, &[0], 1, &options), None, "one class");
+    assert_eq!(Logistic::fit(&[1.0], 1, &[2], 2, &options), None, "a class that is not there");
+}
+
+#[test]
+fn kmeans_matches_scikit_learn() {
+    let Fixture { found, points, .. } = Fixture::read();
+    let groups = kmeans(&points, 5, 3, 1).expect("points enough");
+    let expected = found["inertia"].as_f64().expect("a number");
+    // Our centers are kept in f32.
+    assert!((groups.inertia / expected - 1.0).abs() < AGREEMENT, "{} and {expected}", groups.inertia);
+    let theirs = counts(&found["groups"]);
+    let pairs: std::collections::BTreeSet<(usize, usize)> = groups.groups.iter().copied().zip(theirs).collect();
+    assert_eq!(pairs.len(), 3, "the same groups by other numbers: {pairs:?}");
+    assert_eq!(kmeans(&points, 5, 3, 1), Some(groups), "the same again");
+    assert_eq!(kmeans(&points[..10], 5, 3, 1), None, "fewer points than groups");
+    let same = kmeans(&[1.0; 12], 2, 3, 1).expect("points on one place");
+    assert_eq!(same.inertia, 0.0);
+}
+
+#[test]
+fn rankings_match_scikit_learn() {
+    let Fixture { found, labels, .. } = Fixture::read();
+    let positive: Vec<bool> = labels.iter().map(|&label| label == 0).collect();
+    let scores = numbers(&found["scores"]);
+    for (name, score) in
+        [("roc_auc", roc_auc(&scores, &positive)), ("average_precision", average_precision(&scores, &positive))]
+    {
+        let expected = found[name].as_f64().expect("a number");
+        assert!((score.expect("both kinds") - expected).abs() < AGREEMENT, "{name}");
+    }
+}
+
+#[test]
+fn bootstrap_intervals_are_as_wide_as_theory_says() {
+    let values: Vec<f64> = noise(2000, 9).iter().map(|&x| f64::from(x)).collect();
+    let [low, high] = mean_interval(&values, 1).expect("values enough");
+    let mean = values.iter().sum::<f64>() / 2000.0;
+    let spread = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 2000.0).sqrt();
+    // Of a mean of so many: 1.96 standard errors to each side; a thousand resamples know that to a twentieth or so.
+    let half = 1.96 * spread / 2000.0_f64.sqrt();
+    assert!(((high - low) / (2.0 * half) - 1.0).abs() < 0.12, "{low} {high}, {half}");
+    assert!(low < mean && mean < high);
+    assert_eq!(mean_interval(&values, 1), Some([low, high]), "the same again");
+    assert_eq!(mean_interval(&[1.0], 1), None);
+    assert_eq!(mean_interval(&[1.0, f64::NAN], 1), None);
+}
+
+/// All of them are cut by size and not by threads.
+#[test]
+fn metrics_are_the_same_on_any_number_of_threads() {
+    let (points, labels): (Vec<f32>, Vec<usize>) = (noise(700 * 6, 3), (0..700).map(|i| i % 4).collect());
+    let all = || {
+        let rows: Vec<usize> = (0..700).collect();
+        let options = LogisticOptions::default();
+        let logistic = Logistic::fit(&points, 6, &labels, 4, &options).expect("it fits");
+        let silhouettes = silhouettes(&points, 6, &labels, &rows).expect("groups");
+        (logistic, silhouettes, kmeans(&points, 6, 4, 1), mean_interval(&vec![1.0; 5], 1))
+    };
+    let on =
+        |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(all);
+    assert_eq!(on(1), on(3));
+}
+
+#[test]
+fn draws_are_fair_and_choose_each_at_most_once() {
+    let mut draws = Draws::new(1, 0);
+    let mut counts = [0; 10];
+    (0..10_000).for_each(|_| counts[draws.below(10)] += 1);
+    assert!(counts.iter().all(|&count| (900..1100).contains(&count)), "{counts:?}");
+    let chosen = draws.choose(50, 200);
+    assert!(chosen.len() == 50 && chosen.windows(2).all(|pair| pair[0] < pair[1]) && chosen[49] < 200);
+    assert_eq!(draws.choose(9, 4), [0, 1, 2, 3]);
+    assert_eq!(draws.below(0), 0);
 }

@@ -1,0 +1,122 @@
+//! What the latents of held-out rows say of them, and what PCA's of the same size say.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Intervals, intervals};
+use crate::data::{DataSet, Part};
+use crate::device::Device;
+use crate::metrics::{Draws, Logistic, LogisticOptions, Pca, knn_classes, silhouettes, trustworthiness};
+use crate::model::{Model, Network};
+use crate::tasks::frozen::{Frozen, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
+use crate::train::TrainError;
+
+/// Rows that classifiers learn from and rows they are tried on; drawn where there are more.
+const MOST_ROWS: usize = 10_000;
+/// Of those, rows whose mutual distances are looked at.
+const MOST_MUTUAL: usize = 2000;
+/// Neighbors that vote, and that a map should keep.
+const NEIGHBORS: usize = 5;
+
+/// How well classes can be told from some numbers, and how true a map of them is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Representation {
+    /// Of classes, mean over `mutual_rows` of the test part; like all that follow `None` without labels.
+    pub silhouette: Option<f64>,
+    /// Of 5 nearest neighbors among `train_rows` of the train part, on `rows` of the test part.
+    pub knn_accuracy: Option<f64>,
+    /// Of a multinomial logistic regression (C = 1) on the same rows.
+    pub probe_accuracy: Option<f64>,
+    /// How far the 5 nearest on the map in two dimensions are neighbors as rows, over `mutual_rows`; needs no labels.
+    pub trustworthiness: Option<f64>,
+    pub train_rows: usize,
+    pub rows: usize,
+    pub mutual_rows: usize,
+    pub intervals: Intervals,
+}
+
+/// The rows by which representations are compared.
+pub(super) struct Subject {
+    test: Frozen,
+    train: Option<Frozen>,
+    /// Numbers among the rows of `test`.
+    mutual: Vec<usize>,
+    /// Whether the decoder sees the latents alone.
+    has_bottleneck: bool,
+    seed: u64,
+}
+
+impl Subject {
+    pub fn new(
+        model: &Model,
+        data: &DataSet,
+        train: Option<&DataSet>,
+        seed: u64,
+        device: &Device,
+        path: &Path,
+    ) -> Result<Self, TrainError> {
+        let has_bottleneck = Network::new(&model.spec, model.data_shape())?.decoding_pass(1).is_ok();
+        let frozen = |data: &DataSet, part, stream| {
+            let rows = drawn(data, &draw_rows(data, part, MOST_ROWS, seed, stream))?;
+            Frozen::of(model, rows, device, path)
+        };
+        let test = frozen(data, Part::Test, TEST_ROWS)?;
+        let labelled = train.filter(|train| train.labels.is_some() && test.labels.is_some() && has_bottleneck);
+        let train = labelled.map(|train| frozen(train, Part::Train, TRAIN_ROWS)).transpose()?;
+        let mutual = Draws::new(seed, 3).choose(MOST_MUTUAL, test.rows());
+        Ok(Self { test, train, mutual, has_bottleneck, seed })
+    }
+
+    /// All `None` where the decoder sees more than the latents.
+    pub fn of_model(&self) -> Representation {
+        if !self.has_bottleneck {
+            return Representation::default();
+        }
+        let train = self.train.as_ref().map(|train| &train.latents[..]);
+        self.measure(train, &self.test.latents, self.test.latent)
+    }
+
+    pub fn of_pca(&self, pca: &Pca) -> Representation {
+        let train = self.train.as_ref().map(|train| pca.project(&train.raw));
+        self.measure(train.as_deref(), &pca.project(&self.test.raw), pca.components())
+    }
+
+    fn measure(&self, train: Option<&[f32]>, points: &[f32], width: usize) -> Representation {
+        let take = |values: &[f32], width: usize| -> Vec<f32> {
+            self.mutual.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect()
+        };
+        let (raw, near) = (take(&self.test.raw, self.test.features), take(points, width));
+        let map = crate::train::plane(&near, width);
+        let mut found = Representation {
+            trustworthiness: trustworthiness(&raw, self.test.features, &map, 2, NEIGHBORS),
+            rows: self.test.rows(),
+            mutual_rows: self.mutual.len(),
+            ..Representation::default()
+        };
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let mut by_row: Vec<(&'static str, Vec<f64>)> = Vec::new();
+        if let Some(labels) = &self.test.labels {
+            let labels: Vec<usize> = self.mutual.iter().map(|&row| labels[row]).collect();
+            let all: Vec<usize> = (0..labels.len()).collect();
+            let scores = silhouettes(&near, width, &labels, &all);
+            found.silhouette = scores.as_deref().map(mean);
+            by_row.extend(scores.map(|scores| ("silhouette", scores)));
+        }
+        if let (Some(train), Some(learned)) = (train, &self.train)
+            && let (Some(labels), Some(truth)) = (&learned.labels, self.test.labels_as(learned))
+        {
+            let classes = labels.iter().max().map_or(0, |&highest| highest + 1);
+            let voted = right(&knn_classes(train, labels, points, width, NEIGHBORS), &truth);
+            let (train, points) = scaled(train, points, width);
+            let probe = Logistic::fit(&train, width, labels, classes, &LogisticOptions::default());
+            let probed = probe.map(|probe| right(&probe.classes(&points), &truth));
+            (found.train_rows, found.knn_accuracy) = (labels.len(), Some(mean(&voted)));
+            found.probe_accuracy = probed.as_deref().map(mean);
+            by_row.push(("knn_accuracy", voted));
+            by_row.extend(probed.map(|probed| ("probe_accuracy", probed)));
+        }
+        found.intervals = intervals::of(by_row.iter().map(|(name, values)| (*name, &values[..])), self.seed);
+        found
+    }
+}
