@@ -54,6 +54,15 @@ fn spread(points: &[f32], features: usize, k: usize, draws: &mut Draws) -> Vec<f
     centers
 }
 
+/// `points` [n, features] in groups from first centers [k, features]; `None` unless there are at least k points.
+pub fn kmeans_from(points: &[f32], features: usize, centers: &[f32]) -> Option<KMeans> {
+    let k = centers.len().checked_div(features)?;
+    if k == 0 || points.len() < centers.len() {
+        return None;
+    }
+    Some(by_size(settle(points, features, centers.to_vec()), features, k))
+}
+
 /// Points to the nearest centers, centers to the means of their points, until no point moves.
 fn settle(points: &[f32], features: usize, mut centers: Vec<f32>) -> KMeans {
     let k = centers.len() / features;

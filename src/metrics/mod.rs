@@ -15,7 +15,7 @@ mod ssim;
 
 pub use bootstrap::{RESAMPLES, mean_interval};
 pub use draws::Draws;
-pub use kmeans::{KMeans, kmeans};
+pub use kmeans::{KMeans, kmeans, kmeans_from};
 pub use logistic::{Logistic, LogisticOptions};
 pub use mixture::{Covariance, GaussianMixture, MixtureError};
 pub use nearest::nearest_rows;

@@ -53,6 +53,8 @@ pub struct DetectorMember {
     pub latent_mean: Vec<f32>,
     /// [latent, latent], lower triangular: makes latents of normal rows white, of variance 1.
     pub latent_whitening: Vec<f32>,
+    /// Mean divergence from the prior, in nats; above 0 for variational models, whose scores are negative ELBOs.
+    pub usual_divergence: f32,
     /// Distance from the mean, in white units, that nearly all normal rows are within.
     pub usual_distance: f32,
 }
@@ -71,6 +73,7 @@ impl Detector {
             put("latent_mean", &[latent], &member.latent_mean);
             put("latent_whitening", &[latent, latent], &member.latent_whitening);
             put("usual_distance", &[1], &[member.usual_distance]);
+            put("usual_divergence", &[1], &[member.usual_divergence]);
             for (name, tensor) in &member.weights {
                 tensors.insert(format!("{PREFIX}{number}.model.{name}"), tensor.clone());
             }
@@ -111,6 +114,7 @@ impl Detector {
                 "usual_errors" => member.usual_errors = tensor.data,
                 "latent_mean" => member.latent_mean = tensor.data,
                 "latent_whitening" => member.latent_whitening = tensor.data,
+                "usual_divergence" => member.usual_divergence = tensor.data.first().copied().unwrap_or(0.0),
                 "usual_distance" => member.usual_distance = tensor.data.first().copied().unwrap_or(0.0),
                 rest => {
                     let name = rest.strip_prefix("model.").unwrap_or(rest).to_owned();
@@ -125,6 +129,7 @@ impl Detector {
                 && member.latent_whitening.len() == latent * latent
                 && member.latent_mean.iter().chain(&member.latent_whitening).all(|value| value.is_finite())
                 && member.usual_distance.is_finite()
+                && member.usual_divergence.is_finite()
         };
         if self.members.is_empty() || !self.members.iter().all(sane) || !self.threshold.is_finite() {
             return Err(format!("its detector does not belong to {features} values, fit it again"));

@@ -304,3 +304,54 @@ fn detect_writes_what_scripts_read() {
     let plain = home.path().join("run/model.safetensors").display().to_string();
     refused(&["detect", "score", &plain, table, "-o", &scores], 2, "detect fit");
 }
+
+#[test]
+fn latents_go_out_and_come_back_and_are_worth_something() {
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| home.path().join(name).display().to_string();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/data/breast_cancer.csv");
+    let run = at("run");
+    let labels = "data.labels=malignant";
+    let trained =
+        ["train", "--data", table, "--set", labels, "--set", "train.steps=300", "--device", "cpu", "--out", &run];
+    assert_eq!(hourglass(&trained, home.path()).status.code(), Some(0));
+    let model = at("run/model.safetensors");
+    let done = |arguments: &[&str]| {
+        let output = hourglass(&[arguments, &["--device", "cpu", "--json"]].concat(), home.path());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        json(&output)
+    };
+    let mut decoded = Vec::new();
+    for kind in ["csv", "npy", "safetensors"] {
+        let (latents, made) = (at(&format!("z.{kind}")), at(&format!("made-{kind}.csv")));
+        done(&["encode", &model, "--data", table, "-o", &latents]);
+        done(&["decode", &model, &latents, "-o", &made]);
+        decoded.push(std::fs::read_to_string(&made).expect("rows"));
+    }
+    let text = std::fs::read_to_string(at("z.csv")).expect("latents");
+    assert!(text.starts_with("z0,z1,") && text.lines().count() == 570, "a line of names and one for each row");
+    assert!(decoded[1] == decoded[2], "arrays and tensors hold the same");
+    assert_eq!(decoded[0].lines().count(), 570);
+    // What is decoded is what the model makes of the rows.
+    done(&["reconstruct", &model, "--data", table, "-o", &at("whole.csv")]);
+    assert!(
+        decoded[1] == std::fs::read_to_string(at("whole.csv")).expect("rows"),
+        "decode(encode(x)) is reconstruct(x)"
+    );
+
+    let evaluated = done(&["evaluate", &model]);
+    for field in ["silhouette", "knn_accuracy", "probe_accuracy"] {
+        let value = evaluated["representation"][field].as_f64().expect(field);
+        assert!(value.is_finite() && value <= 1.0, "{field} {value}");
+    }
+    assert!(evaluated["representation"]["probe_accuracy"].as_f64().expect("a share") > 0.8);
+    let probed = done(&["probe", &model, "--labels", "10,100,all"]);
+    assert!(probed.to_string().contains("pca"), "{probed}");
+    done(&["project", &model, "--data", table, "-o", &at("map.csv")]);
+    let map = std::fs::read_to_string(at("map.csv")).expect("a map");
+    assert_eq!(map.lines().count(), 570, "{}", map.lines().next().unwrap_or_default());
+    done(&["project", &model, "--data", table, "-o", &at("map.png")]);
+    image::open(at("map.png")).expect("a picture");
+    let refused = hourglass(&["decode", &model, table, "-o", &at("x.csv")], home.path());
+    assert_eq!(refused.status.code(), Some(2), "a table of other columns holds no latents");
+}

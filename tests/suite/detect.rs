@@ -2,12 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hourglass::data::{DataSet, DataSpec, Part, TableStream};
 use hourglass::device::Device;
+use hourglass::graph::{External, Externals};
 use hourglass::metrics::{average_precision, operating_points, roc_auc};
-use hourglass::model::{Model, ThresholdBy};
+use hourglass::model::{Model, Network, ThresholdBy};
 use hourglass::tasks::{DetectorOptions, ScoreOptions, Scores, ThresholdRule, fit_detector, score_rows};
+
+use hourglass::train::Evaluator;
 
 use crate::support::{cpu, devices};
 
@@ -165,6 +169,41 @@ fn outliers_without_labels_are_left_out_of_the_fit() {
     let rows = omitted.iter().flat_map(|&[first, count]| first..first + count);
     let found = rows.filter(|row| row % 20 == 7).count();
     assert!(found >= 16, "{found} of the 20 were left out: {omitted:?}");
+}
+
+#[test]
+fn variational_models_score_by_their_elbo() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (model, out) = (home.path().join("model"), home.path().join("scores.csv"));
+    let spec = "version = 1\n[model]\nkind = \"variational\"\nlatent = 4\nencoder = [\"dense 32 silu\", \"latent\"]\n\
+                decoder = [\"dense 32 silu\", \"dense 30\", \"output same\"]\n[objective]\nloss = \"gaussian\"\n[train]\nepochs = 60\n\
+                batch_size = 32\n";
+    let spec = hourglass::model::Spec::from_toml(spec, "spec").expect("a spec");
+    fit(TABLE, &model, &DetectorOptions { spec: Some(spec), ..labeled() }, &cpu());
+    let found = score(&model, TABLE, &out, &ScoreOptions::default(), &cpu());
+    assert!(found.roc_auc.expect("labels") > 0.85, "{found:?}");
+    let saved = Model::load(&model).expect("a model");
+    let member = &saved.detector.as_ref().expect("a detector").members[0];
+    assert!(member.usual_divergence > 0.0);
+    // By hand: the score of the first row from its parts.
+    let data = Arc::new(saved.spec.open_other_data(TABLE, &saved.preparation).expect("the table"));
+    let network = Network::new(&saved.spec, saved.data_shape()).expect("a network");
+    let (parameters, _) = saved.to_flat(&network, &model).expect("weights");
+    let mut externals = Externals::default();
+    let mut evaluator = Evaluator::new(&network, &data, &cpu(), &mut externals).expect("an evaluator");
+    externals.write(&cpu(), External::Parameters, bytemuck::cast_slice(&parameters)).expect("written");
+    let outputs = evaluator.outputs(0..1, true, false).expect("outputs");
+    let seen = data.rows_f32(0..1).expect("a row");
+    let errors: f64 = (0..seen.len())
+        .map(|i| f64::from(seen[i] - outputs.outputs[i]).powi(2) / f64::from(member.usual_errors[i]))
+        .sum();
+    let divergence: f64 = (0..4)
+        .map(|i| (f64::from(outputs.moments[i]), f64::from(outputs.moments[4 + i])))
+        .map(|(mean, log)| 0.5 * (mean * mean + log.exp() - 1.0 - log))
+        .sum();
+    let expected = (errors + 2.0 * divergence) / (seen.len() as f64 + 2.0 * f64::from(member.usual_divergence));
+    let first = numbers(&out, "score")[0];
+    assert!((first - expected).abs() < 1e-5 * expected, "{first} and {expected}");
 }
 
 #[test]

@@ -413,13 +413,14 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
         ..whiten(models, data, device, path)?
     };
     let latent = member.latent_mean.len();
-    let (mut errors, mut distances) = (0.0, Vec::new());
+    let (mut errors, mut divergence, mut distances) = (0.0, 0.0, Vec::new());
     over_held(&mut |seen| {
         for row in 0..seen.rows {
             let span = row * features..(row + 1) * features;
             errors += relative_errors(&seen.seen[span.clone()], &seen.made[0][span], &member.usual_errors).sum::<f64>();
             distances.push(squared_distance(&member, seen.latent(0, row, latent)));
         }
+        divergence += seen.divergences[0].iter().sum::<f64>();
     })?;
     // Both parts are 1 a dimension on held-out rows.
     let errors = (errors / (rows * features as f64)).max(f64::MIN_POSITIVE);
@@ -427,6 +428,7 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
         .usual_errors
         .iter_mut()
         .for_each(|usual| *usual = ((f64::from(*usual) * errors) as f32).max(f32::MIN_POSITIVE));
+    member.usual_divergence = (divergence / rows) as f32;
     if latent > 0 {
         let apart = distances.iter().sum::<f64>() / (rows * latent as f64);
         let scale = if apart > 0.0 { apart.sqrt().recip() } else { 1.0 };

@@ -25,6 +25,8 @@ pub(super) struct Seen {
     pub made: Vec<Vec<f32>>,
     /// [rows, latent] of each member; nothing where there is no bottleneck.
     pub latents: Vec<Vec<f32>>,
+    /// [rows]: divergence from the prior of each member, in nats; nothing but for variational models.
+    pub divergences: Vec<Vec<f64>>,
     /// What the label of each row says; empty without labels.
     pub labels: Vec<Option<String>>,
     /// Rows that could not be read, with what is wrong.
@@ -126,6 +128,7 @@ impl Scorer {
         for member in &mut self.members {
             let outputs = member.outputs(range.clone(), true, false)?;
             next.made.push(outputs.outputs);
+            next.divergences.push(divergences(&outputs.moments, outputs.latents.len() / range.len().max(1)));
             next.latents.push(outputs.latents);
         }
         Ok(Some(next))
@@ -137,13 +140,22 @@ impl Seen {
     pub fn scores(&self, members: &[DetectorMember], features: usize) -> Vec<f64> {
         let of = |row: usize| {
             let parts = members.iter().enumerate().map(|(at, member)| {
-                let latent = member.latent_mean.len();
-                let apart = squared_distance(member, self.latent(at, row, latent));
-                (self.errors(at, row, member, features).sum::<f64>() + apart) / (features + latent) as f64
+                let (apart, usual) = self.apart(at, row, member);
+                (self.errors(at, row, member, features).sum::<f64>() + apart) / (features as f64 + usual)
             });
             parts.sum::<f64>() / members.len().max(1) as f64
         };
         (0..self.rows).map(of).collect()
+    }
+
+    /// How far out a row's latents are, and what is usual: their squared Mahalanobis distance, or twice the divergence
+    /// from the prior of a variational model, so that errors and this add up to twice a negative ELBO.
+    pub fn apart(&self, at: usize, row: usize, member: &DetectorMember) -> (f64, f64) {
+        if member.usual_divergence > 0.0 {
+            return (2.0 * self.divergences[at][row], 2.0 * f64::from(member.usual_divergence));
+        }
+        let latent = member.latent_mean.len();
+        (squared_distance(member, self.latent(at, row, latent)), latent as f64)
     }
 
     pub fn latent(&self, member: usize, row: usize, latent: usize) -> &[f32] {
@@ -161,6 +173,20 @@ impl Seen {
         let span = row * features..(row + 1) * features;
         relative_errors(&self.seen[span.clone()], &self.made[at][span], &member.usual_errors)
     }
+}
+
+/// Divergence of N(mean, deviation^2) from N(0, 1) for each row of moments [rows, 2 latent]: means, then logarithms of
+/// variances.
+fn divergences(moments: &[f32], latent: usize) -> Vec<f64> {
+    let of = |row: &[f32]| {
+        let (means, logs) = row.split_at(latent);
+        let part = |(&mean, &log): (&f32, &f32)| {
+            let (mean, log) = (f64::from(mean), f64::from(log));
+            0.5 * (mean * mean + log.exp() - 1.0 - log)
+        };
+        means.iter().zip(logs).map(part).sum()
+    };
+    moments.chunks_exact((2 * latent).max(1)).map(of).collect()
 }
 
 /// (seen - made)^2 / usual, feature by feature.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::reasons::{Reasons, number};
-use super::scorer::{Scorer, Seen, squared_distance};
+use super::scorer::{Scorer, Seen};
 use crate::data::{DataSet, WindowPlaces};
 use crate::model::{Detector, Model};
 use crate::train::TrainError;
@@ -36,10 +36,10 @@ impl Sums {
         let (seen, expected) = (&rows.seen[span.clone()], &expected[span.clone()]);
         let steps = features / columns;
         for (number, member) in detector.members.iter().enumerate() {
-            let latent = member.latent_mean.len();
             let part = columns as f64 / features as f64;
-            let apart = squared_distance(member, rows.latent(number, row, latent)) * part;
-            let weight = (columns as f64 + latent as f64 * part) * detector.members.len() as f64;
+            let (apart, usual) = rows.apart(number, row, member);
+            let apart = apart * part;
+            let weight = (columns as f64 + usual * part) * detector.members.len() as f64;
             let errors: Vec<f64> = rows.errors(number, row, member, features).collect();
             for step in 0..steps {
                 let error: f64 = errors[step * columns..(step + 1) * columns].iter().sum();
