@@ -258,7 +258,7 @@ fn metrics_are_the_same_on_any_number_of_threads() {
         let options = LogisticOptions::default();
         let logistic = Logistic::fit(&points, 6, &labels, 4, &options).expect("it fits");
         let silhouettes = silhouettes(&points, 6, &labels, &rows).expect("groups");
-        (logistic, silhouettes, kmeans(&points, 6, 4, 1), mean_interval(&vec![1.0; 5], 1))
+        (logistic, silhouettes, kmeans(&points, 6, 4, 1), mean_interval(&[1.0; 5], 1))
     };
     let on =
         |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(all);
