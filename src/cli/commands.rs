@@ -102,6 +102,22 @@ pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     if let (Some(elbo), Some(kl)) = (test.negative_elbo, test.kl) {
         print_out(&format!("  -ELBO       {elbo:>9.2}   nats a row, {kl:.2} of them divergence"));
     }
+    print_units_and_input(test);
+}
+
+/// What a table of figures beside PCA has no column for.
+pub(super) fn print_particulars(test: &TestMetrics) {
+    print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
+    if let Some(excess) = test.bce_excess {
+        print_out(&format!("  BCE excess  {excess:>9.4}   nats a value above the data's floor"));
+    }
+    if let Some(kl) = test.kl {
+        print_out(&format!("  divergence  {kl:>9.2}   nats a row"));
+    }
+    print_units_and_input(test);
+}
+
+fn print_units_and_input(test: &TestMetrics) {
     if let Some(units) = test.active_units {
         let dead = test.dead_units.map_or(String::new(), |share| format!("   {:.0}% are never used", 100.0 * share));
         print_out(&format!("  active      {units:>9}   latent units{dead}"));

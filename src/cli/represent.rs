@@ -94,7 +94,7 @@ pub(super) fn evaluate(arguments: &EvaluateArgs, common: &Common) -> Result<u8, 
         return Ok(0);
     }
     print_out(&format!("{} on {}", found.model, found.data));
-    super::commands::print_metrics(&found.test, found.pca.as_ref().map(|pca| &pca.report));
+    super::commands::print_particulars(&found.test);
     print_evidence(&found);
     Ok(0)
 }
