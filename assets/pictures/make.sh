@@ -9,7 +9,7 @@ export XDG_RUNTIME_DIR=$scratch HOME=$scratch
 unset WAYLAND_DISPLAY XDG_DATA_HOME
 trap 'kill $(jobs -p) 2>/dev/null || true; sleep 1; rm -rf "$scratch"' EXIT
 
-shot() { # display width height keys... file
+shot() { # display width height file seconds, then keys, click:X,Y, type:TEXT, wait:SECONDS
     local display=$1 width=$2 height=$3 file=$4 seconds=$5
     shift 5
     Xvfb "$display" -screen 0 "${width}x${height}x24" -noreset -nolisten tcp >/dev/null 2>&1 &
@@ -20,7 +20,15 @@ shot() { # display width height keys... file
     until window=$(xdotool search --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.2; done
     xdotool windowmove "$window" 0 0 windowsize "$window" "$width" "$height" windowfocus "$window" mousemove 500 24
     sleep "$seconds"
-    for key in "$@"; do xdotool key "$key"; sleep 0.5; done
+    for act in "$@"; do
+        case $act in
+            click:*) at=${act#click:}; xdotool mousemove "${at%,*}" "${at#*,}" click 1 ;;
+            type:*) xdotool type "${act#type:}" ;;
+            wait:*) sleep "${act#wait:}" ;;
+            *) xdotool key "$act" ;;
+        esac
+        sleep 0.5
+    done
     sleep 1
     import -window root "assets/pictures/$file"
     xdotool key ctrl+q
@@ -31,3 +39,7 @@ shot :94 1280 800 train-dark.png 10
 shot :95 1280 800 train-light.png 45 t
 shot :96 900 600 train-narrow.png 10
 shot :97 1280 800 explore-dark.png 40 2
+
+# A table with a column of labels that is found by its name.
+sed '1s/malignant/label/' tests/fixtures/data/breast_cancer.csv > "$scratch/cells.csv"
+shot :98 1280 800 detect-dark.png 3 3 wait:2 click:620,395 "type:$scratch/cells.csv" Return wait:12

@@ -3,6 +3,7 @@
 mod commands;
 mod compress;
 mod data;
+mod denoise;
 mod detect;
 mod generate;
 mod represent;
@@ -103,6 +104,8 @@ enum CliCommand {
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
     },
+    /// Take the noise out of pictures of any size, and out of .npy arrays.
+    Denoise(denoise::DenoiseArgs),
     /// Write the report of a run: one HTML file that needs no network.
     Report {
         /// The folder of a run.
@@ -214,6 +217,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Probe(arguments)) => represent::probe(&arguments, common),
         Some(CliCommand::Project(arguments)) => represent::project(&arguments, common),
         Some(CliCommand::Reconstruct { model, data, output }) => commands::reconstruct(&model, &data, &output, common),
+        Some(CliCommand::Denoise(arguments)) => denoise::run(arguments, common),
         Some(CliCommand::Report { run_dir, output }) => commands::report(&run_dir, output.as_deref(), common),
         Some(CliCommand::Detect(command)) => detect::run(command, common),
         Some(CliCommand::Sample(arguments)) => generate::sample(&arguments, common),

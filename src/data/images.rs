@@ -151,6 +151,40 @@ fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     Ok(picture)
 }
 
+/// What a picture says beside its pixels.
+#[derive(Debug)]
+pub(crate) struct Described {
+    /// What its pixels are in the file, before decoding makes bytes or words of them.
+    pub original: image::ExtendedColorType,
+    pub exif: Option<Vec<u8>>,
+    pub icc: Option<Vec<u8>>,
+    /// Whether its orientation tag asks for it to be turned.
+    pub turned: bool,
+}
+
+/// What the picture at `path` says beside its pixels; metadata that cannot be read are as good as none.
+pub(crate) fn read_described(path: &Path) -> Result<Described, DataError> {
+    let mut decoder = decoder(path)?;
+    let upright = image::metadata::Orientation::NoTransforms;
+    Ok(Described {
+        original: decoder.original_color_type(),
+        exif: decoder.exif_metadata().unwrap_or_default(),
+        icc: decoder.icc_profile().unwrap_or_default(),
+        turned: decoder.orientation().is_ok_and(|orientation| orientation != upright),
+    })
+}
+
+/// The picture at `path` as its file has it: not turned by its orientation tag.
+pub(crate) fn read_stored(path: &Path) -> Result<DynamicImage, DataError> {
+    DynamicImage::from_decoder(decoder(path)?).map_err(|error| picture_error(path, &error))
+}
+
+/// Pictures and `.npy` files under `folder`, sorted by name; `notes` say what could not be looked at.
+pub(crate) fn pictures_and_arrays(folder: &Path, notes: &mut Vec<String>) -> Vec<PathBuf> {
+    let wanted = |path: &Path| is_picture(path) || path.extension().is_some_and(|extension| extension == "npy");
+    files_under(folder, wanted, notes)
+}
+
 /// Where transparent pixels let white through: what is drawn on nothing is meant for paper.
 fn without_alpha(picture: DynamicImage) -> DynamicImage {
     if !picture.color().has_alpha() {

@@ -371,6 +371,19 @@ impl Network {
         Ok((plan, view))
     }
 
+    /// From rows given directly, as they are, to the output alone, which can be read where the view says: the least memory
+    /// that a pass takes.
+    pub fn filtering_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+        let mut built =
+            self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+        let output = self.finished_output(&mut built.builder, built.prediction)?;
+        let mut graph = built.builder.graph;
+        graph.retain_for(&[output]);
+        let plan = Plan::new(&graph, &[output])?;
+        let view = plan.view(output).ok_or_else(|| GraphError::Plan("a filter keeps its output".to_owned()))?;
+        Ok((plan, view))
+    }
+
     fn finished_output(&self, builder: &mut Builder, prediction: ValueId) -> Result<ValueId, GraphError> {
         if self.loss_takes_logits() {
             nn::activate(&mut builder.graph, prediction, self.output_activation(), "output")

@@ -4,6 +4,7 @@ mod augment;
 mod bench;
 mod canvas;
 mod compress;
+mod denoise;
 mod describe;
 mod detect;
 mod encode;
@@ -25,6 +26,9 @@ pub use bench::{BenchReport, KernelSpeed, bench};
 pub use canvas::PictureError;
 pub use compress::{
     Compression, Decompression, RateCurve, RatePoint, TableForm, USUAL_BITS, compress, decompress, rate_curve,
+};
+pub use denoise::{
+    Amount, Comparison, DenoiseOptions, Denoised, Denoiser, FileOutcome, Sigma, denoise, shipped_denoiser,
 };
 pub use describe::{DataReport, contact_sheet, describe};
 pub use detect::{

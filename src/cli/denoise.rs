@@ -1,0 +1,133 @@
+//! `hourglass denoise`: pictures and arrays without their noise.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{CliError, Common, EXIT_INTERRUPTED, print_json, print_out};
+use crate::device::Device;
+use crate::tasks::{self, Amount, DenoiseOptions, Denoised, FileOutcome, Sigma};
+use crate::train::TrainError;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DenoiseArgs {
+    /// Pictures (PNG, JPEG, WebP, TIFF, BMP, PNM), .npy arrays of floats in 0..1 (HxW or HxWxC), or folders of them.
+    #[arg(required = true, value_name = "IN")]
+    inputs: Vec<PathBuf>,
+    /// A file for one input, else a folder that keeps the names. The form is that of the input.
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// A model.safetensors instead of the denoiser that comes with the program.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<PathBuf>,
+    /// How much of the noise to take away, 0 to 1; 0 copies the file.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    strength: f64,
+    /// Standard deviation of the noise on the scale of 0..255: no more than that is taken away. auto estimates it and leaves
+    /// clean pictures alone.
+    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = sigma)]
+    sigma: Sigma,
+    /// The clean picture, or a folder of them under the same names: PSNR and SSIM are measured.
+    #[arg(long, value_name = "CLEAN")]
+    reference: Option<PathBuf>,
+    /// Memory that the network's work may take [default: a quarter of what is free, at most 1024].
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
+    memory: Option<u32>,
+}
+
+fn sigma(text: &str) -> Result<Sigma, String> {
+    let given = || text.parse::<f64>().ok().filter(|sigma| (0.0..=255.0).contains(sigma)).map(Sigma::Given);
+    match text {
+        "auto" => Ok(Sigma::Auto),
+        _ => given().ok_or_else(|| "give auto or a number from 0 to 255".to_owned()),
+    }
+}
+
+pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliError> {
+    if !(0.0..=1.0).contains(&arguments.strength) {
+        let problem = format!("--strength is a share from 0 to 1, not {}; 1 takes all noise away", arguments.strength);
+        return Err(CliError::usage(problem));
+    }
+    let options = DenoiseOptions {
+        model: arguments.model,
+        amount: Amount { sigma: arguments.sigma, strength: arguments.strength },
+        reference: arguments.reference,
+        memory: arguments.memory.map(|megabytes| (megabytes as usize) << 20),
+    };
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&interrupted);
+    // Without it Ctrl-C ends the program at once; files are whole in any case.
+    let _ = ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed));
+    let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(1000) };
+    bar.set_style(
+        ProgressStyle::with_template("denoising {wide_bar} {percent} %, {eta} left  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let denoised = tasks::denoise(&arguments.inputs, &arguments.output, &options, &device, &mut |done, file| {
+        bar.set_position((1000.0 * done) as u64);
+        bar.set_message(file.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    bar.finish_and_clear();
+    let denoised = match denoised {
+        Err(TrainError::Cancelled) => {
+            eprintln!("interrupted; files that were done are there, no other was begun");
+            return Ok(EXIT_INTERRUPTED);
+        }
+        other => other?,
+    };
+    // One input that failed is a failure of the command.
+    if let [FileOutcome { error: Some(error), unusable, .. }] = &denoised.files[..] {
+        return Err(CliError { message: error.clone(), code: if *unusable { 2 } else { 1 } });
+    }
+    for file in denoised.files.iter().filter_map(|file| file.error.as_ref()) {
+        eprintln!("error: {file}");
+    }
+    if common.json {
+        print_json(&denoised)?;
+    } else {
+        describe(&denoised, common);
+    }
+    Ok(u8::from(denoised.failed > 0))
+}
+
+fn describe(denoised: &Denoised, common: &Common) {
+    if !common.quiet {
+        denoised.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    for file in denoised.files.iter().filter(|file| file.error.is_none()) {
+        let sigma = file.sigma.map_or_else(String::new, |sigma| format!(", sigma {sigma:.1}"));
+        let done = if file.copied { "copied" } else { "denoised" };
+        let (width, height) = (file.width.unwrap_or(0), file.height.unwrap_or(0));
+        let output = file.output.as_deref().unwrap_or_default();
+        print_out(&format!("{output}  {width}x{height}{sigma}, {done} in {:.2} s", file.seconds));
+        if let Some(comparison) = &file.comparison {
+            let number = |value: Option<f64>, digits: usize| {
+                value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+            };
+            print_out(&format!(
+                "  PSNR {} dB (input {}), SSIM {} (input {})",
+                number(comparison.psnr, 2),
+                number(comparison.input_psnr, 2),
+                number(comparison.ssim, 4),
+                number(comparison.input_ssim, 4)
+            ));
+        }
+        if !common.quiet {
+            let place = &file.input;
+            file.notes.iter().for_each(|note| eprintln!("note: {place}: {note}"));
+            if !file.not_kept.is_empty() {
+                eprintln!("note: {place}: not kept: {}", file.not_kept.join(", "));
+            }
+        }
+    }
+    let failed = if denoised.failed > 0 { format!(", {} failed", denoised.failed) } else { String::new() };
+    print_out(&format!(
+        "{} files{failed}, {:.1} megapixels in {:.1} s: {:.2} megapixels/s",
+        denoised.done, denoised.megapixels, denoised.seconds, denoised.megapixels_per_second
+    ));
+}

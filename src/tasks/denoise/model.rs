@@ -1,0 +1,246 @@
+//! A denoising model on a device, for pictures of any size.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::tiles::{OVERLAP, Tiling};
+use crate::data::{Fit, ImageShape, Scaling, free_memory};
+use crate::device::Device;
+use crate::graph::{Executable, External, Externals, GraphError, Plan, View};
+use crate::kernels::StepState;
+use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputForm};
+use crate::train::TrainError;
+
+/// Larger tiles save little: their overlap is 13% of the work already.
+const LARGEST_TILE: usize = 512;
+/// Tiles of one run at most: enough to fill a large GPU.
+const LARGEST_BATCH: usize = 16;
+/// Where nothing else is said, a quarter of the free memory, but no more than this: more gains nothing.
+const USUAL_MEMORY: usize = 1 << 30;
+
+/// What sizes a network takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sizes {
+    /// Any multiple of this.
+    Multiple(usize),
+    /// What it was trained on alone: pieces of pictures.
+    Pieces([usize; 2]),
+}
+
+/// A plan made ready for tiles of one size.
+#[derive(Debug)]
+struct Ready {
+    tile: [usize; 2],
+    batch: usize,
+    executable: Executable,
+    externals: Externals,
+    output: View,
+}
+
+/// A denoising model ready to be run over pictures of any size, tile by tile.
+#[derive(Debug)]
+pub struct Denoiser {
+    model: Model,
+    device: Device,
+    parameters: Vec<f32>,
+    statistics: Vec<f32>,
+    channels: usize,
+    sizes: Sizes,
+    memory: usize,
+    ready: Option<Ready>,
+}
+
+/// Bytes of the model that comes with the program.
+const SHIPPED: &[u8] = include_bytes!("../../../assets/models/denoiser.safetensors");
+
+/// The denoiser of photographs that comes with the program; `assets/models/README.md` says how it was made.
+pub fn shipped_denoiser() -> Result<Model, ModelFileError> {
+    Model::from_bytes(SHIPPED, Path::new("denoiser"))
+}
+
+impl Denoiser {
+    /// `memory`: bytes that the network's work may take; `path` is where the model is from, for errors.
+    ///
+    /// # Errors
+    /// When the model is not for pictures in 0..1, is of a fixed size and was not trained on patches, or `memory` has no
+    /// room for its smallest tile.
+    pub fn new(model: Model, path: &Path, device: &Device, memory: Option<usize>) -> Result<Self, TrainError> {
+        let unsuited = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
+        let shape = model.data_shape();
+        let Some(image) = shape.image else {
+            return Err(unsuited("it is no model of pictures, give one that was trained on them".to_owned()).into());
+        };
+        let preparation = &model.preparation;
+        if !matches!(preparation.kind, Scaling::Unit | Scaling::None) || !preparation.offset.is_empty() {
+            let problem = "it was trained on scaled values, train one with data.scale = \"unit\"";
+            return Err(unsuited(problem.to_owned()).into());
+        }
+        if model.spec.model.condition != ConditionKind::None {
+            return Err(unsuited("it is conditioned on labels or on sigma, give a blind one".to_owned()).into());
+        }
+        if !matches!(image.channels, 1 | 3) {
+            let problem = format!("it takes {} channels, give one for grey (1) or color (3)", image.channels);
+            return Err(unsuited(problem).into());
+        }
+        let network = Network::new(&model.spec, shape)?;
+        let (parameters, statistics) = model.to_flat(&network, path)?;
+        let sizes = match multiple_of(&network, image) {
+            Some(multiple) => Sizes::Multiple(multiple),
+            None if model.spec.data.fit == Some(Fit::Patches) => Sizes::Pieces([image.height, image.width]),
+            None => {
+                let problem = format!(
+                    "it takes pictures of {}x{} alone, give a model of convolutions or one trained on patches (data.fit = \
+                     \"patches\")",
+                    image.height, image.width
+                );
+                return Err(unsuited(problem).into());
+            }
+        };
+        let usual = free_memory().map_or(USUAL_MEMORY, |free| (free / 4).min(USUAL_MEMORY));
+        let memory = memory.unwrap_or(usual);
+        let channels = image.channels;
+        let device = device.clone();
+        let denoiser = Self { model, device, parameters, statistics, channels, sizes, memory, ready: None };
+        denoiser.largest_tile()?;
+        Ok(denoiser)
+    }
+
+    /// Channels that it takes at once: 1 or 3.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Whether it was trained to take noise away.
+    pub fn removes_noise(&self) -> bool {
+        let corruption = &self.model.spec.corruption;
+        corruption.gaussian > 0.0 || corruption.gaussian_range.is_some() || corruption.poisson > 0.0
+    }
+
+    /// The plan for `batch` tiles.
+    fn plan(&self, tile: [usize; 2], batch: usize) -> Result<(Plan, View), GraphError> {
+        network_for(&self.model.spec, tile, self.channels)?.filtering_pass(batch)
+    }
+
+    /// Bytes that running `batch` tiles takes, and the largest array among them.
+    fn bytes(&self, tile: [usize; 2], batch: usize) -> Result<(usize, usize), GraphError> {
+        let (plan, _) = self.plan(tile, batch)?;
+        let bytes = plan.bytes();
+        Ok((bytes.activations + bytes.external, plan.blocks.iter().copied().max().unwrap_or(0)))
+    }
+
+    fn has_room(&self, tile: [usize; 2], batch: usize) -> Result<bool, GraphError> {
+        let (all, largest) = self.bytes(tile, batch)?;
+        Ok(all <= self.memory && largest <= self.device.max_binding_bytes())
+    }
+
+    /// The largest tile that the memory has room for.
+    fn largest_tile(&self) -> Result<[usize; 2], TrainError> {
+        let multiple = match self.sizes {
+            Sizes::Pieces(size) => return Ok(size),
+            Sizes::Multiple(multiple) => multiple,
+        };
+        let least = (2 * OVERLAP).next_multiple_of(multiple);
+        let mut side = LARGEST_TILE.next_multiple_of(multiple);
+        while !self.has_room([side; 2], 1)? {
+            if side <= least {
+                let needed = self.bytes([least; 2], 1)?.0.div_ceil(1 << 20);
+                return Err(crate::data::DataError::Option {
+                    field: "--memory",
+                    problem: format!(
+                        "the smallest tile takes {needed} MB and there are {}; give at least {needed}",
+                        self.memory >> 20
+                    ),
+                }
+                .into());
+            }
+            side = (side * 3 / 4).next_multiple_of(multiple).clamp(least, side - 1);
+        }
+        Ok([side; 2])
+    }
+
+    /// Makes ready for the tiles of pictures of `size`.
+    fn prepare(&mut self, size: [usize; 2]) -> Result<Tiling, TrainError> {
+        let most = self.largest_tile()?;
+        let tiling = match self.sizes {
+            Sizes::Multiple(multiple) => Tiling::new(size, most, multiple, false),
+            Sizes::Pieces(_) => Tiling::new(size, most, 1, true),
+        };
+        let tile = tiling.tile();
+        let mut batch = tiling.count().min(LARGEST_BATCH);
+        while batch > 1 && !self.has_room(tile, batch)? {
+            batch -= 1;
+        }
+        if self.ready.as_ref().is_none_or(|ready| (ready.tile, ready.batch) != (tile, batch)) {
+            // The old one goes before the new one comes.
+            self.ready = None;
+            let (plan, output) = self.plan(tile, batch)?;
+            let mut externals = Externals::default();
+            externals.allocate_for(&self.device, &plan);
+            externals.allocate(&self.device, External::Parameters, self.parameters.len() * 4);
+            externals.write(&self.device, External::Parameters, bytemuck::cast_slice(&self.parameters))?;
+            if !self.statistics.is_empty() {
+                externals.allocate(&self.device, External::Statistics, self.statistics.len() * 4);
+                externals.write(&self.device, External::Statistics, bytemuck::cast_slice(&self.statistics))?;
+            }
+            let executable = Executable::new(&self.device, &plan, &externals)?;
+            self.ready = Some(Ready { tile, batch, executable, externals, output });
+        }
+        Ok(tiling)
+    }
+
+    /// What the network makes of `values` [height, width, channels]; `progress` hears the share that is done, and may
+    /// end the work.
+    pub fn run(
+        &mut self,
+        values: &[f32],
+        size: [usize; 2],
+        progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, TrainError> {
+        let tiling = self.prepare(size)?;
+        let channels = self.channels;
+        let lost = || GraphError::Plan("a plan for tiles was lost".to_owned());
+        let Ready { tile, batch, executable, externals, output } = self.ready.as_mut().ok_or_else(lost)?;
+        let tile_values = tile[0] * tile[1] * channels;
+        let mut out = vec![0.0; values.len()];
+        let mut input = Vec::with_capacity(*batch * tile_values);
+        let indices: Vec<usize> = (0..tiling.count()).collect();
+        for indices in indices.chunks(*batch) {
+            input.clear();
+            indices.iter().for_each(|&index| tiling.cut(index, values, channels, &mut input));
+            externals.write(&self.device, External::Input, bytemuck::cast_slice(&input))?;
+            executable.run(&[StepState { rows: indices.len() as u32, ..StepState::default() }])?;
+            let made = executable.read(View { bytes: indices.len() * tile_values * 4, ..*output })?;
+            for (&index, tile) in indices.iter().zip(made.chunks_exact(tile_values)) {
+                tiling.blend(index, tile, channels, &mut out);
+            }
+            let done = indices.last().map_or(1.0, |last| (last + 1) as f64 / tiling.count() as f64);
+            if progress(done).is_break() {
+                return Err(TrainError::Cancelled);
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn network_for(spec: &crate::model::Spec, size: [usize; 2], channels: usize) -> Result<Network, GraphError> {
+    let image = ImageShape { height: size[0], width: size[1], channels };
+    let mut spec = spec.clone();
+    spec.data.size = Some(size);
+    Network::new(&spec, DataShape { features: image.values(), image: Some(image), classes: 0 })
+}
+
+/// The number whose multiples are sizes that `network` takes; `None` for one of a fixed size.
+fn multiple_of(network: &Network, image: ImageShape) -> Option<usize> {
+    let looks_at_all = |layer: &Layer| match layer {
+        Layer::Dense { .. } | Layer::Tied { .. } | Layer::Latent { .. } | Layer::Reshape { .. } => true,
+        Layer::Normalize { kind, .. } => *kind != NormKind::Batch,
+        Layer::Output { form, .. } => matches!(form, OutputForm::Dense | OutputForm::Tied(_)),
+        _ => false,
+    };
+    let spec = network.spec();
+    if spec.model.encoder.iter().chain(network.decoder()).any(looks_at_all) {
+        return None;
+    }
+    // The layers themselves say what fits: a size just beyond a large power of two is a multiple of no more than its rest.
+    (0..7).map(|power| 1 << power).find(|rest| network_for(spec, [128 + rest; 2], image.channels).is_ok())
+}

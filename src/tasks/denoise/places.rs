@@ -1,0 +1,96 @@
+//! Which files are read and where what is made of them goes. Nothing that is read is ever written over.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::data::{DataError, pictures_and_arrays};
+
+/// A file to be denoised.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Job {
+    pub input: PathBuf,
+    pub output: PathBuf,
+    /// Its name below the folder that it was found in.
+    pub name: PathBuf,
+}
+
+fn wrong(problem: String) -> DataError {
+    DataError::Option { field: "OUT", problem }
+}
+
+/// The files of `inputs`, folders searched, and their places at `output`: a file for one input file, else a folder that
+/// keeps the names.
+///
+/// # Errors
+/// When two would go to one place, one would go over an input, or `output` cannot be what it has to be.
+pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -> Result<Vec<Job>, DataError> {
+    let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for input in inputs {
+        if input.is_dir() {
+            let before = found.len();
+            for file in pictures_and_arrays(input, notes) {
+                let name = file.strip_prefix(input).map_or_else(|_| file.clone(), Path::to_path_buf);
+                found.push((file, name));
+            }
+            if found.len() == before {
+                let problem = "no pictures and no .npy files are in this folder; give another".to_owned();
+                return Err(DataError::Malformed { place: input.display().to_string(), problem });
+            }
+        } else {
+            let name = input.file_name().map_or_else(|| input.clone(), PathBuf::from);
+            found.push((input.clone(), name));
+        }
+    }
+    let to_file = matches!(inputs, [one] if !one.is_dir());
+    let ends_as_folder = output.as_os_str().to_string_lossy().ends_with(['/', '\\']);
+    if to_file && !output.is_dir() && !ends_as_folder {
+        let Some((input, name)) = found.pop() else { return Ok(Vec::new()) };
+        check_form(&input, output)?;
+        let jobs = vec![Job { input, output: output.to_owned(), name }];
+        return check_apart(jobs);
+    }
+    if output.is_file() {
+        let problem = format!("{} is a file and there are {} inputs; give a folder", output.display(), found.len());
+        return Err(wrong(problem));
+    }
+    let jobs = found.into_iter().map(|(input, name)| Job { input, output: output.join(&name), name }).collect();
+    check_apart(jobs)
+}
+
+/// The form of a file is that of what it is made of, and its name says so.
+fn check_form(input: &Path, output: &Path) -> Result<(), DataError> {
+    let form = |path: &Path| {
+        let extension =
+            path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
+        match extension.as_str() {
+            "jpeg" | "jpe" => "jpg".to_owned(),
+            "tiff" => "tif".to_owned(),
+            "pgm" | "ppm" | "pbm" => "pnm".to_owned(),
+            _ => extension,
+        }
+    };
+    if form(input) == form(output) {
+        return Ok(());
+    }
+    let (input, output) = (input.display(), output.display());
+    Err(wrong(format!("{output} is named as another form than {input} has; the form is kept, name it alike")))
+}
+
+/// Refuses places that are inputs or the place of two.
+fn check_apart(jobs: Vec<Job>) -> Result<Vec<Job>, DataError> {
+    let inputs: BTreeMap<PathBuf, &Path> =
+        jobs.iter().filter_map(|job| Some((job.input.canonicalize().ok()?, job.input.as_path()))).collect();
+    let mut outputs: BTreeMap<&Path, &Path> = BTreeMap::new();
+    for job in &jobs {
+        if let Some(input) = job.output.canonicalize().ok().and_then(|output| inputs.get(&output).copied()) {
+            let problem =
+                format!("{} is what {} is read from; give another place", job.output.display(), input.display());
+            return Err(wrong(problem));
+        }
+        if let Some(other) = outputs.insert(&job.output, &job.input) {
+            let (one, output) = (job.input.display(), job.output.display());
+            return Err(wrong(format!("{} and {one} would both go to {output}; rename one", other.display())));
+        }
+    }
+    Ok(jobs)
+}
