@@ -36,6 +36,9 @@ pub(super) struct DenoiseArgs {
     /// Memory that the network's work may take [default: a quarter of what is free, at most 1024].
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: Option<u32>,
+    /// Look at each picture once instead of from its eight sides: eight times as fast, a tenth of a decibel worse.
+    #[arg(long)]
+    fast: bool,
 }
 
 fn sigma(text: &str) -> Result<Sigma, String> {
@@ -56,6 +59,7 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliErro
         amount: Amount { sigma: arguments.sigma, strength: arguments.strength },
         reference: arguments.reference,
         memory: arguments.memory.map(|megabytes| (megabytes as usize) << 20),
+        fast: arguments.fast,
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
     let interrupted = Arc::new(AtomicBool::new(false));

@@ -215,6 +215,10 @@ pub struct ModelSpec {
     /// The output is added to the network's (corrupted) input: it learns what to change.
     #[serde(default, skip_serializing_if = "is_default")]
     pub residual: bool,
+    /// A model of the same layers whose weights training begins with, instead of random ones: a file, or `denoiser`, the
+    /// one that comes with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
 }
 
 /// Whether a loss is averaged over the values of a row or summed; rows are averaged in any case.
