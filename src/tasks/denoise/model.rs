@@ -108,7 +108,8 @@ impl Denoiser {
     /// Whether it was trained to take noise away.
     pub fn removes_noise(&self) -> bool {
         let corruption = &self.model.spec.corruption;
-        corruption.gaussian > 0.0 || corruption.gaussian_range.is_some() || corruption.poisson > 0.0
+        let amounts = [corruption.gaussian, corruption.poisson, corruption.grain, corruption.blind_spot];
+        corruption.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
     }
 
     /// The plan for `batch` tiles.
