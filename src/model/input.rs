@@ -4,7 +4,9 @@ use super::builder::{Builder, misfit};
 use super::network::{DataShape, Subject};
 use super::spec::{ConditionKind, Spec};
 use crate::data::Element;
-use crate::graph::ops::{BlindSpot, DepthwiseConv, Film, Gather, Jpeg, RandomNumbers, Resample, Resampling, ScaleRows, Warp};
+use crate::graph::ops::{
+    BlindSpot, DepthwiseConv, Film, Gather, Jpeg, RandomNumbers, Resample, Resampling, ScaleRows, Warp,
+};
 use crate::graph::{External, GraphError, Initial, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::augment::WarpBounds;

@@ -77,6 +77,16 @@ impl Filtered {
         Ok(Self { seen, changes })
     }
 
+    /// Whether the model was not asked, because nothing was to be changed.
+    pub fn is_empty(&self) -> bool {
+        self.changes.iter().all(|change| change.values.is_empty())
+    }
+
+    /// Whether the model was not asked and `amount` would have it asked.
+    pub fn lacks(&self, amount: &Amount) -> bool {
+        self.is_empty() && amount.strength > 0.0 && amount.sigma != Sigma::Auto
+    }
+
     /// The noise's standard deviation on the scale of 0..255: root mean square over the planes; `None` where none is
     /// large enough to tell.
     pub fn sigma(&self) -> Option<f64> {

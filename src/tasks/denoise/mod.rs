@@ -4,6 +4,7 @@
 mod amount;
 mod compare;
 mod content;
+mod desk;
 mod filter;
 mod metadata;
 mod model;
@@ -15,5 +16,6 @@ mod work;
 
 pub use amount::{Amount, Sigma};
 pub use compare::Comparison;
+pub use desk::{Desk, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Pixels};
 pub use model::Denoiser;
 pub use work::{DenoiseOptions, Denoised, FileOutcome, denoise};
