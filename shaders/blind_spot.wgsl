@@ -48,7 +48,7 @@ fn blind_spot(
     let others = window.x * window.y - 1u;
     var source = item;
     var spot = 0.0;
-    if unit_float(words.x) < params.rate && others > 0u {
+    if unit_float(words).x < params.rate && others > 0u {
         // Sixteen bits choose among at most twenty-four.
         let drawn = (words.y >> 16u) * others >> 16u;
         let chosen = drawn + select(0u, 1u, drawn >= own);

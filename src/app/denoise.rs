@@ -21,6 +21,8 @@ const LINE: f32 = 26.0;
 /// What `sigma` starts from when it is first given by hand, where nothing was estimated.
 const USUAL_SIGMA: f64 = 25.0;
 const MOST_SIGMA: f64 = 75.0;
+/// The card of pictures shows three of them at least.
+const LEAST_LIST: f32 = 2.0 * space::L + 28.0 + 3.0 * LINE + 38.0;
 
 /// What the workspace asks of the window.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,19 +107,34 @@ impl Denoise {
         let right = Rect::from_min_max(pos2(work.right() - column, work.top()), work.max);
         let view = Arc::clone(&self.view);
         let clean_height = 2.0 * space::L + 34.0 + 4.0 * LINE + 46.0;
-        let better_height = 2.0 * space::L + 146.0;
-        let clean = Rect::from_min_size(right.min, vec2(column, clean_height));
-        let better = Rect::from_min_max(pos2(right.left(), right.bottom() - better_height), right.max);
-        let list =
-            Rect::from_min_max(pos2(right.left(), clean.bottom() + gap), pos2(right.right(), better.top() - gap));
-        cards(ui, palette, area, &[left, clean, list, better]);
+        let better_height = 2.0 * space::L + 154.0;
+        cards(ui, palette, Rect::from_min_max(area.min, pos2(right.left(), area.bottom())), &[left]);
         match &view.picture {
             Some(picture) => card(ui, left, |ui, inside| self.picture_ui(ui, palette, inside, &view, picture)),
             None => card(ui, left, |ui, inside| self.empty_ui(ui, palette, inside, &view, device)),
         }
-        card(ui, clean, |ui, inside| self.clean_ui(ui, palette, inside, &view));
-        card(ui, list, |ui, inside| self.list_ui(ui, palette, inside, &view));
-        card(ui, better, |ui, inside| self.better_ui(ui, palette, inside))
+        // A low window scrolls the column.
+        let column_area = Rect::from_min_max(pos2(right.left(), area.top()), area.max);
+        let mut asked = None;
+        ui.scope_builder(UiBuilder::new().max_rect(column_area), |ui| {
+            ui.set_clip_rect(column_area);
+            egui::ScrollArea::vertical().id_salt("denoise column").auto_shrink(false).show(ui, |ui| {
+                let least = clean_height + LEAST_LIST + better_height + 4.0 * gap;
+                let height = column_area.height().max(least);
+                let (whole, _) = ui.allocate_exact_size(vec2(column_area.width(), height), Sense::hover());
+                let top = pos2(whole.left(), whole.top() + gap);
+                let clean = Rect::from_min_size(top, vec2(column, clean_height));
+                let below = pos2(top.x, whole.bottom() - gap - better_height);
+                let better = Rect::from_min_size(below, vec2(column, better_height));
+                let list =
+                    Rect::from_min_max(pos2(top.x, clean.bottom() + gap), pos2(top.x + column, better.top() - gap));
+                cards(ui, palette, whole, &[clean, list, better]);
+                card(ui, clean, |ui, inside| self.clean_ui(ui, palette, inside, &view));
+                card(ui, list, |ui, inside| self.list_ui(ui, palette, inside, &view));
+                asked = card(ui, better, |ui, inside| self.better_ui(ui, palette, inside));
+            });
+        });
+        asked
     }
 
     /// The picture with its divider.
@@ -255,7 +272,10 @@ impl Denoise {
         next(&mut line);
         let (sigma, text) = match amount.sigma {
             Sigma::Given(sigma) => (sigma, format!("{sigma:.0}")),
-            Sigma::Auto => (picture.and_then(|picture| picture.sigma).unwrap_or(USUAL_SIGMA), "auto".to_owned()),
+            Sigma::Auto => match picture.and_then(|picture| picture.sigma) {
+                Some(sigma) => (sigma, format!("{sigma:.0}")),
+                None => (USUAL_SIGMA, String::new()),
+            },
         };
         let chip_room = 44.0;
         let track = Rect::from_min_max(line.min, pos2(line.right() - chip_room, line.bottom()));

@@ -106,7 +106,7 @@ fn color_is_no_worse_than_its_channels_one_by_one() {
     assert!(joint >= apart, "together {joint} dB, one by one {apart} dB");
 }
 
-/// The median of what a model takes away tells noise from texture: clean pictures come back as they are.
+/// What is taken away where that is little tells noise from texture: clean pictures come back as they are.
 #[test]
 fn clean_pictures_are_not_harmed() {
     let folder = TempDir::new().expect("a folder");
@@ -162,15 +162,20 @@ fn tiles_leave_no_seams() {
     let (height, width) = (330, 410);
     let seen = noisy(&scene(height, width), 25.0, 330);
     for device in devices() {
-        let answer = |memory: Option<usize>| {
+        let answer = |memory: Option<usize>, several: bool| {
             let model = shipped_denoiser().expect("it is whole");
             let mut denoiser = Denoiser::new(model, Path::new("denoiser"), &device, memory).expect("it suits");
-            let mut go_on = |_: f64| std::ops::ControlFlow::Continue(());
-            denoiser.run(&seen, [height, width], &mut go_on).expect("it runs")
+            let mut runs = 0;
+            let mut go_on = |_: f64| {
+                runs += 1;
+                std::ops::ControlFlow::Continue(())
+            };
+            let made = denoiser.run(&seen, [height, width], &mut go_on).expect("it runs");
+            assert_eq!(runs > 1, several, "{runs} runs of the network");
+            made
         };
-        let (tiled, whole) = (answer(Some(20 << 20)), answer(None));
+        let (tiled, whole) = (answer(Some(12 << 20), true), answer(None, false));
         let worst = tiled.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst > 0.0, "the smaller memory makes more tiles");
         assert!(worst < SEAM, "{worst} of full scale on {}", device.info().adapter);
     }
 }

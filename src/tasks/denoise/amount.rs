@@ -3,17 +3,17 @@
 //! A blind model finds the noise by itself and may take texture for it. So that a clean photograph is never harmed, what
 //! is removed is bounded by what noise there is. Given, that is its standard deviation (the residual of the best possible
 //! denoiser is smaller than the noise, so that the bound costs nothing). Estimated, it is the smaller of two: the
-//! eigenvalues of patches, which texture raises, and what the model took away from the median place. Noise is the same
-//! everywhere; texture is not, and where a picture is smooth the model takes away noise alone.
+//! eigenvalues of patches, which texture raises, and what the model took away where that is little: noise is the same
+//! everywhere, texture is not, and where a picture is smooth the model takes away noise alone.
 
 use crate::metrics::noise_level;
 
 /// Estimates by eigenvalues up to this, on the scale of 0..255, are those of clean photographs: the model is not asked.
 pub(super) const CLEAN: f64 = 2.0;
 /// What their own texture makes of the estimate of clean photographs at most: it is taken off, in squares.
-const TEXTURE: f64 = 3.5;
-/// A model takes away less than the noise there is.
-const REMOVED_OF_NOISE: f64 = 1.1;
+const TEXTURE: f64 = 3.0;
+/// A quarter of the places loses less than this share of the noise there is.
+const REMOVED_OF_NOISE: f64 = 1.2;
 /// Side of the places that are looked at.
 const PLACE: usize = 16;
 
@@ -60,7 +60,7 @@ impl Noise {
     pub fn with_change(self, change: &[f32], size: [usize; 2]) -> Self {
         let squares: f64 = change.iter().map(|value| f64::from(*value).powi(2)).sum();
         let removed = 255.0 * (squares / change.len().max(1) as f64).sqrt();
-        let by_removal = median_deviation(change, size).map(|deviation| 255.0 * REMOVED_OF_NOISE * deviation);
+        let by_removal = low_deviation(change, size).map(|deviation| 255.0 * REMOVED_OF_NOISE * deviation);
         Self { by_removal, removed, ..self }
     }
 
@@ -83,8 +83,8 @@ impl Noise {
     }
 }
 
-/// Median over places of 16x16 of the standard deviation within them.
-fn median_deviation(change: &[f32], [height, width]: [usize; 2]) -> Option<f64> {
+/// The standard deviation within places of 16x16 that a quarter of them stays below.
+fn low_deviation(change: &[f32], [height, width]: [usize; 2]) -> Option<f64> {
     let mut deviations = Vec::new();
     for top in (0..(height + 1).saturating_sub(PLACE)).step_by(PLACE) {
         for left in (0..(width + 1).saturating_sub(PLACE)).step_by(PLACE) {
@@ -100,5 +100,5 @@ fn median_deviation(change: &[f32], [height, width]: [usize; 2]) -> Option<f64> 
         }
     }
     deviations.sort_by(f64::total_cmp);
-    deviations.get(deviations.len() / 2).copied()
+    deviations.get(deviations.len() / 4).copied()
 }

@@ -12,8 +12,8 @@ use crate::kernels::StepState;
 use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputForm};
 use crate::train::TrainError;
 
-/// Larger tiles save little: their overlap is 13% of the work already.
-const LARGEST_TILE: usize = 512;
+/// Larger tiles save little: their overlap is a sixth of the work already.
+const LARGEST_TILE: usize = 768;
 /// Tiles of one run at most: enough to fill a large GPU.
 const LARGEST_BATCH: usize = 16;
 /// Where nothing else is said, a quarter of the free memory, but no more than this: more gains nothing.
