@@ -43,7 +43,7 @@ impl BlindSpot {
         if others == 0 {
             return None;
         }
-        let drawn = (drawn >> 16) as usize * others >> 16;
+        let drawn = ((drawn >> 16) as usize * others) >> 16;
         let chosen = drawn + usize::from(drawn >= own);
         Some((start[0] + chosen / window[1]) * self.size[1] + start[1] + chosen % window[1])
     }

@@ -154,7 +154,7 @@ fn filled_spots(x: &[f64], (n, [h, w], c): ImageSizes, rate: f32) -> Vec<Vec<f64
             .collect();
         let drawn = words(item, 0);
         if unit_float(drawn[0]) < rate && !neighbors.is_empty() {
-            out[item] = x[neighbors[(drawn[1] >> 16) as usize * neighbors.len() >> 16]];
+            out[item] = x[neighbors[((drawn[1] >> 16) as usize * neighbors.len()) >> 16]];
             *spot = 1.0;
         }
     }

@@ -160,7 +160,7 @@ fn every_control_says_what_it_is_asked_for() {
     ] {
         harness.get_by_label(label).click();
         harness.run_steps(2);
-        assert_eq!(told.lock().unwrap().drain(..).last(), Some(command), "{label}");
+        assert_eq!(told.lock().unwrap().drain(..).next_back(), Some(command), "{label}");
     }
     let line = harness.get_by_label("Strength").rect();
     let at = egui::pos2(line.left() + 0.25 * line.width(), line.center().y);
