@@ -4,11 +4,14 @@
 //! everything: gather (y from x: the forward pass), scatter (x from y: the gradient by the input, and the forward pass
 //! of a transposed convolution), and the gradient by the weights (from both).
 
+mod direct;
+
 use std::cell::RefCell;
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use self::direct::Direct;
 use super::activation::Activation;
 use super::dense::{DenseVariant, product};
 use super::slots::SlotSplit;
@@ -135,6 +138,29 @@ impl ConvShape {
         }
     }
 
+    /// Adds to a band of lines of x what windows [window, lines, out width] of some lines of y bring, tap by tap.
+    #[inline(always)]
+    fn add_windows(&self, windows: &[f32], band: Band, out: &mut [f32]) {
+        let ([_, width], [_, out_width], channels) = (self.size, self.out_size, self.channels);
+        let (stride, padding) = (self.stride[1], self.padding[1]);
+        for (row, values) in windows.chunks_exact(band.count * out_width).enumerate() {
+            let (tap, channel) = (row / channels, row % channels);
+            let [down, along] = [tap / self.kernel[1], tap % self.kernel[1]].map(|at| at * self.dilation);
+            // Places of y whose window lies within the line of x at this tap.
+            let first = padding.saturating_sub(along).div_ceil(stride);
+            let end = (width + padding).saturating_sub(along).div_ceil(stride).min(out_width);
+            for (index, values) in values.chunks_exact(out_width).enumerate() {
+                let y = ((band.line + index) * self.stride[0] + down).wrapping_sub(self.padding[0]);
+                if y < band.top || y >= band.top + band.lines || first >= end {
+                    continue;
+                }
+                let start = ((y - band.top) * width + first * stride + along - padding) * channels + channel;
+                let line = out[start..].iter_mut().step_by(stride * channels);
+                line.zip(&values[first..end]).for_each(|(sum, value)| *sum += value);
+            }
+        }
+    }
+
     /// A window is one pixel of x, and place p is pixel p: nothing needs unrolling.
     fn is_pointwise(&self) -> bool {
         self.taps() == 1 && self.stride == [1, 1] && self.padding == [0, 0]
@@ -151,6 +177,22 @@ impl ConvShape {
             .copied()
             .collect()
     }
+}
+
+impl std::fmt::Display for ConvShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ([height, width], [kernel, _], [stride, _]) = (self.size, self.kernel, self.stride);
+        write!(f, "{}x{height}x{width}x{}>{} {kernel}/{stride}", self.batch, self.channels, self.filters)
+    }
+}
+
+/// Lines of x that a task sums, and lines of y whose windows it has at hand.
+#[derive(Clone, Copy)]
+struct Band {
+    top: usize,
+    lines: usize,
+    line: usize,
+    count: usize,
 }
 
 thread_local! {
@@ -224,6 +266,13 @@ impl Finish {
     }
 }
 
+/// The forms of a convolution's products, the usual first.
+fn conv_forms(target: &GpuTarget) -> Vec<&'static str> {
+    let forms: &[DenseVariant] =
+        if target.tiled { &[DenseVariant::Tiled, DenseVariant::Direct] } else { &[DenseVariant::Direct] };
+    forms.iter().map(|form| form.name()).collect()
+}
+
 fn column_lanes(columns: usize) -> usize {
     columns.div_ceil(4).next_power_of_two().min(8)
 }
@@ -238,34 +287,6 @@ pub struct ConvGather {
     pub variant: DenseVariant,
 }
 
-impl ConvGather {
-    /// 1 to 4 channels, without unrolling: each tap adds a multiple of one row of transposed weights.
-    fn cpu_few_channels(&self, x: &[f32], weight: &[f32], first: usize, out: &mut [f32]) {
-        let shape = &self.shape;
-        let filters = shape.filters;
-        let window = shape.window();
-        with_scratch(window * filters + window, |scratch| {
-            let (transposed, window_values) = scratch.split_at_mut(window * filters);
-            for (filter, row) in weight.chunks_exact(window).enumerate() {
-                for (at, &value) in row.iter().enumerate() {
-                    transposed[at * filters + filter] = value;
-                }
-            }
-            vectorized(
-                #[inline(always)]
-                || {
-                    for (row, out) in out.chunks_exact_mut(filters).enumerate() {
-                        shape.unroll(x, first + row, window_values);
-                        for (&value, weights) in window_values.iter().zip(transposed.chunks_exact(filters)) {
-                            out.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
-                        }
-                    }
-                },
-            );
-        });
-    }
-}
-
 impl Kernel for ConvGather {
     fn name(&self) -> &'static str {
         "conv_gather"
@@ -275,9 +296,17 @@ impl Kernel for ConvGather {
         self.shape.flops()
     }
 
+    fn shape(&self) -> String {
+        self.shape.to_string()
+    }
+
+    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+        conv_forms(target)
+    }
+
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let tiled = self.variant.tiled(target);
+        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
         let lanes = column_lanes(shape.filters);
         let shader =
             shape.memory(self.finish.shader(ShaderRequest::new(if tiled { "conv_tiled" } else { "conv_gather" })));
@@ -302,40 +331,40 @@ impl Kernel for ConvGather {
         let weight = shape.seen_weights(f32s(reads[1]));
         let (filters, window) = (shape.filters, shape.window());
         assert!(weight.len() >= filters * window && x.len() >= shape.batch * shape.image());
+        if !shape.is_pointwise()
+            && let Some(direct) = Direct::gather(shape)
+        {
+            let weight = |filter, tap, channel| weight[filter * window + tap * shape.channels + channel];
+            direct.run(x, weight, (self.finish, extra), self.accumulate, f32s_mut(writes[0]));
+            return;
+        }
         f32s_mut(writes[0])[..shape.places() * filters].par_chunks_mut(CPU_PLACES * filters).enumerate().for_each(
             |(task, out)| {
                 let first = task * CPU_PLACES;
                 let places = out.len() / filters;
-                if shape.channels < 4 && filters >= 4 {
-                    if !self.accumulate {
-                        out.fill(0.0);
+                let mut multiply = |rows: &[f32]| {
+                    assert!(rows.len() >= places * window);
+                    // SAFETY: out is [places, filters] and ours, rows [places, window], weight [filters, window].
+                    unsafe {
+                        product(
+                            (places, filters, window),
+                            out.as_mut_ptr(),
+                            (filters, 1),
+                            self.accumulate,
+                            rows.as_ptr(),
+                            (window, 1),
+                            weight.as_ptr(),
+                            (1, window),
+                        );
                     }
-                    self.cpu_few_channels(x, &weight, first, out);
+                };
+                if shape.is_pointwise() {
+                    multiply(&x[first * window..(first + places) * window]);
                 } else {
-                    let mut multiply = |rows: &[f32]| {
-                        assert!(rows.len() >= places * window);
-                        // SAFETY: out is [places, filters] and ours, rows [places, window], weight [filters, window].
-                        unsafe {
-                            product(
-                                (places, filters, window),
-                                out.as_mut_ptr(),
-                                (filters, 1),
-                                self.accumulate,
-                                rows.as_ptr(),
-                                (window, 1),
-                                weight.as_ptr(),
-                                (1, window),
-                            );
-                        }
-                    };
-                    if shape.is_pointwise() {
-                        multiply(&x[first * window..(first + places) * window]);
-                    } else {
-                        with_scratch(places * window, |rows| {
-                            shape.unroll(x, first, rows);
-                            multiply(rows);
-                        });
-                    }
+                    with_scratch(places * window, |rows| {
+                        shape.unroll(x, first, rows);
+                        multiply(rows);
+                    });
                 }
                 vectorized(
                     #[inline(always)]
@@ -363,9 +392,17 @@ impl Kernel for ConvScatter {
         self.shape.flops()
     }
 
+    fn shape(&self) -> String {
+        self.shape.to_string()
+    }
+
+    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+        conv_forms(target)
+    }
+
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let tiled = self.variant.tiled(target);
+        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
         let lanes = column_lanes(shape.channels);
         let grid = shape.batch * shape.size[0].div_ceil(shape.stride[0]) * shape.size[1].div_ceil(shape.stride[1]);
         let phases = shape.stride[0] * shape.stride[1];
@@ -417,6 +454,11 @@ impl Kernel for ConvScatter {
             });
             return;
         }
+        if let Some(direct) = Direct::scatter(shape) {
+            let weight = |channel, tap, filter| weight[filter * window + tap * channels + channel];
+            direct.run(y, weight, (self.finish, extra), false, f32s_mut(writes[0]));
+            return;
+        }
         // Bands of lines of x, each of which sums all that reaches it: no two tasks write the same place. Lines of y
         // that reach two bands are multiplied twice.
         let reach = (shape.kernel[0] - 1) * shape.dilation + 1;
@@ -442,33 +484,24 @@ impl Kernel for ConvScatter {
                 let first = (image * out_height + line) * out_width;
                 let y = &y[first * filters..(first + places) * filters];
                 with_scratch(places * window, |rows| {
-                    // SAFETY: rows is [places, window] and ours, y [places, filters], weight [filters, window].
+                    // SAFETY: rows is [window, places] and ours, y [places, filters], weight [filters, window].
                     unsafe {
                         product(
-                            (places, window, filters),
+                            (window, places, filters),
                             rows.as_mut_ptr(),
-                            (window, 1),
+                            (places, 1),
                             false,
-                            y.as_ptr(),
-                            (filters, 1),
                             weight.as_ptr(),
-                            (window, 1),
+                            (1, window),
+                            y.as_ptr(),
+                            (1, filters),
                         );
                     }
-                    for (place, values) in rows.chunks_exact(window).enumerate() {
-                        let oy = line + place / out_width;
-                        let ox = place % out_width;
-                        for (tap, values) in values.chunks_exact(channels).enumerate() {
-                            let y = (oy * shape.stride[0] + tap / shape.kernel[1] * shape.dilation)
-                                .wrapping_sub(shape.padding[0]);
-                            let x = (ox * shape.stride[1] + tap % shape.kernel[1] * shape.dilation)
-                                .wrapping_sub(shape.padding[1]);
-                            if y >= top && y < top + lines && x < width {
-                                let out = &mut out[((y - top) * width + x) * channels..][..channels];
-                                out.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                            }
-                        }
-                    }
+                    let within = Band { top, lines, line, count };
+                    vectorized(
+                        #[inline(always)]
+                        || shape.add_windows(rows, within, out),
+                    );
                 });
                 line += count;
             }
@@ -497,10 +530,18 @@ impl Kernel for ConvWeights {
         self.shape.flops()
     }
 
+    fn shape(&self) -> String {
+        self.shape.to_string()
+    }
+
+    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+        conv_forms(target)
+    }
+
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let split = shape.split();
-        let tiled = self.variant.tiled(target);
+        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
         let quads = shape.taps() * shape.channels.div_ceil(4);
         let (shader, entry_point, groups, iterations) = if tiled {
             let groups = split.slots * shape.filters.div_ceil(64) * (quads * 4).div_ceil(64);
