@@ -48,7 +48,7 @@ impl Again {
         let stretch = (candidates.len() as f64).sqrt().ceil().max(1.0) as usize;
         // The last of each stretch is what the next begins from; the last stretch is read at once.
         let until = candidates.len().saturating_sub(stretch);
-        let within = |index: &usize| (index + 1) % stretch != 0;
+        let within = |index: &usize| !(index + 1).is_multiple_of(stretch);
         let dropped: HashSet<ValueId> = (0..until).filter(within).map(|index| candidates[index]).collect();
         let kept = read_later.difference(&dropped).copied().collect();
         let makers =

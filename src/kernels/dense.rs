@@ -2,11 +2,15 @@
 //!
 //! Letters: N rows of the batch, D inputs, K units. Weights are [K, D], as PyTorch has them.
 
-use std::cell::RefCell;
+mod product;
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+pub(super) use self::product::product;
+pub use self::product::product_alone;
+
+use self::product::{ALL_THREADS, TRANSPOSE_FROM, TRANSPOSED, is_large, product_on, rows_per_task, transpose};
 use super::activation::Activation;
 use super::{GpuLaunch, Kernel, StepState, choice_key, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
@@ -115,164 +119,6 @@ pub struct DenseForward {
     pub variant: DenseVariant,
 }
 
-/// dst [m, n] = lhs [m, k] rhs [k, n] (+ dst where `accumulate`), each matrix with its (row, column) strides, on the thread
-/// that asks.
-///
-/// # Safety
-/// The three pointers must be valid for the elements that sizes and strides reach, and dst must overlap neither.
-#[expect(clippy::too_many_arguments, reason = "the shape of every BLAS")]
-pub(super) unsafe fn product(
-    sizes: (usize, usize, usize),
-    dst: *mut f32,
-    dst_strides: (usize, usize),
-    accumulate: bool,
-    lhs: *const f32,
-    lhs_strides: (usize, usize),
-    rhs: *const f32,
-    rhs_strides: (usize, usize),
-) {
-    let alone = gemm::Parallelism::None;
-    // SAFETY: the caller's promise.
-    unsafe { product_on(alone, sizes, dst, dst_strides, accumulate, lhs, lhs_strides, rhs, rhs_strides) };
-}
-
-/// The same on all threads of the pool. The inner dimension is cut by the caches and never by threads, so that their count
-/// changes no bit.
-const ALL_THREADS: gemm::Parallelism = gemm::Parallelism::Rayon(0);
-
-/// Operations from which a product is shared out by the gemm crate itself: it packs each side once for all threads, where
-/// tasks that cut the rows would each pack the other side.
-const SHARED_FROM: usize = 1 << 27;
-
-fn is_large(m: usize, n: usize, k: usize) -> bool {
-    2 * m * n * k >= SHARED_FROM
-}
-
-/// # Safety
-/// As for [`product`].
-#[expect(clippy::too_many_arguments, reason = "the shape of every BLAS")]
-unsafe fn product_on(
-    parallelism: gemm::Parallelism,
-    (m, n, k): (usize, usize, usize),
-    dst: *mut f32,
-    dst_strides: (usize, usize),
-    accumulate: bool,
-    lhs: *const f32,
-    lhs_strides: (usize, usize),
-    rhs: *const f32,
-    rhs_strides: (usize, usize),
-) {
-    // Strides of real arrays fit isize.
-    let signed = |(row, column): (usize, usize)| (row as isize, column as isize);
-    let ((dst_rs, dst_cs), (lhs_rs, lhs_cs), (rhs_rs, rhs_cs)) =
-        (signed(dst_strides), signed(lhs_strides), signed(rhs_strides));
-    // SAFETY: the caller's promise.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            dst,
-            dst_cs,
-            dst_rs,
-            accumulate,
-            lhs,
-            lhs_cs,
-            lhs_rs,
-            rhs,
-            rhs_cs,
-            rhs_rs,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
-}
-
-thread_local! {
-    /// Weights of a call with rows and columns exchanged; taken out while in use, because a thread may meet another call
-    /// while it waits.
-    static TRANSPOSED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Weights that are worth exchanging before a product: fewer are packed by it as they are.
-const TRANSPOSE_FROM: usize = 8 * 1024;
-
-/// out [columns, rows] = values [rows, columns], in squares that stay in the first cache: rows a power of two apart would
-/// otherwise fall on each other there.
-fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut [f32]) {
-    const SIDE: usize = 16;
-    out[..rows * columns].par_chunks_mut(SIDE * rows).enumerate().with_min_len(4).for_each(|(band, out)| {
-        let first = band * SIDE;
-        let count = SIDE.min(columns - first);
-        vectorized(
-            #[inline(always)]
-            || {
-                for start in (0..rows).step_by(SIDE) {
-                    let height = SIDE.min(rows - start);
-                    let mut square = [[0.0_f32; SIDE]; SIDE];
-                    for (row, line) in square.iter_mut().enumerate().take(height) {
-                        line[..count].copy_from_slice(&values[(start + row) * columns + first..][..count]);
-                    }
-                    for (column, out) in out.chunks_exact_mut(rows).enumerate() {
-                        let out = &mut out[start..start + height];
-                        if height == SIDE {
-                            for (row, out) in out.iter_mut().enumerate() {
-                                *out = square[row % SIDE][column % SIDE];
-                            }
-                        } else {
-                            out.iter_mut().zip(&square).for_each(|(out, line)| *out = line[column]);
-                        }
-                    }
-                }
-            },
-        );
-    });
-}
-
-/// out = lhs rhs, squares of `side`, by the gemm crate as it is, on the threads of the pool: what the benchmark measures
-/// ours against.
-pub fn product_alone(side: usize, lhs: &[f32], rhs: &[f32], out: &mut [f32]) {
-    let (values, stride) = (side * side, side as isize);
-    assert!(lhs.len() >= values && rhs.len() >= values && out.len() >= values);
-    // SAFETY: three squares of `side` rows, as checked; `out` is borrowed alone.
-    unsafe {
-        gemm::gemm(
-            side,
-            side,
-            side,
-            out.as_mut_ptr(),
-            1,
-            stride,
-            false,
-            lhs.as_ptr(),
-            1,
-            stride,
-            rhs.as_ptr(),
-            1,
-            stride,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::Rayon(0),
-        );
-    }
-}
-
-/// Rows (or units, or columns) of the result that one task of the CPU computes: a fixed cut, so that results do not
-/// depend on the number of threads.
-fn rows_per_task(rows: usize) -> usize {
-    // Two halves for the usual batch, more tasks for longer ones; small ones are not worth cutting.
-    static CUT: std::sync::OnceLock<usize> = std::sync::OnceLock::new(); // EXPERIMENT
-    let cut = *CUT.get_or_init(|| std::env::var("HG_CUT").ok().and_then(|v| v.parse().ok()).unwrap_or(2)); // EXPERIMENT
-    rows.div_ceil(cut).clamp(32, 128)
-}
-
 impl DenseForward {
     fn shader(&self, form: DenseVariant) -> ShaderRequest {
         let shader =
@@ -320,7 +166,9 @@ impl Kernel for DenseForward {
         let (x, weight, bias) = (f32s(reads[0]), f32s(reads[1]), f32s(reads[2]));
         let (inputs, outputs) = (self.inputs, self.outputs);
         let out = &mut f32s_mut(writes[0])[..self.batch * outputs];
-        if inputs * outputs < TRANSPOSE_FROM {
+        static T: std::sync::OnceLock<usize> = std::sync::OnceLock::new(); // EXPERIMENT
+        let t = *T.get_or_init(|| std::env::var("HG_T").ok().and_then(|v| v.parse().ok()).unwrap_or(1)); // EXPERIMENT
+        if inputs * outputs < TRANSPOSE_FROM || !inputs.is_multiple_of(t) {
             self.cpu_rows(x, weight, (1, inputs), bias, out);
             return;
         }
@@ -349,7 +197,7 @@ impl DenseForward {
                     (m, outputs, inputs),
                     out.as_mut_ptr(),
                     (outputs, 1),
-                    true,
+                    false,
                     x.as_ptr(),
                     (inputs, 1),
                     weight.as_ptr(),
@@ -357,20 +205,22 @@ impl DenseForward {
                 );
             }
         };
-        let fill = |out: &mut [f32]| out.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));
         let finish = |out: &mut [f32]| {
             vectorized(
                 #[inline(always)]
-                || self.activation.apply(out),
+                || {
+                    for row in out.chunks_exact_mut(outputs) {
+                        row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+                    }
+                    self.activation.apply(out);
+                },
             );
         };
         if large {
-            out.par_chunks_mut(rows * outputs).for_each(fill);
             multiply(ALL_THREADS, out, x);
             out.par_chunks_mut(rows * outputs).for_each(finish);
         } else {
             out.par_chunks_mut(rows * outputs).zip(x.par_chunks(rows * inputs)).for_each(|(out, x)| {
-                fill(out);
                 multiply(gemm::Parallelism::None, out, x);
                 finish(out);
             });
