@@ -4,6 +4,7 @@
 mod controls;
 mod curves;
 mod data_card;
+mod denoise;
 mod detect;
 mod explore;
 mod findings;
@@ -17,6 +18,7 @@ mod state;
 mod theme;
 mod widgets;
 
+pub use denoise::{Cleaner, Denoising, LocalDenoising};
 pub use detect::{Detection, LocalDetection, Saved};
 pub use shell::{WindowError, availability, open};
 pub use state::{App, AppOptions, OpenedModel, Trainer};

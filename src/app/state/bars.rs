@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use super::workspace::Workspace;
 use super::{App, short_path};
 use crate::app::icons;
 use crate::app::theme::{colour, regular, semibold};
@@ -148,6 +149,9 @@ impl App {
 
     /// What is said at the right of the status bar.
     pub(super) fn message(&self, palette: &Palette) -> (String, Color32) {
+        if self.workspace == Workspace::Denoise {
+            return self.denoise.message(palette);
+        }
         let snapshot = &self.snapshot;
         if let Some(error) = &self.error {
             return (error.clone(), colour(palette.bad));
