@@ -166,9 +166,7 @@ impl Kernel for DenseForward {
         let (x, weight, bias) = (f32s(reads[0]), f32s(reads[1]), f32s(reads[2]));
         let (inputs, outputs) = (self.inputs, self.outputs);
         let out = &mut f32s_mut(writes[0])[..self.batch * outputs];
-        static T: std::sync::OnceLock<usize> = std::sync::OnceLock::new(); // EXPERIMENT
-        let t = *T.get_or_init(|| std::env::var("HG_T").ok().and_then(|v| v.parse().ok()).unwrap_or(1)); // EXPERIMENT
-        if inputs * outputs < TRANSPOSE_FROM || !inputs.is_multiple_of(t) {
+        if inputs * outputs < TRANSPOSE_FROM {
             self.cpu_rows(x, weight, (1, inputs), bias, out);
             return;
         }

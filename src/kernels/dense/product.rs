@@ -145,8 +145,6 @@ pub fn product_alone(side: usize, lhs: &[f32], rhs: &[f32], out: &mut [f32]) {
 /// Rows (or units, or columns) of the result that one task of the CPU computes: a fixed cut, so that results do not
 /// depend on the number of threads.
 pub(super) fn rows_per_task(rows: usize) -> usize {
-    // Two halves for the usual batch, more tasks for longer ones; small ones are not worth cutting.
-    static CUT: std::sync::OnceLock<usize> = std::sync::OnceLock::new(); // EXPERIMENT
-    let cut = *CUT.get_or_init(|| std::env::var("HG_CUT").ok().and_then(|v| v.parse().ok()).unwrap_or(2)); // EXPERIMENT
-    rows.div_ceil(cut).clamp(32, 128)
+    // Four parts of the usual batch, so that no thread waits long for another; small ones are not worth cutting.
+    rows.div_ceil(4).clamp(32, 128)
 }
