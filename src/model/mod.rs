@@ -19,9 +19,9 @@ pub use layers::{GRAMMAR, Layer, NormKind, OutputForm};
 pub use network::{DataShape, EvaluationMode, Network, Pass, Probe, Subject};
 pub use presets::{Preset, preset, presets};
 pub use spec::{
-    AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, Edit, EngineSpec, LEARNING_RATE, LIVE_FIELDS,
-    ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY, ScheduleKind, ScheduleSpec,
-    SparsityKind, Spec, SpecError, TrainSpec,
+    AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, Edit, EngineSpec, KernelChoices, LEARNING_RATE,
+    LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY, ScheduleKind,
+    ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec,
 };
 pub use start::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
 pub use suggest::{Suggestion, suggest};
