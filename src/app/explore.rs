@@ -98,7 +98,6 @@ impl Painter {
 }
 
 /// The workspace's state between frames.
-#[derive(Default)]
 pub(super) struct Explore {
     painter: Option<Painter>,
     asked: Option<Request>,
@@ -113,6 +112,24 @@ pub(super) struct Explore {
     /// Units in the order of their use.
     order: Vec<usize>,
     scroll: f32,
+}
+
+impl Default for Explore {
+    fn default() -> Self {
+        Self {
+            painter: None,
+            asked: None,
+            shown: None,
+            textures: [None, None],
+            latents: Vec::new(),
+            label: 0,
+            draw: 0,
+            temperature: 1.0,
+            map: MapCard::new(1, true),
+            order: Vec::new(),
+            scroll: 0.0,
+        }
+    }
 }
 
 impl std::fmt::Debug for Explore {
@@ -209,7 +226,7 @@ impl Explore {
     }
 
     /// Draws the cards: the map with the grid, the decoded picture, the sliders.
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, [map, one, sliders]: [Rect; 3], snapshot: &Snapshot) {
+    pub fn ui(&mut self, ui: &mut Ui, palette: &'static Palette, [map, one, sliders]: [Rect; 3], snapshot: &Snapshot) {
         self.follow(ui, snapshot);
         self.receive(ui, palette);
         self.map_ui(ui, palette, map, snapshot);
@@ -217,31 +234,21 @@ impl Explore {
         self.sliders_ui(ui, palette, sliders, snapshot);
     }
 
-    fn map_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
+    fn map_ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, snapshot: &Snapshot) {
         let half = (inside.width() - space::L) / 2.0;
         let side = half.min(inside.height() - 60.0);
         let left = Rect::from_min_size(inside.min, vec2(half, (side + 60.0).min(inside.height())));
         let plane_is_whole = snapshot.units.len() == 2;
-        let second =
-            if plane_is_whole { "drag to decode what lies under the pointer" } else { "main 2 of its numbers" };
-        let plot = self.map.ui_with_title(ui, palette, left, snapshot, second);
-        if let (true, Some(plot), Some(view)) = (plane_is_whole, plot, map_view(&snapshot.map.points)) {
-            let zoom = (plot.width() / (2.0 * view.half[0])).min(plot.height() / (2.0 * view.half[1]));
-            let response = ui.interact(plot, ui.scope_id().with("explore map"), Sense::click_and_drag());
-            response
-                .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, "Decode under pointer"));
-            if let Some(pointer) = response.interact_pointer_pos().filter(|_| self.latents.len() == 2) {
-                let pointer = plot.clamp(pointer);
-                self.set(ui, 0, view.centre[0] + (pointer.x - plot.center().x) / zoom);
-                self.set(ui, 1, view.centre[1] - (pointer.y - plot.center().y) / zoom);
-            }
-            if response.hovered() {
-                ui.ctx().set_cursor_icon(egui::CursorIcon::Crosshair);
+        let shown = self.map.ui(ui, palette, left, snapshot);
+        if let (true, Some(shown)) = (plane_is_whole, shown) {
+            if let Some([x, y]) = shown.place.filter(|_| self.latents.len() == 2) {
+                self.set(ui, 0, x);
+                self.set(ui, 1, y);
             }
             if let [x, y] = self.latents[..] {
-                let at =
-                    pos2(plot.center().x + (x - view.centre[0]) * zoom, plot.center().y - (y - view.centre[1]) * zoom);
-                if plot.contains(at) {
+                let at = shown.to_pixels.transform_point3(glam::Vec3::new(x, y, 0.0));
+                let at = shown.plot.center() + vec2(at.x, -at.y);
+                if shown.plot.contains(at) {
                     ui.painter().circle_stroke(at, 8.0, Stroke::new(4.0, colour(palette.panel)));
                     ui.painter().circle_stroke(at, 8.0, Stroke::new(2.0, colour(palette.text)));
                 }
@@ -389,6 +396,10 @@ impl Explore {
             let bar = Rect::from_min_size(pos2(room.right() - 3.0, at), vec2(3.0, share * room.height()));
             ui.painter().rect_filled(bar, 1.5, colour(palette.line));
         }
+    }
+
+    pub fn map(&self) -> &MapCard {
+        &self.map
     }
 
     /// Latent numbers of now, for tests.

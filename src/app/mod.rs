@@ -12,9 +12,11 @@ mod icons;
 mod map;
 mod network;
 mod pairs;
+mod scatter;
 mod shell;
 mod state;
 mod theme;
+mod thumbs;
 mod widgets;
 
 pub use detect::{Detection, LocalDetection, Saved};

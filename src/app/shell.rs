@@ -15,6 +15,7 @@ use winit::window::{Window, WindowId};
 
 use super::detect::LocalDetection;
 use super::frame_log::FrameLog;
+use super::scatter::TargetFormat;
 use super::state::{App, AppOptions, OpenedModel, Trainer};
 use super::theme::ThemeChoice;
 use crate::device::{DeviceChoice, gpu};
@@ -172,6 +173,9 @@ impl Shell {
         let mut painter = pollster::block_on(Painter::new(self.context.clone(), configuration, false, options));
         pollster::block_on(painter.set_window(ViewportId::ROOT, Some(Arc::clone(&window))))
             .map_err(|error| error.to_string())?;
+        if let Some(state) = painter.render_state() {
+            state.renderer.write().callback_resources.insert(TargetFormat(state.target_format));
+        }
         let input = egui_winit::State::new(
             self.context.clone(),
             ViewportId::ROOT,

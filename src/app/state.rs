@@ -12,16 +12,16 @@ use super::curves::Curves;
 use super::data_card::data_ui;
 use super::detect::{Detect, Detection};
 use super::explore::Explore;
-use super::findings::findings_ui;
+use super::findings::Findings;
 use super::map::MapCard;
 use super::network::network_ui;
 use super::pairs::Textures;
 use super::theme::{self, ThemeChoice, colour};
 use super::widgets::{card, cards};
 use crate::device::DeviceChoice;
-use crate::model::{LEARNING_RATE, Preset, preset, presets};
+use crate::model::{Preset, preset, presets};
 use crate::style::{Palette, space};
-use crate::train::{Command, PlayState, Snapshot, TrainError, Worker, WorkerOptions};
+use crate::train::{Command, PlayState, Snapshot, TrainError, Wish, Worker, WorkerOptions};
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
 pub trait Trainer: Send {
@@ -94,6 +94,9 @@ pub struct App {
     controls: Controls,
     curves: Curves,
     map: MapCard,
+    findings: Findings,
+    /// What was wished to be seen last.
+    wished: Wish,
     explore: Explore,
     detect: Detect,
     workspace: Workspace,
@@ -109,7 +112,7 @@ impl std::fmt::Debug for App {
 }
 
 /// Below this width the left column folds into a drawer and the right one goes under the centre.
-const NARROW: f32 = 1100.0;
+pub(super) const NARROW: f32 = 1100.0;
 const LEFT_COLUMN: f32 = 300.0;
 /// What the left column needs to show everything; a lower drawer scrolls.
 const LEFT_COLUMN_HEIGHT: f32 = 720.0;
@@ -130,7 +133,9 @@ impl App {
             themed: None,
             controls: Controls::default(),
             curves: Curves::default(),
-            map: MapCard::default(),
+            map: MapCard::new(0, false),
+            findings: Findings::default(),
+            wished: Wish::default(),
             explore: Explore::default(),
             detect,
             workspace: if opened { Workspace::Explore } else { Workspace::Train },
@@ -155,6 +160,7 @@ impl App {
                     trainer.send(Command::ShareModel(true));
                 }
                 self.trainer = Some(trainer);
+                self.wished = Wish::default();
             }
             Err(error) => self.error = Some(error.to_string()),
         }
@@ -214,6 +220,7 @@ impl App {
         if let Some(trainer) = &self.trainer {
             self.snapshot = trainer.snapshot();
         }
+        self.wish();
         let palette = self.options.theme.palette(ui.ctx().system_theme());
         if self.themed.is_none() {
             theme::install_fonts(ui.ctx());
@@ -249,6 +256,18 @@ impl App {
             self.narrow_workspace(ui, palette, work);
         } else {
             self.wide_workspace(ui, palette, work);
+        }
+    }
+
+    /// Tells the trainer what is to be seen of the rows, where that has changed.
+    fn wish(&mut self) {
+        let (pinned, turn) = self.textures.wanted();
+        let explores = self.workspace == Workspace::Explore;
+        let map = if explores { self.explore.map() } else { &self.map };
+        let wish = Wish { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
+        if wish != self.wished && self.snapshot.answers {
+            self.send(Command::Look(wish.clone()));
+            self.wished = wish;
         }
     }
 
@@ -319,7 +338,7 @@ impl App {
         }
     }
 
-    fn explore_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, narrow: bool) {
+    fn explore_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, narrow: bool) {
         let (work, gap) = (area.shrink(space::L), space::L);
         let snapshot = Arc::clone(&self.snapshot);
         let column = if narrow { 280.0 } else { RIGHT_COLUMN };
@@ -359,7 +378,7 @@ impl App {
         self.explore.latents()
     }
 
-    fn wide_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+    fn wide_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
         let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
@@ -374,15 +393,15 @@ impl App {
         self.centre_and_right(ui, palette, [curves, pairs, map, findings]);
     }
 
-    fn centre_and_right(&mut self, ui: &mut Ui, palette: &Palette, [curves, pairs, map, findings]: [Rect; 4]) {
+    fn centre_and_right(&mut self, ui: &mut Ui, palette: &'static Palette, [curves, pairs, map, findings]: [Rect; 4]) {
         let snapshot = Arc::clone(&self.snapshot);
         card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, &snapshot));
         card(ui, pairs, |ui, inside| self.textures.ui(ui, palette, inside, &snapshot));
         card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, &snapshot));
-        card(ui, findings, |ui, inside| findings_ui(ui, palette, inside, &snapshot));
+        card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, &snapshot));
     }
 
-    fn narrow_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+    fn narrow_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
         let (work, gap) = (area.shrink(space::L), space::L);
         ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
             ui.set_clip_rect(area);
@@ -422,13 +441,13 @@ impl App {
         }
     }
 
-    fn left_column(&mut self, ui: &mut Ui, palette: &Palette, [network, data, controls]: [Rect; 3]) {
+    fn left_column(&mut self, ui: &mut Ui, palette: &'static Palette, [network, data, controls]: [Rect; 3]) {
         let snapshot = Arc::clone(&self.snapshot);
         let chosen = card(ui, network, |ui, inside| network_ui(ui, palette, inside, &snapshot, &self.presets));
         card(ui, data, |ui, inside| data_ui(ui, palette, inside, &snapshot, &self.textures));
-        let rate = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
-        if let Some(rate) = rate {
-            self.send(Command::Edit { field: LEARNING_RATE, value: rate });
+        let edit = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
+        if let Some((field, value)) = edit {
+            self.send(Command::Edit { field, value });
         }
         if let Some(name) = chosen {
             self.choose_preset(&name);

@@ -148,6 +148,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         let outputs = evaluator.outputs(rows.clone(), false, false)?;
         units = UnitUse::of(&outputs.latents, network.latent(), spec);
         snapshot.map = Arc::new(LatentMap::of(&outputs.latents, network.latent(), data, rows, 0, &mut None));
+        snapshot.rows = Some(Arc::clone(data));
         snapshot.device = Some(device.info().clone());
         snapshot.data = DataSummary::of(data);
     }

@@ -41,7 +41,7 @@ pub(crate) use evaluate::evaluator_of;
 pub use evaluate::{Evaluation, Evidence, ImportanceWeighted, PcaBeside, Representation, evaluate};
 pub use explore::{Decoder, draw_latents, open_model};
 pub use latents::MixtureReport;
-pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth};
+pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth, smooth_by};
 pub use probe::{LabelCount, Probe, ProbeResult, Probed, probe};
 pub use project::{Projection, project};
 pub use reconstruct::{Reconstruction, reconstruct};

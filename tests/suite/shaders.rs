@@ -190,7 +190,7 @@ fn the_step_state_has_the_same_offsets() {
         ("beta", std::mem::offset_of!(StepState, beta)),
         ("sparsity", std::mem::offset_of!(StepState, sparsity)),
         ("corruption", std::mem::offset_of!(StepState, corruption)),
-        ("padding", std::mem::offset_of!(StepState, padding)),
+        ("dropout", std::mem::offset_of!(StepState, dropout)),
     ];
     let rust: Vec<(String, usize)> = rust.map(|(name, offset)| (name.to_owned(), offset)).into();
     assert_eq!(members, rust);
