@@ -13,11 +13,9 @@ use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::window::{Window, WindowId};
 
-use super::detect::LocalDetection;
 use super::frame_log::FrameLog;
 use super::scatter::TargetFormat;
 use super::state::{App, AppOptions, OpenedModel, Trainer};
-use super::theme::ThemeChoice;
 use crate::device::{DeviceChoice, gpu};
 use crate::tasks;
 use crate::train::{Worker, WorkerOptions};
@@ -106,8 +104,7 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
         (format!("{kind}: {}", info.adapter), DeviceChoice::GpuIndex(index))
     }));
     devices.push(("CPU, native".to_owned(), DeviceChoice::Cpu));
-    let app =
-        App::new(AppOptions { run, start, theme: ThemeChoice::System, detection: Arc::new(LocalDetection), devices });
+    let app = App::new(AppOptions { devices, ..AppOptions::new(run, start) });
     let mut shell = Shell { app, proxy, context: egui::Context::default(), open: None, error: None, next_frame: None };
     event_loop.run_app(&mut shell).map_err(|error| failed(&error))?;
     shell.app.close();

@@ -1,27 +1,29 @@
 //! The window's contents: everything but the window itself.
 
 mod bars;
+mod explore;
+mod keys;
+mod train;
+mod workspace;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use egui::{Color32, Key, Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
+use egui::{Color32, Rect, Ui, pos2, vec2};
 
 use super::controls::Controls;
 use super::curves::Curves;
-use super::data_card::data_ui;
-use super::detect::{Detect, Detection};
+use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
 use super::findings::Findings;
 use super::map::MapCard;
-use super::network::network_ui;
 use super::pairs::Textures;
 use super::theme::{self, ThemeChoice, colour};
-use super::widgets::{card, cards};
 use crate::device::DeviceChoice;
 use crate::model::{Preset, preset, presets};
-use crate::style::{Palette, space};
+use crate::style::space;
 use crate::train::{Command, PlayState, Snapshot, TrainError, Wish, Worker, WorkerOptions};
+use workspace::Workspace;
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
 pub trait Trainer: Send {
@@ -39,14 +41,6 @@ impl Trainer for Worker {
     fn send(&self, command: Command) {
         Self::send(self, command);
     }
-}
-
-/// What fills the window between the bars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Workspace {
-    Train,
-    Explore,
-    Detect,
 }
 
 /// A model that is looked at, not trained: its snapshot never changes.
@@ -73,6 +67,19 @@ pub struct AppOptions {
     pub detection: Arc<dyn Detection>,
     /// Devices to choose among, with the names people see.
     pub devices: Vec<(String, DeviceChoice)>,
+}
+
+impl AppOptions {
+    /// With the library behind every workspace, and no device to choose but the usual ones.
+    pub fn new(run: WorkerOptions, start: StartTrainer) -> Self {
+        Self {
+            run,
+            start,
+            theme: ThemeChoice::default(),
+            detection: Arc::new(LocalDetection),
+            devices: vec![("Automatic".to_owned(), DeviceChoice::Auto), ("CPU, native".to_owned(), DeviceChoice::Cpu)],
+        }
+    }
 }
 
 impl std::fmt::Debug for AppOptions {
@@ -113,9 +120,6 @@ impl std::fmt::Debug for App {
 
 /// Below this width the left column folds into a drawer and the right one goes under the centre.
 pub(super) const NARROW: f32 = 1100.0;
-const LEFT_COLUMN: f32 = 300.0;
-/// What the left column needs to show everything; a lower drawer scrolls.
-const LEFT_COLUMN_HEIGHT: f32 = 720.0;
 const RIGHT_COLUMN: f32 = 356.0;
 
 impl App {
@@ -248,63 +252,12 @@ impl App {
         self.rail_ui(ui, palette, rail);
         self.status_bar(ui, palette, status);
         self.take_drops(ui);
-        if self.workspace == Workspace::Explore {
-            self.explore_workspace(ui, palette, work, narrow);
-        } else if self.workspace == Workspace::Detect {
-            self.detect.ui(ui, palette, work, self.options.run.device, self.options.run.spec.train.seed);
-        } else if narrow {
-            self.narrow_workspace(ui, palette, work);
-        } else {
-            self.wide_workspace(ui, palette, work);
-        }
-    }
-
-    /// Tells the trainer what is to be seen of the rows, where that has changed.
-    fn wish(&mut self) {
-        let (pinned, turn) = self.textures.wanted();
-        let explores = self.workspace == Workspace::Explore;
-        let map = if explores { self.explore.map() } else { &self.map };
-        let wish = Wish { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
-        if wish != self.wished && self.snapshot.answers {
-            self.send(Command::Look(wish.clone()));
-            self.wished = wish;
-        }
-    }
-
-    fn keys(&mut self, ui: &Ui) {
-        if ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, Key::Q)) {
-            self.quit = true;
-        }
-        if ui.ctx().text_edit_focused() {
-            return;
-        }
-        let focused = ui.memory(|memory| memory.focused().is_some());
-        let pressed = |key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
-        // Space belongs to what has the keyboard, if anything has.
-        if pressed(Key::Space) && !focused {
-            self.play_or_pause();
-        }
-        if pressed(Key::S) && self.can_step() {
-            self.send(Command::Step);
-        }
-        if pressed(Key::R) {
-            self.start();
-        }
-        if pressed(Key::L) {
-            self.curves.log_scale = !self.curves.log_scale;
-        }
-        for (key, workspace) in
-            [(Key::Num1, Workspace::Train), (Key::Num2, Workspace::Explore), (Key::Num3, Workspace::Detect)]
-        {
-            if pressed(key) {
-                self.go_to(workspace);
+        match self.workspace {
+            Workspace::Train => self.train_workspace(ui, palette, work, narrow),
+            Workspace::Explore => self.explore_workspace(ui, palette, work, narrow),
+            Workspace::Detect => {
+                self.detect.ui(ui, palette, work, self.options.run.device, self.options.run.spec.train.seed);
             }
-        }
-        if pressed(Key::T) {
-            self.toggle_theme(ui);
-        }
-        if pressed(Key::Escape) {
-            self.drawer_open = false;
         }
     }
 
@@ -328,29 +281,6 @@ impl App {
     fn toggle_theme(&mut self, ui: &Ui) {
         let dark = self.options.theme.palette(ui.ctx().system_theme()).dark;
         self.options.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
-    }
-
-    fn go_to(&mut self, workspace: Workspace) {
-        if self.workspace != workspace {
-            self.workspace = workspace;
-            self.drawer_open = false;
-            self.send(Command::ShareModel(workspace == Workspace::Explore));
-        }
-    }
-
-    fn explore_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, narrow: bool) {
-        let (work, gap) = (area.shrink(space::L), space::L);
-        let snapshot = Arc::clone(&self.snapshot);
-        let column = if narrow { 280.0 } else { RIGHT_COLUMN };
-        let left = Rect::from_min_max(work.min, pos2(work.right() - column - gap, work.bottom()));
-        let right = Rect::from_min_max(pos2(work.right() - column, work.top()), work.max);
-        let picture = (column + 28.0).min(right.height() * 0.55);
-        let one = Rect::from_min_size(right.min, vec2(column, picture));
-        let sliders = Rect::from_min_max(pos2(right.left(), one.bottom() + gap), right.max);
-        let rects = [left, one, sliders];
-        cards(ui, palette, area, &rects);
-        let insides = rects.map(|rect| card(ui, rect, |_, inside| inside));
-        self.explore.ui(ui, palette, insides, &snapshot);
     }
 
     /// Takes files that were dropped: a model is explored, everything else is looked through for what is abnormal.
@@ -378,82 +308,6 @@ impl App {
         self.explore.latents()
     }
 
-    fn wide_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
-        let (work, gap) = (area.shrink(space::L), space::L);
-        let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
-        let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
-        let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
-        let pairs_height = pairs_height(centre.width()).min(work.height() * 0.45);
-        let [curves, pairs] = split_bottom(centre, pairs_height, gap);
-        let [map, findings] = split_bottom(right, 190.0_f32.min(work.height() * 0.35), gap);
-        let column = left_cards(left);
-        let all: Vec<Rect> = column.into_iter().chain([curves, pairs, map, findings]).collect();
-        cards(ui, palette, area, &all);
-        self.left_column(ui, palette, column);
-        self.centre_and_right(ui, palette, [curves, pairs, map, findings]);
-    }
-
-    fn centre_and_right(&mut self, ui: &mut Ui, palette: &'static Palette, [curves, pairs, map, findings]: [Rect; 4]) {
-        let snapshot = Arc::clone(&self.snapshot);
-        card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, &snapshot));
-        card(ui, pairs, |ui, inside| self.textures.ui(ui, palette, inside, &snapshot));
-        card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, &snapshot));
-        card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, &snapshot));
-    }
-
-    fn narrow_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
-        let (work, gap) = (area.shrink(space::L), space::L);
-        ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
-            ui.set_clip_rect(area);
-            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                let width = work.width();
-                let heights = [300.0, pairs_height(width), 400.0, 190.0];
-                let total: f32 = heights.iter().sum::<f32>() + gap * (heights.len() + 1) as f32;
-                let (whole, _) = ui.allocate_exact_size(vec2(area.width(), total), Sense::hover());
-                let mut y = whole.top() + gap;
-                let rects = heights.map(|height| {
-                    let rect = Rect::from_min_size(pos2(work.left(), y), vec2(width, height));
-                    y += height + gap;
-                    rect
-                });
-                cards(ui, palette, whole, &rects);
-                self.centre_and_right(ui, palette, rects);
-            });
-        });
-        if self.drawer_open {
-            let drawer = Rect::from_min_size(area.min, vec2(LEFT_COLUMN + 2.0 * space::L, area.height()));
-            let layer = egui::Area::new(ui.scope_id().with("drawer")).fixed_pos(drawer.min).order(egui::Order::Middle);
-            layer.show(ui.ctx(), |ui| {
-                ui.interact(drawer, ui.scope_id().with("veil"), Sense::click());
-                ui.painter().rect_filled(drawer, 0.0, colour(palette.panel));
-                ui.scope_builder(UiBuilder::new().max_rect(drawer), |ui| {
-                    ui.set_clip_rect(drawer);
-                    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                        let size = vec2(drawer.width(), drawer.height().max(LEFT_COLUMN_HEIGHT));
-                        let (whole, _) = ui.allocate_exact_size(size, Sense::hover());
-                        let column = left_cards(whole.shrink(space::L));
-                        cards(ui, palette, whole, &column);
-                        self.left_column(ui, palette, column);
-                    });
-                });
-                ui.painter().vline(drawer.right() - 0.5, drawer.y_range(), Stroke::new(1.0, colour(palette.line)));
-            });
-        }
-    }
-
-    fn left_column(&mut self, ui: &mut Ui, palette: &'static Palette, [network, data, controls]: [Rect; 3]) {
-        let snapshot = Arc::clone(&self.snapshot);
-        let chosen = card(ui, network, |ui, inside| network_ui(ui, palette, inside, &snapshot, &self.presets));
-        card(ui, data, |ui, inside| data_ui(ui, palette, inside, &snapshot, &self.textures));
-        let edit = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
-        if let Some((field, value)) = edit {
-            self.send(Command::Edit { field, value });
-        }
-        if let Some(name) = chosen {
-            self.choose_preset(&name);
-        }
-    }
-
     /// Starts the preset called `name`, with the present seed and device.
     fn choose_preset(&mut self, name: &str) {
         match preset(name) {
@@ -477,30 +331,4 @@ fn short_path(path: &std::path::Path) -> String {
         Some(inside) => format!("~/{}", inside.display()),
         None => path.display().to_string(),
     }
-}
-
-/// Network, data and controls, from the top.
-fn left_cards(column: Rect) -> [Rect; 3] {
-    let gap = space::L;
-    let data_height = 152.0;
-    let room = column.height() - 2.0 * gap - data_height;
-    let controls_height = 208.0_f32.min(room * 0.48);
-    let network_height = (room - controls_height).min(340.0);
-    let below = |rect: Rect, height: f32| {
-        Rect::from_min_size(pos2(column.left(), rect.bottom() + gap), vec2(column.width(), height))
-    };
-    let network = Rect::from_min_size(column.min, vec2(column.width(), network_height));
-    let data = below(network, data_height);
-    [network, data, below(data, column.bottom() - data.bottom() - gap)]
-}
-
-/// Height of the card of pairs: three rows of ten square tiles.
-fn pairs_height(width: f32) -> f32 {
-    20.0 + 2.0 * space::L + 3.0 * ((width - 96.0) / 10.0 + 10.0)
-}
-
-/// The upper rest and the lower `height` of `rect`.
-fn split_bottom(rect: Rect, height: f32, gap: f32) -> [Rect; 2] {
-    let y = rect.bottom() - height;
-    [Rect::from_min_max(rect.min, pos2(rect.right(), y - gap)), Rect::from_min_max(pos2(rect.left(), y), rect.max)]
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, LocalDetection, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
 use hourglass::data::ImageShape;
 use hourglass::device::{DeviceChoice, DeviceInfo};
 use hourglass::model::{Edit, preset};
@@ -45,16 +45,12 @@ impl Script {
 
     fn harness(&self, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
         let (script, started) = (self.clone(), Arc::clone(&self.started));
-        let options = AppOptions {
-            run: WorkerOptions::new(preset("map").expect("a preset").spec),
-            start: Box::new(move |options| {
-                started.lock().unwrap().push(options);
-                Ok(Box::new(script.clone()) as Box<dyn Trainer>)
-            }),
-            theme,
-            detection: Arc::new(LocalDetection),
-            devices: vec![("Automatic".to_owned(), DeviceChoice::Auto), ("CPU, native".to_owned(), DeviceChoice::Cpu)],
-        };
+        let start = Box::new(move |options| {
+            started.lock().unwrap().push(options);
+            Ok(Box::new(script.clone()) as Box<dyn Trainer>)
+        });
+        let run = WorkerOptions::new(preset("map").expect("a preset").spec);
+        let options = AppOptions { theme, ..AppOptions::new(run, start) };
         let builder = Harness::builder().with_size(egui::Vec2::from(size));
         let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
         builder.build_ui_state(draw, App::new(options))
@@ -222,13 +218,8 @@ fn an_opened_model_is_explored() {
 
     let mut options = WorkerOptions::new(preset("map").expect("a preset").spec);
     options.opened = Some(path);
-    let options = AppOptions {
-        run: options,
-        start: Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>)),
-        theme: ThemeChoice::Dark,
-        detection: Arc::new(LocalDetection),
-        devices: vec![("Automatic".to_owned(), DeviceChoice::Auto)],
-    };
+    let start = Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(options, start) };
     let builder = Harness::builder().with_size(egui::vec2(1280.0, 800.0));
     let with_gpu = crate::support::gpu().is_some();
     let builder = if with_gpu { builder.wgpu() } else { builder };
@@ -391,19 +382,14 @@ fn a_hundred_starts_and_stops_lose_no_run_and_never_hang() {
     let mut run = WorkerOptions::new(spec);
     run.device = DeviceChoice::Cpu;
     run.threads = Some(2);
-    let options = AppOptions {
-        run,
-        start: Box::new(move |mut options: WorkerOptions| {
-            let mut count = counter.lock().unwrap();
-            options.out = Some(runs.join(count.to_string()));
-            options.watched = count.is_multiple_of(4);
-            *count += 1;
-            Ok(Box::new(Worker::spawn(options, || {})?) as Box<dyn Trainer>)
-        }),
-        theme: ThemeChoice::Dark,
-        detection: Arc::new(LocalDetection),
-        devices: vec![("CPU, native".to_owned(), DeviceChoice::Cpu)],
-    };
+    let start = Box::new(move |mut options: WorkerOptions| {
+        let mut count = counter.lock().unwrap();
+        options.out = Some(runs.join(count.to_string()));
+        options.watched = count.is_multiple_of(4);
+        *count += 1;
+        Ok(Box::new(Worker::spawn(options, || {})?) as Box<dyn Trainer>)
+    });
+    let options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };
     let mut harness = Harness::builder().with_size(egui::vec2(1280.0, 800.0)).build_ui_state(draw, App::new(options));
     for (i, dice) in noise(100, 99).into_iter().enumerate() {
         harness.step();

@@ -126,18 +126,14 @@ fn outcome() -> DetectOutcome {
 
 fn harness(detection: Arc<dyn Detection>, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
     let snapshot = Arc::new(running());
-    let options = AppOptions {
-        run: WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) },
-        start: Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>)),
-        theme,
-        detection,
-        devices: vec![("CPU, native".to_owned(), DeviceChoice::Cpu)],
-    };
+    let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
+    let start = Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let options = AppOptions { theme, detection, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
     let mut harness = builder.build_ui_state(draw, App::new(options));
     harness.run_steps(3);
-    harness.key_press(egui::Key::Num3);
+    harness.key_press(egui::Key::Num4);
     harness.run_steps(2);
     harness
 }

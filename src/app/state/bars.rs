@@ -1,10 +1,10 @@
-//! What frames the workspaces: the top bar, the rail and the status bar.
+//! What frames the workspaces: the top bar and the status bar.
 
 use std::sync::Arc;
 
 use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::{App, Workspace, short_path};
+use super::{App, short_path};
 use crate::app::icons;
 use crate::app::theme::{colour, regular, semibold};
 use crate::app::widgets::{Button, ButtonKind, Icon, focus_ring, line_of_text};
@@ -189,35 +189,5 @@ impl App {
         });
         response.on_hover_text("Where training runs. Choosing another starts the run again there.");
         chosen
-    }
-
-    /// The workspaces.
-    pub(super) fn rail_ui(&mut self, ui: &mut Ui, palette: &Palette, rail: Rect) {
-        ui.painter().vline(rail.right() - 0.5, rail.y_range(), Stroke::new(1.0, colour(palette.line)));
-        let items: [(Workspace, &str, Icon, &str); 3] = [
-            (Workspace::Train, "Train", icons::train, "Watch the training (1)"),
-            (Workspace::Explore, "Explore", icons::explore, "Move through the latent space (2)"),
-            (Workspace::Detect, "Detect", icons::detect, "Find abnormal rows of a table (3)"),
-        ];
-        for (index, (workspace, name, icon, help)) in items.into_iter().enumerate() {
-            let top = rail.min + vec2(8.0, 10.0 + 58.0 * index as f32);
-            let item = Rect::from_min_size(top, vec2(rail.width() - 16.0, 52.0));
-            let here = self.workspace == workspace;
-            let response = ui.interact(item, ui.scope_id().with(("rail", name)), Sense::click());
-            if here || response.hovered() {
-                ui.painter().rect_filled(item, CornerRadius::same(space::RADIUS_CONTROL), colour(palette.raised));
-            }
-            let at = Rect::from_center_size(pos2(item.center().x, item.top() + 18.0), vec2(15.0, 13.0));
-            icon(ui.painter(), at, colour(if here { palette.accent } else { palette.muted }));
-            let at = pos2(item.center().x, item.bottom() - 11.0);
-            let ink = colour(if here { palette.text } else { palette.muted });
-            ui.painter().text(at, Align2::CENTER_CENTER, name, regular(size::AXIS), ink);
-            focus_ring(ui, palette, &response, item);
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name));
-            if response.clicked() {
-                self.go_to(workspace);
-            }
-            response.on_hover_text(help);
-        }
     }
 }

@@ -1,0 +1,26 @@
+//! Where the cards of Explore lie.
+
+use std::sync::Arc;
+
+use egui::{Rect, Ui, pos2, vec2};
+
+use super::{App, RIGHT_COLUMN};
+use crate::app::widgets::{card, cards};
+use crate::style::{Palette, space};
+
+impl App {
+    pub(super) fn explore_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, narrow: bool) {
+        let (work, gap) = (area.shrink(space::L), space::L);
+        let snapshot = Arc::clone(&self.snapshot);
+        let column = if narrow { 280.0 } else { RIGHT_COLUMN };
+        let left = Rect::from_min_max(work.min, pos2(work.right() - column - gap, work.bottom()));
+        let right = Rect::from_min_max(pos2(work.right() - column, work.top()), work.max);
+        let picture = (column + 28.0).min(right.height() * 0.55);
+        let one = Rect::from_min_size(right.min, vec2(column, picture));
+        let sliders = Rect::from_min_max(pos2(right.left(), one.bottom() + gap), right.max);
+        let rects = [left, one, sliders];
+        cards(ui, palette, area, &rects);
+        let insides = rects.map(|rect| card(ui, rect, |_, inside| inside));
+        self.explore.ui(ui, palette, insides, &snapshot);
+    }
+}

@@ -1,0 +1,86 @@
+//! The workspaces, and the rail that leads to them.
+
+use egui::{Align2, CornerRadius, Key, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use super::App;
+use crate::app::icons;
+use crate::app::theme::{colour, regular};
+use crate::app::widgets::{Icon, focus_ring};
+use crate::style::{Palette, size, space};
+use crate::train::Command;
+
+/// What fills the window between the bars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Workspace {
+    Train,
+    Explore,
+    Detect,
+}
+
+/// An entry of the rail.
+pub(super) struct Place {
+    pub workspace: Workspace,
+    pub key: Key,
+    pub name: &'static str,
+    icon: Icon,
+    help: &'static str,
+}
+
+/// From the top of the rail down; keys are numbered as the drawings have the whole rail.
+pub(super) const PLACES: [Place; 3] = [
+    Place {
+        workspace: Workspace::Train,
+        key: Key::Num1,
+        name: "Train",
+        icon: icons::train,
+        help: "Watch the training (1)",
+    },
+    Place {
+        workspace: Workspace::Explore,
+        key: Key::Num2,
+        name: "Explore",
+        icon: icons::explore,
+        help: "Move through the latent space (2)",
+    },
+    Place {
+        workspace: Workspace::Detect,
+        key: Key::Num4,
+        name: "Detect",
+        icon: icons::detect,
+        help: "Find abnormal rows of a table (4)",
+    },
+];
+
+impl App {
+    pub(super) fn go_to(&mut self, workspace: Workspace) {
+        if self.workspace != workspace {
+            self.workspace = workspace;
+            self.drawer_open = false;
+            self.send(Command::ShareModel(workspace == Workspace::Explore));
+        }
+    }
+
+    pub(super) fn rail_ui(&mut self, ui: &mut Ui, palette: &Palette, rail: Rect) {
+        ui.painter().vline(rail.right() - 0.5, rail.y_range(), Stroke::new(1.0, colour(palette.line)));
+        for (index, place) in PLACES.iter().enumerate() {
+            let top = rail.min + vec2(8.0, 10.0 + 58.0 * index as f32);
+            let item = Rect::from_min_size(top, vec2(rail.width() - 16.0, 52.0));
+            let here = self.workspace == place.workspace;
+            let response = ui.interact(item, ui.scope_id().with(("rail", place.name)), Sense::click());
+            if here || response.hovered() {
+                ui.painter().rect_filled(item, CornerRadius::same(space::RADIUS_CONTROL), colour(palette.raised));
+            }
+            let at = Rect::from_center_size(pos2(item.center().x, item.top() + 18.0), vec2(15.0, 13.0));
+            (place.icon)(ui.painter(), at, colour(if here { palette.accent } else { palette.muted }));
+            let at = pos2(item.center().x, item.bottom() - 11.0);
+            let ink = colour(if here { palette.text } else { palette.muted });
+            ui.painter().text(at, Align2::CENTER_CENTER, place.name, regular(size::AXIS), ink);
+            focus_ring(ui, palette, &response, item);
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, place.name));
+            if response.clicked() {
+                self.go_to(place.workspace);
+            }
+            response.on_hover_text(place.help);
+        }
+    }
+}
