@@ -60,7 +60,13 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
         ),
         (
             SPARSITY,
-            slider("Sparsity", "How much active latent numbers cost: more leaves fewer on", 0.0, sparsity, Scale::Linear),
+            slider(
+                "Sparsity",
+                "How much active latent numbers cost: more leaves fewer on",
+                0.0,
+                sparsity,
+                Scale::Linear,
+            ),
         ),
         (
             DROPOUT,

@@ -265,16 +265,16 @@ fn crosshair(
     painter.circle_filled(axes.place(train), 4.0, colour(palette.accent));
     let font = regular(size::AXIS);
     let value = |point: [f32; 2]| style::figure(f64::from(point[1]));
-    let mut lines = vec![
-        (format!("epoch {:.2}", train[0]), palette.text),
-        (format!("train {}", value(train)), palette.accent),
-    ];
+    let mut lines =
+        vec![(format!("epoch {:.2}", train[0]), palette.text), (format!("train {}", value(train)), palette.accent)];
     if let Some(point) = nearest(validation) {
         painter.circle_filled(axes.place(point), 4.0, colour(palette.second));
         lines.push((format!("validation {} at {:.0}", value(point), point[0]), palette.second));
     }
-    let galleys: Vec<_> =
-        lines.into_iter().map(|(text, ink)| (painter.layout_no_wrap(text, font.clone(), colour(ink)), colour(ink))).collect();
+    let galleys: Vec<_> = lines
+        .into_iter()
+        .map(|(text, ink)| (painter.layout_no_wrap(text, font.clone(), colour(ink)), colour(ink)))
+        .collect();
     let width = galleys.iter().map(|(galley, _)| galley.size().x).fold(0.0, f32::max);
     let extent = vec2(width + 12.0, 15.0 * galleys.len() as f32 + 6.0);
     let left = if at > plot.center().x { at - 8.0 - extent.x } else { at + 8.0 };

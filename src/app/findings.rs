@@ -51,7 +51,12 @@ impl Findings {
         let mut right = inside.right_top();
         for (side, label, help, there) in [
             (Side::Filters, "filters", "What each unit of the first layer looks for", snapshot.filters.count() > 0),
-            (Side::Layers, "layers", "Silent units and the size of gradients, layer by layer", !snapshot.layers.is_empty()),
+            (
+                Side::Layers,
+                "layers",
+                "Silent units and the size of gradients, layer by layer",
+                !snapshot.layers.is_empty(),
+            ),
             (Side::Findings, "findings", "What the figures say, in words", true),
         ] {
             if !there && self.side == side {
@@ -79,7 +84,8 @@ impl Findings {
 
     fn filters_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, filters: &Arc<Filters>) {
         let (Some(image), count) = (filters.image, filters.count()) else { return };
-        let drawn = self.drawn.as_ref().is_some_and(|(drawn, dark)| Arc::ptr_eq(drawn, filters) && *dark == palette.dark);
+        let drawn =
+            self.drawn.as_ref().is_some_and(|(drawn, dark)| Arc::ptr_eq(drawn, filters) && *dark == palette.dark);
         if !drawn {
             let picture = paint_filters(filters, palette);
             match &mut self.texture {
@@ -100,7 +106,8 @@ impl Findings {
         let columns = (1..=count).find(|&columns| fits(columns)).unwrap_or(count);
         let width = ((area.width() + GAP) / columns as f32 - GAP).clamp(4.0, 56.0);
         for i in 0..count {
-            let at = area.min + vec2((i % columns) as f32 * (width + GAP), (i / columns) as f32 * (width * ratio + GAP));
+            let at =
+                area.min + vec2((i % columns) as f32 * (width + GAP), (i / columns) as f32 * (width * ratio + GAP));
             let rect = Rect::from_min_size(at, vec2(width, width * ratio));
             let part = |i: usize| i as f32 / count as f32;
             let uv = Rect::from_min_max(pos2(part(i), 0.0), pos2(part(i + 1), 1.0));
@@ -275,7 +282,11 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
     if snapshot.findings.is_empty() && snapshot.report.is_none() && snapshot.validation_curve.len() >= 2 {
         let gap = snapshot.train_curve.last().zip(snapshot.validation_curve.last());
         let evidence = gap.map(|(train, validation)| {
-            format!("Train {}, validation {}.", style::figure(f64::from(train[1])), style::figure(f64::from(validation[1])))
+            format!(
+                "Train {}, validation {}.",
+                style::figure(f64::from(train[1])),
+                style::figure(f64::from(validation[1]))
+            )
         });
         lines.push(Line {
             ink: palette.good,

@@ -90,7 +90,13 @@ impl MapCard {
     }
 
     /// Draws the card's contents; gives where the points are.
-    pub fn ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, snapshot: &Snapshot) -> Option<MapShown> {
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &'static Palette,
+        inside: Rect,
+        snapshot: &Snapshot,
+    ) -> Option<MapShown> {
         let map = &snapshot.map;
         let held_out = style::grouped(map.held_out as u64);
         let second = match (map.points.len(), map.projected) {
@@ -146,7 +152,8 @@ impl MapCard {
                 self.by_error = !self.by_error;
             }
         }
-        if chip(ui, self.lasso.armed, "lasso", "Draw around points to see what they are (or hold Shift while dragging)") {
+        if chip(ui, self.lasso.armed, "lasso", "Draw around points to see what they are (or hold Shift while dragging)")
+        {
             self.lasso.armed = !self.lasso.armed;
         }
         if map.depth.len() == map.points.len() {
@@ -212,13 +219,7 @@ impl MapCard {
         self.made = Some(Made { map, dark, by_error, lasso, points, bounds });
     }
 
-    fn plot_ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &'static Palette,
-        plot: Rect,
-        snapshot: &Snapshot,
-    ) -> Option<MapShown> {
+    fn plot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, plot: Rect, snapshot: &Snapshot) -> Option<MapShown> {
         let Made { map, points, bounds, .. } = self.made.as_ref()?;
         let (map, points, bounds) = (Arc::clone(map), Arc::clone(points), *bounds);
         let scale = ui.ctx().pixels_per_point();
@@ -315,10 +316,7 @@ impl MapCard {
             const STEP: f32 = 24.0;
             let arrows = ui.input(|input| {
                 let held = |key| input.num_presses(key) as f32 * STEP;
-                Vec2::new(
-                    held(Key::ArrowLeft) - held(Key::ArrowRight),
-                    held(Key::ArrowDown) - held(Key::ArrowUp),
-                )
+                Vec2::new(held(Key::ArrowLeft) - held(Key::ArrowRight), held(Key::ArrowDown) - held(Key::ArrowUp))
             });
             if self.camera.orbit.is_some() {
                 self.camera.turn(arrows);

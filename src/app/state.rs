@@ -17,6 +17,7 @@ use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
 use super::findings::Findings;
 use super::map::MapCard;
+use super::network::NetworkCard;
 use super::pairs::Textures;
 use super::theme::{self, ThemeChoice, colour};
 use crate::device::DeviceChoice;
@@ -100,6 +101,7 @@ pub struct App {
     themed: Option<(bool, bool)>,
     controls: Controls,
     curves: Curves,
+    network: NetworkCard,
     map: MapCard,
     findings: Findings,
     /// What was wished to be seen last.
@@ -137,6 +139,7 @@ impl App {
             themed: None,
             controls: Controls::default(),
             curves: Curves::default(),
+            network: NetworkCard::default(),
             map: MapCard::new(0, false),
             findings: Findings::default(),
             wished: Wish::default(),

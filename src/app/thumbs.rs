@@ -53,7 +53,8 @@ fn start(context: egui::Context) -> Option<(Sender<Request>, Receiver<Request>, 
     let work = move || {
         while let Ok(request) = inbox.recv() {
             let data = &request.data;
-            let rows: Vec<usize> = request.rows.iter().map(|&row| row as usize).filter(|&row| row < data.rows).collect();
+            let rows: Vec<usize> =
+                request.rows.iter().map(|&row| row as usize).filter(|&row| row < data.rows).collect();
             // Rows that cannot be read are not shown; the run says why in its own words.
             let values = data.chosen_f32(&rows).unwrap_or_default();
             let view = RowView::of(data.image.map(|image| [image.height, image.width, image.channels]), &values);

@@ -6,7 +6,7 @@ use egui::{
 };
 
 use super::theme::{colour, faded, regular, semibold};
-use crate::style::{Palette, size, space};
+use crate::style::{Palette, Rgb, size, space};
 
 pub(super) const CARD_PADDING: f32 = space::L;
 
@@ -245,9 +245,14 @@ impl<'a> Button<'a> {
 
 /// A name on the left and a value on the right of one line.
 pub(super) fn value_row(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str) {
+    value_row_in(ui, palette, line, name, value, palette.text);
+}
+
+/// The same with the value in `ink`.
+pub(super) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str, ink: Rgb) {
     let painter = ui.painter();
     painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), colour(palette.muted));
-    painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(palette.text));
+    painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(ink));
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -145,7 +145,8 @@ fn collapse(evidence: &Evidence<'_>) -> Option<Finding> {
     if evidence.spec.model.kind != ModelKind::Variational || evidence.figures.divergence.is_empty() {
         return None;
     }
-    let (units, silent) = (evidence.figures.divergence.len(), evidence.figures.divergence.iter().filter(|&&kl| kl < SILENT).count());
+    let (units, silent) =
+        (evidence.figures.divergence.len(), evidence.figures.divergence.iter().filter(|&&kl| kl < SILENT).count());
     // Spare units of a wide latent space are as they should be; most of a narrow one are not.
     if silent * 4 < units * 3 {
         return None;
@@ -251,8 +252,11 @@ fn dead_units(evidence: &Evidence<'_>) -> Option<Finding> {
             ),
         );
     }
-    let worst =
-        evidence.figures.health.iter().max_by_key(|layer| 1000 * (layer.dead + layer.saturated) / layer.units.max(1))?;
+    let worst = evidence
+        .figures
+        .health
+        .iter()
+        .max_by_key(|layer| 1000 * (layer.dead + layer.saturated) / layer.units.max(1))?;
     let idle = worst.dead + worst.saturated;
     if idle * 2 < worst.units || worst.layer.starts_with("decoder") && is_output(evidence, &worst.layer) {
         return None;

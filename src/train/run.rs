@@ -489,8 +489,7 @@ impl Run {
     ) -> Result<Vec<Finding>, TrainError> {
         let data = self.session.data().clone();
         let mean_mse = mean_mse(&data)?;
-        let mut figures =
-            self.session.with_weights(kept, |evaluator| Figures::gather(evaluator, &data, mean_mse))?;
+        let mut figures = self.session.with_weights(kept, |evaluator| Figures::gather(evaluator, &data, mean_mse))?;
         // Where classes lie is a matter of the map, not of how the run went.
         figures.regions = None;
         Ok(diagnose(&Evidence {

@@ -324,10 +324,7 @@ impl Session {
     }
 
     /// Runs `work` with the forward pass over rows of the data set, once nothing else is under way.
-    pub fn looking<R>(
-        &mut self,
-        work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
-    ) -> Result<R, TrainError> {
+    pub fn looking<R>(&mut self, work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>) -> Result<R, TrainError> {
         self.settle()?;
         self.with_average(|session| work(&mut session.evaluator))
     }

@@ -210,7 +210,13 @@ fn project(
     if let Some(before) = directions {
         for (component, sign) in signs.iter_mut().enumerate() {
             let range = component * latent..(component + 1) * latent;
-            let agreement: f32 = before.get(range.clone()).unwrap_or_default().iter().zip(&pca.directions()[range]).map(|(a, b)| a * b).sum();
+            let agreement: f32 = before
+                .get(range.clone())
+                .unwrap_or_default()
+                .iter()
+                .zip(&pca.directions()[range])
+                .map(|(a, b)| a * b)
+                .sum();
             *sign = if agreement < 0.0 { -1.0 } else { 1.0 };
         }
     }

@@ -8,7 +8,10 @@ use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
 use hourglass::data::ImageShape;
 use hourglass::device::{DeviceChoice, DeviceInfo};
 use hourglass::model::{Edit, preset};
-use hourglass::train::{Command, DataSummary, LatentMap, Pairs, PcaReport, PlayState, Snapshot, Worker, WorkerOptions};
+use hourglass::train::{
+    Command, DataSummary, Filters, Finding, LatentMap, LayerState, Pairs, PcaReport, PlayState, Snapshot, Worker,
+    WorkerOptions,
+};
 
 use crate::support::{digits, noise};
 
@@ -86,7 +89,21 @@ pub fn running() -> Snapshot {
             [(2.0 + radius[i]) * turn.cos(), (2.0 + radius[i]) * turn.sin()]
         })
         .collect();
-    let spec = preset("map").expect("a preset").spec;
+    let edit = Edit { step: 1500, field: "optimizer.learning_rate".to_owned(), value: 0.0005 };
+    let mut spec = preset("map").expect("a preset").spec;
+    spec.edits.push(edit.clone());
+    let layers = [("encoder.0", 512, 3, 0.004), ("encoder.1", 256, 0, 0.006), ("encoder.2", 0, 0, 0.011)];
+    let layers = layers.map(|(name, units, dead, gradient)| LayerState {
+        name: name.to_owned(),
+        units,
+        dead,
+        saturated: 0,
+        gradient,
+    });
+    let waves = |i: usize| ((i % 28) as f32 * (1 + i / 784) as f32 * 0.1).sin() * ((i / 28 % 28) as f32 * 0.2).cos();
+    let filters = Filters { image: data.image, values: (0..24 * 784).map(waves).collect() };
+    let message =
+        "4 and 9 share a region: 31% of them have the other as nearest neighbors, k-NN accuracy is 0.61 and 0.58.";
     Snapshot {
         state: PlayState::Playing,
         preset: Some("map".to_owned()),
@@ -118,7 +135,12 @@ pub fn running() -> Snapshot {
         samples_per_second: 36_600.0,
         train_curve: Arc::new(train_curve),
         validation_curve: Arc::new((1..=6).map(|e| [e as f32, 0.0355 + 0.05 * (-(e as f32)).exp()]).collect()),
-        edits: vec![Edit { step: 1500, field: "optimizer.learning_rate".to_owned(), value: 0.0005 }],
+        edits: vec![edit],
+        layers: Arc::new(layers.into()),
+        filters: Arc::new(filters),
+        findings: Arc::new(vec![Finding { code: "shared_region", message: message.to_owned() }]),
+        answers: true,
+        rows: Some(digits()),
         best: Some((6, 0.035_62)),
         pairs: Arc::new(Pairs {
             seen: Vec::new(),
@@ -127,12 +149,15 @@ pub fn running() -> Snapshot {
             inputs,
             outputs,
             labels: (0..10).collect(),
+            rows,
         }),
         map: Arc::new(LatentMap {
             points,
             labels: (0..2000).map(|i| (i % 10) as u8).collect(),
-            projected: false,
+            rows: (55_000..57_000).collect(),
+            held_out: 2000,
             step: 2574,
+            ..LatentMap::default()
         }),
         pca: Some(PcaReport { components: 2, mse: 0.0556 }),
         run_dir: Some("runs/map-001".into()),

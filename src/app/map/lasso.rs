@@ -1,6 +1,8 @@
 //! A line drawn around points, and what is inside it.
 
-use egui::{Align2, Color32, CornerRadius, PointerButton, Pos2, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, PointerButton, Pos2, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
+};
 
 use super::class_name;
 use crate::app::theme::{colour, faded, regular};
@@ -127,7 +129,13 @@ impl Lasso {
         ui.painter().rect(panel, radius, faded(palette.panel, 0.96), stroke, StrokeKind::Inside);
         let words = format!("{} rows inside", style::grouped(inside.len() as u64));
         let at = pos2(panel.left() + space::S, panel.top() + 16.0);
-        ui.painter().text(at, Align2::LEFT_CENTER, words, crate::app::theme::semibold(size::TEXT), colour(palette.text));
+        ui.painter().text(
+            at,
+            Align2::LEFT_CENTER,
+            words,
+            crate::app::theme::semibold(size::TEXT),
+            colour(palette.text),
+        );
         let clear = Button::new(ButtonKind::Chip, "clear", "Forget what was drawn around (Esc)");
         if clear.show_right(ui, palette, pos2(panel.right() - space::S, panel.top() + 6.0)).0.clicked() {
             self.clear();

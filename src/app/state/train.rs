@@ -7,7 +7,7 @@ use egui::{Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 use super::workspace::Workspace;
 use super::{App, RIGHT_COLUMN};
 use crate::app::data_card::data_ui;
-use crate::app::network::network_ui;
+use crate::app::network::NetworkAct;
 use crate::app::theme::colour;
 use crate::app::widgets::{card, cards};
 use crate::style::{Palette, space};
@@ -36,6 +36,14 @@ impl App {
             self.send(Command::Look(wish.clone()));
             self.wished = wish;
         }
+    }
+
+    /// Starts a run of `spec`, which names its own seed.
+    fn train_spec(&mut self, spec: crate::model::Spec) {
+        self.options.run.spec = spec;
+        (self.options.run.preset, self.options.run.opened) = (None, None);
+        self.drawer_open = false;
+        self.start();
     }
 
     fn wide_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
@@ -103,14 +111,16 @@ impl App {
 
     fn left_column(&mut self, ui: &mut Ui, palette: &'static Palette, [network, data, controls]: [Rect; 3]) {
         let snapshot = Arc::clone(&self.snapshot);
-        let chosen = card(ui, network, |ui, inside| network_ui(ui, palette, inside, &snapshot, &self.presets));
+        let act = card(ui, network, |ui, inside| self.network.ui(ui, palette, inside, &snapshot, &self.presets));
         card(ui, data, |ui, inside| data_ui(ui, palette, inside, &snapshot, &self.textures));
         let edit = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
         if let Some((field, value)) = edit {
             self.send(Command::Edit { field, value });
         }
-        if let Some(name) = chosen {
-            self.choose_preset(&name);
+        match act {
+            Some(NetworkAct::Preset(name)) => self.choose_preset(&name),
+            Some(NetworkAct::Train(spec)) => self.train_spec(*spec),
+            None => {}
         }
     }
 }

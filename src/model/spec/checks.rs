@@ -1,6 +1,8 @@
 //! What a spec may hold: refusals say the field and what would be right.
 
-use super::{ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError};
+use super::{
+    ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
+};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
 use crate::model::layers::Layer;
