@@ -40,7 +40,7 @@ pub(super) struct MapCard {
     /// Tells the maps of the window apart.
     number: u8,
     /// Whether a drag decodes instead of moving the map.
-    decodes: bool,
+    pub decodes: bool,
     camera: Camera,
     made: Option<Made>,
     by_error: bool,
@@ -66,10 +66,10 @@ impl std::fmt::Debug for MapCard {
 }
 
 impl MapCard {
-    pub fn new(number: u8, decodes: bool) -> Self {
+    pub fn new(number: u8) -> Self {
         Self {
             number,
-            decodes,
+            decodes: false,
             camera: Camera::default(),
             made: None,
             by_error: false,

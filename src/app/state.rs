@@ -140,7 +140,7 @@ impl App {
             controls: Controls::default(),
             curves: Curves::default(),
             network: NetworkCard::default(),
-            map: MapCard::new(0, false),
+            map: MapCard::new(0),
             findings: Findings::default(),
             wished: Wish::default(),
             explore: Explore::default(),
@@ -297,6 +297,12 @@ impl App {
             self.start();
             return;
         }
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        let table = extension.is_some_and(|extension| ["csv", "tsv", "gz", "parquet"].contains(&extension.as_str()));
+        if self.workspace == Workspace::Explore && !(table && self.snapshot.data.image.is_some()) {
+            self.explore.take_file(path);
+            return;
+        }
         self.go_to(Workspace::Detect);
         self.detect.take(ui.ctx(), &path, self.options.run.device, self.options.run.spec.train.seed);
     }
@@ -328,7 +334,7 @@ impl App {
 }
 
 /// A path with the home folder as `~`.
-fn short_path(path: &std::path::Path) -> String {
+pub(super) fn short_path(path: &std::path::Path) -> String {
     let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
     match home.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
         Some(inside) => format!("~/{}", inside.display()),

@@ -401,6 +401,18 @@ impl Network {
         Ok((plan, view))
     }
 
+    /// From rows given directly, as they are, to their latent numbers (means, where they are drawn), which can be read where
+    /// the view says.
+    pub fn encoding_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+        let built = self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+        let latent = built.encoded.latent;
+        let mut graph = built.builder.graph;
+        graph.retain_for(&[latent]);
+        let plan = Plan::new(&graph, &[latent])?;
+        let view = plan.view(latent).ok_or_else(|| GraphError::Plan("an encoder keeps its codes".to_owned()))?;
+        Ok((plan, view))
+    }
+
     fn finished_output(&self, builder: &mut Builder, prediction: ValueId) -> Result<ValueId, GraphError> {
         if self.loss_takes_logits() {
             nn::activate(&mut builder.graph, prediction, self.output_activation(), "output")

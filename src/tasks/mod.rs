@@ -12,6 +12,7 @@ mod evaluate;
 mod explore;
 mod form;
 mod frozen;
+mod keep;
 mod latents;
 mod picture;
 mod probe;
@@ -39,7 +40,8 @@ pub use detect::{
 pub use encode::{Decoded, Encoded, decode, encode};
 pub(crate) use evaluate::evaluator_of;
 pub use evaluate::{Evaluation, Evidence, ImportanceWeighted, PcaBeside, Representation, evaluate};
-pub use explore::{Decoder, draw_latents, open_model};
+pub use explore::{Decoder, Encoder, draw_latents, open_model};
+pub use keep::keep;
 pub use latents::MixtureReport;
 pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth, smooth_by};
 pub use probe::{LabelCount, Probe, ProbeResult, Probed, probe};

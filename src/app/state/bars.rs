@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use super::workspace::Workspace;
 use super::{App, short_path};
 use crate::app::icons;
 use crate::app::theme::{colour, regular, semibold};
@@ -154,6 +155,11 @@ impl App {
         }
         if snapshot.state == PlayState::Failed {
             return (snapshot.message.clone(), colour(palette.bad));
+        }
+        if self.workspace == Workspace::Explore
+            && let Some((words, fault)) = self.explore.notice()
+        {
+            return (words.to_owned(), colour(if fault { palette.bad } else { palette.muted }));
         }
         if !snapshot.message.is_empty() && snapshot.device.is_some() {
             return (snapshot.message.clone(), colour(palette.muted));

@@ -15,10 +15,13 @@ impl App {
         let column = if narrow { 280.0 } else { RIGHT_COLUMN };
         let left = Rect::from_min_max(work.min, pos2(work.right() - column - gap, work.bottom()));
         let right = Rect::from_min_max(pos2(work.right() - column, work.top()), work.max);
-        let picture = (column + 28.0).min(right.height() * 0.55);
+        let picture = (column + 28.0).min(right.height() * 0.52);
         let one = Rect::from_min_size(right.min, vec2(column, picture));
         let sliders = Rect::from_min_max(pos2(right.left(), one.bottom() + gap), right.max);
-        let rects = [left, one, sliders];
+        let bench = if narrow { 178.0 } else { (left.height() * 0.29).clamp(196.0, 320.0) };
+        let bench = Rect::from_min_max(pos2(left.left(), left.bottom() - bench), left.max);
+        let map = Rect::from_min_max(left.min, pos2(left.right(), bench.top() - gap));
+        let rects = [map, bench, one, sliders];
         cards(ui, palette, area, &rects);
         let insides = rects.map(|rect| card(ui, rect, |_, inside| inside));
         self.explore.ui(ui, palette, insides, &snapshot);

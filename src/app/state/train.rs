@@ -29,8 +29,8 @@ impl App {
     /// Tells the trainer what is to be seen of the rows, where that has changed.
     pub(super) fn wish(&mut self) {
         let (pinned, turn) = self.textures.wanted();
-        let explores = self.workspace == Workspace::Explore;
-        let map = if explores { self.explore.map() } else { &self.map };
+        let explored = self.explore.map().filter(|_| self.workspace == Workspace::Explore);
+        let map = explored.unwrap_or(&self.map);
         let wish = Wish { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
         if wish != self.wished && self.snapshot.answers {
             self.send(Command::Look(wish.clone()));
@@ -51,7 +51,7 @@ impl App {
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
         let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
         let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
-        let pairs_height = pairs_height(centre.width()).min(work.height() * 0.45);
+        let pairs_height = pairs_height(centre.width(), self.textures.lines()).min(work.height() * 0.48);
         let [curves, pairs] = split_bottom(centre, pairs_height, gap);
         let [map, findings] = split_bottom(right, 190.0_f32.min(work.height() * 0.35), gap);
         let column = left_cards(left);
@@ -75,7 +75,7 @@ impl App {
             ui.set_clip_rect(area);
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
                 let width = work.width();
-                let heights = [300.0, pairs_height(width), 400.0, 190.0];
+                let heights = [300.0, pairs_height(width, self.textures.lines()), 430.0, 190.0];
                 let total: f32 = heights.iter().sum::<f32>() + gap * (heights.len() + 1) as f32;
                 let (whole, _) = ui.allocate_exact_size(vec2(area.width(), total), Sense::hover());
                 let mut y = whole.top() + gap;
@@ -140,9 +140,9 @@ fn left_cards(column: Rect) -> [Rect; 3] {
     [network, data, below(data, column.bottom() - data.bottom() - gap)]
 }
 
-/// Height of the card of pairs: three rows of ten square tiles.
-fn pairs_height(width: f32) -> f32 {
-    20.0 + 2.0 * space::L + 3.0 * ((width - 96.0) / 10.0 + 10.0)
+/// Height of the card of pairs: so many lines of ten square tiles.
+fn pairs_height(width: f32, lines: usize) -> f32 {
+    22.0 + 2.0 * space::L + lines as f32 * ((width - 96.0) / 10.0 + 8.0)
 }
 
 /// The upper rest and the lower `height` of `rect`.
