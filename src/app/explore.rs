@@ -73,6 +73,8 @@ pub(super) struct Explore {
     scroll: f32,
     /// What is said in the status bar, and whether it is a fault.
     notice: Option<(String, bool)>,
+    /// Where pictures are kept, if not in the folder for pictures.
+    pub folder: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Explore {
@@ -443,7 +445,8 @@ impl Explore {
             self.keeping = Latest::start("hourglass-keep", ui.ctx().clone(), work);
         }
         if let Some(keeping) = &self.keeping {
-            keeping.ask(Keeping { model, rows, columns, folder: pictures_folder(), what, ending });
+            let folder = self.folder.clone().unwrap_or_else(pictures_folder);
+            keeping.ask(Keeping { model, rows, columns, folder, what, ending });
         }
     }
 
@@ -568,6 +571,14 @@ impl Explore {
     /// Latent numbers of now, for tests.
     pub fn latents(&self) -> &[f32] {
         &self.latents
+    }
+
+    /// Latent numbers where the walk ends, and why an end stays empty, for tests.
+    pub fn walk(&self) -> (Option<Vec<f32>>, Option<&str>) {
+        let Some(shown) = self.shown.as_deref() else { return (None, None) };
+        let latents = &shown.walk.latents;
+        let end = latents.len().checked_sub(self.latents.len()).map(|start| latents[start..].to_vec());
+        (end, shown.slot_problem.as_deref())
     }
 
     /// What is to be said of what was done here, and whether it is a fault.

@@ -57,7 +57,7 @@ impl Findings {
                 "Silent units and the size of gradients, layer by layer",
                 !snapshot.layers.is_empty(),
             ),
-            (Side::Findings, "findings", "What the figures say, in words", true),
+            (Side::Findings, "findings", "What the figures say, in words", !snapshot.layers.is_empty()),
         ] {
             if !there && self.side == side {
                 self.side = Side::Findings;

@@ -312,11 +312,6 @@ impl App {
         self.detect.flagged()
     }
 
-    /// Latent numbers that Explore shows, for tests.
-    pub fn explored(&self) -> &[f32] {
-        self.explore.latents()
-    }
-
     /// Starts the preset called `name`, with the present seed and device.
     fn choose_preset(&mut self, name: &str) {
         match preset(name) {

@@ -128,6 +128,9 @@ impl Lasso {
         let stroke = Stroke::new(1.0, colour(palette.line));
         ui.painter().rect(panel, radius, faded(palette.panel, 0.96), stroke, StrokeKind::Inside);
         let words = format!("{} rows inside", style::grouped(inside.len() as u64));
+        let told = format!("{words}: {}", contents(&inside, map, snapshot));
+        let response = ui.interact(panel, ui.scope_id().with("lasso"), egui::Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Status, true, &told));
         let at = pos2(panel.left() + space::S, panel.top() + 16.0);
         ui.painter().text(
             at,

@@ -26,4 +26,34 @@ impl App {
         let insides = rects.map(|rect| card(ui, rect, |_, inside| inside));
         self.explore.ui(ui, palette, insides, &snapshot);
     }
+
+    /// Latent numbers that Explore shows, for tests.
+    pub fn explored(&self) -> &[f32] {
+        self.explore.latents()
+    }
+
+    /// Latent numbers where the walk ends, for tests.
+    pub fn walk_end(&self) -> Option<Vec<f32>> {
+        self.explore.walk().0
+    }
+
+    /// Why an end of the walk stays empty, for tests.
+    pub fn walk_problem(&self) -> Option<&str> {
+        self.explore.walk().1
+    }
+
+    /// A folder for what Explore keeps, instead of that for pictures.
+    pub fn keep_pictures_in(&mut self, folder: std::path::PathBuf) {
+        self.explore.folder = Some(folder);
+    }
+
+    /// As if `path` had been dropped on Explore.
+    pub fn drop_for_explore(&mut self, path: std::path::PathBuf) {
+        self.explore.take_file(path);
+    }
+
+    /// What the status bar says, for tests.
+    pub fn said(&self) -> String {
+        self.message(&crate::style::DARK).0
+    }
 }
