@@ -118,6 +118,7 @@ impl Explore {
             (self.label, self.temperature, self.axes, self.taking) = (0, 1.0, None, None);
             self.bench.begin(snapshot);
         }
+        self.bench.follow(snapshot);
         self.order = order_of_use(units);
         let grid = self.grid_latents(snapshot);
         let request = Request {
@@ -521,12 +522,6 @@ impl Explore {
         if press(ui, ButtonKind::Plain, "Centre", "Every number back to the middle of its range") {
             self.latents = units.iter().map(|unit| unit.prior_mean).collect();
             ui.ctx().request_repaint();
-        }
-        for (slot, label) in ["Set A", "Set B"].into_iter().enumerate() {
-            if press(ui, ButtonKind::Plain, label, "Let the walk begin or end at the present point") {
-                self.bench.put(slot, Origin::Point(self.latents.clone()));
-                ui.ctx().request_repaint();
-            }
         }
     }
 

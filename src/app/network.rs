@@ -27,7 +27,7 @@ pub(super) struct NetworkCard {
     draft: Option<Draft>,
     selected: Option<LayerPlace>,
     /// What the present model comes to.
-    present: Option<(ModelSpec, Prediction)>,
+    present: Option<(ModelSpec, Option<Prediction>)>,
     /// Seconds of an epoch, as measured last.
     epoch_secs: f64,
 }
@@ -96,7 +96,7 @@ impl NetworkCard {
         }
         let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) else { return };
         if self.present.as_ref().is_none_or(|(model, _)| *model != spec.model) {
-            self.present = predict(spec, data).ok().map(|prediction| (spec.model.clone(), prediction));
+            self.present = Some((spec.model.clone(), predict(spec, data).ok()));
             // Another model came from elsewhere.
             (self.draft, self.selected) = (None, None);
             if snapshot.samples_per_second == 0.0 {
@@ -107,7 +107,8 @@ impl NetworkCard {
 
     fn outline(&self, snapshot: &Snapshot) -> Vec<(LayerPlace, usize)> {
         let drafted = self.draft.as_ref().map(|draft| &draft.outline);
-        let present = self.present.as_ref().map(|(_, prediction)| &prediction.outline);
+        let present = self.present.as_ref().and_then(|(_, prediction)| prediction.as_ref());
+        let present = present.map(|prediction| &prediction.outline);
         match drafted.or(present) {
             Some(outline) => outline.clone(),
             // Without data only the widths are known.
@@ -153,7 +154,7 @@ impl NetworkCard {
         let parameters = drafted.map_or(snapshot.parameters, |drafted| drafted.parameters);
         let memory = drafted.map_or(snapshot.memory_bytes, |drafted| drafted.memory_bytes);
         let ratio = match (drafted, &self.present) {
-            (Some(drafted), Some((_, present))) => drafted.epoch_cost / present.epoch_cost.max(1.0),
+            (Some(drafted), Some((_, Some(present)))) => drafted.epoch_cost / present.epoch_cost.max(1.0),
             _ => 1.0,
         };
         let secs = self.epoch_secs * ratio;

@@ -155,7 +155,7 @@ impl Textures {
             let left = columns.left() + place as f32 * width;
             let column = Rect::from_min_size(pos2(left, columns.top()), vec2(width, columns.height()));
             let response = ui.interact(column, ui.scope_id().with(("pin", place)), egui::Sense::click());
-            let pinned = self.pinned[place].is_some();
+            let pinned = self.pinned[place] == Some(row);
             let name = format!("{} row {}", if pinned { "Release" } else { "Keep" }, place + 1);
             response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, pinned, &name));
             if response.clicked() {

@@ -284,6 +284,7 @@ impl<'a> Driver<'a> {
         if self.watched && !interrupted {
             self.serve()?;
         }
+        self.desk.show(|snapshot| snapshot.answers = false);
         Ok(())
     }
 

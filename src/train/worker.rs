@@ -223,7 +223,7 @@ fn work(options: WorkerOptions, desk: &Desk) {
             }
         }
         desk.show(|snapshot| {
-            snapshot.state = PlayState::Failed;
+            (snapshot.state, snapshot.answers) = (PlayState::Failed, false);
             snapshot.message.clone_from(&message);
         });
         desk.tell(Event::Failed { message, usage: error.is_usage() });

@@ -11,6 +11,7 @@ use crate::app::map::class_name;
 use crate::app::theme::{colour, regular, semibold};
 use crate::app::thumbs::Thumbs;
 use crate::app::widgets::{Button, ButtonKind, focus_ring, line_of_text};
+use crate::data::DataSet;
 use crate::style::{self, Palette, size, space};
 use crate::train::Snapshot;
 
@@ -45,6 +46,24 @@ impl Bench {
     pub fn take_file(&mut self, path: PathBuf) {
         self.slots[self.next_file] = Some(Origin::File(path));
         self.next_file = 1 - self.next_file;
+    }
+
+    /// Keeps rows as they are when the same data comes again, with another run; starts anew with other data.
+    pub fn follow(&mut self, snapshot: &Snapshot) {
+        let Some(data) = &snapshot.rows else { return };
+        let same = |old: &DataSet| old.name == data.name && old.rows == data.rows && old.features == data.features;
+        let mut foreign = false;
+        for slot in self.slots.iter_mut().flatten() {
+            if let Origin::Row(old, _) = slot
+                && !Arc::ptr_eq(&old.0, data)
+            {
+                foreign |= !same(&old.0);
+                old.0 = Arc::clone(data);
+            }
+        }
+        if foreign {
+            self.begin(snapshot);
+        }
     }
 
     /// Fills the slots with held-out rows of different classes: on digits, a 3 that becomes an 8, and 7 - 1 + 4.
@@ -123,7 +142,19 @@ impl Explore {
             _ => "Walk".to_owned(),
         };
         let problem = self.shown.as_ref().and_then(|shown| shown.slot_problem.clone());
-        heading(ui, palette, area, &title, "click an end to choose another row, or drop a file", problem.as_deref());
+        let mut right = area.right_top();
+        for (slot, label) in [(1, "Set B"), (0, "Set A")] {
+            let help = "Let the walk begin (A) or end (B) at the present point";
+            let (response, left) = Button::new(ButtonKind::Chip, label, help).show_right(ui, palette, right);
+            right.x = left - 6.0;
+            if response.clicked() {
+                self.bench.put(slot, Origin::Point(self.latents.clone()));
+                ui.ctx().request_repaint();
+            }
+        }
+        let title_area = Rect::from_min_max(area.min, pos2(right.x, area.bottom()));
+        let help = "click an end to choose another row, or drop a file";
+        heading(ui, palette, title_area, &title, help, problem.as_deref());
         let top = area.top() + 24.0;
         let gap = space::S;
         let strip_tile = tile.min((area.width() - 2.0 * (tile + gap)) / STEPS as f32);
