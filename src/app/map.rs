@@ -101,6 +101,7 @@ impl MapCard {
         let held_out = style::grouped(map.held_out as u64);
         let second = match (map.points.len(), map.projected) {
             (0, _) => String::new(),
+            _ if self.by_error && map.errors.len() != map.points.len() => "measuring errors".to_owned(),
             (count, _) if count > map.held_out => format!("{} rows, {held_out} held out", style::grouped(count as u64)),
             (_, false) => format!("{held_out} held-out rows"),
             (_, true) => {

@@ -84,7 +84,8 @@ pub(super) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, 
     let mut end = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), colour(palette.text)).right();
     if !second.is_empty() {
         let at = pos2(end + space::S, y);
-        end = painter.text(at, Align2::LEFT_CENTER, second, regular(size::SECOND), colour(palette.muted)).right();
+        let (width, font) = (inside.right() - at.x, regular(size::SECOND));
+        end = line_of_text(ui, at, width, second, font, colour(palette.muted)).right();
     }
     end
 }

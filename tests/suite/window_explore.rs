@@ -174,11 +174,11 @@ fn a_walk_is_chosen_taken_and_kept() {
         harness.run();
     }
     let strip = image::open(kept.join("walk-001.png")).expect("a picture");
-    assert!(strip.width() > 10 * strip.height(), "eleven steps side by side");
+    assert!(strip.width() > 12 * strip.height(), "thirteen steps side by side");
     let rows = hourglass::data::read_npy(&kept.join("walk-001.npy")).expect("an array");
-    assert_eq!(rows.shape, [11, 28, 28]);
+    assert_eq!(rows.shape, [13, 28, 28]);
     let latents = hourglass::data::read_npy(&kept.join("walk-001.latents.npy")).expect("an array");
-    assert_eq!(latents.shape, [11, 6]);
+    assert_eq!(latents.shape, [13, 6]);
 
     // A file that is dropped begins the walk; one that is no picture is refused at the place.
     std::fs::write(folder.path().join("no picture.png"), b"text").expect("written");

@@ -37,7 +37,7 @@ pub(super) enum Origin {
 /// Slots: the ends of the walk, then the terms of the sum.
 pub(super) const SLOTS: usize = 5;
 /// Pictures of a walk, its ends among them.
-pub(super) const STEPS: usize = 11;
+pub(super) const STEPS: usize = 13;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Request {
