@@ -87,3 +87,12 @@ pub(super) fn theme(painter: &Painter, rect: Rect, colour: Color32) {
 pub(super) fn detect(painter: &Painter, rect: Rect, colour: Color32) {
     lines(painter, rect, &[(0.0, 0.72), (0.3, 0.72), (0.45, 0.1), (0.62, 0.95), (0.74, 0.72), (1.0, 0.72)], colour);
 }
+
+/// A picture, one half of it clean.
+pub(super) fn denoise(painter: &Painter, rect: Rect, colour: Color32) {
+    painter.rect_stroke(rect, 2.0, Stroke::new(1.6, colour), egui::StrokeKind::Middle);
+    lines(painter, rect, &[(0.5, 0.0), (0.5, 1.0)], colour);
+    for (x, y) in [(0.2, 0.28), (0.34, 0.52), (0.18, 0.76)] {
+        painter.circle_filled(at(rect, x, y), 1.1, colour);
+    }
+}

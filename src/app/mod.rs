@@ -4,6 +4,7 @@
 mod controls;
 mod curves;
 mod data_card;
+mod denoise;
 mod detect;
 mod explore;
 mod findings;
@@ -19,6 +20,7 @@ mod theme;
 mod thumbs;
 mod widgets;
 
+pub use denoise::{Cleaner, Denoising, LocalDenoising};
 pub use detect::{Detection, LocalDetection, Saved};
 pub use shell::{WindowError, availability, open};
 pub use state::{App, AppOptions, OpenedModel, Trainer};

@@ -6,6 +6,7 @@ mod keys;
 mod train;
 mod workspace;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -13,6 +14,7 @@ use egui::{Color32, Rect, Ui, pos2, vec2};
 
 use super::controls::Controls;
 use super::curves::Curves;
+use super::denoise::{Ask, Denoise, Denoising, LocalDenoising};
 use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
 use super::findings::Findings;
@@ -20,9 +22,11 @@ use super::map::MapCard;
 use super::network::NetworkCard;
 use super::pairs::Textures;
 use super::theme::{self, ThemeChoice, colour};
+use crate::data::is_picture_or_array;
 use crate::device::DeviceChoice;
 use crate::model::{Preset, preset, presets};
-use crate::style::space;
+use crate::style::{Palette, space};
+use crate::tasks::DeskView;
 use crate::train::{Command, PlayState, Snapshot, TrainError, Wish, Worker, WorkerOptions};
 use workspace::Workspace;
 
@@ -66,6 +70,8 @@ pub struct AppOptions {
     pub theme: ThemeChoice,
     /// What finds abnormal rows.
     pub detection: Arc<dyn Detection>,
+    /// What cleans pictures.
+    pub denoising: Arc<dyn Denoising>,
     /// Devices to choose among, with the names people see.
     pub devices: Vec<(String, DeviceChoice)>,
 }
@@ -78,6 +84,7 @@ impl AppOptions {
             start,
             theme: ThemeChoice::default(),
             detection: Arc::new(LocalDetection),
+            denoising: Arc::new(LocalDenoising),
             devices: vec![("Automatic".to_owned(), DeviceChoice::Auto), ("CPU, native".to_owned(), DeviceChoice::Cpu)],
         }
     }
@@ -107,6 +114,7 @@ pub struct App {
     /// What was wished to be seen last.
     wished: Wish,
     explore: Explore,
+    denoise: Denoise,
     detect: Detect,
     workspace: Workspace,
     textures: Textures,
@@ -129,6 +137,7 @@ impl App {
     pub fn new(options: AppOptions) -> Self {
         let opened = options.run.opened.is_some();
         let detect = Detect::new(Arc::clone(&options.detection));
+        let denoise = Denoise::new(Arc::clone(&options.denoising));
         let mut app = Self {
             options,
             trainer: None,
@@ -144,6 +153,7 @@ impl App {
             findings: Findings::default(),
             wished: Wish::default(),
             explore: Explore::default(),
+            denoise,
             detect,
             workspace: if opened { Workspace::Explore } else { Workspace::Train },
             textures: Textures::default(),
@@ -258,6 +268,7 @@ impl App {
         match self.workspace {
             Workspace::Train => self.train_workspace(ui, palette, work, narrow),
             Workspace::Explore => self.explore_workspace(ui, palette, work, narrow),
+            Workspace::Denoise => self.denoise_workspace(ui, palette, work),
             Workspace::Detect => {
                 self.detect.ui(ui, palette, work, self.options.run.device, self.options.run.spec.train.seed);
             }
@@ -286,25 +297,47 @@ impl App {
         self.options.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
     }
 
-    /// Takes files that were dropped: a model is explored, everything else is looked through for what is abnormal.
+    /// Takes files that were dropped: pictures are cleaned, a model is explored, everything else is looked through for what
+    /// is abnormal.
     fn take_drops(&mut self, ui: &Ui) {
-        let dropped = ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).next());
-        let Some(path) = dropped else { return };
+        let dropped: Vec<PathBuf> =
+            ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        let Some(path) = dropped.first().cloned() else { return };
         let is_model = path.extension().is_some_and(|extension| extension == "safetensors");
+        if self.workspace == Workspace::Explore && !is_model && is_picture_or_array(&path) {
+            // A model that is explored takes rows for its walk.
+            dropped.into_iter().take(2).for_each(|path| self.explore.take_file(path));
+            return;
+        }
+        let cleans = self.workspace == Workspace::Denoise && (is_model || path.is_dir());
+        if cleans || self.workspace != Workspace::Detect && is_picture_or_array(&path) {
+            self.go_to(Workspace::Denoise);
+            self.denoise.take(ui.ctx(), dropped, self.options.run.device);
+            return;
+        }
         if is_model && self.workspace != Workspace::Detect {
             self.options.run.opened = Some(path);
             self.go_to(Workspace::Explore);
             self.start();
             return;
         }
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-        let table = extension.is_some_and(|extension| ["csv", "tsv", "gz", "parquet"].contains(&extension.as_str()));
-        if self.workspace == Workspace::Explore && !(table && self.snapshot.data.image.is_some()) {
-            self.explore.take_file(path);
-            return;
-        }
         self.go_to(Workspace::Detect);
         self.detect.take(ui.ctx(), &path, self.options.run.device, self.options.run.spec.train.seed);
+    }
+
+    fn denoise_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+        match self.denoise.ui(ui, palette, area, self.options.run.device) {
+            Some(Ask::Train(name, folder)) => {
+                self.choose_preset(name, Some(folder.display().to_string()));
+                self.go_to(Workspace::Train);
+            }
+            None => {}
+        }
+    }
+
+    /// What lies on the desk of Denoise, for tests.
+    pub fn desk(&self) -> &DeskView {
+        self.denoise.view()
     }
 
     /// Rows that Detect calls abnormal, for tests.
@@ -312,13 +345,16 @@ impl App {
         self.detect.flagged()
     }
 
-    /// Starts the preset called `name`, with the present seed and device.
-    fn choose_preset(&mut self, name: &str) {
+    /// Starts the preset called `name`, with the present seed and device, on the data at `source` where it is given.
+    fn choose_preset(&mut self, name: &str, source: Option<String>) {
         match preset(name) {
             Ok(found) => {
                 let seed = self.options.run.spec.train.seed;
                 self.options.run.spec = found.spec;
                 self.options.run.spec.train.seed = seed;
+                if let Some(source) = source {
+                    self.options.run.spec.data.source = source;
+                }
                 self.options.run.preset = Some(found.name.to_owned());
                 self.drawer_open = false;
                 self.start();

@@ -372,3 +372,24 @@ fn starting_and_dropping_workers_never_hangs() {
     }
     assert!(wakes.load(Ordering::Relaxed) > 0);
 }
+
+/// What is predicted of a spec is what its session then holds.
+#[test]
+fn predictions_are_what_sessions_come_to() {
+    use hourglass::model::LayerPlace;
+    for name in ["undercomplete", "map", "convolutional", "sparse"] {
+        let spec = preset(name).expect("a preset").spec;
+        let prediction = hourglass::train::predict(&spec, &digits()).expect("it plans");
+        let session = Session::new(spec, digits(), crate::support::cpu()).expect("a session");
+        assert_eq!(prediction.parameters, session.network().parameter_count(), "{name}");
+        let bytes = session.bytes();
+        assert_eq!(prediction.memory_bytes, bytes.activations + bytes.external, "{name}");
+        let mut widths: Vec<usize> = prediction.outline.iter().map(|(_, width)| *width).collect();
+        widths.dedup();
+        assert_eq!(widths, session.network().widths(), "{name}");
+        let latent = prediction.outline.iter().find(|(place, _)| *place == LayerPlace::Latent);
+        assert_eq!(latent.map(|(_, width)| *width), Some(session.network().latent()), "{name}");
+    }
+    let wrong = preset("undercomplete").expect("a preset").spec.with_set(&["model.latent=0".to_owned()]);
+    assert!(wrong.is_err());
+}

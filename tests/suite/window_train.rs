@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, ThemeChoice};
 use hourglass::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, SPARSITY, Spec, preset};
@@ -167,7 +167,7 @@ fn the_map_is_moved_coloured_and_drawn_around() {
     let (right, middle) = (map.right() - 1.0, map.center().x);
     let corners = [(middle, map.top()), (right, map.top()), (right, map.bottom() - 1.0), (middle, map.bottom() - 1.0)];
     drag(&mut harness, &corners.map(|(x, y)| egui::pos2(x, y + 0.5)));
-    let words = harness.get_by_role(egui::accesskit::Role::Status).label().expect("words");
+    let words = harness.get_by_role(egui::accesskit::Role::Status).accesskit_node().label().expect("words");
     let count: usize = words.split(' ').next().and_then(|count| count.replace(',', "").parse().ok()).expect("a count");
     assert!((900..1100).contains(&count), "{words}");
     assert!(words.contains("0: 200") && !words.contains("5:"), "{words}");

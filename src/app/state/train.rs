@@ -118,7 +118,7 @@ impl App {
             self.send(Command::Edit { field, value });
         }
         match act {
-            Some(NetworkAct::Preset(name)) => self.choose_preset(&name),
+            Some(NetworkAct::Preset(name)) => self.choose_preset(&name, None),
             Some(NetworkAct::Train(spec)) => self.train_spec(*spec),
             None => {}
         }

@@ -14,6 +14,7 @@ use crate::train::Command;
 pub(super) enum Workspace {
     Train,
     Explore,
+    Denoise,
     Detect,
 }
 
@@ -27,7 +28,7 @@ pub(super) struct Place {
 }
 
 /// From the top of the rail down; keys are numbered as the drawings have the whole rail.
-pub(super) const PLACES: [Place; 3] = [
+pub(super) const PLACES: [Place; 4] = [
     Place {
         workspace: Workspace::Train,
         key: Key::Num1,
@@ -41,6 +42,13 @@ pub(super) const PLACES: [Place; 3] = [
         name: "Explore",
         icon: icons::explore,
         help: "Move through the latent space (2)",
+    },
+    Place {
+        workspace: Workspace::Denoise,
+        key: Key::Num3,
+        name: "Denoise",
+        icon: icons::denoise,
+        help: "Clean pictures (3)",
     },
     Place {
         workspace: Workspace::Detect,
