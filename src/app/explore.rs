@@ -10,7 +10,8 @@ use std::sync::Arc;
 use egui::{Color32, ColorImage, Rect, Sense, Stroke, TextureHandle, TextureOptions, Ui, pos2, vec2};
 
 use self::bench::Bench;
-use self::studio::{Decoded, Decoding, Keeping, Latest, Looking, Near, NearRequest, Origin, Request, Rows, Same};
+use self::studio::{Decoded, Decoding, Keeping, Looking, Near, NearRequest, Origin, Request, Rows, Same};
+use super::latest::Latest;
 use super::map::MapCard;
 use super::theme::{colour, regular};
 use super::widgets::{Button, ButtonKind, Scale, Slider, card_title, paragraph};

@@ -10,6 +10,7 @@ mod explore;
 mod findings;
 mod frame_log;
 mod icons;
+mod latest;
 mod map;
 mod network;
 mod pairs;

@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, pos2};
 
+use super::latest::Latest;
 use super::theme::colour;
 use crate::data::DataSet;
 use crate::style::{Palette, Raster, RowView};
@@ -34,7 +33,7 @@ struct Made {
 /// The rows that were asked for last, side by side in one texture.
 #[derive(Default)]
 pub(super) struct Thumbs {
-    thread: Option<(Sender<Request>, Receiver<Request>, Arc<ArcSwap<Made>>)>,
+    thread: Option<Latest<Request, Made>>,
     asked: Option<Request>,
     shown: Option<Arc<Made>>,
     texture: Option<TextureHandle>,
@@ -46,28 +45,18 @@ impl std::fmt::Debug for Thumbs {
     }
 }
 
-fn start(context: egui::Context) -> Option<(Sender<Request>, Receiver<Request>, Arc<ArcSwap<Made>>)> {
-    let (sender, receiver) = bounded::<Request>(1);
-    let made = Arc::new(ArcSwap::from_pointee(Made::default()));
-    let (inbox, slot) = (receiver.clone(), Arc::clone(&made));
-    let work = move || {
-        while let Ok(request) = inbox.recv() {
-            let data = &request.data;
-            let rows: Vec<usize> =
-                request.rows.iter().map(|&row| row as usize).filter(|&row| row < data.rows).collect();
-            // Rows that cannot be read are not shown; the run says why in its own words.
-            let values = data.chosen_f32(&rows).unwrap_or_default();
-            let view = RowView::of(data.image.map(|image| [image.height, image.width, image.channels]), &values);
-            let ink = request.palette.ink(request.palette.second);
-            let rows = values.chunks_exact(data.features.max(1));
-            let pictures: Vec<Raster> = rows.map(|row| shrunk(view.draw(row, None, ink))).collect();
-            let side = pictures.first().map_or(1, |picture| picture.side);
-            slot.store(Arc::new(Made { of: Some(request), side, pictures }));
-            context.request_repaint();
-        }
-    };
-    std::thread::Builder::new().name("hourglass-rows".to_owned()).spawn(work).ok()?;
-    Some((sender, receiver, made))
+/// Draws the rows of a request.
+fn draw(request: Request) -> Made {
+    let data = &request.data;
+    let rows: Vec<usize> = request.rows.iter().map(|&row| row as usize).filter(|&row| row < data.rows).collect();
+    // Rows that cannot be read are not shown; the run says why in its own words.
+    let values = data.chosen_f32(&rows).unwrap_or_default();
+    let view = RowView::of(data.image.map(|image| [image.height, image.width, image.channels]), &values);
+    let ink = request.palette.ink(request.palette.second);
+    let rows = values.chunks_exact(data.features.max(1));
+    let pictures: Vec<Raster> = rows.map(|row| shrunk(view.draw(row, None, ink))).collect();
+    let side = pictures.first().map_or(1, |picture| picture.side);
+    Made { of: Some(request), side, pictures }
 }
 
 /// Large pictures in fewer pixels: all of them must fit one texture.
@@ -85,16 +74,14 @@ impl Thumbs {
         let request = Request { data: Arc::clone(data), rows: rows.to_vec(), palette };
         if self.asked.as_ref() != Some(&request) && !rows.is_empty() {
             if self.thread.is_none() {
-                self.thread = start(ui.ctx().clone());
+                self.thread = Latest::start("hourglass-rows", ui.ctx().clone(), |request, _: &Made| draw(request));
             }
-            if let Some((sender, waiting, _)) = &self.thread {
-                while waiting.try_recv().is_ok() {}
-                let _ = sender.try_send(request.clone());
+            if let Some(thread) = &self.thread {
+                thread.ask(request.clone());
             }
             self.asked = Some(request);
         }
-        let Some((_, _, slot)) = &self.thread else { return };
-        let made = slot.load_full();
+        let Some(made) = self.thread.as_ref().map(Latest::answer) else { return };
         if self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &made)) || made.pictures.is_empty() {
             return;
         }

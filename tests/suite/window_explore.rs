@@ -175,9 +175,9 @@ fn a_walk_is_chosen_taken_and_kept() {
     }
     let strip = image::open(kept.join("walk-001.png")).expect("a picture");
     assert!(strip.width() > 12 * strip.height(), "thirteen steps side by side");
-    let rows = hourglass::data::read_npy(&kept.join("walk-001.npy")).expect("an array");
+    let rows = hourglass::data::read_npy(&kept.join("walk-001.npy"), u64::MAX).expect("an array");
     assert_eq!(rows.shape, [13, 28, 28]);
-    let latents = hourglass::data::read_npy(&kept.join("walk-001.latents.npy")).expect("an array");
+    let latents = hourglass::data::read_npy(&kept.join("walk-001.latents.npy"), u64::MAX).expect("an array");
     assert_eq!(latents.shape, [13, 6]);
 
     // A file that is dropped begins the walk; one that is no picture is refused at the place.

@@ -108,7 +108,7 @@ impl Draft {
             return Some(place);
         }
         let typed = self.typed.as_ref().filter(|(of, _)| *of == place).map(|(_, words)| words.clone());
-        let Some((list, index)) = self.list(place) else { return None };
+        let (list, index) = self.list(place)?;
         let layer = list[index].clone();
         if matches!(layer, Layer::Output { .. }) {
             let words = "The output has as many values as the data";
