@@ -106,10 +106,10 @@ impl Controls {
                 Some((value, true)) => {
                     self.held = None;
                     // Back where it was is no edit.
-                    let value = two_digits(value);
+                    let value = rounded(field, value);
                     finished = finished.or(((value - of_run).abs() > 1e-9 * of_run.abs()).then_some((field, value)));
                 }
-                Some((value, false)) => self.held = Some((field, two_digits(value))),
+                Some((value, false)) => self.held = Some((field, rounded(field, value))),
                 None if held.is_some() => self.held = None,
                 None => {}
             }
@@ -139,11 +139,12 @@ fn optimizer_name(kind: OptimizerKind) -> &'static str {
     }
 }
 
-/// A value that people can read: two significant digits.
-fn two_digits(value: f64) -> f64 {
+/// A value that people can read: two significant digits of a rate, three of what has a narrower range.
+fn rounded(field: &str, value: f64) -> f64 {
     if value.abs() < 1e-9 {
         return 0.0;
     }
-    let scale = 10_f64.powf(value.abs().log10().floor() - 1.0);
+    let digits = if field == LEARNING_RATE { 1.0 } else { 2.0 };
+    let scale = 10_f64.powf(value.abs().log10().floor() - digits);
     (value / scale).round() * scale
 }

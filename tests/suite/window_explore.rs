@@ -87,6 +87,7 @@ fn an_opened_model_is_explored() {
     harness.run();
     assert_eq!(harness.state().explored(), [0.0, 0.0]);
     if crate::support::gpu().is_some() {
+        run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
         let started = std::time::Instant::now();
         for name in ["Decoded", "The plane", "Walk", "Sum", "Choose A", "Near row 1"] {
             while brightness(&mut harness, name) < 5.0 {

@@ -243,6 +243,8 @@ fn a_layer_in_words_is_parsed_where_it_is_typed() {
     harness.get_by_label("apply").click();
     harness.run();
     assert_eq!(script.started.lock().unwrap().len(), 1, "what is no layer is not trained");
+    harness.get_by_label("Layer in words").click();
+    harness.run();
     harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
     harness.get_by_label("Layer in words").type_text("conv 8 3x3 stride 2 pad 1 relu");
     harness.run();

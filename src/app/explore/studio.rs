@@ -157,7 +157,7 @@ impl Decoding {
         if let [Some(a), Some(b), ..] = &next.slots {
             let latents = (0..STEPS).flat_map(|step| {
                 let share = step as f32 / (STEPS - 1) as f32;
-                a.latents.iter().zip(&b.latents).map(move |(a, b)| a + share * (b - a))
+                a.latents.iter().zip(&b.latents).map(move |(a, b)| (1.0 - share) * a + share * b)
             });
             next.walk = halves.decode(latents.collect(), label)?;
         }

@@ -67,6 +67,12 @@ impl Lasso {
             && let Some(pointer) = response.interact_pointer_pos()
         {
             let pointer = plot.clamp(pointer);
+            // A drag is known for one only after some pixels: the line begins where the pointer went down.
+            if self.line.is_empty()
+                && let Some(origin) = ui.input(|input| input.pointer.press_origin())
+            {
+                self.line.push(plot.clamp(origin));
+            }
             if self.line.last().is_none_or(|last| last.distance(pointer) > 2.0) {
                 self.line.push(pointer);
             }
