@@ -44,6 +44,8 @@ mod runs;
 mod shaders;
 #[path = "suite/specs.rs"]
 mod specs;
+#[path = "suite/speed.rs"]
+mod speed;
 #[path = "suite/support.rs"]
 mod support;
 #[path = "suite/traces.rs"]

@@ -19,9 +19,9 @@ pub use layers::{GRAMMAR, Layer, NormKind, OutputForm};
 pub use network::{DataShape, EvaluationMode, LayerPlace, Network, Pass, Probe, Subject};
 pub use presets::{Preset, preset, presets};
 pub use spec::{
-    AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, DROPOUT, Edit, EngineSpec, LEARNING_RATE,
-    LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY, ScheduleKind,
-    ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec, live_text,
+    AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, DROPOUT, Edit, EngineSpec, KernelChoices,
+    LEARNING_RATE, LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY,
+    ScheduleKind, ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec, live_text,
 };
 pub use start::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
 pub use suggest::{Suggestion, suggest};

@@ -13,7 +13,9 @@ use crate::graph::ops::{
     CountSilent, Discrepancy, Divergence, MoveCodebook, QuantizeRows, RandomNumbers, RateDivergence, SampleLatent,
     SsimLoss, TopK,
 };
-use crate::graph::{External, GraphError, Initial, Parameter, Plan, ValueId, View, differentiate, fuse, store_halves};
+use crate::graph::{
+    External, GraphError, Initial, Parameter, Plan, ValueId, View, differentiate, fuse, recompute, store_halves,
+};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{LossTerm, ReconstructionLoss};
 use crate::kernels::optimizer::{Update, UpdateRule};
@@ -316,12 +318,15 @@ impl Network {
     pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Plan, GraphError> {
         let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
         let graph = &mut built.builder.graph;
-        let forward_nodes = graph.nodes().len();
+        let forward = graph.mark();
         differentiate(graph, &built.losses)?;
         let clip_norm = self.spec.optimizer.clip_norm.map(|norm| norm as f32);
         nn::clip_and_update(graph, self.update(), clip_norm)?;
+        if self.spec.engine.recompute {
+            recompute(graph, forward);
+        }
         if self.spec.engine.precision == "f16" {
-            store_halves(graph, forward_nodes)?;
+            store_halves(graph, forward)?;
         }
         fuse(graph, &[]);
         Plan::new(graph, &[])

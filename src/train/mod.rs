@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod session;
 mod snapshot;
+mod tune;
 mod verify;
 mod worker;
 
@@ -28,6 +29,7 @@ pub use report::{PcaReport, Report};
 pub use run::{EpochReport, Run};
 pub use session::{Session, Weights, data_shape};
 pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot, UnitUse, plane};
+pub use tune::{Tune, tune};
 pub use verify::{Agreement, FIRST_STEPS, FirstSteps, Verification, verify};
 pub use worker::{Command, Event, Worker, WorkerOptions};
 

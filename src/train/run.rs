@@ -140,6 +140,13 @@ impl Run {
         if !session.buffers().iter().zip(&flats).all(|(&(_, external), values)| fits(external, values)) {
             return Err(misfit("last.safetensors").into());
         }
+        if state.kernels != session.spec().engine.kernels {
+            return Err(ModelFileError::Malformed {
+                path: dir.path().join("spec.toml"),
+                problem: "its [engine.kernels] are not those that the run was trained with, put them back".to_owned(),
+            }
+            .into());
+        }
         let best = match state.best_loss {
             Some(loss) => {
                 let (_, tensors) = dir.read_checkpoint("best")?;
@@ -357,6 +364,7 @@ impl Run {
             best_epoch: self.best.as_ref().map_or(0, |best| best.epoch),
             best_loss: self.best.as_ref().map(|best| best.loss),
             seconds: self.seconds,
+            kernels: self.spec().engine.kernels.clone(),
         }
     }
 

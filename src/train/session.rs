@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::TrainError;
 use super::evaluator::{Evaluator, Outputs, evaluation_batch};
 use super::feed::{Feed, Residence};
+use super::tune::with_recorded;
 use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
 use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes, View};
@@ -70,6 +71,7 @@ impl Session {
         {
             Arc::make_mut(&mut data).limit_train(rows);
         }
+        let device = with_recorded(&spec, device);
         let network = Network::new(&spec, data_shape(&spec, &data))?;
         let batch = spec.train.batch_size;
         if batch > data.train.len() {
@@ -123,6 +125,9 @@ impl Session {
         }
         if !session.network.statistics().is_empty() {
             session.write_flat(External::Statistics, &statistics)?;
+        }
+        if let Device::Gpu(context) = &session.device {
+            context.keep_pipelines();
         }
         Ok(session)
     }

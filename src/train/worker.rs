@@ -15,6 +15,7 @@ use super::look::Wish;
 use super::report::Report;
 use super::run::{EpochReport, Run};
 use super::snapshot::{DataSummary, PlayState, Snapshot};
+use super::tune::{Tune, tune};
 use super::{Session, TrainError};
 use crate::data::DataSet;
 use crate::device::{Device, DeviceChoice, DeviceInfo};
@@ -43,6 +44,11 @@ pub enum Command {
 /// What happens once and must not be missed.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// Kernels are being timed, once for each adapter.
+    Tuning {
+        done: usize,
+        all: usize,
+    },
     /// Device and data are there.
     Ready {
         info: DeviceInfo,
@@ -82,6 +88,8 @@ pub struct WorkerOptions {
     /// Go on from the checkpoint in this directory instead of starting.
     pub resume: Option<PathBuf>,
     pub keep_last: bool,
+    /// How forms of kernels are chosen; a run that goes on keeps those that it has.
+    pub tune: Tune,
     /// Whether somebody looks at snapshots: pairs and maps cost time.
     pub watched: bool,
     /// Measure on the test part at the end.
@@ -104,6 +112,7 @@ impl WorkerOptions {
             out: None,
             resume: None,
             keep_last: false,
+            tune: Tune::default(),
             watched: false,
             with_test: true,
             start_paused: false,
@@ -245,6 +254,14 @@ fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result
     });
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
+    if options.resume.is_none() {
+        tune(&mut spec, &data, &device, options.tune, |done, all| {
+            desk.show(|snapshot| snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1));
+            // Nobody need hear of each; the channel is never waited for here.
+            let _ = desk.events.try_send(Event::Tuning { done, all });
+        })?;
+        desk.show(|snapshot| snapshot.message = "Building the network".to_owned());
+    }
     let session = Session::new(spec, data, device)?;
     let run = match &options.resume {
         Some(path) => Run::resume(session, options.preset.clone(), RunDir::open(path)?, options.keep_last)?,

@@ -4,6 +4,7 @@ use super::{
     ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
 };
 use crate::kernels::activation::Activation;
+use crate::kernels::dense::DenseVariant;
 use crate::kernels::loss::ReconstructionLoss;
 use crate::model::layers::Layer;
 
@@ -20,6 +21,14 @@ impl Spec {
         self.data.check().map_err(|(field, problem)| SpecError::Invalid { field, problem })?;
         if !["f32", "f16"].contains(&self.engine.precision.as_str()) {
             return invalid("engine.precision", "use \"f32\" or \"f16\"");
+        }
+        if let Some(name) =
+            self.engine.kernels.iter().flat_map(|k| k.forms.values()).find(|n| !DenseVariant::is_name(n))
+        {
+            return Err(SpecError::Invalid {
+                field: "engine.kernels",
+                problem: format!("there is no form {name:?}, leave the section out and train with --tune auto"),
+            });
         }
         self.check_model()?;
         self.check_objective()?;
