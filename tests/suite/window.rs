@@ -203,7 +203,7 @@ fn the_window_looks_as_it_did() {
 pub fn run_until(harness: &mut Harness<'static, App>, done: impl Fn(&Harness<'static, App>) -> bool) {
     let started = std::time::Instant::now();
     loop {
-        harness.run();
+        harness.run_steps(2);
         if done(harness) {
             return;
         }

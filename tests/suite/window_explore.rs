@@ -65,26 +65,26 @@ fn an_opened_model_is_explored() {
     let slider = harness.get_by_label("z1").rect();
     let at = |fraction: f32| egui::pos2(slider.left() + fraction * slider.width(), slider.center().y);
     harness.drag_at(at(0.5));
-    harness.run();
+    harness.run_steps(3);
     harness.hover_at(at(0.75));
-    harness.run();
+    harness.run_steps(3);
     let moved = harness.state().explored()[0];
     assert!(moved > 0.5, "the slider moves it while it is dragged: {moved}");
     harness.drop_at(at(0.75));
-    harness.run();
+    harness.run_steps(3);
 
     let map = harness.get_by_label("Decode under pointer").rect();
     harness.drag_at(map.center() + egui::vec2(30.0, 40.0));
-    harness.run();
+    harness.run_steps(3);
     harness.drop_at(map.center() + egui::vec2(30.0, 40.0));
-    harness.run();
+    harness.run_steps(3);
     let [x, y] = harness.state().explored()[..] else { panic!("two numbers") };
     assert!(x != moved && y < 0.5, "what lies under the pointer: {x}, {y}");
     harness.get_by_label("Sample").click();
-    harness.run();
+    harness.run_steps(3);
     assert_ne!(harness.state().explored(), [x, y]);
     harness.get_by_label("Centre").click();
-    harness.run();
+    harness.run_steps(3);
     assert_eq!(harness.state().explored(), [0.0, 0.0]);
     if crate::support::gpu().is_some() {
         run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
@@ -92,17 +92,17 @@ fn an_opened_model_is_explored() {
         for name in ["Decoded", "The plane", "Walk", "Sum", "Choose A", "Near row 1"] {
             while brightness(&mut harness, name) < 5.0 {
                 assert!(started.elapsed().as_secs() < 30, "nothing is decoded: {name}");
-                harness.run();
+                harness.run_steps(3);
             }
         }
         save_picture(&mut harness, "explore.png");
     }
     // To the other workspace and back, by mouse and by key.
     harness.get_by_label("Train").click();
-    harness.run();
+    harness.run_steps(3);
     assert!(harness.query_by_label("Sample").is_none());
     harness.key_press(egui::Key::Num2);
-    harness.run();
+    harness.run_steps(3);
     assert!(harness.query_by_label("Sample").is_some());
 }
 
@@ -117,26 +117,26 @@ fn a_walk_is_chosen_taken_and_kept() {
         let rect = harness.get_by_label(name).rect();
         let at = egui::pos2(egui::lerp(rect.x_range(), fraction), rect.center().y);
         harness.drag_at(at);
-        harness.run();
+        harness.run_steps(3);
         harness.drop_at(at);
-        harness.run();
+        harness.run_steps(3);
     };
     // The end of the walk: what the sliders have.
     harness.get_by_label("Sample").click();
-    harness.run();
+    harness.run_steps(3);
     let sampled = harness.state().explored().to_vec();
     harness.get_by_label("Set B").click();
-    harness.run();
+    harness.run_steps(3);
     harness.get_by_label("Centre").click();
     run_until(&mut harness, |harness| harness.state().walk_end() == Some(sampled.clone()));
     click_in(&mut harness, "Walk", 0.99);
     assert_eq!(harness.state().explored(), sampled, "its last step is its end");
     // Its beginning: another held-out row, which is encoded and decoded again.
     harness.get_by_label("Choose A").click();
-    harness.run();
-    harness.run();
+    harness.run_steps(3);
+    harness.run_steps(3);
     harness.get_by_label("Row 5").click();
-    harness.run();
+    harness.run_steps(3);
     run_until(&mut harness, |harness| harness.state().walk_end() == Some(sampled.clone()));
     click_in(&mut harness, "Walk", 0.01);
     assert_ne!(harness.state().explored(), sampled);
@@ -147,10 +147,15 @@ fn a_walk_is_chosen_taken_and_kept() {
     run_until(&mut harness, |harness| harness.state().explored() != before);
     // Two numbers varied, the others held: the middle of the grid is near the point in all others.
     harness.get_by_label("grid").click();
-    harness.run();
+    harness.run_steps(3);
     let point = harness.state().explored().to_vec();
-    harness.run();
+    harness.run_steps(3);
     run_until(&mut harness, |harness| harness.query_by_label("Grid").is_some());
+    // The grid takes the place of the samples as soon as it is decoded.
+    for _ in 0..40 {
+        harness.run_steps(1);
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
     click_in(&mut harness, "Grid", 0.1);
     let changed = harness.state().explored().iter().zip(&point).filter(|(a, b)| a != b).count();
     assert_eq!(changed, 2, "{:?} and {point:?}", harness.state().explored());
@@ -166,13 +171,13 @@ fn a_walk_is_chosen_taken_and_kept() {
         ("Picture, PNG", "decoded-002.png"),
     ] {
         harness.get_by_label("save").click();
-        harness.run();
-        harness.run();
+        harness.run_steps(3);
+        harness.run_steps(3);
         harness.get_by_label(entry).click();
         run_until(&mut harness, |harness| harness.state().said().contains(file));
         assert!(kept.join(file).is_file(), "{file}");
         harness.key_press(egui::Key::Escape);
-        harness.run();
+        harness.run_steps(3);
     }
     let strip = image::open(kept.join("walk-001.png")).expect("a picture");
     assert!(strip.width() > 12 * strip.height(), "thirteen steps side by side");

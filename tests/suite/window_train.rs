@@ -252,7 +252,11 @@ fn a_layer_in_words_is_parsed_where_it_is_typed() {
     harness.run();
     let started = script.started.lock().unwrap();
     assert_eq!(started.len(), 2);
-    assert_eq!(started[1].spec.model.encoder[0].to_string(), "conv 8 3x3 stride 2 pad 1 relu");
+    assert_eq!(
+        started[1].spec.model.encoder[0].to_string(),
+        "conv 8 3x3 stride 2 relu",
+        "its usual padding is not said"
+    );
 }
 
 /// What Train looks like when it is touched: a layer being changed, a lasso, layers and filters, the crosshair, 3D.
