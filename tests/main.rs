@@ -61,3 +61,9 @@ mod window_denoise;
 #[cfg(feature = "window")]
 #[path = "suite/window_detect.rs"]
 mod window_detect;
+#[cfg(feature = "window")]
+#[path = "suite/window_explore.rs"]
+mod window_explore;
+#[cfg(feature = "window")]
+#[path = "suite/window_train.rs"]
+mod window_train;

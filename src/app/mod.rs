@@ -10,12 +10,15 @@ mod explore;
 mod findings;
 mod frame_log;
 mod icons;
+mod latest;
 mod map;
 mod network;
 mod pairs;
+mod scatter;
 mod shell;
 mod state;
 mod theme;
+mod thumbs;
 mod widgets;
 
 pub use denoise::{Cleaner, Denoising, LocalDenoising};

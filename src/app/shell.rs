@@ -14,6 +14,7 @@ use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy}
 use winit::window::{Window, WindowId};
 
 use super::frame_log::FrameLog;
+use super::scatter::TargetFormat;
 use super::state::{App, AppOptions, OpenedModel, Trainer};
 use crate::device::{DeviceChoice, gpu};
 use crate::tasks;
@@ -169,6 +170,9 @@ impl Shell {
         let mut painter = pollster::block_on(Painter::new(self.context.clone(), configuration, false, options));
         pollster::block_on(painter.set_window(ViewportId::ROOT, Some(Arc::clone(&window))))
             .map_err(|error| error.to_string())?;
+        if let Some(state) = painter.render_state() {
+            state.renderer.write().callback_resources.insert(TargetFormat(state.target_format));
+        }
         let input = egui_winit::State::new(
             self.context.clone(),
             ViewportId::ROOT,

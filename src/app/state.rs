@@ -17,7 +17,9 @@ use super::curves::Curves;
 use super::denoise::{Ask, Denoise, Denoising, LocalDenoising};
 use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
+use super::findings::Findings;
 use super::map::MapCard;
+use super::network::NetworkCard;
 use super::pairs::Textures;
 use super::theme::{self, ThemeChoice, colour};
 use crate::data::is_picture_or_array;
@@ -25,7 +27,7 @@ use crate::device::DeviceChoice;
 use crate::model::{Preset, preset, presets};
 use crate::style::{Palette, space};
 use crate::tasks::DeskView;
-use crate::train::{Command, PlayState, Snapshot, TrainError, Worker, WorkerOptions};
+use crate::train::{Command, PlayState, Snapshot, TrainError, Wish, Worker, WorkerOptions};
 use workspace::Workspace;
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
@@ -106,7 +108,11 @@ pub struct App {
     themed: Option<(bool, bool)>,
     controls: Controls,
     curves: Curves,
+    network: NetworkCard,
     map: MapCard,
+    findings: Findings,
+    /// What was wished to be seen last.
+    wished: Wish,
     explore: Explore,
     denoise: Denoise,
     detect: Detect,
@@ -123,7 +129,7 @@ impl std::fmt::Debug for App {
 }
 
 /// Below this width the left column folds into a drawer and the right one goes under the centre.
-const NARROW: f32 = 1100.0;
+pub(super) const NARROW: f32 = 1100.0;
 const RIGHT_COLUMN: f32 = 356.0;
 
 impl App {
@@ -142,7 +148,10 @@ impl App {
             themed: None,
             controls: Controls::default(),
             curves: Curves::default(),
-            map: MapCard::default(),
+            network: NetworkCard::default(),
+            map: MapCard::new(0),
+            findings: Findings::default(),
+            wished: Wish::default(),
             explore: Explore::default(),
             denoise,
             detect,
@@ -168,6 +177,7 @@ impl App {
                     trainer.send(Command::ShareModel(true));
                 }
                 self.trainer = Some(trainer);
+                self.wished = Wish::default();
             }
             Err(error) => self.error = Some(error.to_string()),
         }
@@ -227,6 +237,7 @@ impl App {
         if let Some(trainer) = &self.trainer {
             self.snapshot = trainer.snapshot();
         }
+        self.wish();
         let palette = self.options.theme.palette(ui.ctx().system_theme());
         if self.themed.is_none() {
             theme::install_fonts(ui.ctx());
@@ -293,6 +304,11 @@ impl App {
             ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
         let Some(path) = dropped.first().cloned() else { return };
         let is_model = path.extension().is_some_and(|extension| extension == "safetensors");
+        if self.workspace == Workspace::Explore && !is_model && is_picture_or_array(&path) {
+            // A model that is explored takes rows for its walk.
+            dropped.into_iter().take(2).for_each(|path| self.explore.take_file(path));
+            return;
+        }
         let cleans = self.workspace == Workspace::Denoise && (is_model || path.is_dir());
         if cleans || self.workspace != Workspace::Detect && is_picture_or_array(&path) {
             self.go_to(Workspace::Denoise);
@@ -329,11 +345,6 @@ impl App {
         self.detect.flagged()
     }
 
-    /// Latent numbers that Explore shows, for tests.
-    pub fn explored(&self) -> &[f32] {
-        self.explore.latents()
-    }
-
     /// Starts the preset called `name`, with the present seed and device, on the data at `source` where it is given.
     fn choose_preset(&mut self, name: &str, source: Option<String>) {
         match preset(name) {
@@ -354,7 +365,7 @@ impl App {
 }
 
 /// A path with the home folder as `~`.
-fn short_path(path: &std::path::Path) -> String {
+pub(super) fn short_path(path: &std::path::Path) -> String {
     let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
     match home.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
         Some(inside) => format!("~/{}", inside.display()),

@@ -58,7 +58,8 @@ pub struct StepState {
     pub sparsity: f32,
     /// What the strengths of corruption in the plan are multiplied by.
     pub corruption: f32,
-    pub padding: f32,
+    /// 1 plus the rate that every dropout layer takes; 0 leaves them their own.
+    pub dropout: f32,
 }
 
 /// How a kernel is launched on a GPU.

@@ -304,7 +304,7 @@ impl Session {
             beta: self.spec.beta_at(step, per_epoch) as f32,
             sparsity: self.spec.sparsity_at(step) as f32,
             corruption: self.spec.corruption_at(step) as f32,
-            padding: 0.0,
+            dropout: self.spec.dropout_at(step).map_or(0.0, |rate| 1.0 + rate as f32),
         }
     }
 
@@ -332,6 +332,25 @@ impl Session {
     pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
         self.settle()?;
         self.with_average(|session| session.evaluator.outputs(rows, with_outputs, corrupted))
+    }
+
+    /// Runs `work` with the forward pass over rows of the data set, once nothing else is under way.
+    pub fn looking<R>(&mut self, work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>) -> Result<R, TrainError> {
+        self.settle()?;
+        self.with_average(|session| work(&mut session.evaluator))
+    }
+
+    /// Puts `weights` in the place of those of now, for whoever looks after the end: training does not go on from them.
+    pub fn adopt(&mut self, weights: &Weights) -> Result<(), TrainError> {
+        self.settle()?;
+        self.write_flat(External::Parameters, &weights.parameters)?;
+        if self.update.average.is_some() {
+            self.write_flat(External::Average, &weights.parameters)?;
+        }
+        if !weights.statistics.is_empty() {
+            self.write_flat(External::Statistics, &weights.statistics)?;
+        }
+        Ok(())
     }
 
     /// The forward pass over rows of the data set.

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::driver::Driver;
 use super::files::RunDir;
+use super::look::Wish;
 use super::report::Report;
 use super::run::{EpochReport, Run};
 use super::snapshot::{DataSummary, PlayState, Snapshot};
@@ -30,6 +31,8 @@ pub enum Command {
     Step,
     /// Whether snapshots carry the weights, for whoever decodes.
     ShareModel(bool),
+    /// What to show of held-out rows.
+    Look(Wish),
     Edit {
         field: &'static str,
         value: f64,
@@ -229,7 +232,7 @@ fn work(options: WorkerOptions, desk: &Desk) {
             }
         }
         desk.show(|snapshot| {
-            snapshot.state = PlayState::Failed;
+            (snapshot.state, snapshot.answers) = (PlayState::Failed, false);
             snapshot.message.clone_from(&message);
         });
         desk.tell(Event::Failed { message, usage: error.is_usage() });

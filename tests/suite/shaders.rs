@@ -197,8 +197,18 @@ fn the_step_state_has_the_same_offsets() {
         ("beta", std::mem::offset_of!(StepState, beta)),
         ("sparsity", std::mem::offset_of!(StepState, sparsity)),
         ("corruption", std::mem::offset_of!(StepState, corruption)),
-        ("padding", std::mem::offset_of!(StepState, padding)),
+        ("dropout", std::mem::offset_of!(StepState, dropout)),
     ];
     let rust: Vec<(String, usize)> = rust.map(|(name, offset)| (name.to_owned(), offset)).into();
     assert_eq!(members, rust);
+}
+
+/// What the window draws with has no imports and no constants to specialize.
+#[test]
+fn the_windows_own_shaders_validate() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders/window");
+    for entry in std::fs::read_dir(folder).expect("shaders are there") {
+        let path = entry.expect("an entry").path();
+        validate(&std::fs::read_to_string(&path).expect("text"), &path.display().to_string());
+    }
 }

@@ -159,6 +159,11 @@ impl App {
         if snapshot.state == PlayState::Failed {
             return (snapshot.message.clone(), colour(palette.bad));
         }
+        if self.workspace == Workspace::Explore
+            && let Some((words, fault)) = self.explore.notice()
+        {
+            return (words.to_owned(), colour(if fault { palette.bad } else { palette.muted }));
+        }
         if !snapshot.message.is_empty() && snapshot.device.is_some() {
             return (snapshot.message.clone(), colour(palette.muted));
         }

@@ -1,6 +1,8 @@
 //! What a spec may hold: refusals say the field and what would be right.
 
-use super::{ConditionKind, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError};
+use super::{
+    ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
+};
 use crate::kernels::activation::Activation;
 use crate::kernels::dense::DenseVariant;
 use crate::kernels::loss::ReconstructionLoss;
@@ -95,6 +97,13 @@ impl Spec {
             let least_is_allowed = edit.field != LEARNING_RATE && edit.value == 0.0;
             if !(edit.value.is_finite() && (edit.value > 0.0 || least_is_allowed)) {
                 return invalid("edits.value", "it must be a number above 0");
+            }
+            if edit.field == DROPOUT && edit.value >= 1.0 {
+                return invalid("edits.value", "dropout must be at least 0 and below 1");
+            }
+            if self.live_value(&edit.field, edit.step).is_none() {
+                let problem = format!("this model has nothing that {} could change", edit.field);
+                return Err(SpecError::Invalid { field: "edits.field", problem });
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
 
 pub use engine::{EngineSpec, KernelChoices};
-pub use live::{BETA, CORRUPTION, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY};
+pub use live::{BETA, CORRUPTION, DROPOUT, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY, live_text};
 pub(crate) use text::nearest;
 
 /// The only version there is so far.
@@ -132,6 +132,13 @@ impl Default for CorruptionSpec {
 }
 
 impl CorruptionSpec {
+    /// Whether there is noise that `strength` multiplies.
+    pub fn has_strength(&self) -> bool {
+        let amounts =
+            [self.grain, self.scratches, self.dust, self.poisson, self.gaussian, self.salt_and_pepper, self.masking];
+        self.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
+    }
+
     /// Whether anything is done at all.
     pub fn is_active(&self) -> bool {
         let amounts = [
