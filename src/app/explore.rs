@@ -577,6 +577,11 @@ impl Explore {
         (end, shown.slot_problem.as_deref())
     }
 
+    /// Where the walk begins, once it has been taken.
+    pub fn walk_begin(&self) -> Option<Vec<f32>> {
+        self.shown.as_deref()?.walk.latents.get(..self.latents.len()).map(<[f32]>::to_vec)
+    }
+
     /// What is to be said of what was done here, and whether it is a fault.
     pub fn notice(&self) -> Option<(&str, bool)> {
         self.notice.as_ref().map(|(words, fault)| (words.as_str(), *fault))

@@ -104,7 +104,11 @@ pub(super) fn open(options: &DataSpec, plan: &Plan, fitted: Option<&Preparation>
     let mut options = options.clone();
     let mut notes = Vec::new();
     if let Some(fitted) = fitted {
-        options.kind = Some(fitted.source);
+        // A model of arrays that are pictures takes pictures in any other form too.
+        let shaped = options.size.is_some() && options.channels.is_some();
+        let pictures = || matches!(kind::kind_of(path, metadata.is_dir(), &mut Vec::new()), Ok(SourceKind::Images));
+        let other = fitted.source == SourceKind::Array && shaped && pictures();
+        options.kind = Some(if other { SourceKind::Images } else { fitted.source });
         options.scale = Some(fitted.kind);
         options.labels_optional = true;
     }

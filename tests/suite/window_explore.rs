@@ -195,8 +195,12 @@ fn a_walk_is_chosen_taken_and_kept() {
             let bytes: Vec<u8> = digits.rows_f32(0..1).expect("a row").iter().map(|v| (v * 255.0) as u8).collect();
             image::GrayImage::from_raw(28, 28, bytes).expect("a digit").save(&path).expect("saved");
         }
+        let before = harness.state().walk_begin();
         harness.state_mut().drop_for_explore(path);
-        run_until(&mut harness, |harness| harness.state().walk_problem().is_some() != fits);
+        let changed = |harness: &Harness<'static, App>| harness.state().walk_begin() != before;
+        run_until(&mut harness, |harness| harness.state().walk_problem().is_some() || changed(harness));
+        let problem = harness.state().walk_problem();
+        assert_eq!(problem.is_none(), fits, "{file}: {problem:?}");
     }
     if crate::support::gpu().is_some() {
         save_picture(&mut harness, "explore-wide.png");

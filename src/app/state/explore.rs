@@ -37,6 +37,11 @@ impl App {
         self.explore.walk().0
     }
 
+    /// Latent numbers that the walk begins with, for tests.
+    pub fn walk_begin(&self) -> Option<Vec<f32>> {
+        self.explore.walk_begin()
+    }
+
     /// Why an end of the walk stays empty, for tests.
     pub fn walk_problem(&self) -> Option<&str> {
         self.explore.walk().1
