@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::array::ArrayFile;
 use super::audio::MelSpec;
 use super::images::Gallery;
-use super::options::{DataSpec, Scaling, SourceKind, SplitKind};
+use super::options::{DataSpec, Fit, Scaling, SourceKind, SplitKind};
 use super::prepare::Preparation;
 use super::rows::FileRows;
 use super::split::{Divided, Facts, Plan, divide};
@@ -109,6 +109,9 @@ pub(super) fn open(options: &DataSpec, plan: &Plan, fitted: Option<&Preparation>
         let pictures = || matches!(kind::kind_of(path, metadata.is_dir(), &mut Vec::new()), Ok(SourceKind::Images));
         let other = fitted.source == SourceKind::Array && shaped && pictures();
         options.kind = Some(if other { SourceKind::Images } else { fitted.source });
+        if other {
+            options.fit.get_or_insert(Fit::Crop);
+        }
         options.scale = Some(fitted.kind);
         options.labels_optional = true;
     }
