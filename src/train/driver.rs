@@ -58,6 +58,8 @@ pub(super) struct Driver<'a> {
     /// Whether somebody wants the weights with each look.
     shares_model: bool,
     model: Option<Arc<Model>>,
+    /// When the model file was last written.
+    saved_step: Option<u64>,
 }
 
 impl<'a> Driver<'a> {
@@ -90,6 +92,7 @@ impl<'a> Driver<'a> {
             validation_mse: None,
             shares_model: false,
             model: None,
+            saved_step: None,
         };
         if driver.watched {
             let components = driver.run.session().network().comparable_components();
@@ -158,6 +161,14 @@ impl<'a> Driver<'a> {
                     self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
             }
+            Command::SaveModel => match self.run.save_kept() {
+                Ok(()) => {
+                    self.saved_step = Some(self.run.session().step());
+                    self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                }
+                // The run itself goes on; its own files are written at the end of the epoch.
+                Err(error) => self.desk.show(|snapshot| snapshot.message = error.to_string()),
+            },
             Command::Stop => return Ok(true),
         }
         Ok(false)
@@ -292,6 +303,7 @@ impl<'a> Driver<'a> {
             validation_mse: self.validation_mse,
             pca: self.pca.clone(),
             run_dir: run.dir().map(|dir| dir.path().to_owned()),
+            saved_step: self.saved_step,
             report: None,
         };
         self.desk.show(|snapshot| *snapshot = next);
@@ -302,6 +314,7 @@ impl<'a> Driver<'a> {
         self.show(PlayState::Finishing);
         self.desk.show(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
         let report = self.run.report(self.with_test && !interrupted)?;
+        self.saved_step = Some(self.run.session().step());
         if self.watched {
             self.model = Some(Arc::new(self.run.kept_model()?));
         }

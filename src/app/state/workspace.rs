@@ -15,6 +15,9 @@ pub(super) enum Workspace {
     Train,
     Explore,
     Detect,
+    Report,
+    /// The runs on disk: not on the rail, but behind the run's name.
+    Runs,
 }
 
 /// An entry of the rail.
@@ -27,7 +30,7 @@ pub(super) struct Place {
 }
 
 /// From the top of the rail down; keys are numbered as the drawings have the whole rail.
-pub(super) const PLACES: [Place; 3] = [
+pub(super) const PLACES: [Place; 4] = [
     Place {
         workspace: Workspace::Train,
         key: Key::Num1,
@@ -49,11 +52,25 @@ pub(super) const PLACES: [Place; 3] = [
         icon: icons::detect,
         help: "Find abnormal rows of a table (4)",
     },
+    Place {
+        workspace: Workspace::Report,
+        key: Key::Num5,
+        name: "Report",
+        icon: icons::report,
+        help: "What the model is worth, and what can be taken along (5)",
+    },
 ];
 
 impl App {
     pub(super) fn go_to(&mut self, workspace: Workspace) {
         if self.workspace != workspace {
+            match workspace {
+                Workspace::Runs => {
+                    self.before = self.workspace;
+                    self.runs.enter();
+                }
+                _ => self.before = workspace,
+            }
             self.workspace = workspace;
             self.drawer_open = false;
             self.send(Command::ShareModel(workspace == Workspace::Explore));
