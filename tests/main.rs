@@ -42,6 +42,8 @@ mod runs;
 mod shaders;
 #[path = "suite/specs.rs"]
 mod specs;
+#[path = "suite/style.rs"]
+mod style;
 #[path = "suite/support.rs"]
 mod support;
 #[path = "suite/traces.rs"]
@@ -54,3 +56,15 @@ mod window;
 #[cfg(feature = "window")]
 #[path = "suite/window_detect.rs"]
 mod window_detect;
+#[cfg(feature = "window")]
+#[path = "suite/window_report.rs"]
+mod window_report;
+#[cfg(feature = "window")]
+#[path = "suite/window_runs.rs"]
+mod window_runs;
+#[cfg(feature = "window")]
+#[path = "suite/window_shell.rs"]
+mod window_shell;
+#[cfg(all(feature = "window", target_os = "linux"))]
+#[path = "suite/xdnd.rs"]
+mod xdnd;

@@ -156,6 +156,15 @@ fn drop_file(harness: &mut Harness<'static, App>, path: &str) {
     harness.step();
 }
 
+/// Where scores are saved in a window of the usual size.
+pub fn place_of_saving() -> egui::Rect {
+    let script = Script { ending: Ending::Done(Box::new(outcome())), asked: Arc::default() };
+    let mut harness = harness(Arc::new(script), [1280.0, 800.0], ThemeChoice::Dark);
+    drop_file(&mut harness, "/data/machines.csv");
+    run_until(&mut harness, |harness| harness.query_by_label("Save scores").is_some());
+    harness.get_by_label("Save scores").rect()
+}
+
 #[test]
 fn detect_looks_as_it_did() {
     if crate::support::gpu().is_none() {

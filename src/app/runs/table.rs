@@ -224,7 +224,8 @@ impl Runs {
         }
         focus_ring(ui, palette, &response, mark);
         let name = format!("Curve of {}", run.name);
-        response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::CheckBox, enabled, ink.is_some(), &name));
+        response
+            .widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::CheckBox, enabled, ink.is_some(), &name));
         let path = run.path.clone();
         if response.clicked() {
             match self.shown.iter().position(|shown| *shown == path) {

@@ -102,7 +102,7 @@ impl App {
             }
         });
         right.x = start - space::S;
-        let open = Button::new(ButtonKind::Plain, "Open", "Open a model, data, a spec or a run (Ctrl O)")
+        let open = Button::new(ButtonKind::Plain, "Open a file", "Open a model, data, a spec or a run (Ctrl O)")
             .icon(icons::open, false);
         let (response, start) = open.show_right(ui, palette, right);
         if response.clicked() {
