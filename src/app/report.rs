@@ -77,6 +77,13 @@ struct Outcome {
     told: Arc<Told>,
 }
 
+/// What is being measured.
+struct Telling {
+    subject: ReportSubject,
+    step: u64,
+    task: Task<&'static str, Result<Told, String>>,
+}
+
 /// What was said last at the bottom of the card of exports.
 #[derive(Debug)]
 enum Said {
@@ -87,7 +94,7 @@ enum Said {
 /// The workspace's state between frames.
 pub(super) struct Report {
     engine: Arc<dyn Reporting>,
-    telling: Option<(ReportSubject, u64, Task<&'static str, Result<Told, String>>)>,
+    telling: Option<Telling>,
     exporting: Option<Task<(), Result<Exported, String>>>,
     outcome: Option<Outcome>,
     problem: Option<String>,
@@ -103,7 +110,7 @@ pub(super) struct Report {
 
 impl std::fmt::Debug for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Report({:?})", self.telling.as_ref().map(|(subject, ..)| subject))
+        write!(f, "Report({:?})", self.telling.as_ref().map(|telling| &telling.subject))
     }
 }
 
@@ -169,14 +176,14 @@ impl Report {
         (self.wanted_step, self.problem) = (None, None);
         let (engine, wanted) = (Arc::clone(&self.engine), subject.clone());
         match Task::start(context, "hourglass-report", move |watch| engine.tell(&wanted, watch)) {
-            Ok(task) => self.telling = Some((subject, step, task)),
+            Ok(task) => self.telling = Some(Telling { subject, step, task }),
             Err(problem) => self.problem = Some(problem),
         }
     }
 
     fn receive(&mut self, context: &egui::Context, palette: &Palette) {
-        if let Some(told) = self.telling.as_ref().and_then(|(.., task)| task.take())
-            && let Some((subject, step, _)) = self.telling.take()
+        if let Some(told) = self.telling.as_ref().and_then(|telling| telling.task.take())
+            && let Some(Telling { subject, step, .. }) = self.telling.take()
         {
             match told {
                 Ok(told) => {

@@ -34,10 +34,10 @@ impl Report {
             let rect = Rect::from_center_size(pos2(centre.x, y), button.size(ui));
             button.show(ui, palette, rect).clicked()
         };
-        if let Some((.., task)) = &self.telling {
+        if let Some(telling) = &self.telling {
             title(ui, y, "Measuring on rows never trained on");
             y += 30.0;
-            let stage = task.stage().unwrap_or("Starting");
+            let stage = telling.task.stage().unwrap_or("Starting");
             write(ui, y, stage, regular(size::TEXT), colour(palette.muted));
             y += 28.0;
             progress(ui, palette, Rect::from_center_size(pos2(centre.x, y), vec2(width * 0.7, 6.0)), None);
