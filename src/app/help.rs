@@ -8,7 +8,7 @@ use super::widgets::{Button, ButtonKind};
 use crate::style::{Palette, size, space};
 
 /// Keys and what they do, in groups.
-const GROUPS: [(&str, &[(&str, &str)]); 4] = [
+const GROUPS: [(&str, &[(&str, &str)]); 3] = [
     (
         "Training",
         &[
@@ -20,18 +20,6 @@ const GROUPS: [(&str, &[(&str, &str)]); 4] = [
             ("Ctrl Shift Z", "make it again"),
         ],
     ),
-    (
-        "Places",
-        &[
-            ("1", "Train"),
-            ("2", "Explore"),
-            ("3", "Denoise"),
-            ("4", "Detect"),
-            ("5", "Report"),
-            ("0", "runs on disk"),
-            ("Esc", "put away what lies on top"),
-        ],
-    ),
     ("Files", &[("Ctrl O", "open a model, data, a spec or a run"), ("Ctrl V", "open what was copied")]),
     (
         "Window",
@@ -41,7 +29,8 @@ const GROUPS: [(&str, &[(&str, &str)]); 4] = [
             ("Ctrl -", "smaller"),
             ("Ctrl 0", "as large as usual"),
             ("F11", "full screen"),
-            ("Tab", "to the next control; arrows move sliders"),
+            ("Tab", "to the next control"),
+            ("Arrows", "move the slider that has the keyboard"),
             ("?", "this table"),
             ("Ctrl Q", "save and end"),
         ],
@@ -50,8 +39,8 @@ const GROUPS: [(&str, &[(&str, &str)]); 4] = [
 
 const LINE: f32 = 26.0;
 
-/// Shows the table; false when it is to be put away.
-pub(super) fn help_sheet(context: &egui::Context, palette: &Palette) -> bool {
+/// Shows the table, with a key for each of `places`; false when it is to be put away.
+pub(super) fn help_sheet(context: &egui::Context, palette: &Palette, places: &[(&str, &str)]) -> bool {
     let (close, away) = sheet(context, palette, "keys", 640.0, |ui| {
         heading(ui, palette, "Keys");
         ui.add_space(space::XS);
@@ -59,8 +48,8 @@ pub(super) fn help_sheet(context: &egui::Context, palette: &Palette) -> bool {
         let height = |groups: &[(&str, &[(&str, &str)])]| -> f32 {
             groups.iter().map(|(_, keys)| LINE * (keys.len() as f32 + 1.0) + space::M).sum()
         };
-        // Training and files on the left; places and the window on the right.
-        let columns = [[GROUPS[0], GROUPS[2]], [GROUPS[1], GROUPS[3]]];
+        let [training, files, window] = GROUPS;
+        let columns = [[training, files], [("Places", places), window]];
         let tallest = columns.iter().map(|groups| height(groups)).fold(0.0, f32::max);
         let (whole, _) = ui.allocate_exact_size(vec2(ui.available_width(), tallest), Sense::hover());
         for (index, groups) in columns.iter().enumerate() {

@@ -34,7 +34,7 @@ use crate::device::DeviceChoice;
 use crate::model::{Preset, presets};
 use crate::style::{Palette, space};
 use crate::train::{Command, PlayState, Snapshot, WorkerOptions, default_runs_folder};
-use workspace::Workspace;
+use workspace::{PLACES, Workspace};
 
 pub use trainer::{StartTrainer, Trainer};
 
@@ -247,7 +247,10 @@ impl App {
         self.drop_ui(ui, palette, window);
         self.opening_ui(ui, palette);
         if self.help_open {
-            self.help_open = help_sheet(ui.ctx(), palette);
+            let places = PLACES.iter().map(|place| (place.key.name(), place.name));
+            let others = [("0", "runs on disk"), ("Esc", "put away what lies on top")];
+            let places: Vec<(&str, &str)> = places.chain(others).collect();
+            self.help_open = help_sheet(ui.ctx(), palette, &places);
         }
     }
 

@@ -246,6 +246,9 @@ fn a_dropped_table_is_searched_for_abnormal_rows() {
     harness.key_press(egui::Key::Num1);
     harness.run_steps(2);
     drop_file(&mut harness, &table.display().to_string());
+    // It could be trained on as well: what is to be done is asked.
+    harness.run_steps(2);
+    harness.get_by_label("Find abnormal rows").click();
     run_until(&mut harness, |harness| harness.state().flagged() > 0);
     let before = harness.state().flagged();
     assert!((50..212).contains(&before), "{before} of 569, 212 of them abnormal");

@@ -79,7 +79,7 @@ fn shelf() -> tempfile::TempDir {
 
 /// Runs until the list is read. Frames that only come by because time passes are no reason to wait.
 fn read(harness: &mut Harness<'static, App>, name: &str) {
-    run_until(harness, |harness| harness.query_by_label_contains(name).is_some());
+    run_until(harness, |harness| harness.query_by_label(name).is_some());
     harness.run_steps(2);
 }
 
@@ -107,7 +107,7 @@ fn runs_are_read_from_their_folders() {
 fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     let folder = shelf();
     let (mut harness, started) = harness(folder.path(), [1280.0, 800.0], ThemeChoice::Dark);
-    read(&mut harness, "map-002");
+    read(&mut harness, "map-002, stopped");
     harness.get_by_label("map-002, stopped").click();
     harness.run_steps(2);
     harness.get_by_label("Go on").click();

@@ -237,7 +237,7 @@ impl Report {
                 self.tell(ui.ctx(), subject, step);
             }
         }
-        let explore = Button::new(ButtonKind::Plain, "Explore", "Move through its latent space (2)");
+        let explore = Button::new(ButtonKind::Plain, "Explore it", "Move through its latent space (2)");
         explore.show(ui, palette, second).clicked().then_some(ReportWish::Explore)
     }
 

@@ -84,7 +84,7 @@ const HEADS: [Head; 7] = [
         true,
     ),
     head(Column::Test, "test MSE", "Sort by mean squared error on the test part", 88.0, true),
-    head(Column::State, "state", "Sort by state", 72.0, false),
+    head(Column::State, "state", "Sort by state", 72.0, true),
 ];
 const NARROW: [Column; 4] = [Column::Name, Column::When, Column::Epochs, Column::Validation];
 

@@ -69,8 +69,7 @@ impl App {
         }
         // What concerns the program rather than the run stands apart.
         right.x = start - space::L;
-        right.x = self.program_buttons(ui, palette, right);
-        right.x = start - space::L;
+        right.x = self.program_buttons(ui, palette, right) - space::L;
         if self.snapshot.samples_per_second > 0.0 && self.snapshot.state == PlayState::Playing {
             let rate = self.snapshot.samples_per_second;
             // Three digits that hold still.

@@ -9,7 +9,7 @@ use crate::app::widgets::{card_title, line_of_text, paragraph};
 use crate::style::{Palette, Rgb, size, space};
 use crate::tasks::Evaluation;
 
-const LINE: f32 = 27.0;
+const LINE: f32 = 32.0;
 
 /// Where the columns of figures end, from the right.
 fn columns(inside: Rect) -> [f32; 3] {
