@@ -9,6 +9,8 @@ mod compress;
 mod corruptions;
 #[path = "suite/data.rs"]
 mod data;
+#[path = "suite/denoise.rs"]
+mod denoise;
 #[path = "suite/detect.rs"]
 mod detect;
 #[path = "suite/engine.rs"]
@@ -53,6 +55,9 @@ mod training;
 #[cfg(feature = "window")]
 #[path = "suite/window.rs"]
 mod window;
+#[cfg(feature = "window")]
+#[path = "suite/window_denoise.rs"]
+mod window_denoise;
 #[cfg(feature = "window")]
 #[path = "suite/window_detect.rs"]
 mod window_detect;

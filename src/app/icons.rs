@@ -121,3 +121,12 @@ pub(super) fn drop_here(painter: &Painter, rect: Rect, colour: Color32) {
     lines(painter, rect, &[(0.24, 0.42), (0.5, 0.68), (0.76, 0.42)], colour);
     lines(painter, rect, &[(0.0, 0.62), (0.0, 1.0), (1.0, 1.0), (1.0, 0.62)], colour);
 }
+
+/// A picture, one half of it clean.
+pub(super) fn denoise(painter: &Painter, rect: Rect, colour: Color32) {
+    painter.rect_stroke(rect, 2.0, Stroke::new(1.6, colour), egui::StrokeKind::Middle);
+    lines(painter, rect, &[(0.5, 0.0), (0.5, 1.0)], colour);
+    for (x, y) in [(0.2, 0.28), (0.34, 0.52), (0.18, 0.76)] {
+        painter.circle_filled(at(rect, x, y), 1.1, colour);
+    }
+}

@@ -4,6 +4,7 @@
 mod controls;
 mod curves;
 mod data_card;
+mod denoise;
 mod desktop;
 mod detect;
 mod explore;
@@ -30,6 +31,7 @@ mod theme;
 mod widgets;
 mod window_icon;
 
+pub use denoise::{Cleaner, Denoising, LocalDenoising};
 pub use desktop::{Answer, Dialogs, NativeDialogs, Question, TypedPaths};
 pub use detect::{Detection, LocalDetection, Saved};
 pub use opened::OpenedModel;

@@ -75,6 +75,8 @@ pub(super) enum Offer {
     TrainSpec,
     OpenRun,
     FindAbnormal,
+    /// Pictures, folders of them and arrays, in Denoise; there a model to clean them with, too.
+    Clean,
     TrainOn,
 }
 
@@ -86,23 +88,37 @@ impl Offer {
             Self::ScoreWith => ("Score with it", "Score the data of Detect with this detector"),
             Self::TrainSpec => ("Train", "Train what this spec says; the present run is saved"),
             Self::OpenRun => ("Open the run", "Look at what came of this run; the present one is saved"),
+            Self::Clean => ("Clean", "Take the noise out; the original stays as it is"),
             Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and see which rows are abnormal, and why"),
             Self::TrainOn => ("Train on it", "Choose a model that suits it and train; the present run is saved"),
         }
     }
 }
 
-/// What is offered for something of `kind`, the likeliest first. In Detect data are looked through at once.
-pub(super) fn offers(kind: Kind, in_detect: bool) -> Vec<Offer> {
-    match kind {
-        Kind::Model if in_detect => vec![Offer::ScoreWith],
-        Kind::Model => vec![Offer::OpenModel],
-        Kind::Spec => vec![Offer::TrainSpec],
-        Kind::Run => vec![Offer::OpenRun],
-        Kind::Picture | Kind::Folder | Kind::Table | Kind::Rows if in_detect => vec![Offer::FindAbnormal],
-        Kind::Table => vec![Offer::FindAbnormal, Offer::TrainOn],
-        Kind::Picture | Kind::Folder | Kind::Rows => vec![Offer::TrainOn, Offer::FindAbnormal],
-        Kind::Compressed | Kind::Unknown => Vec::new(),
+/// Which workspace something comes to: some take what they can use at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Detect,
+    Denoise,
+    Other,
+}
+
+/// What is offered for something of `kind`, the likeliest first. Detect looks data through and Denoise cleans pictures
+/// without asking.
+pub(super) fn offers(kind: Kind, place: Place) -> Vec<Offer> {
+    use Kind::{Compressed, Folder, Model, Picture, Rows, Run, Spec, Table, Unknown};
+    match (kind, place) {
+        (Model, Place::Detect) => vec![Offer::ScoreWith],
+        (Model | Folder, Place::Denoise) | (Picture, Place::Denoise | Place::Other) => vec![Offer::Clean],
+        (Model, Place::Other) => vec![Offer::OpenModel],
+        (Spec, _) => vec![Offer::TrainSpec],
+        (Run, _) => vec![Offer::OpenRun],
+        (Picture | Folder | Table | Rows, Place::Detect) => vec![Offer::FindAbnormal],
+        (Table, _) => vec![Offer::FindAbnormal, Offer::TrainOn],
+        (Folder, Place::Other) => vec![Offer::TrainOn, Offer::Clean, Offer::FindAbnormal],
+        (Rows, Place::Denoise) => vec![Offer::Clean, Offer::TrainOn],
+        (Rows, Place::Other) => vec![Offer::TrainOn, Offer::FindAbnormal, Offer::Clean],
+        (Compressed | Unknown, _) => Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ use egui::{Color32, Rect, Ui, pos2, vec2};
 
 use super::controls::Controls;
 use super::curves::Curves;
+use super::denoise::{Ask, Denoise, Denoising, LocalDenoising};
 use super::desktop::{Dialogs, TypedPaths};
 use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
@@ -33,6 +34,7 @@ use super::theme::{self, ThemeChoice, colour};
 use crate::device::DeviceChoice;
 use crate::model::{Preset, presets};
 use crate::style::{Palette, space};
+use crate::tasks::DeskView;
 use crate::train::{Command, PlayState, Snapshot, WorkerOptions, default_runs_folder};
 use workspace::{PLACES, Workspace};
 
@@ -45,6 +47,8 @@ pub struct AppOptions {
     pub theme: ThemeChoice,
     /// What finds abnormal rows.
     pub detection: Arc<dyn Detection>,
+    /// What cleans pictures.
+    pub denoising: Arc<dyn Denoising>,
     /// What measures models and writes what is told of them.
     pub reporting: Arc<dyn Reporting>,
     /// Who is asked for files.
@@ -68,6 +72,7 @@ impl AppOptions {
             start,
             theme: ThemeChoice::default(),
             detection: Arc::new(LocalDetection),
+            denoising: Arc::new(LocalDenoising),
             reporting: Arc::new(LocalReporting),
             dialogs: Arc::new(TypedPaths),
             devices: vec![("Automatic".to_owned(), DeviceChoice::Auto), ("CPU, native".to_owned(), DeviceChoice::Cpu)],
@@ -101,6 +106,7 @@ pub struct App {
     curves: Curves,
     map: MapCard,
     explore: Explore,
+    denoise: Denoise,
     detect: Detect,
     report: Report,
     runs: Runs,
@@ -133,6 +139,7 @@ impl App {
     pub fn new(options: AppOptions) -> Self {
         let workspace = if options.run.opened.is_some() { Workspace::Explore } else { Workspace::Train };
         let detect = Detect::new(Arc::clone(&options.detection));
+        let denoise = Denoise::new(Arc::clone(&options.denoising));
         let report = Report::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs));
         let picker = Picker::new(Arc::clone(&options.dialogs));
         let runs = Runs::new(options.runs_folder.clone());
@@ -151,6 +158,7 @@ impl App {
             curves: Curves::default(),
             map: MapCard::default(),
             explore: Explore::default(),
+            denoise,
             detect,
             report,
             runs,
@@ -217,7 +225,7 @@ impl App {
             }
         }
         self.textures.update(ui.ctx(), &Arc::clone(&self.snapshot.pairs), palette);
-        self.greet();
+        self.greet(ui.ctx());
         self.keys(ui);
         let window = ui.ctx().content_rect();
         let narrow = window.width() < NARROW;
@@ -238,6 +246,7 @@ impl App {
         match self.workspace {
             Workspace::Train => self.train_workspace(ui, palette, work, narrow),
             Workspace::Explore => self.explore_workspace(ui, palette, work, narrow),
+            Workspace::Denoise => self.denoise_workspace(ui, palette, work),
             Workspace::Detect => {
                 self.detect.ui(ui, palette, work, self.options.run.device, self.options.run.spec.train.seed);
             }
@@ -279,6 +288,20 @@ impl App {
             Some(RunWish::Duplicate { spec, preset }) => self.change_design(*spec, preset),
             None => {}
         }
+    }
+
+    fn denoise_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+        match self.denoise.ui(ui, palette, area, self.options.run.device) {
+            Some(Ask::Train(name, folder)) => {
+                self.choose_preset(name, Some(folder.display().to_string()));
+            }
+            None => {}
+        }
+    }
+
+    /// What lies on the desk of Denoise, for tests.
+    pub fn desk(&self) -> &DeskView {
+        self.denoise.view()
     }
 
     /// Rows that Detect calls abnormal, for tests.

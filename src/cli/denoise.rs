@@ -24,11 +24,11 @@ pub(super) struct DenoiseArgs {
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// How much of the noise to take away, 0 to 1; 0 copies the file.
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, allow_negative_numbers = true)]
     strength: f64,
     /// Standard deviation of the noise on the scale of 0..255: no more than that is taken away. auto estimates it and leaves
     /// clean pictures alone.
-    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = sigma)]
+    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = sigma, allow_negative_numbers = true)]
     sigma: Sigma,
     /// The clean picture, or a folder of them under the same names: PSNR and SSIM are measured.
     #[arg(long, value_name = "CLEAN")]
@@ -36,6 +36,9 @@ pub(super) struct DenoiseArgs {
     /// Memory that the network's work may take [default: a quarter of what is free, at most 1024].
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: Option<u32>,
+    /// Look at each picture once instead of from its eight sides: eight times as fast, a tenth of a decibel worse.
+    #[arg(long)]
+    fast: bool,
 }
 
 fn sigma(text: &str) -> Result<Sigma, String> {
@@ -56,6 +59,7 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliErro
         amount: Amount { sigma: arguments.sigma, strength: arguments.strength },
         reference: arguments.reference,
         memory: arguments.memory.map(|megabytes| (megabytes as usize) << 20),
+        fast: arguments.fast,
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
     let interrupted = Arc::new(AtomicBool::new(false));

@@ -179,10 +179,14 @@ pub(crate) fn read_stored(path: &Path) -> Result<DynamicImage, DataError> {
     DynamicImage::from_decoder(decoder(path)?).map_err(|error| picture_error(path, &error))
 }
 
+/// Whether `path` is named as a picture or an `.npy` file.
+fn is_picture_or_array(path: &Path) -> bool {
+    is_picture(path) || path.extension().is_some_and(|extension| extension == "npy")
+}
+
 /// Pictures and `.npy` files under `folder`, sorted by name; `notes` say what could not be looked at.
 pub(crate) fn pictures_and_arrays(folder: &Path, notes: &mut Vec<String>) -> Vec<PathBuf> {
-    let wanted = |path: &Path| is_picture(path) || path.extension().is_some_and(|extension| extension == "npy");
-    files_under(folder, wanted, notes)
+    files_under(folder, is_picture_or_array, notes)
 }
 
 /// Where transparent pixels let white through: what is drawn on nothing is meant for paper.

@@ -19,7 +19,7 @@ mod structure;
 
 pub use augment::Warp;
 pub use conv::{Conv, ConvTranspose};
-pub use corrupt::{Film, Jpeg};
+pub use corrupt::{BlindSpot, Film, Jpeg};
 pub use dense::{Dense, DenseGradient};
 pub use depthwise::DepthwiseConv;
 pub use halves::{Halve, Unhalve};

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod augment;
+pub mod blind_spot;
 pub mod conv;
 pub mod dense;
 pub mod depthwise;

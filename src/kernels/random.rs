@@ -29,6 +29,7 @@ pub mod stream {
     pub const FILM: u32 = 256;
     pub const SHOT_NOISE: u32 = 257;
     pub const JPEG: u32 = 258;
+    pub const BLIND_SPOT: u32 = 259;
     /// Random ops of a graph take this and the numbers after it, in their order.
     pub const OPS: u32 = 1024;
 }

@@ -22,6 +22,8 @@ pub(super) struct Builder {
     pub training: bool,
     /// [N, M], where the model has one.
     pub condition: Option<ValueId>,
+    /// [N, features]: 1 where the input was replaced and the output is judged, else 0; of models with blind spots.
+    pub spots: Option<ValueId>,
     saved: HashMap<String, ValueId>,
     /// Outputs of layers that end in an activation.
     pub activations: Vec<(String, Activation, ValueId)>,
@@ -29,7 +31,14 @@ pub(super) struct Builder {
 
 impl Builder {
     pub fn new(training: bool) -> Self {
-        Self { graph: Graph::new(), training, condition: None, saved: HashMap::new(), activations: Vec::new() }
+        Self {
+            graph: Graph::new(),
+            training,
+            condition: None,
+            spots: None,
+            saved: HashMap::new(),
+            activations: Vec::new(),
+        }
     }
 
     pub fn shape(&self, x: ValueId) -> &Shape {

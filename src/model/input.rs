@@ -4,7 +4,9 @@ use super::builder::{Builder, misfit};
 use super::network::{DataShape, Subject};
 use super::spec::{ConditionKind, Spec};
 use crate::data::Element;
-use crate::graph::ops::{DepthwiseConv, Film, Gather, Jpeg, RandomNumbers, Resample, Resampling, ScaleRows, Warp};
+use crate::graph::ops::{
+    BlindSpot, DepthwiseConv, Film, Gather, Jpeg, RandomNumbers, Resample, Resampling, ScaleRows, Warp,
+};
 use crate::graph::{External, GraphError, Initial, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::augment::WarpBounds;
@@ -166,8 +168,22 @@ impl Input<'_> {
                     seen = builder.one(stage, &[seen], "corruption")?;
                 }
             }
+            if corruption.blind_spot > 0.0 {
+                seen = self.blind_spots(builder, seen)?;
+            }
         }
         Ok(seen)
+    }
+
+    /// Sets the builder's spots.
+    fn blind_spots(&self, builder: &mut Builder, x: ValueId) -> Result<ValueId, GraphError> {
+        const NAME: &str = "corruption.blind_spot";
+        let image = as_image(builder, self.data, x, NAME)?;
+        let op = BlindSpot { rate: self.spec.corruption.blind_spot as f32, stream: stream::BLIND_SPOT };
+        let made = builder.graph.add_op(std::sync::Arc::new(op), &[image], "corruption")?;
+        let rows = vec![self.batch, self.data.features];
+        builder.spots = Some(builder.reshape(made[1], rows.clone(), NAME)?);
+        builder.reshape(made[0], rows, NAME)
     }
 
     fn film(&self, builder: &mut Builder, x: ValueId) -> Result<ValueId, GraphError> {

@@ -9,6 +9,7 @@ mod mirror;
 mod network;
 mod presets;
 mod spec;
+mod start;
 mod suggest;
 
 pub use detector::{Detector, DetectorMember, ThresholdBy};
@@ -22,4 +23,5 @@ pub use spec::{
     ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY, ScheduleKind, ScheduleSpec,
     SparsityKind, Spec, SpecError, TrainSpec,
 };
+pub use start::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
 pub use suggest::{Suggestion, suggest};

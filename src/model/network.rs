@@ -540,13 +540,19 @@ impl Network {
         let sum_over_values = self.spec.sums_over_values();
         let builder = &mut built.builder;
         let base = LossTerm { sum_over_values, variance: objective.variance as f32, ..LossTerm::mean(objective.loss) };
-        let mut losses = vec![nn::element_loss(
-            &mut builder.graph,
-            base,
-            ObjectivePart::Reconstruction,
-            built.prediction,
-            built.clean,
-        )?];
+        let (mut judged, mut target) = (built.prediction, built.clean);
+        if let Some(spots) = builder.spots {
+            // Scaled so that the mean over all values is the mean over the spots.
+            let rate = self.spec.corruption.blind_spot as f32;
+            let scale = if objective.loss == ReconstructionLoss::Mse { rate.sqrt().recip() } else { rate.recip() };
+            for value in [&mut judged, &mut target] {
+                let rows = builder.reshape(*value, vec![batch, self.data.features], "blind spots")?;
+                let kept = builder.one(Stage::KeepWhereNonzero, &[rows, spots], "blind spots")?;
+                *value = builder.one(Stage::Scale(scale), &[kept], "blind spots")?;
+            }
+        }
+        let part = ObjectivePart::Reconstruction;
+        let mut losses = vec![nn::element_loss(&mut builder.graph, base, part, judged, target)?];
         let squares = |weight: f64| LossTerm { weight: weight as f32, ..LossTerm::mean(ReconstructionLoss::Mse) };
         let encoded = &built.encoded;
         if let Some(moments) = encoded.moments {

@@ -47,6 +47,8 @@ const FILES: &[(&str, &str)] = preset_table![
     "convolutional-deep",
     "convolutional-variational",
     "unet",
+    "restore",
+    "self-restore",
     "tied",
     "contractive",
 ];

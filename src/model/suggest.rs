@@ -174,6 +174,7 @@ fn model_of(encoder: Vec<Layer>, latent: usize, decoder: Vec<Layer>) -> ModelSpe
         codebook: None,
         condition: super::spec::ConditionKind::None,
         residual: false,
+        start: None,
     }
 }
 

@@ -28,7 +28,8 @@ pub use compress::{
     Compression, Decompression, RateCurve, RatePoint, TableForm, USUAL_BITS, compress, decompress, rate_curve,
 };
 pub use denoise::{
-    Amount, Comparison, DenoiseOptions, Denoised, Denoiser, FileOutcome, Sigma, denoise, shipped_denoiser,
+    Amount, Comparison, DenoiseOptions, Denoised, Denoiser, Desk, DeskCommand, DeskItem, DeskPicture, DeskView,
+    FileOutcome, ItemState, Pixels, Sigma, denoise,
 };
 pub use describe::{DataReport, contact_sheet, describe};
 pub use detect::{

@@ -1,6 +1,7 @@
 //! One model in training on one device: step, evaluate, read, restore. No files, no clocks, no threads of its own.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::TrainError;
@@ -12,7 +13,7 @@ use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes
 use crate::kernels::StepState;
 use crate::kernels::optimizer::Update;
 use crate::kernels::random::{key, permutation_keys, stream};
-use crate::model::{ConditionKind, DataShape, Edit, Model, Network, Spec, Subject};
+use crate::model::{ConditionKind, DataShape, Edit, Model, Network, Spec, Subject, starting_model};
 use crate::nn::{self, LOSS_PARTS};
 
 /// Runs of steps whose losses may be on their way at once: the host stays at most this far ahead of the device.
@@ -92,8 +93,13 @@ impl Session {
         externals.write(&device, External::DecayMask, bytemuck::cast_slice(&network.decay_mask()))?;
         let update = network.update();
         let seed = spec.train.seed;
-        let flat = nn::initial_parameters(network.parameters(), network.flat_elements(), seed);
-        let statistics = nn::initial_statistics(network.statistics(), network.statistic_elements(), seed);
+        let (flat, statistics) = match &spec.model.start {
+            Some(name) => starting_model(name)?.to_flat(&network, Path::new(name))?,
+            None => (
+                nn::initial_parameters(network.parameters(), network.flat_elements(), seed),
+                nn::initial_statistics(network.statistics(), network.statistic_elements(), seed),
+            ),
+        };
         let mut session = Self {
             spec,
             data,

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use hourglass::device::{Device, DeviceChoice};
-use hourglass::graph::ops::{Film, Jpeg, Pointwise};
+use hourglass::graph::ops::{BlindSpot, Film, Jpeg, Pointwise};
 use hourglass::kernels::film::{self, FilmWear, MOST_MARKS};
 use hourglass::kernels::pointwise::{self, NORMAL_FROM_RATE, Stage};
 use hourglass::kernels::random::{philox4x32, unit_float};
-use hourglass::kernels::{Kernel, StepState, jpeg};
+use hourglass::kernels::{Kernel, StepState, blind_spot, jpeg};
 use hourglass::model::{DataShape, Network, Spec, preset};
 use hourglass::train::Session;
 
@@ -105,6 +105,19 @@ pub fn corruption_cases(cases: &mut Vec<Case>) {
             cases.push(coded);
         }
     }
+    for sizes in SIZES {
+        for rate in [0.05, 1.0] {
+            let mut spotted = case(
+                "blind spots",
+                format!("{sizes:?} at {rate}"),
+                vec![picture(sizes, 120)],
+                move |graph, ids| graph.add_op(Arc::new(BlindSpot { rate, stream: STREAM }), ids, "blind spots"),
+                move |arrays| filled_spots(&arrays[0], sizes, rate),
+            );
+            spotted.differentiable = false;
+            cases.push(spotted);
+        }
+    }
     for count in [1, 7, 64, 257, 5003] {
         for peak in [1.5, 40.0, 900.0] {
             let mut shot = case(
@@ -122,6 +135,31 @@ pub fn corruption_cases(cases: &mut Vec<Case>) {
             cases.push(shot);
         }
     }
+}
+
+/// A picture with its spots filled, and where they are: every neighbor is looked for, the place counted among them.
+fn filled_spots(x: &[f64], (n, [h, w], c): ImageSizes, rate: f32) -> Vec<Vec<f64>> {
+    let (mut out, mut spots) = (x.to_vec(), vec![0.0; x.len()]);
+    let window = |place: usize, side: usize| {
+        let first = place.saturating_sub(2).min(side.saturating_sub(5));
+        first..(first + 5).min(side)
+    };
+    for (item, spot) in spots.iter_mut().enumerate() {
+        let (pixel, channel) = (item / c, item % c);
+        let (image, row, column) = (pixel / (h * w), pixel / w % h, pixel % w);
+        let neighbors: Vec<usize> = window(row, h)
+            .flat_map(|y| window(column, w).map(move |z| (y, z)))
+            .filter(|&place| place != (row, column))
+            .map(|(y, z)| ((image * h + y) * w + z) * c + channel)
+            .collect();
+        let drawn = words(item, 0);
+        if unit_float(drawn[0]) < rate && !neighbors.is_empty() {
+            out[item] = x[neighbors[((drawn[1] >> 16) as usize * neighbors.len()) >> 16]];
+            *spot = 1.0;
+        }
+    }
+    assert_eq!(n * h * w * c, x.len());
+    vec![out, spots]
 }
 
 /// Counts over the peak, and whether rounding may make another of them.
@@ -513,6 +551,34 @@ pub fn corruption_kernels() -> Vec<Arc<dyn Kernel>> {
     vec![
         Arc::new(film::Film { wear, batch, size, channels: 3, stream }),
         Arc::new(jpeg::Jpeg { quality: [30, 90], batch, size, channels: 3, stream }),
+        Arc::new(blind_spot::BlindSpot { rate: 0.1, batch, size, channels: 3, stream }),
         Arc::new(pointwise::Pointwise::one(Stage::ShotNoise { peak: 30.0, stream }, 5)),
     ]
+}
+
+/// With blind spots the loss is that of the spots alone, and what is not a spot has no gradient: a model that repeats its
+/// input is judged by its neighbors.
+#[test]
+fn blind_spots_alone_are_judged() {
+    let mut spec = preset("self-restore").expect("a preset").spec;
+    spec.corruption.blind_spot = 0.1;
+    spec.train.batch_size = 16;
+    spec.optimizer.ema = None;
+    let losses = |device: Device| {
+        let mut session = Session::new(spec.clone(), digits(), device).expect("a session");
+        session.train(12).expect("steps");
+        session.take_losses(true).expect("losses").into_iter().map(|(_, loss)| loss).collect::<Vec<f32>>()
+    };
+    let all: Vec<Vec<f32>> = devices().into_iter().map(losses).collect();
+    for losses in &all {
+        assert!(losses.iter().all(|loss| loss.is_finite() && *loss > 0.0), "{losses:?}");
+        assert!((losses[0] / all[0][0] - 1.0).abs() < 1e-4, "{losses:?} {:?}", all[0]);
+    }
+    // The first loss by hand: nothing is learned yet, so that it is about the mean square of a digit's pixels, far above
+    // what a tenth of them would sum to over all values.
+    let mean_square = 0.1;
+    assert!((0.3..3.0).contains(&(all[0][0] / mean_square)), "{:?}", all[0]);
+    let mut spec = preset("self-restore").expect("a preset").spec;
+    spec.objective.loss = hourglass::kernels::loss::ReconstructionLoss::Huber;
+    assert!(spec.check().expect_err("spots are scaled").to_string().contains("blind_spot"));
 }

@@ -151,7 +151,7 @@ impl egui::DroppedFile for Dropped {
     }
 }
 
-fn drop_file(harness: &mut Harness<'static, App>, path: &str) {
+pub fn drop_file(harness: &mut Harness<'static, App>, path: &str) {
     harness.input_mut().dropped_files.push(Arc::new(Dropped(path.into())));
     harness.step();
 }

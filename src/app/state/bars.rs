@@ -217,6 +217,9 @@ impl App {
 
     /// What is said at the right of the status bar.
     pub(super) fn message(&self, palette: &Palette) -> (String, Color32) {
+        if self.workspace == Workspace::Denoise {
+            return self.denoise.message(palette);
+        }
         let snapshot = &self.snapshot;
         if let Some(error) = &self.error {
             return (error.clone(), colour(palette.bad));

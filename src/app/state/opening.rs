@@ -6,7 +6,7 @@ use egui::{Rect, Ui};
 
 use super::{App, Workspace};
 use crate::app::desktop::Question;
-use crate::app::opening::{Choice, Offer, dialog_kinds, drop_target, kind_of, offers, refusal};
+use crate::app::opening::{Choice, Offer, Place, dialog_kinds, drop_target, kind_of, offers, refusal};
 use crate::model::{ModelKind, Spec};
 use crate::style::Palette;
 use crate::train::{PlayState, ShelvedRun};
@@ -54,7 +54,12 @@ impl App {
     }
 
     fn offers_for(&self, path: &Path) -> Vec<Offer> {
-        offers(kind_of(path), self.workspace == Workspace::Detect)
+        let place = match self.workspace {
+            Workspace::Detect => Place::Detect,
+            Workspace::Denoise => Place::Denoise,
+            _ => Place::Other,
+        };
+        offers(kind_of(path), place)
     }
 
     /// Does what can be done with `paths`, or asks which of several things.
@@ -78,6 +83,10 @@ impl App {
             Offer::ScoreWith | Offer::FindAbnormal => {
                 self.go_to(Workspace::Detect);
                 self.detect.take(context, path, self.options.run.device, self.options.run.spec.train.seed);
+            }
+            Offer::Clean => {
+                self.go_to(Workspace::Denoise);
+                self.denoise.take(context, paths.to_vec(), self.options.run.device);
             }
             Offer::TrainSpec => {
                 let read = std::fs::read_to_string(path).map_err(|error| format!("{}, {error}", path.display()));
@@ -134,7 +143,7 @@ impl App {
     }
 
     /// Leads a model that has been opened to where it belongs.
-    pub(super) fn greet(&mut self) {
+    pub(super) fn greet(&mut self, context: &egui::Context) {
         if self.greeted || self.snapshot.state != PlayState::Finished {
             return;
         }
@@ -145,7 +154,9 @@ impl App {
             self.go_to(Workspace::Detect);
         } else if model.spec.model.kind == ModelKind::Denoiser && self.workspace == Workspace::Explore {
             // It has no latents to move.
-            self.go_to(Workspace::Report);
+            let path = path.clone();
+            self.go_to(Workspace::Denoise);
+            self.denoise.take(context, vec![path], self.options.run.device);
         }
     }
 

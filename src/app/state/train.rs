@@ -99,7 +99,7 @@ impl App {
             self.send(Command::Edit { field: LEARNING_RATE, value: rate });
         }
         if let Some(name) = chosen {
-            self.choose_preset(&name);
+            self.choose_preset(&name, None);
         }
     }
 }

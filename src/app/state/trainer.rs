@@ -156,11 +156,14 @@ impl App {
         }
     }
 
-    /// Starts the preset called `name`, with the present seed and device.
-    pub(super) fn choose_preset(&mut self, name: &str) {
+    /// Starts the preset called `name`, with the present seed and device, on the data at `source` where it is given.
+    pub(super) fn choose_preset(&mut self, name: &str, source: Option<String>) {
         match preset(name) {
             Ok(found) => {
                 let mut spec = found.spec;
+                if let Some(source) = source {
+                    spec.data.source = source;
+                }
                 spec.train.seed = self.options.run.spec.train.seed;
                 self.change_design(spec, Some(found.name.to_owned()));
             }

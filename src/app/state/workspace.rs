@@ -14,6 +14,7 @@ use crate::train::Command;
 pub(super) enum Workspace {
     Train,
     Explore,
+    Denoise,
     Detect,
     Report,
     /// The runs on disk: not on the rail, but behind the run's name.
@@ -30,7 +31,7 @@ pub(super) struct Place {
 }
 
 /// From the top of the rail down; keys are numbered as the drawings have the whole rail.
-pub(super) const PLACES: [Place; 4] = [
+pub(super) const PLACES: [Place; 5] = [
     Place {
         workspace: Workspace::Train,
         key: Key::Num1,
@@ -44,6 +45,13 @@ pub(super) const PLACES: [Place; 4] = [
         name: "Explore",
         icon: icons::explore,
         help: "Move through the latent space (2)",
+    },
+    Place {
+        workspace: Workspace::Denoise,
+        key: Key::Num3,
+        name: "Denoise",
+        icon: icons::denoise,
+        help: "Clean pictures (3)",
     },
     Place {
         workspace: Workspace::Detect,

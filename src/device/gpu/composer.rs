@@ -12,6 +12,7 @@ macro_rules! shader_table {
 
 const SHADERS: &[(&str, &str)] = shader_table![
     "augment",
+    "blind_spot",
     "conv_gather",
     "conv_scatter",
     "conv_tiled",

@@ -5,7 +5,7 @@ use super::conv::image;
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::film::FilmWear;
-use crate::kernels::{film, jpeg};
+use crate::kernels::{blind_spot, film, jpeg};
 
 /// (x [N, H, W, C]) -> x with the grain, scratches and dust of film.
 #[derive(Clone, Debug)]
@@ -56,5 +56,29 @@ impl Op for Jpeg {
         let Ok((batch, size, channels)) = image(inputs[0]) else { return Vec::new() };
         let kernel = jpeg::Jpeg { quality: self.quality, batch, size, channels, stream: self.stream };
         vec![call(kernel, &[Input(0)], &[Output(0)])]
+    }
+}
+
+/// (x [N, H, W, C]) -> x with a share of its values replaced by neighbors, and where they are (1, else 0).
+#[derive(Clone, Debug)]
+pub struct BlindSpot {
+    pub rate: f32,
+    pub stream: u32,
+}
+
+impl Op for BlindSpot {
+    fn name(&self) -> &'static str {
+        "blind spots"
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
+        image(inputs[0])?;
+        Ok(vec![ValueType::f32(inputs[0].shape.extents()); 2])
+    }
+
+    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
+        let Ok((batch, size, channels)) = image(inputs[0]) else { return Vec::new() };
+        let kernel = blind_spot::BlindSpot { rate: self.rate, batch, size, channels, stream: self.stream };
+        vec![call(kernel, &[Input(0)], &[Output(0), Output(1)])]
     }
 }

@@ -68,6 +68,10 @@ impl Op for Pointwise {
             }
             [Stage::Add] => Ok(needs.iter().map(|&need| need.then_some(dout)).collect()),
             [Stage::Gaussian { .. }] => Ok(vec![Some(dout)]),
+            [Stage::KeepWhereNonzero] => {
+                let kept = through(Stage::KeepWhereNonzero, &[dout, node.inputs[1]])?;
+                Ok(kept.into_iter().chain([None]).collect())
+            }
             [stage @ (Stage::Scale(_) | Stage::Dropout { .. } | Stage::Mask { .. })] => through(stage, &[dout]),
             [Stage::SaltAndPepper { rate, stream }] => through(Stage::SaltAndPepperBackward { rate, stream }, &[dout]),
             _ => Err(GraphError::NotDifferentiable(node.label.clone())),

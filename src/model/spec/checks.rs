@@ -117,6 +117,13 @@ impl Spec {
         if ![corruption.salt_and_pepper, corruption.masking].iter().all(|share| (0.0..=1.0).contains(share)) {
             return invalid("corruption.masking", "masking and salt_and_pepper are shares between 0 and 1");
         }
+        if !(0.0..=0.5).contains(&corruption.blind_spot) {
+            return invalid("corruption.blind_spot", "it is a share of the values from 0 to 0.5, for example 0.02");
+        }
+        let measurable = [ReconstructionLoss::Mse, ReconstructionLoss::L1].contains(&self.objective.loss);
+        if corruption.blind_spot > 0.0 && !measurable {
+            return invalid("corruption.blind_spot", "it goes with objective.loss = \"mse\" or \"l1\"");
+        }
         Ok(())
     }
 

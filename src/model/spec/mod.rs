@@ -99,6 +99,11 @@ pub struct CorruptionSpec {
     pub salt_and_pepper: f64,
     /// Share of values set to 0.
     pub masking: f64,
+    /// Share of values of a picture that are replaced by neighbors, and by which alone the output is judged: a denoiser is
+    /// so learned from noisy pictures, without a clean one (Noise2Void, Krull et al. 2019). Noise must differ from pixel to
+    /// pixel. `strength` does not count here.
+    #[serde(skip_serializing_if = "is_default")]
+    pub blind_spot: f64,
     /// What all noise is multiplied by (deviations, shares and counts); can be edited live. What is not random in the
     /// pixels, `downscale`, `blur` and `jpeg`, stays as it is.
     pub strength: f64,
@@ -118,6 +123,7 @@ impl Default for CorruptionSpec {
             jpeg: None,
             salt_and_pepper: 0.0,
             masking: 0.0,
+            blind_spot: 0.0,
             strength: 1.0,
         }
     }
@@ -135,6 +141,7 @@ impl CorruptionSpec {
             self.gaussian,
             self.salt_and_pepper,
             self.masking,
+            self.blind_spot,
         ];
         let ranged = self.gaussian_range.is_some() || self.jpeg.is_some();
         ranged || self.downscale > 0 || amounts.iter().any(|&amount| amount > 0.0)
@@ -228,6 +235,10 @@ pub struct ModelSpec {
     /// The output is added to the network's (corrupted) input: it learns what to change.
     #[serde(default, skip_serializing_if = "is_default")]
     pub residual: bool,
+    /// A model of the same layers whose weights training begins with, instead of random ones: a file, or `denoiser`, the
+    /// one that comes with the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
 }
 
 /// Whether a loss is averaged over the values of a row or summed; rows are averaged in any case.

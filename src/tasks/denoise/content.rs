@@ -1,5 +1,6 @@
 //! A picture or an array in memory: its planes as floats, and back in the form that its file has.
 
+use std::ops::Range;
 use std::path::Path;
 
 use image::codecs::{bmp, jpeg, png, pnm, tiff, webp};
@@ -133,6 +134,32 @@ impl Content {
             Samples::Floats(values) => {
                 values[channel..].iter_mut().step_by(step).zip(plane).for_each(|(place, value)| *place = *value);
             }
+        }
+    }
+
+    /// The part of it in `rows` and `columns`, which lie within it.
+    pub fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        fn cut<T: Copy>(values: &[T], line: usize, rows: &Range<usize>, columns: &Range<usize>) -> Vec<T> {
+            rows.clone().flat_map(|row| values[row * line..][columns.clone()].iter().copied()).collect()
+        }
+        let line = self.size[1] * self.channels;
+        let within = columns.start * self.channels..columns.end * self.channels;
+        let samples = match &self.samples {
+            Samples::Bytes(values) => Samples::Bytes(cut(values, line, &rows, &within)),
+            Samples::Words(values) => Samples::Words(cut(values, line, &rows, &within)),
+            Samples::Floats(values) => Samples::Floats(cut(values, line, &rows, &within)),
+        };
+        Self { size: [rows.len(), columns.len()], samples, form: self.form.clone(), ..*self }
+    }
+
+    /// Puts `part` in its place, its upper left corner at `(top, left)`.
+    pub fn paste(&mut self, part: &Self, top: usize, left: usize) {
+        for channel in 0..self.channels {
+            let (mut whole, piece) = (self.plane(channel), part.plane(channel));
+            for (row, line) in piece.chunks_exact(part.size[1]).enumerate() {
+                whole[(top + row) * self.size[1] + left..][..line.len()].copy_from_slice(line);
+            }
+            self.set_plane(channel, &whole);
         }
     }
 

@@ -4,13 +4,18 @@
 mod amount;
 mod compare;
 mod content;
+mod desk;
+mod filter;
 mod metadata;
 mod model;
 mod places;
+mod planes;
 mod tiles;
+mod views;
 mod work;
 
 pub use amount::{Amount, Sigma};
 pub use compare::Comparison;
-pub use model::{Denoiser, shipped_denoiser};
+pub use desk::{Desk, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Pixels};
+pub use model::Denoiser;
 pub use work::{DenoiseOptions, Denoised, FileOutcome, denoise};

@@ -18,6 +18,23 @@ fn wrong(problem: String) -> DataError {
     DataError::Option { field: "OUT", problem }
 }
 
+/// The files of `inputs`, folders searched; `problems` hears of folders that hold nothing.
+pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for input in inputs {
+        if input.is_dir() {
+            let before = found.len();
+            found.extend(pictures_and_arrays(input, problems));
+            if found.len() == before {
+                problems.push(format!("no pictures are in {}; drop another folder", input.display()));
+            }
+        } else {
+            found.push(input.clone());
+        }
+    }
+    found
+}
+
 /// The files of `inputs`, folders searched, and their places at `output`: a file for one input file, else a folder that
 /// keeps the names.
 ///

@@ -6,14 +6,16 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::amount::{Amount, CLEAN, Sigma};
+use super::amount::{Amount, Sigma};
 use super::compare::{Comparison, compare, reference_of};
 use super::content::Content;
-use super::model::{Denoiser, shipped_denoiser};
+use super::filter::Filtered;
+use super::model::Denoiser;
 use super::places::{Job, jobs};
+use super::views::ALL;
 use crate::data::DataError;
 use crate::device::Device;
-use crate::model::{Model, ModelFileError, write_whole};
+use crate::model::{Model, ModelFileError, SHIPPED_DENOISER, shipped_denoiser, write_whole};
 use crate::train::TrainError;
 
 /// What to do, and with what.
@@ -26,6 +28,8 @@ pub struct DenoiseOptions {
     pub reference: Option<PathBuf>,
     /// Bytes that the network's work may take; a part of what is free where `None`.
     pub memory: Option<usize>,
+    /// One look at each picture instead of the mean over its eight sides.
+    pub fast: bool,
 }
 
 /// What became of one file.
@@ -94,9 +98,10 @@ pub fn denoise(
     refuse_to_replace(&jobs, options)?;
     let (model, path) = match &options.model {
         Some(path) => (Model::load(path)?, path.clone()),
-        None => (shipped_denoiser()?, PathBuf::from("the shipped denoiser")),
+        None => (shipped_denoiser()?, PathBuf::from(SHIPPED_DENOISER)),
     };
     let mut denoiser = Denoiser::new(model, &path, device, options.memory)?;
+    denoiser.look(if options.fast { 1 } else { ALL });
     if !denoiser.removes_noise() {
         notes.push(format!("{} was not trained to take noise away", path.display()));
     }
@@ -172,10 +177,22 @@ fn one(
     outcome.width = Some(seen.size[1]);
     outcome.height = Some(seen.size[0]);
     (outcome.channels, outcome.bits) = (Some(seen.channels), Some(seen.bits()));
-    let made = denoise_content(&seen, &options.amount, denoiser, outcome, progress)?;
+    let filtered = Filtered::new(seen, &options.amount, denoiser, progress)?;
+    let (seen, made) = (&filtered.seen, filtered.result(&options.amount));
+    let estimated = filtered.sigma();
+    outcome.sigma = match options.amount.sigma {
+        Sigma::Given(sigma) => Some(sigma),
+        Sigma::Auto => estimated,
+    };
+    if options.amount.sigma == Sigma::Auto && options.amount.strength > 0.0 && made.is_none() {
+        outcome.notes.push(match estimated {
+            Some(_) => "no noise was found: it is copied".to_owned(),
+            None => "it is too small to tell how much noise it holds, so it is copied: give --sigma".to_owned(),
+        });
+    }
     if let Some(reference) = &options.reference {
-        let made = made.as_ref().unwrap_or(&seen);
-        outcome.comparison = Some(compare(&seen, made, &reference_of(reference, job))?);
+        let made = made.as_ref().unwrap_or(seen);
+        outcome.comparison = Some(compare(seen, made, &reference_of(reference, job))?);
     }
     if let Some(folder) = job.output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
@@ -191,67 +208,4 @@ fn one(
         }
     }
     Ok(())
-}
-
-/// `None` where everything is to stay as it is.
-fn denoise_content(
-    seen: &Content,
-    amount: &Amount,
-    denoiser: &mut Denoiser,
-    outcome: &mut FileOutcome,
-    progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
-) -> Result<Option<Content>, TrainError> {
-    if amount.strength == 0.0 {
-        return Ok(None);
-    }
-    let colors = seen.colors();
-    let sigmas: Vec<Option<f64>> = (0..colors).map(|color| amount.noise(&seen.plane(color), seen.size)).collect();
-    if sigmas.contains(&None) {
-        outcome.notes.push("it is too small to tell how much noise it holds: give --sigma".to_owned());
-    }
-    // What cannot be told is left alone.
-    let sigmas: Vec<f64> = sigmas.into_iter().map(|sigma| sigma.unwrap_or(0.0)).collect();
-    let squares = |sigmas: &[f64]| (sigmas.iter().map(|sigma| sigma.powi(2)).sum::<f64>() / sigmas.len() as f64).sqrt();
-    outcome.sigma = Some(squares(&sigmas));
-    if sigmas.iter().all(|&sigma| amount.leaves(sigma)) {
-        if amount.sigma == Sigma::Auto {
-            outcome.notes.push(format!("no noise was found (sigma at most {CLEAN}): it is copied"));
-        }
-        return Ok(None);
-    }
-    let mut made = seen.clone();
-    // A model of three channels takes those of a color picture together, and one channel three times over.
-    let together = if denoiser.channels() == 3 && colors == 3 { 3 } else { 1 };
-    for first in (0..colors).step_by(together) {
-        let group = first..first + together;
-        let sigma = squares(&sigmas[group.clone()]);
-        if amount.leaves(sigma) {
-            continue;
-        }
-        let planes: Vec<Vec<f32>> = group.clone().map(|color| seen.plane(color)).collect();
-        let input = interleaved(&planes, denoiser.channels());
-        let mut hear = |done: f64| progress((first as f64 + done * together as f64) / colors as f64);
-        let answer = denoiser.run(&input, seen.size, &mut hear)?;
-        for (at, (color, plane)) in group.zip(&planes).enumerate() {
-            let mut answer = match denoiser.channels() {
-                channels if channels == together => answer.iter().skip(at).step_by(channels).copied().collect(),
-                channels => answer
-                    .chunks_exact(channels)
-                    .map(|values| values.iter().sum::<f32>() / channels as f32)
-                    .collect::<Vec<f32>>(),
-            };
-            amount.apply(plane, &mut answer, sigma);
-            made.set_plane(color, &answer);
-        }
-    }
-    Ok(Some(made))
-}
-
-/// Planes as pixels of `channels` values; one plane stands for all of them.
-fn interleaved(planes: &[Vec<f32>], channels: usize) -> Vec<f32> {
-    if let ([plane], 1) = (planes, channels) {
-        return plane.clone();
-    }
-    let pixels = planes.first().map_or(0, Vec::len);
-    (0..pixels).flat_map(|pixel| (0..channels).map(move |channel| planes[channel % planes.len()][pixel])).collect()
 }

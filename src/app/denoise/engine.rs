@@ -1,0 +1,42 @@
+//! What cleans pictures for the workspace: the library, or a script in tests.
+
+use std::sync::Arc;
+
+use crate::device::DeviceChoice;
+use crate::tasks::{Desk, DeskCommand, DeskView};
+
+/// Pictures on a desk, on a thread of its own: no frame waits for it.
+pub trait Cleaner: Send {
+    fn view(&self) -> Arc<DeskView>;
+    fn send(&self, command: DeskCommand);
+}
+
+/// Makes one, when the first picture comes.
+pub trait Denoising: Send + Sync {
+    /// `context` is asked for a frame whenever there is something new.
+    ///
+    /// # Errors
+    /// In words.
+    fn open(&self, device: DeviceChoice, context: egui::Context) -> Result<Box<dyn Cleaner>, String>;
+}
+
+/// The library itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalDenoising;
+
+impl Denoising for LocalDenoising {
+    fn open(&self, device: DeviceChoice, context: egui::Context) -> Result<Box<dyn Cleaner>, String> {
+        let desk = Desk::spawn(device, move || context.request_repaint());
+        desk.map(|desk| Box::new(desk) as Box<dyn Cleaner>).map_err(|error| error.to_string())
+    }
+}
+
+impl Cleaner for Desk {
+    fn view(&self) -> Arc<DeskView> {
+        Self::view(self)
+    }
+
+    fn send(&self, command: DeskCommand) {
+        Self::send(self, command);
+    }
+}
