@@ -4,7 +4,7 @@
 // ONE workgroup of 256 makes a tile; ONE invocation loads one vec4 of each side a slice and keeps 4 by 4 sums.
 #import lib/index
 #import lib/activation
-#import lib/tile64
+#import lib/tile_shared
 #import lib/conv_params
 #import lib/memory_scalar
 #import lib/finish

@@ -3,8 +3,9 @@
 //   dout [N, K]   x [N, D]   weight [K, D]   dweight [K, D]   dbias [K]   dinp [N, D]
 // dout is the gradient before this layer's activation. The derivative of the activation that MADE x is folded into
 // dinp, so that dinp is the gradient before that activation: no pass of its own is needed.
-// Workgroups: first those of dweight (8 units by 32 features each), then dinp (8 rows by 32 features), then dbias
-// (8 units). ONE invocation computes 8 by 4 values, or one unit of dbias.
+// Workgroups: first those of dweight (8 units by 32 features each; WIDE: by 64), then dinp (8 rows by as many features).
+// The first of each row of dweight's sums dbias too, from what it has loaded. ONE invocation computes 8 by 4 values, or
+// two such tiles side by side.
 #import lib/index
 #import lib/activation
 #import lib/tile8x4
@@ -12,9 +13,27 @@
 
 const LANES: u32 = 8u;
 const INPUT_ACTIVATION: u32 = 0u; // spec
+// Two tiles an invocation: what is the same for all lanes is loaded half as often.
+const WIDE: bool = false; // spec
+const NEXT: u32 = 4u * LANES;
 
-fn dweight_tile(unit: u32, feature: u32) {
+fn store_dweight_tile(unit: u32, feature: u32, t: Tile8x4) {
+    store_dweight(unit, feature, t.r0);
+    store_dweight(unit + 1u, feature, t.r1);
+    store_dweight(unit + 2u, feature, t.r2);
+    store_dweight(unit + 3u, feature, t.r3);
+    store_dweight(unit + 4u, feature, t.r4);
+    store_dweight(unit + 5u, feature, t.r5);
+    store_dweight(unit + 6u, feature, t.r6);
+    store_dweight(unit + 7u, feature, t.r7);
+}
+
+// `sums_bias`: the same for the whole workgroup.
+fn dweight_tile(unit: u32, feature: u32, lane: u32, sums_bias: bool) {
     var t = tile_zero();
+    var next = tile_zero();
+    var bias_low = vec4<f32>(0.0);
+    var bias_high = vec4<f32>(0.0);
     for (var row = 0u; row < params.batch; row += 4u) {
         let p0 = load_dout(row, unit);
         let p1 = load_dout(row + 1u, unit);
@@ -33,33 +52,30 @@ fn dweight_tile(unit: u32, feature: u32) {
         t = tile_multiply_add(
             t, a, load_x(row, feature), load_x(row + 1u, feature), load_x(row + 2u, feature), load_x(row + 3u, feature),
         );
+        if WIDE {
+            next = tile_multiply_add(
+                next, a, load_x(row, feature + NEXT), load_x(row + 1u, feature + NEXT),
+                load_x(row + 2u, feature + NEXT), load_x(row + 3u, feature + NEXT),
+            );
+        }
+        if sums_bias {
+            bias_low += p0 + p1 + p2 + p3;
+            bias_high += q0 + q1 + q2 + q3;
+        }
     }
-    store_dweight(unit, feature, t.r0);
-    store_dweight(unit + 1u, feature, t.r1);
-    store_dweight(unit + 2u, feature, t.r2);
-    store_dweight(unit + 3u, feature, t.r3);
-    store_dweight(unit + 4u, feature, t.r4);
-    store_dweight(unit + 5u, feature, t.r5);
-    store_dweight(unit + 6u, feature, t.r6);
-    store_dweight(unit + 7u, feature, t.r7);
+    store_dweight_tile(unit, feature, t);
+    if WIDE { store_dweight_tile(unit, feature + NEXT, next); }
+    if sums_bias && lane == 0u {
+        store_dbias(unit, bias_low);
+        store_dbias(unit + 4u, bias_high);
+    }
 }
 
 fn finish_dinp(row: u32, feature: u32, gradient: vec4<f32>) {
     store_dinp(row, feature, activate_backward(INPUT_ACTIVATION, gradient, load_x(row, feature)));
 }
 
-fn dinp_tile(row: u32, feature: u32) {
-    var t = tile_zero();
-    for (var unit = 0u; unit < params.outputs; unit += 4u) {
-        let a = Tile8x4(
-            load_dout(row, unit), load_dout(row + 1u, unit), load_dout(row + 2u, unit), load_dout(row + 3u, unit),
-            load_dout(row + 4u, unit), load_dout(row + 5u, unit), load_dout(row + 6u, unit), load_dout(row + 7u, unit),
-        );
-        t = tile_multiply_add(
-            t, a, load_weight(unit, feature), load_weight(unit + 1u, feature),
-            load_weight(unit + 2u, feature), load_weight(unit + 3u, feature),
-        );
-    }
+fn finish_dinp_tile(row: u32, feature: u32, t: Tile8x4) {
     finish_dinp(row, feature, t.r0);
     finish_dinp(row + 1u, feature, t.r1);
     finish_dinp(row + 2u, feature, t.r2);
@@ -70,13 +86,32 @@ fn dinp_tile(row: u32, feature: u32) {
     finish_dinp(row + 7u, feature, t.r7);
 }
 
-fn dbias_unit(unit: u32) {
-    if unit >= params.outputs { return; }
-    var sum = 0.0;
-    for (var row = 0u; row < params.batch; row += 1u) {
-        sum += load_dout_scalar(row, unit);
+fn dinp_tile(row: u32, feature: u32) {
+    var t = tile_zero();
+    var next = tile_zero();
+    for (var unit = 0u; unit < params.outputs; unit += 4u) {
+        let a = Tile8x4(
+            load_dout(row, unit), load_dout(row + 1u, unit), load_dout(row + 2u, unit), load_dout(row + 3u, unit),
+            load_dout(row + 4u, unit), load_dout(row + 5u, unit), load_dout(row + 6u, unit), load_dout(row + 7u, unit),
+        );
+        t = tile_multiply_add(
+            t, a, load_weight(unit, feature), load_weight(unit + 1u, feature),
+            load_weight(unit + 2u, feature), load_weight(unit + 3u, feature),
+        );
+        if WIDE {
+            next = tile_multiply_add(
+                next, a, load_weight(unit, feature + NEXT), load_weight(unit + 1u, feature + NEXT),
+                load_weight(unit + 2u, feature + NEXT), load_weight(unit + 3u, feature + NEXT),
+            );
+        }
     }
-    dbias[unit] = sum;
+    finish_dinp_tile(row, feature, t);
+    if WIDE { finish_dinp_tile(row, feature + NEXT, next); }
+}
+
+// Features that a workgroup covers.
+fn group_features() -> u32 {
+    return select(NEXT, 2u * NEXT, WIDE);
 }
 
 @compute @workgroup_size(LANES)
@@ -86,17 +121,15 @@ fn dense_backward(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_workgroup(workgroup_id, num_workgroups);
-    let feature_groups = (params.inputs + 4u * LANES - 1u) / (4u * LANES);
+    let feature_groups = (params.inputs + group_features() - 1u) / group_features();
     let dweight_groups = (params.outputs + 7u) / 8u * feature_groups;
-    let dinp_groups = (params.batch + 7u) / 8u * feature_groups;
-    let feature = ((group % feature_groups) * LANES + lane) * 4u;
+    let feature_group = group % feature_groups;
+    let feature = feature_group * group_features() + lane * 4u;
     if group < dweight_groups {
-        dweight_tile(group / feature_groups * 8u, feature);
-    } else if group < dweight_groups + dinp_groups {
+        dweight_tile(group / feature_groups * 8u, feature, lane, feature_group == 0u);
+    } else {
         // dweight_groups is a multiple of feature_groups, so `feature` holds here too.
         dinp_tile((group - dweight_groups) / feature_groups * 8u, feature);
-    } else {
-        dbias_unit((group - dweight_groups - dinp_groups) * LANES + lane);
     }
 }
 
@@ -108,11 +141,9 @@ fn dense_backward_weights(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = linear_workgroup(workgroup_id, num_workgroups);
-    let feature_groups = (params.inputs + 4u * LANES - 1u) / (4u * LANES);
-    let dweight_groups = (params.outputs + 7u) / 8u * feature_groups;
-    if group < dweight_groups {
-        dweight_tile(group / feature_groups * 8u, ((group % feature_groups) * LANES + lane) * 4u);
-    } else {
-        dbias_unit((group - dweight_groups) * LANES + lane);
-    }
+    let feature_groups = (params.inputs + group_features() - 1u) / group_features();
+    let feature_group = group % feature_groups;
+    dweight_tile(
+        group / feature_groups * 8u, feature_group * group_features() + lane * 4u, lane, feature_group == 0u,
+    );
 }

@@ -1,15 +1,15 @@
 // Dense layer for real GPUs: out = activation(x weight^T + bias) through workgroup memory.
 //   x [N, D]   weight [K, D]   bias [K]   out [N, K]
-// ONE workgroup of 256 makes 64 rows by 64 units; ONE invocation loads one vec4 of each side a slice and keeps
-// 4 by 4 sums.
+// ONE workgroup makes TILE rows by TILE units; ONE invocation loads a vec4 or two of each side a slice and keeps 4 by 4
+// sums.
 #import lib/index
 #import lib/activation
-#import lib/tile64
+#import lib/tile_shared
 #import lib/dense_forward_scalar
 
 const ACTIVATION: u32 = 0u; // spec
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(TILE_THREADS)
 fn dense_forward_tiled(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
@@ -19,20 +19,22 @@ fn dense_forward_tiled(
     let column_groups = (params.outputs + TILE - 1u) / TILE;
     let first_row = group / column_groups * TILE;
     let first_unit = group % column_groups * TILE;
-    let line = local_index / 4u;
-    let slice_k = local_index % 4u * 4u;
-    let tile_row = local_index / 16u;
-    let tile_column = local_index % 16u;
+    let tile_row = local_index / TILE_QUADS;
+    let tile_column = local_index % TILE_QUADS;
     var t = tile4x4_zero();
     for (var k = 0u; k < params.inputs; k += TILE_K) {
-        var left = vec4<f32>(0.0);
-        var right = vec4<f32>(0.0);
-        if k + slice_k < params.inputs {
-            left = load_x(first_row + line, k + slice_k);
-            right = load_weight(first_unit + line, k + slice_k);
+        for (var i = local_index; i < SLICE_QUADS; i += TILE_THREADS) {
+            let line = i / 4u;
+            let slice_k = i % 4u * 4u;
+            var left = vec4<f32>(0.0);
+            var right = vec4<f32>(0.0);
+            if k + slice_k < params.inputs {
+                left = load_x(first_row + line, k + slice_k);
+                right = load_weight(first_unit + line, k + slice_k);
+            }
+            put_left_along_k(slice_k, line, left);
+            put_right_along_k(slice_k, line, right);
         }
-        put_left_along_k(slice_k, line, left);
-        put_right_along_k(slice_k, line, right);
         workgroupBarrier();
         t = multiply_tiles(t, tile_row, tile_column);
         workgroupBarrier();

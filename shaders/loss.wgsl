@@ -1,6 +1,6 @@
 // Losses that compare values one by one; divided by the rows that hold data and by `divisor` (the values of a row for
 // a mean over values, 1 for a sum over them).
-//   prediction, target, dinp [N, D]     partials [workgroups]
+//   prediction, expected, dinp [N, D]     partials [workgroups]
 //   mse:      (y - x)^2
 //   bce:      max(z, 0) - z x + log(1 + exp(-|z|)), z logits (Bernoulli likelihood, stable for any z)
 //   l1:       |y - x|
@@ -43,8 +43,9 @@ const ACTIVATION: u32 = 0u; // spec
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
 // `target` is a reserved word in WGSL.
 @group(0) @binding(1) var<storage, read> expected: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
-@group(0) @binding(3) var<uniform> params: LossParams;
+@group(0) @binding(2) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dinp: array<f32>;
+@group(0) @binding(4) var<uniform> params: LossParams;
 
 fn loss_value(y: f32, x: f32) -> f32 {
     let difference = y - x;
@@ -71,9 +72,16 @@ fn expected_at(at: u32) -> f32 {
     return 0.0;
 }
 
+fn store_partial(chunk: u32, local_index: u32, sum: f32) {
+    let total = reduce_sum_workgroup(local_index, sum);
+    if local_index == 0u && chunk * CHUNK < params.count {
+        partials[chunk] = total / (f32(step_state.rows) * f32(params.divisor));
+    }
+}
+
 // partials[workgroup] = sum over the chunk of the loss, already divided by rows * divisor.
 @compute @workgroup_size(REDUCE_LANES)
-fn loss_forward(
+fn loss(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
     @builtin(local_invocation_index) local_index: u32,
@@ -85,15 +93,12 @@ fn loss_forward(
     for (var at = chunk * CHUNK + local_index; at < end; at += REDUCE_LANES) {
         sum += loss_value(prediction[at], expected_at(at));
     }
-    let total = reduce_sum_workgroup(local_index, sum);
-    if local_index == 0u && chunk * CHUNK < params.count {
-        out[chunk] = total / (f32(step_state.rows) * f32(params.divisor));
-    }
+    store_partial(chunk, local_index, sum);
 }
 
-// out = dloss/dprediction (times the activation's derivative), zero in rows without data.
+// The same, and dinp = dloss/dprediction (times the activation's derivative), zero in rows without data.
 @compute @workgroup_size(REDUCE_LANES)
-fn loss_backward(
+fn loss_with_gradient(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
     @builtin(local_invocation_index) local_index: u32,
@@ -103,13 +108,17 @@ fn loss_backward(
     var scale = params.weight / (f32(step_state.rows) * f32(params.divisor));
     if IS_SPARSITY { scale *= step_state.sparsity; }
     let end = min(chunk * CHUNK + CHUNK, params.count);
+    var sum = 0.0;
     for (var at = chunk * CHUNK + local_index; at < end; at += REDUCE_LANES) {
         var gradient = 0.0;
         if at < valid {
             let y = prediction[at];
-            gradient = loss_gradient(y, expected_at(at)) * scale;
+            let x = expected_at(at);
+            sum += loss_value(y, x);
+            gradient = loss_gradient(y, x) * scale;
             gradient = activate_backward(ACTIVATION, vec4<f32>(gradient), vec4<f32>(y)).x;
         }
-        out[at] = gradient;
+        dinp[at] = gradient;
     }
+    store_partial(chunk, local_index, sum);
 }

@@ -28,7 +28,7 @@ const ADD: u32 = 3u;
 // value * the step's strength of corruption
 const CORRUPTION_STRENGTH: u32 = 4u;
 const SCALE: u32 = 5u;
-// Zero with probability rate, else value / (1 - rate).
+// Zero with probability rate, else value / (1 - rate); the step may have another rate for all.
 const DROPOUT: u32 = 6u;
 // Zero with probability rate.
 const MASK: u32 = 7u;
@@ -107,7 +107,10 @@ fn apply(kind: u32, activation: u32, operand: u32, amount: f32, stream: u32, at:
     let words = philox4x32(vec4<u32>(at / 4u, stream, step_state.step, 0u), step_state.seed);
     if kind == GAUSSIAN { return value + amount * step_state.corruption * normal4(words); }
     let u = unit_float(words);
-    if kind == DROPOUT { return select(value / (1.0 - amount), vec4<f32>(0.0), u < vec4<f32>(amount)); }
+    if kind == DROPOUT {
+        let share = select(amount, step_state.dropout - 1.0, step_state.dropout >= 1.0);
+        return select(value / (1.0 - share), vec4<f32>(0.0), u < vec4<f32>(share));
+    }
     let rate = amount * step_state.corruption;
     if kind == MASK { return select(value, vec4<f32>(0.0), u < vec4<f32>(rate)); }
     let pepper = u < vec4<f32>(0.5 * rate);

@@ -6,6 +6,7 @@ pub mod app;
 pub mod cli;
 pub mod data;
 pub mod device;
+mod files;
 pub mod graph;
 pub mod interop;
 pub mod kernels;

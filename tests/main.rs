@@ -44,6 +44,8 @@ mod runs;
 mod shaders;
 #[path = "suite/specs.rs"]
 mod specs;
+#[path = "suite/speed.rs"]
+mod speed;
 #[path = "suite/style.rs"]
 mod style;
 #[path = "suite/support.rs"]
@@ -62,6 +64,9 @@ mod window_denoise;
 #[path = "suite/window_detect.rs"]
 mod window_detect;
 #[cfg(feature = "window")]
+#[path = "suite/window_explore.rs"]
+mod window_explore;
+#[cfg(feature = "window")]
 #[path = "suite/window_report.rs"]
 mod window_report;
 #[cfg(feature = "window")]
@@ -70,6 +75,9 @@ mod window_runs;
 #[cfg(feature = "window")]
 #[path = "suite/window_shell.rs"]
 mod window_shell;
+#[cfg(feature = "window")]
+#[path = "suite/window_train.rs"]
+mod window_train;
 #[cfg(all(feature = "window", target_os = "linux"))]
 #[path = "suite/xdnd.rs"]
 mod xdnd;

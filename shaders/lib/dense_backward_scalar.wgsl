@@ -27,10 +27,6 @@ fn load_dout(row: u32, unit: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), value, inside & vec4<bool>(row < params.batch));
 }
 
-fn load_dout_scalar(row: u32, unit: u32) -> f32 {
-    return dout[row * params.outputs + unit];
-}
-
 fn load_x(row: u32, feature: u32) -> vec4<f32> {
     let start = min(row, params.batch - 1u) * params.inputs;
     let last = params.inputs - 1u;
@@ -65,4 +61,11 @@ fn store_dinp(row: u32, feature: u32, value: vec4<f32>) {
     if feature + 1u < params.inputs { dinp[start + feature + 1u] = value.y; }
     if feature + 2u < params.inputs { dinp[start + feature + 2u] = value.z; }
     if feature + 3u < params.inputs { dinp[start + feature + 3u] = value.w; }
+}
+
+fn store_dbias(unit: u32, value: vec4<f32>) {
+    if unit < params.outputs { dbias[unit] = value.x; }
+    if unit + 1u < params.outputs { dbias[unit + 1u] = value.y; }
+    if unit + 2u < params.outputs { dbias[unit + 2u] = value.z; }
+    if unit + 3u < params.outputs { dbias[unit + 3u] = value.w; }
 }

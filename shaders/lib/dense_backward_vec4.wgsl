@@ -22,10 +22,6 @@ fn load_dout(row: u32, unit: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), value, row < params.batch && unit < params.outputs);
 }
 
-fn load_dout_scalar(row: u32, unit: u32) -> f32 {
-    return dout[(row * params.outputs + unit) / 4u][unit & 3u];
-}
-
 fn load_x(row: u32, feature: u32) -> vec4<f32> {
     return x[(min(row, params.batch - 1u) * params.inputs + min(feature, params.inputs - 4u)) / 4u];
 }
@@ -44,4 +40,11 @@ fn store_dinp(row: u32, feature: u32, value: vec4<f32>) {
     if row < params.batch && feature < params.inputs {
         dinp[(row * params.inputs + feature) / 4u] = value;
     }
+}
+
+fn store_dbias(unit: u32, value: vec4<f32>) {
+    if unit < params.outputs { dbias[unit] = value.x; }
+    if unit + 1u < params.outputs { dbias[unit + 1u] = value.y; }
+    if unit + 2u < params.outputs { dbias[unit + 2u] = value.z; }
+    if unit + 3u < params.outputs { dbias[unit + 3u] = value.w; }
 }

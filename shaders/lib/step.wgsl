@@ -25,7 +25,8 @@ struct StepState {
     sparsity: f32,
     // What the strengths of corruption in the plan are multiplied by.
     corruption: f32,
-    padding: f32,
+    // 1 plus the rate that every dropout layer takes; 0 leaves them their own.
+    dropout: f32,
 }
 
 @group(1) @binding(0) var<uniform> step_state: StepState;

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::time::Instant;
 
+use crate::device::trace::{self, Track};
+
 #[derive(Debug, Default)]
 pub(super) struct FrameLog {
     file: Option<BufWriter<File>>,
@@ -19,6 +21,7 @@ impl FrameLog {
     }
 
     pub fn frame(&mut self, started: Instant) {
+        trace::note(Track::Frames, "frame", started, started.elapsed());
         let Some(file) = &mut self.file else { return };
         let now = Instant::now();
         let since = self.before.map_or(0.0, |before| (now - before).as_secs_f64() * 1e3);

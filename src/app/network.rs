@@ -1,24 +1,186 @@
-//! The network, drawn as an hourglass: layer heights by the logarithm of their width, the bottleneck in the accent.
+//! The network, drawn as an hourglass and edited in place: layer heights by the logarithm of their width, the bottleneck
+//! in the accent.
 
-use egui::{Align2, Color32, Mesh, Pos2, Rect, Shape, Ui, pos2};
+mod draft;
 
+use std::sync::Arc;
+
+use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use self::draft::Draft;
 use super::theme::{colour, faded, regular};
-use super::widgets::{Button, ButtonKind, card_title, value_row};
-use crate::model::Preset;
-use crate::style::{self, Palette, size, space};
-use crate::train::Snapshot;
+use super::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
+use crate::data::DataSet;
+use crate::model::{LayerPlace, ModelSpec, Preset, Spec};
+use crate::style::{self, Palette, Rgb, size, space};
+use crate::train::{Prediction, Snapshot, predict};
 
-/// Draws the card's contents; gives the preset that was chosen.
-pub(super) fn network_ui(
-    ui: &mut Ui,
-    palette: &Palette,
-    inside: Rect,
-    snapshot: &Snapshot,
-    presets: &[Preset],
-) -> Option<String> {
-    let latent = snapshot.spec.as_ref().map_or(0, |spec| spec.model.latent);
-    let second = if latent == 0 { String::new() } else { format!("bottleneck of {latent}") };
-    card_title(ui, palette, inside, &title(snapshot), &second);
+/// What the card asks for.
+pub(super) enum NetworkAct {
+    Preset(String),
+    /// Train this instead, from the same seed.
+    Train(Box<Spec>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct NetworkCard {
+    draft: Option<Draft>,
+    selected: Option<LayerPlace>,
+    /// What the present model comes to.
+    present: Option<(ModelSpec, Option<Prediction>)>,
+    /// Seconds of an epoch, as measured last.
+    epoch_secs: f64,
+}
+
+const VALUE_LINE: f32 = 22.0;
+const EDITOR: f32 = 30.0;
+
+impl NetworkCard {
+    /// Draws the card's contents; gives what was asked for.
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        snapshot: &Snapshot,
+        presets: &[Preset],
+    ) -> Option<NetworkAct> {
+        self.follow(snapshot);
+        let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
+        let second = if latent == 0 { String::new() } else { format!("bottleneck of {latent}") };
+        card_title(ui, palette, inside, &title(snapshot), &second);
+        let mut act = if self.draft.is_some() {
+            self.apply_ui(ui, palette, inside)
+        } else {
+            presets_ui(ui, palette, inside, presets).map(NetworkAct::Preset)
+        };
+        let values = 4.0 * VALUE_LINE;
+        let drawing = Rect::from_min_max(
+            inside.min + vec2(0.0, 30.0),
+            pos2(inside.right(), inside.bottom() - values - EDITOR - 10.0),
+        );
+        let outline = self.outline(snapshot);
+        if let Some(place) = hourglass_ui(ui, palette, drawing, &outline, self.selected, self.spec(snapshot)) {
+            self.selected = if self.selected == Some(place) { None } else { Some(place) };
+        }
+        let line = Rect::from_min_size(pos2(inside.left(), drawing.bottom() + 8.0), vec2(inside.width(), EDITOR));
+        if let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) {
+            self.editor_ui(ui, palette, line, spec, data);
+        }
+        let below = Rect::from_min_max(pos2(inside.left(), line.bottom() + 2.0), inside.max);
+        match self.draft.as_ref().map(|draft| &draft.prediction) {
+            Some(Err(problem)) => {
+                paragraph(ui, below.min, below.width(), problem, regular(size::SECOND), colour(palette.bad));
+            }
+            Some(Ok(prediction)) => self.values_ui(ui, palette, below, snapshot, Some(prediction)),
+            None => self.values_ui(ui, palette, below, snapshot, None),
+        }
+        // What was asked for will be what is present.
+        if act.is_some() {
+            (self.draft, self.selected) = (None, None);
+        }
+        act.take()
+    }
+
+    fn spec<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Spec> {
+        self.draft.as_ref().map(|draft| &draft.spec).or(snapshot.spec.as_ref())
+    }
+
+    /// Follows what is trained.
+    fn follow(&mut self, snapshot: &Snapshot) {
+        if snapshot.samples_per_second > 0.0
+            && let Some(spec) = &snapshot.spec
+        {
+            let rows = snapshot.steps_per_epoch as f64 * spec.train.batch_size as f64;
+            self.epoch_secs = rows / snapshot.samples_per_second;
+        }
+        let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) else { return };
+        if self.present.as_ref().is_none_or(|(model, _)| *model != spec.model) {
+            self.present = Some((spec.model.clone(), predict(spec, data).ok()));
+            // Another model came from elsewhere.
+            (self.draft, self.selected) = (None, None);
+            if snapshot.samples_per_second == 0.0 {
+                self.epoch_secs = 0.0;
+            }
+        }
+    }
+
+    fn outline(&self, snapshot: &Snapshot) -> Vec<(LayerPlace, usize)> {
+        let drafted = self.draft.as_ref().map(|draft| &draft.outline);
+        let present = self.present.as_ref().and_then(|(_, prediction)| prediction.as_ref());
+        let present = present.map(|prediction| &prediction.outline);
+        match drafted.or(present) {
+            Some(outline) => outline.clone(),
+            // Without data only the widths are known.
+            None => snapshot.widths.iter().map(|&width| (LayerPlace::Input, width)).collect(),
+        }
+    }
+
+    fn apply_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<NetworkAct> {
+        let draft = self.draft.as_ref()?;
+        let help = "Forget the changes";
+        let discard = Button::new(ButtonKind::Chip, "discard", help);
+        let (discarded, left) = discard.show_right(ui, palette, inside.right_top());
+        let help = "Train this instead, from the same seed; the present run is kept";
+        let apply = Button::new(ButtonKind::ChipOn, "apply", help).enabled(draft.prediction.is_ok());
+        let (applied, _) = apply.show_right(ui, palette, pos2(left - 6.0, inside.top()));
+        if discarded.clicked() {
+            (self.draft, self.selected) = (None, None);
+            return None;
+        }
+        (applied.clicked() && draft.prediction.is_ok()).then(|| NetworkAct::Train(Box::new(draft.spec.clone())))
+    }
+
+    fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, spec: &Spec, data: &Arc<DataSet>) {
+        let Some(place) = self.selected else {
+            let words = "Click a layer to change it";
+            let at = line.left_center();
+            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            return;
+        };
+        let mut draft = self.draft.take().unwrap_or_else(|| Draft::of(spec, data));
+        let selected = draft.editor_ui(ui, palette, line, place);
+        if draft.changed_from(spec) {
+            draft.renew(data);
+            self.draft = Some(draft);
+        }
+        self.selected = selected;
+    }
+
+    fn values_ui(&self, ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot, drafted: Option<&Prediction>) {
+        let nothing = || "\u{2013}".to_owned();
+        let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
+        let input = snapshot.widths.first().copied().unwrap_or(snapshot.data.features);
+        let parameters = drafted.map_or(snapshot.parameters, |drafted| drafted.parameters);
+        let memory = drafted.map_or(snapshot.memory_bytes, |drafted| drafted.memory_bytes);
+        let ratio = match (drafted, &self.present) {
+            (Some(drafted), Some((_, Some(present)))) => drafted.epoch_cost / present.epoch_cost.max(1.0),
+            _ => 1.0,
+        };
+        let secs = self.epoch_secs * ratio;
+        let known = |known: bool, text: String| if known { text } else { nothing() };
+        let memory_text = if memory < 1_000_000_000 {
+            format!("{:.0} MB", memory as f64 / 1e6)
+        } else {
+            format!("{:.1} GB", memory as f64 / 1e9)
+        };
+        let secs_text = if secs < 100.0 { format!("{secs:.1} s") } else { style::clock(secs) };
+        let secs_text = if drafted.is_some() { format!("about {secs_text}") } else { secs_text };
+        let ink: Rgb = if drafted.is_some() { palette.accent } else { palette.text };
+        let mut line = Rect::from_min_size(area.min, vec2(area.width(), VALUE_LINE));
+        for (name, value) in [
+            ("Parameters", known(parameters > 0, style::grouped(parameters as u64))),
+            ("Compression", input.checked_div(latent).map_or_else(nothing, |ratio| format!("{ratio} to 1"))),
+            ("Memory", known(memory > 0, memory_text)),
+            ("Epoch", known(secs > 0.0, secs_text)),
+        ] {
+            value_row_in(ui, palette, line, name, &value, ink);
+            line = line.translate(vec2(0.0, VALUE_LINE));
+        }
+    }
+}
+
+fn presets_ui(ui: &mut Ui, palette: &Palette, inside: Rect, presets: &[Preset]) -> Option<String> {
     let help = "Choose another model to train on the same digits";
     let (button, _) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
     let mut chosen = None;
@@ -33,28 +195,6 @@ pub(super) fn network_ui(
             }
         });
     });
-
-    let drawing = Rect::from_min_max(
-        inside.min + egui::vec2(0.0, 32.0),
-        pos2(inside.right(), inside.bottom() - 3.0 * 26.0 - 8.0),
-    );
-    hourglass_ui(ui, palette, drawing, &snapshot.widths);
-    let mut line = Rect::from_min_size(pos2(inside.left(), drawing.bottom() + 8.0), egui::vec2(inside.width(), 26.0));
-    let input = snapshot.widths.first().copied().unwrap_or(0);
-    let compression = match input.checked_div(latent) {
-        Some(ratio) => format!("{ratio} to 1"),
-        None => "\u{2013}".to_owned(),
-    };
-    // Nothing is known before the network is there.
-    let known = |text: String| if snapshot.parameters == 0 { "\u{2013}".to_owned() } else { text };
-    for (name, value) in [
-        ("Parameters", known(style::grouped(snapshot.parameters as u64))),
-        ("Compression", compression),
-        ("Memory", known(format!("{:.0} MB", snapshot.memory_bytes as f64 / 1e6))),
-    ] {
-        value_row(ui, palette, line, name, &value);
-        line = line.translate(egui::vec2(0.0, 26.0));
-    }
     chosen
 }
 
@@ -64,48 +204,83 @@ fn title(snapshot: &Snapshot) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn hourglass_ui(ui: &Ui, palette: &Palette, area: Rect, widths: &[usize]) {
-    let Some(&widest) = widths.iter().max() else { return };
-    let narrowest = widths.iter().copied().min().unwrap_or(1);
-    let labels = 24.0;
+/// Draws the layers; gives the one that was clicked.
+fn hourglass_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    area: Rect,
+    outline: &[(LayerPlace, usize)],
+    selected: Option<LayerPlace>,
+    spec: Option<&Spec>,
+) -> Option<LayerPlace> {
+    let widest = outline.iter().map(|(_, width)| *width).max()?;
+    let narrowest = outline.iter().map(|(_, width)| *width).min().unwrap_or(1);
+    let labels = 22.0;
     let drawing = Rect::from_min_max(area.min, pos2(area.right(), area.bottom() - labels));
     let height = |width: usize| {
         let scale = (width as f32 + 1.0).ln() / (widest as f32 + 1.0).ln();
         drawing.height() * (0.12 + 0.88 * scale)
     };
-    let bar = 12.0;
-    let step = (drawing.width() - bar) / (widths.len().max(2) - 1) as f32;
-    let x = |i: usize| drawing.left() + bar / 2.0 + i as f32 * step;
-    let painter = ui.painter();
+    let step = (drawing.width() - 12.0) / (outline.len().max(2) - 1) as f32;
+    let bar = 12.0_f32.min(step * 0.6);
+    let x = |i: usize| drawing.left() + 6.0 + i as f32 * step;
     // The body, bent smoothly from layer to layer.
-    let mut outline: Vec<(f32, f32)> = Vec::new();
-    for (i, pair) in widths.windows(2).enumerate() {
+    let mut body_line: Vec<(f32, f32)> = Vec::new();
+    for (i, pair) in outline.windows(2).enumerate() {
         for t in 0..12 {
             let t = t as f32 / 12.0;
             let eased = t * t * (3.0 - 2.0 * t);
-            outline.push((x(i) + t * step, egui::lerp(height(pair[0])..=height(pair[1]), eased)));
+            body_line.push((x(i) + t * step, egui::lerp(height(pair[0].1)..=height(pair[1].1), eased)));
         }
     }
-    outline.extend(widths.last().map(|&last| (x(widths.len() - 1), height(last))));
-    painter.add(body(&outline, drawing.center().y, faded(palette.accent, 0.14)));
-    for (i, &width) in widths.iter().enumerate() {
-        let bottleneck = width == narrowest;
+    body_line.extend(outline.last().map(|&(_, last)| (x(outline.len() - 1), height(last))));
+    ui.painter().add(body(&body_line, drawing.center().y, faded(palette.accent, 0.14)));
+    let mut clicked = None;
+    let mut labelled = f32::NEG_INFINITY;
+    for (i, &(place, width)) in outline.iter().enumerate() {
+        let bottleneck = place == LayerPlace::Latent || spec.is_none() && width == narrowest;
+        // What leaves the width as it is, is drawn thin.
+        let same = i > 0 && outline[i - 1].1 == width && !bottleneck;
         let fill = if bottleneck { palette.accent } else { palette.faint };
-        let rect = Rect::from_center_size(pos2(x(i), drawing.center().y), egui::vec2(bar, height(width)));
-        painter.rect_filled(rect, 2.0, colour(fill));
+        let thickness = if same { (bar * 0.3).max(2.0) } else { bar };
+        let rect = Rect::from_center_size(pos2(x(i), drawing.center().y), vec2(thickness, height(width)));
+        let reach =
+            Rect::from_center_size(pos2(x(i), drawing.center().y), vec2(step.clamp(6.0, 34.0), drawing.height()));
+        let can_change = place != LayerPlace::Input;
+        let sense = if can_change { Sense::click() } else { Sense::hover() };
+        let response = ui.interact(reach, ui.scope_id().with(("layer", i)), sense);
+        ui.painter().rect_filled(rect, 2.0, colour(fill));
+        let here = selected == Some(place) && can_change;
+        if here || response.hovered() && can_change {
+            let ink = if here { palette.accent } else { palette.muted };
+            ui.painter().rect_stroke(rect.expand(3.0), 4.0, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
+        }
+        focus_ring(ui, palette, &response, rect.expand(3.0));
+        let words = draft::words(spec, place);
+        if can_change {
+            let name = format!("Layer {i}: {words}");
+            response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, here, &name));
+            if response.hovered() {
+                ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+            }
+            if response.clicked() {
+                clicked = Some(place);
+            }
+        }
+        response.on_hover_text(format!("{words}: {width} values"));
+        if same {
+            continue;
+        }
         let text = if bottleneck { palette.accent } else { palette.muted };
-        let align = match i {
-            0 => Align2::LEFT_BOTTOM,
-            i if i + 1 == widths.len() => Align2::RIGHT_BOTTOM,
-            _ => Align2::CENTER_BOTTOM,
-        };
-        let at = match i {
-            0 => drawing.left(),
-            i if i + 1 == widths.len() => drawing.right(),
-            _ => x(i),
-        };
-        painter.text(pos2(at, area.bottom()), align, width.to_string(), regular(size::AXIS), colour(text));
+        let galley = ui.painter().layout_no_wrap(width.to_string(), regular(size::AXIS), colour(text));
+        let half = galley.size().x / 2.0;
+        let left = (x(i) - half).clamp(drawing.left(), drawing.right() - 2.0 * half);
+        if left > labelled + 4.0 {
+            labelled = left + 2.0 * half;
+            ui.painter().galley(pos2(left, area.bottom() - galley.size().y), galley, colour(text));
+        }
     }
+    clicked
 }
 
 fn body(outline: &[(f32, f32)], middle: f32, fill: Color32) -> Shape {

@@ -78,6 +78,8 @@ pub(super) enum Offer {
     /// Pictures, folders of them and arrays, in Denoise; there a model to clean them with, too.
     Clean,
     TrainOn,
+    /// A row for the walk of Explore.
+    WalkFrom,
 }
 
 impl Offer {
@@ -90,6 +92,7 @@ impl Offer {
             Self::OpenRun => ("Open the run", "Look at what came of this run; the present one is saved"),
             Self::Clean => ("Clean", "Take the noise out; the original stays as it is"),
             Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and see which rows are abnormal, and why"),
+            Self::WalkFrom => ("Walk from it", "Take it for an end of the walk"),
             Self::TrainOn => ("Train on it", "Choose a model that suits it and train; the present run is saved"),
         }
     }
@@ -100,6 +103,7 @@ impl Offer {
 pub(super) enum Place {
     Detect,
     Denoise,
+    Explore,
     Other,
 }
 
@@ -110,12 +114,13 @@ pub(super) fn offers(kind: Kind, place: Place) -> Vec<Offer> {
     match (kind, place) {
         (Model, Place::Detect) => vec![Offer::ScoreWith],
         (Model | Folder, Place::Denoise) | (Picture, Place::Denoise | Place::Other) => vec![Offer::Clean],
-        (Model, Place::Other) => vec![Offer::OpenModel],
+        (Model, _) => vec![Offer::OpenModel],
         (Spec, _) => vec![Offer::TrainSpec],
         (Run, _) => vec![Offer::OpenRun],
         (Picture | Folder | Table | Rows, Place::Detect) => vec![Offer::FindAbnormal],
         (Table, _) => vec![Offer::FindAbnormal, Offer::TrainOn],
-        (Folder, Place::Other) => vec![Offer::TrainOn, Offer::Clean, Offer::FindAbnormal],
+        (Picture | Rows, Place::Explore) => vec![Offer::WalkFrom],
+        (Folder, _) => vec![Offer::TrainOn, Offer::Clean, Offer::FindAbnormal],
         (Rows, Place::Denoise) => vec![Offer::Clean, Offer::TrainOn],
         (Rows, Place::Other) => vec![Offer::TrainOn, Offer::FindAbnormal, Offer::Clean],
         (Compressed | Unknown, _) => Vec::new(),

@@ -20,6 +20,7 @@ use super::desktop::NativeDialogs;
 use super::desktop::follow_theme;
 use super::frame_log::FrameLog;
 use super::opened::OpeningModel;
+use super::scatter::TargetFormat;
 use super::settings::{SMALLEST, Settings};
 use super::state::{App, AppOptions, Trainer};
 use super::window_icon::window_icon;
@@ -263,6 +264,9 @@ impl Shell {
         let mut painter = pollster::block_on(Painter::new(self.context.clone(), configuration, false, options));
         pollster::block_on(painter.set_window(ViewportId::ROOT, Some(Arc::clone(&window))))
             .map_err(|error| error.to_string())?;
+        if let Some(state) = painter.render_state() {
+            state.renderer.write().callback_resources.insert(TargetFormat(state.target_format));
+        }
         let mut input = egui_winit::State::new(
             self.context.clone(),
             ViewportId::ROOT,

@@ -20,10 +20,12 @@ use super::denoise::{Ask, Denoise, Denoising, LocalDenoising};
 use super::desktop::{Dialogs, TypedPaths};
 use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
+use super::findings::Findings;
 use super::help::help_sheet;
 use super::hints::{self, hints_ui};
 use super::history::History;
 use super::map::MapCard;
+use super::network::NetworkCard;
 use super::opening::Choice;
 use super::pairs::Textures;
 use super::picker::Picker;
@@ -35,7 +37,7 @@ use crate::device::DeviceChoice;
 use crate::model::{Preset, presets};
 use crate::style::{Palette, space};
 use crate::tasks::DeskView;
-use crate::train::{Command, PlayState, Snapshot, WorkerOptions, default_runs_folder};
+use crate::train::{Command, PlayState, Snapshot, Wish, WorkerOptions, default_runs_folder};
 use workspace::{PLACES, Workspace};
 
 pub use trainer::{StartTrainer, Trainer};
@@ -104,7 +106,11 @@ pub struct App {
     themed: Option<(bool, bool)>,
     controls: Controls,
     curves: Curves,
+    network: NetworkCard,
     map: MapCard,
+    findings: Findings,
+    /// What was wished to be seen last.
+    wished: Wish,
     explore: Explore,
     denoise: Denoise,
     detect: Detect,
@@ -131,7 +137,7 @@ impl std::fmt::Debug for App {
 }
 
 /// Below this width the left column folds into a drawer and the right one goes under the centre.
-const NARROW: f32 = 1100.0;
+pub(super) const NARROW: f32 = 1100.0;
 const RIGHT_COLUMN: f32 = 356.0;
 
 impl App {
@@ -156,7 +162,10 @@ impl App {
             themed: None,
             controls: Controls::default(),
             curves: Curves::default(),
-            map: MapCard::default(),
+            network: NetworkCard::default(),
+            map: MapCard::new(0),
+            findings: Findings::default(),
+            wished: Wish::default(),
             explore: Explore::default(),
             denoise,
             detect,
@@ -210,6 +219,7 @@ impl App {
         if let Some(trainer) = &self.trainer {
             self.snapshot = trainer.snapshot();
         }
+        self.wish();
         let palette = self.options.theme.palette(ui.ctx().system_theme());
         if self.themed.is_none() {
             theme::install_fonts(ui.ctx());
@@ -308,15 +318,10 @@ impl App {
     pub fn flagged(&self) -> usize {
         self.detect.flagged()
     }
-
-    /// Latent numbers that Explore shows, for tests.
-    pub fn explored(&self) -> &[f32] {
-        self.explore.latents()
-    }
 }
 
 /// A path with the home folder as `~`.
-fn short_path(path: &Path) -> String {
+pub(super) fn short_path(path: &Path) -> String {
     let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
     match home.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
         Some(inside) => format!("~/{}", inside.display()),

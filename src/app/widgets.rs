@@ -6,7 +6,7 @@ use egui::{
 };
 
 use super::theme::{colour, faded, regular, semibold};
-use crate::style::{Palette, size, space};
+use crate::style::{Palette, Rgb, size, space};
 
 pub(super) const CARD_PADDING: f32 = space::L;
 
@@ -84,7 +84,8 @@ pub(super) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, 
     let mut end = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), colour(palette.text)).right();
     if !second.is_empty() {
         let at = pos2(end + space::S, y);
-        end = painter.text(at, Align2::LEFT_CENTER, second, regular(size::SECOND), colour(palette.muted)).right();
+        let (width, font) = (inside.right() - at.x, regular(size::SECOND));
+        end = line_of_text(ui, at, width, second, font, colour(palette.muted)).right();
     }
     end
 }
@@ -259,9 +260,14 @@ impl<'a> Button<'a> {
 
 /// A name on the left and a value on the right of one line.
 pub(super) fn value_row(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str) {
+    value_row_in(ui, palette, line, name, value, palette.text);
+}
+
+/// The same with the value in `ink`.
+pub(super) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str, ink: Rgb) {
     let painter = ui.painter();
     painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), colour(palette.muted));
-    painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(palette.text));
+    painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(ink));
 }
 
 /// A filled bar of progress; `None` where nobody knows how far it is.

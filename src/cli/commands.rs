@@ -152,9 +152,9 @@ pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
     Ok(u8::from(verified.result == Agreement::Different))
 }
 
-pub(super) fn bench(only: Option<&str>, common: &Common) -> Result<u8, CliError> {
+pub(super) fn bench(options: tasks::BenchOptions, common: &Common) -> Result<u8, CliError> {
     let device = Device::open(common.device_choice()?, common.threads())?;
-    let report = tasks::bench(&device, only, |what| {
+    let report = tasks::bench(&device, &options, |what| {
         if !common.quiet {
             eprintln!("measuring {what}");
         }
@@ -171,11 +171,35 @@ pub(super) fn bench(only: Option<&str>, common: &Common) -> Result<u8, CliError>
         ));
         print_kernels(&report.kernels);
     }
+    if !report.training.is_empty() {
+        print_training(&report.training);
+    }
+    if !report.growth.is_empty() {
+        print_out(&format!(
+            "{:<8}{:>8}{:>12}{:>10}{:>12}{:>10}",
+            "axis", "value", "ms a step", "MB", "GFLOP", "GFLOP/s"
+        ));
+    }
+    for row in &report.growth {
+        print_out(&format!(
+            "{:<8}{:>8}{:>12.3}{:>10.1}{:>12.3}{:>10.1}",
+            row.axis,
+            row.value,
+            row.ms,
+            row.bytes as f64 / 1e6,
+            row.gflop,
+            1e3 * row.gflop / row.ms
+        ));
+    }
+    Ok(0)
+}
+
+fn print_training(training: &[tasks::TrainingSpeed]) {
     print_out(&format!(
         "{:<16}{:>6}{:>10}{:>12}{:>9}{:>11}{:>13}",
         "training", "batch", "steps/s", "dispatches", "MB", "record us", "first step s"
     ));
-    for training in &report.training {
+    for training in training {
         print_out(&format!(
             "{:<16}{:>6}{:>10.1}{:>12}{:>9.1}{:>11}{:>13.2}",
             training.model,
@@ -187,14 +211,13 @@ pub(super) fn bench(only: Option<&str>, common: &Common) -> Result<u8, CliError>
             training.first_step_s
         ));
     }
-    Ok(0)
 }
 
 fn print_kernels(kernels: &[tasks::KernelSpeed]) {
-    print_out(&format!("{:<16}{:>18}{:>11}{:>10}{:>8}{:>10}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of best"));
+    print_out(&format!("{:<20}{:>28}{:>11}{:>10}{:>8}{:>10}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of best"));
     for kernel in kernels {
         print_out(&format!(
-            "{:<16}{:>18}{:>11.4}{:>10.1}{:>8.1}{:>9.0}%",
+            "{:<20}{:>28}{:>11.4}{:>10.1}{:>8.1}{:>9.0}%",
             kernel.name,
             kernel.shape,
             kernel.ms,

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::device::{DeviceChoice, DeviceError};
 use crate::graph::GraphError;
-use crate::tasks::PictureError;
+use crate::tasks::{self, PictureError};
 use crate::train::{TrainError, WorkerOptions, device_error_is_usage};
 
 /// Interrupted by Ctrl-C, after saving.
@@ -144,9 +144,12 @@ enum CliCommand {
     Presets,
     /// Measure the engine's speed on this machine.
     Bench {
-        /// Only the training step of this preset, with the ceilings left out.
+        /// Only the training step of this preset (or of denoiser-64), with the ceilings left out.
         #[arg(long, value_name = "PRESET")]
         only: Option<String>,
+        /// Only how the cost of a step grows with batch, width and image side.
+        #[arg(long, conflicts_with = "only")]
+        growth: bool,
     },
 }
 
@@ -231,7 +234,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),
         Some(CliCommand::Devices) => commands::devices(common),
         Some(CliCommand::Presets) => commands::presets(common),
-        Some(CliCommand::Bench { only }) => commands::bench(only.as_deref(), common),
+        Some(CliCommand::Bench { only, growth }) => commands::bench(tasks::BenchOptions { only, growth }, common),
     };
     match result {
         Ok(code) => code,

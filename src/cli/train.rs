@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::commands::print_metrics;
 use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
 use crate::data::{DataSet, DataSpec, near_duplicates};
-use crate::device::{Device, DeviceChoice};
+use crate::device::{Device, DeviceChoice, trace};
 use crate::interop;
 use crate::model::{Model, Spec, SpecError, Suggestion, preset, suggest};
 use crate::style;
@@ -39,6 +39,12 @@ pub(super) struct TrainArgs {
     /// The run's folder [default: a numbered one in the platform's data folder].
     #[arg(long, value_name = "RUN_DIR")]
     out: Option<PathBuf>,
+    /// Kernels of a GPU: by kind of adapter (off), measured once and remembered (auto), or measured anew (again).
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = ["off", "auto", "again"])]
+    tune: String,
+    /// Write where time goes, for Perfetto. Training waits for each step's clock, so it is slower.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Which state to save and measure.
     #[arg(long, value_name = "WHICH", default_value = "best", value_parser = ["best", "last"])]
     keep: String,
@@ -57,7 +63,25 @@ pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
 }
 
 pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliError> {
-    watch(run_options(arguments, common)?, common, false)
+    let options = run_options(arguments, common)?;
+    traced(arguments, common, || watch(options, common, false))
+}
+
+/// Runs `work` with the timeline on where one was asked for, and writes it at the end, whatever that is.
+fn traced(arguments: &TrainArgs, common: &Common, work: impl FnOnce() -> Result<u8, CliError>) -> Result<u8, CliError> {
+    let Some(path) = &arguments.trace else { return work() };
+    // Refused before the work rather than after it.
+    let unwritable = |error: std::io::Error| {
+        CliError::usage(format!("cannot write the timeline, {}, {error}, name another file", path.display()))
+    };
+    trace::start();
+    trace::write(path).map_err(unwritable)?;
+    let result = work();
+    let spans = trace::write(path).map_err(unwritable)?;
+    if !common.quiet {
+        eprintln!("timeline of {} spans in {}: it opens in Perfetto", style::grouped(spans as u64), path.display());
+    }
+    result
 }
 
 /// The run that `train` would do, in the window.
@@ -75,8 +99,10 @@ pub(super) fn window(arguments: &TrainArgs, common: &Common, window: OpenWindow)
         }
         None => run_options(arguments, common)?,
     };
-    window(options)
-        .map_err(|reason| CliError::usage(format!("{reason}, run `hourglass train` in the terminal instead")))
+    traced(arguments, common, || {
+        window(options)
+            .map_err(|reason| CliError::usage(format!("{reason}, run `hourglass train` in the terminal instead")))
+    })
 }
 
 fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, CliError> {
@@ -116,6 +142,7 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
     options.threads = common.threads();
     options.out.clone_from(&arguments.out);
     options.keep_last = arguments.keep == "last";
+    options.tune = arguments.tune.parse().map_err(CliError::usage)?;
     Ok(options)
 }
 
@@ -207,6 +234,11 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
     let mut validation = String::new();
     while let Ok(event) = worker.events().recv() {
         match event {
+            Event::Tuning { done, all } => {
+                if loud && done == 0 {
+                    eprintln!("choosing among forms of {all} kernels for this GPU, once");
+                }
+            }
             Event::Ready { info, auto_reason, steps_per_epoch: per_epoch, total_steps, batch: rows } => {
                 (batch, steps_per_epoch) = (rows, per_epoch);
                 if loud {

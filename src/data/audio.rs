@@ -13,7 +13,7 @@ pub use resample::resample;
 
 use super::DataError;
 use super::array::{in_words, malformed, open};
-use super::whole::write_whole;
+use crate::files::write_whole;
 
 /// One channel of sound.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,7 +16,6 @@ mod source;
 mod split;
 mod table;
 mod text;
-mod whole;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -36,7 +35,6 @@ pub use prepare::{Column, Preparation};
 pub use source::free_memory;
 pub use table::{TableChunk, TableStream, read_labels};
 pub use text::{Document, TextVectors, read_documents};
-pub(crate) use whole::write_whole;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {

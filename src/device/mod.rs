@@ -3,6 +3,7 @@
 
 pub mod cpu;
 pub mod gpu;
+pub mod trace;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,16 +1,17 @@
 //! Keeping in half the memory what the forward pass leaves for the backward pass.
 
 use super::ops::{Halve, Unhalve};
-use super::{Graph, GraphError, Node, Source, ValueId};
+use super::{Graph, GraphError, Mark, Node, Source, ValueId};
 
 /// Values smaller than this are not worth two more passes over them.
 const ELEMENTS_AT_LEAST: usize = 4096;
 
-/// Writes each activation that is read again after the first `forward_nodes` nodes as 16-bit floats once the forward pass
-/// is done with it, and back before the backward pass reads it. Arithmetic stays in 32 bits.
-pub fn store_halves(graph: &mut Graph, forward_nodes: usize) -> Result<(), GraphError> {
-    let mut forward_nodes = forward_nodes;
-    for id in (0..graph.values.len()).map(ValueId) {
+/// Writes each activation of the forward pass, which ends at `forward`, that is read again after it as 16-bit floats once
+/// the forward pass is done with it, and back before the backward pass reads it. Arithmetic stays in 32 bits.
+pub fn store_halves(graph: &mut Graph, forward: Mark) -> Result<(), GraphError> {
+    let mut forward_nodes = forward.nodes;
+    // What the backward pass itself makes is none of it, though a loss may make it early.
+    for id in (0..forward.values).map(ValueId) {
         let value = graph.value(id);
         if value.source != Source::Activation || value.shape.elements() < ELEMENTS_AT_LEAST {
             continue;

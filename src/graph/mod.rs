@@ -7,6 +7,8 @@ mod fusion;
 mod halves;
 pub mod ops;
 mod plan;
+mod recompute;
+mod timing;
 
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ pub use execute::{Executable, Externals, MAX_STEPS_PER_SUBMISSION};
 pub use fusion::fuse;
 pub use halves::store_halves;
 pub use plan::{Call, Place, Plan, PlanBytes, View};
+pub use recompute::recompute;
+pub use timing::{time_kernel, timing_noise};
 
 use crate::device::DeviceError;
 use crate::kernels::Kernel;
@@ -275,6 +279,13 @@ pub trait Op: std::fmt::Debug + Send + Sync {
     }
 }
 
+/// How far a graph had grown at some time: what was there before, and what came after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    nodes: usize,
+    values: usize,
+}
+
 /// An arena of values and ops in the order in which they run.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -300,6 +311,10 @@ impl Graph {
 
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark { nodes: self.nodes.len(), values: self.values.len() }
     }
 
     pub fn parameters(&self) -> &[Parameter] {
@@ -410,6 +425,25 @@ impl Graph {
     pub fn add(&mut self, op: impl Op + 'static, inputs: &[ValueId], label: &str) -> Result<ValueId, GraphError> {
         let outputs = self.add_op(Arc::new(op), inputs, label)?;
         outputs.first().copied().ok_or_else(|| GraphError::Plan(format!("{label} has no output")))
+    }
+
+    /// Puts `op`, which makes more of the same inputs, in the place of the op that makes `output` first; gives all outputs.
+    fn widen(&mut self, output: ValueId, op: Arc<dyn Op>) -> Result<Vec<ValueId>, GraphError> {
+        let Some(index) = self.producer(output) else {
+            return Err(GraphError::Plan(format!("{} is made by nobody", self.value(output).label)));
+        };
+        let node = self.nodes[index].clone();
+        let inputs: Vec<&Value> = node.inputs.iter().map(|id| &self.values[id.0]).collect();
+        let types = op
+            .infer(&inputs)
+            .map_err(|problem| GraphError::Shape { layer: format!("{} ({})", node.label, op.name()), problem })?;
+        for ValueType { shape, dtype } in types.into_iter().skip(node.outputs.len()) {
+            let label = format!("gradient of {}", node.label);
+            let value = self.add_value(Value { shape, dtype, label, source: Source::Activation });
+            self.nodes[index].outputs.push(value);
+        }
+        self.nodes[index].op = op;
+        Ok(self.nodes[index].outputs.clone())
     }
 
     /// Keeps only what `outputs` are made from: losses and updates of statistics are left out.

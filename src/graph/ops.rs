@@ -24,7 +24,7 @@ pub use dense::{Dense, DenseGradient};
 pub use depthwise::DepthwiseConv;
 pub use halves::{Halve, Unhalve};
 pub use latent::{Discrepancy, Divergence, RandomNumbers, SampleLatent};
-pub use loss::{ElementLoss, ElementLossGradient, RecordPart, SsimLoss};
+pub use loss::{ElementLoss, RecordPart, SsimLoss};
 pub use norm::{Normalization, Normalize};
 pub use optimizer::{ClipGradients, UpdateParameters};
 pub use pointwise::Pointwise;

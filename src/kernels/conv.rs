@@ -4,187 +4,23 @@
 //! everything: gather (y from x: the forward pass), scatter (x from y: the gradient by the input, and the forward pass
 //! of a transposed convolution), and the gradient by the weights (from both).
 
-use std::cell::RefCell;
+mod direct;
+mod shape;
 
-use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+pub use self::shape::ConvShape;
+
+use self::direct::Direct;
+use self::shape::{Band, with_scratch};
 use super::activation::Activation;
 use super::dense::{DenseVariant, product};
-use super::slots::SlotSplit;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
 /// Rows of windows that one task of the CPU unrolls at once: they stay in the cache.
 const CPU_PLACES: usize = 512;
-
-/// Sizes of a convolution; pairs are (down, along).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvShape {
-    pub batch: usize,
-    /// Height and width of x.
-    pub size: [usize; 2],
-    pub channels: usize,
-    /// Height and width of y.
-    pub out_size: [usize; 2],
-    pub filters: usize,
-    pub kernel: [usize; 2],
-    pub stride: [usize; 2],
-    pub padding: [usize; 2],
-    pub dilation: usize,
-    /// Channels that the weights have in all; `channels` of them are seen, from `channel_offset` on.
-    pub weight_channels: usize,
-    pub channel_offset: usize,
-}
-
-impl ConvShape {
-    pub fn taps(&self) -> usize {
-        self.kernel[0] * self.kernel[1]
-    }
-
-    /// Places of y, over the batch.
-    pub fn places(&self) -> usize {
-        self.batch * self.out_size[0] * self.out_size[1]
-    }
-
-    /// Values of a window.
-    fn window(&self) -> usize {
-        self.taps() * self.channels
-    }
-
-    fn image(&self) -> usize {
-        self.size[0] * self.size[1] * self.channels
-    }
-
-    fn flops(&self) -> f64 {
-        2.0 * self.places() as f64 * self.filters as f64 * self.window() as f64
-    }
-
-    /// Split of the places for the gradient by the weights.
-    pub fn split(&self) -> SlotSplit {
-        SlotSplit::of(self.places(), self.filters * self.window())
-    }
-
-    fn vec4(&self) -> bool {
-        [self.channels, self.filters, self.weight_channels, self.channel_offset].iter().all(|n| n.is_multiple_of(4))
-    }
-
-    /// The same where each filter sees its own channel alone.
-    pub fn depthwise_split(&self) -> SlotSplit {
-        SlotSplit::of(self.places(), self.window())
-    }
-
-    pub(super) fn params(&self, split: SlotSplit) -> ConvParams {
-        ConvParams {
-            batch: word(self.batch),
-            size: self.size.map(word),
-            channels: word(self.channels),
-            out_size: self.out_size.map(word),
-            filters: word(self.filters),
-            kernel: self.kernel.map(word),
-            stride: self.stride.map(word),
-            padding: self.padding.map(word),
-            dilation: word(self.dilation),
-            weight_channels: word(self.weight_channels),
-            channel_offset: word(self.channel_offset),
-            slots: word(split.slots),
-            slot_rows: word(split.slot_rows),
-            rest: [0; 2],
-        }
-    }
-
-    fn memory(&self, shader: ShaderRequest) -> ShaderRequest {
-        if self.vec4() { shader.swap("lib/memory_scalar", "lib/memory_vec4") } else { shader }
-    }
-
-    /// The windows of places `first..` as rows of `window` values, zero outside the image.
-    #[inline(always)]
-    fn unroll(&self, x: &[f32], first: usize, rows: &mut [f32]) {
-        let [height, width] = self.size;
-        let channels = self.channels;
-        let [_, out_width] = self.out_size;
-        let per_image = self.out_size[0] * out_width;
-        for (row, window) in rows.chunks_exact_mut(self.window()).enumerate() {
-            let place = first + row;
-            let (image, inside) = (place / per_image, place % per_image);
-            let top = (inside / out_width * self.stride[0]) as isize - self.padding[0] as isize;
-            let left = (inside % out_width * self.stride[1]) as isize - self.padding[1] as isize;
-            let x = &x[image * self.image()..(image + 1) * self.image()];
-            let line_values = self.kernel[1] * channels;
-            for (kh, line) in window.chunks_exact_mut(line_values).enumerate() {
-                let y = top + (kh * self.dilation) as isize;
-                if y < 0 || y >= height as isize {
-                    line.fill(0.0);
-                    continue;
-                }
-                let source = &x[y as usize * width * channels..(y as usize + 1) * width * channels];
-                if self.dilation == 1 && left >= 0 && left as usize + self.kernel[1] <= width {
-                    line.copy_from_slice(&source[left as usize * channels..][..line_values]);
-                    continue;
-                }
-                for (kw, values) in line.chunks_exact_mut(channels).enumerate() {
-                    let column = left + (kw * self.dilation) as isize;
-                    if column < 0 || column >= width as isize {
-                        values.fill(0.0);
-                    } else {
-                        values.copy_from_slice(&source[column as usize * channels..][..channels]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// A window is one pixel of x, and place p is pixel p: nothing needs unrolling.
-    fn is_pointwise(&self) -> bool {
-        self.taps() == 1 && self.stride == [1, 1] && self.padding == [0, 0]
-    }
-
-    /// The weights' seen channels, contiguous: [K, taps, C].
-    fn seen_weights<'w>(&self, weight: &'w [f32]) -> std::borrow::Cow<'w, [f32]> {
-        if self.channels == self.weight_channels {
-            return weight.into();
-        }
-        weight
-            .chunks_exact(self.weight_channels)
-            .flat_map(|channels| &channels[self.channel_offset..self.channel_offset + self.channels])
-            .copied()
-            .collect()
-    }
-}
-
-thread_local! {
-    /// Unrolled windows of the task at hand: kept, so that no step allocates them anew.
-    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-fn with_scratch<R>(values: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < values {
-            scratch.resize(values, 0.0);
-        }
-        work(&mut scratch[..values])
-    })
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-pub(super) struct ConvParams {
-    batch: u32,
-    size: [u32; 2],
-    channels: u32,
-    out_size: [u32; 2],
-    filters: u32,
-    kernel: [u32; 2],
-    stride: [u32; 2],
-    padding: [u32; 2],
-    dilation: u32,
-    weight_channels: u32,
-    channel_offset: u32,
-    slots: u32,
-    slot_rows: u32,
-    rest: [u32; 2],
-}
 
 /// What happens to a product before it is stored, with the third buffer that it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +60,13 @@ impl Finish {
     }
 }
 
+/// The forms of a convolution's products, the usual first.
+fn conv_forms(target: &GpuTarget) -> Vec<&'static str> {
+    let forms: &[DenseVariant] =
+        if target.tiled { &[DenseVariant::Tiled, DenseVariant::Direct] } else { &[DenseVariant::Direct] };
+    forms.iter().map(|form| form.name()).collect()
+}
+
 fn column_lanes(columns: usize) -> usize {
     columns.div_ceil(4).next_power_of_two().min(8)
 }
@@ -238,34 +81,6 @@ pub struct ConvGather {
     pub variant: DenseVariant,
 }
 
-impl ConvGather {
-    /// 1 to 4 channels, without unrolling: each tap adds a multiple of one row of transposed weights.
-    fn cpu_few_channels(&self, x: &[f32], weight: &[f32], first: usize, out: &mut [f32]) {
-        let shape = &self.shape;
-        let filters = shape.filters;
-        let window = shape.window();
-        with_scratch(window * filters + window, |scratch| {
-            let (transposed, window_values) = scratch.split_at_mut(window * filters);
-            for (filter, row) in weight.chunks_exact(window).enumerate() {
-                for (at, &value) in row.iter().enumerate() {
-                    transposed[at * filters + filter] = value;
-                }
-            }
-            vectorized(
-                #[inline(always)]
-                || {
-                    for (row, out) in out.chunks_exact_mut(filters).enumerate() {
-                        shape.unroll(x, first + row, window_values);
-                        for (&value, weights) in window_values.iter().zip(transposed.chunks_exact(filters)) {
-                            out.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
-                        }
-                    }
-                },
-            );
-        });
-    }
-}
-
 impl Kernel for ConvGather {
     fn name(&self) -> &'static str {
         "conv_gather"
@@ -275,9 +90,17 @@ impl Kernel for ConvGather {
         self.shape.flops()
     }
 
+    fn shape(&self) -> String {
+        self.shape.to_string()
+    }
+
+    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+        conv_forms(target)
+    }
+
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let tiled = self.variant.tiled(target);
+        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
         let lanes = column_lanes(shape.filters);
         let shader =
             shape.memory(self.finish.shader(ShaderRequest::new(if tiled { "conv_tiled" } else { "conv_gather" })));
@@ -302,40 +125,40 @@ impl Kernel for ConvGather {
         let weight = shape.seen_weights(f32s(reads[1]));
         let (filters, window) = (shape.filters, shape.window());
         assert!(weight.len() >= filters * window && x.len() >= shape.batch * shape.image());
+        if !shape.is_pointwise()
+            && let Some(direct) = Direct::gather(shape)
+        {
+            let weight = |filter, tap, channel| weight[filter * window + tap * shape.channels + channel];
+            direct.run(x, weight, (self.finish, extra), self.accumulate, f32s_mut(writes[0]));
+            return;
+        }
         f32s_mut(writes[0])[..shape.places() * filters].par_chunks_mut(CPU_PLACES * filters).enumerate().for_each(
             |(task, out)| {
                 let first = task * CPU_PLACES;
                 let places = out.len() / filters;
-                if shape.channels < 4 && filters >= 4 {
-                    if !self.accumulate {
-                        out.fill(0.0);
+                let mut multiply = |rows: &[f32]| {
+                    assert!(rows.len() >= places * window);
+                    // SAFETY: out is [places, filters] and ours, rows [places, window], weight [filters, window].
+                    unsafe {
+                        product(
+                            (places, filters, window),
+                            out.as_mut_ptr(),
+                            (filters, 1),
+                            self.accumulate,
+                            rows.as_ptr(),
+                            (window, 1),
+                            weight.as_ptr(),
+                            (1, window),
+                        );
                     }
-                    self.cpu_few_channels(x, &weight, first, out);
+                };
+                if shape.is_pointwise() {
+                    multiply(&x[first * window..(first + places) * window]);
                 } else {
-                    let mut multiply = |rows: &[f32]| {
-                        assert!(rows.len() >= places * window);
-                        // SAFETY: out is [places, filters] and ours, rows [places, window], weight [filters, window].
-                        unsafe {
-                            product(
-                                (places, filters, window),
-                                out.as_mut_ptr(),
-                                (filters, 1),
-                                self.accumulate,
-                                rows.as_ptr(),
-                                (window, 1),
-                                weight.as_ptr(),
-                                (1, window),
-                            );
-                        }
-                    };
-                    if shape.is_pointwise() {
-                        multiply(&x[first * window..(first + places) * window]);
-                    } else {
-                        with_scratch(places * window, |rows| {
-                            shape.unroll(x, first, rows);
-                            multiply(rows);
-                        });
-                    }
+                    with_scratch(places * window, |rows| {
+                        shape.unroll(x, first, rows);
+                        multiply(rows);
+                    });
                 }
                 vectorized(
                     #[inline(always)]
@@ -363,9 +186,17 @@ impl Kernel for ConvScatter {
         self.shape.flops()
     }
 
+    fn shape(&self) -> String {
+        self.shape.to_string()
+    }
+
+    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+        conv_forms(target)
+    }
+
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let tiled = self.variant.tiled(target);
+        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
         let lanes = column_lanes(shape.channels);
         let grid = shape.batch * shape.size[0].div_ceil(shape.stride[0]) * shape.size[1].div_ceil(shape.stride[1]);
         let phases = shape.stride[0] * shape.stride[1];
@@ -417,6 +248,11 @@ impl Kernel for ConvScatter {
             });
             return;
         }
+        if let Some(direct) = Direct::scatter(shape) {
+            let weight = |channel, tap, filter| weight[filter * window + tap * channels + channel];
+            direct.run(y, weight, (self.finish, extra), false, f32s_mut(writes[0]));
+            return;
+        }
         // Bands of lines of x, each of which sums all that reaches it: no two tasks write the same place. Lines of y
         // that reach two bands are multiplied twice.
         let reach = (shape.kernel[0] - 1) * shape.dilation + 1;
@@ -442,33 +278,24 @@ impl Kernel for ConvScatter {
                 let first = (image * out_height + line) * out_width;
                 let y = &y[first * filters..(first + places) * filters];
                 with_scratch(places * window, |rows| {
-                    // SAFETY: rows is [places, window] and ours, y [places, filters], weight [filters, window].
+                    // SAFETY: rows is [window, places] and ours, y [places, filters], weight [filters, window].
                     unsafe {
                         product(
-                            (places, window, filters),
+                            (window, places, filters),
                             rows.as_mut_ptr(),
-                            (window, 1),
+                            (places, 1),
                             false,
-                            y.as_ptr(),
-                            (filters, 1),
                             weight.as_ptr(),
-                            (window, 1),
+                            (1, window),
+                            y.as_ptr(),
+                            (1, filters),
                         );
                     }
-                    for (place, values) in rows.chunks_exact(window).enumerate() {
-                        let oy = line + place / out_width;
-                        let ox = place % out_width;
-                        for (tap, values) in values.chunks_exact(channels).enumerate() {
-                            let y = (oy * shape.stride[0] + tap / shape.kernel[1] * shape.dilation)
-                                .wrapping_sub(shape.padding[0]);
-                            let x = (ox * shape.stride[1] + tap % shape.kernel[1] * shape.dilation)
-                                .wrapping_sub(shape.padding[1]);
-                            if y >= top && y < top + lines && x < width {
-                                let out = &mut out[((y - top) * width + x) * channels..][..channels];
-                                out.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                            }
-                        }
-                    }
+                    let within = Band { top, lines, line, count };
+                    vectorized(
+                        #[inline(always)]
+                        || shape.add_windows(rows, within, out),
+                    );
                 });
                 line += count;
             }
@@ -497,10 +324,18 @@ impl Kernel for ConvWeights {
         self.shape.flops()
     }
 
+    fn shape(&self) -> String {
+        self.shape.to_string()
+    }
+
+    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+        conv_forms(target)
+    }
+
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let split = shape.split();
-        let tiled = self.variant.tiled(target);
+        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
         let quads = shape.taps() * shape.channels.div_ceil(4);
         let (shader, entry_point, groups, iterations) = if tiled {
             let groups = split.slots * shape.filters.div_ceil(64) * (quads * 4).div_ceil(64);

@@ -177,86 +177,93 @@ fn valid(count: usize, features: usize, state: &StepState) -> usize {
 }
 
 /// partials [ceil(count / 1024)]: sums of the loss over chunks of prediction and target [N, D], divided by the rows and,
-/// for a mean over values, by D.
+/// for a mean over values, by D. Where `gradient` names the activation that made the prediction (identity for the plain
+/// gradient), also dinp [N, D]: the gradient by what went into that activation.
 #[derive(Clone, Debug)]
-pub struct LossForward {
+pub struct Loss {
     pub term: LossTerm,
     pub batch: usize,
     pub features: usize,
+    pub gradient: Option<Activation>,
 }
 
-impl Kernel for LossForward {
-    fn name(&self) -> &'static str {
-        "loss_forward"
-    }
+/// Chunks that one task of the CPU covers.
+const CHUNKS_PER_TASK: usize = 16;
 
-    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params = self.term.params(self.batch, self.features);
-        let workgroups = target.fold((self.batch * self.features).div_ceil(LOSS_CHUNK));
-        GpuLaunch::in_order(self.term.shader(), "loss_forward", 3, &params, workgroups, LOSS_CHUNK / REDUCE_LANES + 6)
-    }
-
-    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
-        let (prediction, target) = (f32s(reads[0]), f32s(reads[1]));
+impl Loss {
+    /// `partials` of neighbouring chunks from value `start` on, and `dinp` of all their values where there is one.
+    fn cpu_chunks(
+        &self,
+        y: &[f32],
+        x: &[f32],
+        start: usize,
+        state: &StepState,
+        partials: &mut [f32],
+        dinp: &mut [f32],
+    ) {
         let valid = valid(self.batch * self.features, self.features, state);
-        let scale = state.rows as f32 * self.term.divisor(self.features) as f32;
-        f32s_mut(writes[0]).par_iter_mut().enumerate().with_min_len(16).for_each(|(chunk, partial)| {
-            let start = (chunk * LOSS_CHUNK).min(valid);
-            let end = (start + LOSS_CHUNK).min(valid);
-            let (y, x) = (&prediction[start..end], &target[start..end]);
-            let sum = vectorized(
-                #[inline(always)]
-                || self.term.sum(y, x),
-            );
-            *partial = sum / scale;
-        });
-    }
-}
-
-/// dinp [N, D]: gradient of the loss by the prediction, times the derivative of the activation that made it.
-#[derive(Clone, Debug)]
-pub struct LossBackward {
-    pub term: LossTerm,
-    pub batch: usize,
-    pub features: usize,
-    /// The activation whose derivative is folded in; identity for the plain gradient.
-    pub activation: Activation,
-}
-
-impl Kernel for LossBackward {
-    fn name(&self) -> &'static str {
-        "loss_backward"
-    }
-
-    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params = self.term.params(self.batch, self.features);
-        let shader = self.term.shader().constant("ACTIVATION", self.activation.wgsl());
-        let workgroups = target.fold((self.batch * self.features).div_ceil(LOSS_CHUNK));
-        GpuLaunch::in_order(shader, "loss_backward", 3, &params, workgroups, LOSS_CHUNK / REDUCE_LANES)
-    }
-
-    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
-        let (prediction, target) = (f32s(reads[0]), f32s(reads[1]));
-        let count = self.batch * self.features;
-        let valid = valid(count, self.features, state);
-        let mut scale = self.term.weight / (state.rows as f32 * self.term.divisor(self.features) as f32);
+        let divisor = state.rows as f32 * self.term.divisor(self.features) as f32;
+        let mut scale = self.term.weight / divisor;
         if self.term.is_sparsity {
             scale *= state.sparsity;
         }
-        const CHUNK: usize = 16 * LOSS_CHUNK;
-        f32s_mut(writes[0])[..count].par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
-            let start = chunk * CHUNK;
-            let data = valid.saturating_sub(start).min(out.len());
-            let (out, empty) = out.split_at_mut(data);
-            empty.fill(0.0);
-            let (y, x) = (&prediction[start..start + data], &target[start..start + data]);
+        let mut dinp = dinp.chunks_mut(LOSS_CHUNK);
+        for (chunk, partial) in partials.iter_mut().enumerate() {
+            let begin = (start + chunk * LOSS_CHUNK).min(valid);
+            let end = (begin + LOSS_CHUNK).min(valid);
+            let (y, x) = (&y[begin..end], &x[begin..end]);
             vectorized(
                 #[inline(always)]
                 || {
-                    self.term.gradient(out, y, x, scale);
-                    self.activation.apply_backward(out, y);
+                    *partial = self.term.sum(y, x) / divisor;
+                    if let (Some(activation), Some(dinp)) = (self.gradient, dinp.next()) {
+                        let (dinp, empty) = dinp.split_at_mut(y.len());
+                        empty.fill(0.0);
+                        self.term.gradient(dinp, y, x, scale);
+                        activation.apply_backward(dinp, y);
+                    }
                 },
             );
-        });
+        }
+    }
+}
+
+impl Kernel for Loss {
+    fn name(&self) -> &'static str {
+        if self.gradient.is_some() { "loss_with_gradient" } else { "loss" }
+    }
+
+    fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
+        let shader = self.term.shader();
+        GpuLaunch {
+            shader: match self.gradient {
+                Some(activation) => shader.constant("ACTIVATION", activation.wgsl()),
+                None => shader,
+            },
+            entry_point: self.name(),
+            bindings: if self.gradient.is_some() { vec![0, 1, 2, 3] } else { vec![0, 1, 2] },
+            uniform: 4,
+            params: bytemuck::bytes_of(&self.term.params(self.batch, self.features)).to_vec(),
+            workgroups: target.fold((self.batch * self.features).div_ceil(LOSS_CHUNK)),
+            iterations: word(LOSS_CHUNK / REDUCE_LANES + 6),
+        }
+    }
+
+    fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {
+        let (y, x) = (f32s(reads[0]), f32s(reads[1]));
+        let count = self.batch * self.features;
+        let [partials, rest @ ..] = writes else { return };
+        let partials = f32s_mut(partials)[..count.div_ceil(LOSS_CHUNK)].par_chunks_mut(CHUNKS_PER_TASK).enumerate();
+        match rest {
+            [dinp] if self.gradient.is_some() => {
+                let dinp = f32s_mut(dinp)[..count].par_chunks_mut(CHUNKS_PER_TASK * LOSS_CHUNK);
+                partials.zip(dinp).for_each(|((task, partials), dinp)| {
+                    self.cpu_chunks(y, x, task * CHUNKS_PER_TASK * LOSS_CHUNK, state, partials, dinp);
+                });
+            }
+            _ => partials.for_each(|(task, partials)| {
+                self.cpu_chunks(y, x, task * CHUNKS_PER_TASK * LOSS_CHUNK, state, partials, &mut []);
+            }),
+        }
     }
 }

@@ -58,7 +58,8 @@ pub struct StepState {
     pub sparsity: f32,
     /// What the strengths of corruption in the plan are multiplied by.
     pub corruption: f32,
-    pub padding: f32,
+    /// 1 plus the rate that every dropout layer takes; 0 leaves them their own.
+    pub dropout: f32,
 }
 
 /// How a kernel is launched on a GPU.
@@ -89,10 +90,26 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
     /// The native twin. Runs inside the CPU device's thread pool.
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState);
 
+    /// The forms that `target` may choose among, the usual one first; none where there is but one.
+    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+        let _ = target;
+        Vec::new()
+    }
+
     /// Floating-point operations, for rates in the benchmark; 0 where nobody would ask.
     fn flops(&self) -> f64 {
         0.0
     }
+
+    /// Its sizes in a few characters, where they are more than how much goes in and out.
+    fn shape(&self) -> String {
+        String::new()
+    }
+}
+
+/// What a choice among the forms of `kernel` is recorded under.
+pub fn choice_key(kernel: &dyn Kernel) -> String {
+    format!("{} {}", kernel.name(), kernel.shape())
 }
 
 impl GpuLaunch {

@@ -33,7 +33,7 @@ pub enum Stage {
     /// Zero where the operand is.
     KeepWhereNonzero,
     Scale(f32),
-    /// Zero with probability `rate`, else value / (1 - rate).
+    /// Zero with probability `rate`, else value / (1 - rate); the step may have another rate for all of them.
     Dropout {
         rate: f32,
         stream: u32,
@@ -117,6 +117,7 @@ impl Stage {
                 .for_each(|(value, &other)| *value = if other == 0.0 { 0.0 } else { *value }),
             Self::Scale(amount) => values.iter_mut().for_each(|value| *value *= amount),
             Self::Dropout { rate, stream } => {
+                let rate = if state.dropout >= 1.0 { state.dropout - 1.0 } else { rate };
                 random(values, stream, &|value, u| if u < rate { 0.0 } else { value / (1.0 - rate) });
             }
             Self::Mask { rate, stream } => {

@@ -127,8 +127,10 @@ impl Kernel for ReduceSlots {
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
         let values = f32s(reads[0]);
         let out = f32s_mut(writes[0]);
-        for (index, run) in (0..self.count).step_by(self.run.max(1)).enumerate() {
-            let length = self.run.min(self.count - run);
+        // Runs that follow each other are one.
+        let run_length = if self.pitch == self.run && self.offset == 0 { self.count } else { self.run };
+        for (index, run) in (0..self.count).step_by(run_length.max(1)).enumerate() {
+            let length = run_length.min(self.count - run);
             let out = &mut out[index * self.pitch + self.offset..][..length];
             out.fill(0.0);
             for slot in 0..self.slots {

@@ -20,7 +20,7 @@ pub use kmeans::{KMeans, kmeans, kmeans_from};
 pub use logistic::{Logistic, LogisticOptions};
 pub use mixture::{Covariance, GaussianMixture, MixtureError};
 pub use nearest::nearest_rows;
-pub use neighbors::{knn_classes, trustworthiness};
+pub use neighbors::{knn_classes, knn_confusion, trustworthiness};
 pub use noise::noise_level;
 pub use pca::{Pca, PcaError};
 pub use ranking::{average_precision, operating_points, roc_auc};

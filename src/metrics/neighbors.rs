@@ -15,6 +15,21 @@ pub fn knn_classes(points: &[f32], labels: &[usize], queries: &[f32], features: 
     })
 }
 
+/// How the nearest points tell classes apart: [classes, classes], row by the class that a point has, column by the vote of
+/// its `k` nearest. The last fifth of the points are asked, the others vote.
+pub fn knn_confusion(points: &[f32], labels: &[usize], features: usize, classes: usize, k: usize) -> Vec<usize> {
+    let voters = labels.len() - labels.len() / 5;
+    let mut counts = vec![0; classes * classes];
+    let (near, asked) = points.split_at((voters * features).min(points.len()));
+    let votes = knn_classes(near, &labels[..voters], asked, features, k);
+    for (&class, vote) in labels[voters..].iter().zip(votes) {
+        if let Some(count) = counts.get_mut(class * classes + vote) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
 /// How far the `k` nearest points on a map are neighbors in what was mapped, in 0..1 (Venna & Kaski 2001, "Neighborhood
 /// preservation in nonlinear projection methods"): 1 - 2 / (n k (2n - 3k - 1)) times the sum, over all points and their
 /// neighbors on the map that are no such neighbors, of the rank there beyond k.

@@ -68,7 +68,10 @@ impl Model {
             })
             .collect();
         let preparation = Preparation::new(SourceKind::Array, Scaling::Unit);
-        Self { spec: spec.clone(), features: network.features(), labels, preparation, detector: None, tensors }
+        // What a device chose says nothing of the model, and a file has no host in it.
+        let mut spec = spec.clone();
+        spec.engine.kernels = None;
+        Self { spec, features: network.features(), labels, preparation, detector: None, tensors }
     }
 
     /// The flat buffers of parameters and of statistics of `network`, filled from the tensors.
@@ -278,6 +281,6 @@ fn sorted(value: Value) -> Value {
 
 /// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
-    crate::data::write_whole(path, |file| file.write_all(bytes))
+    crate::files::write_whole(path, |file| file.write_all(bytes))
         .map_err(|error| ModelFileError::Unwritable { path: path.into(), problem: error.to_string() })
 }

@@ -13,7 +13,9 @@ use crate::graph::ops::{
     CountSilent, Discrepancy, Divergence, MoveCodebook, QuantizeRows, RandomNumbers, RateDivergence, SampleLatent,
     SsimLoss, TopK,
 };
-use crate::graph::{External, GraphError, Initial, Parameter, Plan, ValueId, View, differentiate, fuse, store_halves};
+use crate::graph::{
+    External, GraphError, Initial, Parameter, Plan, ValueId, View, differentiate, fuse, recompute, store_halves,
+};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{LossTerm, ReconstructionLoss};
 use crate::kernels::optimizer::{Update, UpdateRule};
@@ -70,6 +72,16 @@ pub struct Pass {
     pub codes: Option<View>,
 }
 
+/// Which layer of a network something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerPlace {
+    Input,
+    /// By its number in the spec's list, as in the decoder.
+    Encoder(usize),
+    Latent,
+    Decoder(usize),
+}
+
 /// The output of a layer, to be looked at.
 #[derive(Clone, Debug)]
 pub struct Probe {
@@ -90,7 +102,7 @@ pub struct Network {
     flat_elements: usize,
     statistics: Vec<Parameter>,
     statistic_elements: usize,
-    widths: Vec<usize>,
+    outline: Vec<(LayerPlace, usize)>,
     latent_width: usize,
 }
 
@@ -117,7 +129,7 @@ struct Built {
     /// Losses to differentiate.
     losses: Vec<ValueId>,
     divergence: Option<ValueId>,
-    widths: Vec<usize>,
+    outline: Vec<(LayerPlace, usize)>,
 }
 
 impl Network {
@@ -139,7 +151,7 @@ impl Network {
             flat_elements: 0,
             statistics: Vec::new(),
             statistic_elements: 0,
-            widths: Vec::new(),
+            outline: Vec::new(),
             latent_width: 0,
         };
         let built = network.build(1, Subject::Input, true, EvaluationMode { sampled: true, corrupted: true })?;
@@ -149,7 +161,7 @@ impl Network {
         network.statistics = graph.statistics().to_vec();
         network.statistic_elements = graph.statistic_elements();
         network.latent_width = graph.value(built.encoded.latent).shape.elements();
-        network.widths = built.widths;
+        network.outline = built.outline;
         Ok(network)
     }
 
@@ -220,7 +232,14 @@ impl Network {
 
     /// Values of a row from the input through the bottleneck to the output, where a layer changes them.
     pub fn widths(&self) -> Vec<usize> {
-        self.widths.clone()
+        let mut widths: Vec<usize> = self.outline.iter().map(|(_, width)| *width).collect();
+        widths.dedup();
+        widths
+    }
+
+    /// Every layer from the input to the output, and the values that a row has after it.
+    pub fn outline(&self) -> &[(LayerPlace, usize)] {
+        &self.outline
     }
 
     /// The decoder's layers, mirrored where the spec names none.
@@ -299,12 +318,15 @@ impl Network {
     pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Plan, GraphError> {
         let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
         let graph = &mut built.builder.graph;
-        let forward_nodes = graph.nodes().len();
+        let forward = graph.mark();
         differentiate(graph, &built.losses)?;
         let clip_norm = self.spec.optimizer.clip_norm.map(|norm| norm as f32);
         nn::clip_and_update(graph, self.update(), clip_norm)?;
+        if self.spec.engine.recompute {
+            recompute(graph, forward);
+        }
         if self.spec.engine.precision == "f16" {
-            store_halves(graph, forward_nodes)?;
+            store_halves(graph, forward)?;
         }
         fuse(graph, &[]);
         Plan::new(graph, &[])
@@ -384,6 +406,18 @@ impl Network {
         Ok((plan, view))
     }
 
+    /// From rows given directly, as they are, to their latent numbers (means, where they are drawn), which can be read where
+    /// the view says.
+    pub fn encoding_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+        let built = self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+        let latent = built.encoded.latent;
+        let mut graph = built.builder.graph;
+        graph.retain_for(&[latent]);
+        let plan = Plan::new(&graph, &[latent])?;
+        let view = plan.view(latent).ok_or_else(|| GraphError::Plan("an encoder keeps its codes".to_owned()))?;
+        Ok((plan, view))
+    }
+
     fn finished_output(&self, builder: &mut Builder, prediction: ValueId) -> Result<ValueId, GraphError> {
         if self.loss_takes_logits() {
             nn::activate(&mut builder.graph, prediction, self.output_activation(), "output")
@@ -408,7 +442,7 @@ impl Network {
         &self,
         builder: &mut Builder,
         seen: ValueId,
-        mut widths: Option<&mut Vec<usize>>,
+        mut outline: Option<&mut Vec<(LayerPlace, usize)>>,
     ) -> Result<ValueId, GraphError> {
         let takes_image = self.spec.model.encoder.iter().chain(&self.decoder).find_map(|layer| match layer {
             Layer::Dense { .. } | Layer::Latent { .. } | Layer::Reshape { .. } => Some(false),
@@ -424,7 +458,7 @@ impl Network {
                 break;
             }
             x = builder.layer(x, layer, &format!("encoder.{index}"))?;
-            note_width(builder, x, widths.as_deref_mut());
+            note_width(builder, x, LayerPlace::Encoder(index), outline.as_deref_mut());
         }
         Ok(x)
     }
@@ -498,7 +532,7 @@ impl Network {
         &self,
         builder: &mut Builder,
         z: ValueId,
-        mut widths: Option<&mut Vec<usize>>,
+        mut outline: Option<&mut Vec<(LayerPlace, usize)>>,
     ) -> Result<ValueId, GraphError> {
         let mut x = z;
         for (index, layer) in self.decoder.iter().enumerate() {
@@ -511,7 +545,7 @@ impl Network {
                 }
                 layer => builder.layer(x, layer, &name)?,
             };
-            note_width(builder, x, widths.as_deref_mut());
+            note_width(builder, x, LayerPlace::Decoder(index), outline.as_deref_mut());
         }
         Ok(x)
     }
@@ -520,16 +554,16 @@ impl Network {
         let mut builder = Builder::new(training);
         let input = Input { spec: &self.spec, data: self.data, batch, subject, training, corrupted: mode.corrupted };
         let (clean, seen) = input.build(&mut builder)?;
-        let mut widths = vec![self.data.features];
-        let x = self.encode(&mut builder, seen, Some(&mut widths))?;
+        let mut outline = vec![(LayerPlace::Input, self.data.features)];
+        let x = self.encode(&mut builder, seen, Some(&mut outline))?;
         let encoded = self.bottleneck(&mut builder, x, mode.sampled)?;
-        note_width(&builder, encoded.latent, Some(&mut widths));
-        let mut prediction = self.decode(&mut builder, encoded.z, Some(&mut widths))?;
+        note_width(&builder, encoded.latent, LayerPlace::Latent, Some(&mut outline));
+        let mut prediction = self.decode(&mut builder, encoded.z, Some(&mut outline))?;
         if self.spec.model.residual {
             prediction = builder.one(Stage::Add, &[prediction, seen], "residual")?;
         }
         let mut built =
-            Built { builder, clean, seen, encoded, prediction, losses: Vec::new(), divergence: None, widths };
+            Built { builder, clean, seen, encoded, prediction, losses: Vec::new(), divergence: None, outline };
         self.objective(&mut built, training, batch)?;
         Ok(built)
     }
@@ -670,13 +704,11 @@ impl Network {
     }
 }
 
-/// Adds the values of a row where they are not what they were.
-fn note_width(builder: &Builder, x: ValueId, widths: Option<&mut Vec<usize>>) {
+/// Adds the values of a row after a layer.
+fn note_width(builder: &Builder, x: ValueId, place: LayerPlace, outline: Option<&mut Vec<(LayerPlace, usize)>>) {
     let shape = builder.shape(x);
     let width = shape.elements() / shape.extents().first().copied().unwrap_or(1).max(1);
-    if let Some(widths) = widths
-        && widths.last() != Some(&width)
-    {
-        widths.push(width);
+    if let Some(outline) = outline {
+        outline.push((place, width));
     }
 }

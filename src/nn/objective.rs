@@ -84,7 +84,7 @@ pub fn element_loss(
     prediction: ValueId,
     target: ValueId,
 ) -> Result<ValueId, GraphError> {
-    let partials = graph.add(ElementLoss(term), &[prediction, target], part.name())?;
+    let partials = graph.add(ElementLoss::new(term), &[prediction, target], part.name())?;
     let count = graph.value(partials).shape.elements();
     record(graph, partials, part, count)?;
     Ok(partials)

@@ -85,10 +85,7 @@ impl Decoder {
             let count = rows.len() / latent;
             self.externals.write(&self.device, External::Latents, bytemuck::cast_slice(rows))?;
             if classes > 0 {
-                let label = |row: usize| labels.get(run * self.batch + row).copied();
-                let one_hot: Vec<f32> = (0..self.batch * classes)
-                    .map(|i| f32::from(u8::from(label(i / classes) == Some(i % classes))))
-                    .collect();
+                let one_hot = one_hot(labels.get(run * self.batch..).unwrap_or_default(), self.batch, classes);
                 self.externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&one_hot))?;
             }
             self.executable.run(&[StepState { rows: count as u32, ..StepState::default() }])?;
@@ -96,6 +93,66 @@ impl Decoder {
         }
         Ok(made)
     }
+}
+
+/// A model's encoder, by itself.
+#[derive(Debug)]
+pub struct Encoder {
+    executable: Executable,
+    externals: Externals,
+    device: Device,
+    code: View,
+    latent: usize,
+    features: usize,
+    /// Classes that the encoder is told; 0 where it is told none.
+    classes: usize,
+}
+
+impl Encoder {
+    /// On one thread of the processor.
+    ///
+    /// # Errors
+    /// When the model lacks what its spec names.
+    pub fn new(model: &Model) -> Result<Self, TrainError> {
+        let device = Device::open(DeviceChoice::Cpu, Some(1)).map_err(GraphError::from)?;
+        let shape = model.data_shape();
+        let network = Network::new(&model.spec, shape)?;
+        let (parameters, statistics) = model.to_flat(&network, Path::new("model"))?;
+        let (plan, code) = network.encoding_pass(BATCH)?;
+        let mut externals = Externals::default();
+        externals.allocate(&device, External::Statistics, network.statistic_elements() * 4);
+        externals.allocate_for(&device, &plan);
+        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+        externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        let executable = Executable::new(&device, &plan, &externals)?;
+        let (latent, features) = (network.latent(), network.features());
+        let classes = if plan.externals.contains_key(&External::Conditions) { shape.classes } else { 0 };
+        Ok(Self { executable, externals, device, code, latent, features, classes })
+    }
+
+    /// Latent numbers [rows, latent] of rows [rows, features]; `labels` has the class of each, or none for a model without
+    /// classes.
+    pub fn encode(&mut self, rows: &[f32], labels: &[usize]) -> Result<Vec<f32>, TrainError> {
+        let mut made = Vec::with_capacity(rows.len() / self.features.max(1) * self.latent);
+        for (run, rows) in rows.chunks(BATCH * self.features.max(1)).enumerate() {
+            let count = rows.len() / self.features.max(1);
+            self.externals.write(&self.device, External::Input, bytemuck::cast_slice(rows))?;
+            if self.classes > 0 {
+                let labels = labels.get(run * BATCH..).unwrap_or_default();
+                let one_hot = one_hot(labels, BATCH, self.classes);
+                self.externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&one_hot))?;
+            }
+            self.executable.run(&[StepState { rows: count as u32, ..StepState::default() }])?;
+            made.extend(self.executable.read(View { bytes: count * self.latent * 4, ..self.code })?);
+        }
+        Ok(made)
+    }
+}
+
+/// The classes of the first `rows` rows, one hot.
+fn one_hot(labels: &[usize], rows: usize, classes: usize) -> Vec<f32> {
+    let told = |i: usize| labels.get(i / classes).copied() == Some(i % classes);
+    (0..rows * classes).map(|i| f32::from(u8::from(told(i)))).collect()
 }
 
 /// Draws of latent numbers [rows, latent] around each unit's mean with its deviation times `temperature`; `number` tells
@@ -145,9 +202,14 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
             externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
         }
         let rows = data.part(Part::Validation);
-        let outputs = evaluator.outputs(rows.clone(), false, false)?;
+        let outputs = evaluator.outputs(rows.clone(), true, false)?;
         units = UnitUse::of(&outputs.latents, network.latent(), spec);
-        snapshot.map = Arc::new(LatentMap::of(&outputs.latents, network.latent(), data, rows, 0, &mut None));
+        let mut map = LatentMap::of(&outputs.latents, network.latent(), data, rows.clone(), 0, &mut None);
+        let wanted = data.rows_f32(rows)?;
+        let pairs = outputs.outputs.chunks_exact(data.features).zip(wanted.chunks_exact(data.features));
+        map.errors = pairs.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect();
+        snapshot.map = Arc::new(map);
+        snapshot.rows = Some(Arc::clone(data));
         snapshot.device = Some(device.info().clone());
         snapshot.data = DataSummary::of(data);
     }

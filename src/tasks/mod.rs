@@ -12,6 +12,7 @@ mod evaluate;
 mod explore;
 mod form;
 mod frozen;
+mod keep;
 mod latents;
 mod picture;
 mod probe;
@@ -22,7 +23,7 @@ mod sheet;
 mod walk;
 
 pub use augment::{AugmentOptions, Augmentation, augment};
-pub use bench::{BenchReport, KernelSpeed, bench};
+pub use bench::{BenchOptions, BenchReport, KernelSpeed, TrainingSpeed, bench};
 pub use canvas::PictureError;
 pub use compress::{
     Compression, Decompression, RateCurve, RatePoint, TableForm, USUAL_BITS, compress, decompress, rate_curve,
@@ -43,9 +44,10 @@ pub use evaluate::{
     Evaluation, EvaluationWatch, Evidence, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside,
     Representation, evaluate, measure,
 };
-pub use explore::{Decoder, draw_latents, open_model};
+pub use explore::{Decoder, Encoder, draw_latents, open_model};
+pub use keep::keep;
 pub use latents::MixtureReport;
-pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth};
+pub use picture::{MapView, curve_range, draw_run, held_out_title, map_view, smooth, smooth_by};
 pub use probe::{LabelCount, Probe, ProbeResult, Probed, probe};
 pub use project::{Projection, project};
 pub use reconstruct::{Reconstruction, reconstruct};

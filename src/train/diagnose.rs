@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::evaluator::LayerHealth;
+use super::TrainError;
+use super::evaluator::{Evaluator, LayerHealth};
 use super::measure::TestMetrics;
 use super::report::PcaReport;
 use super::run::EpochReport;
+use crate::data::{DataSet, Part};
 use crate::model::{ModelKind, Spec};
 
 /// One thing that the figures say.
@@ -22,16 +24,114 @@ pub struct Evidence<'a> {
     pub epochs: &'a [EpochReport],
     pub test: Option<&'a TestMetrics>,
     pub pca: Option<&'a PcaReport>,
-    pub health: &'a [LayerHealth],
-    /// Mean divergence of each latent unit on validation, in nats.
-    pub divergence: &'a [f64],
-    /// Mean squared error on validation of always giving the mean of the train part, and the model's own.
+    pub figures: &'a Figures,
+    /// Whether nothing comes after this: what still falls is no finding before.
+    pub ended: bool,
+}
+
+/// What validation rows tell of a model.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub health: Vec<LayerHealth>,
+    /// Mean divergence of each latent unit, in nats.
+    pub divergence: Vec<f64>,
+    /// Mean squared error of always giving the mean of the train part, and the model's own.
     pub mean_mse: Option<(f64, f64)>,
+    /// How the nearest latents tell classes apart, where rows have classes.
+    pub regions: Option<Regions>,
+}
+
+/// Votes of the nearest latents.
+#[derive(Clone, Debug, Default)]
+pub struct Regions {
+    pub classes: Vec<String>,
+    /// [classes, classes]: row by class, column by vote.
+    pub votes: Vec<usize>,
+}
+
+/// Rows whose layers and outputs are looked at; some tell enough.
+const FIGURE_ROWS: usize = 1000;
+/// Rows whose latents are compared with each other.
+const REGION_ROWS: usize = 5000;
+/// Neighbors that vote.
+const NEIGHBORS: usize = 10;
+
+impl Figures {
+    /// Of the weights that `evaluator` has; `mean_mse` is what [`mean_mse`] gave.
+    pub(super) fn gather(evaluator: &mut Evaluator, data: &DataSet, mean_mse: f64) -> Result<Self, TrainError> {
+        let validation = data.part(Part::Validation);
+        let rows = validation.start..validation.end.min(validation.start + FIGURE_ROWS);
+        let health = evaluator.health(rows.clone())?;
+        let outputs = evaluator.outputs(rows.clone(), true, false)?;
+        let own = crate::metrics::mse(&outputs.outputs, &data.rows_f32(rows)?);
+        let regions = Regions::of(evaluator, data)?;
+        Ok(Self { health, divergence: outputs.divergence, mean_mse: Some((mean_mse, own)), regions })
+    }
+}
+
+impl Regions {
+    fn of(evaluator: &mut Evaluator, data: &DataSet) -> Result<Option<Self>, TrainError> {
+        let classes = data.classes();
+        let validation = data.part(Part::Validation);
+        let rows = validation.start..validation.end.min(validation.start + REGION_ROWS);
+        let Some(labels) = data.labels.as_ref().filter(|_| classes > 1 && rows.len() >= 20 * classes) else {
+            return Ok(None);
+        };
+        let labels: Vec<usize> = labels[rows.clone()].iter().map(|&label| usize::from(label)).collect();
+        let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
+        let latent = latents.len() / rows.len().max(1);
+        if latent == 0 || latents.iter().any(|value| !value.is_finite()) {
+            return Ok(None);
+        }
+        let votes = crate::metrics::knn_confusion(&latents, &labels, latent, classes, NEIGHBORS);
+        let name = |class: usize| data.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
+        Ok(Some(Self { classes: (0..classes).map(name).collect(), votes }))
+    }
+
+    /// Share of the rows of `class` whose neighbors are of it.
+    fn accuracy(&self, class: usize) -> f64 {
+        let votes = &self.votes[class * self.classes.len()..(class + 1) * self.classes.len()];
+        votes[class] as f64 / votes.iter().sum::<usize>().max(1) as f64
+    }
+
+    /// The two classes that are taken for each other most, and the share of their rows that are.
+    fn closest(&self) -> Option<(usize, usize, f64)> {
+        let count = self.classes.len();
+        let of = |class: usize| self.votes[class * count..(class + 1) * count].iter().sum::<usize>();
+        let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
+        let shares = pairs.map(|(a, b)| {
+            let taken = self.votes[a * count + b] + self.votes[b * count + a];
+            (a, b, taken as f64 / (of(a) + of(b)).max(1) as f64)
+        });
+        shares.max_by(|a, b| a.2.total_cmp(&b.2))
+    }
+}
+
+/// Mean squared error on some validation rows of always giving the mean of the train part.
+pub(super) fn mean_mse(data: &DataSet) -> Result<f64, TrainError> {
+    let (train, validation) = (data.part(Part::Train), data.part(Part::Validation));
+    let means = column_means(data, train.start..train.end.min(train.start + 5000))?;
+    let targets = data.rows_f32(validation.start..validation.end.min(validation.start + FIGURE_ROWS))?;
+    let squared: f64 = targets
+        .chunks_exact(data.features)
+        .flat_map(|row| row.iter().zip(&means).map(|(&x, &mean)| (f64::from(x) - mean).powi(2)))
+        .sum();
+    Ok(squared / targets.len().max(1) as f64)
+}
+
+fn column_means(data: &DataSet, rows: std::ops::Range<usize>) -> Result<Vec<f64>, TrainError> {
+    let count = rows.len().max(1) as f64;
+    let mut sums = vec![0.0; data.features];
+    for row in data.rows_f32(rows)?.chunks_exact(data.features) {
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    Ok(sums.into_iter().map(|sum| sum / count).collect())
 }
 
 /// All findings, the gravest first.
 pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let checks = [collapse, blurred, rate_too_high, overfitting, dead_units, worse_than_pca, rate_too_low];
+    let checks =
+        [collapse, blurred, rate_too_high, overfitting, dead_units, worse_than_pca, rate_too_low, shared_region];
     checks.iter().filter_map(|check| check(evidence)).collect()
 }
 
@@ -42,10 +142,11 @@ fn finding(code: &'static str, message: String) -> Option<Finding> {
 fn collapse(evidence: &Evidence<'_>) -> Option<Finding> {
     /// Nats below which a unit says nothing.
     const SILENT: f64 = 0.01;
-    if evidence.spec.model.kind != ModelKind::Variational || evidence.divergence.is_empty() {
+    if evidence.spec.model.kind != ModelKind::Variational || evidence.figures.divergence.is_empty() {
         return None;
     }
-    let (units, silent) = (evidence.divergence.len(), evidence.divergence.iter().filter(|&&kl| kl < SILENT).count());
+    let (units, silent) =
+        (evidence.figures.divergence.len(), evidence.figures.divergence.iter().filter(|&&kl| kl < SILENT).count());
     // Spare units of a wide latent space are as they should be; most of a narrow one are not.
     if silent * 4 < units * 3 {
         return None;
@@ -61,7 +162,7 @@ fn collapse(evidence: &Evidence<'_>) -> Option<Finding> {
 }
 
 fn blurred(evidence: &Evidence<'_>) -> Option<Finding> {
-    let (mean, own) = evidence.mean_mse?;
+    let (mean, own) = evidence.figures.mean_mse?;
     if own < 0.95 * mean {
         return None;
     }
@@ -79,10 +180,10 @@ fn rate_too_high(evidence: &Evidence<'_>) -> Option<Finding> {
     let (first, last) = (evidence.epochs.first()?, evidence.epochs.last()?);
     let lowest = evidence.epochs.iter().map(|epoch| epoch.train_loss).fold(f64::INFINITY, f64::min);
     let rose = last.train_loss > 1.2 * lowest.abs().max(1e-12) && last.train_loss > lowest;
-    let worse_than_nothing = evidence.mean_mse.is_some_and(|(mean, own)| own > 1.1 * mean);
+    let worse_than_nothing = evidence.figures.mean_mse.is_some_and(|(mean, own)| own > 1.1 * mean);
     let stuck = evidence.epochs.len() >= 2
         && last.train_loss > 0.98 * first.train_loss
-        && evidence.mean_mse.is_some_and(|(mean, own)| own > 0.9 * mean);
+        && evidence.figures.mean_mse.is_some_and(|(mean, own)| own > 0.9 * mean);
     if !(stuck || worse_than_nothing || rose && last.epoch > 1) {
         return None;
     }
@@ -103,7 +204,7 @@ fn rate_too_low(evidence: &Evidence<'_>) -> Option<Finding> {
     let falls = |before: &EpochReport, after: &EpochReport| {
         before.validation_loss - after.validation_loss > SHARE * before.validation_loss.abs()
     };
-    if !(falls(a, b) && falls(b, c)) {
+    if !(evidence.ended && falls(a, b) && falls(b, c)) {
         return None;
     }
     finding(
@@ -151,8 +252,11 @@ fn dead_units(evidence: &Evidence<'_>) -> Option<Finding> {
             ),
         );
     }
-    let worst =
-        evidence.health.iter().max_by_key(|layer| 1000 * (layer.dead + layer.saturated) / layer.units.max(1))?;
+    let worst = evidence
+        .figures
+        .health
+        .iter()
+        .max_by_key(|layer| 1000 * (layer.dead + layer.saturated) / layer.units.max(1))?;
     let idle = worst.dead + worst.saturated;
     if idle * 2 < worst.units || worst.layer.starts_with("decoder") && is_output(evidence, &worst.layer) {
         return None;
@@ -188,6 +292,27 @@ fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
         format!(
             "PCA with {} components does better: MSE {:.5} against {:.5}. Train longer, or use PCA.",
             pca.components, pca.mse, mse
+        ),
+    )
+}
+
+fn shared_region(evidence: &Evidence<'_>) -> Option<Finding> {
+    /// Share of the rows of two classes that are taken for the other from which on they share a region.
+    const SHARE: f64 = 0.15;
+    let regions = evidence.figures.regions.as_ref()?;
+    let (a, b, share) = regions.closest().filter(|(_, _, share)| *share > SHARE)?;
+    let latent = evidence.spec.model.latent;
+    let way_out = if latent <= 3 { format!("; {latent} numbers leave them little room") } else { String::new() };
+    finding(
+        "shared_region",
+        format!(
+            "{} and {} share a region: {:.0}% of them have the other as nearest neighbors, k-NN accuracy is {:.2} and \
+             {:.2}{way_out}.",
+            regions.classes[a],
+            regions.classes[b],
+            100.0 * share,
+            regions.accuracy(a),
+            regions.accuracy(b),
         ),
     )
 }

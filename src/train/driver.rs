@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 
 use super::TrainError;
-use super::report::PcaReport;
+use super::look::Look;
+use super::report::{PcaReport, Report};
 use super::run::Run;
-use super::snapshot::{LatentMap, PAIRS, Pairs, PlayState, Snapshot, UnitUse};
+use super::snapshot::{PlayState, Snapshot};
 use super::worker::{Command, Desk, Event, WorkerOptions};
 use crate::data::{DataSet, Part};
 use crate::metrics::Pca;
@@ -19,14 +20,8 @@ use crate::model::Model;
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(80);
 /// How long steps run before commands are looked at.
 const SLICE: Duration = Duration::from_millis(15);
-/// Pairs and maps may take this share of the time.
-const LOOK_SHARE: f64 = 0.03;
 /// Points of a curve that a snapshot carries at most.
 const CURVE_POINTS: usize = 2000;
-/// Validation rows whose squared error is followed whatever the loss is.
-const MSE_ROWS: usize = 500;
-/// Held-out rows on the map, at most.
-const MAP_ROWS: usize = 5000;
 
 /// The loop around a run.
 pub(super) struct Driver<'a> {
@@ -43,29 +38,21 @@ pub(super) struct Driver<'a> {
     curve_sum: (f64, u64),
     samples_per_second: f64,
     shown: Instant,
-    looked: Instant,
-    look_secs: f64,
-    pairs: Arc<Pairs>,
-    pairs_rows: Vec<usize>,
-    map: Arc<LatentMap>,
+    look: Look,
     /// Where the PCA that is being fitted beside the training arrives.
     pca_arrival: Option<Receiver<PcaReport>>,
     pca: Option<PcaReport>,
-    /// Directions of the last projection, so that the map does not flip.
-    map_directions: Option<Vec<f32>>,
-    units: Arc<Vec<UnitUse>>,
-    validation_mse: Option<f64>,
     /// Whether somebody wants the weights with each look.
     shares_model: bool,
     model: Option<Arc<Model>>,
     /// When the model file was last written.
     saved_step: Option<u64>,
+    report: Option<Arc<Report>>,
 }
 
 impl<'a> Driver<'a> {
     pub(super) fn new(options: &WorkerOptions, desk: &'a Desk, run: &'a mut Run) -> Self {
-        let data = run.session().data();
-        let pairs_rows = pick_pairs(data);
+        let look = Look::of(run.session().data());
         // Even long runs keep a bounded curve.
         let curve_stride = (run.session().total_steps() / CURVE_POINTS as u64).max(1);
         let mut driver = Self {
@@ -80,19 +67,13 @@ impl<'a> Driver<'a> {
             curve_sum: (0.0, 0),
             samples_per_second: 0.0,
             shown: Instant::now(),
-            looked: Instant::now(),
-            look_secs: 0.0,
-            pairs: Arc::default(),
-            pairs_rows,
-            map: Arc::default(),
+            look,
             pca_arrival: None,
             pca: None,
-            map_directions: None,
-            units: Arc::default(),
-            validation_mse: None,
             shares_model: false,
             model: None,
             saved_step: None,
+            report: None,
         };
         if driver.watched {
             let components = driver.run.session().network().comparable_components();
@@ -169,6 +150,12 @@ impl<'a> Driver<'a> {
                 // The run itself goes on; its own files are written at the end of the epoch.
                 Err(error) => self.desk.show(|snapshot| snapshot.message = error.to_string()),
             },
+            Command::Look(wish) => {
+                let data = Arc::clone(self.run.session().data());
+                self.look.take(wish, &data);
+                self.look()?;
+                self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+            }
             Command::Stop => return Ok(true),
         }
         Ok(false)
@@ -204,8 +191,7 @@ impl<'a> Driver<'a> {
         }
         if self.shown.elapsed() >= SNAPSHOT_INTERVAL || ended_epoch {
             if self.watched {
-                let rest = self.looked.elapsed().as_secs_f64();
-                if ended_epoch || rest > (self.look_secs / LOOK_SHARE).max(0.2) {
+                if ended_epoch || self.look.is_due() {
                     self.look()?;
                 }
                 self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
@@ -224,40 +210,16 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Makes pairs and map anew from the weights of now.
+    /// Makes what is shown of rows and layers anew from the weights of now.
     fn look(&mut self) -> Result<(), TrainError> {
         if !self.watched {
             return Ok(());
         }
-        let started = Instant::now();
-        let data = Arc::clone(self.run.session().data());
-        let step = self.run.session().step();
-        let validation = data.part(Part::Validation);
-        let map_rows = validation.start..validation.end.min(validation.start + MAP_ROWS);
-        let latent = self.run.session().network().latent();
-        let collected = self.run.session_mut().outputs(map_rows.clone(), false, false)?;
-        self.units = Arc::new(UnitUse::of(&collected.latents, latent, self.run.spec()));
-        let map = LatentMap::of(&collected.latents, latent, &data, map_rows, step, &mut self.map_directions);
-        self.map = Arc::new(map);
-        let some = validation.start..validation.end.min(validation.start + MSE_ROWS);
-        let made = self.run.session_mut().outputs(some.clone(), true, true)?;
-        self.validation_mse = Some(crate::metrics::mse(&made.outputs, &data.rows_f32(some)?));
+        self.look.make(self.run)?;
         if self.shares_model {
             let weights = self.run.session_mut().weights()?;
             self.model = Some(Arc::new(self.run.session().model(&weights)));
         }
-
-        let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
-        for &row in &self.pairs_rows {
-            let made = self.run.session_mut().outputs(row..row + 1, true, true)?;
-            pairs.inputs.extend(data.rows_f32(row..row + 1)?);
-            pairs.seen.extend(made.seen);
-            pairs.outputs.extend(made.outputs);
-            pairs.labels.extend(data.labels.as_ref().map(|labels| labels[row]));
-        }
-        self.pairs = Arc::new(pairs);
-        self.look_secs = started.elapsed().as_secs_f64();
-        self.looked = Instant::now();
         Ok(())
     }
 
@@ -296,15 +258,20 @@ impl<'a> Driver<'a> {
             edits: run.spec().edits.clone(),
             learning_rate: session.learning_rate_at(session.step()),
             best: run.best(),
-            pairs: Arc::clone(&self.pairs),
-            map: Arc::clone(&self.map),
-            units: Arc::clone(&self.units),
+            pairs: Arc::clone(&self.look.pairs),
+            map: Arc::clone(&self.look.map),
+            units: Arc::clone(&self.look.units),
+            layers: Arc::clone(&self.look.layers),
+            filters: Arc::clone(&self.look.filters),
+            findings: Arc::clone(&self.look.findings),
+            answers: true,
+            rows: Some(Arc::clone(session.data())),
             model: self.model.clone(),
-            validation_mse: self.validation_mse,
+            validation_mse: self.look.validation_mse,
             pca: self.pca.clone(),
             run_dir: run.dir().map(|dir| dir.path().to_owned()),
             saved_step: self.saved_step,
-            report: None,
+            report: self.report.clone(),
         };
         self.desk.show(|snapshot| *snapshot = next);
     }
@@ -315,13 +282,45 @@ impl<'a> Driver<'a> {
         self.desk.show(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
         let report = self.run.report(self.with_test && !interrupted)?;
         self.saved_step = Some(self.run.session().step());
+        self.report = Some(Arc::new(report.clone()));
         if self.watched {
+            // From here on what is looked at is the model that was kept.
+            let kept = self.run.kept_weights()?;
+            self.run.session_mut().adopt(&kept)?;
             self.model = Some(Arc::new(self.run.kept_model()?));
+            self.shares_model = false;
+            self.look.expire();
+            self.look()?;
         }
         self.show(PlayState::Finished);
-        let shared = Arc::new(report.clone());
-        self.desk.show(|snapshot| snapshot.report = Some(shared));
         self.desk.tell(Event::Finished { report: Box::new(report), interrupted });
+        if self.watched && !interrupted {
+            self.serve()?;
+        }
+        self.desk.show(|snapshot| snapshot.answers = false);
+        Ok(())
+    }
+
+    /// Shows other rows of the finished model for as long as somebody looks.
+    fn serve(&mut self) -> Result<(), TrainError> {
+        while let Ok(command) = self.desk.commands.recv() {
+            match command {
+                Command::Look(wish) => {
+                    let data = Arc::clone(self.run.session().data());
+                    self.look.take(wish, &data);
+                    self.look()?;
+                    self.show(PlayState::Finished);
+                }
+                Command::Stop => break,
+                // There is nothing to play, step or edit any more, and the model is shared already.
+                Command::Play
+                | Command::Pause
+                | Command::Step
+                | Command::Edit { .. }
+                | Command::ShareModel(_)
+                | Command::SaveModel => {}
+            }
+        }
         Ok(())
     }
 }
@@ -341,27 +340,4 @@ fn fit_pca(data: &Arc<DataSet>, components: usize) -> Option<Receiver<PcaReport>
         }
     };
     std::thread::Builder::new().name("hourglass-pca".to_owned()).spawn(fit).ok().map(|_| receiver)
-}
-
-/// Held-out rows to show: one of each class first, then the next ones.
-fn pick_pairs(data: &DataSet) -> Vec<usize> {
-    let validation = data.part(Part::Validation);
-    let mut rows = Vec::new();
-    if let Some(labels) = &data.labels {
-        for label in 0..=u8::MAX {
-            if rows.len() >= PAIRS {
-                break;
-            }
-            rows.extend(validation.clone().find(|&row| labels[row] == label));
-        }
-    }
-    for row in validation {
-        if rows.len() >= PAIRS {
-            break;
-        }
-        if !rows.contains(&row) {
-            rows.push(row);
-        }
-    }
-    rows
 }

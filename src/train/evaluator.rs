@@ -8,10 +8,10 @@ use super::TrainError;
 use super::feed::Residence;
 use crate::data::DataSet;
 use crate::device::Device;
-use crate::graph::{Executable, External, Externals, GraphError, Place, View};
+use crate::graph::{Executable, External, Externals, GraphError, Place, Plan, View};
 use crate::kernels::StepState;
 use crate::kernels::activation::Activation;
-use crate::model::{EvaluationMode, Network, Pass, Subject};
+use crate::model::{EvaluationMode, Network, Pass, Probe, Subject};
 use crate::nn::{self, LOSS_PARTS};
 
 /// Rows of a batch of evaluation: large enough to keep a device busy, small enough to be cheap in memory.
@@ -72,6 +72,15 @@ pub struct Evaluator {
     samples: bool,
     corruption: f32,
     prepared: HashMap<EvaluationMode, Prepared>,
+    probing: Option<Probing>,
+}
+
+/// A forward pass whose layers can be looked into.
+#[derive(Debug)]
+struct Probing {
+    executable: Executable,
+    plan: Plan,
+    probes: Vec<Probe>,
 }
 
 impl Evaluator {
@@ -112,6 +121,7 @@ impl Evaluator {
             samples: spec.model.kind == crate::model::ModelKind::Variational,
             corruption: spec.corruption.strength as f32,
             prepared: HashMap::new(),
+            probing: None,
         };
         let mode = evaluator.usual(EvaluationMode { sampled: false, corrupted: true });
         let pass = network.evaluation_pass(batch, evaluator.subject(), mode)?;
@@ -169,6 +179,11 @@ impl Evaluator {
         let classes = self.network.data_shape().classes;
         let first = self.residence.bring(&self.data, rows, classes, &self.device, &self.externals)?;
         Ok(StepState { part_offset: first as u32, ..state })
+    }
+
+    /// What noise is multiplied by from now on.
+    pub fn set_corruption(&mut self, strength: f64) {
+        self.corruption = strength as f32;
     }
 
     /// Puts other rows in the place of those it has: `data` has as many, of the same kind.
@@ -258,11 +273,24 @@ impl Evaluator {
 
     /// How the units behind activations behave over the first rows of `rows`, at most one batch of them.
     pub fn health(&mut self, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
+        let mut probing = match self.probing.take() {
+            Some(probing) => probing,
+            None => {
+                let (plan, probes) = self.network.probing_pass(self.batch, self.subject())?;
+                self.externals.allocate_for(&self.device, &plan);
+                let executable = Executable::new(&self.device, &plan, &self.externals)?;
+                Probing { executable, plan, probes }
+            }
+        };
+        let layers = self.probe(&mut probing, rows);
+        self.probing = Some(probing);
+        layers
+    }
+
+    fn probe(&self, probing: &mut Probing, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
         /// A sigmoid that near 0 or 1, or a tanh that near -1 or 1, lets no gradient through to speak of.
         const END: f32 = 0.01;
-        let (plan, probes) = self.network.probing_pass(self.batch, self.subject())?;
-        self.externals.allocate_for(&self.device, &plan);
-        let mut executable = Executable::new(&self.device, &plan, &self.externals)?;
+        let Probing { executable, plan, probes } = probing;
         let states = self.states(rows);
         let Some(&state) = states.first() else { return Ok(Vec::new()) };
         executable.run(&[self.brought(state)?])?;
@@ -283,7 +311,7 @@ impl Evaluator {
             let rectifies = matches!(probe.activation, Activation::Relu);
             let squashes = matches!(probe.activation, Activation::Sigmoid | Activation::Tanh);
             layers.push(LayerHealth {
-                layer: probe.layer,
+                layer: probe.layer.clone(),
                 activation: probe.activation,
                 units: probe.units,
                 dead: if rectifies { alive.iter().filter(|alive| !**alive).count() } else { 0 },

@@ -11,7 +11,7 @@ use super::report::Report;
 use super::run::EpochReport;
 use super::verify::FirstSteps;
 use crate::data::Division;
-use crate::model::{Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
+use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
 use crate::tensor::HostTensor;
 
 /// Where runs go unless a place is named: the platform's data folder, under `hourglass/runs`.
@@ -34,6 +34,9 @@ pub struct CheckpointState {
     pub best_epoch: u32,
     pub best_loss: Option<f64>,
     pub seconds: f64,
+    /// Forms of kernels that it came to be with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<KernelChoices>,
 }
 
 impl RunDir {

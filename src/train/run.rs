@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::{Evidence, Finding, diagnose};
+use super::diagnose::{Evidence, Figures, Finding, diagnose, mean_mse};
 use super::files::{CheckpointState, RunDir};
 use super::measure::{TestMetrics, pca_beside};
 use super::report::{PcaReport, Report};
@@ -139,6 +139,13 @@ impl Run {
         };
         if !session.buffers().iter().zip(&flats).all(|(&(_, external), values)| fits(external, values)) {
             return Err(misfit("last.safetensors").into());
+        }
+        if state.kernels != session.spec().engine.kernels {
+            return Err(ModelFileError::Malformed {
+                path: dir.path().join("spec.toml"),
+                problem: "its [engine.kernels] are not those that the run was trained with, put them back".to_owned(),
+            }
+            .into());
         }
         let best = match state.best_loss {
             Some(loss) => {
@@ -357,6 +364,7 @@ impl Run {
             best_epoch: self.best.as_ref().map_or(0, |best| best.epoch),
             best_loss: self.best.as_ref().map(|best| best.loss),
             seconds: self.seconds,
+            kernels: self.spec().engine.kernels.clone(),
         }
     }
 
@@ -389,7 +397,7 @@ impl Run {
     }
 
     /// The state to keep: the best by validation, or the last where that was asked for or there is no best yet.
-    fn kept_weights(&mut self) -> Result<Weights, TrainError> {
+    pub(super) fn kept_weights(&mut self) -> Result<Weights, TrainError> {
         match &self.best {
             Some(best) if !self.keep_last => Ok(best.weights.clone()),
             _ => self.session.weights(),
@@ -488,37 +496,17 @@ impl Run {
         pca: Option<&PcaReport>,
     ) -> Result<Vec<Finding>, TrainError> {
         let data = self.session.data().clone();
-        let validation = data.part(Part::Validation);
-        // Some rows tell enough.
-        let rows = validation.start..validation.end.min(validation.start + 1000);
-        let (health, outputs) = self.session.with_weights(kept, |evaluator| {
-            Ok((evaluator.health(rows.clone())?, evaluator.outputs(rows.clone(), true, false)?))
-        })?;
-        let train = data.part(Part::Train);
-        let means = column_means(&data, train.start..train.end.min(train.start + 5000))?;
-        let targets = data.rows_f32(rows)?;
-        let squared: f64 = targets
-            .chunks_exact(data.features)
-            .flat_map(|row| row.iter().zip(&means).map(|(&x, &mean)| (f64::from(x) - mean).powi(2)))
-            .sum();
-        let mean_mse = (squared / targets.len().max(1) as f64, crate::metrics::mse(&outputs.outputs, &targets));
+        let mean_mse = mean_mse(&data)?;
+        let mut figures = self.session.with_weights(kept, |evaluator| Figures::gather(evaluator, &data, mean_mse))?;
+        // Where classes lie is a matter of the map, not of how the run went.
+        figures.regions = None;
         Ok(diagnose(&Evidence {
             spec: self.session.spec(),
             epochs: &self.epochs,
             test,
             pca,
-            health: &health,
-            divergence: &outputs.divergence,
-            mean_mse: Some(mean_mse),
+            figures: &figures,
+            ended: true,
         }))
     }
-}
-
-fn column_means(data: &crate::data::DataSet, rows: std::ops::Range<usize>) -> Result<Vec<f64>, TrainError> {
-    let count = rows.len().max(1) as f64;
-    let mut sums = vec![0.0; data.features];
-    for row in data.rows_f32(rows)?.chunks_exact(data.features) {
-        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
-    }
-    Ok(sums.into_iter().map(|sum| sum / count).collect())
 }

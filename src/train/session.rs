@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::TrainError;
 use super::evaluator::{Evaluator, Outputs, evaluation_batch};
 use super::feed::{Feed, Residence};
+use super::tune::with_recorded;
 use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
 use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes, View};
@@ -70,6 +71,7 @@ impl Session {
         {
             Arc::make_mut(&mut data).limit_train(rows);
         }
+        let device = with_recorded(&spec, device);
         let network = Network::new(&spec, data_shape(&spec, &data))?;
         let batch = spec.train.batch_size;
         if batch > data.train.len() {
@@ -123,6 +125,9 @@ impl Session {
         }
         if !session.network.statistics().is_empty() {
             session.write_flat(External::Statistics, &statistics)?;
+        }
+        if let Device::Gpu(context) = &session.device {
+            context.keep_pipelines();
         }
         Ok(session)
     }
@@ -299,7 +304,7 @@ impl Session {
             beta: self.spec.beta_at(step, per_epoch) as f32,
             sparsity: self.spec.sparsity_at(step) as f32,
             corruption: self.spec.corruption_at(step) as f32,
-            padding: 0.0,
+            dropout: self.spec.dropout_at(step).map_or(0.0, |rate| 1.0 + rate as f32),
         }
     }
 
@@ -327,6 +332,25 @@ impl Session {
     pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
         self.settle()?;
         self.with_average(|session| session.evaluator.outputs(rows, with_outputs, corrupted))
+    }
+
+    /// Runs `work` with the forward pass over rows of the data set, once nothing else is under way.
+    pub fn looking<R>(&mut self, work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>) -> Result<R, TrainError> {
+        self.settle()?;
+        self.with_average(|session| work(&mut session.evaluator))
+    }
+
+    /// Puts `weights` in the place of those of now, for whoever looks after the end: training does not go on from them.
+    pub fn adopt(&mut self, weights: &Weights) -> Result<(), TrainError> {
+        self.settle()?;
+        self.write_flat(External::Parameters, &weights.parameters)?;
+        if self.update.average.is_some() {
+            self.write_flat(External::Average, &weights.parameters)?;
+        }
+        if !weights.statistics.is_empty() {
+            self.write_flat(External::Statistics, &weights.statistics)?;
+        }
+        Ok(())
     }
 
     /// The forward pass over rows of the data set.

@@ -1,9 +1,10 @@
 //! What a watcher sees of a run: plain values, newest wins.
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::diagnose::Finding;
+use super::health::{Filters, LayerState};
 use super::report::{PcaReport, Report};
 use crate::data::{DataSet, ImageShape};
 use crate::device::DeviceInfo;
@@ -37,6 +38,8 @@ pub struct Pairs {
     pub seen: Vec<f32>,
     pub outputs: Vec<f32>,
     pub labels: Vec<u8>,
+    /// Their numbers in the data set.
+    pub rows: Vec<usize>,
 }
 
 impl Pairs {
@@ -49,9 +52,11 @@ impl Pairs {
         RowView::of(self.image.map(|image| [image.height, image.width, image.channels]), &self.inputs)
     }
 
-    /// Whether the network sees something else than the input.
+    /// Whether the network sees something else than the input, as far as an eye can tell.
     pub fn corrupted(&self) -> bool {
-        self.seen.len() == self.inputs.len() && self.seen != self.inputs
+        const VISIBLE: f32 = 1e-3;
+        let differ = |(seen, input): (&f32, &f32)| (seen - input).abs() > VISIBLE;
+        self.seen.len() == self.inputs.len() && self.seen.iter().zip(&self.inputs).any(differ)
     }
 
     /// One of the four pictures of a pair: input, seen, output, error.
@@ -69,10 +74,18 @@ impl Pairs {
     }
 }
 
-/// Held-out rows in two dimensions.
+/// Held-out rows in two dimensions, and in a third where there is one.
 #[derive(Clone, Debug, Default)]
 pub struct LatentMap {
     pub points: Vec<[f32; 2]>,
+    /// The third coordinate of each point; empty below three latent numbers.
+    pub depth: Vec<f32>,
+    /// Mean squared error of each row; empty where nobody asked.
+    pub errors: Vec<f32>,
+    /// Number of each point's row in the data set.
+    pub rows: Vec<u32>,
+    /// So many points come first that were held out; those after them were trained on.
+    pub held_out: usize,
     /// A class for each point, or none.
     pub labels: Vec<u8>,
     /// Whether the points are the two main components of a wider latent space.
@@ -152,17 +165,21 @@ impl LatentMap {
         latents: &[f32],
         latent: usize,
         data: &DataSet,
-        rows: Range<usize>,
+        rows: impl Iterator<Item = usize>,
         step: u64,
         directions: &mut Option<Vec<f32>>,
     ) -> Self {
-        let points = match latent {
-            1 => latents.iter().map(|&z| [z, 0.0]).collect(),
-            2 => latents.chunks_exact(2).map(|z| [z[0], z[1]]).collect(),
-            _ => project(latents, latent, directions),
+        let (points, depth) = match latent {
+            1 => (latents.iter().map(|&z| [z, 0.0]).collect(), Vec::new()),
+            2 => (latents.chunks_exact(2).map(|z| [z[0], z[1]]).collect(), Vec::new()),
+            // Of so many rows; a projection of more looks the same.
+            _ => project(latents, latent, 5000, directions),
         };
-        let labels = data.labels.as_ref().map(|labels| labels[rows].to_vec()).unwrap_or_default();
-        Self { points, labels, projected: latent > 2, step }
+        let rows: Vec<u32> = rows.map(|row| row as u32).collect();
+        let label_of = |labels: &Vec<u8>| rows.iter().map(|&row| labels[row as usize]).collect();
+        let labels = data.labels.as_ref().map(label_of).unwrap_or_default();
+        let held_out = points.len();
+        Self { points, depth, labels, errors: Vec::new(), rows, held_out, projected: latent > 2, step }
     }
 }
 
@@ -172,24 +189,43 @@ pub fn plane(latents: &[f32], latent: usize) -> Vec<f32> {
         0 => Vec::new(),
         1 => latents.iter().flat_map(|&z| [z, 0.0]).collect(),
         2 => latents.to_vec(),
-        _ => project(latents, latent, &mut None).into_iter().flatten().collect(),
+        _ => project(latents, latent, usize::MAX, &mut None).0.into_iter().flatten().collect(),
     }
 }
 
-/// The two main components of codes.
-fn project(latents: &[f32], latent: usize, directions: &mut Option<Vec<f32>>) -> Vec<[f32; 2]> {
-    let Ok(pca) = Pca::fit(latents, latent, 2) else { return Vec::new() };
-    let mut signs = [1.0_f32; 2];
+/// The two main components of codes, and the third, fitted to the first `most` of them.
+fn project(
+    latents: &[f32],
+    latent: usize,
+    most: usize,
+    directions: &mut Option<Vec<f32>>,
+) -> (Vec<[f32; 2]>, Vec<f32>) {
+    let fitted = &latents[..latents.len().min(most.saturating_mul(latent))];
+    let Ok(pca) = Pca::fit(fitted, latent, 3) else { return (Vec::new(), Vec::new()) };
+    let count = pca.components();
+    if count < 2 {
+        return (Vec::new(), Vec::new());
+    }
+    let mut signs = vec![1.0_f32; count];
     if let Some(before) = directions {
         for (component, sign) in signs.iter_mut().enumerate() {
             let range = component * latent..(component + 1) * latent;
-            let agreement: f32 = before[range.clone()].iter().zip(&pca.directions()[range]).map(|(a, b)| a * b).sum();
+            let agreement: f32 = before
+                .get(range.clone())
+                .unwrap_or_default()
+                .iter()
+                .zip(&pca.directions()[range])
+                .map(|(a, b)| a * b)
+                .sum();
             *sign = if agreement < 0.0 { -1.0 } else { 1.0 };
         }
     }
-    let turned = pca.directions().chunks_exact(latent).zip(signs);
+    let turned = pca.directions().chunks_exact(latent).zip(signs.iter().copied());
     *directions = Some(turned.flat_map(|(direction, sign)| direction.iter().map(move |value| value * sign)).collect());
-    pca.project(latents).chunks_exact(2).map(|z| [z[0] * signs[0], z[1] * signs[1]]).collect()
+    let projected = pca.project(latents);
+    let places = projected.chunks_exact(count);
+    let points = places.clone().map(|z| [z[0] * signs[0], z[1] * signs[1]]).collect();
+    (points, places.filter_map(|z| z.get(2).map(|z| z * signs[2])).collect())
 }
 
 /// All that a window shows of a run; never a buffer of the engine.
@@ -220,6 +256,16 @@ pub struct Snapshot {
     pub best: Option<(u32, f64)>,
     pub pairs: Arc<Pairs>,
     pub map: Arc<LatentMap>,
+    /// How each layer with weights does.
+    pub layers: Arc<Vec<LayerState>>,
+    /// What the first layer looks for; empty where its weights are no pictures.
+    pub filters: Arc<Filters>,
+    /// What the figures say so far.
+    pub findings: Arc<Vec<Finding>>,
+    /// Whether somebody answers to what a watcher wishes to see.
+    pub answers: bool,
+    /// The rows that it is trained on, where they are there.
+    pub rows: Option<Arc<DataSet>>,
     /// How each latent unit is used.
     pub units: Arc<Vec<UnitUse>>,
     /// The weights of now, where they were asked for, or those kept at the end.

@@ -11,9 +11,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::driver::Driver;
 use super::files::RunDir;
+use super::look::Wish;
 use super::report::Report;
 use super::run::{EpochReport, Run};
 use super::snapshot::{DataSummary, PlayState, Snapshot};
+use super::tune::{Tune, tune};
 use super::{Session, TrainError};
 use crate::data::{DataSet, DataSpec};
 use crate::device::{Device, DeviceChoice, DeviceInfo};
@@ -31,6 +33,8 @@ pub enum Command {
     ShareModel(bool),
     /// Write the model that would be kept if the run ended now.
     SaveModel,
+    /// What to show of held-out rows.
+    Look(Wish),
     Edit {
         field: &'static str,
         value: f64,
@@ -42,6 +46,11 @@ pub enum Command {
 /// What happens once and must not be missed.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// Kernels are being timed, once for each adapter.
+    Tuning {
+        done: usize,
+        all: usize,
+    },
     /// Device and data are there.
     Ready {
         info: DeviceInfo,
@@ -83,6 +92,8 @@ pub struct WorkerOptions {
     /// Go on from the checkpoint in this directory instead of starting.
     pub resume: Option<PathBuf>,
     pub keep_last: bool,
+    /// How forms of kernels are chosen; a run that goes on keeps those that it has.
+    pub tune: Tune,
     /// Whether somebody looks at snapshots: pairs and maps cost time.
     pub watched: bool,
     /// Measure on the test part at the end.
@@ -106,6 +117,7 @@ impl WorkerOptions {
             out: None,
             resume: None,
             keep_last: false,
+            tune: Tune::default(),
             watched: false,
             with_test: true,
             start_paused: false,
@@ -225,7 +237,7 @@ fn work(options: WorkerOptions, desk: &Desk) {
             }
         }
         desk.show(|snapshot| {
-            snapshot.state = PlayState::Failed;
+            (snapshot.state, snapshot.answers) = (PlayState::Failed, false);
             snapshot.message.clone_from(&message);
         });
         desk.tell(Event::Failed { message, usage: error.is_usage() });
@@ -254,6 +266,13 @@ fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result
     });
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
+    if options.resume.is_none() {
+        tune(&mut spec, &data, &device, options.tune, |done, all| {
+            desk.show(|snapshot| snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1));
+            // Nobody need hear of each; the channel is never waited for here.
+            let _ = desk.events.try_send(Event::Tuning { done, all });
+        })?;
+    }
     let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
     desk.show(|snapshot| made.clone_into(&mut snapshot.message));
     let session = Session::new(spec, data, device)?;

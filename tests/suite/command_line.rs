@@ -7,6 +7,7 @@ pub fn hourglass(arguments: &[&str], home: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hourglass"))
         .args(arguments)
         .env("XDG_DATA_HOME", home)
+        .env("XDG_CACHE_HOME", home.join(".cache"))
         .env("HOME", home)
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")

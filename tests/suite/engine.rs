@@ -1,6 +1,8 @@
 //! The engine at its edges: large images in bounded memory, half precision, plans that a device cannot carry out, and
 //! every preset on the GPU.
 
+use std::sync::Arc;
+
 use hourglass::data::ImageShape;
 use hourglass::device::gpu::GpuTarget;
 use hourglass::device::{Device, DeviceChoice};
@@ -119,8 +121,13 @@ fn what_a_device_cannot_do_is_refused_by_the_name_of_the_layer() {
                 decoder = [\"output sigmoid\"]\n[train]\nbatch_size = 256\n";
     let network = Network::new(&Spec::from_toml(text, "test").expect("right"), data).expect("it builds");
     let plan = network.training_pass(256, Subject::Input).expect("a plan");
-    let small =
-        GpuTarget { tiled: false, max_binding_bytes: 128 << 20, max_workgroups: 65_535, max_iterations: Some(60_000) };
+    let small = GpuTarget {
+        tiled: false,
+        max_binding_bytes: 128 << 20,
+        max_workgroups: 65_535,
+        max_iterations: Some(60_000),
+        choices: Arc::default(),
+    };
     let refused: Vec<String> = plan
         .calls
         .iter()

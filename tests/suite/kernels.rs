@@ -7,7 +7,7 @@ use hourglass::kernels::StepState;
 use hourglass::kernels::activation::{self, Activation};
 use hourglass::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
 use hourglass::kernels::gather::GatherRows;
-use hourglass::kernels::loss::{LOSS_CHUNK, LossBackward, LossForward, LossTerm, ReconstructionLoss};
+use hourglass::kernels::loss::{LOSS_CHUNK, Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
 use hourglass::kernels::pointwise::{Pointwise, Stage};
 use hourglass::kernels::random::{permutation_keys, permute};
@@ -97,9 +97,10 @@ const DENSE_SHAPES: [(usize, usize, usize); 14] = [
     (130, 20, 132),
 ];
 
-const VARIANTS: [DenseVariant; 2] = [DenseVariant::Direct, DenseVariant::Tiled];
+const VARIANTS: [DenseVariant; 4] =
+    [DenseVariant::Direct, DenseVariant::Wide, DenseVariant::Tiled, DenseVariant::Small];
 
-/// The CPU has one form; a GPU is made to run both.
+/// The CPU has one form; a GPU is made to run all.
 fn variants(device: &Device) -> &'static [DenseVariant] {
     match device {
         Device::Cpu(_) => &VARIANTS[..1],
@@ -198,18 +199,23 @@ fn losses_match_and_leave_out_rows_without_data() {
                 let x: Vec<f32> = noise(count, 11).iter().map(|x| (1.2 * x).clamp(0.0, 1.0)).collect();
                 let reads = [bytes(&y), bytes(&x)];
                 let chunks = count.div_ceil(LOSS_CHUNK);
-                let forward = LossForward { term: LossTerm::mean(loss), batch, features };
+                let forward = Loss { term: LossTerm::mean(loss), batch, features, gradient: None };
+                let mut total = None;
                 if rows > 0 {
                     let out = run_kernel(&device, Arc::new(forward), &reads, &[chunks], &[], state(rows));
                     let valid = rows * features;
                     let expected: f64 =
                         (0..valid).map(|i| loss_value(loss, f64::from(y[i]), f64::from(x[i])) / valid as f64).sum();
-                    let total: f32 = out[0].iter().sum();
-                    product_tolerance(16).check(&format!("{loss:?} {}", device.info()), &[total], &[expected]);
+                    let sum: f32 = out[0].iter().sum();
+                    product_tolerance(16).check(&format!("{loss:?} {}", device.info()), &[sum], &[expected]);
+                    total = Some(sum);
                 }
                 for activation in [Activation::Identity, Activation::Sigmoid] {
-                    let backward = LossBackward { term: LossTerm::mean(loss), batch, features, activation };
-                    let out = run_kernel(&device, Arc::new(backward), &reads, &[count], &[], state(rows));
+                    let gradient = Some(activation);
+                    let both = Loss { term: LossTerm::mean(loss), batch, features, gradient };
+                    let out = run_kernel(&device, Arc::new(both), &reads, &[chunks, count], &[], state(rows));
+                    // With the gradient beside it, the value is the same to the bit.
+                    assert!(total.is_none_or(|total| out[0].iter().sum::<f32>() == total), "{loss:?}");
                     let scale = 1.0 / (rows * features) as f64;
                     let expected: Vec<f64> = (0..count)
                         .map(|i| {
@@ -228,7 +234,7 @@ fn losses_match_and_leave_out_rows_without_data() {
                         })
                         .collect();
                     let what = format!("{loss:?} backward {batch}x{features} ({rows}) {}", device.info());
-                    POINTWISE.check(&what, &out[0], &expected);
+                    POINTWISE.check(&what, &out[1], &expected);
                 }
             }
         }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 /// From the ground up.
-const ROOMS: [&str; 14] = [
-    "tensor", "style", "device", "kernels", "graph", "nn", "data", "metrics", "model", "train", "tasks", "interop",
-    "cli", "app",
+const ROOMS: [&str; 15] = [
+    "files", "tensor", "style", "device", "kernels", "graph", "nn", "data", "metrics", "model", "train", "tasks",
+    "interop", "cli", "app",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {

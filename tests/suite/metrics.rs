@@ -276,3 +276,17 @@ fn draws_are_fair_and_choose_each_at_most_once() {
     assert_eq!(draws.choose(9, 4), [0, 1, 2, 3]);
     assert_eq!(draws.below(0), 0);
 }
+
+/// Two classes on a line that overlap in the middle, and one far off.
+#[test]
+fn votes_of_neighbors_say_which_classes_share_a_region() {
+    let place = |i: usize| [(i / 3 % 100) as f32 * 0.02, 1.0 + (i / 3 % 100) as f32 * 0.02, 50.0][i % 3];
+    let points: Vec<f32> = (0..1500).map(place).collect();
+    let labels: Vec<usize> = (0..1500).map(|i| i % 3).collect();
+    let votes = hourglass::metrics::knn_confusion(&points, &labels, 1, 3, 10);
+    assert_eq!(votes.iter().sum::<usize>(), 300, "the last fifth is asked");
+    assert_eq!((votes[2], votes[5], votes[6], votes[7], votes[8]), (0, 0, 0, 0, 100), "{votes:?}");
+    // Half of their range is common, and there each vote may go either way.
+    assert!((20..=80).contains(&(votes[1] + votes[3])), "{votes:?}");
+    assert_eq!(votes[0] + votes[1], 100);
+}

@@ -122,7 +122,7 @@ fn run(case: &Case, device: &Device) -> Made {
             let goal = graph.statistic(&name, [1, count], Initial::Constant(0.0));
             targets.push(target(i, count));
             let term = LossTerm { sum_over_values: true, ..LossTerm::mean(ReconstructionLoss::Mse) };
-            losses.push(graph.add(ElementLoss(term), &[flat, goal], "goal").expect("a loss"));
+            losses.push(graph.add(ElementLoss::new(term), &[flat, goal], "goal").expect("a loss"));
         }
     }
     if case.differentiable {
@@ -795,7 +795,7 @@ fn loss_cases(cases: &mut Vec<Case>) {
                 vec![(extents, values.iter().map(|v| 2.0 * v).collect()), (vec![n, d], half)],
                 move |graph, ids| {
                     let goal = graph.add(StopGradient, &ids[1..], "goal")?;
-                    Ok(vec![graph.add(ElementLoss(term), &[ids[0], goal], "loss")?])
+                    Ok(vec![graph.add(ElementLoss::new(term), &[ids[0], goal], "loss")?])
                 },
                 move |arrays| {
                     let scale = (n * if sum_over_values { 1 } else { d }) as f64;
@@ -1054,7 +1054,7 @@ fn ragged_cases(cases: &mut Vec<Case>) {
         vec![input(&[n, d], 90), (vec![n, d], goal.clone())],
         |graph, ids| {
             let goal = graph.add(StopGradient, &ids[1..], "goal")?;
-            Ok(vec![graph.add(ElementLoss(LossTerm::mean(ReconstructionLoss::Mse)), &[ids[0], goal], "loss")?])
+            Ok(vec![graph.add(ElementLoss::new(LossTerm::mean(ReconstructionLoss::Mse)), &[ids[0], goal], "loss")?])
         },
         move |arrays| {
             let squares = arrays[0][..rows * d].iter().zip(&goal).map(|(y, &x)| (y - f64::from(x)).powi(2));
@@ -1228,7 +1228,7 @@ fn ops_agree_with_pytorch() {
             vec![(extents.clone(), doubled), (extents, goal)],
             move |graph, ids| {
                 let goal = graph.add(StopGradient, &ids[1..], "goal")?;
-                Ok(vec![graph.add(ElementLoss(term), &[ids[0], goal], "loss")?])
+                Ok(vec![graph.add(ElementLoss::new(term), &[ids[0], goal], "loss")?])
             },
             |_| Vec::new(),
         );

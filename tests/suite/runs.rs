@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::model::{LEARNING_RATE, Model, Spec, preset};
-use hourglass::train::{Command, Event, PlayState, Run, RunDir, Session, Worker, WorkerOptions};
+use hourglass::train::{Command, Event, PlayState, Run, RunDir, Session, Wish, Worker, WorkerOptions};
 
 use crate::support::{devices, digits};
 
@@ -214,6 +214,95 @@ fn an_edited_run_is_reproduced_by_its_spec() {
     assert!(model("first") == model("second"));
 }
 
+/// Every live field, changed in the middle, on both devices: it changes what is learned, and the spec alone tells all of it.
+#[test]
+fn every_live_field_acts_and_is_reproduced_by_the_spec() {
+    use hourglass::model::{BETA, CORRUPTION, DROPOUT, SPARSITY};
+    let folder = tempfile::tempdir().expect("a folder");
+    for (number, device) in devices().into_iter().enumerate() {
+        for (field, value, name, settings) in [
+            (LEARNING_RATE, 0.01, "undercomplete", &[][..]),
+            (BETA, 4.0, "variational", &[]),
+            (CORRUPTION, 0.0, "denoising-gaussian", &[]),
+            (SPARSITY, 0.02, "undercomplete", &["objective.sparsity=0.0001"]),
+            (DROPOUT, 0.0, "undercomplete", &["model.encoder=[\"dense 64 relu\", \"dropout 0.3\", \"latent\"]"]),
+            (DROPOUT, 0.7, "undercomplete", &["model.encoder=[\"dense 64 relu\", \"dropout 0.3\", \"latent\"]"]),
+        ] {
+            let usual = ["train.steps=12", "train.batch_size=64", "model.latent=5", "data.rows=640", "train.epochs=2"];
+            let settings: Vec<String> = usual.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
+            let spec = preset(name).expect("a preset").spec.with_set(&settings).expect("settings");
+            let session = Session::new(spec.clone(), digits(), device.clone()).expect("a session");
+            let dir = folder.path().join(format!("{number} {field} {value}"));
+            let mut run = Run::new(session, None, Some(RunDir::create(&dir).expect("a folder")), true).expect("a run");
+            run.advance(5).expect("it advances");
+            run.session_mut().edit(field, value).expect("an edit");
+            finish(&mut run);
+            let edited = RunDir::open(&dir).expect("the run").read_spec().expect("its spec");
+            assert_eq!(edited.edits.len(), 1, "{field}");
+            let bytes = |spec: &Spec| {
+                let mut session = Session::new(spec.clone(), digits(), device.clone()).expect("a session");
+                while session.train(usize::MAX).expect("it trains") > 0 {}
+                session.weights().expect("weights").parameters
+            };
+            let made = run.session_mut().weights().expect("weights").parameters;
+            assert!(made == bytes(&edited), "{field} on {}: the spec tells another story", device.info());
+            assert!(made != bytes(&spec), "{field} on {}: the edit did nothing", device.info());
+        }
+    }
+}
+
+#[test]
+fn an_edit_of_what_a_model_has_not_is_refused_in_words() {
+    let mut session = Session::new(small_spec(10), digits(), crate::support::cpu()).expect("a session");
+    for (field, value) in [
+        (hourglass::model::BETA, 1.0),
+        (hourglass::model::SPARSITY, 1.0),
+        (hourglass::model::CORRUPTION, 1.0),
+        (hourglass::model::DROPOUT, 0.5),
+    ] {
+        let error = session.edit(field, value).expect_err("it has none").to_string();
+        assert!(error.contains(field), "{error}");
+    }
+    assert!(session.spec().edits.is_empty());
+}
+
+/// What a watcher is shown on wish: pinned rows stay, train rows and errors are on the map, layers tell of themselves; and
+/// after the end somebody still answers.
+#[test]
+fn a_worker_shows_what_is_wished() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let worker = worker(&folder.path().join("run"), 3, true);
+    let first = wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused && snapshot.answers);
+    let kept = first.pairs.rows[3];
+    let mut wish = Wish { turn: 1, train_rows: true, errors: true, ..Wish::default() };
+    wish.pinned[3] = Some(kept);
+    worker.send(Command::Look(wish.clone()));
+    let second = wait_for(&worker, |snapshot| snapshot.map.points.len() == 60_000);
+    assert_eq!(second.pairs.rows[3], kept);
+    let others = first.pairs.rows.iter().zip(&second.pairs.rows).filter(|(a, b)| a != b).count();
+    assert_eq!(others, 9, "all others change");
+    assert_eq!(second.pairs.labels, first.pairs.labels, "one of each class again");
+    let map = &second.map;
+    assert_eq!((map.held_out, map.errors.len(), map.depth.len(), map.rows.len()), (5000, 60_000, 60_000, 60_000));
+    let digits = digits();
+    assert!(
+        map.rows
+            .iter()
+            .zip(&map.labels)
+            .all(|(&row, &label)| { digits.labels.as_ref().expect("labels")[row as usize] == label })
+    );
+    assert!(map.errors.iter().all(|error| (0.0..1.0).contains(error)));
+    worker.send(Command::Play);
+    let last = wait_for(&worker, |snapshot| snapshot.state == PlayState::Finished);
+    assert_eq!((last.filters.count(), last.layers.len()), (64, 5));
+    assert!(last.layers.iter().all(|layer| layer.gradient > 0.0 && layer.gradient < 10.0), "{:?}", last.layers);
+    assert_eq!(last.layers[0].name, "encoder.0");
+    worker.send(Command::Look(Wish { turn: 2, ..wish }));
+    let after = wait_for(&worker, |snapshot| snapshot.pairs.rows != second.pairs.rows);
+    assert_eq!((after.state, after.pairs.rows[3]), (PlayState::Finished, kept));
+    assert!(after.report.is_some());
+}
+
 /// The weight of the divergence, changed where an epoch ends: validation before the change must not know of it when the
 /// spec is trained again, or another epoch would be the best.
 #[test]
@@ -282,4 +371,25 @@ fn starting_and_dropping_workers_never_hangs() {
         assert!(saved.is_file(), "run {i} was lost");
     }
     assert!(wakes.load(Ordering::Relaxed) > 0);
+}
+
+/// What is predicted of a spec is what its session then holds.
+#[test]
+fn predictions_are_what_sessions_come_to() {
+    use hourglass::model::LayerPlace;
+    for name in ["undercomplete", "map", "convolutional", "sparse"] {
+        let spec = preset(name).expect("a preset").spec;
+        let prediction = hourglass::train::predict(&spec, &digits()).expect("it plans");
+        let session = Session::new(spec, digits(), crate::support::cpu()).expect("a session");
+        assert_eq!(prediction.parameters, session.network().parameter_count(), "{name}");
+        let bytes = session.bytes();
+        assert_eq!(prediction.memory_bytes, bytes.activations + bytes.external, "{name}");
+        let mut widths: Vec<usize> = prediction.outline.iter().map(|(_, width)| *width).collect();
+        widths.dedup();
+        assert_eq!(widths, session.network().widths(), "{name}");
+        let latent = prediction.outline.iter().find(|(place, _)| *place == LayerPlace::Latent);
+        assert_eq!(latent.map(|(_, width)| *width), Some(session.network().latent()), "{name}");
+    }
+    let wrong = preset("undercomplete").expect("a preset").spec.with_set(&["model.latent=0".to_owned()]);
+    assert!(wrong.is_err());
 }

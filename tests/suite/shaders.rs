@@ -8,7 +8,7 @@ use hourglass::device::gpu::{GpuTarget, ShaderRequest, compose, shader_files};
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use hourglass::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
-use hourglass::kernels::loss::{LossBackward, LossForward, LossTerm, ReconstructionLoss};
+use hourglass::kernels::loss::{Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{Update, UpdateRule};
 use hourglass::kernels::pointwise::{Pointwise, Stage};
 use hourglass::kernels::random::{Distribution, RandomFill};
@@ -78,10 +78,11 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
         all.push(Arc::new(Pointwise::one(Stage::ActivateBackward(activation), 5)));
         for loss in ReconstructionLoss::ALL {
             let term = LossTerm::mean(loss);
-            all.push(Arc::new(LossForward { term, batch: 2, features: 3 }));
-            all.push(Arc::new(LossBackward { term, batch: 2, features: 3, activation }));
+            for gradient in [None, Some(activation)] {
+                all.push(Arc::new(Loss { term, batch: 2, features: 3, gradient }));
+            }
         }
-        for variant in [DenseVariant::Direct, DenseVariant::Tiled] {
+        for variant in [DenseVariant::Direct, DenseVariant::Wide, DenseVariant::Tiled, DenseVariant::Small] {
             for inputs in [3, 4] {
                 all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant }));
                 for needs_dinp in [false, true] {
@@ -144,7 +145,13 @@ fn size_of_binding(module: &naga::Module, group: u32, binding: u32) -> Option<u3
 
 #[test]
 fn every_variant_validates_and_its_parameters_have_the_size_of_the_rust_struct() {
-    let target = GpuTarget { tiled: true, max_binding_bytes: 1 << 27, max_workgroups: 65_535, max_iterations: None };
+    let target = GpuTarget {
+        tiled: true,
+        max_binding_bytes: 1 << 27,
+        max_workgroups: 65_535,
+        max_iterations: None,
+        choices: Arc::default(),
+    };
     for kernel in kernels() {
         let launch = kernel.gpu(&target);
         let name = format!("{} {:?}", kernel.name(), launch.shader);
@@ -190,8 +197,18 @@ fn the_step_state_has_the_same_offsets() {
         ("beta", std::mem::offset_of!(StepState, beta)),
         ("sparsity", std::mem::offset_of!(StepState, sparsity)),
         ("corruption", std::mem::offset_of!(StepState, corruption)),
-        ("padding", std::mem::offset_of!(StepState, padding)),
+        ("dropout", std::mem::offset_of!(StepState, dropout)),
     ];
     let rust: Vec<(String, usize)> = rust.map(|(name, offset)| (name.to_owned(), offset)).into();
     assert_eq!(members, rust);
+}
+
+/// What the window draws with has no imports and no constants to specialize.
+#[test]
+fn the_windows_own_shaders_validate() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders/window");
+    for entry in std::fs::read_dir(folder).expect("shaders are there") {
+        let path = entry.expect("an entry").path();
+        validate(&std::fs::read_to_string(&path).expect("text"), &path.display().to_string());
+    }
 }

@@ -230,6 +230,11 @@ impl App {
         if let Some(notice) = &self.notice {
             return (notice.clone(), colour(palette.muted));
         }
+        if self.workspace == Workspace::Explore
+            && let Some((words, fault)) = self.explore.notice()
+        {
+            return (words.to_owned(), colour(if fault { palette.bad } else { palette.muted }));
+        }
         if !snapshot.message.is_empty() && snapshot.device.is_some() {
             return (snapshot.message.clone(), colour(palette.muted));
         }

@@ -57,6 +57,7 @@ impl App {
         let place = match self.workspace {
             Workspace::Detect => Place::Detect,
             Workspace::Denoise => Place::Denoise,
+            Workspace::Explore => Place::Explore,
             _ => Place::Other,
         };
         offers(kind_of(path), place)
@@ -110,6 +111,8 @@ impl App {
                 None => self.error = Some(refusal(path, kind_of(path))),
             },
             Offer::TrainOn => self.train_on(path),
+            // A walk has two ends.
+            Offer::WalkFrom => paths.iter().take(2).for_each(|path| self.explore.take_file(path.clone())),
         }
     }
 

@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use egui::{Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
+use super::workspace::Workspace;
 use super::{App, RIGHT_COLUMN};
 use crate::app::data_card::data_ui;
-use crate::app::findings::findings_ui;
-use crate::app::network::network_ui;
+use crate::app::network::NetworkAct;
 use crate::app::theme::colour;
 use crate::app::widgets::{card, cards};
-use crate::model::LEARNING_RATE;
 use crate::style::{Palette, space};
-use crate::train::Command;
+use crate::train::{Command, Wish};
 
 const LEFT_COLUMN: f32 = 300.0;
 /// What the left column needs to show everything; a lower drawer scrolls.
 const LEFT_COLUMN_HEIGHT: f32 = 720.0;
 
 impl App {
-    pub(super) fn train_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, narrow: bool) {
+    pub(super) fn train_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, narrow: bool) {
         if narrow {
             self.narrow_workspace(ui, palette, area);
         } else {
@@ -27,12 +26,24 @@ impl App {
         }
     }
 
-    fn wide_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+    /// Tells the trainer what is to be seen of the rows, where that has changed.
+    pub(super) fn wish(&mut self) {
+        let (pinned, turn) = self.textures.wanted();
+        let explored = self.explore.map().filter(|_| self.workspace == Workspace::Explore);
+        let map = explored.unwrap_or(&self.map);
+        let wish = Wish { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
+        if wish != self.wished && self.snapshot.answers {
+            self.send(Command::Look(wish.clone()));
+            self.wished = wish;
+        }
+    }
+
+    fn wide_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
         let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
         let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
-        let pairs_height = pairs_height(centre.width()).min(work.height() * 0.45);
+        let pairs_height = pairs_height(centre.width(), self.textures.lines()).min(work.height() * 0.48);
         let [curves, pairs] = split_bottom(centre, pairs_height, gap);
         let [map, findings] = split_bottom(right, 190.0_f32.min(work.height() * 0.35), gap);
         let column = left_cards(left);
@@ -42,21 +53,21 @@ impl App {
         self.centre_and_right(ui, palette, [curves, pairs, map, findings]);
     }
 
-    fn centre_and_right(&mut self, ui: &mut Ui, palette: &Palette, [curves, pairs, map, findings]: [Rect; 4]) {
+    fn centre_and_right(&mut self, ui: &mut Ui, palette: &'static Palette, [curves, pairs, map, findings]: [Rect; 4]) {
         let snapshot = Arc::clone(&self.snapshot);
         card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, &snapshot));
         card(ui, pairs, |ui, inside| self.textures.ui(ui, palette, inside, &snapshot));
         card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, &snapshot));
-        card(ui, findings, |ui, inside| findings_ui(ui, palette, inside, &snapshot));
+        card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, &snapshot));
     }
 
-    fn narrow_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+    fn narrow_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
         let (work, gap) = (area.shrink(space::L), space::L);
         ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
             ui.set_clip_rect(area);
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
                 let width = work.width();
-                let heights = [300.0, pairs_height(width), 400.0, 190.0];
+                let heights = [300.0, pairs_height(width, self.textures.lines()), 430.0, 190.0];
                 let total: f32 = heights.iter().sum::<f32>() + gap * (heights.len() + 1) as f32;
                 let (whole, _) = ui.allocate_exact_size(vec2(area.width(), total), Sense::hover());
                 let mut y = whole.top() + gap;
@@ -90,16 +101,18 @@ impl App {
         }
     }
 
-    fn left_column(&mut self, ui: &mut Ui, palette: &Palette, [network, data, controls]: [Rect; 3]) {
+    fn left_column(&mut self, ui: &mut Ui, palette: &'static Palette, [network, data, controls]: [Rect; 3]) {
         let snapshot = Arc::clone(&self.snapshot);
-        let chosen = card(ui, network, |ui, inside| network_ui(ui, palette, inside, &snapshot, &self.presets));
+        let act = card(ui, network, |ui, inside| self.network.ui(ui, palette, inside, &snapshot, &self.presets));
         card(ui, data, |ui, inside| data_ui(ui, palette, inside, &snapshot, &self.textures));
-        let rate = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
-        if let Some(rate) = rate {
-            self.send(Command::Edit { field: LEARNING_RATE, value: rate });
+        let edit = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
+        if let Some((field, value)) = edit {
+            self.send(Command::Edit { field, value });
         }
-        if let Some(name) = chosen {
-            self.choose_preset(&name, None);
+        match act {
+            Some(NetworkAct::Preset(name)) => self.choose_preset(&name, None),
+            Some(NetworkAct::Train(spec)) => self.change_design(*spec, None),
+            None => {}
         }
     }
 }
@@ -119,9 +132,9 @@ fn left_cards(column: Rect) -> [Rect; 3] {
     [network, data, below(data, column.bottom() - data.bottom() - gap)]
 }
 
-/// Height of the card of pairs: three rows of ten square tiles.
-fn pairs_height(width: f32) -> f32 {
-    20.0 + 2.0 * space::L + 3.0 * ((width - 96.0) / 10.0 + 10.0)
+/// Height of the card of pairs: so many lines of ten square tiles.
+fn pairs_height(width: f32, lines: usize) -> f32 {
+    22.0 + 2.0 * space::L + lines as f32 * ((width - 96.0) / 10.0 + 8.0)
 }
 
 /// The upper rest and the lower `height` of `rect`.

@@ -7,7 +7,7 @@ use super::{App, Workspace};
 use crate::app::history::Design;
 use crate::device::DeviceChoice;
 use crate::model::{Spec, preset};
-use crate::train::{Command, PlayState, Snapshot, TrainError, Worker, WorkerOptions};
+use crate::train::{Command, PlayState, Snapshot, TrainError, Wish, Worker, WorkerOptions};
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
 pub trait Trainer: Send {
@@ -46,6 +46,7 @@ impl App {
                     trainer.send(Command::ShareModel(true));
                 }
                 self.trainer = Some(trainer);
+                self.wished = Wish::default();
             }
             Err(error) => self.error = Some(error.to_string()),
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::{Array, Element, Layout, broken, malformed, open};
 use crate::data::DataError;
-use crate::data::whole::write_whole;
+use crate::files::write_whole;
 
 pub(super) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Headers of arrays of numbers take about a hundred bytes; structured types may take more, and are not read.

@@ -58,7 +58,7 @@ const SHADERS: &[(&str, &str)] = shader_table![
     "lib/step",
     "lib/store_values",
     "lib/store_values_and_average",
-    "lib/tile64",
+    "lib/tile_shared",
     "lib/tile8x4",
     "lib/tiles_gather",
     "lib/tiles_scatter",

@@ -1,10 +1,11 @@
 //! One opened GPU: device, queue, limits, and the pipelines compiled so far.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::composer::{ShaderRequest, compose};
+use super::pipelines::PipelineStore;
 use crate::device::{DeviceError, DeviceInfo};
 
 /// What a kernel needs to know to choose its variant and to refuse what cannot run.
@@ -19,9 +20,16 @@ pub struct GpuTarget {
     pub max_workgroups: u32,
     /// Iterations of all loops of one invocation; lavapipe silently stops at 65,535.
     pub max_iterations: Option<u32>,
+    /// Forms of kernels that were chosen for this device, by what kernels call themselves.
+    pub choices: Arc<BTreeMap<String, String>>,
 }
 
 impl GpuTarget {
+    /// The form chosen for the kernel of this key.
+    pub fn choice(&self, key: impl FnOnce() -> String) -> Option<&str> {
+        if self.choices.is_empty() { None } else { self.choices.get(&key()).map(String::as_str) }
+    }
+
     /// `count` workgroups folded over two dimensions.
     pub fn fold(&self, count: usize) -> [u32; 3] {
         let limit = self.max_workgroups as usize;
@@ -51,6 +59,8 @@ struct Inner {
     info: DeviceInfo,
     step_layout: wgpu::BindGroupLayout,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
+    /// Those of earlier starts, where the backend keeps them.
+    store: Option<PipelineStore>,
     /// What the driver reported outside any call: validation, out of memory, device lost.
     fault: Arc<Mutex<Option<String>>>,
 }
@@ -139,7 +149,7 @@ impl GpuContext {
         let info = describe(&adapter_info);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("hourglass"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE),
             required_limits: limits.clone(),
             ..wgpu::DeviceDescriptor::default()
         }))
@@ -177,8 +187,10 @@ impl GpuContext {
             max_binding_bytes: usize::try_from(limits.max_storage_buffer_binding_size).unwrap_or(usize::MAX),
             max_workgroups: limits.max_compute_workgroups_per_dimension,
             max_iterations: software.then_some(60_000),
+            choices: Arc::default(),
         };
-        let inner = Inner { device, queue, info, step_layout, pipelines: Mutex::new(HashMap::new()), fault };
+        let store = PipelineStore::open(&device, &adapter_info);
+        let inner = Inner { device, queue, info, step_layout, pipelines: Mutex::new(HashMap::new()), store, fault };
         Ok(Self(Arc::new(inner), target))
     }
 
@@ -201,6 +213,12 @@ impl GpuContext {
     /// The same GPU with the other form of products, to test and to measure both.
     pub fn with_tiles(mut self, tiled: bool) -> Self {
         self.1.tiled = tiled;
+        self
+    }
+
+    /// The same GPU with these forms of kernels, by what they call themselves.
+    pub fn with_choices(mut self, choices: BTreeMap<String, String>) -> Self {
+        self.1.choices = Arc::new(choices);
         self
     }
 
@@ -300,7 +318,7 @@ impl GpuContext {
                 zero_initialize_workgroup_memory: false,
                 ..wgpu::PipelineCompilationOptions::default()
             },
-            cache: None,
+            cache: self.0.store.as_ref().map(PipelineStore::cache),
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(self.failure("compiling a shader", format!("{}: {error}", request.file)));
@@ -308,6 +326,13 @@ impl GpuContext {
         let pipeline = Arc::new(Pipeline { pipeline, buffers });
         pipelines.insert(key, Arc::clone(&pipeline));
         Ok(pipeline)
+    }
+
+    /// Keeps what has been compiled for later starts, where the backend can.
+    pub fn keep_pipelines(&self) {
+        if let Some(store) = &self.0.store {
+            store.keep();
+        }
     }
 
     /// Lets callbacks run; waits for all submitted work where `wait`. Reports what the driver complained of.

@@ -3,6 +3,7 @@
 mod clock;
 mod composer;
 mod context;
+mod pipelines;
 mod readback;
 
 pub use clock::GpuClock;

@@ -8,7 +8,7 @@ use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
-use crate::kernels::loss::{LOSS_CHUNK, LossBackward, LossForward, LossTerm};
+use crate::kernels::loss::{LOSS_CHUNK, Loss, LossTerm};
 use crate::kernels::pointwise::Stage;
 use crate::kernels::reduce::ReduceSum;
 use crate::kernels::ssim::{SSIM_WINDOW, Ssim, SsimStage};
@@ -30,9 +30,20 @@ fn samples(value: &Value) -> (usize, usize) {
     (batch, value.shape.elements() / batch)
 }
 
-/// (prediction [N, ...], target [N, ...]; for a penalty the prediction twice) -> partial sums of the loss
+/// (prediction [N, ...], target [N, ...]; for a penalty the prediction twice) -> partial sums of the loss, and in training
+/// its gradient by the prediction: one pass over memory makes both.
 #[derive(Clone, Debug)]
-pub struct ElementLoss(pub LossTerm);
+pub struct ElementLoss {
+    pub term: LossTerm,
+    /// In training: the activation whose derivative is folded into the gradient.
+    gradient: Option<Activation>,
+}
+
+impl ElementLoss {
+    pub fn new(term: LossTerm) -> Self {
+        Self { term, gradient: None }
+    }
+}
 
 impl Op for ElementLoss {
     fn name(&self) -> &'static str {
@@ -41,7 +52,11 @@ impl Op for ElementLoss {
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
         same(inputs)?;
-        Ok(vec![ValueType::f32([inputs[0].shape.elements().div_ceil(LOSS_CHUNK)])])
+        let mut types = vec![ValueType::f32([inputs[0].shape.elements().div_ceil(LOSS_CHUNK)])];
+        if self.gradient.is_some() {
+            types.push(ValueType::f32(inputs[0].shape.extents()));
+        }
+        Ok(types)
     }
 
     fn backward(
@@ -51,12 +66,14 @@ impl Op for ElementLoss {
         _: &[Option<ValueId>],
         needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        let label = format!("gradient of {}", node.label);
-        let op = ElementLossGradient { term: self.0, activation: Activation::Identity };
-        let gradient = graph.add(op, &node.inputs, &label)?;
+        let with_gradient = Self { gradient: Some(Activation::Identity), ..self.clone() };
+        let gradient = graph.widen(node.outputs[0], Arc::new(with_gradient))?[1];
         // What is compared is the difference (the target is a model's own output only in such losses).
-        let negative = match needs[1] && self.0.has_target {
-            true => Some(graph.add(Pointwise::one(Stage::Scale(-1.0)), &[gradient], &label)?),
+        let negative = match needs[1] && self.term.has_target {
+            true => {
+                let label = format!("gradient of {}", node.label);
+                Some(graph.add(Pointwise::one(Stage::Scale(-1.0)), &[gradient], &label)?)
+            }
             false => None,
         };
         Ok(vec![needs[0].then_some(gradient), negative])
@@ -64,36 +81,14 @@ impl Op for ElementLoss {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (batch, features) = samples(inputs[0]);
-        vec![call(LossForward { term: self.0, batch, features }, &[Input(0), Input(1)], &[Output(0)])]
-    }
-}
-
-/// (prediction, target) -> gradient of the loss by the prediction
-#[derive(Clone, Debug)]
-pub struct ElementLossGradient {
-    pub term: LossTerm,
-    pub activation: Activation,
-}
-
-impl Op for ElementLossGradient {
-    fn name(&self) -> &'static str {
-        "loss gradient"
-    }
-
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
-        same(inputs)?;
-        Ok(vec![ValueType::f32(inputs[0].shape.extents())])
-    }
-
-    fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let (batch, features) = samples(inputs[0]);
-        let kernel = LossBackward { term: self.term, batch, features, activation: self.activation };
-        vec![call(kernel, &[Input(0), Input(1)], &[Output(0)])]
+        let kernel = Loss { term: self.term, batch, features, gradient: self.gradient };
+        let outputs: &[_] = if self.gradient.is_some() { &[Output(0), Output(1)] } else { &[Output(0)] };
+        vec![call(kernel, &[Input(0), Input(1)], outputs)]
     }
 
     fn with_activation_backward(&self, index: usize, activation: Activation, outputs_of: usize) -> Option<Arc<dyn Op>> {
-        (index == 0 && outputs_of == 0 && self.activation == Activation::Identity)
-            .then(|| Arc::new(Self { activation, ..self.clone() }) as Arc<dyn Op>)
+        (index == 1 && outputs_of == 0 && self.gradient == Some(Activation::Identity))
+            .then(|| Arc::new(Self { gradient: Some(activation), ..self.clone() }) as Arc<dyn Op>)
     }
 }
 

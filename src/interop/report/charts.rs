@@ -138,16 +138,14 @@ fn chart(story: &Story, baseline: Option<f64>, class: &str, low: f64, high: f64,
     let per_epoch = story.epochs.last().map_or(1.0, |epoch| epoch.step as f64 / f64::from(epoch.epoch.max(1)));
     for edit in &story.spec.edits {
         let at = x((edit.step as f64 / per_epoch).max(first));
-        let field = edit.field.rsplit('.').next().unwrap_or_default().replace('_', " ");
         let _ = write!(
             svg,
-            "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\">{} \
-             {}</text>",
+            "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}\
+             </text>",
             HEIGHT - BOTTOM,
             at + 4.0,
             TOP + 10.0,
-            escape(&field),
-            edit.value
+            escape(&story.spec.edit_words(edit))
         );
     }
     // Names at the ends of their lines, apart from each other.

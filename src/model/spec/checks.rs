@@ -1,7 +1,10 @@
 //! What a spec may hold: refusals say the field and what would be right.
 
-use super::{ConditionKind, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError};
+use super::{
+    ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
+};
 use crate::kernels::activation::Activation;
+use crate::kernels::dense::DenseVariant;
 use crate::kernels::loss::ReconstructionLoss;
 use crate::model::layers::Layer;
 
@@ -18,6 +21,14 @@ impl Spec {
         self.data.check().map_err(|(field, problem)| SpecError::Invalid { field, problem })?;
         if !["f32", "f16"].contains(&self.engine.precision.as_str()) {
             return invalid("engine.precision", "use \"f32\" or \"f16\"");
+        }
+        if let Some(name) =
+            self.engine.kernels.iter().flat_map(|k| k.forms.values()).find(|n| !DenseVariant::is_name(n))
+        {
+            return Err(SpecError::Invalid {
+                field: "engine.kernels",
+                problem: format!("there is no form {name:?}, leave the section out and train with --tune auto"),
+            });
         }
         self.check_model()?;
         self.check_objective()?;
@@ -86,6 +97,13 @@ impl Spec {
             let least_is_allowed = edit.field != LEARNING_RATE && edit.value == 0.0;
             if !(edit.value.is_finite() && (edit.value > 0.0 || least_is_allowed)) {
                 return invalid("edits.value", "it must be a number above 0");
+            }
+            if edit.field == DROPOUT && edit.value >= 1.0 {
+                return invalid("edits.value", "dropout must be at least 0 and below 1");
+            }
+            if self.live_value(&edit.field, edit.step).is_none() {
+                let problem = format!("this model has nothing that {} could change", edit.field);
+                return Err(SpecError::Invalid { field: "edits.field", problem });
             }
         }
         Ok(())

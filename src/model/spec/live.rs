@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ScheduleKind, Spec};
+use super::{ModelKind, ScheduleKind, Spec};
+use crate::model::layers::Layer;
 
 /// A field that was changed while the run went on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,7 +21,34 @@ pub const LEARNING_RATE: &str = "optimizer.learning_rate";
 pub const BETA: &str = "objective.beta";
 pub const SPARSITY: &str = "objective.sparsity";
 pub const CORRUPTION: &str = "corruption.strength";
-pub const LIVE_FIELDS: [&str; 4] = [LEARNING_RATE, BETA, SPARSITY, CORRUPTION];
+/// The rate that every dropout layer takes.
+pub const DROPOUT: &str = "model.dropout";
+pub const LIVE_FIELDS: [&str; 5] = [LEARNING_RATE, BETA, SPARSITY, CORRUPTION, DROPOUT];
+
+/// What people call a live field.
+fn words(field: &str) -> &str {
+    match field {
+        LEARNING_RATE => "learning rate",
+        BETA => "beta",
+        SPARSITY => "sparsity",
+        CORRUPTION => "input noise",
+        DROPOUT => "dropout",
+        other => other,
+    }
+}
+
+/// A live value in as many digits as it needs.
+pub fn live_text(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let digits = (2.0 - value.abs().log10().floor()).clamp(0.0, 9.0) as usize;
+    let text = format!("{value:.digits$}");
+    if !text.contains('.') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
 
 impl Spec {
     fn live(&self, field: &str, otherwise: f64, step: u64) -> f64 {
@@ -70,5 +98,42 @@ impl Spec {
 
     pub fn corruption_at(&self, step: u64) -> f64 {
         self.live(CORRUPTION, self.corruption.strength, step)
+    }
+
+    /// The rate that all dropout layers take at `step`, if that was edited.
+    pub fn dropout_at(&self, step: u64) -> Option<f64> {
+        self.edits.iter().rev().find(|edit| edit.step <= step && edit.field == DROPOUT).map(|edit| edit.value)
+    }
+
+    /// The value of one of [`LIVE_FIELDS`] at `step`, edits applied; `None` where the model has no such thing.
+    pub fn live_value(&self, field: &str, step: u64) -> Option<f64> {
+        match field {
+            LEARNING_RATE => Some(self.learning_rate_at(step)),
+            BETA => (self.model.kind == ModelKind::Variational).then(|| self.whole_beta_at(step)),
+            SPARSITY => (self.objective.sparsity > 0.0).then(|| self.sparsity_at(step)),
+            CORRUPTION => self.corruption.has_strength().then(|| self.corruption_at(step)),
+            DROPOUT => self.dropout_rate().map(|rate| self.dropout_at(step).unwrap_or(rate)),
+            _ => None,
+        }
+    }
+
+    /// The largest rate of the dropout layers; `None` without any.
+    fn dropout_rate(&self) -> Option<f64> {
+        let layers = self.model.encoder.iter().chain(&self.model.decoder);
+        let rates = layers.filter_map(|layer| match layer {
+            Layer::Dropout { rate } if *rate > 0.0 => Some(*rate),
+            _ => None,
+        });
+        rates.reduce(f64::max)
+    }
+
+    /// An edit in words, for marks on curves: "learning rate 0.001 to 0.0005".
+    pub fn edit_words(&self, edit: &Edit) -> String {
+        let name = words(&edit.field);
+        let before = edit.step.checked_sub(1).map(|step| self.live_value(&edit.field, step));
+        match before.unwrap_or_else(|| Self { edits: Vec::new(), ..self.clone() }.live_value(&edit.field, 0)) {
+            Some(before) => format!("{name} {} to {}", live_text(before), live_text(edit.value)),
+            None => format!("{name} {}", live_text(edit.value)),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The spec: one TOML file that says what is trained on what, and alone reproduces the run.
 
 mod checks;
+mod engine;
 mod live;
 mod text;
 
@@ -11,7 +12,8 @@ use crate::data::{DataError, DataSet, DataSpec, Preparation};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
 
-pub use live::{BETA, CORRUPTION, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY};
+pub use engine::{EngineSpec, KernelChoices};
+pub use live::{BETA, CORRUPTION, DROPOUT, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY, live_text};
 pub(crate) use text::nearest;
 
 /// The only version there is so far.
@@ -130,6 +132,13 @@ impl Default for CorruptionSpec {
 }
 
 impl CorruptionSpec {
+    /// Whether there is noise that `strength` multiplies.
+    pub fn has_strength(&self) -> bool {
+        let amounts =
+            [self.grain, self.scratches, self.dust, self.poisson, self.gaussian, self.salt_and_pepper, self.masking];
+        self.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
+    }
+
     /// Whether anything is done at all.
     pub fn is_active(&self) -> bool {
         let amounts = [
@@ -456,19 +465,6 @@ pub struct TrainSpec {
 impl Default for TrainSpec {
     fn default() -> Self {
         Self { epochs: 10, steps: None, batch_size: 128, seed: 1, early_stopping: None, validation_fraction: 0.1 }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EngineSpec {
-    /// `f32`, or `f16` to keep what the backward pass needs in half the memory.
-    pub precision: String,
-}
-
-impl Default for EngineSpec {
-    fn default() -> Self {
-        Self { precision: "f32".to_owned() }
     }
 }
 

@@ -112,6 +112,14 @@ impl Denoiser {
         corruption.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
     }
 
+    /// The strongest Gaussian noise that it was trained on, on the scale of 0..255, where that is known.
+    pub fn largest_sigma(&self) -> Option<f64> {
+        let corruption = &self.model.spec.corruption;
+        let ranged = corruption.gaussian_range.map_or(0.0, |[_, high]| high);
+        let largest = 255.0 * corruption.strength * ranged.max(corruption.gaussian);
+        (largest > 0.0).then_some(largest)
+    }
+
     /// The plan for `batch` tiles.
     fn plan(&self, tile: [usize; 2], batch: usize) -> Result<(Plan, graph::View), GraphError> {
         network_for(&self.model.spec, tile, self.channels)?.filtering_pass(batch)

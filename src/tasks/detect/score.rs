@@ -132,7 +132,7 @@ pub fn write_scores(
             written => written,
         }
     } else {
-        crate::data::write_whole(output, |file| write(file))
+        crate::files::write_whole(output, |file| write(file))
     };
     if let Some(failure) = failure {
         return Err(failure);

@@ -1,8 +1,13 @@
-//! Files whole or not at all.
+//! Files whole or not at all, and where the platform wants them.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where what can be made again is kept: tuned choices, compiled pipelines. `None` where the platform names no place.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "hourglass").map(|folders| folders.cache_dir().to_owned())
+}
 
 /// Lets `write` fill a temporary file beside `path`, flushes it to the disk and renames it: whoever opens `path` finds
 /// what was there before or all of what is new.

@@ -1,13 +1,17 @@
-// A 64 by 64 tile of a matrix product by 256 invocations: slices of 16 along the inner dimension go through
-// workgroup memory, each invocation keeps 4 by 4 sums in registers.
-const TILE: u32 = 64u;
+// A square tile of a matrix product, 64 by 64 by 256 invocations or 32 by 32 by 64: slices of 16 along the inner
+// dimension go through workgroup memory, each invocation keeps 4 by 4 sums in registers.
+const TILE: u32 = 64u; // spec
 const TILE_K: u32 = 16u;
+const TILE_QUADS: u32 = TILE / 4u;
+const TILE_THREADS: u32 = TILE_QUADS * TILE_QUADS;
 // One vec4 of padding a row keeps neighbouring rows out of the same banks.
-const TILE_STRIDE: u32 = 17u;
+const TILE_STRIDE: u32 = TILE_QUADS + 1u;
+// vec4s of one side of a slice.
+const SLICE_QUADS: u32 = TILE * TILE_K / 4u;
 
 // left_tile[k][row], right_tile[k][column], four to an element.
-var<workgroup> left_tile: array<vec4<f32>, 272>;
-var<workgroup> right_tile: array<vec4<f32>, 272>;
+var<workgroup> left_tile: array<vec4<f32>, TILE_K * TILE_STRIDE>;
+var<workgroup> right_tile: array<vec4<f32>, TILE_K * TILE_STRIDE>;
 
 struct Tile4x4 {
     r0: vec4<f32>, r1: vec4<f32>, r2: vec4<f32>, r3: vec4<f32>,

@@ -1,0 +1,164 @@
+//! Running a plan: everything that can be made once is made before the first step, so that a step creates no buffer and
+//! no bind group and uploads only its state.
+
+mod cpu;
+mod gpu;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use cpu::CpuExecutable;
+pub use gpu::GpuExecutable;
+
+use super::plan::{Plan, View};
+use super::{External, GraphError, Place};
+use crate::device::{Device, Memory};
+use crate::kernels::StepState;
+
+/// Memory shared between plans, by its role.
+#[derive(Clone, Debug, Default)]
+pub struct Externals(BTreeMap<External, Arc<Memory>>);
+
+impl Externals {
+    /// Allocates what `plan` needs and is not there yet.
+    pub fn allocate_for(&mut self, device: &Device, plan: &Plan) {
+        for (&external, &bytes) in &plan.externals {
+            self.allocate(device, external, bytes);
+        }
+    }
+
+    /// Makes sure of `bytes` bytes of `external`, where one plan may name fewer than another.
+    pub fn allocate(&mut self, device: &Device, external: External, bytes: usize) {
+        if self.0.get(&external).is_none_or(|memory| memory.len() < bytes) {
+            self.0.insert(external, Arc::new(device.allocate(external.label(), bytes)));
+        }
+    }
+
+    pub fn get(&self, external: External) -> Result<&Arc<Memory>, GraphError> {
+        self.0.get(&external).ok_or_else(|| GraphError::Plan(format!("{} was not allocated", external.label())))
+    }
+
+    /// Fills the start of `external`; at once on a CPU, behind submitted work on a GPU.
+    pub fn write(&self, device: &Device, external: External, bytes: &[u8]) -> Result<(), GraphError> {
+        self.write_at(device, external, 0, bytes)
+    }
+
+    /// As [`Self::write`], from byte `offset` on.
+    pub fn write_at(&self, device: &Device, external: External, offset: usize, bytes: &[u8]) -> Result<(), GraphError> {
+        match (self.get(external)?.as_ref(), device) {
+            (Memory::Gpu(buffer), Device::Gpu(context)) => Ok(context.write(buffer, offset, bytes)?),
+            (Memory::Cpu(memory), Device::Cpu(_)) => {
+                // SAFETY: plans that share these externals run on this same thread, inside `Executable::run`, and no
+                // view outlives that call.
+                unsafe { memory.view_mut(offset, bytes.len()) }.copy_from_slice(bytes);
+                Ok(())
+            }
+            _ => Err(GraphError::Plan(format!("{} is on another device", external.label()))),
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.0.values().map(|memory| memory.len()).sum()
+    }
+}
+
+/// Steps that one submission to a GPU holds at most.
+pub const MAX_STEPS_PER_SUBMISSION: usize = 256;
+
+/// A plan made ready on a device.
+#[derive(Debug)]
+pub enum Executable {
+    Gpu(GpuExecutable),
+    Cpu(CpuExecutable),
+}
+
+impl Executable {
+    /// Checks `plan` against the device, compiles its pipelines and allocates its blocks.
+    pub fn new(device: &Device, plan: &Plan, externals: &Externals) -> Result<Self, GraphError> {
+        match device {
+            Device::Gpu(context) => Ok(Self::Gpu(GpuExecutable::new(context, plan, externals)?)),
+            Device::Cpu(cpu) => Ok(Self::Cpu(CpuExecutable::new(cpu, plan, externals)?)),
+        }
+    }
+
+    /// Runs the plan once for each state, in order. On a GPU it returns once the work is submitted.
+    pub fn run(&mut self, states: &[StepState]) -> Result<(), GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.run(states),
+            Self::Cpu(cpu) => cpu.run(states),
+        }
+    }
+
+    /// Waits for all work and reads `view` as f32.
+    pub fn read(&mut self, view: View) -> Result<Vec<f32>, GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.read(view),
+            Self::Cpu(cpu) => cpu.read(view),
+        }
+    }
+
+    /// Writes `bytes` at the start of one of the plan's own blocks; for tests and benchmarks.
+    pub fn write_block(&mut self, block: usize, bytes: &[u8]) -> Result<(), GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.write(Place::Block(block), bytes),
+            Self::Cpu(cpu) => cpu.write(Place::Block(block), bytes),
+        }
+    }
+
+    /// Host seconds spent recording, and steps recorded; zero on a CPU, which records nothing.
+    pub fn recording(&self) -> (f64, u64) {
+        match self {
+            Self::Gpu(gpu) => gpu.recording(),
+            Self::Cpu(_) => (0.0, 0),
+        }
+    }
+
+    /// Seconds that the device itself was busy with the last submission, by its own clock; `None` where it has none.
+    pub fn device_seconds(&mut self) -> Result<Option<f64>, GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.device_seconds(),
+            Self::Cpu(_) => Ok(None),
+        }
+    }
+
+    /// Waits for all work.
+    pub fn wait(&self) -> Result<(), GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.wait(),
+            Self::Cpu(_) => Ok(()),
+        }
+    }
+
+    /// Asks for `view` as it will be after the work submitted so far; [`Self::finish_read`] gives it, in the order of
+    /// the requests.
+    pub fn begin_read(&mut self, view: View) -> Result<(), GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.begin_read(view),
+            Self::Cpu(cpu) => cpu.begin_read(view),
+        }
+    }
+
+    /// The oldest view asked for and not yet taken; `None` if it has not arrived (never with `wait`) or none is due.
+    pub fn finish_read(&mut self, wait: bool) -> Result<Option<Vec<f32>>, GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.finish_read(wait),
+            Self::Cpu(cpu) => Ok(cpu.finish_read()),
+        }
+    }
+
+    /// Dispatches (on a CPU: calls) of one run.
+    pub fn dispatches(&self) -> usize {
+        match self {
+            Self::Gpu(gpu) => gpu.dispatches(),
+            Self::Cpu(cpu) => cpu.calls(),
+        }
+    }
+
+    /// Bytes of the plan's own blocks as they were allocated.
+    pub fn block_bytes(&self) -> usize {
+        match self {
+            Self::Gpu(gpu) => gpu.block_bytes(),
+            Self::Cpu(cpu) => cpu.block_bytes(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Trading time for memory: most activations are made a second time in the backward pass instead of being kept for it
+//! (Chen et al. 2016). Ops remember nothing and random numbers are counted, so the second time gives the same bits.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Graph, Mark, Node, Source, ValueId};
+
+/// Values smaller than this are kept in any case.
+const ELEMENTS_AT_LEAST: usize = 4096;
+
+/// Of the activations of the forward pass, which ends at `forward`, that the backward pass reads, keeps about the square
+/// root of their count and makes the others again, a stretch at a time, when they are first read.
+pub fn recompute(graph: &mut Graph, forward: Mark) {
+    let mut again = Again::new(graph, forward);
+    let backward = graph.nodes.split_off(forward.nodes);
+    for mut node in backward {
+        for input in &mut node.inputs {
+            if again.dropped.contains(input) {
+                *input = again.make(graph, *input);
+            }
+        }
+        graph.nodes.push(node);
+    }
+}
+
+struct Again {
+    dropped: HashSet<ValueId>,
+    /// Values of the forward pass that the backward pass reads as they are.
+    kept: HashSet<ValueId>,
+    /// Number of the forward node that makes each value.
+    maker: HashMap<ValueId, usize>,
+    /// What stands for values that have been made again.
+    made: HashMap<ValueId, ValueId>,
+}
+
+impl Again {
+    fn new(graph: &Graph, forward: Mark) -> Self {
+        let (before, after) = graph.nodes.split_at(forward.nodes);
+        let read_later: HashSet<ValueId> = after.iter().flat_map(|node| node.inputs.iter().copied()).collect();
+        let candidates: Vec<ValueId> = before
+            .iter()
+            .filter(|node| can_repeat(graph, node))
+            .flat_map(|node| node.outputs.iter().copied())
+            .filter(|id| id.0 < forward.values && read_later.contains(id))
+            .filter(|id| graph.value(*id).source == Source::Activation)
+            .filter(|id| graph.value(*id).shape.elements() >= ELEMENTS_AT_LEAST)
+            .collect();
+        let stretch = (candidates.len() as f64).sqrt().ceil().max(1.0) as usize;
+        // The last of each stretch is what the next begins from; the last stretch is read at once.
+        let until = candidates.len().saturating_sub(stretch);
+        let within = |index: &usize| !(index + 1).is_multiple_of(stretch);
+        let dropped: HashSet<ValueId> = (0..until).filter(within).map(|index| candidates[index]).collect();
+        let kept = read_later.difference(&dropped).copied().collect();
+        let makers =
+            before.iter().enumerate().flat_map(|(index, node)| node.outputs.iter().map(move |&id| (id, index)));
+        Self { dropped, kept, maker: makers.collect(), made: HashMap::new() }
+    }
+
+    /// Appends what makes `value` again, as far as that has not been done; gives what stands for it.
+    fn make(&mut self, graph: &mut Graph, value: ValueId) -> ValueId {
+        if let Some(&there) = self.made.get(&value) {
+            return there;
+        }
+        // What was kept is read as it is, and so is what comes from outside or cannot be made again.
+        let maker = self.maker.get(&value).filter(|_| !self.kept.contains(&value));
+        let Some(node) = maker.map(|&index| graph.nodes[index].clone()).filter(|node| can_repeat(graph, node)) else {
+            return value;
+        };
+        let inputs = node.inputs.iter().map(|&input| self.make(graph, input)).collect();
+        let mut outputs = Vec::with_capacity(node.outputs.len());
+        for &output in &node.outputs {
+            let copy = graph.value(output).clone();
+            let copy = graph.add_value(super::Value { source: Source::Activation, ..copy });
+            self.made.insert(output, copy);
+            outputs.push(copy);
+        }
+        graph.nodes.push(Node { op: node.op, inputs, outputs, label: format!("{} again", node.label) });
+        self.made.get(&value).copied().unwrap_or(value)
+    }
+}
+
+/// Whether a node gives the same a second time: not if it reads or writes what is learned without gradients, which may
+/// have moved on.
+fn can_repeat(graph: &Graph, node: &Node) -> bool {
+    !node.inputs.iter().any(|input| matches!(graph.value(*input).source, Source::Statistic(_)))
+}

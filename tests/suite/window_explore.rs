@@ -1,0 +1,204 @@
+//! Explore against a model that was trained and saved: sliders, the map, samples, the walk, sums, and what is kept.
+
+use std::sync::Arc;
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
+use hourglass::model::preset;
+use hourglass::train::{Run, RunDir, Session, Snapshot, WorkerOptions};
+
+use crate::support::digits;
+use crate::window::{draw, run_until};
+
+/// A model after a few steps, as it is opened from its file.
+fn opened(settings: &[&str], folder: &std::path::Path) -> Arc<Snapshot> {
+    let usual = ["train.steps=150", "data.rows=12800"];
+    let settings: Vec<String> = usual.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
+    let spec = preset("map").expect("a preset").spec.with_set(&settings).expect("settings");
+    let session = Session::new(spec, digits(), crate::support::cpu()).expect("a session");
+    let dir = RunDir::create(&folder.join("run")).expect("a folder");
+    let path = dir.model_path();
+    let mut run = Run::new(session, None, Some(dir), false).expect("a run");
+    while !run.is_done() {
+        run.advance(50).expect("it advances");
+    }
+    run.save().expect("it saves");
+    Arc::new(hourglass::tasks::open_model(&path).expect("it opens"))
+}
+
+fn harness(snapshot: &Arc<Snapshot>, folder: &std::path::Path) -> Harness<'static, App> {
+    let snapshot = Arc::clone(snapshot);
+    let mut run = WorkerOptions::new(preset("map").expect("a preset").spec);
+    run.opened = Some(folder.join("run"));
+    let start = Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };
+    let builder = Harness::builder().with_size(egui::vec2(1280.0, 800.0));
+    let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
+    builder.build_ui_state(draw, App::new(options))
+}
+
+/// How bright a picture is on average, as the window shows it.
+fn brightness(harness: &mut Harness<'static, App>, name: &str) -> f64 {
+    let rect = harness.get_by_label(name).rect();
+    let picture = harness.render().expect("it renders");
+    let (x0, y0) = (rect.left() as u32, rect.top() as u32);
+    let (width, height) = (rect.width() as u32, rect.height() as u32);
+    let sum: f64 = (0..width * height).map(|i| f64::from(picture.get_pixel(x0 + i % width, y0 + i / width)[0])).sum();
+    sum / f64::from(width * height)
+}
+
+fn save_picture(harness: &mut Harness<'static, App>, name: &str) {
+    let picture = harness.render().expect("it renders");
+    picture.save(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).expect("saved");
+}
+
+#[test]
+fn an_opened_model_is_explored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let snapshot = opened(&[], folder.path());
+    assert_eq!((snapshot.units.len(), snapshot.map.points.len(), snapshot.map.errors.len()), (2, 5000, 5000));
+    let mut harness = harness(&snapshot, folder.path());
+    run_until(&mut harness, |harness| harness.state().explored().len() == 2);
+    assert_eq!(harness.state().explored(), [0.0, 0.0], "it begins in the middle");
+
+    let slider = harness.get_by_label("z1").rect();
+    let at = |fraction: f32| egui::pos2(slider.left() + fraction * slider.width(), slider.center().y);
+    harness.drag_at(at(0.5));
+    harness.run_steps(3);
+    harness.hover_at(at(0.75));
+    harness.run_steps(3);
+    let moved = harness.state().explored()[0];
+    assert!(moved > 0.5, "the slider moves it while it is dragged: {moved}");
+    harness.drop_at(at(0.75));
+    harness.run_steps(3);
+
+    let map = harness.get_by_label("Decode under pointer").rect();
+    harness.drag_at(map.center() + egui::vec2(30.0, 40.0));
+    harness.run_steps(3);
+    harness.drop_at(map.center() + egui::vec2(30.0, 40.0));
+    harness.run_steps(3);
+    let [x, y] = harness.state().explored()[..] else { panic!("two numbers") };
+    assert!(x != moved && y < 0.5, "what lies under the pointer: {x}, {y}");
+    harness.get_by_label("Sample").click();
+    harness.run_steps(3);
+    assert_ne!(harness.state().explored(), [x, y]);
+    harness.get_by_label("Centre").click();
+    harness.run_steps(3);
+    assert_eq!(harness.state().explored(), [0.0, 0.0]);
+    if crate::support::gpu().is_some() {
+        run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
+        let started = std::time::Instant::now();
+        for name in ["Decoded", "The plane", "Walk", "Sum", "Choose A", "Near row 1"] {
+            while brightness(&mut harness, name) < 5.0 {
+                assert!(started.elapsed().as_secs() < 30, "nothing is decoded: {name}");
+                harness.run_steps(3);
+            }
+        }
+        save_picture(&mut harness, "explore.png");
+    }
+    // To the other workspace and back, by mouse and by key.
+    harness.get_by_label("Train").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Sample").is_none());
+    harness.key_press(egui::Key::Num2);
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Sample").is_some());
+}
+
+/// The ends of the walk are chosen, its steps are taken, and what is seen is kept.
+#[test]
+fn a_walk_is_chosen_taken_and_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let snapshot = opened(&["model.latent=6"], folder.path());
+    let mut harness = harness(&snapshot, folder.path());
+    run_until(&mut harness, |harness| harness.state().explored().len() == 6);
+    let click_in = |harness: &mut Harness<'static, App>, name: &str, fraction: f32| {
+        let rect = harness.get_by_label(name).rect();
+        let at = egui::pos2(egui::lerp(rect.x_range(), fraction), rect.center().y);
+        harness.drag_at(at);
+        harness.run_steps(3);
+        harness.drop_at(at);
+        harness.run_steps(3);
+    };
+    // The end of the walk: what the sliders have.
+    harness.get_by_label("Sample").click();
+    harness.run_steps(3);
+    let sampled = harness.state().explored().to_vec();
+    harness.get_by_label("Set B").click();
+    harness.run_steps(3);
+    harness.get_by_label("Centre").click();
+    run_until(&mut harness, |harness| harness.state().walk_end() == Some(sampled.clone()));
+    click_in(&mut harness, "Walk", 0.99);
+    assert_eq!(harness.state().explored(), sampled, "its last step is its end");
+    // Its beginning: another held-out row, which is encoded and decoded again.
+    harness.get_by_label("Choose A").click();
+    harness.run_steps(3);
+    harness.run_steps(3);
+    harness.get_by_label("Row 5").click();
+    harness.run_steps(3);
+    run_until(&mut harness, |harness| harness.state().walk_end() == Some(sampled.clone()));
+    click_in(&mut harness, "Walk", 0.01);
+    assert_ne!(harness.state().explored(), sampled);
+    // A train row nearby.
+    run_until(&mut harness, |harness| harness.query_by_label("Near row 2").is_some());
+    let before = harness.state().explored().to_vec();
+    harness.get_by_label("Near row 2").click();
+    run_until(&mut harness, |harness| harness.state().explored() != before);
+    // Two numbers varied, the others held: the middle of the grid is near the point in all others.
+    harness.get_by_label("grid").click();
+    harness.run_steps(3);
+    let point = harness.state().explored().to_vec();
+    harness.run_steps(3);
+    run_until(&mut harness, |harness| harness.query_by_label("Grid").is_some());
+    // The grid takes the place of the samples as soon as it is decoded.
+    for _ in 0..40 {
+        harness.run_steps(1);
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    click_in(&mut harness, "Grid", 0.1);
+    let changed = harness.state().explored().iter().zip(&point).filter(|(a, b)| a != b).count();
+    assert_eq!(changed, 2, "{:?} and {point:?}", harness.state().explored());
+
+    let kept = folder.path().join("kept");
+    harness.state_mut().keep_pictures_in(kept.clone());
+    for (entry, file) in [
+        ("Picture, PNG", "decoded-001.png"),
+        ("Walk as a strip, PNG", "walk-001.png"),
+        ("Walk as a film, GIF", "walk-001.gif"),
+        ("Walk with its numbers, NPY", "walk-001.npy"),
+        ("Grid, PNG", "grid-001.png"),
+        ("Picture, PNG", "decoded-002.png"),
+    ] {
+        harness.get_by_label("save").click();
+        harness.run_steps(3);
+        harness.run_steps(3);
+        harness.get_by_label(entry).click();
+        run_until(&mut harness, |harness| harness.state().said().contains(file));
+        assert!(kept.join(file).is_file(), "{file}");
+        harness.key_press(egui::Key::Escape);
+        harness.run_steps(3);
+    }
+    let strip = image::open(kept.join("walk-001.png")).expect("a picture");
+    assert!(strip.width() > 12 * strip.height(), "thirteen steps side by side");
+    let rows = hourglass::data::read_npy(&kept.join("walk-001.npy"), u64::MAX).expect("an array");
+    assert_eq!(rows.shape, [13, 28, 28]);
+    let latents = hourglass::data::read_npy(&kept.join("walk-001.latents.npy"), u64::MAX).expect("an array");
+    assert_eq!(latents.shape, [13, 6]);
+
+    // A file that is dropped begins the walk; one that is no picture is refused at the place.
+    std::fs::write(folder.path().join("no picture.png"), b"text").expect("written");
+    for (file, fits) in [("decoded.png", true), ("no picture.png", false)] {
+        let path = folder.path().join(file);
+        if fits {
+            let digits = digits();
+            let bytes: Vec<u8> = digits.rows_f32(0..1).expect("a row").iter().map(|v| (v * 255.0) as u8).collect();
+            image::GrayImage::from_raw(28, 28, bytes).expect("a digit").save(&path).expect("saved");
+        }
+        harness.state_mut().drop_for_explore(path);
+        run_until(&mut harness, |harness| harness.state().walk_problem().is_some() != fits);
+    }
+    if crate::support::gpu().is_some() {
+        save_picture(&mut harness, "explore-wide.png");
+    }
+}
