@@ -7,6 +7,7 @@ use egui::{Rect, Sense, Ui, pos2, vec2};
 use super::{RunWish, Runs, ago, model_of, state_of};
 use crate::app::theme::{colour, regular};
 use crate::app::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph, value_row};
+use crate::model::live_text;
 use crate::style::{self, Palette, size, space};
 use crate::train::ShelvedRun;
 
@@ -149,7 +150,7 @@ fn facts(run: &ShelvedRun) -> Vec<(&'static str, String)> {
             facts.push(("Bottleneck", spec.model.latent.to_string()));
         }
         facts.push(("Loss", spec.objective.loss.title().to_lowercase()));
-        facts.push(("Learning rate", super::super::controls::rate_text(spec.optimizer.learning_rate)));
+        facts.push(("Learning rate", live_text(spec.optimizer.learning_rate)));
         facts.push(("Seed", spec.train.seed.to_string()));
         if !spec.edits.is_empty() {
             facts.push(("Live edits", spec.edits.len().to_string()));
