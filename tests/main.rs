@@ -46,6 +46,8 @@ mod shaders;
 mod specs;
 #[path = "suite/speed.rs"]
 mod speed;
+#[path = "suite/style.rs"]
+mod style;
 #[path = "suite/support.rs"]
 mod support;
 #[path = "suite/traces.rs"]
@@ -65,5 +67,17 @@ mod window_detect;
 #[path = "suite/window_explore.rs"]
 mod window_explore;
 #[cfg(feature = "window")]
+#[path = "suite/window_report.rs"]
+mod window_report;
+#[cfg(feature = "window")]
+#[path = "suite/window_runs.rs"]
+mod window_runs;
+#[cfg(feature = "window")]
+#[path = "suite/window_shell.rs"]
+mod window_shell;
+#[cfg(feature = "window")]
 #[path = "suite/window_train.rs"]
 mod window_train;
+#[cfg(all(feature = "window", target_os = "linux"))]
+#[path = "suite/xdnd.rs"]
+mod xdnd;

@@ -6,7 +6,10 @@ cd "$(dirname "$0")/../.."
 cargo build --release # before HOME changes, where cargo lives
 scratch=$(mktemp -d)
 export XDG_RUNTIME_DIR=$scratch HOME=$scratch
-unset WAYLAND_DISPLAY XDG_DATA_HOME
+unset WAYLAND_DISPLAY XDG_DATA_HOME XDG_CONFIG_HOME
+# Not a first start: its hints would take a line of every picture.
+mkdir -p "$scratch/.config/hourglass"
+echo '{"hints_seen": true}' >"$scratch/.config/hourglass/window.json"
 trap 'kill $(jobs -p) 2>/dev/null || true; sleep 1; rm -rf "$scratch"' EXIT
 
 shot() { # display width height file seconds, then keys, click:X,Y, type:TEXT, wait:SECONDS
@@ -42,4 +45,4 @@ shot :97 1280 800 explore-dark.png 40 2
 
 # A table with a column of labels that is found by its name.
 sed '1s/malignant/label/' tests/fixtures/data/breast_cancer.csv > "$scratch/cells.csv"
-shot :98 1280 800 detect-dark.png 3 3 wait:2 click:620,395 "type:$scratch/cells.csv" Return wait:12
+shot :98 1280 800 detect-dark.png 3 4 wait:2 click:620,395 "type:$scratch/cells.csv" Return wait:12

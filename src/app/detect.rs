@@ -10,12 +10,15 @@ use std::sync::Arc;
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use super::task::Task;
 use super::theme::{colour, faded, regular, semibold};
-use super::widgets::{Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, value_row};
+use super::widgets::{
+    Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, progress, value_row,
+};
 use crate::device::DeviceChoice;
 use crate::style::{self, Palette, size, space};
 use crate::tasks::{DetectOutcome, DetectRequest, DetectStage, LabelChoice};
-use job::{Job, News};
+use job::{Job, News, start_detecting, start_saving};
 use view::View;
 
 pub use job::{Detection, LocalDetection, Saved};
@@ -29,6 +32,8 @@ pub(super) struct Detect {
     /// What the job is for.
     request: Option<DetectRequest>,
     outcome: Option<Arc<DetectOutcome>>,
+    /// A detector that waits for data.
+    waiting: Option<PathBuf>,
     view: View,
     threshold: f64,
     /// What went wrong, or what was saved where.
@@ -50,11 +55,19 @@ impl Detect {
             job: None,
             request: None,
             outcome: None,
+            waiting: None,
             view: View::default(),
             threshold: 1.0,
             said: None,
             path: String::new(),
         }
+    }
+
+    /// A detector that came before its data: it scores whatever is dropped next.
+    pub fn take_detector(&mut self, path: &Path) {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        self.waiting = Some(path.into());
+        self.said = Some(Ok(format!("{name} is ready: drop the data to score with it")));
     }
 
     /// Takes what was dropped: a detector to score with, or data.
@@ -66,13 +79,13 @@ impl Detect {
                 DetectRequest { detector: Some(path.into()), label: LabelChoice::Usual, ..before.clone() }
             }
             (true, None) => {
-                self.said = Some(Err("drop the data first, then a detector to score it with".to_owned()));
+                self.take_detector(path);
                 return;
             }
             (false, _) => DetectRequest {
                 source: path.display().to_string(),
                 label: LabelChoice::Usual,
-                detector: None,
+                detector: self.waiting.take(),
                 device,
                 seed,
             },
@@ -84,7 +97,7 @@ impl Detect {
         self.said = None;
         self.outcome = None;
         self.path.clone_from(&request.source);
-        match Job::detect(context, Arc::clone(&self.engine), request.clone()) {
+        match start_detecting(context, Arc::clone(&self.engine), request.clone()) {
             Ok(job) => self.job = Some(job),
             Err(problem) => self.said = Some(Err(problem)),
         }
@@ -93,14 +106,14 @@ impl Detect {
 
     fn save(&mut self, context: &egui::Context, what: Saved) {
         let Some(outcome) = &self.outcome else { return };
-        match Job::save(context, Arc::clone(&self.engine), Arc::clone(outcome), what, self.threshold) {
+        match start_saving(context, Arc::clone(&self.engine), Arc::clone(outcome), what, self.threshold) {
             Ok(job) => self.job = Some(job),
             Err(problem) => self.said = Some(Err(problem)),
         }
     }
 
     fn receive(&mut self) {
-        let Some(news) = self.job.as_ref().and_then(Job::take_news) else { return };
+        let Some(news) = self.job.as_ref().and_then(Task::take) else { return };
         self.job = None;
         match news {
             News::Detected(Ok(outcome)) => {
@@ -312,7 +325,7 @@ impl Detect {
             write(y, &words, semibold(size::NAME), colour(palette.text));
             y += 34.0;
             let bar = Rect::from_center_size(pos2(centre.x, y), vec2(width * 0.7, 6.0));
-            chart::progress(ui, palette, bar, done);
+            progress(ui, palette, bar, done);
             y += 30.0;
             let cancel = Button::new(ButtonKind::Plain, "Cancel", "Stop; nothing is written");
             let rect = Rect::from_center_size(pos2(centre.x, y + 14.0), cancel.size(ui));
@@ -343,9 +356,13 @@ impl Detect {
             self.take(ui.ctx(), &PathBuf::from(path), device, seed);
         }
         y += 44.0;
-        if let Some(Err(problem)) = &self.said {
+        if let Some(said) = &self.said {
             let at = pos2(column.left(), y - 12.0);
-            paragraph(ui, at, width, problem, regular(size::TEXT), colour(palette.bad));
+            let (words, ink) = match said {
+                Ok(words) => (words, palette.good),
+                Err(problem) => (problem, palette.bad),
+            };
+            paragraph(ui, at, width, words, regular(size::TEXT), colour(ink));
         } else {
             let words = "CSV, TSV, gzipped or not; a time column makes it a series";
             write(y, words, regular(size::SECOND), colour(palette.muted));

@@ -88,6 +88,40 @@ pub(super) fn detect(painter: &Painter, rect: Rect, colour: Color32) {
     lines(painter, rect, &[(0.0, 0.72), (0.3, 0.72), (0.45, 0.1), (0.62, 0.95), (0.74, 0.72), (1.0, 0.72)], colour);
 }
 
+/// A sheet with lines: the report.
+pub(super) fn report(painter: &Painter, rect: Rect, colour: Color32) {
+    let outline = [(0.12, 0.0), (0.62, 0.0), (0.88, 0.26), (0.88, 1.0), (0.12, 1.0), (0.12, 0.0)];
+    lines(painter, rect, &outline, colour);
+    for y in [0.45, 0.7] {
+        lines(painter, rect, &[(0.32, y), (0.68, y)], colour);
+    }
+}
+
+/// A folder.
+pub(super) fn open(painter: &Painter, rect: Rect, colour: Color32) {
+    let outline = [(0.0, 0.9), (0.0, 0.12), (0.36, 0.12), (0.48, 0.28), (1.0, 0.28), (1.0, 0.9), (0.0, 0.9)];
+    lines(painter, rect, &outline, colour);
+}
+
+/// A question mark.
+pub(super) fn help(painter: &Painter, rect: Rect, colour: Color32) {
+    let hook = [(0.28, 0.3), (0.34, 0.1), (0.52, 0.02), (0.7, 0.12), (0.72, 0.32), (0.56, 0.46), (0.5, 0.66)];
+    lines(painter, rect, &hook, colour);
+    painter.circle_filled(at(rect, 0.5, 0.92), 1.3, colour);
+}
+
+/// Points downwards: there is more to choose from.
+pub(super) fn more(painter: &Painter, rect: Rect, colour: Color32) {
+    lines(painter, rect, &[(0.1, 0.3), (0.5, 0.7), (0.9, 0.3)], colour);
+}
+
+/// An arrow into a tray: what is dropped.
+pub(super) fn drop_here(painter: &Painter, rect: Rect, colour: Color32) {
+    lines(painter, rect, &[(0.5, 0.0), (0.5, 0.66)], colour);
+    lines(painter, rect, &[(0.24, 0.42), (0.5, 0.68), (0.76, 0.42)], colour);
+    lines(painter, rect, &[(0.0, 0.62), (0.0, 1.0), (1.0, 1.0), (1.0, 0.62)], colour);
+}
+
 /// A picture, one half of it clean.
 pub(super) fn denoise(painter: &Painter, rect: Rect, colour: Color32) {
     painter.rect_stroke(rect, 2.0, Stroke::new(1.6, colour), egui::StrokeKind::Middle);

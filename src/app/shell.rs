@@ -1,7 +1,9 @@
 //! The window itself: winit's events in, egui's frames out.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use egui::ViewportId;
@@ -13,11 +15,16 @@ use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::window::{Window, WindowId};
 
+use super::desktop::NativeDialogs;
+#[cfg(target_os = "linux")]
+use super::desktop::follow_theme;
 use super::frame_log::FrameLog;
+use super::opened::OpeningModel;
 use super::scatter::TargetFormat;
-use super::state::{App, AppOptions, OpenedModel, Trainer};
+use super::settings::{SMALLEST, Settings};
+use super::state::{App, AppOptions, Trainer};
+use super::window_icon::window_icon;
 use crate::device::{DeviceChoice, gpu};
-use crate::tasks;
 use crate::train::{Worker, WorkerOptions};
 
 #[derive(Debug, thiserror::Error)]
@@ -63,10 +70,21 @@ fn library_is_there(name: &str) -> bool {
 
 #[derive(Debug)]
 enum Wake {
+    /// Something that reads the window aloud has asked for something.
+    Access(egui_winit::accesskit_winit::Event),
+    /// The desktop has become dark or light.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "winit tells it there"))]
+    Theme(egui::Theme),
     /// The worker has something new.
     Worker,
     /// egui wants a frame after this long.
     After(Duration),
+}
+
+impl From<egui_winit::accesskit_winit::Event> for Wake {
+    fn from(event: egui_winit::accesskit_winit::Event) -> Self {
+        Self::Access(event)
+    }
 }
 
 /// Opens the window with `run` already training; returns when it is closed and everything is saved.
@@ -91,9 +109,9 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
     let start = Box::new(move |options: WorkerOptions| {
         let proxy = worker_proxy.clone();
         // The event loop is gone only when nobody looks any more.
-        if let Some(path) = &options.opened {
-            let opened = tasks::open_model(path)?;
-            return Ok(Box::new(OpenedModel(Arc::new(opened))) as Box<dyn Trainer>);
+        if let Some(path) = options.opened {
+            let opening = OpeningModel::start(path, move || drop(proxy.send_event(Wake::Worker)))?;
+            return Ok(Box::new(opening) as Box<dyn Trainer>);
         }
         let worker = Worker::spawn(options, move || drop(proxy.send_event(Wake::Worker)))?;
         Ok(Box::new(worker) as Box<dyn Trainer>)
@@ -104,10 +122,39 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
         (format!("{kind}: {}", info.adapter), DeviceChoice::GpuIndex(index))
     }));
     devices.push(("CPU, native".to_owned(), DeviceChoice::Cpu));
-    let app = App::new(AppOptions { devices, ..AppOptions::new(run, start) });
-    let mut shell = Shell { app, proxy, context: egui::Context::default(), open: None, error: None, next_frame: None };
+    let kept = Settings::path();
+    let settings = kept.as_deref().map(Settings::load).unwrap_or_default();
+    if run.device == DeviceChoice::Auto
+        && let Some(device) = settings.device_among(&devices)
+    {
+        run.device = device;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let proxy = proxy.clone();
+        follow_theme(move |theme| drop(proxy.send_event(Wake::Theme(theme))));
+    }
+    let options = AppOptions {
+        theme: settings.theme,
+        settings: settings.clone(),
+        devices,
+        dialogs: Arc::new(NativeDialogs),
+        drops: delivers_drops(),
+        ..AppOptions::new(run, start)
+    };
+    let mut shell = Shell {
+        app: App::new(options),
+        proxy,
+        context: egui::Context::default(),
+        open: None,
+        error: None,
+        next_frame: None,
+        theme: None,
+        keeper: Keeper { path: kept, kept: settings, written: None },
+    };
     event_loop.run_app(&mut shell).map_err(|error| failed(&error))?;
     shell.app.close();
+    shell.keeper.finish();
     shell.error.map_or(Ok(()), |error| Err(WindowError::Failed(error)))
 }
 
@@ -122,6 +169,41 @@ fn prefer_x11(builder: &mut winit::event_loop::EventLoopBuilder<Wake>) {
     }
 }
 
+/// Whether files that are dropped on the window arrive.
+fn delivers_drops() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let native = std::env::var("HOURGLASS_WAYLAND").is_ok_and(|value| value == "1");
+    !cfg!(target_os = "linux") || set("DISPLAY") && !native
+}
+
+/// Writes settings that have changed, off this thread: no frame waits for the disk.
+struct Keeper {
+    path: Option<PathBuf>,
+    kept: Settings,
+    written: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    fn keep(&mut self, settings: &Settings) {
+        let Some(path) = self.path.clone().filter(|_| *settings != self.kept) else { return };
+        // The one before is done: two must not write at once.
+        if self.written.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        self.kept.clone_from(settings);
+        let settings = settings.clone();
+        // A folder that cannot be written costs what was chosen, and nothing else.
+        let write = move || drop(settings.save(&path));
+        self.written = std::thread::Builder::new().name("hourglass-settings".to_owned()).spawn(write).ok();
+    }
+
+    fn finish(&mut self) {
+        if let Some(thread) = self.written.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 struct Shell {
     app: App,
     proxy: EventLoopProxy<Wake>,
@@ -130,12 +212,17 @@ struct Shell {
     error: Option<String>,
     /// When egui or the worker wants the next frame.
     next_frame: Option<Instant>,
+    /// Of the desktop, where the window system does not tell.
+    theme: Option<egui::Theme>,
+    keeper: Keeper,
 }
 
 struct OpenWindow {
     window: Arc<Window>,
     painter: Painter,
     input: egui_winit::State,
+    /// What egui is told of the window.
+    info: egui::ViewportInfo,
     frames: FrameLog,
     /// When the last frame was finished, and how long it took.
     painted: Instant,
@@ -156,10 +243,17 @@ const LONGEST_INTERVAL: Duration = Duration::from_millis(95);
 
 impl Shell {
     fn create(&mut self, event_loop: &ActiveEventLoop) -> Result<OpenWindow, String> {
+        let settings = self.app.settings();
+        let ([width, height], [least_width, least_height]) = (settings.size, SMALLEST);
+        self.context.set_zoom_factor(settings.zoom);
+        // Hidden until whatever reads it aloud is told of it: AccessKit must come first.
         let attributes = Window::default_attributes()
             .with_title("Hourglass")
-            .with_inner_size(LogicalSize::new(1280.0, 800.0))
-            .with_min_inner_size(LogicalSize::new(900.0, 600.0));
+            .with_window_icon(window_icon())
+            .with_visible(false)
+            .with_maximized(settings.maximized)
+            .with_inner_size(LogicalSize::new(width, height))
+            .with_min_inner_size(LogicalSize::new(least_width, least_height));
         let window = Arc::new(event_loop.create_window(attributes).map_err(|error| error.to_string())?);
         let mut setup = WgpuSetupCreateNew::without_display_handle();
         setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
@@ -173,7 +267,7 @@ impl Shell {
         if let Some(state) = painter.render_state() {
             state.renderer.write().callback_resources.insert(TargetFormat(state.target_format));
         }
-        let input = egui_winit::State::new(
+        let mut input = egui_winit::State::new(
             self.context.clone(),
             ViewportId::ROOT,
             &window,
@@ -181,21 +275,32 @@ impl Shell {
             window.theme(),
             painter.max_texture_side(),
         );
+        input.init_accesskit(event_loop, &window, self.proxy.clone());
+        window.set_visible(true);
         let proxy = self.proxy.clone();
         self.context.set_request_repaint_callback(move |info| {
             // The event loop is gone only when nobody looks any more.
             let _ = proxy.send_event(Wake::After(info.delay));
         });
         let (frames, painted, frame_duration) = (FrameLog::from_environment(), Instant::now(), Duration::ZERO);
-        Ok(OpenWindow { window, painter, input, frames, painted, frame_duration, pressed: false, title: String::new() })
+        let (info, title) = (egui::ViewportInfo::default(), String::new());
+        Ok(OpenWindow { window, painter, input, info, frames, painted, frame_duration, pressed: false, title })
     }
 
     fn paint(&mut self) {
         let Some(open) = &mut self.open else { return };
         let started = Instant::now();
-        let input = open.input.take_egui_input(&open.window);
+        egui_winit::update_viewport_info(&mut open.info, &self.context, &open.window, false);
+        let mut input = open.input.take_egui_input(&open.window);
+        input.system_theme = input.system_theme.or(self.theme);
+        input.viewports.insert(ViewportId::ROOT, open.info.clone());
         let app = &mut self.app;
         let output = self.context.run_ui(input, |ui| app.ui(ui));
+        for viewport in output.viewport_output.into_values() {
+            let (commands, mut actions) = (viewport.commands, Vec::new());
+            let window = &open.window;
+            egui_winit::process_viewport_commands(&self.context, &mut open.info, commands, window, &mut actions);
+        }
         open.input.handle_platform_output(&open.window, output.platform_output);
         let primitives = self.context.tessellate(output.shapes, output.pixels_per_point);
         let mut textures = output.textures_delta;
@@ -216,6 +321,16 @@ impl Shell {
             open.window.set_title(&title);
             open.title = title;
         }
+        let mut settings = self.app.settings().clone();
+        settings.zoom = self.context.zoom_factor();
+        settings.maximized = open.window.is_maximized();
+        settings.size = self.keeper.kept.size;
+        let whole_screen = settings.maximized || open.window.fullscreen().is_some();
+        if !whole_screen {
+            let size = open.window.inner_size().to_logical::<f32>(open.window.scale_factor());
+            settings.size = [size.width.round(), size.height.round()];
+        }
+        self.keeper.keep(&settings);
     }
 
     fn frame_at(&mut self, when: Instant) {
@@ -246,7 +361,21 @@ impl ApplicationHandler<Wake> for Shell {
     }
 
     fn user_event(&mut self, _: &ActiveEventLoop, wake: Wake) {
+        use egui_winit::accesskit_winit::WindowEvent as Access;
         let when = match wake {
+            Wake::Theme(theme) => {
+                self.theme = Some(theme);
+                Instant::now()
+            }
+            Wake::Access(event) => {
+                let Some(open) = &mut self.open else { return };
+                match event.window_event {
+                    Access::InitialTreeRequested => self.context.enable_accesskit(),
+                    Access::ActionRequested(request) => open.input.on_accesskit_action_request(request),
+                    Access::AccessibilityDeactivated => self.context.disable_accesskit(),
+                }
+                Instant::now()
+            }
             Wake::Worker => self.open.as_ref().map_or_else(Instant::now, |open| open.painted + NEWS_INTERVAL),
             Wake::After(delay) => Instant::now() + delay.min(Duration::from_secs(3600)),
         };

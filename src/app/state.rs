@@ -3,10 +3,12 @@
 mod bars;
 mod explore;
 mod keys;
+mod opening;
 mod train;
+mod trainer;
 mod workspace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -15,53 +17,30 @@ use egui::{Color32, Rect, Ui, pos2, vec2};
 use super::controls::Controls;
 use super::curves::Curves;
 use super::denoise::{Ask, Denoise, Denoising, LocalDenoising};
+use super::desktop::{Dialogs, TypedPaths};
 use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
 use super::findings::Findings;
+use super::help::help_sheet;
+use super::hints::{self, hints_ui};
+use super::history::History;
 use super::map::MapCard;
 use super::network::NetworkCard;
+use super::opening::Choice;
 use super::pairs::Textures;
+use super::picker::Picker;
+use super::report::{LocalReporting, Now, Report, ReportWish, Reporting};
+use super::runs::{RunWish, Runs};
+use super::settings::Settings;
 use super::theme::{self, ThemeChoice, colour};
-use crate::data::is_picture_or_array;
 use crate::device::DeviceChoice;
-use crate::model::{Preset, preset, presets};
+use crate::model::{Preset, presets};
 use crate::style::{Palette, space};
 use crate::tasks::DeskView;
-use crate::train::{Command, PlayState, Snapshot, TrainError, Wish, Worker, WorkerOptions};
-use workspace::Workspace;
+use crate::train::{Command, PlayState, Snapshot, Wish, WorkerOptions, default_runs_folder};
+use workspace::{PLACES, Workspace};
 
-/// A run as the window sees it. Dropping it stops the run and waits until it is saved.
-pub trait Trainer: Send {
-    fn snapshot(&self) -> Arc<Snapshot>;
-    fn send(&self, command: Command);
-}
-
-impl Trainer for Worker {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        // The window lives from snapshots; events are for those who must not miss one.
-        while self.events().try_recv().is_ok() {}
-        Self::snapshot(self)
-    }
-
-    fn send(&self, command: Command) {
-        Self::send(self, command);
-    }
-}
-
-/// A model that is looked at, not trained: its snapshot never changes.
-#[derive(Debug)]
-pub struct OpenedModel(pub Arc<Snapshot>);
-
-impl Trainer for OpenedModel {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0)
-    }
-
-    fn send(&self, _: Command) {}
-}
-
-/// Starts a run.
-pub type StartTrainer = Box<dyn Fn(WorkerOptions) -> Result<Box<dyn Trainer>, TrainError>>;
+pub use trainer::{StartTrainer, Trainer};
 
 /// What the window opens with.
 pub struct AppOptions {
@@ -72,12 +51,23 @@ pub struct AppOptions {
     pub detection: Arc<dyn Detection>,
     /// What cleans pictures.
     pub denoising: Arc<dyn Denoising>,
+    /// What measures models and writes what is told of them.
+    pub reporting: Arc<dyn Reporting>,
+    /// Who is asked for files.
+    pub dialogs: Arc<dyn Dialogs>,
     /// Devices to choose among, with the names people see.
     pub devices: Vec<(String, DeviceChoice)>,
+    /// Where runs are kept.
+    pub runs_folder: PathBuf,
+    /// What was remembered from the last time.
+    pub settings: Settings,
+    /// Whether files can be dropped: native Wayland delivers none.
+    pub drops: bool,
 }
 
 impl AppOptions {
-    /// With the library behind every workspace, and no device to choose but the usual ones.
+    /// With the library behind every workspace, and no device to choose but the usual ones. Paths are typed, and hints
+    /// have been seen.
     pub fn new(run: WorkerOptions, start: StartTrainer) -> Self {
         Self {
             run,
@@ -85,7 +75,12 @@ impl AppOptions {
             theme: ThemeChoice::default(),
             detection: Arc::new(LocalDetection),
             denoising: Arc::new(LocalDenoising),
+            reporting: Arc::new(LocalReporting),
+            dialogs: Arc::new(TypedPaths),
             devices: vec![("Automatic".to_owned(), DeviceChoice::Auto), ("CPU, native".to_owned(), DeviceChoice::Cpu)],
+            runs_folder: default_runs_folder(),
+            settings: Settings { hints_seen: true, ..Settings::default() },
+            drops: true,
         }
     }
 }
@@ -104,7 +99,10 @@ pub struct App {
     retiring: Vec<JoinHandle<()>>,
     snapshot: Arc<Snapshot>,
     presets: Vec<Preset>,
+    history: History,
     error: Option<String>,
+    /// What was done last that is no error.
+    notice: Option<String>,
     themed: Option<(bool, bool)>,
     controls: Controls,
     curves: Curves,
@@ -116,9 +114,19 @@ pub struct App {
     explore: Explore,
     denoise: Denoise,
     detect: Detect,
+    report: Report,
+    runs: Runs,
     workspace: Workspace,
+    /// Where Escape leads back to from the list of runs.
+    before: Workspace,
     textures: Textures,
     drawer_open: bool,
+    help_open: bool,
+    /// What a path is wanted for that was asked for by Open.
+    picker: Picker<()>,
+    choice: Option<Choice>,
+    /// A model that was opened has been looked at: it may belong to another workspace than Explore.
+    greeted: bool,
     quit: bool,
 }
 
@@ -135,15 +143,21 @@ const RIGHT_COLUMN: f32 = 356.0;
 impl App {
     /// Starts the run that `options` name.
     pub fn new(options: AppOptions) -> Self {
-        let opened = options.run.opened.is_some();
+        let workspace = if options.run.opened.is_some() { Workspace::Explore } else { Workspace::Train };
         let detect = Detect::new(Arc::clone(&options.detection));
         let denoise = Denoise::new(Arc::clone(&options.denoising));
+        let report = Report::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs));
+        let picker = Picker::new(Arc::clone(&options.dialogs));
+        let runs = Runs::new(options.runs_folder.clone());
+        let drops = "Files cannot be dropped on this window (Wayland): press Ctrl+O to open one";
         let mut app = Self {
+            notice: (!options.drops).then(|| drops.to_owned()),
             options,
             trainer: None,
             retiring: Vec::new(),
             snapshot: Arc::default(),
             presets: presets().unwrap_or_default(),
+            history: History::default(),
             error: None,
             themed: None,
             controls: Controls::default(),
@@ -155,61 +169,29 @@ impl App {
             explore: Explore::default(),
             denoise,
             detect,
-            workspace: if opened { Workspace::Explore } else { Workspace::Train },
+            report,
+            runs,
+            workspace,
+            before: workspace,
             textures: Textures::default(),
             drawer_open: false,
+            help_open: false,
+            picker,
+            choice: None,
+            greeted: false,
             quit: false,
         };
         app.start();
         app
     }
 
-    /// Stops the run there is, and starts the one that the options name.
-    fn start(&mut self) {
-        self.retire();
-        self.error = None;
-        match (self.options.start)(self.options.run.clone()) {
-            Ok(trainer) => {
-                // A named folder holds one run; those that follow go where runs go.
-                self.options.run.out = None;
-                self.snapshot = trainer.snapshot();
-                if self.workspace == Workspace::Explore {
-                    trainer.send(Command::ShareModel(true));
-                }
-                self.trainer = Some(trainer);
-                self.wished = Wish::default();
-            }
-            Err(error) => self.error = Some(error.to_string()),
-        }
-    }
-
-    fn retire(&mut self) {
-        self.retiring.retain(|thread| !thread.is_finished());
-        let Some(trainer) = self.trainer.take() else { return };
-        match std::thread::Builder::new().name("hourglass-retire".to_owned()).spawn(move || drop(trainer)) {
-            Ok(thread) => self.retiring.push(thread),
-            // Without a thread the closure is dropped here, and the run is saved on this one.
-            Err(error) => self.error = Some(error.to_string()),
-        }
-    }
-
-    /// Stops the run and waits until everything is saved: the last thing before the program ends.
-    pub fn close(&mut self) {
-        self.retire();
-        for thread in self.retiring.drain(..) {
-            // A panic there has been printed already.
-            let _ = thread.join();
-        }
-    }
-
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
-    fn send(&self, command: Command) {
-        if let Some(trainer) = &self.trainer {
-            trainer.send(command);
-        }
+    /// What is to be remembered: theme, device and the rest that is chosen inside the window.
+    pub fn settings(&self) -> &Settings {
+        &self.options.settings
     }
 
     /// Whether the keyboard asked for the end (Ctrl+Q, Cmd+Q).
@@ -253,6 +235,7 @@ impl App {
             }
         }
         self.textures.update(ui.ctx(), &Arc::clone(&self.snapshot.pairs), palette);
+        self.greet(ui.ctx());
         self.keys(ui);
         let window = ui.ctx().content_rect();
         let narrow = window.width() < NARROW;
@@ -260,11 +243,16 @@ impl App {
         let status = Rect::from_min_max(pos2(window.left(), window.bottom() - space::STATUS_BAR), window.max);
         let rail =
             Rect::from_min_max(pos2(window.left(), top.bottom()), pos2(window.left() + space::RAIL, status.top()));
-        let work = Rect::from_min_max(rail.right_top(), status.right_top());
+        let mut work = Rect::from_min_max(rail.right_top(), status.right_top());
         self.top_bar(ui, palette, top, narrow);
         self.rail_ui(ui, palette, rail);
         self.status_bar(ui, palette, status);
-        self.take_drops(ui);
+        self.take_input(ui);
+        if !self.options.settings.hints_seen && matches!(self.workspace, Workspace::Train | Workspace::Explore) {
+            let line = Rect::from_min_max(pos2(work.left(), work.bottom() - hints::HEIGHT), work.max);
+            work.max.y = line.top();
+            self.options.settings.hints_seen = hints_ui(ui, palette, line);
+        }
         match self.workspace {
             Workspace::Train => self.train_workspace(ui, palette, work, narrow),
             Workspace::Explore => self.explore_workspace(ui, palette, work, narrow),
@@ -272,64 +260,50 @@ impl App {
             Workspace::Detect => {
                 self.detect.ui(ui, palette, work, self.options.run.device, self.options.run.spec.train.seed);
             }
+            Workspace::Report => self.report_workspace(ui, palette, work),
+            Workspace::Runs => self.runs_workspace(ui, palette, work),
+        }
+        self.drop_ui(ui, palette, window);
+        self.opening_ui(ui, palette);
+        if self.help_open {
+            let places = PLACES.iter().map(|place| (place.key.name(), place.name));
+            let others = [("0", "runs on disk"), ("Esc", "put away what lies on top")];
+            let places: Vec<(&str, &str)> = places.chain(others).collect();
+            self.help_open = help_sheet(ui.ctx(), palette, &places);
         }
     }
 
-    fn can_step(&self) -> bool {
-        matches!(self.snapshot.state, PlayState::Playing | PlayState::Paused)
+    fn report_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let opened = self.options.run.opened.clone();
+        let (device, threads) = (self.options.run.device, self.options.run.threads);
+        let now = Now { snapshot: &snapshot, opened: opened.as_deref(), device, threads };
+        match self.report.ui(ui, palette, area, now) {
+            Some(ReportWish::SaveModel) => self.send(Command::SaveModel),
+            Some(ReportWish::Explore) => self.go_to(Workspace::Explore),
+            Some(ReportWish::Runs) => self.go_to(Workspace::Runs),
+            Some(ReportWish::OpenModel) => self.ask_to_open(ui.ctx()),
+            None => {}
+        }
     }
 
-    fn play_or_pause(&mut self) {
-        match self.snapshot.state {
-            PlayState::Playing => self.send(Command::Pause),
-            PlayState::Paused => self.send(Command::Play),
-            PlayState::Finished | PlayState::Failed => {
-                // A model that was opened is trained anew from its spec.
-                self.options.run.opened = None;
-                self.start();
+    fn runs_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
+        let running = self.running_dir().map(Path::to_owned);
+        match self.runs.ui(ui, palette, area, running.as_deref()) {
+            Some(RunWish::Open(path)) => {
+                self.open_model(path.join("model.safetensors"));
+                self.go_to(Workspace::Report);
             }
-            PlayState::Preparing | PlayState::Finishing => {}
+            Some(RunWish::Resume { path, spec, preset }) => self.resume(path, *spec, preset),
+            Some(RunWish::Duplicate { spec, preset }) => self.change_design(*spec, preset),
+            None => {}
         }
-    }
-
-    fn toggle_theme(&mut self, ui: &Ui) {
-        let dark = self.options.theme.palette(ui.ctx().system_theme()).dark;
-        self.options.theme = if dark { ThemeChoice::Light } else { ThemeChoice::Dark };
-    }
-
-    /// Takes files that were dropped: pictures are cleaned, a model is explored, everything else is looked through for what
-    /// is abnormal.
-    fn take_drops(&mut self, ui: &Ui) {
-        let dropped: Vec<PathBuf> =
-            ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
-        let Some(path) = dropped.first().cloned() else { return };
-        let is_model = path.extension().is_some_and(|extension| extension == "safetensors");
-        if self.workspace == Workspace::Explore && !is_model && is_picture_or_array(&path) {
-            // A model that is explored takes rows for its walk.
-            dropped.into_iter().take(2).for_each(|path| self.explore.take_file(path));
-            return;
-        }
-        let cleans = self.workspace == Workspace::Denoise && (is_model || path.is_dir());
-        if cleans || self.workspace != Workspace::Detect && is_picture_or_array(&path) {
-            self.go_to(Workspace::Denoise);
-            self.denoise.take(ui.ctx(), dropped, self.options.run.device);
-            return;
-        }
-        if is_model && self.workspace != Workspace::Detect {
-            self.options.run.opened = Some(path);
-            self.go_to(Workspace::Explore);
-            self.start();
-            return;
-        }
-        self.go_to(Workspace::Detect);
-        self.detect.take(ui.ctx(), &path, self.options.run.device, self.options.run.spec.train.seed);
     }
 
     fn denoise_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
         match self.denoise.ui(ui, palette, area, self.options.run.device) {
             Some(Ask::Train(name, folder)) => {
                 self.choose_preset(name, Some(folder.display().to_string()));
-                self.go_to(Workspace::Train);
             }
             None => {}
         }
@@ -344,28 +318,10 @@ impl App {
     pub fn flagged(&self) -> usize {
         self.detect.flagged()
     }
-
-    /// Starts the preset called `name`, with the present seed and device, on the data at `source` where it is given.
-    fn choose_preset(&mut self, name: &str, source: Option<String>) {
-        match preset(name) {
-            Ok(found) => {
-                let seed = self.options.run.spec.train.seed;
-                self.options.run.spec = found.spec;
-                self.options.run.spec.train.seed = seed;
-                if let Some(source) = source {
-                    self.options.run.spec.data.source = source;
-                }
-                self.options.run.preset = Some(found.name.to_owned());
-                self.drawer_open = false;
-                self.start();
-            }
-            Err(error) => self.error = Some(error.to_string()),
-        }
-    }
 }
 
 /// A path with the home folder as `~`.
-pub(super) fn short_path(path: &std::path::Path) -> String {
+pub(super) fn short_path(path: &Path) -> String {
     let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
     match home.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
         Some(inside) => format!("~/{}", inside.display()),

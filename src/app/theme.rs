@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Stroke, Visuals};
+use serde::{Deserialize, Serialize};
 
 use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LIGHT, Palette, Rgb, size, space};
 
 /// Which theme the window wears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ThemeChoice {
     /// The system's where it says so, else dark.
     #[default]
@@ -17,6 +19,10 @@ pub enum ThemeChoice {
 }
 
 impl ThemeChoice {
+    /// All of them, with the words of the menu.
+    pub(super) const ALL: [(Self, &'static str); 3] =
+        [(Self::System, "As the desktop"), (Self::Dark, "Dark"), (Self::Light, "Light")];
+
     pub(super) fn palette(self, system: Option<egui::Theme>) -> &'static Palette {
         match (self, system) {
             (Self::Light, _) | (Self::System, Some(egui::Theme::Light)) => &LIGHT,

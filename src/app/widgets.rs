@@ -128,6 +128,8 @@ pub(super) enum ButtonKind {
     Chip,
     /// A chip that is switched on.
     ChipOn,
+    /// What cannot be taken back.
+    Danger,
 }
 
 /// What is drawn before a button's words, or instead of them.
@@ -162,7 +164,7 @@ impl<'a> Button<'a> {
     /// Width and height.
     pub fn size(&self, ui: &Ui) -> Vec2 {
         let (font, height, padding) = match self.kind {
-            ButtonKind::Primary | ButtonKind::Plain => (semibold(size::TEXT), 30.0, 14.0),
+            ButtonKind::Primary | ButtonKind::Plain | ButtonKind::Danger => (semibold(size::TEXT), 30.0, 14.0),
             ButtonKind::Chip | ButtonKind::ChipOn => (semibold(size::AXIS), 20.0, 8.0),
         };
         let words = if self.words {
@@ -185,6 +187,12 @@ impl<'a> Button<'a> {
         (self.show(ui, palette, rect), left)
     }
 
+    /// Draws it where the layout has come to.
+    pub fn show_here(self, ui: &mut Ui, palette: &Palette) -> Response {
+        let (rect, _) = ui.allocate_exact_size(self.size(ui), Sense::hover());
+        self.show(ui, palette, rect)
+    }
+
     pub fn show(self, ui: &mut Ui, palette: &Palette, rect: Rect) -> Response {
         let id = ui.scope_id().with(("button", self.label));
         let sense = if self.enabled { Sense::click() } else { Sense::hover() };
@@ -199,6 +207,12 @@ impl<'a> Button<'a> {
                 colour(palette.raised),
                 colour(palette.text),
                 Stroke::new(1.0, colour(palette.line)),
+                semibold(size::TEXT),
+            ),
+            ButtonKind::Danger => (
+                faded(palette.bad, 0.12),
+                colour(palette.bad),
+                Stroke::new(1.0, colour(palette.bad)),
                 semibold(size::TEXT),
             ),
             ButtonKind::Chip => (
@@ -254,6 +268,17 @@ pub(super) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, v
     let painter = ui.painter();
     painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), colour(palette.muted));
     painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(ink));
+}
+
+/// A filled bar of progress; `None` where nobody knows how far it is.
+pub(super) fn progress(ui: &Ui, palette: &Palette, rect: Rect, done: Option<f32>) {
+    let radius = CornerRadius::same(3);
+    ui.painter().rect_filled(rect, radius, colour(palette.raised));
+    let filled = match done {
+        Some(done) => Rect::from_min_size(rect.min, vec2(rect.width() * done.clamp(0.0, 1.0), rect.height())),
+        None => rect.shrink2(vec2(rect.width() * 0.35, 0.0)),
+    };
+    ui.painter().rect_filled(filled, radius, colour(palette.accent));
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,7 +87,8 @@ fn device(common: &Common) -> Result<Device, CliError> {
 }
 
 pub(super) fn evaluate(arguments: &EvaluateArgs, common: &Common) -> Result<u8, CliError> {
-    let evidence = Evidence { pictures: arguments.pictures.as_deref(), seed: common.seed.unwrap_or(1) };
+    let evidence =
+        Evidence { pictures: arguments.pictures.as_deref(), extremes: false, seed: common.seed.unwrap_or(1) };
     let found = tasks::evaluate(&arguments.model, arguments.data.as_deref(), evidence, &device(common)?)?;
     if common.json {
         print_json(&found)?;

@@ -13,7 +13,7 @@ use super::{DataError, Element, FIXED, ImageShape, RowSource, reason, unreadable
 use crate::kernels::random::{key, philox4x32, stream};
 
 /// Names of files that are tried as pictures.
-const EXTENSIONS: [&str; 13] =
+pub const PICTURE_EXTENSIONS: [&str; 13] =
     ["png", "jpg", "jpeg", "jpe", "webp", "tif", "tiff", "bmp", "gif", "pbm", "pgm", "ppm", "pnm"];
 /// Larger pictures are a mistake or an attack: 32,768 on a side.
 const MOST_PIXELS: u64 = 1 << 30;
@@ -30,7 +30,7 @@ const MOST_PIECES: usize = 256;
 
 pub(super) fn is_picture(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+    extension.is_some_and(|extension| PICTURE_EXTENSIONS.contains(&extension.as_str()))
 }
 
 /// Files under `folder` that `wanted` takes, sorted by name; hidden ones are left out, and loops of links are left.
@@ -180,7 +180,7 @@ pub(crate) fn read_stored(path: &Path) -> Result<DynamicImage, DataError> {
 }
 
 /// Whether `path` is named as a picture or an `.npy` file.
-pub(crate) fn is_picture_or_array(path: &Path) -> bool {
+fn is_picture_or_array(path: &Path) -> bool {
     is_picture(path) || path.extension().is_some_and(|extension| extension == "npy")
 }
 

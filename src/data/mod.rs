@@ -28,8 +28,7 @@ pub use array::{
 pub use audio::{MelSpec, MelTransform, Sound, read_wav, resample, write_wav};
 pub use duplicates::{Duplicates, near_duplicates};
 pub use idx::{IdxArray, read_idx, read_idx_array};
-#[cfg(feature = "window")]
-pub(crate) use images::is_picture_or_array;
+pub use images::PICTURE_EXTENSIONS;
 pub(crate) use images::{pictures_and_arrays, read_described, read_stored};
 pub use options::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
 pub use prepare::{Column, Preparation};

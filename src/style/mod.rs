@@ -46,7 +46,7 @@ pub const DARK: Palette = Palette {
     line: hex(0x282d38),
     text: hex(0xe7e9ee),
     muted: hex(0x949cab),
-    faint: hex(0x626a79),
+    faint: hex(0x6b7382),
     accent: hex(0xf2b441),
     second: hex(0x5ab8c4),
     bad: hex(0xe5675c),
@@ -62,27 +62,28 @@ pub const LIGHT: Palette = Palette {
     line: hex(0xdedbd4),
     text: hex(0x1d2026),
     muted: hex(0x646b78),
-    faint: hex(0x9aa0ab),
-    accent: hex(0xb97a06),
-    second: hex(0x1f7f8c),
-    bad: hex(0xc0453b),
-    good: hex(0x3f8a45),
+    faint: hex(0x7d8490),
+    accent: hex(0x925f00),
+    second: hex(0x176d79),
+    bad: hex(0xb03a31),
+    good: hex(0x2c7534),
     on_accent: hex(0xffffff),
     dark: false,
 };
 
-/// One colour for each of ten classes.
+/// One colour for each of ten classes, as far apart for people who lack a kind of cones as ten can be
+/// (`tests/suite/style.rs`).
 pub const LABELS: [Rgb; 10] = [
-    hex(0x6ea8fe),
-    hex(0xf2b441),
-    hex(0x7cc27a),
-    hex(0xe5675c),
-    hex(0xb48ef0),
-    hex(0xb98d6f),
-    hex(0xf08fc0),
-    hex(0x9aa3b2),
-    hex(0xc9cf5a),
-    hex(0x5ab8c4),
+    hex(0x7ca8fb),
+    hex(0xe2bf86),
+    hex(0x8ab75a),
+    hex(0xe35e40),
+    hex(0xa07ed9),
+    hex(0xb78c7c),
+    hex(0xf79ac6),
+    hex(0x7998ae),
+    hex(0xcedc50),
+    hex(0x3ec9e4),
 ];
 
 /// Inferno at nine even steps (Smith & van der Walt 2015, CC0): perceptually uniform, for error maps.

@@ -6,6 +6,7 @@ mod likelihood;
 mod representation;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::metrics::Pca;
 use crate::model::{Model, Network, Spec};
 use crate::train::{Evaluator, PcaReport, TestMetrics, TrainError};
 
+pub use extremes::{ExtremeRow, Extremes};
 pub use likelihood::ImportanceWeighted;
 pub use representation::Representation;
 
@@ -54,6 +56,8 @@ pub struct Evaluation {
 pub struct Evidence<'a> {
     /// A folder for pictures of the best and of the worst reconstructions.
     pub pictures: Option<&'a Path>,
+    /// Whether those rows are given back, too.
+    pub extremes: bool,
     /// Of samples of rows, of latents and of the bootstrap.
     pub seed: u64,
 }
@@ -115,6 +119,16 @@ pub(super) fn own_data(spec: &Spec) -> Result<Arc<DataSet>, DataError> {
     Ok(Arc::new(set))
 }
 
+/// An evaluation, and the rows that show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    pub evaluation: Evaluation,
+    pub extremes: Extremes,
+}
+
+/// Told what comes next, in words; says whether to go on.
+pub type EvaluationWatch<'a> = dyn FnMut(&'static str) -> ControlFlow<()> + 'a;
+
 /// Measures the model at `path` on the test part of its own data, or on every row of `data`.
 ///
 /// # Errors
@@ -125,20 +139,42 @@ pub fn evaluate(
     evidence: Evidence<'_>,
     device: &Device,
 ) -> Result<Evaluation, TrainError> {
+    Ok(measure(path, data, evidence, device, &mut |_| ControlFlow::Continue(()))?.evaluation)
+}
+
+/// As [`evaluate`], with its best and worst rows, for whoever watches and may change their mind.
+///
+/// # Errors
+/// As [`evaluate`]; [`TrainError::Cancelled`] where `watch` says so.
+pub fn measure(
+    path: &Path,
+    data: Option<&str>,
+    evidence: Evidence<'_>,
+    device: &Device,
+    watch: &mut EvaluationWatch<'_>,
+) -> Result<Measured, TrainError> {
+    let mut next = |stage| if watch(stage).is_break() { Err(TrainError::Cancelled) } else { Ok(()) };
+    next("Loading the model and its data")?;
     let Opened { model, mut evaluator, data: set } = Opened::new(path, data, device)?;
     if evidence.pictures.is_some() && set.image.is_none() {
         let problem = format!("{} are no pictures; leave it out", set.kind.name());
         return Err(DataError::Option { field: "--pictures", problem }.into());
     }
+    next("Running the test part through the model")?;
     let network = Network::new(&model.spec, model.data_shape())?;
     let test = TestMetrics::measure(&mut evaluator, &network, &set)?;
+    next("Measuring each row")?;
     let rows = intervals::Rows::measure(&mut evaluator, &network, &set)?;
     let intervals = rows.intervals(evidence.seed);
-    let pictures = match evidence.pictures {
-        Some(folder) => extremes::write(&mut evaluator, &set, &rows.mse, folder)?,
-        None => Vec::new(),
-    };
+    let mut extremes = Extremes::default();
+    if evidence.extremes || evidence.pictures.is_some() {
+        next("Finding the best and the worst rows")?;
+        extremes = Extremes::of(&mut evaluator, &set, &rows.mse)?;
+    }
+    let pictures = evidence.pictures.map(|folder| extremes.write(folder)).transpose()?.unwrap_or_default();
+    next("Bounding the likelihood by many samples")?;
     let iwae = likelihood::bound(&model, &network, &set, evidence.seed, device, path)?;
+    next("Fitting PCA of the same size")?;
     // PCA is fitted on what the model was trained on; null where that is not here any more.
     let train = if data.is_some() { own_data(&model.spec).ok() } else { Some(Arc::clone(&set)) };
     let train = train.filter(|train| train.features == set.features && !train.train.is_empty());
@@ -146,6 +182,7 @@ pub fn evaluate(
         (Some(train), Some(components)) => Pca::fit(&train.some_f32(Part::Train)?, train.features, components).ok(),
         _ => None,
     };
+    next("Asking what the latents are worth")?;
     let subject = representation::Subject::new(&model, &set, train.as_deref(), evidence.seed, device, path)?;
     let pca = match pca {
         Some(pca) => {
@@ -160,7 +197,8 @@ pub fn evaluate(
         }
         None => None,
     };
-    Ok(Evaluation {
+    next("Asking neighbors and a linear probe")?;
+    let evaluation = Evaluation {
         model: path.display().to_string(),
         data: data.unwrap_or(&model.spec.data.source).to_owned(),
         test,
@@ -169,5 +207,6 @@ pub fn evaluate(
         pca,
         representation: subject.of_model(),
         pictures,
-    })
+    };
+    Ok(Measured { evaluation, extremes })
 }

@@ -40,7 +40,10 @@ pub use detect::{
 };
 pub use encode::{Decoded, Encoded, decode, encode};
 pub(crate) use evaluate::evaluator_of;
-pub use evaluate::{Evaluation, Evidence, ImportanceWeighted, PcaBeside, Representation, evaluate};
+pub use evaluate::{
+    Evaluation, EvaluationWatch, Evidence, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside,
+    Representation, evaluate, measure,
+};
 pub use explore::{Decoder, Encoder, draw_latents, open_model};
 pub use keep::keep;
 pub use latents::MixtureReport;

@@ -45,6 +45,8 @@ pub(super) struct Driver<'a> {
     /// Whether somebody wants the weights with each look.
     shares_model: bool,
     model: Option<Arc<Model>>,
+    /// When the model file was last written.
+    saved_step: Option<u64>,
     report: Option<Arc<Report>>,
 }
 
@@ -70,6 +72,7 @@ impl<'a> Driver<'a> {
             pca: None,
             shares_model: false,
             model: None,
+            saved_step: None,
             report: None,
         };
         if driver.watched {
@@ -139,6 +142,14 @@ impl<'a> Driver<'a> {
                     self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
             }
+            Command::SaveModel => match self.run.save_kept() {
+                Ok(()) => {
+                    self.saved_step = Some(self.run.session().step());
+                    self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                }
+                // The run itself goes on; its own files are written at the end of the epoch.
+                Err(error) => self.desk.show(|snapshot| snapshot.message = error.to_string()),
+            },
             Command::Look(wish) => {
                 let data = Arc::clone(self.run.session().data());
                 self.look.take(wish, &data);
@@ -259,6 +270,7 @@ impl<'a> Driver<'a> {
             validation_mse: self.look.validation_mse,
             pca: self.pca.clone(),
             run_dir: run.dir().map(|dir| dir.path().to_owned()),
+            saved_step: self.saved_step,
             report: self.report.clone(),
         };
         self.desk.show(|snapshot| *snapshot = next);
@@ -269,6 +281,7 @@ impl<'a> Driver<'a> {
         self.show(PlayState::Finishing);
         self.desk.show(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
         let report = self.run.report(self.with_test && !interrupted)?;
+        self.saved_step = Some(self.run.session().step());
         self.report = Some(Arc::new(report.clone()));
         if self.watched {
             // From here on what is looked at is the model that was kept.
@@ -300,7 +313,12 @@ impl<'a> Driver<'a> {
                 }
                 Command::Stop => break,
                 // There is nothing to play, step or edit any more, and the model is shared already.
-                Command::Play | Command::Pause | Command::Step | Command::Edit { .. } | Command::ShareModel(_) => {}
+                Command::Play
+                | Command::Pause
+                | Command::Step
+                | Command::Edit { .. }
+                | Command::ShareModel(_)
+                | Command::SaveModel => {}
             }
         }
         Ok(())

@@ -275,6 +275,8 @@ pub struct Snapshot {
     /// PCA at the same latent size, on the validation part; `None` until it is fitted.
     pub pca: Option<PcaReport>,
     pub run_dir: Option<PathBuf>,
+    /// Step at which the model file was last written; `None` before that.
+    pub saved_step: Option<u64>,
     pub report: Option<Arc<Report>>,
 }
 

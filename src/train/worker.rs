@@ -17,10 +17,10 @@ use super::run::{EpochReport, Run};
 use super::snapshot::{DataSummary, PlayState, Snapshot};
 use super::tune::{Tune, tune};
 use super::{Session, TrainError};
-use crate::data::DataSet;
+use crate::data::{DataSet, DataSpec};
 use crate::device::{Device, DeviceChoice, DeviceInfo};
 use crate::graph::GraphError;
-use crate::model::Spec;
+use crate::model::{Spec, suggest};
 
 /// What a watcher can ask for.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub enum Command {
     Step,
     /// Whether snapshots carry the weights, for whoever decodes.
     ShareModel(bool),
+    /// Write the model that would be kept if the run ended now.
+    SaveModel,
     /// What to show of held-out rows.
     Look(Wish),
     Edit {
@@ -78,6 +80,8 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
     pub spec: Spec,
+    /// Train on this, with the model that suits it: then `spec` says no more than the seed.
+    pub suggest_for: Option<String>,
     /// The data, where whoever starts the run has opened it already.
     pub data: Option<Arc<DataSet>>,
     pub preset: Option<String>,
@@ -105,6 +109,7 @@ impl WorkerOptions {
     pub fn new(spec: Spec) -> Self {
         Self {
             spec,
+            suggest_for: None,
             data: None,
             preset: None,
             device: DeviceChoice::Auto,
@@ -242,9 +247,16 @@ fn work(options: WorkerOptions, desk: &Desk) {
 fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result<(), TrainError> {
     desk.show(|snapshot| snapshot.message = "Loading the data".to_owned());
     let mut spec = options.spec.clone();
-    let data = match &options.data {
-        Some(data) => Arc::clone(data),
-        None => Arc::new(spec.open_data()?),
+    let data = match (&options.data, &options.suggest_for) {
+        (Some(data), _) => Arc::clone(data),
+        (None, Some(source)) => {
+            let seed = spec.train.seed;
+            let data = DataSet::open(&DataSpec::of(source), spec.train.validation_fraction, seed)?;
+            spec = suggest(&data)?.spec;
+            spec.train.seed = seed;
+            Arc::new(data)
+        }
+        (None, None) => Arc::new(spec.open_data()?),
     };
     spec.take_options(&data);
 
@@ -260,8 +272,9 @@ fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result
             // Nobody need hear of each; the channel is never waited for here.
             let _ = desk.events.try_send(Event::Tuning { done, all });
         })?;
-        desk.show(|snapshot| snapshot.message = "Building the network".to_owned());
     }
+    let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
+    desk.show(|snapshot| made.clone_into(&mut snapshot.message));
     let session = Session::new(spec, data, device)?;
     let run = match &options.resume {
         Some(path) => Run::resume(session, options.preset.clone(), RunDir::open(path)?, options.keep_last)?,

@@ -156,6 +156,15 @@ pub fn drop_file(harness: &mut Harness<'static, App>, path: &str) {
     harness.step();
 }
 
+/// Where scores are saved in a window of the usual size.
+pub fn place_of_saving() -> egui::Rect {
+    let script = Script { ending: Ending::Done(Box::new(outcome())), asked: Arc::default() };
+    let mut harness = harness(Arc::new(script), [1280.0, 800.0], ThemeChoice::Dark);
+    drop_file(&mut harness, "/data/machines.csv");
+    run_until(&mut harness, |harness| harness.query_by_label("Save scores").is_some());
+    harness.get_by_label("Save scores").rect()
+}
+
 #[test]
 fn detect_looks_as_it_did() {
     if crate::support::gpu().is_none() {
@@ -237,6 +246,9 @@ fn a_dropped_table_is_searched_for_abnormal_rows() {
     harness.key_press(egui::Key::Num1);
     harness.run_steps(2);
     drop_file(&mut harness, &table.display().to_string());
+    // It could be trained on as well: what is to be done is asked.
+    harness.run_steps(2);
+    harness.get_by_label("Find abnormal rows").click();
     run_until(&mut harness, |harness| harness.state().flagged() > 0);
     let before = harness.state().flagged();
     assert!((50..212).contains(&before), "{before} of 569, 212 of them abnormal");

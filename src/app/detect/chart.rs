@@ -1,6 +1,6 @@
 //! The histogram of scores, with the threshold to drag, and the curve of what it finds against false alarms.
 
-use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::view::View;
 use crate::app::theme::{colour, regular, semibold};
@@ -127,16 +127,4 @@ pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &View, thr
         "Each point is a threshold: how many abnormal rows it finds, and how many normal rows it calls abnormal. \
          The dot is the present one; the straight line is chance.",
     );
-}
-
-/// A filled bar of progress.
-pub(super) fn progress(ui: &Ui, palette: &Palette, rect: Rect, done: Option<f32>) {
-    let radius = CornerRadius::same(3);
-    ui.painter().rect_filled(rect, radius, colour(palette.raised));
-    let filled = match done {
-        Some(done) => Rect::from_min_size(rect.min, vec2(rect.width() * done.clamp(0.0, 1.0), rect.height())),
-        None => rect.shrink2(vec2(rect.width() * 0.35, 0.0)),
-    };
-    let ink: Color32 = colour(palette.accent);
-    ui.painter().rect_filled(filled, radius, ink);
 }

@@ -7,7 +7,7 @@ use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, p
 use super::workspace::Workspace;
 use super::{App, short_path};
 use crate::app::icons;
-use crate::app::theme::{colour, regular, semibold};
+use crate::app::theme::{ThemeChoice, colour, regular, semibold};
 use crate::app::widgets::{Button, ButtonKind, Icon, focus_ring, line_of_text};
 use crate::device::DeviceChoice;
 use crate::style::{self, Palette, size, space};
@@ -65,16 +65,11 @@ impl App {
             .icon(icons::restart, false);
         let (response, start) = restart.show_right(ui, palette, right);
         if response.clicked() {
-            self.start();
+            self.restart();
         }
-        right.x = start - space::S;
-        let theme =
-            Button::new(ButtonKind::Plain, "Theme", "Change between dark and light (T)").icon(icons::theme, false);
-        let (response, start) = theme.show_right(ui, palette, right);
-        if response.clicked() {
-            self.toggle_theme(ui);
-        }
+        // What concerns the program rather than the run stands apart.
         right.x = start - space::L;
+        right.x = self.program_buttons(ui, palette, right) - space::L;
         if self.snapshot.samples_per_second > 0.0 && self.snapshot.state == PlayState::Playing {
             let rate = self.snapshot.samples_per_second;
             // Three digits that hold still.
@@ -84,9 +79,83 @@ impl App {
             let drawn = ui.painter().text(at, Align2::RIGHT_CENTER, text, regular(size::TEXT), colour(palette.muted));
             right.x = drawn.left() - space::L;
         }
-        let open = format!("{}, {}", self.snapshot.data.name, self.snapshot.preset.as_deref().unwrap_or("own spec"));
-        let open = if self.snapshot.data.name.is_empty() { String::new() } else { open };
-        line_of_text(ui, pos2(left, y), right.x - left, &open, regular(size::TEXT), colour(palette.muted));
+        self.run_chip(ui, palette, Rect::from_min_max(pos2(left, bar.top()), pos2(right.x, bar.bottom())));
+    }
+
+    /// Help, theme and Open; gives the x where they start.
+    fn program_buttons(&mut self, ui: &mut Ui, palette: &Palette, mut right: egui::Pos2) -> f32 {
+        let help = Button::new(ButtonKind::Plain, "Keys", "What every key does (?)").icon(icons::help, false);
+        let (response, start) = help.show_right(ui, palette, right);
+        if response.clicked() {
+            self.help_open = true;
+        }
+        right.x = start - space::S;
+        let theme =
+            Button::new(ButtonKind::Plain, "Theme", "Dark, light, or as the desktop (T)").icon(icons::theme, false);
+        let (response, start) = theme.show_right(ui, palette, right);
+        egui::Popup::menu(&response).width(160.0).show(|ui| {
+            for (choice, name) in ThemeChoice::ALL {
+                if ui.selectable_label(self.options.theme == choice, name).clicked() {
+                    self.choose_theme(choice);
+                }
+            }
+        });
+        right.x = start - space::S;
+        let open = Button::new(ButtonKind::Plain, "Open a file", "Open a model, data, a spec or a run (Ctrl O)")
+            .icon(icons::open, false);
+        let (response, start) = open.show_right(ui, palette, right);
+        if response.clicked() {
+            self.ask_to_open(ui.ctx());
+        }
+        start
+    }
+
+    /// What is open; a click leads to the runs on disk.
+    fn run_chip(&mut self, ui: &mut Ui, palette: &Palette, room: Rect) {
+        let snapshot = &self.snapshot;
+        let of_run = snapshot.run_dir.as_deref().or(self.options.run.opened.as_deref());
+        let name = of_run.and_then(std::path::Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_else(|| "Runs".to_owned());
+        let words = match (snapshot.data.name.as_str(), snapshot.preset.as_deref()) {
+            ("", _) => String::new(),
+            (data, Some(preset)) if preset != name => format!("{data}, {preset}"),
+            (data, _) => data.to_owned(),
+        };
+        let font = semibold(size::TEXT);
+        let full = ui.painter().layout_no_wrap(name.clone(), font.clone(), Color32::WHITE).size().x;
+        let width = full.min(room.width() - 40.0).max(24.0);
+        let chip = Rect::from_min_size(pos2(room.left() - 8.0, room.center().y - 13.0), vec2(width + 34.0, 26.0));
+        let response = ui.interact(chip, ui.scope_id().with("runs"), Sense::click());
+        let here = self.workspace == Workspace::Runs;
+        if here || response.hovered() {
+            let radius = CornerRadius::same(space::RADIUS_CONTROL);
+            ui.painter().rect_filled(chip, radius, colour(palette.raised));
+            ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+        }
+        let ink = colour(if here { palette.accent } else { palette.text });
+        line_of_text(ui, pos2(room.left(), room.center().y), width, &name, font, ink);
+        let more = Rect::from_center_size(pos2(chip.right() - 13.0, room.center().y + 1.0), vec2(8.0, 8.0));
+        icons::more(ui.painter(), more, colour(palette.muted));
+        focus_ring(ui, palette, &response, chip);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Runs on disk"));
+        let left = chip.right() + space::XS;
+        if room.right() - left > 60.0 {
+            let at = pos2(left, room.center().y);
+            line_of_text(ui, at, room.right() - left, &words, regular(size::TEXT), colour(palette.muted));
+        }
+        if response.clicked() {
+            self.go_to(if here { self.before } else { Workspace::Runs });
+        }
+        response.on_hover_text("The runs on disk: compare, open, go on, delete (0)");
+    }
+
+    pub(super) fn toggle_theme(&mut self, ui: &Ui) {
+        let dark = self.options.theme.palette(ui.ctx().system_theme()).dark;
+        self.choose_theme(if dark { ThemeChoice::Light } else { ThemeChoice::Dark });
+    }
+
+    fn choose_theme(&mut self, theme: ThemeChoice) {
+        (self.options.theme, self.options.settings.theme) = (theme, theme);
     }
 
     pub(super) fn status_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect) {
@@ -142,8 +211,7 @@ impl App {
             ui.interact(rect, ui.scope_id().with("message"), Sense::hover()).on_hover_text(&message);
         }
         if let Some(choice) = chosen {
-            self.options.run.device = choice;
-            self.start();
+            self.choose_device(choice);
         }
     }
 
@@ -158,6 +226,9 @@ impl App {
         }
         if snapshot.state == PlayState::Failed {
             return (snapshot.message.clone(), colour(palette.bad));
+        }
+        if let Some(notice) = &self.notice {
+            return (notice.clone(), colour(palette.muted));
         }
         if self.workspace == Workspace::Explore
             && let Some((words, fault)) = self.explore.notice()

@@ -1,18 +1,35 @@
-//! What the keyboard does.
+//! What the keyboard does; `help` has the table.
 
-use egui::{Key, Ui};
+use egui::{Key, Modifiers, Ui};
 
 use super::App;
-use super::workspace::PLACES;
+use super::workspace::{PLACES, Workspace};
 use crate::train::Command;
 
 impl App {
     pub(super) fn keys(&mut self, ui: &Ui) {
-        if ui.input_mut(|input| input.consume_key(egui::Modifiers::COMMAND, Key::Q)) {
+        let taken = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
+        if taken(Modifiers::COMMAND, Key::Q) {
             self.quit = true;
         }
-        if ui.ctx().text_edit_focused() {
+        if taken(Modifiers::NONE, Key::F11) {
+            let full = ui.input(|input| input.viewport().fullscreen.unwrap_or(false));
+            ui.ctx().send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
+        }
+        if ui.ctx().text_edit_focused() || self.sheet_is_open() {
             return;
+        }
+        if taken(Modifiers::COMMAND, Key::O) {
+            self.ask_to_open(ui.ctx());
+        }
+        // With Shift first: without it the other would take both.
+        if taken(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) || taken(Modifiers::COMMAND, Key::Y) {
+            self.redo();
+        } else if taken(Modifiers::COMMAND, Key::Z) {
+            self.undo();
+        }
+        if ui.input(|input| input.events.iter().any(|event| matches!(event, egui::Event::Text(text) if text == "?"))) {
+            self.help_open = true;
         }
         let focused = ui.memory(|memory| memory.focused().is_some());
         let pressed = |key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
@@ -24,7 +41,7 @@ impl App {
             self.send(Command::Step);
         }
         if pressed(Key::R) {
-            self.start();
+            self.restart();
         }
         if pressed(Key::L) {
             self.curves.log_scale = !self.curves.log_scale;
@@ -34,11 +51,18 @@ impl App {
                 self.go_to(place.workspace);
             }
         }
+        if pressed(Key::Num0) {
+            self.go_to(Workspace::Runs);
+        }
         if pressed(Key::T) {
             self.toggle_theme(ui);
         }
         if pressed(Key::Escape) {
-            self.drawer_open = false;
+            if self.drawer_open {
+                self.drawer_open = false;
+            } else if self.workspace == Workspace::Runs {
+                self.go_to(self.before);
+            }
         }
     }
 }

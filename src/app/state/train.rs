@@ -38,14 +38,6 @@ impl App {
         }
     }
 
-    /// Starts a run of `spec`, which names its own seed.
-    fn train_spec(&mut self, spec: crate::model::Spec) {
-        self.options.run.spec = spec;
-        (self.options.run.preset, self.options.run.opened) = (None, None);
-        self.drawer_open = false;
-        self.start();
-    }
-
     fn wide_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
@@ -119,7 +111,7 @@ impl App {
         }
         match act {
             Some(NetworkAct::Preset(name)) => self.choose_preset(&name, None),
-            Some(NetworkAct::Train(spec)) => self.train_spec(*spec),
+            Some(NetworkAct::Train(spec)) => self.change_design(*spec, None),
             None => {}
         }
     }

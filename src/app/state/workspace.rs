@@ -16,6 +16,9 @@ pub(super) enum Workspace {
     Explore,
     Denoise,
     Detect,
+    Report,
+    /// The runs on disk: not on the rail, but behind the run's name.
+    Runs,
 }
 
 /// An entry of the rail.
@@ -28,7 +31,7 @@ pub(super) struct Place {
 }
 
 /// From the top of the rail down; keys are numbered as the drawings have the whole rail.
-pub(super) const PLACES: [Place; 4] = [
+pub(super) const PLACES: [Place; 5] = [
     Place {
         workspace: Workspace::Train,
         key: Key::Num1,
@@ -57,11 +60,25 @@ pub(super) const PLACES: [Place; 4] = [
         icon: icons::detect,
         help: "Find abnormal rows of a table (4)",
     },
+    Place {
+        workspace: Workspace::Report,
+        key: Key::Num5,
+        name: "Report",
+        icon: icons::report,
+        help: "What the model is worth, and what can be taken along (5)",
+    },
 ];
 
 impl App {
     pub(super) fn go_to(&mut self, workspace: Workspace) {
         if self.workspace != workspace {
+            match workspace {
+                Workspace::Runs => {
+                    self.before = self.workspace;
+                    self.runs.enter();
+                }
+                _ => self.before = workspace,
+            }
             self.workspace = workspace;
             self.drawer_open = false;
             self.send(Command::ShareModel(workspace == Workspace::Explore));

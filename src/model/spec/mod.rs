@@ -196,6 +196,19 @@ pub enum ModelKind {
     Denoiser,
 }
 
+impl ModelKind {
+    /// As people say it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Autoencoder => "autoencoder",
+            Self::Variational => "variational",
+            Self::VectorQuantized => "vector-quantized",
+            Self::Wasserstein => "Wasserstein",
+            Self::Denoiser => "denoiser",
+        }
+    }
+}
+
 /// What the network is told besides its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

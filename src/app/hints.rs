@@ -1,0 +1,46 @@
+//! Three hints of what to touch, on the first start only, in a line of their own: they cover nothing.
+
+use egui::{Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use super::theme::{colour, regular, semibold};
+use super::widgets::{Button, ButtonKind, line_of_text};
+use crate::style::{Palette, size, space};
+
+/// What the line takes from the bottom of the workspace.
+pub(super) const HEIGHT: f32 = 40.0;
+
+const HINTS: [(&str, &str); 3] = [
+    ("Drag the learning rate", "and watch the curve answer"),
+    ("Press 2 to explore", "and drag over the map to draw a digit"),
+    ("Choose \u{201c}change\u{201d}", "for another of the models"),
+];
+
+/// Shows the line; true when it is to be put away for good.
+pub(super) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
+    ui.painter().rect_filled(line, 0.0, colour(palette.raised));
+    ui.painter().hline(line.x_range(), line.top() + 0.5, Stroke::new(1.0, colour(palette.line)));
+    let y = line.center().y;
+    let away = Button::new(ButtonKind::Chip, "Got it", "Put these hints away; ? shows every key");
+    let (response, right) = away.show_right(ui, palette, pos2(line.right() - space::L, y - 10.0));
+    let width = (right - line.left() - 2.0 * space::L) / HINTS.len() as f32;
+    let short = width < 300.0;
+    for (index, (what, why)) in HINTS.iter().enumerate() {
+        let left = line.left() + space::L + index as f32 * width;
+        let dot = pos2(left + 9.0, y);
+        ui.painter().circle_stroke(dot, 9.0, Stroke::new(1.2, colour(palette.accent)));
+        let number = (index + 1).to_string();
+        ui.painter().text(dot, Align2::CENTER_CENTER, number, semibold(size::AXIS), colour(palette.accent));
+        let at = pos2(left + 26.0, y);
+        let room = width - 26.0 - space::M;
+        let drawn = line_of_text(ui, at, room, what, semibold(size::SECOND), colour(palette.text));
+        if !short {
+            let at = pos2(drawn.right() + 5.0, y);
+            line_of_text(ui, at, room - drawn.width() - 5.0, why, regular(size::SECOND), colour(palette.muted));
+        }
+        let place = Rect::from_min_size(pos2(left, line.top()), vec2(width - space::M, line.height()));
+        let response = ui.interact(place, ui.scope_id().with(("hint", index)), Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{what} {why}")));
+        response.on_hover_text(format!("{what} {why}"));
+    }
+    response.clicked()
+}

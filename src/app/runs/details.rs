@@ -1,0 +1,168 @@
+//! One run: what it was, what it came to, and what can be done with it.
+
+use std::path::Path;
+
+use egui::{Rect, Sense, Ui, pos2, vec2};
+
+use super::{RunWish, Runs, ago, model_of, state_of};
+use crate::app::theme::{colour, regular};
+use crate::app::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph, value_row};
+use crate::model::live_text;
+use crate::style::{self, Palette, size, space};
+use crate::train::ShelvedRun;
+
+const LINE: f32 = 24.0;
+const BUTTON: f32 = 30.0;
+
+/// What a button of the card asks for.
+#[derive(Clone, Copy)]
+enum Act {
+    Open,
+    Resume,
+    Duplicate,
+    AskToDelete,
+    Delete,
+    Keep,
+}
+
+impl Runs {
+    pub(super) fn details_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        running: Option<&Path>,
+    ) -> Option<RunWish> {
+        let Some(run) = self.selected().cloned() else {
+            card_title(ui, palette, inside, "Run", "choose one in the list");
+            return None;
+        };
+        card_title(ui, palette, inside, &run.name, state_of(&run, running));
+        let mut y = inside.top() + 28.0;
+        let act = self.actions_ui(ui, palette, inside, &run, running);
+        let bottom = act.1 - space::M;
+        for (name, value) in facts(&run) {
+            if y + LINE > bottom - LINE {
+                break;
+            }
+            let line = Rect::from_min_size(pos2(inside.left(), y), vec2(inside.width(), LINE));
+            value_row(ui, palette, line, name, &value);
+            y += LINE;
+        }
+        let words = match (&self.problem, &run.spec) {
+            (Some(problem), _) | (None, Err(problem)) => Some((problem.clone(), palette.bad)),
+            _ => None,
+        };
+        if let Some((text, ink)) = words {
+            paragraph(ui, pos2(inside.left(), y + 4.0), inside.width(), &text, regular(size::SECOND), colour(ink));
+        } else {
+            let path = run.path.display().to_string();
+            let at = pos2(inside.left(), y + LINE / 2.0);
+            let rect = line_of_text(ui, at, inside.width(), &path, regular(size::SECOND), colour(palette.muted));
+            ui.interact(rect, ui.scope_id().with("path"), Sense::hover()).on_hover_text(path);
+        }
+        match act.0? {
+            Act::Open => Some(RunWish::Open(run.path)),
+            Act::Resume => {
+                let spec = Box::new(run.spec_to_resume()?);
+                Some(RunWish::Resume { path: run.path, spec, preset: run.preset })
+            }
+            Act::Duplicate => Some(RunWish::Duplicate { spec: Box::new(run.spec.ok()?), preset: run.preset }),
+            Act::AskToDelete => {
+                self.confirming = true;
+                None
+            }
+            Act::Keep => {
+                self.confirming = false;
+                None
+            }
+            Act::Delete => {
+                self.delete(ui.ctx(), run.path);
+                None
+            }
+        }
+    }
+
+    /// The buttons, from the bottom up; gives what was pressed and where they begin.
+    fn actions_ui(
+        &self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        run: &ShelvedRun,
+        running: Option<&Path>,
+    ) -> (Option<Act>, f32) {
+        let mut act = None;
+        let mut bottom = inside.bottom();
+        let mut place = |ui: &mut Ui, button: Button<'_>, pressed: Act| {
+            let rect = Rect::from_min_size(pos2(inside.left(), bottom - BUTTON), vec2(inside.width(), BUTTON));
+            bottom = rect.top() - space::S;
+            if button.show(ui, palette, rect).clicked() {
+                act = Some(pressed);
+            }
+        };
+        if self.confirming {
+            let keep = Button::new(ButtonKind::Plain, "Keep it", "Delete nothing");
+            place(ui, keep, Act::Keep);
+            let delete =
+                Button::new(ButtonKind::Danger, "Delete for good", "The folder and all in it; nothing brings it back");
+            place(ui, delete, Act::Delete);
+            let words = format!("Delete {} with its model and its curves? Nothing brings it back.", run.name);
+            let at = pos2(inside.left(), bottom - 36.0);
+            paragraph(ui, at, inside.width(), &words, regular(size::TEXT), colour(palette.text));
+            return (act, bottom - 44.0);
+        }
+        let is_running = running == Some(run.path.as_path());
+        let readable = run.spec.is_ok();
+        let deleting = self.deleting.is_some();
+        let help =
+            if is_running { "It is running: stop it first" } else { "Delete the run's folder; you are asked again" };
+        let delete = Button::new(ButtonKind::Plain, "Delete", help).enabled(!is_running && !deleting);
+        place(ui, delete, Act::AskToDelete);
+        let help = "A new run of the same spec, from the beginning; this one stays as it is";
+        place(ui, Button::new(ButtonKind::Plain, "Duplicate", help).enabled(readable), Act::Duplicate);
+        let done = run.spec.as_ref().is_ok_and(|spec| run.ended || run.epochs.len() >= spec.train.epochs as usize);
+        let (label, help) = match done {
+            true => ("Train longer", "Go on for as many epochs again, from where it ended"),
+            false => ("Go on", "Go on exactly where it stopped"),
+        };
+        let resume = Button::new(ButtonKind::Plain, label, help).enabled(readable && run.has_checkpoint && !is_running);
+        place(ui, resume, Act::Resume);
+        let help = if run.has_model { "Its model in Explore and Report" } else { "It has written no model yet" };
+        place(ui, Button::new(ButtonKind::Primary, "Open", help).enabled(run.has_model), Act::Open);
+        (act, bottom)
+    }
+}
+
+/// Names and values, the most telling first.
+fn facts(run: &ShelvedRun) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("Model", model_of(run)), ("Last written", ago(run))];
+    if let Some((epoch, loss)) = run.best() {
+        facts.push(("Best validation", format!("{} at epoch {epoch}", style::figure(loss))));
+    }
+    if let Some(mse) = run.test_mse {
+        facts.push(("MSE on test", style::figure(mse)));
+    }
+    if let Ok(spec) = &run.spec {
+        facts.push(("Epochs", format!("{} of {}", run.epochs.len(), spec.train.epochs)));
+        facts.push(("Data", short(&spec.data.source)));
+        if spec.model.latent > 0 {
+            facts.push(("Bottleneck", spec.model.latent.to_string()));
+        }
+        facts.push(("Loss", spec.objective.loss.title().to_lowercase()));
+        facts.push(("Learning rate", live_text(spec.optimizer.learning_rate)));
+        facts.push(("Seed", spec.train.seed.to_string()));
+        if !spec.edits.is_empty() {
+            facts.push(("Live edits", spec.edits.len().to_string()));
+        }
+    }
+    if let Some(epoch) = run.epochs.last() {
+        facts.push(("Time", style::clock(epoch.seconds)));
+    }
+    facts
+}
+
+/// The last part of a path.
+fn short(source: &str) -> String {
+    Path::new(source).file_name().map_or_else(|| source.to_owned(), |name| name.to_string_lossy().into_owned())
+}
