@@ -33,7 +33,7 @@ impl App {
         }
         let focused = ui.memory(|memory| memory.focused().is_some());
         let pressed = |key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
-        // Space belongs to what has the keyboard, if anything has.
+        // Space and 0 belong to what has the keyboard, if anything has: 0 puts a map back.
         if pressed(Key::Space) && !focused {
             self.play_or_pause();
         }
@@ -51,7 +51,7 @@ impl App {
                 self.go_to(place.workspace);
             }
         }
-        if pressed(Key::Num0) {
+        if pressed(Key::Num0) && !focused {
             self.go_to(Workspace::Runs);
         }
         if pressed(Key::T) {
