@@ -154,7 +154,7 @@ fn every_preset_trains_on_the_gpu_as_on_the_cpu() {
         let wide = ["convolutional-deep", "unet", "deblurring"].contains(&preset.name);
         let (steps, batch) = if wide { (6, 32) } else { (12, 64) };
         let settings = [format!("train.batch_size={batch}"), "optimizer.learning_rate=0.003".to_owned()];
-        let spec = preset.spec.with_set(&settings).expect("settings");
+        let spec = preset.spec.clone().with_set(&settings).expect("settings");
         let losses = |device: Device| {
             let mut session = Session::new(spec.clone(), digits(), device).expect("a session");
             session.train(steps).expect("it trains");
@@ -164,8 +164,10 @@ fn every_preset_trains_on_the_gpu_as_on_the_cpu() {
         let cpu64: Vec<f64> = on_cpu.iter().map(|&loss| f64::from(loss)).collect();
         AGREE.check(preset.name, &on_gpu[..4], &cpu64[..4]);
         let (first, last) = (on_gpu[0], on_gpu[steps - 1]);
-        // The divergence of a variational model and the like may rise while the whole falls.
-        assert!(last < 0.97 * first, "{}: from {first} to {last} in {steps} steps", preset.name);
+        // The divergence of a variational model and the like may rise while the whole falls. What begins with a trained
+        // model has fallen already.
+        let falls = if preset.spec.model.start.is_some() { 1.0 } else { 0.97 };
+        assert!(last < falls * first, "{}: from {first} to {last} in {steps} steps", preset.name);
     }
 }
 
