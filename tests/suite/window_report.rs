@@ -36,6 +36,10 @@ struct Script {
 
 impl Reporting for Script {
     fn tell(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Told, String> {
+        // Whoever sees that it was asked sees its stage too.
+        if let Ending::Stays(stage) = &self.ending {
+            let _ = watch(stage);
+        }
         self.asked.lock().unwrap().push(subject.clone());
         match &self.ending {
             Ending::Stays(stage) => {
@@ -276,8 +280,11 @@ fn report_looks_as_it_did() {
         ),
         ("report-failed", failed(), finished(), [1280.0, 800.0], dark, "Measure"),
     ] {
-        let (mut harness, ..) = harness(ending, snapshot, size, theme);
-        run_until(&mut harness, |harness| harness.query_by_label(shown).is_some());
+        let stays = matches!(ending, Ending::Stays(_));
+        let (mut harness, script, _) = harness(ending, snapshot, size, theme);
+        run_until(&mut harness, |harness| {
+            harness.query_by_label(shown).is_some() && (!stays || !script.asked.lock().unwrap().is_empty())
+        });
         harness.run_steps(3);
         harness.snapshot_options(name, &options);
         results.extend_harness(&mut harness);
