@@ -39,9 +39,15 @@ shot() { # display width height file seconds, then keys, click:X,Y, type:TEXT, w
 }
 
 shot :94 1280 800 train-dark.png 10
-shot :95 1280 800 train-light.png 45 t
 shot :96 900 600 train-narrow.png 10
 shot :97 1280 800 explore-dark.png 40 2
+
+# A table with a column of labels that is found by its name.
+sed '1s/malignant/label/' tests/fixtures/data/breast_cancer.csv > "$scratch/cells.csv"
+shot :98 1280 800 detect-dark.png 3 4 wait:2 click:620,395 "type:$scratch/cells.csv" Return wait:12
+
+# The theme is remembered: what is light comes last.
+shot :95 1280 800 train-light.png 45 t
 
 # A photograph with noise of sigma 30, written by numpy and Pillow.
 python3 - "$scratch/chelsea.png" <<'END'
@@ -53,7 +59,3 @@ noisy = x + np.random.default_rng(2).normal(0, 30, x.shape)
 Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(sys.argv[1])
 END
 shot :99 1280 800 denoise-light.png 2 3 wait:1 click:450,425 wait:1 "type:$scratch/chelsea.png" Return wait:14
-
-# A table with a column of labels that is found by its name.
-sed '1s/malignant/label/' tests/fixtures/data/breast_cancer.csv > "$scratch/cells.csv"
-shot :98 1280 800 detect-dark.png 3 4 wait:2 click:620,395 "type:$scratch/cells.csv" Return wait:12

@@ -23,7 +23,7 @@ pub struct Prediction {
 /// What is wrong with the spec, in its own words.
 pub fn predict(spec: &Spec, data: &DataSet) -> Result<Prediction, TrainError> {
     /// Operations that go by while the update of one parameter is read and written, and while one kernel is called:
-    /// what the canonical model spends on each, on the processor.
+    /// rough guesses, not measured yet.
     const UPDATE_COST: f64 = 150.0;
     const CALL_COST: f64 = 1e6;
     spec.check()?;
