@@ -10,24 +10,53 @@ pub(crate) fn cache_folder() -> Option<PathBuf> {
 }
 
 /// Lets `write` fill a temporary file beside `path`, flushes it to the disk and renames it: whoever opens `path` finds
-/// what was there before or all of what is new.
+/// what was there before or all of what is new. What a link points to is written, and the link stays; devices and pipes
+/// are written to as they are; a file that is replaced keeps its permissions.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
+    let linked = path.is_symlink().then(|| path.canonicalize()).transpose()?;
+    let path = linked.as_deref().unwrap_or(path);
+    let there = std::fs::metadata(path).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+        let file = File::options().write(true).open(path)?;
+        let mut writer = BufWriter::new(&file);
+        write(&mut writer)?;
+        return writer.flush();
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private; a new file should be as readable as any other of the user's.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(folder)?;
+    if let Some(there) = there.filter(std::fs::Metadata::is_file) {
+        file.as_file().set_permissions(there.permissions())?;
+    }
     let mut writer = BufWriter::new(file.as_file());
     write(&mut writer)?;
     writer.flush()?;
     drop(writer);
     file.as_file().sync_all()?;
-    // Temporary files are private; what replaces a file of the user's should be as readable as any other.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Whether writing `output` would destroy `input`: it is the same, or a file that lies in the folder `input`.
+pub(crate) fn would_replace(output: &Path, input: &Path) -> bool {
+    match (output.canonicalize(), input.canonicalize()) {
+        (Ok(output), Ok(input)) => {
+            (output == input && !is_stream(&output)) || output.is_file() && input.is_dir() && output.starts_with(&input)
+        }
+        _ => false,
+    }
+}
+
+/// Devices and pipes hold nothing that could be lost.
+fn is_stream(path: &Path) -> bool {
+    !path.is_file() && !path.is_dir()
 }

@@ -1,56 +1,17 @@
 #!/usr/bin/env bash
-# Makes README's pictures of the window anew: the real program under Xvfb, its default run trained to the end.
-# usage: assets/pictures/make.sh      needs Xvfb, xdotool and ImageMagick's import (./test installs the first two)
+# Makes README's gallery anew: the real program under Xvfb, its default run trained to the end, every workspace in the
+# dark and in the light, at three sizes: WORKSPACE-THEME-SIZE.png. About seven minutes on two cores.
+# usage: assets/pictures/make.sh [SIZE...]      needs Xvfb, xdotool, ImageMagick, python3 with PyPI's numpy and pillow
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cargo build --release # before HOME changes, where cargo lives
+pictures=$PWD/assets/pictures
+python=$(command -v python3)
 scratch=$(mktemp -d)
-export XDG_RUNTIME_DIR=$scratch HOME=$scratch
-unset WAYLAND_DISPLAY XDG_DATA_HOME XDG_CONFIG_HOME
-# Not a first start: its hints would take a line of every picture.
-mkdir -p "$scratch/.config/hourglass"
-echo '{"hints_seen": true}' >"$scratch/.config/hourglass/window.json"
 trap 'kill $(jobs -p) 2>/dev/null || true; sleep 1; rm -rf "$scratch"' EXIT
 
-shot() { # display width height file seconds, then keys, click:X,Y, type:TEXT, wait:SECONDS
-    local display=$1 width=$2 height=$3 file=$4 seconds=$5
-    shift 5
-    Xvfb "$display" -screen 0 "${width}x${height}x24" -noreset -nolisten tcp >/dev/null 2>&1 &
-    export DISPLAY=$display
-    until xdotool getdisplaygeometry >/dev/null 2>&1; do sleep 0.2; done
-    target/release/hourglass --device cpu >/dev/null 2>&1 &
-    local program=$!
-    until window=$(xdotool search --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.2; done
-    xdotool windowmove "$window" 0 0 windowsize "$window" "$width" "$height" windowfocus "$window" mousemove 500 24
-    sleep "$seconds"
-    for act in "$@"; do
-        case $act in
-            click:*) at=${act#click:}; xdotool mousemove "${at%,*}" "${at#*,}" click 1 ;;
-            type:*) xdotool type "${act#type:}" ;;
-            wait:*) sleep "${act#wait:}" ;;
-            *) xdotool key "$act" ;;
-        esac
-        sleep 0.5
-    done
-    sleep 1
-    import -window root "assets/pictures/$file"
-    xdotool key ctrl+q
-    wait "$program"
-}
-
-shot :94 1280 800 train-dark.png 10
-shot :96 900 600 train-narrow.png 10
-shot :97 1280 800 explore-dark.png 40 2
-
-# A table with a column of labels that is found by its name.
-sed '1s/malignant/label/' tests/fixtures/data/breast_cancer.csv > "$scratch/cells.csv"
-shot :98 1280 800 detect-dark.png 3 4 wait:2 click:620,395 "type:$scratch/cells.csv" Return wait:12
-
-# The theme is remembered: what is light comes last.
-shot :95 1280 800 train-light.png 45 t
-
-# A photograph with noise of sigma 30, written by numpy and Pillow.
-python3 - "$scratch/chelsea.png" <<'END'
+# A photograph with noise of sigma 30, and a table with a column of labels that is found by its name.
+"$python" - "$scratch/chelsea.png" <<'END'
 import sys
 import numpy as np
 from PIL import Image
@@ -58,4 +19,51 @@ x = np.asarray(Image.open("assets/photographs/chelsea.png").convert("RGB")).asty
 noisy = x + np.random.default_rng(2).normal(0, 30, x.shape)
 Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(sys.argv[1])
 END
-shot :99 1280 800 denoise-light.png 2 3 wait:1 click:450,425 wait:1 "type:$scratch/chelsea.png" Return wait:14
+sed '1s/malignant/label/' tests/fixtures/data/breast_cancer.csv >"$scratch/cells.csv"
+
+press() { for key in "$@"; do xdotool key "$key"; sleep 0.4; done; }
+
+open_path() { press ctrl+o; sleep 0.6; xdotool type "$1"; press Return; }
+
+snap() { # workspace theme
+    xdotool mousemove 500 24 # over nothing that answers
+    sleep 1.2
+    local file=$pictures/$1-$2-$size.png
+    import -window root "$file"
+    # Photographs need all their colors.
+    [ "$1" = denoise ] || convert "$file" -dither None -colors 256 "PNG8:$file"
+}
+
+display=94
+sizes=("$@")
+[ ${#sizes[@]} -gt 0 ] || sizes=(1280x800 1920x1080 900x600)
+for size in "${sizes[@]}"; do
+    home=$scratch/$size
+    mkdir -p "$home/.config/hourglass"
+    # Not a first start: its hints would take a line of every picture.
+    echo '{"hints_seen": true}' >"$home/.config/hourglass/window.json"
+    Xvfb ":$display" -screen 0 "${size}x24" -noreset -nolisten tcp >/dev/null 2>&1 &
+    export DISPLAY=:$display
+    display=$((display + 1))
+    until xdotool getdisplaygeometry >/dev/null 2>&1; do sleep 0.2; done
+    env -u WAYLAND_DISPLAY -u XDG_DATA_HOME -u XDG_CONFIG_HOME XDG_RUNTIME_DIR="$home" HOME="$home" \
+        target/release/hourglass --device cpu >/dev/null 2>&1 &
+    program=$!
+    until window=$(xdotool search --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.2; done
+    xdotool windowmove "$window" 0 0 windowsize "$window" "${size%x*}" "${size#*x}" windowfocus "$window"
+    sleep 12
+    snap train dark # while it trains
+    sleep 35
+    press 2; sleep 3; snap explore dark
+    press 3; open_path "$scratch/chelsea.png"; sleep 16; snap denoise dark
+    press 4; open_path "$scratch/cells.csv"; sleep 10; snap detect dark
+    press 5; sleep 15; snap report dark
+    press t
+    snap report light
+    press 4; snap detect light
+    press 3; snap denoise light
+    press 2; snap explore light
+    press 1; snap train light
+    press ctrl+q
+    wait "$program"
+done

@@ -2,6 +2,7 @@
 
 use egui::{Rect, Ui, pos2, vec2};
 
+use super::hints::{self, Target};
 use super::widgets::{Scale, Slider, card_title, value_row};
 use crate::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, OptimizerKind, SPARSITY, Spec, live_text};
 use crate::style::Palette;
@@ -102,6 +103,9 @@ impl Controls {
             let of_run = spec.live_value(field, snapshot.step).unwrap_or_default();
             let held = self.held.filter(|(held, _)| *held == field).map(|(_, value)| value);
             let value = held.unwrap_or(of_run);
+            if field == LEARNING_RATE {
+                hints::is_at(ui, Target::LearningRate, pos2(line.right() - 56.0, line.center().y - 13.0));
+            }
             match slider.show(ui, palette, line, value, &live_text(value)) {
                 Some((value, true)) => {
                     self.held = None;

@@ -58,8 +58,6 @@ impl Axes {
 
 impl Curves {
     pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
-        let title = snapshot.spec.as_ref().map_or("Loss", |spec| spec.objective_title());
-        card_title(ui, palette, inside, title, if inside.width() > 560.0 { "by epoch" } else { "" });
         let right = self.chips_ui(ui, palette, inside) - space::M;
         let smoothed = smooth_by(&snapshot.train_curve, self.smoothing);
         let mut right = right;
@@ -74,6 +72,13 @@ impl Curves {
             let drawn = ui.painter().text(at, Align2::RIGHT_CENTER, text, semibold(size::TEXT), colour(ink));
             right = drawn.left() - space::M;
         }
+        let titles = snapshot.spec.as_ref().map_or(["Loss"; 2], |spec| spec.objective_titles());
+        let width = |text: &str| {
+            let galley = ui.painter().layout_no_wrap(text.to_owned(), semibold(size::TEXT), colour(palette.text));
+            galley.size().x
+        };
+        let title = titles[usize::from(width(titles[0]) > right - inside.left())];
+        card_title(ui, palette, inside, title, if inside.width() > 560.0 { "by epoch" } else { "" });
         let plot = Rect::from_min_max(
             pos2(inside.left() + 44.0, inside.top() + 36.0),
             pos2(inside.right() - 4.0, inside.bottom() - 22.0),

@@ -502,6 +502,9 @@ impl Denoise {
         if let Some(path) = &view.saved {
             return (format!("saved to {}", path.display()), colour(palette.good));
         }
+        if let Some(warning) = view.picture.as_ref().and_then(|picture| picture.warning.as_ref()) {
+            return (warning.clone(), colour(palette.text));
+        }
         let speed = view.megapixels_per_second.map_or_else(String::new, |speed| format!("{speed:.2} megapixels/s, "));
         (format!("{speed}originals are never changed"), colour(palette.muted))
     }

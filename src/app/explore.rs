@@ -2,20 +2,23 @@
 //! from row to row, add rows up, and keep what is seen.
 
 mod bench;
+mod cards;
 mod studio;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egui::{Color32, ColorImage, Rect, Sense, Stroke, TextureHandle, TextureOptions, Ui, pos2, vec2};
+use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui};
 
 use self::bench::Bench;
-use self::studio::{Decoded, Decoding, Keeping, Looking, Near, NearRequest, Origin, Request, Rows, Same};
+use self::studio::{Decoded, Decoding, Keeping, Looking, Near, NearRequest, Origin, Request, Same};
+use super::desktop::Dialogs;
 use super::latest::Latest;
 use super::map::MapCard;
-use super::theme::{colour, regular};
-use super::widgets::{Button, ButtonKind, Scale, Slider, card_title, paragraph};
-use crate::style::{Palette, RowView, size, space};
+use super::pasting::pictures_folder;
+use super::picker::Picker;
+use super::theme::colour;
+use crate::style::{Palette, RowView};
 use crate::tasks::{draw_latents, map_view};
 use crate::train::{Snapshot, UnitUse};
 
@@ -50,7 +53,8 @@ struct Kept(Option<Result<PathBuf, String>>);
 pub(super) struct Explore {
     decoding: Option<Latest<Request, Decoded>>,
     looking: Option<Latest<NearRequest, Near>>,
-    keeping: Option<Latest<Keeping, Kept>>,
+    keeping: Option<Latest<(Keeping, PathBuf), Kept>>,
+    picker: Picker<Keeping>,
     asked: Option<Request>,
     asked_near: Option<NearRequest>,
     kept: Option<Arc<Kept>>,
@@ -107,6 +111,11 @@ fn plane(snapshot: &Snapshot) -> [(f32, f32); 2] {
 }
 
 impl Explore {
+    /// `dialogs` are asked where something is to be kept.
+    pub fn new(dialogs: Arc<dyn Dialogs>) -> Self {
+        Self { picker: Picker::new(dialogs), ..Self::default() }
+    }
+
     /// Asks for what the sliders, the grid and the newest weights come to, if it is not what was asked for last.
     fn follow(&mut self, ui: &Ui, snapshot: &Snapshot) {
         let Some(model) = &snapshot.model else { return };
@@ -275,289 +284,17 @@ impl Explore {
         self.bench_ui(ui, palette, bench, snapshot);
         self.decoded_ui(ui, palette, one, snapshot);
         self.sliders_ui(ui, palette, sliders, snapshot);
+        self.keep_ui(ui, palette);
     }
 
-    fn map_ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, snapshot: &Snapshot) {
-        let half = (inside.width() - space::L) / 2.0;
-        let left = Rect::from_min_size(inside.min, vec2(half, inside.height()));
-        let flat = snapshot.units.len() == 2;
-        let map = self.map.get_or_insert_with(|| MapCard::new(1));
-        map.decodes = flat;
-        let shown = map.ui(ui, palette, left, snapshot);
-        if let Some(shown) = shown {
-            if let (true, Some([x, y])) = (flat && self.latents.len() == 2, shown.place) {
-                self.set(ui, 0, x);
-                self.set(ui, 1, y);
-            }
-            if let (false, Some(row), Some(data)) = (flat, shown.clicked, &snapshot.rows) {
-                self.taking = Some(Origin::Row(Same(Arc::clone(data)), row));
-                ui.ctx().request_repaint();
-            }
-            if let [x, y] = self.latents[..] {
-                let at = shown.to_pixels.transform_point3(glam::Vec3::new(x, y, 0.0));
-                let at = shown.plot.center() + vec2(at.x, -at.y);
-                if shown.plot.contains(at) {
-                    ui.painter().circle_stroke(at, 8.0, Stroke::new(4.0, colour(palette.panel)));
-                    ui.painter().circle_stroke(at, 8.0, Stroke::new(2.0, colour(palette.text)));
-                }
-            }
-        }
-        let right = Rect::from_min_max(pos2(inside.right() - half, inside.top()), inside.max);
-        self.grid_ui(ui, palette, right, snapshot);
+    /// Whether a sheet of its own has the keyboard.
+    pub fn is_typing(&self) -> bool {
+        self.picker.is_typing()
     }
 
-    fn grid_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) {
-        let units = snapshot.units.len();
-        let flat = units == 2;
-        let samples = !flat && self.grid_of == GridOf::Samples;
-        let (title, words) = match (flat, samples) {
-            (true, _) => ("The plane", "decoded: z1 to the right, z2 upwards"),
-            (false, true) => ("Samples", "drawn where the codes lie"),
-            (false, false) => ("Grid", "two numbers varied, the others as they are"),
-        };
-        card_title(ui, palette, area, title, words);
-        let mut top = area.top() + 28.0;
-        if units > 2 {
-            let mut x = area.left();
-            let mut chip = |ui: &mut Ui, on: bool, label: &str, help: &str| {
-                let button = Button::new(if on { ButtonKind::ChipOn } else { ButtonKind::Chip }, label, help);
-                let rect = Rect::from_min_size(pos2(x, top), button.size(ui));
-                x = rect.right() + 6.0;
-                button.show(ui, palette, rect)
-            };
-            if chip(ui, samples, "samples", "Draws of all numbers, at the temperature below").clicked() {
-                self.grid_of = GridOf::Samples;
-            }
-            if chip(ui, !samples, "grid", "Vary two numbers, the most used ones or any others").clicked() {
-                self.grid_of = GridOf::Plane;
-            }
-            if !samples {
-                let mut axes = self.grid_axes(units);
-                for (axis, way) in ["across", "up"].into_iter().enumerate() {
-                    let label = format!("z{} {way}", axes[axis] + 1);
-                    let response = chip(ui, false, &label, "Choose another number for this way");
-                    egui::Popup::menu(&response).show(|ui| {
-                        egui::ScrollArea::vertical().max_height(240.0).show(ui, |ui| {
-                            for &unit in &self.order {
-                                let name = format!("z{}", unit + 1);
-                                if ui.selectable_label(unit == axes[axis], name).clicked() {
-                                    axes[axis] = unit;
-                                    self.axes = Some(axes);
-                                }
-                            }
-                        });
-                    });
-                }
-            }
-            top += 28.0;
-        } else {
-            top += 28.0;
-        }
-        let side = area.width().min(area.bottom() - top);
-        let grid = Rect::from_min_size(pos2(area.left(), top), vec2(side, side));
-        let response = self.picture(ui, palette, Shown::Grid, grid, title);
-        if let (true, Some(pointer)) = (response.clicked(), response.interact_pointer_pos()) {
-            let cell = (pointer - grid.min) / side * GRID as f32;
-            let index = (cell.y as usize).min(GRID - 1) * GRID + (cell.x as usize).min(GRID - 1);
-            let units = self.latents.len();
-            let latents = self
-                .shown
-                .as_ref()
-                .and_then(|shown| shown.grid.latents.get(index * units..(index + 1) * units).map(<[f32]>::to_vec));
-            if let Some(latents) = latents {
-                self.set_all(ui, &latents);
-            }
-        }
-        response.on_hover_text("Click one to take its numbers");
-    }
-
-    /// One of the textures in `area`, which can be clicked.
-    fn picture(&self, ui: &mut Ui, palette: &Palette, which: Shown, area: Rect, name: &str) -> egui::Response {
-        match &self.textures[which as usize] {
-            Some(texture) => {
-                let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-                ui.painter().image(texture.id(), area, whole, Color32::WHITE);
-            }
-            None => {
-                ui.painter().rect_filled(area, 6.0, colour(palette.raised));
-            }
-        }
-        let response = ui.interact(area, ui.scope_id().with(("decoded", name)), Sense::click());
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, name));
-        response
-    }
-
-    fn decoded_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
-        card_title(ui, palette, inside, "Decoded", "");
-        let side = inside.width().min(inside.height() - 28.0).max(16.0);
-        let left = inside.left() + ((inside.width() - side) / 2.0).round();
-        let area = Rect::from_min_size(pos2(left, inside.top() + 28.0), vec2(side, side));
-        let problem = self.shown.as_ref().and_then(|shown| shown.problem.clone());
-        let words = match (&problem, &snapshot.model) {
-            (Some(problem), _) => problem.as_str(),
-            (None, None) => "It appears as soon as there are weights",
-            _ => {
-                self.picture(ui, palette, Shown::One, area, "Decoded");
-                self.save_ui(ui, palette, inside);
-                return;
-            }
-        };
-        let at = pos2(inside.left(), area.top());
-        paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
-    }
-
-    /// What can be kept of what is seen.
-    fn save_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) {
-        let Some(shown) = self.shown.clone().filter(|shown| !shown.one.values.is_empty()) else { return };
-        let help = "Keep what you see, in the folder for pictures";
-        let (save, left) = Button::new(ButtonKind::Chip, "save", help).show_right(ui, palette, inside.right_top());
-        let copy = Button::new(ButtonKind::Chip, "copy", "Copy the decoded picture");
-        if copy.show_right(ui, palette, pos2(left - 6.0, inside.top())).0.clicked() {
-            let view = RowView::of(shown.image, &shown.grid.values);
-            ui.ctx().copy_image(tiles(&shown.one.values, &view, shown.features, 1, palette));
-            self.notice = Some(("copied the decoded picture".to_owned(), false));
-        }
-        egui::Popup::menu(&save).width(200.0).show(|ui| {
-            for (words, what, ending, rows, columns) in [
-                ("Picture, PNG", "decoded", "png", &shown.one, 1),
-                ("Grid, PNG", "grid", "png", &shown.grid, GRID),
-                ("Walk as a strip, PNG", "walk", "png", &shown.walk, studio::STEPS),
-                ("Walk as a film, GIF", "walk", "gif", &shown.walk, 1),
-                ("Grid with its numbers, NPY", "grid", "npy", &shown.grid, 1),
-                ("Walk with its numbers, NPY", "walk", "npy", &shown.walk, 1),
-            ] {
-                if !rows.values.is_empty() && ui.button(words).clicked() {
-                    self.keep(ui, &shown, rows.clone(), columns, (what, ending));
-                }
-            }
-        });
-    }
-
-    fn keep(
-        &mut self,
-        ui: &Ui,
-        shown: &Decoded,
-        rows: Rows,
-        columns: usize,
-        (what, ending): (&'static str, &'static str),
-    ) {
-        let Some(model) = shown.model.clone() else { return };
-        if self.keeping.is_none() {
-            let work = |keeping: Keeping, _: &Kept| Kept(Some(keeping.write()));
-            self.keeping = Latest::start("hourglass-keep", ui.ctx().clone(), work);
-        }
-        if let Some(keeping) = &self.keeping {
-            let folder = self.folder.clone().unwrap_or_else(pictures_folder);
-            keeping.ask(Keeping { model, rows, columns, folder, what, ending });
-        }
-    }
-
-    fn sliders_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
-        card_title(ui, palette, inside, "Latent numbers", "most used first");
-        let units = Arc::clone(&snapshot.units);
-        if units.is_empty() || self.latents.len() != units.len() {
-            let words = "They appear as soon as the model is ready";
-            let at = pos2(inside.left(), inside.top() + 34.0);
-            paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
-            return;
-        }
-        let bottom = inside.bottom() - 30.0;
-        self.buttons_ui(ui, palette, pos2(inside.left(), bottom), &units);
-        let classes = snapshot.model.as_ref().map_or(0, |model| model.data_shape().classes);
-        let mut top = inside.top() + 28.0;
-        if classes > 0 {
-            let line = Rect::from_min_size(pos2(inside.left(), top), vec2(inside.width(), LINE));
-            let slider = Slider {
-                name: "Class",
-                help: "The class that the decoder is told",
-                low: 0.0,
-                high: (classes - 1).max(1) as f64,
-                scale: Scale::Linear,
-                enabled: true,
-            };
-            let label = super::map::class_name(snapshot, self.label);
-            if let Some((value, _)) = slider.show(ui, palette, line, self.label as f64, &label) {
-                let label = (value.round() as usize).min(classes - 1);
-                if label != self.label {
-                    self.label = label;
-                    ui.ctx().request_repaint();
-                }
-            }
-            top += LINE;
-        }
-        let line = Rect::from_min_size(pos2(inside.left(), top), vec2(inside.width(), LINE));
-        let slider = Slider {
-            name: "Temperature",
-            help: "How far samples stray from the middle: 1 as the codes do, less is safer and duller",
-            low: 0.0,
-            high: 2.0,
-            scale: Scale::Linear,
-            enabled: true,
-        };
-        let text = format!("{:.2}", self.temperature);
-        if let Some((value, _)) = slider.show(ui, palette, line, f64::from(self.temperature), &text) {
-            let temperature = value as f32;
-            if temperature != self.temperature {
-                self.temperature = temperature;
-                ui.ctx().request_repaint();
-            }
-        }
-        top += LINE + 4.0;
-        let room = Rect::from_min_max(pos2(inside.left(), top), pos2(inside.right(), bottom - space::S));
-        self.units_ui(ui, palette, room, &units);
-    }
-
-    fn buttons_ui(&mut self, ui: &mut Ui, palette: &Palette, at: egui::Pos2, units: &[UnitUse]) {
-        let mut x = at.x;
-        let mut press = |ui: &mut Ui, kind: ButtonKind, label: &str, help: &str| {
-            let button = Button::new(kind, label, help);
-            let rect = Rect::from_min_size(pos2(x, at.y), button.size(ui));
-            x = rect.right() + 6.0;
-            button.show(ui, palette, rect).clicked()
-        };
-        if press(ui, ButtonKind::Primary, "Sample", "Draw all numbers anew where the codes lie") {
-            self.draw += 1;
-            self.latents = draw_latents(units, 1, self.temperature, self.draw.wrapping_add(1 << 20));
-            ui.ctx().request_repaint();
-        }
-        if press(ui, ButtonKind::Plain, "Centre", "Every number back to the middle of its range") {
-            self.latents = units.iter().map(|unit| unit.prior_mean).collect();
-            ui.ctx().request_repaint();
-        }
-    }
-
-    /// A slider for each latent number, as many as there is room for; the wheel moves the list.
-    fn units_ui(&mut self, ui: &mut Ui, palette: &Palette, room: Rect, units: &[UnitUse]) {
-        let total = units.len() as f32 * LINE;
-        if ui.rect_contains_pointer(room) {
-            self.scroll -= ui.input(|input| input.smooth_scroll_delta().y);
-        }
-        self.scroll = self.scroll.clamp(0.0, (total - room.height()).max(0.0));
-        let first = (self.scroll / LINE).floor() as usize;
-        let visible = (room.height() / LINE).floor().max(0.0) as usize;
-        let shown: Vec<usize> = self.order.iter().copied().skip(first).take(visible).collect();
-        for (place, unit) in shown.into_iter().enumerate() {
-            let y = room.top() + place as f32 * LINE;
-            let line = Rect::from_min_size(pos2(room.left(), y), vec2(room.width() - 6.0, LINE));
-            let (low, high) = range(&units[unit]);
-            let name = format!("z{}", unit + 1);
-            let help = format!(
-                "Held-out rows have {:.2} on average here and stray by {:.2}",
-                units[unit].mean, units[unit].deviation
-            );
-            let slider = Slider { name: &name, help: &help, low, high, scale: Scale::Linear, enabled: true };
-            let value = f64::from(self.latents[unit]);
-            if let Some((value, _)) = slider.show(ui, palette, line, value, &format!("{value:+.2}")) {
-                self.set(ui, unit, value as f32);
-            }
-        }
-        if visible < units.len() && visible > 0 {
-            // Where in the list this is.
-            let share = room.height() / total;
-            let at = room.top() + self.scroll / total * room.height();
-            let bar = Rect::from_min_size(pos2(room.right() - 3.0, at), vec2(3.0, share * room.height()));
-            ui.painter().rect_filled(bar, 1.5, colour(palette.line));
-        }
+    /// Where pictures are kept.
+    pub fn pictures_folder(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(pictures_folder)
     }
 
     pub fn map(&self) -> Option<&MapCard> {
@@ -591,13 +328,6 @@ impl Explore {
     pub fn take_file(&mut self, path: PathBuf) {
         self.bench.take_file(path);
     }
-}
-
-/// Where pictures go that people keep.
-fn pictures_folder() -> PathBuf {
-    let folders = directories::UserDirs::new();
-    let pictures = folders.as_ref().and_then(|folders| folders.picture_dir().or(Some(folders.home_dir())));
-    pictures.map_or_else(std::env::temp_dir, std::path::Path::to_owned).join("Hourglass")
 }
 
 /// Rows of pictures as one, in lines of `columns`.

@@ -1,10 +1,27 @@
-//! Three hints of what to touch, on the first start only, in a line of their own: they cover nothing.
+//! Three hints of what to touch, on the first start only, in a line of their own; each has a number, and the same number
+//! stands beside what it speaks of.
 
-use egui::{Align2, Rect, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Id, LayerId, Order, Painter, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::theme::{colour, regular, semibold};
 use super::widgets::{Button, ButtonKind, line_of_text};
 use crate::style::{Palette, size, space};
+
+/// What a hint speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    LearningRate,
+    Explore,
+    Change,
+}
+
+const TARGETS: [Target; 3] = [Target::LearningRate, Target::Explore, Target::Change];
+
+/// Says where `target` is in this frame; `at` is the middle of its number.
+pub(super) fn is_at(ui: &Ui, target: Target, at: Pos2) {
+    let pass = ui.ctx().cumulative_pass_nr();
+    ui.ctx().data_mut(|data| data.insert_temp(Id::unique(target), (at, pass)));
+}
 
 /// What the line takes from the bottom of the workspace.
 pub(super) const HEIGHT: f32 = 40.0;
@@ -26,10 +43,7 @@ pub(super) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
     let short = width < 300.0;
     for (index, (what, why)) in HINTS.iter().enumerate() {
         let left = line.left() + space::L + index as f32 * width;
-        let dot = pos2(left + 9.0, y);
-        ui.painter().circle_stroke(dot, 9.0, Stroke::new(1.2, colour(palette.accent)));
-        let number = (index + 1).to_string();
-        ui.painter().text(dot, Align2::CENTER_CENTER, number, semibold(size::AXIS), colour(palette.accent));
+        number(ui.painter(), palette, pos2(left + 9.0, y), index);
         let at = pos2(left + 26.0, y);
         let room = width - 26.0 - space::M;
         let drawn = line_of_text(ui, at, room, what, semibold(size::SECOND), colour(palette.text));
@@ -43,4 +57,23 @@ pub(super) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
         response.on_hover_text(format!("{what} {why}"));
     }
     response.clicked()
+}
+
+/// Puts the numbers beside what the hints speak of, over the workspace that has just been drawn.
+pub(super) fn point(ui: &Ui, palette: &Palette) {
+    let over = ui.ctx().layer_painter(LayerId::new(Order::Middle, Id::unique("hint numbers")));
+    let now = ui.ctx().cumulative_pass_nr();
+    for (index, target) in TARGETS.into_iter().enumerate() {
+        let place: Option<(Pos2, u64)> = ui.ctx().data(|data| data.get_temp(Id::unique(target)));
+        // What is not drawn any more has no place.
+        if let Some((at, _)) = place.filter(|(_, pass)| *pass == now) {
+            number(&over, palette, at, index);
+        }
+    }
+}
+
+fn number(painter: &Painter, palette: &Palette, at: Pos2, index: usize) {
+    painter.circle(at, 9.0, colour(palette.raised), Stroke::new(1.2, colour(palette.accent)));
+    let text = (index + 1).to_string();
+    painter.text(at, Align2::CENTER_CENTER, text, semibold(size::AXIS), colour(palette.accent));
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use self::draft::Draft;
+use super::hints::{self, Target};
 use super::theme::{colour, faded, regular};
 use super::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
 use crate::data::DataSet;
@@ -183,6 +184,7 @@ impl NetworkCard {
 fn presets_ui(ui: &mut Ui, palette: &Palette, inside: Rect, presets: &[Preset]) -> Option<String> {
     let help = "Choose another model to train on the same digits";
     let (button, _) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
+    hints::is_at(ui, Target::Change, button.rect.left_top());
     let mut chosen = None;
     egui::Popup::menu(&button).width(320.0).show(|ui| {
         ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| {

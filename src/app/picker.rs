@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::{Key, Ui};
 
-use super::desktop::{Answer, Dialogs, Question};
+use super::desktop::{Answer, Dialogs, Question, TypedPaths};
 use super::sheet::{field, heading, problem, sheet, words};
 use super::task::Task;
 use super::widgets::{Button, ButtonKind};
@@ -26,6 +26,12 @@ struct Asked<P> {
 pub(super) struct Picker<P> {
     dialogs: Arc<dyn Dialogs>,
     asked: Option<Asked<P>>,
+}
+
+impl<P> Default for Picker<P> {
+    fn default() -> Self {
+        Self::new(Arc::new(TypedPaths))
+    }
 }
 
 impl<P> Picker<P> {

@@ -18,6 +18,7 @@ use winit::window::{Window, WindowId};
 use super::desktop::NativeDialogs;
 #[cfg(target_os = "linux")]
 use super::desktop::follow_theme;
+use super::fills::drawn_apart;
 use super::frame_log::FrameLog;
 use super::opened::OpeningModel;
 use super::scatter::TargetFormat;
@@ -228,6 +229,8 @@ struct OpenWindow {
     painted: Instant,
     frame_duration: Duration,
     pressed: bool,
+    /// The surface takes colors as they are.
+    plain_colors: bool,
     title: String,
 }
 
@@ -236,7 +239,7 @@ const NEWS_INTERVAL: Duration = Duration::from_millis(60);
 
 /// Rest after a frame, as a share of its duration: where frames are slow (a software driver), they must leave most of
 /// the cores to the training. A drag is followed closely all the same. Frames of a real GPU are not held up.
-const REST: f32 = 2.2;
+const REST: f32 = 3.0;
 const REST_WHILE_PRESSED: f32 = 0.2;
 /// Frames are never further apart than this for the sake of rest.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(95);
@@ -264,7 +267,9 @@ impl Shell {
         let mut painter = pollster::block_on(Painter::new(self.context.clone(), configuration, false, options));
         pollster::block_on(painter.set_window(ViewportId::ROOT, Some(Arc::clone(&window))))
             .map_err(|error| error.to_string())?;
+        let mut plain_colors = false;
         if let Some(state) = painter.render_state() {
+            plain_colors = !state.target_format.is_srgb();
             state.renderer.write().callback_resources.insert(TargetFormat(state.target_format));
         }
         let mut input = egui_winit::State::new(
@@ -284,7 +289,8 @@ impl Shell {
         });
         let (frames, painted, frame_duration) = (FrameLog::from_environment(), Instant::now(), Duration::ZERO);
         let (info, title) = (egui::ViewportInfo::default(), String::new());
-        Ok(OpenWindow { window, painter, input, info, frames, painted, frame_duration, pressed: false, title })
+        let pressed = false;
+        Ok(OpenWindow { window, painter, input, info, frames, painted, frame_duration, pressed, plain_colors, title })
     }
 
     fn paint(&mut self) {
@@ -302,7 +308,13 @@ impl Shell {
             egui_winit::process_viewport_commands(&self.context, &mut open.info, commands, window, &mut actions);
         }
         open.input.handle_platform_output(&open.window, output.platform_output);
-        let primitives = self.context.tessellate(output.shapes, output.pixels_per_point);
+        let mut primitives = self.context.tessellate(output.shapes, output.pixels_per_point);
+        // A surface that converts what it is given would have to be told of it.
+        if open.plain_colors {
+            let size = open.window.inner_size();
+            let points = egui::vec2(size.width.max(1) as f32, size.height.max(1) as f32) / output.pixels_per_point;
+            primitives = drawn_apart(primitives, points);
+        }
         let mut textures = output.textures_delta;
         open.painter.paint_and_update_textures(
             ViewportId::ROOT,

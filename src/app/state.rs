@@ -28,6 +28,7 @@ use super::map::MapCard;
 use super::network::NetworkCard;
 use super::opening::Choice;
 use super::pairs::Textures;
+use super::pasting::Pasting;
 use super::picker::Picker;
 use super::report::{LocalReporting, Now, Report, ReportWish, Reporting};
 use super::runs::{RunWish, Runs};
@@ -125,6 +126,7 @@ pub struct App {
     /// What a path is wanted for that was asked for by Open.
     picker: Picker<()>,
     choice: Option<Choice>,
+    pasting: Pasting,
     /// A model that was opened has been looked at: it may belong to another workspace than Explore.
     greeted: bool,
     quit: bool,
@@ -147,6 +149,7 @@ impl App {
         let detect = Detect::new(Arc::clone(&options.detection));
         let denoise = Denoise::new(Arc::clone(&options.denoising));
         let report = Report::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs));
+        let explore = Explore::new(Arc::clone(&options.dialogs));
         let picker = Picker::new(Arc::clone(&options.dialogs));
         let runs = Runs::new(options.runs_folder.clone());
         let drops = "Files cannot be dropped on this window (Wayland): press Ctrl+O to open one";
@@ -166,7 +169,7 @@ impl App {
             map: MapCard::new(0),
             findings: Findings::default(),
             wished: Wish::default(),
-            explore: Explore::default(),
+            explore,
             denoise,
             detect,
             report,
@@ -178,6 +181,7 @@ impl App {
             help_open: false,
             picker,
             choice: None,
+            pasting: Pasting::default(),
             greeted: false,
             quit: false,
         };
@@ -248,7 +252,9 @@ impl App {
         self.rail_ui(ui, palette, rail);
         self.status_bar(ui, palette, status);
         self.take_input(ui);
-        if !self.options.settings.hints_seen && matches!(self.workspace, Workspace::Train | Workspace::Explore) {
+        let hinted =
+            !self.options.settings.hints_seen && matches!(self.workspace, Workspace::Train | Workspace::Explore);
+        if hinted {
             let line = Rect::from_min_max(pos2(work.left(), work.bottom() - hints::HEIGHT), work.max);
             work.max.y = line.top();
             self.options.settings.hints_seen = hints_ui(ui, palette, line);
@@ -262,6 +268,9 @@ impl App {
             }
             Workspace::Report => self.report_workspace(ui, palette, work),
             Workspace::Runs => self.runs_workspace(ui, palette, work),
+        }
+        if hinted {
+            hints::point(ui, palette);
         }
         self.drop_ui(ui, palette, window);
         self.opening_ui(ui, palette);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{CliError, Common, print_json, print_out};
+use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::device::{Device, gpu};
 use crate::interop;
 use crate::model;
@@ -65,6 +65,7 @@ pub(super) fn presets(common: &Common) -> Result<u8, CliError> {
 }
 
 pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Common) -> Result<u8, CliError> {
+    keep_inputs(output, [path, Path::new(data)])?;
     let device = Device::open(common.device_choice()?, common.threads())?;
     let made = tasks::reconstruct(path, data, output, &device)?;
     if common.json {
@@ -77,6 +78,10 @@ pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Commo
 }
 
 pub(super) fn report(run_dir: &Path, output: Option<&Path>, common: &Common) -> Result<u8, CliError> {
+    // A report that is there may be written anew; nothing else of the run.
+    if let Some(output) = output.filter(|output| output.extension().is_none_or(|extension| extension != "html")) {
+        keep_inputs(output, [run_dir])?;
+    }
     let device = Device::open(common.device_choice()?, common.threads())?;
     let path = interop::write_report(run_dir, output, &device)?;
     if common.json {

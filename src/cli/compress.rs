@@ -1,10 +1,10 @@
 //! `hourglass compress` and `hourglass decompress`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Common, print_json, print_out};
+use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::device::Device;
 use crate::style;
 use crate::tasks;
@@ -50,6 +50,7 @@ pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, 
     }
     let device = Device::open(common.device_choice()?, common.threads())?;
     let Some(output) = &arguments.output else { return curve(arguments, common, &device) };
+    keep_inputs(output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::compress(&arguments.model, &arguments.data, output, arguments.bits, &device)?;
     if common.json {
         print_json(&made)?;
@@ -72,6 +73,7 @@ pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, 
 
 fn curve(arguments: &CompressArgs, common: &Common, device: &Device) -> Result<u8, CliError> {
     let Some(output) = &arguments.curve else { return Ok(0) };
+    keep_inputs(output, [&*arguments.model, Path::new(&arguments.data)])?;
     let curve = tasks::rate_curve(&arguments.model, &arguments.data, output, device)?;
     if common.json {
         print_json(&curve)?;
@@ -92,6 +94,7 @@ fn curve(arguments: &CompressArgs, common: &Common, device: &Device) -> Result<u
 
 pub(super) fn decompress(arguments: &DecompressArgs, common: &Common) -> Result<u8, CliError> {
     let device = Device::open(common.device_choice()?, common.threads())?;
+    keep_inputs(&arguments.output, [&*arguments.input, &*arguments.model])?;
     let made = tasks::decompress(&arguments.input, &arguments.model, &arguments.output, &device)?;
     if common.json {
         print_json(&made)?;

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::train::read_spec;
-use super::{CliError, Common, print_json, print_out};
+use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::device::Device;
 use crate::model::preset;
 use crate::style;
@@ -138,6 +138,7 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
     bar.set_style(
         ProgressStyle::with_template("fitting {wide_bar} {percent} %").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
+    keep_inputs(&arguments.output, [Path::new(&arguments.data)])?;
     let fitted = tasks::fit_detector(&arguments.data, &arguments.output, &options, &device, &mut |done| {
         bar.set_position((1000.0 * done) as u64);
         ControlFlow::Continue(())
@@ -193,6 +194,7 @@ fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
         pictures: arguments.pictures,
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
+    keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let scores = tasks::score_rows(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
     if common.json {
         print_json(&scores)?;

@@ -1,11 +1,11 @@
 //! New rows out of a model: `sample`, `interpolate`, `arithmetic`, `traverse`, `augment`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::detect::say_notes;
-use super::{CliError, Common, print_json, print_out};
+use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::device::Device;
 use crate::style;
 use crate::tasks::{self, AugmentOptions, SampleOptions, Walk, WalkOptions};
@@ -140,6 +140,7 @@ pub(super) fn sample(arguments: &SampleArgs, common: &Common) -> Result<u8, CliE
         components: arguments.components.map(usize::from),
         seed: common.seed.unwrap_or(1),
     };
+    keep_inputs(&arguments.output, [&*arguments.model])?;
     let made = tasks::sample(&arguments.model, &arguments.output, &options, &device)?;
     if common.json {
         print_json(&made)?;
@@ -216,6 +217,7 @@ pub(super) fn augment(arguments: &AugmentArgs, common: &Common) -> Result<u8, Cl
         components: arguments.components.map(usize::from),
         seed: common.seed.unwrap_or(1),
     };
+    keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::augment(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
     if common.json {
         print_json(&made)?;

@@ -10,7 +10,7 @@ mod represent;
 mod train;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -246,10 +246,28 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
     }
 }
 
-/// Prints to standard output; a reader that went away (a closed pipe) is no failure.
+/// Prints to standard output; a reader that went away (a closed pipe) is no failure, anything else ends the program: what
+/// was to be told is lost.
 pub(crate) fn print_out(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{text}");
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot write to standard output, {error}");
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
+/// Refuses an `output` that would go over what is read.
+pub(crate) fn keep_inputs<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+    match inputs.into_iter().find(|input| crate::files::would_replace(output, input)) {
+        Some(input) => {
+            let (output, input) = (output.display(), input.display());
+            Err(CliError::usage(format!("{output} would be written over what is read, {input}, give another place")))
+        }
+        None => Ok(()),
+    }
 }
 
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Common, print_json, print_out};
+use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::device::Device;
 use crate::style;
 use crate::tasks::{self, Evaluation, Evidence, LabelCount, Probe, Probed};
@@ -167,6 +167,7 @@ fn print_evidence(found: &Evaluation) {
 }
 
 pub(super) fn encode(arguments: &EncodeArgs, common: &Common) -> Result<u8, CliError> {
+    keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::encode(&arguments.model, &arguments.data, &arguments.output, &device(common)?)?;
     if common.json {
         print_json(&made)?;
@@ -178,6 +179,7 @@ pub(super) fn encode(arguments: &EncodeArgs, common: &Common) -> Result<u8, CliE
 
 pub(super) fn decode(arguments: &DecodeArgs, common: &Common) -> Result<u8, CliError> {
     let DecodeArgs { model, latents, output, label } = arguments;
+    keep_inputs(output, [&**model, &**latents])?;
     let made = tasks::decode(model, latents, output, label.as_deref(), &device(common)?)?;
     if common.json {
         print_json(&made)?;
@@ -225,6 +227,7 @@ fn print_probes(found: &Probed) {
 
 pub(super) fn project(arguments: &ProjectArgs, common: &Common) -> Result<u8, CliError> {
     let output: &Path = &arguments.output;
+    keep_inputs(output, [&*arguments.model, Path::new(&arguments.data)])?;
     let clusters = arguments.clusters.map(usize::from);
     let seed = common.seed.unwrap_or(1);
     let made = tasks::project(&arguments.model, &arguments.data, output, clusters, seed, &device(common)?)?;

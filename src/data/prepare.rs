@@ -91,8 +91,8 @@ impl Preparation {
         let scaled = self.offset.len();
         let fits = scaled == self.scale.len() && (scaled == 0 || features.is_multiple_of(scaled));
         let sane = self.scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
-        let named =
-            self.columns.is_empty() || self.columns.iter().map(|c| c.features().len()).sum::<usize>() == features;
+        let of_columns: Vec<String> = self.columns.iter().flat_map(Column::features).collect();
+        let named = self.columns.is_empty() || of_columns.len() == features && of_columns == self.features;
         let finite = self.columns.iter().all(|column| match column {
             Column::Number { fill, offset, scale, .. } => {
                 fill.is_finite() && offset.is_finite() && scale.is_finite() && *scale > 0.0

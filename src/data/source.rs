@@ -259,7 +259,8 @@ fn finish(
             if fitted.is_none() && matches!(scaling, Scaling::Zscore | Scaling::Minmax | Scaling::Robust) {
                 preparation.fit(&rows[..train.len() * features], read.period.unwrap_or(features));
             }
-            let misfit = preparation.offset.len() > 1 && preparation.offset.len() != features;
+            // Windows of several columns have as many scales as columns, over and over.
+            let misfit = !features.is_multiple_of(preparation.offset.len().max(1));
             if !misfit {
                 preparation.apply(&mut rows, features);
             }

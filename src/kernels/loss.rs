@@ -49,6 +49,17 @@ impl ReconstructionLoss {
         }
     }
 
+    /// Where there is little room.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Self::Mse => "MSE",
+            Self::Bce => "BCE",
+            Self::L1 => "MAE",
+            Self::Huber => "Huber",
+            Self::Gaussian => "Likelihood",
+        }
+    }
+
     fn wgsl(self) -> &'static str {
         match self {
             Self::Mse => "0u",

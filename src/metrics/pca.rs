@@ -45,6 +45,9 @@ impl Pca {
         if features > MAX_EXACT_FEATURES {
             return randomized(rows, mean, components.min(features).min(count - 1));
         }
+        if count < features {
+            return of_few(rows, mean, components.min(count - 1));
+        }
         // Tasks of a fixed size, added up in order: the same bits on any number of threads.
         let mut covariance = vec![0.0_f64; features * features];
         for tasks in rows.chunks(16 * ROWS_PER_TASK * features) {
@@ -236,6 +239,38 @@ fn product(transposed: bool, (m, n, k): (usize, usize, usize), lhs: &[f32], rhs:
         );
     }
     dst
+}
+
+/// The main directions of fewer rows than features, from the products of the rows with each other: the covariance has as
+/// many directions, and decomposing its features x features zeros takes minutes.
+fn of_few(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaError> {
+    let features = mean.len();
+    let centered: Vec<Vec<f64>> = rows
+        .chunks_exact(features)
+        .map(|row| row.iter().zip(&mean).map(|(x, m)| f64::from(*x) - f64::from(*m)).collect())
+        .collect();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let count = centered.len();
+    let products: Vec<Vec<f64>> =
+        (0..count).into_par_iter().map(|i| (0..=i).map(|j| dot(&centered[i], &centered[j])).collect()).collect();
+    let matrix = Mat::from_fn(count, count, |i, j| products[i.max(j)][i.min(j)]);
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(|_| PcaError::NotConverged { features })?;
+    let largest = eigen.S()[count - 1].max(0.0);
+    // What is left of directions in which the rows do not differ is rounding.
+    let differs = |c: &usize| eigen.S()[count - 1 - c] > 1e-12 * largest;
+    let directions: Vec<f32> = (0..components)
+        .filter(differs)
+        .flat_map(|c| {
+            let mut direction = vec![0.0_f64; features];
+            for (row, values) in centered.iter().enumerate() {
+                let weight = eigen.U()[(row, count - 1 - c)];
+                direction.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+            }
+            let norm = dot(&direction, &direction).sqrt();
+            direction.into_iter().map(move |value| (value / norm) as f32)
+        })
+        .collect();
+    Ok(Pca { mean, components: directions.len() / features, directions })
 }
 
 /// The main directions by a randomized range finder with power iterations (Halko, Martinsson & Tropp 2011).

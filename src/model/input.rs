@@ -199,8 +199,8 @@ impl Input<'_> {
         self.on_images(builder, x, name, |builder, image| builder.graph.add(op, &[image], "corruption"))
     }
 
-    /// Gaussian noise with a deviation drawn for each sample, which the network may be told: 0 where nothing is
-    /// corrupted.
+    /// Gaussian noise with a deviation drawn for each sample, which the network may be told: where nothing is corrupted 0,
+    /// or for rows given directly what is given with them.
     fn noise_of_drawn_sigma(
         &self,
         builder: &mut Builder,
@@ -220,7 +220,11 @@ impl Input<'_> {
             seen = builder.one(Stage::Add, &[x, noise], "corruption")?;
         }
         if self.spec.model.condition == ConditionKind::Sigma {
-            builder.condition = Some(sigma);
+            let given = !self.corrupted && self.subject == Subject::Input;
+            builder.condition = Some(match given {
+                true => builder.graph.external(External::Conditions, [self.batch, 1]),
+                false => sigma,
+            });
         }
         Ok(seen)
     }

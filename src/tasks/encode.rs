@@ -168,7 +168,13 @@ fn read_table(path: &Path) -> Result<(usize, Vec<f32>), DataError> {
     let bytes =
         std::fs::read(path).map_err(|error| DataError::Unreadable { path: path.into(), reason: error.to_string() })?;
     let mut table = csv::Reader::from_reader(&bytes[..]);
-    let latent = table.headers().map_err(|error| malformed(error.to_string()))?.len();
+    let names = table.headers().map_err(|error| malformed(error.to_string()))?.clone();
+    let latent = names.len();
+    // Without its line of names the first row would be lost.
+    if let Some((at, name)) = names.iter().enumerate().find(|(at, name)| name.trim() != format!("z{at}")) {
+        let problem = format!("column {} is {name:?} and not z{at}; the first line names z0, z1, ... in order", at + 1);
+        return Err(malformed(problem));
+    }
     let mut values = Vec::new();
     for (row, record) in table.records().enumerate() {
         let record = record.map_err(|error| malformed(error.to_string()))?;

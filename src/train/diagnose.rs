@@ -184,14 +184,18 @@ fn rate_too_high(evidence: &Evidence<'_>) -> Option<Finding> {
     let stuck = evidence.epochs.len() >= 2
         && last.train_loss > 0.98 * first.train_loss
         && evidence.figures.mean_mse.is_some_and(|(mean, own)| own > 0.9 * mean);
-    if !(stuck || worse_than_nothing || rose && last.epoch > 1) {
+    // A first epoch is no trend.
+    if last.epoch < 2 || !(stuck || worse_than_nothing || rose) {
         return None;
     }
+    let what = match rose {
+        true => format!("and was {lowest:.5} at best: steps overshoot"),
+        false => format!("and {:.5} after the first: it does not learn", first.train_loss),
+    };
     finding(
         "learning_rate_too_high",
         format!(
-            "the train loss is {:.5} after {} epochs and was {lowest:.5} at best: steps overshoot. Lower \
-             optimizer.learning_rate (now {}) to a third.",
+            "the train loss is {:.5} after {} epochs {what}. Lower optimizer.learning_rate (now {}) to a third.",
             last.train_loss, last.epoch, evidence.spec.optimizer.learning_rate
         ),
     )
@@ -284,7 +288,8 @@ fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
     let spec = evidence.spec;
     let compares =
         spec.model.kind != ModelKind::Variational && spec.objective.sparsity == 0.0 && !spec.corruption.is_active();
-    if mse < pca.mse || !compares {
+    // What is no number, or the same, is no loss.
+    if !(mse > pca.mse) || !mse.is_finite() || !compares {
         return None;
     }
     finding(

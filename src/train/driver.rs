@@ -18,8 +18,12 @@ use crate::model::Model;
 
 /// How often snapshots are made while training.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(80);
-/// How long steps run before commands are looked at.
+/// How long steps run on a CPU before commands are looked at.
 const SLICE: Duration = Duration::from_millis(15);
+/// How long a submission keeps a GPU that draws the window too: a frame waits for what lies before it.
+const WATCHED_SUBMISSION: Duration = Duration::from_millis(4);
+/// And one that nobody looks at: far from the two seconds after which Windows resets a GPU.
+const UNWATCHED_SUBMISSION: Duration = Duration::from_millis(50);
 /// Points of a curve that a snapshot carries at most.
 const CURVE_POINTS: usize = 2000;
 
@@ -30,7 +34,8 @@ pub(super) struct Driver<'a> {
     watched: bool,
     with_test: bool,
     playing: bool,
-    /// Steps that fit in a slice.
+    /// How long steps run at a time, and how many are believed to fit.
+    slice: Duration,
     slice_steps: usize,
     curve: Vec<[f32; 2]>,
     /// Steps averaged in one point of the curve.
@@ -55,12 +60,18 @@ impl<'a> Driver<'a> {
         let look = Look::of(run.session().data());
         // Even long runs keep a bounded curve.
         let curve_stride = (run.session().total_steps() / CURVE_POINTS as u64).max(1);
+        let on_gpu = run.session().device_info().device == "gpu";
         let mut driver = Self {
             desk,
             run,
             watched: options.watched,
             with_test: options.with_test,
             playing: !options.start_paused,
+            slice: match (on_gpu, options.watched) {
+                (false, _) => SLICE,
+                (true, true) => WATCHED_SUBMISSION,
+                (true, false) => UNWATCHED_SUBMISSION,
+            },
             slice_steps: 1,
             curve: Vec::new(),
             curve_stride,
@@ -171,7 +182,7 @@ impl<'a> Driver<'a> {
             let rate = taken as f64 * self.run.spec().train.batch_size as f64 / secs.max(1e-9);
             let weight = if self.samples_per_second == 0.0 { 1.0 } else { (secs / 1.0).clamp(0.01, 1.0) };
             self.samples_per_second += weight * (rate - self.samples_per_second);
-            let fitting = taken as f64 * SLICE.as_secs_f64() / secs.max(1e-6);
+            let fitting = taken as f64 * self.slice.as_secs_f64() / secs.max(1e-6);
             // Never more than double: the first step also warms everything up.
             self.slice_steps = (fitting as usize).clamp(1, 2 * self.slice_steps).min(256);
         }

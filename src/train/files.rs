@@ -43,11 +43,14 @@ impl RunDir {
     /// Makes `path`, or uses it if it is an empty directory.
     pub fn create(path: &Path) -> Result<Self, ModelFileError> {
         let unwritable = |problem: String| ModelFileError::Unwritable { path: path.into(), problem };
-        fs::create_dir_all(path.join("checkpoint"))
-            .map_err(|error| unwritable(format!("{error}, name another folder with --out")))?;
         if path.join("spec.toml").exists() {
             return Err(unwritable("there is a run already, name another folder with --out".to_owned()));
         }
+        if fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_some()) {
+            return Err(unwritable("there are files in it already, name another folder with --out".to_owned()));
+        }
+        fs::create_dir_all(path.join("checkpoint"))
+            .map_err(|error| unwritable(format!("{error}, name another folder with --out")))?;
         Ok(Self(path.into()))
     }
 

@@ -356,3 +356,57 @@ fn latents_go_out_and_come_back_and_are_worth_something() {
     let refused = hourglass(&["decode", &model, table, "-o", &at("x.csv")], home.path());
     assert_eq!(refused.status.code(), Some(2), "a table of other columns holds no latents");
 }
+
+#[test]
+fn what_is_read_is_never_written_over() {
+    let home = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| home.path().join(name).display().to_string();
+    let (table, run) = (place("table.csv"), place("run"));
+    let lines: Vec<String> = (0..80).map(|i| format!("{},{},{}", i % 17, (i * i) % 23, i % 5)).collect();
+    std::fs::write(&table, format!("a,b,c\n{}\n", lines.join("\n"))).expect("written");
+    let few = ["--set", "train.steps=2", "--set", "train.batch_size=8", "--device", "cpu", "--quiet"];
+    let train = |out: &str| hourglass(&[&["train", "--data", &table, "--out", out][..], &few].concat(), home.path());
+    assert_eq!(train(&run).status.code(), Some(0));
+    let model = format!("{run}/model.safetensors");
+    let bytes = |path: &str| std::fs::read(path).expect("read");
+    let before = (bytes(&table), bytes(&model));
+    for command in [
+        ["encode", &model, "--data", &table, "-o", &table],
+        ["encode", &model, "--data", &table, "-o", &model],
+        ["reconstruct", &model, "--data", &table, "-o", &table],
+        ["project", &model, "--data", &table, "-o", &table],
+        ["augment", &model, "--data", &table, "-o", &table],
+    ] {
+        let made = hourglass(&command, home.path());
+        assert_eq!(made.status.code(), Some(2), "{command:?}: {}", String::from_utf8_lossy(&made.stderr));
+        assert!(error_line(&made).contains("would be written over"), "{}", error_line(&made));
+    }
+    for command in [["compress", &model, &table, "-o", &model], ["detect", "fit", &table, "-o", &table]] {
+        assert_eq!(hourglass(&command, home.path()).status.code(), Some(2), "{command:?}");
+    }
+    // Nor is a folder with something in it taken for a run.
+    let taken = place("taken");
+    std::fs::create_dir(&taken).expect("a folder");
+    std::fs::write(format!("{taken}/model.safetensors"), "mine").expect("written");
+    assert_ne!(train(&taken).status.code(), Some(0));
+    assert_eq!(bytes(&format!("{taken}/model.safetensors")), b"mine");
+    assert_eq!((bytes(&table), bytes(&model)), before);
+    // A link stays a link, and what it points to is written.
+    #[cfg(unix)]
+    {
+        let (link, target) = (place("link.csv"), place("target.csv"));
+        std::fs::write(&target, "old").expect("written");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        let made = hourglass(&["encode", &model, "--data", &table, "-o", &link], home.path());
+        assert_eq!(made.status.code(), Some(0), "{}", error_line(&made));
+        assert!(std::fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert!(bytes(&target).starts_with(b"z0"));
+        // Latents without their line of names would lose their first row.
+        let numbers = place("numbers.csv");
+        let text = String::from_utf8(bytes(&target)).expect("text");
+        std::fs::write(&numbers, text.split_once('\n').expect("lines").1).expect("written");
+        let made = hourglass(&["decode", &model, &numbers, "-o", &place("again.csv")], home.path());
+        assert_eq!(made.status.code(), Some(2), "{}", error_line(&made));
+        assert!(error_line(&made).contains("z0"), "{}", error_line(&made));
+    }
+}

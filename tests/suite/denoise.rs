@@ -154,6 +154,63 @@ fn strength_goes_from_a_copy_to_the_whole() {
     }
 }
 
+/// The bound is one of noise: a model that undoes scratches too is not held to it, whatever noise there is.
+#[test]
+fn what_is_more_than_noise_is_not_bounded_by_noise() {
+    let folder = TempDir::new().expect("a folder");
+    let size = [128, 128];
+    let (input, model) = (folder.path().join("in.npy"), folder.path().join("model.safetensors"));
+    write_npy(&input, &size, &scene(size[0], size[1])).expect("written");
+    let output = folder.path().join("out.npy");
+    assert!(run(&[&input], &output, &fast()).files[0].copied);
+    let mut restoring = shipped_denoiser().expect("it is whole");
+    restoring.spec.corruption.scratches = 0.3;
+    restoring.save(&model).expect("saved");
+    let done = run(&[&input], &output, &DenoiseOptions { model: Some(model), ..fast() });
+    assert!(!done.files[0].copied, "{:?}", done.files[0]);
+    assert_ne!(floats(&output), floats(&input));
+}
+
+/// A network that is told how strong the noise is does as it is told, and color is told plane by plane.
+#[test]
+fn more_is_taken_away_where_more_noise_is_told() {
+    let size = [96, 96];
+    let seen = noisy(&scene(size[0], size[1]), 20.0, 360);
+    for device in devices() {
+        let model = shipped_denoiser().expect("it is whole");
+        let mut denoiser = Denoiser::new(model, Path::new("denoiser"), &device, None).expect("it suits");
+        assert!(denoiser.is_told_sigma());
+        let mut removed = |sigma: f64| {
+            let mut go_on = |_: f64| std::ops::ControlFlow::Continue(());
+            let made = denoiser.run(&seen, size, sigma, &mut go_on).expect("it runs");
+            decibels(&made, &seen)
+        };
+        let (little, right, much) = (removed(5.0), removed(20.0), removed(40.0));
+        assert!(little > right && right > much, "{little} {right} {much} on {}", device.info().adapter);
+    }
+}
+
+/// What is taken away of noise has no neighbours; of what is no noise it has, and that is said.
+#[test]
+fn what_is_unlike_the_training_data_is_said() {
+    let folder = TempDir::new().expect("a folder");
+    let size = [160, 192];
+    let clean = scene(size[0], size[1]);
+    let white = noisy(&clean, 25.0, 370);
+    // Noise of blocks of three pixels, as of a picture that was enlarged.
+    let coarse = noisy(&vec![0.0; 54 * 64], 25.0, 380);
+    let blocks: Vec<f32> =
+        clean.iter().enumerate().map(|(i, v)| v + coarse[i / size[1] / 3 * 64 + i % size[1] / 3]).collect();
+    for (values, is_like) in [(white, true), (blocks, false)] {
+        let (input, output) = (folder.path().join("in.npy"), folder.path().join("out.npy"));
+        write_npy(&input, &size, &values).expect("written");
+        let options = DenoiseOptions { amount: Amount { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
+        let done = run(&[&input], &output, &options);
+        let said = done.files[0].notes.iter().any(|note| note.contains("unlike"));
+        assert_eq!(said, !is_like, "{:?}", done.files[0].notes);
+    }
+}
+
 /// A picture in tiles is the picture in one: what a network of this depth sees beyond a tile's margin hardly counts.
 #[test]
 fn tiles_leave_no_seams() {
@@ -170,7 +227,7 @@ fn tiles_leave_no_seams() {
                 runs += 1;
                 std::ops::ControlFlow::Continue(())
             };
-            let made = denoiser.run(&seen, [height, width], &mut go_on).expect("it runs");
+            let made = denoiser.run(&seen, [height, width], 25.0, &mut go_on).expect("it runs");
             assert_eq!(runs > 1, several, "{runs} runs of the network");
             made
         };

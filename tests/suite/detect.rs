@@ -297,6 +297,50 @@ fn steps_of_series_have_scores_of_their_own() {
     assert!(column(&out, "reasons")[worst].starts_with("load="), "{}", column(&out, "reasons")[worst]);
 }
 
+/// Columns of very different sizes count alike, and reasons give the values that the file has.
+#[test]
+fn series_of_several_columns_are_scaled_and_told_in_their_own_units() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (model, out) = (home.path().join("model"), home.path().join("scores.csv"));
+    let step = |at: usize| {
+        let turn = at as f64 * std::f64::consts::TAU / 24.0;
+        let load =
+            turn.sin() + 0.01 * ((at * 7919) % 101) as f64 / 101.0 + if (300..306).contains(&at) { 3.0 } else { 0.0 };
+        let pressure = 1000.0 + 20.0 * turn.cos();
+        format!("2024-01-{:02} {:02}:00:00,{load:.3},{pressure:.1}", at / 24 + 1, at % 24)
+    };
+    let lines: Vec<String> = (0..24 * 28).map(step).collect();
+    let path = home.path().join("two.csv");
+    std::fs::write(&path, format!("time,load,pressure\n{}\n", lines.join("\n"))).expect("it is written");
+    let data = DataSet::open(&DataSpec::of(path.display().to_string()), 0.1, 1).expect("a series");
+    let values = data.rows_f32(data.train.clone()).expect("rows");
+    assert!(values.iter().all(|value| value.abs() < 10.0), "in standard deviations");
+    fit(&path.display().to_string(), &model, &DetectorOptions::default(), &cpu());
+    score(&model, &path.display().to_string(), &out, &ScoreOptions::default(), &cpu());
+    let scores = numbers(&out, "score");
+    let worst = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).expect("scores");
+    let reason = &column(&out, "reasons")[worst];
+    let seen: Vec<&str> = lines[worst].split(',').collect();
+    let told = |name: &str| {
+        let rest = reason.split(&format!("{name}=")).nth(1)?;
+        rest.split(' ').next()?.parse::<f64>().ok()
+    };
+    assert!((300..306).contains(&worst), "{worst}: {reason}");
+    let load: f64 = seen[1].parse().expect("a number");
+    assert!(told("load").is_some_and(|told| (told - load).abs() < 0.01), "{reason} of {}", lines[worst]);
+}
+
+/// A column that is named as labels are is no feature, asked for or not.
+#[test]
+fn a_column_of_labels_is_never_a_feature() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (path, model) = (home.path().join("table.csv"), home.path().join("model"));
+    let lines: Vec<String> = (0..200).map(|i| format!("{},{},{}", i % 17, (i * i) % 23, i % 2)).collect();
+    std::fs::write(&path, format!("a,b,label\n{}\n", lines.join("\n"))).expect("it is written");
+    let report = fit(&path.display().to_string(), &model, &DetectorOptions::default(), &cpu());
+    assert_eq!(report.features, 2);
+}
+
 #[test]
 fn pictures_are_told_apart_by_their_folders() {
     let home = tempfile::tempdir().expect("a folder");

@@ -69,6 +69,24 @@ fn pca_finds_planted_directions() {
     assert!(Pca::fit(&rows[..3], 3, 1).is_err(), "one row is not enough");
 }
 
+/// Fewer rows than features: the same directions as of the same rows three times over, which are more than the features.
+#[test]
+fn pca_of_few_rows_is_that_of_the_same_rows_repeated() {
+    let (features, count) = (40, 20);
+    let rows = noise(count * features, 5);
+    let thrice = rows.repeat(3);
+    let few = Pca::fit(&rows, features, 8).expect("it fits");
+    let many = Pca::fit(&thrice, features, 8).expect("it fits");
+    assert_eq!((few.components(), many.components()), (8, 8));
+    for (a, b) in few.directions().chunks_exact(features).zip(many.directions().chunks_exact(features)) {
+        let together: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+        assert!((together.abs() - 1.0).abs() < 1e-4, "{together}");
+    }
+    // Rows that hardly differ leave no direction but one.
+    let line: Vec<f32> = (0..10).flat_map(|row| (0..features).map(move |f| row as f32 * f as f32)).collect();
+    assert_eq!(Pca::fit(&line, features, 5).expect("it fits").components(), 1);
+}
+
 /// REFERENCE's figures for PCA on digits, fitted here on the train part: close, not equal.
 #[test]
 fn pca_on_digits_is_where_it_is_known_to_be() {

@@ -71,6 +71,7 @@ fn shown(state: ItemState) -> DeskView {
         after: Some(landscape(640, 427, 0.0)),
         other: None,
         sigma: Some(29.6),
+        warning: None,
         unchanged: false,
     };
     DeskView {
@@ -212,4 +213,30 @@ fn a_dropped_picture_is_cleaned_and_saved() {
     run_until(&mut harness, |harness| harness.state().desk().saved.is_some());
     harness.get_by_label("Save beside original").click();
     run_until(&mut harness, |_| folder.path().join("harbour-denoised-2.png").exists());
+}
+
+/// A picture on the clipboard becomes a file, and goes to where a file of its kind would.
+#[test]
+fn a_pasted_picture_is_cleaned() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = Script { view: Arc::default(), told: Arc::default() };
+    let told = Arc::clone(&script.told);
+    let mut harness = harness(Arc::new(script), [1280.0, 800.0], ThemeChoice::Dark);
+    harness.state_mut().keep_pictures_in(folder.path().join("kept"));
+    harness.key_press(egui::Key::Num1);
+    harness.run_steps(2);
+    let pixels = landscape(96, 72, 0.2);
+    let picture = egui::ColorImage::from_rgba_unmultiplied([96, 72], &pixels.rgba);
+    let path = folder.path().join("kept/pasted-001.png");
+    harness.event(egui::Event::PasteImage(Arc::new(picture)));
+    run_until(&mut harness, |_| !told.lock().unwrap().is_empty());
+    assert_eq!(told.lock().unwrap()[..], [DeskCommand::Add(vec![path.clone()])]);
+    let written = image::open(&path).expect("a picture");
+    assert_eq!(written.color(), image::ColorType::Rgb8);
+    assert_eq!(written.into_rgba8().into_raw(), pixels.rgba);
+    // Nothing is written over, and what holds no picture says so.
+    harness.event(egui::Event::PasteImage(Arc::new(egui::ColorImage::filled([2, 2], egui::Color32::WHITE))));
+    run_until(&mut harness, |_| folder.path().join("kept/pasted-002.png").exists());
+    harness.event(egui::Event::PasteImage(Arc::new(egui::ColorImage::default())));
+    run_until(&mut harness, |harness| harness.state().said().contains("has no pixels"));
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
 use hourglass::model::preset;
-use hourglass::train::{Run, RunDir, Session, Snapshot, WorkerOptions};
+use hourglass::train::{PlayState, Run, RunDir, Session, Snapshot, WorkerOptions};
 
 use crate::support::digits;
 use crate::window::{draw, run_until};
@@ -28,12 +28,21 @@ fn opened(settings: &[&str], folder: &std::path::Path) -> Arc<Snapshot> {
 }
 
 fn harness(snapshot: &Arc<Snapshot>, folder: &std::path::Path) -> Harness<'static, App> {
+    harness_of(snapshot, folder, [1280.0, 800.0], ThemeChoice::Dark)
+}
+
+fn harness_of(
+    snapshot: &Arc<Snapshot>,
+    folder: &std::path::Path,
+    size: [f32; 2],
+    theme: ThemeChoice,
+) -> Harness<'static, App> {
     let snapshot = Arc::clone(snapshot);
     let mut run = WorkerOptions::new(preset("map").expect("a preset").spec);
     run.opened = Some(folder.join("run"));
     let start = Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>));
-    let options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };
-    let builder = Harness::builder().with_size(egui::vec2(1280.0, 800.0));
+    let options = AppOptions { theme, ..AppOptions::new(run, start) };
+    let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
     builder.build_ui_state(draw, App::new(options))
 }
@@ -51,6 +60,48 @@ fn brightness(harness: &mut Harness<'static, App>, name: &str) -> f64 {
 fn save_picture(harness: &mut Harness<'static, App>, name: &str) {
     let picture = harness.render().expect("it renders");
     picture.save(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).expect("saved");
+}
+
+#[test]
+fn explore_looks_as_it_did() {
+    if crate::support::gpu().is_none() {
+        return;
+    }
+    let options = SnapshotOptions::new().threshold(1.0).max_failed_pixels(8);
+    let mut results = SnapshotResults::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let flat = opened(&[], &folder.path().join("flat"));
+    let deep = opened(&["model.latent=6"], &folder.path().join("deep"));
+    let of = |snapshot: &Arc<Snapshot>, state: PlayState, message: &str| {
+        Arc::new(Snapshot { state, message: message.to_owned(), run_dir: None, ..Snapshot::clone(snapshot) })
+    };
+    let lost = "the GPU was lost, close other programs that use it, or train with --device cpu";
+    let (wide, narrow) = ([1280.0, 800.0], [900.0, 600.0]);
+    for (name, snapshot, size, theme) in [
+        ("explore-empty", Arc::new(Snapshot::default()), wide, ThemeChoice::Dark),
+        ("explore-running", of(&flat, PlayState::Playing, ""), wide, ThemeChoice::Dark),
+        ("explore-finished", of(&deep, PlayState::Finished, ""), wide, ThemeChoice::Light),
+        ("explore-failed", of(&deep, PlayState::Failed, lost), wide, ThemeChoice::Dark),
+        ("explore-narrow", of(&flat, PlayState::Finished, ""), narrow, ThemeChoice::Dark),
+    ] {
+        let mut harness = harness_of(&snapshot, folder.path(), size, theme);
+        harness.run_steps(3);
+        harness.key_press(egui::Key::Num2);
+        if snapshot.model.is_some() {
+            let is_there = |harness: &Harness<'static, App>, label: &str| harness.query_by_label(label).is_some();
+            // What is decoded can be copied.
+            run_until(&mut harness, |harness| is_there(harness, "copy") && is_there(harness, "Near row 1"));
+            // Rows that lie near are white on black, once they are drawn.
+            let started = std::time::Instant::now();
+            while brightness(&mut harness, "Near row 1") < 5.0 {
+                assert!(started.elapsed().as_secs() < 30, "no rows that lie near");
+                harness.run_steps(3);
+            }
+        }
+        harness.run_steps(5);
+        harness.snapshot_options(name, &options);
+        results.extend_harness(&mut harness);
+    }
 }
 
 #[test]
@@ -161,6 +212,7 @@ fn a_walk_is_chosen_taken_and_kept() {
     assert_eq!(changed, 2, "{:?} and {point:?}", harness.state().explored());
 
     let kept = folder.path().join("kept");
+    std::fs::create_dir(&kept).expect("a folder");
     harness.state_mut().keep_pictures_in(kept.clone());
     for (entry, file) in [
         ("Picture, PNG", "decoded-001.png"),
@@ -174,6 +226,9 @@ fn a_walk_is_chosen_taken_and_kept() {
         harness.run_steps(3);
         harness.run_steps(3);
         harness.get_by_label(entry).click();
+        // A free name is proposed where a path is typed.
+        run_until(&mut harness, |harness| harness.query_by_label("Save").is_some());
+        harness.get_by_label("Save").click();
         run_until(&mut harness, |harness| harness.state().said().contains(file));
         assert!(kept.join(file).is_file(), "{file}");
         harness.key_press(egui::Key::Escape);

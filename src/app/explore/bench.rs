@@ -304,7 +304,10 @@ impl Explore {
         heading(ui, palette, area, "Nearest train rows", &among, None);
         let Some(data) = &snapshot.rows else {
             let at = pos2(area.left(), area.top() + 40.0);
-            let words = "The rows that it was trained on are not here";
+            let words = match snapshot.model {
+                Some(_) => "The rows that it was trained on are not here",
+                None => "They appear as soon as there are weights",
+            };
             ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
             return;
         };

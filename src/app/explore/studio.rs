@@ -272,25 +272,17 @@ fn encode_train(model: &Model, data: &DataSet) -> Option<Vec<f32>> {
     Some(latents)
 }
 
-/// What is to be written where.
+/// What is to be written.
 #[derive(Clone, Debug)]
 pub(super) struct Keeping {
     pub model: Same<Model>,
     pub rows: Rows,
     pub columns: usize,
-    pub folder: PathBuf,
-    /// `decoded`, `grid`, ...
-    pub what: &'static str,
-    pub ending: &'static str,
 }
 
 impl Keeping {
-    /// Writes it under the first number that is free; gives what to say of it.
-    pub fn write(self) -> Result<PathBuf, String> {
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|error| format!("cannot write, {}, {error}", self.folder.display()))?;
-        let place = |number: u32| self.folder.join(format!("{}-{number:03}.{}", self.what, self.ending));
-        let path = (1..).map(place).find(|path| !path.exists()).unwrap_or_else(|| place(1));
+    /// Writes it in the form that the path's ending names; gives the path, or what went wrong.
+    pub fn write(self, path: PathBuf) -> Result<PathBuf, String> {
         keep(&self.model.0, &self.rows.values, &self.rows.latents, self.columns, &path)
             .map_err(|error| error.to_string())?;
         Ok(path)

@@ -217,12 +217,12 @@ impl App {
 
     /// What is said at the right of the status bar.
     pub(super) fn message(&self, palette: &Palette) -> (String, Color32) {
-        if self.workspace == Workspace::Denoise {
-            return self.denoise.message(palette);
-        }
         let snapshot = &self.snapshot;
         if let Some(error) = &self.error {
             return (error.clone(), colour(palette.bad));
+        }
+        if self.workspace == Workspace::Denoise {
+            return self.denoise.message(palette);
         }
         if snapshot.state == PlayState::Failed {
             return (snapshot.message.clone(), colour(palette.bad));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use egui::{Rect, Ui};
 
-use super::{App, Workspace};
+use super::{App, Workspace, short_path};
 use crate::app::desktop::Question;
 use crate::app::opening::{Choice, Offer, Place, dialog_kinds, drop_target, kind_of, offers, refusal};
 use crate::model::{ModelKind, Spec};
@@ -19,17 +19,27 @@ impl App {
         if !dropped.is_empty() {
             self.take(ui.ctx(), dropped);
         }
+        match self.pasting.take() {
+            Some(Ok(path)) => {
+                self.take(ui.ctx(), vec![path.clone()]);
+                self.notice = Some(format!("pasted as {}", short_path(&path)));
+            }
+            Some(Err(problem)) => self.error = Some(problem),
+            None => {}
+        }
         if ui.ctx().text_edit_focused() {
             return;
         }
         let pasted = ui.input(|input| {
-            input.events.iter().find_map(|event| match event {
-                egui::Event::Paste(text) => Some(text.clone()),
-                _ => None,
-            })
+            let is_pasted = |event: &&egui::Event| matches!(event, egui::Event::Paste(_) | egui::Event::PasteImage(_));
+            input.events.iter().find(is_pasted).cloned()
         });
-        if let Some(text) = pasted {
-            self.take_text(ui.ctx(), &text);
+        match pasted {
+            Some(egui::Event::Paste(text)) => self.take_text(ui.ctx(), &text),
+            Some(egui::Event::PasteImage(picture)) => {
+                self.error = self.pasting.begin(ui.ctx(), &picture, &self.explore.pictures_folder()).err();
+            }
+            _ => {}
         }
     }
 
@@ -165,6 +175,10 @@ impl App {
 
     /// Whether something lies over the workspace that has the keyboard.
     pub(super) fn sheet_is_open(&self) -> bool {
-        self.help_open || self.choice.is_some() || self.picker.is_typing() || self.report.is_typing()
+        self.help_open
+            || self.choice.is_some()
+            || self.picker.is_typing()
+            || self.report.is_typing()
+            || self.explore.is_typing()
     }
 }

@@ -3,6 +3,7 @@
 use egui::{Align2, CornerRadius, Key, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::App;
+use crate::app::hints::{self, Target};
 use crate::app::icons;
 use crate::app::theme::{colour, regular};
 use crate::app::widgets::{Icon, focus_ring};
@@ -100,6 +101,9 @@ impl App {
             let at = pos2(item.center().x, item.bottom() - 11.0);
             let ink = colour(if here { palette.text } else { palette.muted });
             ui.painter().text(at, Align2::CENTER_CENTER, place.name, regular(size::AXIS), ink);
+            if place.workspace == Workspace::Explore {
+                hints::is_at(ui, Target::Explore, item.right_top() + vec2(-8.0, 8.0));
+            }
             focus_ring(ui, palette, &response, item);
             response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, place.name));
             if response.clicked() {

@@ -35,6 +35,9 @@ pub(super) struct Open {
 
 impl Text {
     pub fn open(path: &Path) -> Result<Self, DataError> {
+        if path.is_dir() {
+            return Err(DataError::malformed(path.display().to_string(), "it is a folder; give a table as CSV or TSV"));
+        }
         let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
         Self::of(Box::new(file), path.display().to_string())
     }

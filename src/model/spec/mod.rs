@@ -502,10 +502,15 @@ impl Spec {
 
     /// What a chart of the objective is called.
     pub fn objective_title(&self) -> &'static str {
+        self.objective_titles()[0]
+    }
+
+    /// The same, and what stands for it where there is little room.
+    pub fn objective_titles(&self) -> [&'static str; 2] {
         let likelihood = matches!(self.objective.loss, ReconstructionLoss::Bce | ReconstructionLoss::Gaussian);
         match self.model.kind {
-            ModelKind::Variational if likelihood && self.sums_over_values() => "Negative ELBO",
-            _ => self.objective.loss.title(),
+            ModelKind::Variational if likelihood && self.sums_over_values() => ["Negative ELBO", "-ELBO"],
+            _ => [self.objective.loss.title(), self.objective.loss.short_title()],
         }
     }
 

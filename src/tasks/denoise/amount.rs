@@ -14,6 +14,9 @@ pub(super) const CLEAN: f64 = 2.0;
 const TEXTURE: f64 = 3.0;
 /// A quarter of the places loses less than this share of the noise there is.
 const REMOVED_OF_NOISE: f64 = 1.2;
+/// Neighbours in what is taken away of a picture like those trained on agree by less than this: white noise has no
+/// neighbours. More is structure: of the picture, or of noise that is not white.
+pub(super) const UNLIKE: f64 = 0.25;
 /// Side of the places that are looked at.
 const PLACE: usize = 16;
 
@@ -47,6 +50,8 @@ pub(super) struct Noise {
     pub by_removal: Option<f64>,
     /// Root mean square of what the model takes away.
     pub removed: f64,
+    /// Correlation of neighbours in what it takes away.
+    pub correlation: f64,
 }
 
 impl Noise {
@@ -61,7 +66,7 @@ impl Noise {
         let squares: f64 = change.iter().map(|value| f64::from(*value).powi(2)).sum();
         let removed = 255.0 * (squares / change.len().max(1) as f64).sqrt();
         let by_removal = low_deviation(change, size).map(|deviation| 255.0 * REMOVED_OF_NOISE * deviation);
-        Self { by_removal, removed, ..self }
+        Self { by_removal, removed, correlation: correlation(change, size), ..self }
     }
 
     /// The estimate.
@@ -69,18 +74,42 @@ impl Noise {
         Some(self.by_patches?.min(self.by_removal.unwrap_or(f64::INFINITY)))
     }
 
+    /// What a model that wants to be told is told, before there is anything removed.
+    pub fn told(&self, amount: &Amount) -> f64 {
+        match amount.sigma {
+            Sigma::Given(sigma) => sigma,
+            Sigma::Auto => without_texture(self.by_patches.unwrap_or(0.0)),
+        }
+    }
+
     /// The share of the change that is made.
     pub fn share(&self, amount: &Amount) -> f64 {
         let bound = match amount.sigma {
             Sigma::Given(sigma) => sigma,
             // What cannot be told is left alone.
-            Sigma::Auto => {
-                let sigma = self.sigma().unwrap_or(0.0);
-                (sigma.powi(2) - TEXTURE.powi(2)).max(0.0).sqrt()
-            }
+            Sigma::Auto => without_texture(self.sigma().unwrap_or(0.0)),
         };
         amount.strength * (bound / self.removed.max(f64::MIN_POSITIVE)).min(1.0)
     }
+}
+
+/// The mean over both ways of what a value says of its neighbour: 0 for white noise, near 1 for what is smooth.
+fn correlation(change: &[f32], [height, width]: [usize; 2]) -> f64 {
+    let mean = change.iter().map(|&value| f64::from(value)).sum::<f64>() / change.len().max(1) as f64;
+    let at = |row: usize, column: usize| f64::from(change[row * width + column]) - mean;
+    let (mut squares, mut products) = (0.0, 0.0);
+    for row in 1..height {
+        for column in 1..width {
+            let value = at(row, column);
+            squares += value * value;
+            products += value * (at(row - 1, column) + at(row, column - 1)) / 2.0;
+        }
+    }
+    if squares > 0.0 { products / squares } else { 0.0 }
+}
+
+fn without_texture(sigma: f64) -> f64 {
+    (sigma.powi(2) - TEXTURE.powi(2)).max(0.0).sqrt()
 }
 
 /// The standard deviation within places of 16x16 that a quarter of them stays below.

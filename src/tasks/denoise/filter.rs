@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::amount::{Amount, CLEAN, Noise, Sigma};
+use super::amount::{Amount, CLEAN, Noise, Sigma, UNLIKE};
 use super::content::Content;
 use super::model::Denoiser;
 use super::planes::{Mixture, mixtures};
@@ -15,6 +15,8 @@ struct Change {
     mixture: Option<Mixture>,
     color: usize,
     noise: Noise,
+    /// How much stronger noise is where the model sees it.
+    factor: f64,
     /// Empty where the model was not asked.
     values: Vec<f32>,
 }
@@ -24,6 +26,12 @@ struct Change {
 pub(super) struct Filtered {
     pub seen: Content,
     changes: Vec<Change>,
+    /// What a model that is told how strong the noise is was told.
+    told: Option<Sigma>,
+    /// The strongest noise that the model knows, on the scale of 0..255.
+    largest: Option<f64>,
+    /// What noise there is bounds what is changed.
+    bounded: bool,
 }
 
 impl Filtered {
@@ -43,22 +51,25 @@ impl Filtered {
         for (index, mixture) in planes.into_iter().enumerate() {
             let (values, factor) = plane(&seen, index, mixture);
             let noise = Noise::by_patches(&values, seen.size, factor);
-            changes.push(Change { mixture, color: index, noise, values: Vec::new() });
+            changes.push(Change { mixture, color: index, noise, factor: f64::from(factor), values: Vec::new() });
         }
         let is_clean = |noise: &Noise| noise.by_patches.unwrap_or(0.0) <= CLEAN;
+        let (largest, bounded) = (denoiser.largest_sigma(), denoiser.removes_noise_alone());
         let skipped = amount.strength == 0.0
-            || amount.sigma == Sigma::Auto && changes.iter().all(|change| is_clean(&change.noise));
+            || bounded && amount.sigma == Sigma::Auto && changes.iter().all(|change| is_clean(&change.noise));
         if skipped {
-            return Ok(Self { seen, changes });
+            return Ok(Self { seen, changes, told: None, largest, bounded });
         }
+        let told = denoiser.is_told_sigma().then_some(amount.sigma);
         if together {
             let input = interleaved(&(0..3).map(|color| seen.plane(color)).collect::<Vec<_>>(), 3);
-            let answer = denoiser.run(&input, seen.size, progress)?;
+            let sigma = root_mean_square(changes.iter().map(|change| change.told(amount)));
+            let answer = denoiser.run(&input, seen.size, sigma, progress)?;
             for (color, change) in changes.iter_mut().enumerate() {
                 let pairs = answer.iter().zip(&input).skip(color).step_by(3);
                 change.take(pairs.map(|(made, seen)| made - seen).collect(), seen.size);
             }
-            return Ok(Self { seen, changes });
+            return Ok(Self { seen, changes, told, largest, bounded });
         }
         let count = changes.len() as f64;
         for (index, change) in changes.iter_mut().enumerate() {
@@ -66,7 +77,7 @@ impl Filtered {
             let channels = denoiser.channels();
             let input = if channels == 1 { values } else { interleaved(&[values], channels) };
             let mut hear = |done: f64| progress((index as f64 + done) / count);
-            let answer = denoiser.run(&input, seen.size, &mut hear)?;
+            let answer = denoiser.run(&input, seen.size, change.told(amount), &mut hear)?;
             let pixels = answer.chunks_exact(channels).zip(input.chunks_exact(channels));
             // Of a model of three channels that was shown one three times over, the mean.
             let difference = |(made, seen): (&[f32], &[f32])| {
@@ -74,7 +85,16 @@ impl Filtered {
             };
             change.take(pixels.map(difference).collect(), seen.size);
         }
-        Ok(Self { seen, changes })
+        Ok(Self { seen, changes, told, largest, bounded })
+    }
+
+    /// The share of a change that is made.
+    fn share(&self, change: &Change, amount: &Amount) -> f64 {
+        match change.values.is_empty() {
+            true => 0.0,
+            false if self.bounded => change.noise.share(amount),
+            false => amount.strength,
+        }
     }
 
     /// Whether the model was not asked, because nothing was to be changed.
@@ -82,23 +102,52 @@ impl Filtered {
         self.changes.iter().all(|change| change.values.is_empty())
     }
 
-    /// Whether the model was not asked and `amount` would have it asked.
+    /// Whether `amount` would have the model asked, for the first time or told otherwise.
     pub fn lacks(&self, amount: &Amount) -> bool {
-        self.is_empty() && amount.strength > 0.0 && amount.sigma != Sigma::Auto
+        let told_otherwise = self.told.is_some_and(|told| told != amount.sigma);
+        amount.strength > 0.0 && (told_otherwise || self.is_empty() && amount.sigma != Sigma::Auto)
     }
 
     /// The noise's standard deviation on the scale of 0..255: root mean square over the planes; `None` where none is
     /// large enough to tell.
     pub fn sigma(&self) -> Option<f64> {
-        let known: Vec<f64> = self.changes.iter().filter_map(|change| change.noise.sigma()).collect();
-        let squares: f64 = known.iter().map(|sigma| sigma.powi(2)).sum();
-        (!known.is_empty()).then(|| (squares / known.len() as f64).sqrt())
+        let mut known = self.changes.iter().filter_map(|change| change.noise.sigma()).peekable();
+        known.peek()?;
+        Some(root_mean_square(known))
+    }
+
+    /// Why what the model makes of it is to be looked at closely, if there is a reason.
+    pub fn warnings(&self, amount: &Amount) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let sigma = match amount.sigma {
+            Sigma::Given(sigma) => Some(sigma),
+            Sigma::Auto => self.sigma(),
+        };
+        if let (Some(sigma), Some(largest)) = (sigma, self.largest)
+            && sigma > 1.1 * largest
+        {
+            warnings.push(format!(
+                "its noise, sigma {sigma:.0}, is beyond the {largest:.0} that the model knows: expect blotches, or train \
+                 a model on stronger noise (corruption.gaussian_range)"
+            ));
+        }
+        let weight =
+            |change: &Change| if self.share(change, amount) > 0.0 { change.noise.removed.powi(2) } else { 0.0 };
+        let whole: f64 = self.changes.iter().map(weight).sum();
+        let agreed: f64 = self.changes.iter().map(|change| weight(change) * change.noise.correlation).sum();
+        if self.bounded && whole > 0.0 && agreed / whole > UNLIKE {
+            warnings.push(
+                "what is taken away is not noise alone: the picture or its noise is unlike what the model was trained on; \
+                 compare closely, lower the strength, or train a model on your own pictures (--preset restore)"
+                    .to_owned(),
+            );
+        }
+        warnings
     }
 
     /// The picture with `amount` of the changes made; `None` where nothing is changed.
     pub fn result(&self, amount: &Amount) -> Option<Content> {
-        let share = |change: &Change| if change.values.is_empty() { 0.0 } else { change.noise.share(amount) as f32 };
-        let shares: Vec<f32> = self.changes.iter().map(share).collect();
+        let shares: Vec<f32> = self.changes.iter().map(|change| self.share(change, amount) as f32).collect();
         if shares.iter().all(|&share| share == 0.0) {
             return None;
         }
@@ -122,10 +171,23 @@ impl Filtered {
 }
 
 impl Change {
+    /// What a model is told of the noise that it sees, on the scale of 0..255.
+    fn told(&self, amount: &Amount) -> f64 {
+        self.factor * self.noise.told(amount)
+    }
+
     fn take(&mut self, values: Vec<f32>, size: [usize; 2]) {
         self.noise = self.noise.with_change(&values, size);
         self.values = values;
     }
+}
+
+fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut squares, mut count) = (0.0, 0.0_f64);
+    for value in values {
+        (squares, count) = (squares + value * value, count + 1.0);
+    }
+    (squares / count.max(1.0)).sqrt()
 }
 
 /// What the network takes of plane `index`, and how strong noise is there.

@@ -70,8 +70,8 @@ impl Denoiser {
             let problem = "it was trained on scaled values, train one with data.scale = \"unit\"";
             return Err(unsuited(problem.to_owned()).into());
         }
-        if model.spec.model.condition != ConditionKind::None {
-            return Err(unsuited("it is conditioned on labels or on sigma, give a blind one".to_owned()).into());
+        if model.spec.model.condition == ConditionKind::Labels {
+            return Err(unsuited("it is conditioned on labels, give one that is not, or is on sigma".to_owned()).into());
         }
         if !matches!(image.channels, 1 | 3) {
             let problem = format!("it takes {} channels, give one for grey (1) or color (3)", image.channels);
@@ -110,6 +110,21 @@ impl Denoiser {
         let corruption = &self.model.spec.corruption;
         let amounts = [corruption.gaussian, corruption.poisson, corruption.grain, corruption.blind_spot];
         corruption.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
+    }
+
+    /// Whether noise is all that it was trained to take away: scratches, blocks and blur are no noise, and what there is of
+    /// that bounds nothing.
+    pub fn removes_noise_alone(&self) -> bool {
+        let corruption = &self.model.spec.corruption;
+        let others = [
+            corruption.scratches,
+            corruption.dust,
+            corruption.blur,
+            corruption.salt_and_pepper,
+            corruption.masking,
+            corruption.downscale as f64,
+        ];
+        self.removes_noise() && corruption.jpeg.is_none() && others.iter().all(|&amount| amount == 0.0)
     }
 
     /// The strongest Gaussian noise that it was trained on, on the scale of 0..255, where that is known.
@@ -198,23 +213,29 @@ impl Denoiser {
         self.views = views.clamp(1, ALL);
     }
 
-    /// What the network makes of `values` [height, width, channels]; `progress` hears the share that is done, and may
-    /// end the work.
+    /// Whether it is told how strong the noise is.
+    pub fn is_told_sigma(&self) -> bool {
+        self.model.spec.model.condition == ConditionKind::Sigma
+    }
+
+    /// What the network makes of `values` [height, width, channels]; `sigma` is the standard deviation of their noise on the
+    /// scale of 0..255, for a network that is told; `progress` hears the share that is done, and may end the work.
     pub fn run(
         &mut self,
         values: &[f32],
         size: [usize; 2],
+        sigma: f64,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Vec<f32>, TrainError> {
         if self.views == 1 {
-            return self.look_once(values, size, progress);
+            return self.look_once(values, size, sigma, progress);
         }
         let (channels, share) = (self.channels, 1.0 / self.views as f32);
         let mut out = vec![0.0; values.len()];
         for index in 0..self.views {
             let view = View(index);
             let mut hear = |done: f64| progress((index as f64 + done) * f64::from(share));
-            let answer = self.look_once(&view.of(values, size, channels), view.size(size), &mut hear)?;
+            let answer = self.look_once(&view.of(values, size, channels), view.size(size), sigma, &mut hear)?;
             view.add_back(&answer, share, size, channels, &mut out);
         }
         Ok(out)
@@ -224,13 +245,19 @@ impl Denoiser {
         &mut self,
         values: &[f32],
         size: [usize; 2],
+        sigma: f64,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Vec<f32>, TrainError> {
         let tiling = self.prepare(size)?;
+        // What lies beyond its training it cannot make anything of.
+        let told = self.is_told_sigma().then(|| (sigma.min(self.largest_sigma().unwrap_or(sigma)) / 255.0) as f32);
         let channels = self.channels;
         let lost = || GraphError::Plan("a plan for tiles was lost".to_owned());
         let Ready { tile, batch, executable, externals, output } = self.ready.as_mut().ok_or_else(lost)?;
         let tile_values = tile[0] * tile[1] * channels;
+        if let Some(told) = told {
+            externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&vec![told; *batch]))?;
+        }
         let mut out = vec![0.0; values.len()];
         let mut input = Vec::with_capacity(*batch * tile_values);
         let indices: Vec<usize> = (0..tiling.count()).collect();

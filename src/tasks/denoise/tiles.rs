@@ -1,14 +1,14 @@
 //! A picture cut in overlapping tiles of one size. Where two overlap, the weight of one falls along a line as that of the
 //! other rises, and what lies next to a tile's edge, where the network sees less than it should, is not used at all.
 
-/// Pixels that neighbors share. Three eighths at either end are not used, as far as the shipped network sees; what lies
+/// Pixels that neighbors share. Seven sixteenths at either end are not used, as far as the shipped network sees; what lies
 /// between is blended.
 pub(super) const OVERLAP: usize = 64;
 
 /// Of what a tile shares with a neighbor, the pixels next to its edge that are not used.
 fn margin(overlap: usize) -> usize {
     // Even, as the phase of networks that work at half the size asks.
-    overlap * 3 / 16 * 2
+    overlap * 7 / 32 * 2
 }
 
 /// Tiles along one axis.

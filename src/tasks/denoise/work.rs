@@ -184,13 +184,8 @@ fn one(
         Sigma::Given(sigma) => Some(sigma),
         Sigma::Auto => estimated,
     };
-    if let (Some(sigma), Some(largest)) = (outcome.sigma, denoiser.largest_sigma())
-        && sigma > 1.1 * largest
-    {
-        let problem = "expect blotches, or train a model on stronger noise (corruption.gaussian_range)";
-        outcome
-            .notes
-            .push(format!("its noise, sigma {sigma:.0}, is beyond the {largest:.0} that the model knows: {problem}"));
+    if made.is_some() {
+        outcome.notes.extend(filtered.warnings(&options.amount));
     }
     if options.amount.sigma == Sigma::Auto && options.amount.strength > 0.0 && made.is_none() {
         outcome.notes.push(match estimated {

@@ -226,7 +226,8 @@ impl<'a> Wanted<'a> {
         let bounded = options.spec.is_some() && spec.output().1 == crate::kernels::activation::Activation::Sigmoid;
         let mut base = DataSpec { source: source.to_owned(), bounded, ..given };
         base.exclude.extend(options.exclude.iter().cloned());
-        base.labels = Some(options.label.clone().unwrap_or_else(|| "none".to_owned()));
+        // A column that is named as labels are is no feature either, whether it is asked for or not.
+        base.labels = options.label.clone().or(base.labels);
         let validation = spec.train.validation_fraction;
         let mut wanted = Self { options, base, label: options.label.clone(), is_abnormal: Vec::new(), validation };
         let Some(label) = &options.label else { return Ok(wanted) };

@@ -88,7 +88,10 @@ impl Reasons {
             }
             worst.truncate(most);
             worst.sort_by(|a, b| b.0.total_cmp(&a.0));
-            worst.iter().map(|(_, span)| span.words(seen, expected)).collect::<Vec<_>>().join("; ")
+            // What is as expected is no reason.
+            let differs = |span: &&Span| span.value(seen) != span.value(expected);
+            let telling = worst.into_iter().map(|(_, span)| span).filter(differs);
+            telling.map(|span| span.words(seen, expected)).collect::<Vec<_>>().join("; ")
         };
         Ok(shares.iter().enumerate().map(of).collect())
     }

@@ -1,181 +1,30 @@
-//! Pictures on a desk: a thread that reads, cleans and saves them for whoever looks. Commands go in through a bounded
-//! queue, and the newest [`DeskView`] is there to be looked at. The picture that is looked at comes first: the middle of
-//! what is seen at once, then the whole at one look, then at eight.
+//! The thread at the desk: what it does next, and what it tells of it.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::Receiver;
 
-use super::amount::Amount;
-use super::content::Content;
-use super::filter::Filtered;
-use super::model::Denoiser;
-use super::places::pictures_of;
-use super::views::ALL;
+use super::super::amount::Amount;
+use super::super::content::Content;
+use super::super::filter::Filtered;
+use super::super::model::Denoiser;
+use super::super::places::pictures_of;
+use super::super::views::ALL;
+use super::save::{pixels, save_beside};
+use super::{DeskCommand, DeskItem, DeskPicture, DeskView, ItemState};
 use crate::device::{Device, DeviceChoice};
-use crate::model::{Model, SHIPPED_DENOISER, shipped_denoiser, write_whole};
+use crate::model::{Model, SHIPPED_DENOISER, shipped_denoiser};
 use crate::train::TrainError;
 
 /// Sides of what is cleaned at once, in pixels.
 const REGION: usize = 256;
-/// Pictures are shown with sides of at most this; every device has textures as large.
-const LARGEST_SHOWN: usize = 8192;
 
-/// What can be asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DeskCommand {
-    /// Files, and folders with what is in them; the first of them is looked at.
-    Add(Vec<PathBuf>),
-    Select(usize),
-    Amount(Amount),
-    /// A model.safetensors; the one that comes with the program where `None`.
-    Model(Option<PathBuf>),
-    /// Whether the shipped model's answer is wanted too.
-    Compare(bool),
-    /// Where the middle of what is seen lies, as shares of width and height.
-    Look([f32; 2]),
-    /// Saves the picture that is looked at beside its original.
-    Save,
-    SaveAll,
-    /// Ends the work at hand.
-    Stop,
-    /// Takes all pictures off the desk.
-    Clear,
-}
-
-/// Pixels to be shown: red, green, blue and alpha, line by line.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pixels {
-    pub width: usize,
-    pub height: usize,
-    /// Pixels of the picture along one that is shown; 1 but for enormous pictures.
-    pub step: usize,
-    pub rgba: Vec<u8>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum ItemState {
-    #[default]
-    Waiting,
-    /// The share that is done.
-    Working(f64),
-    Done,
-    Saved(PathBuf),
-    Failed(String),
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeskItem {
-    pub path: PathBuf,
-    pub state: ItemState,
-}
-
-/// The picture that is looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeskPicture {
-    pub name: String,
-    pub width: usize,
-    pub height: usize,
-    /// Of a sample: 8, 16 or, for arrays, 32.
-    pub bits: usize,
-    pub colors: usize,
-    pub before: Arc<Pixels>,
-    /// As far as it is done.
-    pub after: Option<Arc<Pixels>>,
-    /// What the shipped model makes of it, where that was asked for.
-    pub other: Option<Arc<Pixels>>,
-    /// Estimated, on the scale of 0..255.
-    pub sigma: Option<f64>,
-    /// Nothing is changed: it is clean by the estimate, or the strength is 0.
-    pub unchanged: bool,
-}
-
-/// What there is to see.
-#[derive(Clone, Debug, Default)]
-pub struct DeskView {
-    pub items: Vec<DeskItem>,
-    pub selected: usize,
-    pub picture: Option<Arc<DeskPicture>>,
-    pub amount: Amount,
-    /// `None` is the one that comes with the program.
-    pub model: Option<PathBuf>,
-    pub compare: bool,
-    /// What is going on; nothing where `None`.
-    pub working: Option<String>,
-    pub seconds_left: Option<f64>,
-    pub megapixels_per_second: Option<f64>,
-    pub error: Option<String>,
-    /// Where something was saved last.
-    pub saved: Option<PathBuf>,
-}
-
-/// A handle to the thread. Dropping it ends the work at hand and waits for that.
-#[derive(Debug)]
-pub struct Desk {
-    commands: Option<Sender<DeskCommand>>,
-    view: Arc<ArcSwap<DeskView>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Desk {
-    /// Starts the thread; `wake` is called whenever there is something new to see.
-    pub fn spawn(choice: DeviceChoice, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let (sender, receiver) = bounded(64);
-        let view = Arc::new(ArcSwap::from_pointee(DeskView::default()));
-        let shared = Arc::clone(&view);
-        let thread = std::thread::Builder::new().name("hourglass-denoise".to_owned()).spawn(move || {
-            let work = Work {
-                commands: receiver,
-                queue: VecDeque::new(),
-                ended: false,
-                shared,
-                wake: Box::new(wake),
-                choice,
-                device: None,
-                view: DeskView::default(),
-                middle: [0.5; 2],
-                denoiser: None,
-                shipped: None,
-                filtered: None,
-                other: None,
-                best: false,
-                save_all: false,
-            };
-            work.run();
-        })?;
-        Ok(Self { commands: Some(sender), view, thread: Some(thread) })
-    }
-
-    /// Sends a command; a full queue drops it, as no frame may wait.
-    pub fn send(&self, command: DeskCommand) {
-        if let Some(commands) = &self.commands {
-            let _ = commands.try_send(command);
-        }
-    }
-
-    pub fn view(&self) -> Arc<DeskView> {
-        self.view.load_full()
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        // The thread ends when nobody can send any more.
-        self.commands = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic has been printed by the thread itself.
-            let _ = thread.join();
-        }
-    }
-}
-
-struct Work {
+pub(super) struct Work {
     commands: Receiver<DeskCommand>,
     /// Heard while at work, not done yet.
     queue: VecDeque<DeskCommand>,
@@ -205,7 +54,32 @@ enum Whose {
 }
 
 impl Work {
-    fn run(mut self) {
+    pub fn new(
+        commands: Receiver<DeskCommand>,
+        shared: Arc<ArcSwap<DeskView>>,
+        wake: Box<dyn Fn() + Send>,
+        choice: DeviceChoice,
+    ) -> Self {
+        Self {
+            commands,
+            queue: VecDeque::new(),
+            ended: false,
+            shared,
+            wake,
+            choice,
+            device: None,
+            view: DeskView::default(),
+            middle: [0.5; 2],
+            denoiser: None,
+            shipped: None,
+            filtered: None,
+            other: None,
+            best: false,
+            save_all: false,
+        }
+    }
+
+    pub fn run(mut self) {
         while !self.ended {
             match self.queue.pop_front() {
                 Some(command) => self.obey(command),
@@ -302,9 +176,9 @@ impl Work {
             }
             DeskCommand::Stop => {
                 self.save_all = false;
-                // What is there is good enough from now on.
-                self.best = self.filtered.is_some();
-                if self.filtered.is_none() && !self.failed() {
+                // What is there is good enough from now on, unless it is of another sigma.
+                self.best = self.filtered.is_some() && !self.is_stale();
+                if !self.best && !self.failed() {
                     self.fail("stopped; choose it again to go on".to_owned());
                 }
                 self.rest();
@@ -338,11 +212,15 @@ impl Work {
         self.show();
     }
 
+    /// Whether the model would have to be asked again for the amount that is wanted now.
+    fn is_stale(&self) -> bool {
+        self.filtered.as_ref().is_some_and(|filtered| filtered.lacks(&self.view.amount))
+    }
+
     fn set_amount(&mut self, amount: Amount) {
         self.view.amount = amount;
-        if self.filtered.as_ref().is_some_and(|filtered| filtered.lacks(&amount)) {
-            (self.filtered, self.best) = (None, false);
-        }
+        // What is shown stays until there is something better.
+        self.best &= !self.is_stale();
         if self.other.as_ref().is_some_and(|filtered| filtered.lacks(&amount)) {
             self.other = None;
         }
@@ -391,6 +269,8 @@ impl Work {
         }
         let result = if self.filtered.is_none() {
             self.begin()
+        } else if self.is_stale() {
+            self.filter_selected(Whose::Chosen, 1)
         } else if self.view.compare && self.other.is_none() {
             self.filter_selected(Whose::Shipped, 1)
         } else {
@@ -457,10 +337,18 @@ impl Work {
 
     fn filter_selected(&mut self, whose: Whose, looks: usize) -> Result<(), TrainError> {
         let Some(seen) = self.filtered.as_ref().map(|filtered| filtered.seen.clone()) else { return Ok(()) };
-        self.view.working = Some(if whose == Whose::Shipped { "Comparing" } else { "Refining" }.to_owned());
+        let doing = match (whose, looks) {
+            (Whose::Shipped, _) => "Comparing",
+            (Whose::Chosen, 1) => "Cleaning",
+            _ => "Refining",
+        };
+        self.view.working = Some(doing.to_owned());
         let filtered = self.filter(seen, whose, looks)?;
         match whose {
-            Whose::Chosen => (self.filtered, self.best) = (Some(filtered), true),
+            Whose::Chosen => {
+                self.best = looks == ALL || filtered.is_empty();
+                self.filtered = Some(filtered);
+            }
             Whose::Shipped => self.other = Some(filtered),
         }
         self.publish();
@@ -483,6 +371,7 @@ impl Work {
         denoiser.look(looks);
         // All of the change: how much of it is made can be chosen afterwards.
         let amount = Amount { strength: 1.0, ..self.view.amount };
+        let is_told = denoiser.is_told_sigma();
         let (started, mut shown) = (Instant::now(), Instant::now());
         let megapixels = (seen.size[0] * seen.size[1]) as f64 / 1e6;
         let mut progress = |done: f64| {
@@ -494,7 +383,12 @@ impl Work {
                 self.set_state(ItemState::Working(done));
                 self.show();
             }
-            if self.queue.is_empty() && !self.ended { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            let otherwise = is_told && self.view.amount.sigma != amount.sigma;
+            if self.queue.is_empty() && !self.ended && !otherwise {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         };
         let filtered = Filtered::new(seen, &amount, &mut denoiser, &mut progress);
         let seconds = started.elapsed().as_secs_f64();
@@ -526,6 +420,7 @@ impl Work {
             return;
         };
         let (made, sigma) = (filtered.result(&amount), filtered.sigma());
+        let warning = filtered.warnings(&amount).into_iter().next().filter(|_| made.is_some());
         let after = made.as_ref().map(|made| Arc::new(pixels(made)));
         let other = self.other.as_ref().filter(|_| self.view.compare).map(|other| {
             let made = other.result(&amount);
@@ -536,12 +431,14 @@ impl Work {
             picture.after = after.or_else(|| Some(Arc::clone(&picture.before)));
             picture.other = other;
             picture.sigma = sigma;
+            picture.warning = warning;
         });
     }
 
     fn save_selected(&mut self) {
         let selected = self.view.selected;
-        let (Some(path), Some(filtered)) = (self.item().map(|item| item.path.clone()), &self.filtered) else {
+        let filtered = self.filtered.as_ref().filter(|_| !self.is_stale());
+        let (Some(path), Some(filtered)) = (self.item().map(|item| item.path.clone()), filtered) else {
             self.view.error = Some("there is no picture to save yet".to_owned());
             self.show();
             return;
@@ -573,7 +470,7 @@ impl Work {
             self.rest();
             return;
         };
-        if index == self.view.selected && self.filtered.is_some() {
+        if index == self.view.selected && self.filtered.is_some() && !self.is_stale() {
             self.save_selected();
             return;
         }
@@ -582,61 +479,4 @@ impl Work {
         self.forget();
         self.show();
     }
-}
-
-/// Writes what `amount` makes beside `original`, under a name that is free.
-fn save_beside(filtered: &Filtered, amount: &Amount, original: &Path) -> Result<PathBuf, TrainError> {
-    let stem = original.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let extension = original.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
-    let named = |number: usize| {
-        let number = if number > 1 { format!("-{number}") } else { String::new() };
-        original.with_file_name(format!("{stem}-denoised{number}{}", extension.clone().unwrap_or_default()))
-    };
-    let output = (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1));
-    match filtered.result(amount) {
-        Some(made) => {
-            made.write(original, &output)?;
-        }
-        None => {
-            let bytes = std::fs::read(original).map_err(|error| crate::data::DataError::Unreadable {
-                path: original.into(),
-                reason: error.to_string(),
-            })?;
-            write_whole(&output, &bytes)?;
-        }
-    }
-    Ok(output)
-}
-
-/// What is shown of a picture.
-fn pixels(content: &Content) -> Pixels {
-    let [height, width] = content.size;
-    let step = height.max(width).div_ceil(LARGEST_SHOWN).max(1);
-    let (shown_height, shown_width) = (height.div_ceil(step), width.div_ceil(step));
-    let mut rgba = vec![255; shown_height * shown_width * 4];
-    let colors = content.colors();
-    // Of arrays with other counts of channels, the first.
-    let sources = if colors == 3 { [0, 1, 2] } else { [0; 3] };
-    let mut planes: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (target, source) in sources.into_iter().enumerate() {
-        match planes.iter_mut().find(|(known, _)| *known == source) {
-            Some((_, targets)) => targets.push(target),
-            None => planes.push((source, vec![target])),
-        }
-    }
-    if content.alpha {
-        planes.push((content.channels - 1, vec![3]));
-    }
-    for (source, targets) in planes {
-        let plane = content.plane(source);
-        for row in 0..shown_height {
-            let line = &plane[row * step * width..][..width];
-            let out = &mut rgba[row * shown_width * 4..][..shown_width * 4];
-            for (pixel, value) in out.chunks_exact_mut(4).zip(line.iter().step_by(step)) {
-                let byte = (255.0 * value).round().clamp(0.0, 255.0) as u8;
-                targets.iter().for_each(|&target| pixel[target] = byte);
-            }
-        }
-    }
-    Pixels { width: shown_width, height: shown_height, step, rgba }
 }
