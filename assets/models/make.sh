@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains the denoiser that comes with the program anew, on the photographs in assets/photographs and smaller copies of
-# them, every other one lying on its side (needs ImageMagick's convert): most of an hour on two cores. Run from anywhere;
-# writes `model` below the folder that is given.
+# them, every other one lying on its side (needs ImageMagick's convert): an hour on two cores. Run from anywhere; writes
+# `model-1` and `model-2` below the folder that is given. The first run ends where it diverges, and its best state is kept.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=${1:?usage: make.sh FOLDER}
@@ -19,5 +19,6 @@ done
 # Large and smooth: at full size they would be most of what is seen.
 rm retina.jpg retina_{85,70}.png hubble_deep_field.jpg hubble_deep_field_{85,70}.png
 cd ..
-cp "$root/assets/models/denoiser.toml" .
-"$root/target/release/hourglass" train denoiser.toml --device cpu --out model --keep last
+cp "$root/assets/models/denoiser-1.toml" "$root/assets/models/denoiser-2.toml" .
+"$root/target/release/hourglass" train denoiser-1.toml --device cpu --out model-1
+"$root/target/release/hourglass" train denoiser-2.toml --device cpu --out model-2 --keep last

@@ -12,11 +12,17 @@ use crate::metrics::noise_level;
 pub(super) const CLEAN: f64 = 2.0;
 /// What their own texture makes of the estimate of clean photographs at most: it is taken off, in squares.
 const TEXTURE: f64 = 3.0;
-/// A quarter of the places loses less than this share of the noise there is.
+/// A quarter of the places loses less than the noise there is by this: to a blind model, and to one that is told.
 const REMOVED_OF_NOISE: f64 = 1.2;
+const REMOVED_WHEN_TOLD: f64 = 1.05;
+/// Where a picture as a whole loses more than this of what was told, and its smooth places less than this of that, it has
+/// no smooth places: the whole is looked at.
+const ALL_TEXTURE: [f64; 2] = [0.7, 0.8];
+/// A model that finds less than this of what it was told took texture for noise: noise would all be found.
+const FOUND: f64 = 0.75;
 /// Neighbours in what is taken away of a picture like those trained on agree by less than this: white noise has no
 /// neighbours. More is structure: of the picture, or of noise that is not white.
-pub(super) const UNLIKE: f64 = 0.25;
+pub(super) const UNLIKE: f64 = 0.15;
 /// Side of the places that are looked at.
 const PLACE: usize = 16;
 
@@ -50,6 +56,8 @@ pub(super) struct Noise {
     pub by_removal: Option<f64>,
     /// Root mean square of what the model takes away.
     pub removed: f64,
+    /// The model was told, and what it took away bears that out: texture is out of the question.
+    pub borne_out: bool,
     /// Correlation of neighbours in what it takes away.
     pub correlation: f64,
 }
@@ -61,12 +69,21 @@ impl Noise {
         Self { by_patches: noise_level(values, size[0], size[1]).map(|sigma| scale * sigma), ..Self::default() }
     }
 
-    /// With what the model changes, in the units of the picture.
-    pub fn with_change(self, change: &[f32], size: [usize; 2]) -> Self {
-        let squares: f64 = change.iter().map(|value| f64::from(*value).powi(2)).sum();
-        let removed = 255.0 * (squares / change.len().max(1) as f64).sqrt();
-        let by_removal = low_deviation(change, size).map(|deviation| 255.0 * REMOVED_OF_NOISE * deviation);
-        Self { by_removal, removed, correlation: correlation(change, size), ..self }
+    /// With what a model changes, in the units of the picture; `told` is how strong it was told that the noise is there, on
+    /// the scale of 0..255, where it is told.
+    pub fn with_change(self, change: &[f32], size: [usize; 2], told: Option<f64>) -> Self {
+        let removed = removed(change);
+        let found = told.and_then(|told| found(change, size, told));
+        let borne_out = found.zip(told).is_some_and(|(found, told)| found >= FOUND * told);
+        let by_removal = match (told, found) {
+            (None, _) => low_deviation(change, size).map(|deviation| 255.0 * REMOVED_OF_NOISE * deviation),
+            // Too small to tell.
+            (_, None) => None,
+            (Some(told), _) if borne_out => Some(told),
+            // As little as this may be texture altogether.
+            (_, Some(found)) => Some(if found < 2.0 * TEXTURE { 0.0 } else { found }),
+        };
+        Self { by_removal, removed, borne_out, correlation: correlation(change, size), ..self }
     }
 
     /// The estimate.
@@ -87,7 +104,16 @@ impl Noise {
         let bound = match amount.sigma {
             Sigma::Given(sigma) => sigma,
             // What cannot be told is left alone.
-            Sigma::Auto => without_texture(self.sigma().unwrap_or(0.0)),
+            Sigma::Auto => match self.sigma().unwrap_or(0.0) {
+                sigma if self.borne_out => {
+                    if sigma > TEXTURE {
+                        sigma
+                    } else {
+                        0.0
+                    }
+                }
+                sigma => without_texture(sigma),
+            },
         };
         amount.strength * (bound / self.removed.max(f64::MIN_POSITIVE)).min(1.0)
     }
@@ -110,6 +136,20 @@ fn correlation(change: &[f32], [height, width]: [usize; 2]) -> f64 {
 
 fn without_texture(sigma: f64) -> f64 {
     (sigma.powi(2) - TEXTURE.powi(2)).max(0.0).sqrt()
+}
+
+/// Root mean square of a change, on the scale of 0..255.
+fn removed(change: &[f32]) -> f64 {
+    let squares: f64 = change.iter().map(|value| f64::from(*value).powi(2)).sum();
+    255.0 * (squares / change.len().max(1) as f64).sqrt()
+}
+
+/// The noise that a model found that was `told` how much there is, on the scale of 0..255: what it takes away where that
+/// is little.
+pub(super) fn found(change: &[f32], size: [usize; 2], told: f64) -> Option<f64> {
+    let (low, whole) = (255.0 * low_deviation(change, size)?, removed(change));
+    let no_smooth_places = whole > ALL_TEXTURE[0] * told && low < ALL_TEXTURE[1] * whole;
+    Some(REMOVED_WHEN_TOLD * if no_smooth_places { whole } else { low })
 }
 
 /// The standard deviation within places of 16x16 that a quarter of them stays below.

@@ -2,11 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use super::amount::{Amount, CLEAN, Noise, Sigma, UNLIKE};
+use super::amount::{Amount, CLEAN, Noise, Sigma, UNLIKE, found};
 use super::content::Content;
 use super::model::Denoiser;
 use super::planes::{Mixture, mixtures};
 use crate::train::TrainError;
+
+/// A model is not asked again for a sigma that is nearer than this to what it was told.
+const SAME: f64 = 0.96;
 
 /// What a model would change of one plane, in the units of the picture.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ impl Filtered {
             let answer = denoiser.run(&input, seen.size, sigma, progress)?;
             for (color, change) in changes.iter_mut().enumerate() {
                 let pairs = answer.iter().zip(&input).skip(color).step_by(3);
-                change.take(pairs.map(|(made, seen)| made - seen).collect(), seen.size);
+                change.take(pairs.map(|(made, seen)| made - seen).collect(), seen.size, told.map(|_| sigma));
             }
             return Ok(Self { seen, changes, told, largest, bounded });
         }
@@ -76,14 +79,37 @@ impl Filtered {
             let (values, factor) = plane(&seen, change.color, change.mixture);
             let channels = denoiser.channels();
             let input = if channels == 1 { values } else { interleaved(&[values], channels) };
-            let mut hear = |done: f64| progress((index as f64 + done) / count);
-            let answer = denoiser.run(&input, seen.size, change.told(amount), &mut hear)?;
-            let pixels = answer.chunks_exact(channels).zip(input.chunks_exact(channels));
-            // Of a model of three channels that was shown one three times over, the mean.
-            let difference = |(made, seen): (&[f32], &[f32])| {
-                made.iter().zip(seen).map(|(made, seen)| made - seen).sum::<f32>() / (factor * channels as f32)
+            let difference = |answer: &[f32]| -> Vec<f32> {
+                let pixels = answer.chunks_exact(channels).zip(input.chunks_exact(channels));
+                // Of a model of three channels that was shown one three times over, the mean.
+                let of = |(made, seen): (&[f32], &[f32])| {
+                    made.iter().zip(seen).map(|(made, seen)| made - seen).sum::<f32>() / (factor * channels as f32)
+                };
+                pixels.map(of).collect()
             };
-            change.take(pixels.map(difference).collect(), seen.size);
+            let mut hear = |done: f64| progress((index as f64 + done) / count);
+            let mut sigma = change.told(amount);
+            if told == Some(Sigma::Auto) {
+                // A look at it says more of the noise than its patches do: where texture raised the estimate, the model
+                // is told less and asked again.
+                let looks = denoiser.look(1);
+                let first = 1.0 / (looks + 1) as f64;
+                let answer = denoiser.run(&input, seen.size, sigma, &mut |done| hear(first * done));
+                denoiser.look(looks);
+                let values = difference(&answer?);
+                let found = found(&values, seen.size, sigma / change.factor);
+                let refined = found.map_or(sigma, |found| sigma.min(change.factor * found));
+                if looks == 1 && refined > SAME * sigma {
+                    change.take(values, seen.size, Some(sigma));
+                    continue;
+                }
+                sigma = refined;
+                let answer = denoiser.run(&input, seen.size, sigma, &mut |done| hear(first + (1.0 - first) * done))?;
+                change.take(difference(&answer), seen.size, told.map(|_| sigma));
+                continue;
+            }
+            let answer = denoiser.run(&input, seen.size, sigma, &mut hear)?;
+            change.take(difference(&answer), seen.size, told.map(|_| sigma));
         }
         Ok(Self { seen, changes, told, largest, bounded })
     }
@@ -176,8 +202,9 @@ impl Change {
         self.factor * self.noise.told(amount)
     }
 
-    fn take(&mut self, values: Vec<f32>, size: [usize; 2]) {
-        self.noise = self.noise.with_change(&values, size);
+    /// `told`: how strong the model was told that the noise is in what it saw.
+    fn take(&mut self, values: Vec<f32>, size: [usize; 2], told: Option<f64>) {
+        self.noise = self.noise.with_change(&values, size, told.map(|told| told / self.factor));
         self.values = values;
     }
 }

@@ -208,9 +208,9 @@ impl Denoiser {
     }
 
     /// From now on the answer is the mean over so many of a picture's eight sides, 1 if not asked for: what is gained
-    /// is a tenth or two of a decibel, what it costs is as many times the work.
-    pub fn look(&mut self, views: usize) {
-        self.views = views.clamp(1, ALL);
+    /// is a tenth or two of a decibel, what it costs is as many times the work. Gives how many it was before.
+    pub fn look(&mut self, views: usize) -> usize {
+        std::mem::replace(&mut self.views, views.clamp(1, ALL))
     }
 
     /// Whether it is told how strong the noise is.
