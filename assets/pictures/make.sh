@@ -4,7 +4,7 @@
 # usage: assets/pictures/make.sh [SIZE...]      needs Xvfb, xdotool, ImageMagick, python3 with PyPI's numpy and pillow
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo build --release # before HOME changes, where cargo lives
+cargo build --release --quiet # before HOME changes, where cargo lives
 pictures=$PWD/assets/pictures
 python=$(command -v python3)
 scratch=$(mktemp -d)

@@ -289,7 +289,7 @@ fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
     let compares =
         spec.model.kind != ModelKind::Variational && spec.objective.sparsity == 0.0 && !spec.corruption.is_active();
     // What is no number, or the same, is no loss.
-    if !(mse > pca.mse) || !mse.is_finite() || !compares {
+    if !mse.is_finite() || !pca.mse.is_finite() || mse <= pca.mse || !compares {
         return None;
     }
     finding(
