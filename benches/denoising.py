@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Mean PSNR and SSIM of `hourglass denoise` on grey pictures with Gaussian noise, beside BM3D on the same noise.
 
-usage: denoising.py FOLDER [--every N] [--no-bm3d] [-- ARGUMENTS FOR hourglass denoise]
+usage: denoising.py FOLDER [--every N] [--told] [--no-bm3d] [-- ARGUMENTS FOR hourglass denoise]
+--told: sigma is given to Hourglass, as it always is to BM3D.
 FOLDER holds clean pictures that the model was not trained on. Needs PyPI's numpy, pillow and (for BM3D) bm3d.
 """
 import argparse
@@ -21,6 +22,7 @@ own = own[:own.index("--")] if "--" in own else own
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("folder", type=pathlib.Path)
 parser.add_argument("--every", type=int, default=1)
+parser.add_argument("--told", action="store_true")
 parser.add_argument("--no-bm3d", action="store_true")
 options = parser.parse_args(own)
 
@@ -45,7 +47,7 @@ with tempfile.TemporaryDirectory() as scratch:
                 bm3d_psnr.append(-10 * np.log10(np.mean((bm3d.bm3d(y, sigma / 255) - x) ** 2)))
         report = json.loads(subprocess.run(
             [ROOT / "target/release/hourglass", "denoise", noisy, "-o", scratch / f"out-{sigma}", "--reference", clean,
-             "--json", *rest], check=True, capture_output=True, text=True).stdout)
+             "--json", *(["--sigma", str(sigma)] if options.told else []), *rest], check=True, capture_output=True, text=True).stdout)
         mean = lambda key: np.mean([file[key] for file in report["files"]])
         beside = f"{np.mean(bm3d_psnr):.2f}" if bm3d_psnr else "-"
         print(f"| {sigma} | {mean('input_psnr'):.2f} | {mean('psnr'):.2f} ({mean('ssim'):.4f}) | {mean('sigma'):.1f} | "

@@ -179,7 +179,8 @@ impl Curves {
         clipped.line(validation.clone(), Stroke::new(2.0, colour(palette.second)));
         let best = snapshot.best.and_then(|(epoch, _)| validation.get((epoch as usize).checked_sub(1)?));
         if let Some(&best) = best.filter(|best| plot.contains(**best)) {
-            clipped.circle_stroke(best, 6.0, Stroke::new(1.5, colour(palette.second)));
+            // At the end of the axis it stands half outside.
+            ui.painter().circle_stroke(best, 6.0, Stroke::new(1.5, colour(palette.second)));
             let (align, offset) = match best.y > plot.top() + 26.0 {
                 true => (Align2::CENTER_BOTTOM, -10.0),
                 false => (Align2::CENTER_TOP, 10.0),

@@ -383,16 +383,7 @@ pub(super) fn open(
         return Err(DataError::Option { field: "data.size", problem });
     }
 
-    let relative: Vec<String> = good
-        .iter()
-        .map(|file| {
-            let inside = file.strip_prefix(path).ok().filter(|inside| !inside.as_os_str().is_empty());
-            inside.map_or_else(
-                || file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                |inside| inside.to_string_lossy().into_owned(),
-            )
-        })
-        .collect();
+    let relative: Vec<String> = good.iter().map(|file| name_below(file, path)).collect();
     let given = parts_of(&relative);
     let labels = file_labels(&relative, given.is_some(), options)?;
     // Too few to keep some apart: the lower part of each is held out instead.
@@ -476,6 +467,12 @@ fn leave_out(bad: Vec<DataError>, none_left: bool, notes: &mut Vec<String>) -> R
         notes.push(format!("and {} other files are left out", count - SHOWN));
     }
     Ok(())
+}
+
+/// The name of a file below the folder that was given; of a file that was given by itself, its own.
+pub(super) fn name_below(file: &Path, given: &Path) -> String {
+    let inside = file.strip_prefix(given).ok().filter(|inside| !inside.as_os_str().is_empty());
+    inside.or_else(|| file.file_name().map(Path::new)).unwrap_or(file).to_string_lossy().into_owned()
 }
 
 /// The part of each file, where the folders at the top are named after parts and train is among them.

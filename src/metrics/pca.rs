@@ -256,6 +256,11 @@ fn of_few(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaErr
     let matrix = Mat::from_fn(count, count, |i, j| products[i.max(j)][i.min(j)]);
     let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(|_| PcaError::NotConverged { features })?;
     let largest = eigen.S()[count - 1].max(0.0);
+    if largest == 0.0 {
+        // Rows that are all the same differ in no direction: any will do.
+        let any = (0..features).map(|feature| if feature == 0 { 1.0 } else { 0.0 }).collect();
+        return Ok(Pca { mean, components: 1, directions: any });
+    }
     // What is left of directions in which the rows do not differ is rounding.
     let differs = |c: &usize| eigen.S()[count - 1 - c] > 1e-12 * largest;
     let directions: Vec<f32> = (0..components)

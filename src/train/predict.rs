@@ -13,8 +13,7 @@ pub struct Prediction {
     pub parameters: usize,
     /// Bytes that training holds on the device.
     pub memory_bytes: usize,
-    /// What an epoch costs, in units that only ratios of mean anything. From `undercomplete` to `map` it says about 3 times as
-    /// long a step where 3.5 were measured, on a CPU and on lavapipe.
+    /// What an epoch costs, in units that only ratios of mean anything.
     pub epoch_cost: f64,
 }
 

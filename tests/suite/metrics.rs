@@ -85,6 +85,8 @@ fn pca_of_few_rows_is_that_of_the_same_rows_repeated() {
     // Rows that hardly differ leave no direction but one.
     let line: Vec<f32> = (0..10).flat_map(|row| (0..features).map(move |f| row as f32 * f as f32)).collect();
     assert_eq!(Pca::fit(&line, features, 5).expect("it fits").components(), 1);
+    let same = [2.0].repeat(5 * features);
+    assert_eq!(Pca::fit(&same, features, 3).expect("it fits").reconstruct(&same), same);
 }
 
 /// REFERENCE's figures for PCA on digits, fitted here on the train part: close, not equal.

@@ -78,15 +78,7 @@ pub(super) fn read_audio(
         AudioForm::Mel => SILENCE,
         AudioForm::Raw => 0.0,
     };
-    let relative: Vec<String> = good
-        .iter()
-        .map(|file| {
-            // A recording given by itself has no place below a folder.
-            let inside = file.strip_prefix(path).ok().filter(|inside| !inside.as_os_str().is_empty());
-            let name = inside.or_else(|| file.file_name().map(Path::new)).unwrap_or(file);
-            name.to_string_lossy().into_owned()
-        })
-        .collect();
+    let relative: Vec<String> = good.iter().map(|file| images::name_below(file, path)).collect();
     let file_labels = file_labels(&relative, false, options)?;
     let (mut values, mut groups, mut names) = (Vec::new(), Vec::new(), Vec::new());
     for (file, whole) in lengths.iter().enumerate() {

@@ -1,10 +1,11 @@
 //! How much of what a model takes away is taken away.
 //!
-//! A blind model finds the noise by itself and may take texture for it. So that a clean photograph is never harmed, what
-//! is removed is bounded by what noise there is. Given, that is its standard deviation (the residual of the best possible
-//! denoiser is smaller than the noise, so that the bound costs nothing). Estimated, it is the smaller of two: the
-//! eigenvalues of patches, which texture raises, and what the model took away where that is little: noise is the same
-//! everywhere, texture is not, and where a picture is smooth the model takes away noise alone.
+//! A model may take texture for noise. So that a clean photograph is never harmed, what is removed is bounded by what noise
+//! there is. Given, that is its standard deviation (the residual of the best possible denoiser is smaller than the noise, so
+//! that the bound costs nothing). Estimated, it begins with the eigenvalues of patches, which texture raises, and goes down
+//! to what the model takes away where that is little: noise is the same everywhere, texture is not, and where a picture is
+//! smooth the model takes away noise alone. A model that is told sigma is told the first and then, if that is less, the
+//! second; where it does not find what it was told, that was texture.
 
 use crate::metrics::noise_level;
 
@@ -105,14 +106,9 @@ impl Noise {
             Sigma::Given(sigma) => sigma,
             // What cannot be told is left alone.
             Sigma::Auto => match self.sigma().unwrap_or(0.0) {
-                sigma if self.borne_out => {
-                    if sigma > TEXTURE {
-                        sigma
-                    } else {
-                        0.0
-                    }
-                }
-                sigma => without_texture(sigma),
+                sigma if !self.borne_out => without_texture(sigma),
+                sigma if sigma > TEXTURE => sigma,
+                _ => 0.0,
             },
         };
         amount.strength * (bound / self.removed.max(f64::MIN_POSITIVE)).min(1.0)
