@@ -11,8 +11,6 @@
 
 const LANES: u32 = 8u;
 const COLUMN_LANES: u32 = 8u; // spec
-// One channel at a time: for 1 to 3 channels, where a vec4 of channels would be mostly zeros.
-const FEW_CHANNELS: bool = false; // spec
 
 @group(0) @binding(4) var<uniform> params: ConvParams;
 
@@ -74,17 +72,11 @@ fn conv_gather(
                 let w1 = load_weight(column + 1u, tap, c);
                 let w2 = load_weight(column + 2u, tap, c);
                 let w3 = load_weight(column + 3u, tap, c);
-                if FEW_CHANNELS {
-                    t = tile_add_outer(t, a, 0u, vec4<f32>(w0.x, w1.x, w2.x, w3.x));
-                    if params.channels > 1u { t = tile_add_outer(t, a, 1u, vec4<f32>(w0.y, w1.y, w2.y, w3.y)); }
-                    if params.channels > 2u { t = tile_add_outer(t, a, 2u, vec4<f32>(w0.z, w1.z, w2.z, w3.z)); }
-                } else {
-                    t = tile_multiply_add(
-                        t, a,
-                        vec4<f32>(w0.x, w1.x, w2.x, w3.x), vec4<f32>(w0.y, w1.y, w2.y, w3.y),
-                        vec4<f32>(w0.z, w1.z, w2.z, w3.z), vec4<f32>(w0.w, w1.w, w2.w, w3.w),
-                    );
-                }
+                t = tile_multiply_add(
+                    t, a,
+                    vec4<f32>(w0.x, w1.x, w2.x, w3.x), vec4<f32>(w0.y, w1.y, w2.y, w3.y),
+                    vec4<f32>(w0.z, w1.z, w2.z, w3.z), vec4<f32>(w0.w, w1.w, w2.w, w3.w),
+                );
             }
         }
     }

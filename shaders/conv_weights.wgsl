@@ -6,34 +6,18 @@
 #import lib/tile8x4
 #import lib/conv_params
 #import lib/memory_scalar
+#import lib/walker
 
 const LANES: u32 = 8u;
 
 @group(0) @binding(4) var<uniform> params: ConvParams;
 
-// A place that walks along the rows of the output, without a division a step.
-struct Walker { row: u32, image: u32, oy: u32, ox: u32 }
-
-fn walk(source: Walker) -> Walker {
-    var next = Walker(source.row + 1u, source.image, source.oy, source.ox + 1u);
-    if next.ox == params.out_width {
-        next.ox = 0u;
-        next.oy += 1u;
-        if next.oy == params.out_height {
-            next.oy = 0u;
-            next.image += 1u;
-        }
-    }
-    return next;
-}
-
 // x under the tap at this place; zero outside the image and from `end` on.
 fn load_tap(at: Walker, dy: u32, dx: u32, channel: u32, end: u32) -> vec4<f32> {
-    let y = at.oy * params.stride_y + dy - params.padding_y;
-    let x = at.ox * params.stride_x + dx - params.padding_x;
-    let inside = y < params.height && x < params.width && at.row < end;
-    let pixel = select(0u, (at.image * params.height + y) * params.width + x, inside);
-    return select(vec4<f32>(0.0), load_left(pixel * params.channels + channel, params.channels - channel), inside);
+    let pixel = walker_pixel(at, dy, dx);
+    let inside = pixel != OUTSIDE && at.row < end;
+    let value = load_left(select(0u, pixel, inside) * params.channels + channel, params.channels - channel);
+    return select(vec4<f32>(0.0), value, inside);
 }
 
 fn load_dy(at: Walker, filter_index: u32, end: u32) -> vec4<f32> {
@@ -68,10 +52,9 @@ fn conv_weights(
     let channel = column % quads * 4u;
     let dy = tap / params.kernel_width * params.dilation;
     let dx = tap % params.kernel_width * params.dilation;
-    let places = params.out_height * params.out_width;
     let begin = slot * params.slot_rows;
-    let end = min(begin + params.slot_rows, params.batch * places);
-    var at = Walker(begin, begin / places, begin % places / params.out_width, begin % places % params.out_width);
+    let end = min(begin + params.slot_rows, params.batch * params.out_height * params.out_width);
+    var at = walker(begin);
     var t = tile_zero();
     for (var step = begin; step < end; step += 4u) {
         let m0 = at;

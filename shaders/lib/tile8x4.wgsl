@@ -26,10 +26,10 @@ fn tile_multiply_add(
     );
 }
 
-// One step along the inner dimension: component `k` of each row's left side times one row of the right side.
-fn tile_add_outer(t: Tile8x4, a: Tile8x4, k: u32, b: vec4<f32>) -> Tile8x4 {
+// One step along the inner dimension: eight values of the left side times one row of the right side.
+fn tile_add_products(t: Tile8x4, low: vec4<f32>, high: vec4<f32>, b: vec4<f32>) -> Tile8x4 {
     return Tile8x4(
-        t.r0 + a.r0[k] * b, t.r1 + a.r1[k] * b, t.r2 + a.r2[k] * b, t.r3 + a.r3[k] * b,
-        t.r4 + a.r4[k] * b, t.r5 + a.r5[k] * b, t.r6 + a.r6[k] * b, t.r7 + a.r7[k] * b,
+        t.r0 + low.x * b, t.r1 + low.y * b, t.r2 + low.z * b, t.r3 + low.w * b,
+        t.r4 + high.x * b, t.r5 + high.y * b, t.r6 + high.z * b, t.r7 + high.w * b,
     );
 }

@@ -5,6 +5,7 @@
 //! of a transposed convolution), and the gradient by the weights (from both).
 
 mod direct;
+mod few;
 mod shape;
 
 use rayon::prelude::*;
@@ -60,11 +61,12 @@ impl Finish {
     }
 }
 
-/// The forms of a convolution's products, the usual first.
-fn conv_forms(target: &GpuTarget) -> Vec<&'static str> {
-    let forms: &[DenseVariant] =
-        if target.tiled { &[DenseVariant::Tiled, DenseVariant::Direct] } else { &[DenseVariant::Direct] };
-    forms.iter().map(|form| form.name()).collect()
+/// The forms of a convolution's products, the usual first. `few`: whether one side has few values a pixel.
+fn conv_forms(target: &GpuTarget, few: bool) -> Vec<&'static str> {
+    let hardware: &[DenseVariant] = if target.tiled { &[DenseVariant::Tiled] } else { &[] };
+    let few: &[DenseVariant] = if few { &[DenseVariant::Few] } else { &[] };
+    let forms = hardware.iter().chain(few).chain(&[DenseVariant::Direct]);
+    forms.map(|form| form.name()).collect()
 }
 
 fn column_lanes(columns: usize) -> usize {
@@ -95,12 +97,16 @@ impl Kernel for ConvGather {
     }
 
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        conv_forms(target)
+        conv_forms(target, few::can_gather(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
+        let form = self.variant.resolve(target, self);
+        if form == DenseVariant::Few {
+            return self.few(target);
+        }
+        let tiled = form == DenseVariant::Tiled;
         let lanes = column_lanes(shape.filters);
         let shader =
             shape.memory(self.finish.shader(ShaderRequest::new(if tiled { "conv_tiled" } else { "conv_gather" })));
@@ -111,9 +117,8 @@ impl Kernel for ConvGather {
             let groups = shape.places().div_ceil(64) * shape.filters.div_ceil(64);
             (shader, "conv_tiled", groups, inner.div_ceil(16) * 17)
         } else {
-            let few = shape.channels < 4;
             let groups = shape.places().div_ceil(8 * (8 / lanes)) * shape.filters.div_ceil(4 * lanes);
-            let shader = shader.constant("COLUMN_LANES", format!("{lanes}u")).constant("FEW_CHANNELS", few);
+            let shader = shader.constant("COLUMN_LANES", format!("{lanes}u"));
             (shader, "conv_gather", groups, shape.taps() * (quads + 1) + shape.kernel[0])
         };
         GpuLaunch::in_order(shader, entry_point, 4, &shape.params(shape.split()), target.fold(groups), iterations)
@@ -191,12 +196,16 @@ impl Kernel for ConvScatter {
     }
 
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        conv_forms(target)
+        conv_forms(target, few::can_scatter(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
+        let form = self.variant.resolve(target, self);
+        if form == DenseVariant::Few {
+            return self.few(target);
+        }
+        let tiled = form == DenseVariant::Tiled;
         let lanes = column_lanes(shape.channels);
         let grid = shape.batch * shape.size[0].div_ceil(shape.stride[0]) * shape.size[1].div_ceil(shape.stride[1]);
         let phases = shape.stride[0] * shape.stride[1];
@@ -329,13 +338,17 @@ impl Kernel for ConvWeights {
     }
 
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        conv_forms(target)
+        conv_forms(target, few::can_make_weights(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let split = shape.split();
-        let tiled = self.variant.resolve(target, self) != DenseVariant::Direct;
+        let form = self.variant.resolve(target, self);
+        if form == DenseVariant::Few {
+            return self.few(target);
+        }
+        let tiled = form == DenseVariant::Tiled;
         let quads = shape.taps() * shape.channels.div_ceil(4);
         let (shader, entry_point, groups, iterations) = if tiled {
             let groups = split.slots * shape.filters.div_ceil(64) * (quads * 4).div_ceil(64);

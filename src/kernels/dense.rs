@@ -30,6 +30,8 @@ pub enum DenseVariant {
     Tiled,
     /// Through workgroup memory, tiles of 32 by 32: more workgroups where results are small.
     Small,
+    /// Of convolutions with one to three values a pixel on one side: a value at a time.
+    Few,
 }
 
 /// Tiles below which a GPU of many processors would be left with too few workgroups.
@@ -37,8 +39,13 @@ const TILES_FOR_LARGE: usize = 128;
 
 impl DenseVariant {
     /// Those that a device may choose among, by the names that specs record.
-    const NAMED: [(Self, &'static str); 4] =
-        [(Self::Direct, "direct"), (Self::Wide, "wide"), (Self::Tiled, "tiled"), (Self::Small, "small")];
+    const NAMED: [(Self, &'static str); 5] = [
+        (Self::Direct, "direct"),
+        (Self::Wide, "wide"),
+        (Self::Tiled, "tiled"),
+        (Self::Small, "small"),
+        (Self::Few, "few"),
+    ];
 
     /// Whether specs may name it.
     pub fn is_name(name: &str) -> bool {
@@ -66,7 +73,7 @@ impl DenseVariant {
             Self::Tiled => (64, 64),
             Self::Small => (32, 32),
             Self::Wide => (8, 64),
-            Self::Direct | Self::ByAdapter => (8, 32),
+            Self::Direct | Self::Few | Self::ByAdapter => (8, 32),
         }
     }
 
@@ -86,12 +93,12 @@ impl DenseVariant {
             Self::Tiled => ShaderRequest::new(tiled),
             Self::Small => ShaderRequest::new(tiled).constant("TILE", "32u"),
             Self::Wide => ShaderRequest::new(direct).constant("WIDE", true),
-            Self::Direct | Self::ByAdapter => ShaderRequest::new(direct),
+            Self::Direct | Self::Few | Self::ByAdapter => ShaderRequest::new(direct),
         }
     }
 
     fn is_direct(self) -> bool {
-        matches!(self, Self::Direct | Self::Wide | Self::ByAdapter)
+        matches!(self, Self::Direct | Self::Wide | Self::Few | Self::ByAdapter)
     }
 
     /// Loops of an invocation for each slice of 16 of the inner dimension.

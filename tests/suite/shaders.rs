@@ -99,8 +99,9 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
             }
         }
     }
-    for variant in [DenseVariant::Direct, DenseVariant::Tiled] {
-        for channels in [1, 4, 5] {
+    for variant in [DenseVariant::Direct, DenseVariant::Tiled, DenseVariant::Few] {
+        let channels = if variant == DenseVariant::Few { [1, 2, 3] } else { [1, 4, 5] };
+        for channels in channels {
             let shape = ConvShape {
                 batch: 1,
                 size: [4; 2],
