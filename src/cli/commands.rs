@@ -180,23 +180,34 @@ pub(super) fn bench(options: tasks::BenchOptions, common: &Common) -> Result<u8,
         print_training(&report.training);
     }
     if !report.growth.is_empty() {
-        print_out(&format!(
-            "{:<8}{:>8}{:>12}{:>10}{:>12}{:>10}",
-            "axis", "value", "ms a step", "MB", "GFLOP", "GFLOP/s"
-        ));
+        print_growth(&report.growth);
     }
-    for row in &report.growth {
+    Ok(0)
+}
+
+/// The slope of a row is that of its time over its arithmetic, since the row before, both by their logarithms: 1 where time
+/// is in proportion.
+fn print_growth(growth: &[tasks::Growth]) {
+    print_out(&format!(
+        "{:<8}{:>8}{:>12}{:>10}{:>12}{:>10}{:>8}",
+        "axis", "value", "ms a step", "MB", "GFLOP", "GFLOP/s", "slope"
+    ));
+    let mut before: Option<&tasks::Growth> = None;
+    for row in growth {
+        let slope = before.filter(|before| before.axis == row.axis && before.gflop < row.gflop);
+        let slope = slope.map(|before| (row.ms / before.ms).ln() / (row.gflop / before.gflop).ln());
         print_out(&format!(
-            "{:<8}{:>8}{:>12.3}{:>10.1}{:>12.3}{:>10.1}",
+            "{:<8}{:>8}{:>12.3}{:>10.1}{:>12.3}{:>10.1}{:>8}",
             row.axis,
             row.value,
             row.ms,
             row.bytes as f64 / 1e6,
             row.gflop,
-            1e3 * row.gflop / row.ms
+            1e3 * row.gflop / row.ms,
+            slope.map_or(String::new(), |slope| format!("{slope:.2}"))
         ));
+        before = Some(row);
     }
-    Ok(0)
 }
 
 fn print_training(training: &[tasks::TrainingSpeed]) {

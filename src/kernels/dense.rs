@@ -37,6 +37,9 @@ pub enum DenseVariant {
 /// Tiles below which a GPU of many processors would be left with too few workgroups.
 const TILES_FOR_LARGE: usize = 128;
 
+/// Tiles from which there are enough wide workgroups for the threads of a software adapter.
+const TILES_FOR_WIDE: usize = 4;
+
 impl DenseVariant {
     /// Those that a device may choose among, by the names that specs record.
     const NAMED: [(Self, &'static str); 5] = [
@@ -79,10 +82,11 @@ impl DenseVariant {
 
     /// The forms of a dense layer's product, the usual first, given the tiles of 64 by 64 that its result has.
     fn dense_forms(target: &GpuTarget, tiles: usize) -> Vec<&'static str> {
-        let forms: &[Self] = match (target.tiled, tiles >= TILES_FOR_LARGE) {
-            (false, _) => &[Self::Direct, Self::Wide],
-            (true, true) => &[Self::Tiled, Self::Small],
-            (true, false) => &[Self::Small, Self::Tiled],
+        let forms: &[Self] = match target.tiled {
+            false if tiles >= TILES_FOR_WIDE => &[Self::Wide, Self::Direct],
+            false => &[Self::Direct, Self::Wide],
+            true if tiles >= TILES_FOR_LARGE => &[Self::Tiled, Self::Small],
+            true => &[Self::Small, Self::Tiled],
         };
         forms.iter().map(|form| form.name()).collect()
     }

@@ -23,7 +23,7 @@ mod sheet;
 mod walk;
 
 pub use augment::{AugmentOptions, Augmentation, augment};
-pub use bench::{BenchOptions, BenchReport, KernelSpeed, TrainingSpeed, bench};
+pub use bench::{BenchOptions, BenchReport, Growth, KernelSpeed, TrainingSpeed, bench};
 pub use canvas::PictureError;
 pub use compress::{
     Compression, Decompression, RateCurve, RatePoint, TableForm, USUAL_BITS, compress, decompress, rate_curve,

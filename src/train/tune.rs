@@ -126,13 +126,19 @@ pub fn tune(
     Ok(())
 }
 
+/// Share of a step's arithmetic below which the form of a kernel is not worth measuring: compiling both takes longer on
+/// some drivers than it could ever gain.
+const WORTH_MEASURING: f64 = 1.0 / 32.0;
+
 /// The calls of a training step that have more than one form, by what they are recorded under.
 fn calls_with_choice(spec: &Spec, data: &DataSet, context: &GpuContext) -> Result<BTreeMap<String, Call>, TrainError> {
     let network = Network::new(spec, data_shape(spec, data))?;
     let rows = data.train.len();
     let subject = Subject::Data { rows, part_rows: rows, element: data.element() };
     let plan = network.training_pass(spec.train.batch_size, subject)?;
-    let calls = plan.calls.into_iter().filter(|call| call.kernel.forms(context.target()).len() > 1);
+    let least = WORTH_MEASURING * plan.calls.iter().map(|call| call.kernel.flops()).sum::<f64>();
+    let is_worth = |call: &Call| call.kernel.forms(context.target()).len() > 1 && call.kernel.flops() >= least;
+    let calls = plan.calls.into_iter().filter(is_worth);
     Ok(calls.map(|call| (choice_key(&*call.kernel), call)).collect())
 }
 

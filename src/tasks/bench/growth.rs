@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::training::{BenchModel, measure as measure_step};
-use crate::device::Device;
+use crate::device::{Device, DeviceChoice, DeviceError};
+use crate::graph::GraphError;
 use crate::model::preset;
 use crate::train::TrainError;
 
@@ -11,7 +12,7 @@ use crate::train::TrainError;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Growth {
     /// What is changed: `batch` and `width` (of the hidden layers) of a dense model on the digits, `side` of the pictures of
-    /// a convolutional one.
+    /// a convolutional one, and `threads` of a processor for the dense model as it comes.
     pub axis: &'static str,
     pub value: usize,
     pub ms: f64,
@@ -42,6 +43,13 @@ pub(super) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<Vec<G
         let layers = r#""conv 16 3x3 relu", "conv 16 3x3 relu", "conv 16 3x3 relu""#;
         add(device, progress, &mut rows, ("side", side), BenchModel::pictures("pictures", layers, side, 8)?)?;
     }
+    if let Device::Cpu(cpu) = device {
+        let fewer = (0..).map(|power| 1 << power).take_while(|&threads| threads < cpu.threads());
+        for threads in fewer.chain([cpu.threads()]) {
+            let device = Device::open(DeviceChoice::Cpu, Some(threads)).map_err(GraphError::Device)?;
+            add(&device, progress, &mut rows, ("threads", threads), BenchModel::named("undercomplete")?)?;
+        }
+    }
     Ok(rows)
 }
 
@@ -60,7 +68,13 @@ fn add(
         return Ok(());
     }
     progress(&format!("{axis} {value}"));
-    let speed = measure_step(device, model)?;
+    let speed = match measure_step(device, model) {
+        Err(TrainError::Graph(GraphError::Device(DeviceError::DoesNotFit { what, .. }))) => {
+            progress(&format!("{axis} {value}: left out, {what}"));
+            return Ok(());
+        }
+        measured => measured?,
+    };
     rows.push(Growth { axis, value, ms: 1e3 / speed.steps_per_second, bytes: speed.bytes, gflop });
     Ok(())
 }
