@@ -68,6 +68,7 @@ pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Commo
     keep_inputs(output, [path, Path::new(data)])?;
     let device = Device::open(common.device_choice()?, common.threads())?;
     let made = tasks::reconstruct(path, data, output, &device)?;
+    super::detect::say_notes(&made.notes, common);
     if common.json {
         print_json(&made)?;
     } else {

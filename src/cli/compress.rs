@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::detect::say_notes;
 use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::device::Device;
 use crate::style;
@@ -52,6 +53,7 @@ pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, 
     let Some(output) = &arguments.output else { return curve(arguments, common, &device) };
     keep_inputs(output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::compress(&arguments.model, &arguments.data, output, arguments.bits, &device)?;
+    say_notes(&made.notes, common);
     if common.json {
         print_json(&made)?;
         return Ok(0);

@@ -1,16 +1,17 @@
 //! `hourglass data`: what a file or folder is and what would be done to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::train::open_data;
-use super::{CliError, Common, print_json, print_out};
+use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::data::{DataSet, Duplicates, Values};
 use crate::device::Device;
-use crate::model::suggest;
+use crate::model::{preset, suggest};
 use crate::style;
 use crate::tasks::{self, DataReport};
+use crate::train::TrainError;
 
 #[derive(Args, Debug)]
 pub(super) struct DataArgs {
@@ -26,6 +27,10 @@ pub(super) struct DataArgs {
 }
 
 pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliError> {
+    check_settings(&arguments.settings)?;
+    if let Some(preview) = &arguments.preview {
+        keep_inputs(preview, [Path::new(&arguments.path)])?;
+    }
     let data = open_data(&arguments.path, &arguments.settings, common)?;
     let report = tasks::describe(&data, common.seed.unwrap_or(1))?;
     if let Some(path) = &arguments.preview {
@@ -47,6 +52,19 @@ pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliE
         print_out(&format!("preview   {}", path.display()));
     }
     Ok(0)
+}
+
+/// Refuses settings that say nothing of data, and those that no spec has.
+fn check_settings(settings: &[String]) -> Result<(), CliError> {
+    const SECTIONS: [&str; 4] = ["data", "train", "corruption", "augmentation"];
+    let strange = |setting: &&String| setting.split_once('.').is_some_and(|(section, _)| !SECTIONS.contains(&section));
+    if let Some(setting) = settings.iter().find(strange) {
+        let known = SECTIONS.join(", ");
+        return Err(CliError::usage(format!("--set, {setting:?} does not concern data, use fields of {known}")));
+    }
+    // Whatever is trained later, this is a spec that has all of them.
+    preset("undercomplete").and_then(|preset| preset.spec.with_set(settings)).map_err(TrainError::from)?;
+    Ok(())
 }
 
 /// The lines that training says too: what it is, what is made of it, how it is divided, and what to know of it.

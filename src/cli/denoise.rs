@@ -24,11 +24,11 @@ pub(super) struct DenoiseArgs {
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// How much of the noise to take away, 0 to 1; 0 copies the file.
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     strength: f64,
     /// Standard deviation of the noise on the scale of 0..255: no more than that is taken away. auto estimates it and leaves
     /// clean pictures alone.
-    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = sigma, allow_negative_numbers = true)]
+    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = sigma)]
     sigma: Sigma,
     /// The clean picture, or a folder of them under the same names: PSNR and SSIM are measured.
     #[arg(long, value_name = "CLEAN")]

@@ -219,6 +219,7 @@ pub(super) fn augment(arguments: &AugmentArgs, common: &Common) -> Result<u8, Cl
     };
     keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::augment(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
+    say_notes(&made.notes, common);
     if common.json {
         print_json(&made)?;
         return Ok(0);

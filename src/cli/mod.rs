@@ -12,7 +12,7 @@ mod train;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::device::{DeviceChoice, DeviceError};
 use crate::graph::GraphError;
@@ -193,9 +193,18 @@ impl From<PictureError> for CliError {
 /// Opens the window with a run and gives the exit code; an error, in words, where there can be no window.
 pub type OpenWindow = fn(WorkerOptions) -> Result<u8, String>;
 
+/// A negative number is a value and no option: what is wrong with it, the option says.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    for inner in command.get_subcommands_mut() {
+        *inner = inner.clone().allow_negative_numbers(true);
+    }
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+}
+
 /// Runs the program; gives its exit code. `window` is what `hourglass` alone opens.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) if !error.use_stderr() => {
             // Help and version: a reader that went away is no failure.

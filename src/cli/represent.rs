@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::detect::say_notes;
 use super::{CliError, Common, keep_inputs, print_json, print_out};
 use crate::device::Device;
 use crate::style;
@@ -87,9 +88,13 @@ fn device(common: &Common) -> Result<Device, CliError> {
 }
 
 pub(super) fn evaluate(arguments: &EvaluateArgs, common: &Common) -> Result<u8, CliError> {
+    if let (Some(folder), Some(data)) = (&arguments.pictures, &arguments.data) {
+        keep_inputs(folder, [Path::new(data)])?;
+    }
     let evidence =
         Evidence { pictures: arguments.pictures.as_deref(), extremes: false, seed: common.seed.unwrap_or(1) };
     let found = tasks::evaluate(&arguments.model, arguments.data.as_deref(), evidence, &device(common)?)?;
+    say_notes(&found.notes, common);
     if common.json {
         print_json(&found)?;
         return Ok(0);
@@ -169,6 +174,7 @@ fn print_evidence(found: &Evaluation) {
 pub(super) fn encode(arguments: &EncodeArgs, common: &Common) -> Result<u8, CliError> {
     keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::encode(&arguments.model, &arguments.data, &arguments.output, &device(common)?)?;
+    say_notes(&made.notes, common);
     if common.json {
         print_json(&made)?;
     } else {
@@ -193,6 +199,7 @@ pub(super) fn decode(arguments: &DecodeArgs, common: &Common) -> Result<u8, CliE
 pub(super) fn probe(arguments: &ProbeArgs, common: &Common) -> Result<u8, CliError> {
     let options = Probe { labels: arguments.labels.clone(), seed: common.seed.unwrap_or(1) };
     let found = tasks::probe(&arguments.model, arguments.data.as_deref(), &options, &device(common)?)?;
+    say_notes(&found.notes, common);
     if common.json {
         print_json(&found)?;
     } else {
@@ -231,6 +238,7 @@ pub(super) fn project(arguments: &ProjectArgs, common: &Common) -> Result<u8, Cl
     let clusters = arguments.clusters.map(usize::from);
     let seed = common.seed.unwrap_or(1);
     let made = tasks::project(&arguments.model, &arguments.data, output, clusters, seed, &device(common)?)?;
+    say_notes(&made.notes, common);
     if common.json {
         print_json(&made)?;
     } else {

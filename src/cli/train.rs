@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::commands::print_metrics;
-use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, print_json, print_out};
+use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, keep_inputs, print_json, print_out};
 use crate::data::{DataSet, DataSpec, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
 use crate::interop;
@@ -70,6 +70,8 @@ pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliErr
 /// Runs `work` with the timeline on where one was asked for, and writes it at the end, whatever that is.
 fn traced(arguments: &TrainArgs, common: &Common, work: impl FnOnce() -> Result<u8, CliError>) -> Result<u8, CliError> {
     let Some(path) = &arguments.trace else { return work() };
+    let inputs = arguments.spec.iter().map(PathBuf::as_path).chain(arguments.data.iter().map(Path::new));
+    keep_inputs(path, inputs)?;
     // Refused before the work rather than after it.
     let unwritable = |error: std::io::Error| {
         CliError::usage(format!("cannot write the timeline, {}, {error}, name another file", path.display()))
@@ -174,7 +176,7 @@ pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Re
     let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
     let mut spec = dir.read_spec()?;
     if let Some(epochs) = epochs {
-        spec.train.epochs = epochs;
+        spec.go_on_to(epochs);
     }
     if common.seed.is_some_and(|seed| seed != spec.train.seed) {
         return Err(CliError::usage(format!(

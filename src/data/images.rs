@@ -364,6 +364,12 @@ pub(super) fn open(
         None if own || headers.len() >= FEW => Fit::Crop,
         _ => Fit::Patches,
     });
+    if let (Fit::Crop, Some([height, width])) = (fit, options.size) {
+        let others = headers.iter().filter(|header| [header.height, header.width] != [height, width]).count();
+        if others > 0 {
+            notes.push(format!("{others} of {} pictures are brought to {height}x{width}", headers.len()));
+        }
+    }
     let usual = match fit {
         Fit::Patches => USUAL_SIDE.min(least),
         _ => USUAL_SIDE,

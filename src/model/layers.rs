@@ -302,7 +302,13 @@ impl FromStr for Layer {
             }
             _ => match Activation::from_name(name) {
                 Some(activation) => Self::Activate(activation),
-                None => return Err(format!("`{text}` is no layer; use {GRAMMAR}")),
+                None => {
+                    let known = GRAMMAR.split('`').skip(1).step_by(2).filter_map(|form| form.split(' ').next());
+                    let known = known.chain(Activation::ALL.map(Activation::name));
+                    let near = crate::model::spec::nearest(name, known)
+                        .map_or(String::new(), |near| format!(", perhaps {near}"));
+                    return Err(format!("`{text}` is no layer{near}; use {GRAMMAR}"));
+                }
             },
         };
         words.end()?;

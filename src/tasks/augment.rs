@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::evaluate::Opened;
 use super::explore::Decoder;
-use super::form::{RowForm, Rows};
+use super::form::{RowForm, Rows, file_and_rest};
 use super::latents::{Posterior, moments, normals, to_codebook};
 use super::sample::class_names;
 use crate::data::{DataError, Part};
@@ -44,6 +44,9 @@ pub struct Augmentation {
     pub reconstruction_mse: f64,
     pub output: String,
     pub files: usize,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Makes `options.count` variants of each row of `source` through the model at `path`: first one of each row, in order, then
@@ -114,6 +117,7 @@ pub fn augment(
         reconstruction_mse: metrics::mse(&own.outputs, &seen),
         output: output.display().to_string(),
         files,
+        notes: data.notes.clone(),
     })
 }
 
@@ -146,8 +150,8 @@ fn drawn_by_class(
 
 /// `cat/1.jpg, piece 2` of variant 3 is `cat/1 variant 3.jpg, piece 2`: pieces of one file stay together.
 fn variant_name(name: &str, variant: usize) -> String {
-    let (file, piece) =
-        name.split_once(", ").map_or((name, String::new()), |(file, piece)| (file, format!(", {piece}")));
+    let (file, rest) = file_and_rest(name);
+    let piece = if rest.is_empty() { String::new() } else { format!(", {rest}") };
     let folder = file.rfind('/').map_or(0, |slash| slash + 1);
     match file[folder..].rfind('.') {
         Some(dot) => format!("{} variant {variant}{}{piece}", &file[..folder + dot], &file[folder + dot..]),

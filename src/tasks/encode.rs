@@ -24,6 +24,9 @@ pub struct Encoded {
     /// Numbers of a row.
     pub latent: usize,
     pub output: String,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The object that `decode --json` prints.
@@ -85,6 +88,7 @@ pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Resu
         rows,
         latent,
         output: output.display().to_string(),
+        notes: data.notes.clone(),
     })
 }
 

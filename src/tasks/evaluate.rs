@@ -49,6 +49,9 @@ pub struct Evaluation {
     pub representation: Representation,
     /// Files of best and worst rows.
     pub pictures: Vec<String>,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What is measured besides.
@@ -207,6 +210,8 @@ pub fn measure(
         pca,
         representation: subject.of_model(),
         pictures,
+        // What is to be said of the model's own data was said when it was trained.
+        notes: if data.is_some() { set.notes.clone() } else { Vec::new() },
     };
     Ok(Measured { evaluation, extremes })
 }

@@ -1,5 +1,6 @@
 //! Rows in the form that their source has: pictures, tables, arrays, sound. Everything that makes rows writes them here.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::data::{AudioForm, DataError, DataSet, ImageShape, MelSpec, SourceKind, write_npy, write_wav};
@@ -145,9 +146,10 @@ impl RowForm {
         let unwritable = |path: &Path, problem: String| ModelFileError::Unwritable { path: path.into(), problem };
         // Sources that are not in 0..1 are in 0..255.
         let top = if rows.values.iter().any(|&value| value > 2.0) { 1.0 } else { 255.0 };
+        let mut taken = HashSet::new();
         for (row, values) in rows.values.chunks_exact(self.features).enumerate() {
             let bytes: Vec<u8> = values.iter().map(|value| (value * top).round().clamp(0.0, 255.0) as u8).collect();
-            let path = rows.place(folder, row, &rows.names[row], "png");
+            let path = rows.place(folder, row, &rows.names[row], "png", &mut taken);
             make_folder(path.parent().unwrap_or(folder))?;
             let colour = match image.channels {
                 1 => image::ExtendedColorType::L8,
@@ -165,7 +167,8 @@ impl RowForm {
 
     /// The pieces of each recording one after the other, as sound.
     fn write_sounds(&self, rows: Rows<'_>, folder: &Path) -> Result<usize, TrainError> {
-        let file_of = |row: usize| rows.names[row].split_once(", ").map_or(rows.names[row].as_str(), |(file, _)| file);
+        let file_of = |row: usize| file_and_rest(&rows.names[row]).0;
+        let mut taken = HashSet::new();
         let count = rows.values.len() / self.features.max(1);
         let (mut row, mut files) = (0, 0);
         make_folder(folder)?;
@@ -190,7 +193,7 @@ impl RowForm {
                 Some(mel) => mel.prepare()?.griffin_lim(&steps, PHASE_ITERATIONS),
                 None => steps,
             };
-            let path = rows.place(folder, row, file, "wav");
+            let path = rows.place(folder, row, file, "wav", &mut taken);
             make_folder(path.parent().unwrap_or(folder))?;
             write_wav(&path, self.rate, &samples)?;
             files += 1;
@@ -201,16 +204,33 @@ impl RowForm {
 }
 
 impl Rows<'_> {
-    /// The file for a row, in a folder called after its class where it has one and does not lie in it already.
-    fn place(&self, folder: &Path, row: usize, name: &str, extension: &str) -> PathBuf {
+    /// The file for a row, in a folder called after its class where it has one and does not lie in it already; none that is
+    /// `taken`.
+    fn place(&self, folder: &Path, row: usize, name: &str, extension: &str, taken: &mut HashSet<PathBuf>) -> PathBuf {
         let label = self.labels.and_then(|labels| labels.get(row)).map(|label| label.replace(['/', '\\'], "_"));
-        match label.filter(|label| Path::new(name).iter().next() != Some(label.as_ref())) {
+        let folder = match label.filter(|label| Path::new(name).iter().next() != Some(label.as_ref())) {
             // A name of dots alone would lead elsewhere.
-            Some(label) if label.chars().all(|c| c == '.') => place_of(&folder.join("_"), name, extension),
-            Some(label) => place_of(&folder.join(label), name, extension),
-            None => place_of(folder, name, extension),
+            Some(label) if label.chars().all(|c| c == '.') => folder.join("_"),
+            Some(label) => folder.join(label),
+            None => folder.to_owned(),
+        };
+        let (file, rest) = file_and_rest(name);
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        // Of x.png and x.jpg the second keeps its whole name.
+        let stems = [stem.to_owned(), file.to_owned()].into_iter().chain((2..).map(|n| format!("{file} {n}")));
+        for stem in stems {
+            let path = place_of(&folder, &stem, rest, extension);
+            if taken.insert(path.clone()) {
+                return path;
+            }
         }
+        place_of(&folder, stem, rest, extension)
     }
+}
+
+/// The name of a file, and what is said of a part of it: `cat, dog.jpg, piece 2` has `cat, dog.jpg` and `piece 2`.
+pub(super) fn file_and_rest(name: &str) -> (&str, &str) {
+    name.rfind(", piece ").map_or((name, ""), |at| (&name[..at], &name[at + 2..]))
 }
 
 /// The ending of a file's name in small letters.
@@ -223,11 +243,9 @@ fn make_folder(folder: &Path) -> Result<(), ModelFileError> {
         .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })
 }
 
-/// A file in `folder` named after a row, which may lie in a folder of its own: `cat/1.jpg, piece 2` is `cat/1 piece 2.png`.
-fn place_of(folder: &Path, name: &str, extension: &str) -> PathBuf {
-    let (file, piece) = name.split_once(", ").unwrap_or((name, ""));
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let name = if piece.is_empty() { format!("{stem}.{extension}") } else { format!("{stem} {piece}.{extension}") };
+/// A file in `folder`, which may lie in a folder of its own: `cat/1` and `piece 2` are `cat/1 piece 2.png`.
+fn place_of(folder: &Path, stem: &str, rest: &str, extension: &str) -> PathBuf {
+    let name = if rest.is_empty() { format!("{stem}.{extension}") } else { format!("{stem} {rest}.{extension}") };
     // Rows are named after files that were found below a folder: no step leads out of it.
     let steps = Path::new(&name).components().filter(|step| matches!(step, std::path::Component::Normal(_)));
     steps.fold(folder.to_owned(), |path, step| path.join(step))

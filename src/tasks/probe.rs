@@ -54,6 +54,9 @@ pub struct Probed {
     pub train_rows: usize,
     pub test_rows: usize,
     pub results: Vec<ProbeResult>,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What is asked of [`probe`].
@@ -95,6 +98,10 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     };
     let train = frozen(Part::Train, usize::MAX, TRAIN_ROWS)?;
     let test = frozen(Part::Test, MOST_TEST, TEST_ROWS)?;
+    if test.rows() == 0 {
+        let problem = "it has no test rows to try them on; give other labelled data with --data".to_owned();
+        return Err(DataError::Malformed { place, problem }.into());
+    }
     let (Some(labels), Some(truth)) = (&train.labels, &test.labels) else {
         return Err(DataError::Malformed { place, problem: "it has no labels".to_owned() }.into());
     };
@@ -140,6 +147,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
         train_rows: train.rows(),
         test_rows: test.rows(),
         results,
+        notes: set.notes.clone(),
     })
 }
 

@@ -38,6 +38,9 @@ pub struct Projection {
     /// Rows that distances of silhouettes are to.
     pub silhouette_references: usize,
     pub output: String,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Writes where each row of `source` lies on the map of the model at `path`: a `.csv` file with `row` (from 1), `x`, `y`,
@@ -122,6 +125,7 @@ pub fn project(
         silhouette: mean(&scores),
         silhouette_references: references.len(),
         output: output.display().to_string(),
+        notes: data.notes.clone(),
     })
 }
 

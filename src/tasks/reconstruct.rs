@@ -22,6 +22,9 @@ pub struct Reconstruction {
     pub output: String,
     /// Files written.
     pub files: usize,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Runs every row of `source` through the model at `path` and writes what comes out to `output`: one `.npy` or `.csv` file,
@@ -44,5 +47,6 @@ pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) ->
         mse,
         output: output.display().to_string(),
         files,
+        notes: data.notes.clone(),
     })
 }

@@ -69,6 +69,8 @@ impl TrainError {
     /// Whether what was asked for is at fault (exit code 2) rather than the work (1).
     pub fn is_usage(&self) -> bool {
         match self {
+            // A full disk is nobody's wrong use.
+            Self::Data(DataError::Unwritable { .. }) => false,
             Self::Spec(_) | Self::Data(_) | Self::BatchTooLarge { .. } => true,
             Self::Graph(GraphError::Shape { .. }) => true,
             Self::Graph(GraphError::Device(error)) => device_error_is_usage(error),

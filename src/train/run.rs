@@ -15,7 +15,7 @@ use super::verify::{FIRST_STEPS, FirstSteps};
 use super::{Session, TrainError};
 use crate::data::Part;
 use crate::graph::External;
-use crate::model::{Model, ModelFileError, ScheduleKind, Spec};
+use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError};
 
 /// A run that is killed loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -162,6 +162,11 @@ impl Run {
             }
             None => None,
         };
+        if session.total_steps() < state.step {
+            let done = state.step.div_ceil(session.steps_per_epoch().max(1));
+            let problem = format!("it is {}, and {done} are done already: ask for more", session.spec().train.epochs);
+            return Err(SpecError::Invalid { field: "train.epochs", problem }.into());
+        }
         session.restore(state.step, &flats)?;
         let epochs = dir.truncate_metrics(state.step)?;
         // Its folder only once all is as it was: a run that begins writes its state there.

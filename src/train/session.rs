@@ -164,8 +164,7 @@ impl Session {
 
     /// Steps of the whole run.
     pub fn total_steps(&self) -> u64 {
-        let epochs = u64::from(self.spec.train.epochs) * self.steps_per_epoch();
-        self.spec.train.steps.map_or(epochs, |steps| steps.min(epochs))
+        self.spec.total_steps(self.steps_per_epoch())
     }
 
     /// Seconds that steps have waited for rows to come to the device; `None` where all of them are there.
@@ -206,13 +205,8 @@ impl Session {
 
     /// The learning rate at `step`: as asked for, times the schedule, times what a plateau has brought it down to.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
-        let schedule = self.spec.schedule_at(step, self.steps_per_epoch(), self.total_steps());
+        let schedule = self.spec.schedule_at(step, self.steps_per_epoch());
         self.spec.learning_rate_at(step) * schedule * self.rate_factor
-    }
-
-    /// Gives the run a new total of epochs.
-    pub fn set_epochs(&mut self, epochs: u32) {
-        self.spec.train.epochs = epochs;
     }
 
     /// Runs up to `count` steps, stopping at the end of the epoch and of the run; gives how many. On a GPU they may

@@ -362,8 +362,7 @@ fn what_is_read_is_never_written_over() {
     let home = tempfile::tempdir().expect("a folder");
     let place = |name: &str| home.path().join(name).display().to_string();
     let (table, run) = (place("table.csv"), place("run"));
-    let lines: Vec<String> = (0..80).map(|i| format!("{},{},{}", i % 17, (i * i) % 23, i % 5)).collect();
-    std::fs::write(&table, format!("a,b,c\n{}\n", lines.join("\n"))).expect("written");
+    small_table(&table);
     let few = ["--set", "train.steps=2", "--set", "train.batch_size=8", "--device", "cpu", "--quiet"];
     let train = |out: &str| hourglass(&[&["train", "--data", &table, "--out", out][..], &few].concat(), home.path());
     assert_eq!(train(&run).status.code(), Some(0));
@@ -409,4 +408,86 @@ fn what_is_read_is_never_written_over() {
         assert_eq!(made.status.code(), Some(2), "{}", error_line(&made));
         assert!(error_line(&made).contains("z0"), "{}", error_line(&made));
     }
+}
+
+/// A table of 80 rows of three columns.
+fn small_table(path: &str) {
+    let lines: Vec<String> = (0..80).map(|i| format!("{},{},{}", i % 17, (i * i) % 23, i % 5)).collect();
+    std::fs::write(path, format!("a,b,c\n{}\n", lines.join("\n"))).expect("written");
+}
+
+#[test]
+fn a_run_under_a_cosine_goes_on_and_is_still_verified() {
+    let home = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| home.path().join(name).display().to_string();
+    let (table, run) = (place("table.csv"), place("run"));
+    small_table(&table);
+    // Specs for tables have a cosine.
+    let arguments = ["train", "--data", &table, "--epochs", "2", "--set", "train.batch_size=8", "--device", "cpu"];
+    let trained = hourglass(&[&arguments[..], &["--out", &run, "--quiet"]].concat(), home.path());
+    assert_eq!(trained.status.code(), Some(0), "{}", error_line(&trained));
+    let spec = || std::fs::read_to_string(format!("{run}/spec.toml")).expect("read");
+    assert!(spec().contains("kind = \"cosine\""), "{}", spec());
+    let resume = |epochs: &str| hourglass(&["resume", &run, "--epochs", epochs, "--device", "cpu"], home.path());
+    let too_few = resume("1");
+    assert_eq!(too_few.status.code(), Some(2));
+    assert!(error_line(&too_few).contains("2 are done already"), "{}", error_line(&too_few));
+    assert_eq!(resume("4").status.code(), Some(0));
+    assert!(spec().contains("epochs = 4") && spec().contains("epochs = 2"), "{}", spec());
+    let verified = hourglass(&["verify", &run, "--device", "cpu", "--json"], home.path());
+    assert_eq!(json(&verified)["result"], "exact");
+}
+
+#[test]
+fn what_was_meant_is_guessed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let table = home.path().join("table.csv").display().to_string();
+    small_table(&table);
+    for (command, expected) in [
+        (vec!["train", "--preset", "undercomplet"], "perhaps undercomplete"),
+        (vec!["train", "--set", "model.encoder=[\"dens 64 relu\",\"latent\"]"], "perhaps dense"),
+        (vec!["data", &table, "--set", "data.lables=c"], "perhaps labels"),
+        (vec!["data", &table, "--set", "model.latent=3"], "does not concern data"),
+        (vec!["train", "--epochs", "-3"], "-3 is not in 1.."),
+        (vec!["sample", "model.safetensors", "-o", "x.npy", "--temperature", "-1"], "use a number from 0 to 100"),
+    ] {
+        let made = hourglass(&command, home.path());
+        assert_eq!(made.status.code(), Some(2), "{command:?}");
+        let text = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(text.contains(expected), "{command:?}: {text}");
+    }
+}
+
+#[test]
+fn a_folder_with_damage_and_doubles_is_told_of_and_written_whole() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("pictures");
+    std::fs::create_dir(&folder).expect("a folder");
+    let picture = |shade: u8, side: u32| {
+        image::GrayImage::from_fn(side, side, |x, y| image::Luma([shade.wrapping_add((x * y) as u8)]))
+    };
+    for i in 0..40_u8 {
+        picture(i, 12).save(folder.join(format!("{i}.png"))).expect("saved");
+    }
+    let place = |name: &str| home.path().join(name).display().to_string();
+    let (source, run, out) = (folder.display().to_string(), place("run"), place("out"));
+    let few = ["--set", "train.steps=2", "--set", "train.batch_size=8", "--device", "cpu", "--quiet", "--out", &run];
+    let trained = hourglass(&[&["train", "--data", &source][..], &few].concat(), home.path());
+    assert_eq!(trained.status.code(), Some(0), "{}", error_line(&trained));
+    picture(7, 20).save(folder.join("1.bmp")).expect("saved");
+    picture(9, 12).save(folder.join("cat, dog.png")).expect("saved");
+    std::fs::write(folder.join("torn.png"), &std::fs::read(folder.join("3.png")).expect("read")[..40])
+        .expect("written");
+    let model = format!("{run}/model.safetensors");
+    let made = hourglass(&["reconstruct", &model, "--data", &source, "-o", &out], home.path());
+    assert_eq!(made.status.code(), Some(0), "{}", error_line(&made));
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(said.contains("torn.png"), "{said}");
+    assert!(said.contains("1 of 42 pictures are brought to 12x12"), "{said}");
+    for name in ["1.png", "1.png.png", "cat, dog.png", "39.png"] {
+        assert!(Path::new(&out).join(name).is_file(), "{name} of {:?}", std::fs::read_dir(&out));
+    }
+    assert_eq!(std::fs::read_dir(&out).expect("a folder").count(), 42);
+    let encoded = hourglass(&["encode", &model, "--data", &source, "-o", &place("z.npy"), "--json"], home.path());
+    assert!(json(&encoded)["notes"].to_string().contains("torn.png"));
 }

@@ -111,7 +111,7 @@ enum Form {
 impl Form {
     fn of(self, device: &Device, plan: &Plan) -> Device {
         let (Self::Other, Device::Gpu(gpu)) = (self, device) else { return device.clone() };
-        let second = |call: &hourglass::graph::Call| {
+        let second = |call: &Call| {
             let name = *call.kernel.forms(gpu.target()).get(1)?;
             Some((choice_key(call.kernel.as_ref()), name.to_owned()))
         };

@@ -156,12 +156,19 @@ fn schedules_follow_their_formulas() {
     spec.schedule.kind = hourglass::model::ScheduleKind::Cosine;
     spec.schedule.warmup_steps = 9;
     spec.schedule.final_fraction = 0.1;
-    let at = |step| spec.schedule_at(step, 10, 109);
+    (spec.train.epochs, spec.train.steps) = (11, Some(109));
+    let at = |step| spec.schedule_at(step, 10);
     assert!((at(0) - 0.1).abs() < 1e-12 && (at(9) - 1.0).abs() < 1e-12);
     assert!((at(59) - 0.55).abs() < 1e-12 && (at(109) - 0.1).abs() < 1e-12);
+    // A longer run keeps what was laid and goes on at its end.
+    spec.train.steps = None;
+    let before = [0, 9, 59].map(|step| spec.schedule_at(step, 10));
+    spec.go_on_to(20);
+    assert_eq!([0, 9, 59].map(|step| spec.schedule_at(step, 10)), before);
+    assert!((spec.schedule_at(150, 10) - 0.1).abs() < 1e-12);
     spec.schedule.kind = hourglass::model::ScheduleKind::Step;
     spec.schedule.every = 2;
-    assert_eq!([10, 19, 20, 39, 40].map(|step| spec.schedule_at(step, 10, 100)), [1.0, 1.0, 0.5, 0.5, 0.25]);
+    assert_eq!([10, 19, 20, 39, 40].map(|step| spec.schedule_at(step, 10)), [1.0, 1.0, 0.5, 0.5, 0.25]);
     spec.objective.beta_warmup_epochs = 2.0;
     assert_eq!([0, 9, 19, 50].map(|step| spec.beta_at(step, 10)), [0.05, 0.5, 1.0, 1.0]);
 }

@@ -128,6 +128,7 @@ fn told() -> Told {
         }),
         representation: worth(0.0),
         pictures: Vec::new(),
+        notes: Vec::new(),
     };
     let extremes = Extremes { best: rows(0, 0.95, 0.0021), worst: rows(40, 0.4, 0.113) };
     let findings = vec![(

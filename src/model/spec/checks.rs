@@ -62,6 +62,9 @@ impl Spec {
         if schedule.every == 0 {
             return invalid("schedule.every", "it must be at least 1 epoch");
         }
+        if schedule.epochs == Some(0) {
+            return invalid("schedule.epochs", "it must be at least 1, or left out");
+        }
         self.check_corruption()?;
         let augmentation = &self.augmentation;
         let moves = [augmentation.shift, augmentation.rotate, augmentation.scale, augmentation.noise];

@@ -21,8 +21,8 @@ pub const SPEC_VERSION: u32 = 1;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
-    #[error("unknown preset, {asked:?}, use one of {known}")]
-    UnknownPreset { asked: String, known: String },
+    #[error("unknown preset, {asked:?}{near}, use one of {known}")]
+    UnknownPreset { asked: String, near: String, known: String },
     #[error("cannot read the spec, {place}, {problem}")]
     Syntax { place: String, problem: String },
     #[error("the spec does not work, {field}, {problem}")]
@@ -438,11 +438,22 @@ pub struct ScheduleSpec {
     pub gamma: f64,
     pub every: u32,
     pub patience: u32,
+    /// Epochs that a cosine is laid over, where they are not those of the run: it goes on at the last rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u32>,
 }
 
 impl Default for ScheduleSpec {
     fn default() -> Self {
-        Self { kind: ScheduleKind::Constant, warmup_steps: 0, final_fraction: 0.0, gamma: 0.5, every: 10, patience: 3 }
+        Self {
+            kind: ScheduleKind::Constant,
+            warmup_steps: 0,
+            final_fraction: 0.0,
+            gamma: 0.5,
+            every: 10,
+            patience: 3,
+            epochs: None,
+        }
     }
 }
 

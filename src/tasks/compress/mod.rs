@@ -58,6 +58,9 @@ pub struct Compression {
     /// Of what `decompress` makes, on the scale that the network sees, and of the model without any rounding.
     pub mse: f64,
     pub model_mse: f64,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The object that `decompress --json` prints.
@@ -267,6 +270,7 @@ pub fn compress(
         fitted_on: subject.fitted_on,
         mse,
         model_mse: subject.model_mse,
+        notes: subject.opened.data.notes.clone(),
     })
 }
 

@@ -1,0 +1,113 @@
+//! What a network is run for: training, evaluation, decoding and the like, each planned from the same body.
+
+use super::{EvaluationMode, Network, Pass, Probe, Subject};
+use crate::graph::{External, GraphError, Plan, ValueId, View, differentiate, fuse, recompute, store_halves};
+use crate::model::builder::misfit;
+use crate::model::spec::ModelKind;
+use crate::nn;
+
+impl Network {
+    /// Batch, forward, losses, backward, optimiser.
+    pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Plan, GraphError> {
+        let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
+        let graph = &mut built.builder.graph;
+        let forward = graph.mark();
+        differentiate(graph, &built.losses)?;
+        let clip_norm = self.spec.optimizer.clip_norm.map(|norm| norm as f32);
+        nn::clip_and_update(graph, self.update(), clip_norm)?;
+        if self.spec.engine.recompute {
+            recompute(graph, forward);
+        }
+        if self.spec.engine.precision == "f16" {
+            store_halves(graph, forward)?;
+        }
+        fuse(graph, &[]);
+        Plan::new(graph, &[])
+    }
+
+    /// Batch, forward and losses, with latent numbers and output to read.
+    pub fn evaluation_pass(&self, batch: usize, subject: Subject, mode: EvaluationMode) -> Result<Pass, GraphError> {
+        let mut built = self.build(batch, subject, false, mode)?;
+        let output = self.finished_output(&mut built.builder, built.prediction)?;
+        let (latent, seen) = (built.encoded.latent, built.seen);
+        let (divergence, codes, moments) = (built.divergence, built.encoded.codes, built.encoded.moments);
+        let kept = [latent, output, seen].into_iter().chain(divergence).chain(codes).chain(moments);
+        let kept: Vec<ValueId> = kept.collect();
+        let plan = Plan::new(&built.builder.graph, &kept)?;
+        let view = |value: ValueId| {
+            plan.view(value).ok_or_else(|| GraphError::Plan("an evaluation keeps what is read of it".to_owned()))
+        };
+        Ok(Pass {
+            latent: view(latent)?,
+            output: view(output)?,
+            seen: view(seen)?,
+            moments: moments.map(view).transpose()?,
+            divergence: divergence.map(view).transpose()?,
+            codes: codes.map(view).transpose()?,
+            plan,
+        })
+    }
+
+    /// Forward, with the outputs of all layers that end in an activation to read: (name, activation, value).
+    pub fn probing_pass(&self, batch: usize, subject: Subject) -> Result<(Plan, Vec<Probe>), GraphError> {
+        let built = self.build(batch, subject, false, EvaluationMode { sampled: false, corrupted: true })?;
+        let probes: Vec<Probe> = built
+            .builder
+            .activations
+            .iter()
+            .map(|(layer, activation, value)| Probe {
+                layer: layer.clone(),
+                activation: *activation,
+                value: *value,
+                units: built.builder.shape(*value).extents().last().copied().unwrap_or(1),
+            })
+            .collect();
+        let kept: Vec<ValueId> = probes.iter().map(|probe| probe.value).collect();
+        let mut graph = built.builder.graph;
+        graph.retain_for(&kept);
+        Ok((Plan::new(&graph, &kept)?, probes))
+    }
+
+    /// From latent numbers given directly to the output, which can be read where the view says.
+    pub fn decoding_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+        if self.spec.model.kind == ModelKind::Denoiser || self.has_skips() {
+            return Err(misfit("decoder", "this model has no bottleneck to decode from"));
+        }
+        // Parameters take their places in the order of a whole network's.
+        let mut built =
+            self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+        let extents = built.builder.shape(built.encoded.z).extents().to_vec();
+        let z = built.builder.graph.external(External::Latents, extents);
+        let prediction = self.decode(&mut built.builder, z, None)?;
+        let output = self.finished_output(&mut built.builder, prediction)?;
+        built.builder.graph.retain_for(&[output]);
+        let plan = Plan::new(&built.builder.graph, &[output])?;
+        let view = plan.view(output).ok_or_else(|| GraphError::Plan("a decoder keeps its output".to_owned()))?;
+        Ok((plan, view))
+    }
+
+    /// From rows given directly, as they are, to the output alone, which can be read where the view says: the least memory
+    /// that a pass takes.
+    pub fn filtering_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+        let mut built =
+            self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+        let output = self.finished_output(&mut built.builder, built.prediction)?;
+        let mut graph = built.builder.graph;
+        graph.retain_for(&[output]);
+        let plan = Plan::new(&graph, &[output])?;
+        let view = plan.view(output).ok_or_else(|| GraphError::Plan("a filter keeps its output".to_owned()))?;
+        Ok((plan, view))
+    }
+
+    /// From rows given directly, as they are, to their latent numbers (means, where they are drawn), which can be read where
+    /// the view says.
+    pub fn encoding_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+        let built = self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+        let latent = built.encoded.latent;
+        let mut graph = built.builder.graph;
+        graph.retain_for(&[latent]);
+        let plan = Plan::new(&graph, &[latent])?;
+        let view = plan.view(latent).ok_or_else(|| GraphError::Plan("an encoder keeps its codes".to_owned()))?;
+        Ok((plan, view))
+    }
+}
