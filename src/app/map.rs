@@ -9,7 +9,7 @@ use egui::{pos2, vec2};
 use glam::{Mat4, Vec2, Vec3};
 
 use self::lasso::Lasso;
-use super::scatter::{Bounds, Camera, Point, Scatter};
+use super::scatter::{self, Bounds, Camera, Point, Scatter};
 use super::theme::{colour, faded, regular};
 use super::thumbs::Thumbs;
 use super::widgets::{Button, ButtonKind, card_title, focus_ring};
@@ -228,7 +228,12 @@ impl MapCard {
         let response = ui.interact(plot, ui.scope_id().with(("map", self.number)), Sense::click_and_drag());
         let name = if self.decodes { "Decode under pointer" } else { "Latent map" };
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, name));
+        let before = self.camera;
         self.move_camera(ui, &response, plot, &bounds);
+        if self.camera != before {
+            // Points that were left out meanwhile are drawn then.
+            ui.ctx().request_repaint_after(scatter::REST);
+        }
         let to_pixels = self.camera.to_pixels(&bounds, size);
         grid(ui, palette, plot);
         let physical = Mat4::from_scale(Vec3::new(scale, scale, 1.0)) * to_pixels;

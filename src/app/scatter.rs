@@ -1,10 +1,12 @@
 //! The points of a latent map on the GPU: drawn into a picture when they or the view change, shown as that every frame.
 //!
 //! Sixty thousand discs are nothing to a GPU; a software driver takes tens of milliseconds for them, which it would take
-//! from the training sixteen times a second if they were drawn anew in each frame.
+//! from the training sixteen times a second if they were drawn anew in each frame. While the view moves it draws some of
+//! them, and all when it rests.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytemuck::{Pod, Zeroable};
 use egui::Rect;
@@ -114,6 +116,19 @@ impl Camera {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TargetFormat(pub wgpu::TextureFormat);
 
+/// Left there too where the window is drawn on the processor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SoftwareGpu;
+
+/// Of so many points it draws one while the view moves.
+const SOME: usize = 4;
+
+/// Of more points than this a software driver draws some alone while the view moves.
+const WHILE_MOVING: usize = 15_000;
+
+/// The view has come to rest when it stood still for so long.
+pub(super) const REST: Duration = Duration::from_millis(150);
+
 /// One frame's wish: to show these points so.
 pub(super) struct Scatter {
     /// Which of the maps of the window it is.
@@ -146,6 +161,8 @@ const PICTURE: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 struct Stage {
     layout: wgpu::BindGroupLayout,
     points: wgpu::RenderPipeline,
+    /// Every fourth.
+    some_points: wgpu::RenderPipeline,
     show: wgpu::RenderPipeline,
     maps: HashMap<u8, Drawn>,
 }
@@ -155,6 +172,8 @@ struct Drawn {
     points: Arc<Vec<Point>>,
     buffer: wgpu::Buffer,
     view: View,
+    /// When the view moved, if not all points were drawn since.
+    moving: Option<Instant>,
     uniform: wgpu::Buffer,
     picture: wgpu::TextureView,
     /// For drawing points: it must not hold the picture that is drawn into.
@@ -226,14 +245,17 @@ impl Stage {
             })
         };
         let attributes = wgpu::vertex_attr_array![0 => Float32x3, 1 => Unorm8x4];
-        let point = wgpu::VertexBufferLayout {
-            array_stride: size_of::<Point>() as u64,
-            step_mode: wgpu::VertexStepMode::Instance,
-            attributes: &attributes,
+        let every = |step: usize| {
+            let point = wgpu::VertexBufferLayout {
+                array_stride: (step * size_of::<Point>()) as u64,
+                step_mode: wgpu::VertexStepMode::Instance,
+                attributes: &attributes,
+            };
+            pipeline("point_vertex", "point_fragment", &[Some(point)], PICTURE)
         };
-        let points = pipeline("point_vertex", "point_fragment", &[Some(point)], PICTURE);
+        let (points, some_points) = (every(1), every(SOME));
         let show = pipeline("show_vertex", "show_fragment", &[], target);
-        Self { layout, points, show, maps: HashMap::new() }
+        Self { layout, points, some_points, show, maps: HashMap::new() }
     }
 
     fn make(&self, device: &wgpu::Device, scatter: &Scatter) -> Drawn {
@@ -275,7 +297,7 @@ impl Stage {
             })
         };
         let (to_draw, to_show) = (group(&nothing), group(&picture));
-        Drawn { points: Arc::clone(&scatter.points), buffer, view, uniform, picture, to_draw, to_show }
+        Drawn { points: Arc::clone(&scatter.points), buffer, view, moving: None, uniform, picture, to_draw, to_show }
     }
 }
 
@@ -290,10 +312,14 @@ impl CallbackTrait for Scatter {
     ) -> Vec<wgpu::CommandBuffer> {
         // Without a word, what draws without a window.
         let target = resources.get::<TargetFormat>().map_or(PICTURE, |format| format.0);
+        let is_software = resources.get::<SoftwareGpu>().is_some();
         let stage = resources.entry::<Stage>().or_insert_with(|| Stage::new(device, target));
         let view = self.view();
         let before = stage.maps.get(&self.map);
-        if before.is_some_and(|drawn| Arc::ptr_eq(&drawn.points, &self.points) && drawn.view == view) {
+        let same_points = before.is_some_and(|drawn| Arc::ptr_eq(&drawn.points, &self.points));
+        let same_view = before.is_some_and(|drawn| drawn.view == view);
+        let moved_at = before.and_then(|drawn| drawn.moving);
+        if same_points && same_view && moved_at.is_none_or(|at| at.elapsed() < REST) {
             return Vec::new();
         }
         let fits = before.is_some_and(|drawn| drawn.points.len() == self.points.len() && drawn.view.size == view.size);
@@ -307,6 +333,10 @@ impl CallbackTrait for Scatter {
             queue.write_buffer(&drawn.buffer, 0, bytemuck::cast_slice(&self.points));
             drawn.points = Arc::clone(&self.points);
         }
+        let moved_at = if same_points && !same_view { Some(Instant::now()) } else { moved_at };
+        let moved_at = moved_at.filter(|at| at.elapsed() < REST);
+        let is_moving = is_software && fits && moved_at.is_some() && self.points.len() > WHILE_MOVING;
+        drawn.moving = moved_at.filter(|_| is_moving);
         drawn.view = view;
         queue.write_buffer(&drawn.uniform, 0, bytemuck::bytes_of(&view));
         let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
@@ -322,10 +352,14 @@ impl CallbackTrait for Scatter {
             })],
             ..wgpu::RenderPassDescriptor::default()
         });
-        pass.set_pipeline(&stage.points);
+        let (pipeline, count) = match is_moving {
+            true => (&stage.some_points, self.points.len() / SOME),
+            false => (&stage.points, self.points.len()),
+        };
+        pass.set_pipeline(pipeline);
         pass.set_bind_group(0, &drawn.to_draw, &[]);
         pass.set_vertex_buffer(0, drawn.buffer.slice(..));
-        pass.draw(0..6, 0..self.points.len() as u32);
+        pass.draw(0..3, 0..count as u32);
         Vec::new()
     }
 

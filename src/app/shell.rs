@@ -21,7 +21,7 @@ use super::desktop::follow_theme;
 use super::fills::drawn_apart;
 use super::frame_log::FrameLog;
 use super::opened::OpeningModel;
-use super::scatter::TargetFormat;
+use super::scatter::{SoftwareGpu, TargetFormat};
 use super::settings::{SMALLEST, Settings};
 use super::state::{App, AppOptions, Trainer};
 use super::window_icon::window_icon;
@@ -270,7 +270,11 @@ impl Shell {
         let mut plain_colors = false;
         if let Some(state) = painter.render_state() {
             plain_colors = !state.target_format.is_srgb();
-            state.renderer.write().callback_resources.insert(TargetFormat(state.target_format));
+            let resources = &mut state.renderer.write().callback_resources;
+            resources.insert(TargetFormat(state.target_format));
+            if state.adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+                resources.insert(SoftwareGpu);
+            }
         }
         let mut input = egui_winit::State::new(
             self.context.clone(),
