@@ -90,25 +90,59 @@ thread_local! {
 /// Weights that are worth exchanging before a product: fewer are packed by it as they are.
 pub(super) const TRANSPOSE_FROM: usize = 8 * 1024;
 
-/// out [columns, rows] = values [rows, columns], in squares that stay in the first cache: rows a power of two apart would
-/// otherwise fall on each other there. Plain loads and stores on purpose: what gathers of wide vectors do is slower.
+/// Rows and columns that are exchanged at once: lines of the first cache. Rows a power of two apart would otherwise fall on
+/// each other there.
+const SQUARE: usize = 16;
+
+/// Columns of a task, so that whole lines of the next cache are read.
+const BAND: usize = 4 * SQUARE;
+
+/// out [columns, rows] = values [rows, columns].
 pub(super) fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut [f32]) {
-    const SIDE: usize = 16;
-    out[..rows * columns].par_chunks_mut(SIDE * rows).enumerate().with_min_len(4).for_each(|(band, out)| {
-        let first = band * SIDE;
-        let count = SIDE.min(columns - first);
-        for start in (0..rows).step_by(SIDE) {
-            let height = SIDE.min(rows - start);
-            let mut square = [[0.0_f32; SIDE]; SIDE];
-            for row in 0..height {
-                let line = &values[(start + row) * columns + first..][..count];
-                square.iter_mut().zip(line).for_each(|(column, &value)| column[row] = value);
-            }
-            for (out, column) in out.chunks_exact_mut(rows).zip(&square) {
-                out[start..start + height].copy_from_slice(&column[..height]);
+    out[..rows * columns].par_chunks_mut(BAND * rows).enumerate().for_each(|(band, out)| {
+        let width = out.len() / rows;
+        for top in (0..rows).step_by(SQUARE) {
+            for left in (0..width).step_by(SQUARE) {
+                let from = top * columns + band * BAND + left;
+                let (height, width) = (SQUARE.min(rows - top), SQUARE.min(width - left));
+                let to = &mut out[left * rows + top..];
+                if (height, width) == (SQUARE, SQUARE) {
+                    transpose_square(&values[from..], columns, to, rows);
+                    continue;
+                }
+                for row in 0..height {
+                    let line = &values[from + row * columns..][..width];
+                    line.iter().zip(to[row..].iter_mut().step_by(rows)).for_each(|(value, out)| *out = *value);
+                }
             }
         }
     });
+}
+
+/// `pitch`: from the start of a row to that of the next.
+fn transpose_square(values: &[f32], pitch: usize, out: &mut [f32], out_pitch: usize) {
+    let mut lines = [[0.0_f32; SQUARE]; SQUARE];
+    for (line, values) in lines.iter_mut().zip(values.chunks(pitch)) {
+        line.copy_from_slice(&values[..SQUARE]);
+    }
+    for i in (0..SQUARE).step_by(4) {
+        for j in (0..SQUARE).step_by(4) {
+            let four = std::array::from_fn(|row| std::array::from_fn(|column| lines[i + row][j + column]));
+            for (row, values) in transpose_four(four).iter().enumerate() {
+                out[(j + row) * out_pitch + i..][..4].copy_from_slice(values);
+            }
+        }
+    }
+}
+
+/// In two exchanges of halves, as vectors have them.
+#[inline(always)]
+fn transpose_four([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    let (low, high) = ([a[0], c[0], a[1], c[1]], [a[2], c[2], a[3], c[3]]);
+    let (low_next, high_next) = ([b[0], d[0], b[1], d[1]], [b[2], d[2], b[3], d[3]]);
+    let merge = |x: [f32; 4], y: [f32; 4]| [[x[0], y[0], x[1], y[1]], [x[2], y[2], x[3], y[3]]];
+    let ([first, second], [third, fourth]) = (merge(low, low_next), merge(high, high_next));
+    [first, second, third, fourth]
 }
 
 /// out = lhs rhs, squares of `side`, by the gemm crate as it is, on the threads of the pool: what the benchmark measures
