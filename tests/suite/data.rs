@@ -515,6 +515,17 @@ fn hostile_pictures_are_refused_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("empty")).expect("made");
+    for (name, end) in [("unix.csv", "\n"), ("windows.csv", "\r\n")] {
+        // Lines 1 to 12, the fifth of them empty and two after another too short.
+        let mut lines: Vec<String> =
+            std::iter::once("a,b,c".to_owned()).chain((1..12).map(|i| format!("{i},2,3"))).collect();
+        (lines[4], lines[8], lines[9]) = (String::new(), "1,2".to_owned(), "1".to_owned());
+        std::fs::write(at(name), lines.join(end) + end).expect("written");
+        refused(&spec_of(&at(name)), &[name, "line 9 has 2 cells"]);
+        lines[8] = "1,2,3".to_owned();
+        std::fs::write(at(name), lines.join(end) + end).expect("written");
+        refused(&spec_of(&at(name)), &[name, "line 10 has 1 cells"]);
+    }
     refused(&spec_of(&at("empty")), &["empty", "give a folder"]);
     refused(&spec_of(&at("nowhere")), &["nowhere", "no such file"]);
     refused(&spec_of(&file(folder.path(), "zero.png", "")), &["zero.png", "empty"]);

@@ -70,8 +70,12 @@ impl Text {
     pub fn records(self, options: &DataSpec) -> Result<Open, DataError> {
         let form = find_form(&self.head, options);
         let Self { place, head, rest } = self;
+        // Of "\r\n" the reader would count the second half to the next line, and name the wrong one; cells are trimmed of
+        // the first.
+        let terminator = if head.contains(&b'\n') { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(form.delimiter)
+            .terminator(terminator)
             .has_headers(false)
             .trim(csv::Trim::All)
             .flexible(true)
@@ -80,7 +84,10 @@ impl Text {
         let any = reader.read_byte_record(&mut first).map_err(|error| csv_error(&place, &error))?;
         let names = column_names(&first, form.header, &place)?;
         let before = (any && !form.header).then_some(Ok(first));
-        let records = Box::new(before.into_iter().chain(reader.into_byte_records()));
+        // A line without a cell, but for the first half of its end.
+        let is_empty = |record: &csv::ByteRecord| record.len() == 1 && record[0].is_empty();
+        let filled = reader.into_byte_records().filter(move |record| !record.as_ref().is_ok_and(is_empty));
+        let records = Box::new(before.into_iter().chain(filled));
         Ok(Open { place, names, comma: form.delimiter == b';', records })
     }
 }
