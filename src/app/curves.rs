@@ -3,7 +3,7 @@
 use egui::{Align2, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use super::theme::{colour, faded, regular, semibold};
-use super::widgets::{Button, ButtonKind, Scale, Slider, card_title};
+use super::widgets::{Button, ButtonKind, Scale, Slider, card_title, heard};
 use crate::model::{ModelKind, live_text};
 use crate::style::{self, Palette, size, space};
 use crate::tasks::{curve_range, smooth_by};
@@ -69,7 +69,8 @@ impl Curves {
             let Some(point) = point else { continue };
             let text = format!("{name} {}", style::figure(f64::from(point[1])));
             let at = pos2(right, inside.top() + 10.0);
-            let drawn = ui.painter().text(at, Align2::RIGHT_CENTER, text, semibold(size::TEXT), colour(ink));
+            let drawn = ui.painter().text(at, Align2::RIGHT_CENTER, &text, semibold(size::TEXT), colour(ink));
+            heard(ui, name, drawn, &text);
             right = drawn.left() - space::M;
         }
         let titles = snapshot.spec.as_ref().map_or(["Loss"; 2], |spec| spec.objective_titles());
@@ -90,7 +91,8 @@ impl Curves {
             let words =
                 if snapshot.message.is_empty() { "The first steps are on their way" } else { &snapshot.message };
             let font = regular(size::TEXT);
-            ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, font, colour(palette.muted));
+            let drawn = ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, font, colour(palette.muted));
+            heard(ui, "no curves", drawn, words);
             return;
         };
         let done = snapshot.train_curve.last().map_or(0.0, |p| f64::from(p[0]));

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
 use super::theme::{colour, faded, regular, semibold};
-use super::widgets::{Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, value_row};
+use super::widgets::{
+    Button, ButtonKind, Scale, Slider, card, card_title, cards, heard, line_of_text, paragraph, part_of_line, value_row,
+};
 use crate::device::DeviceChoice;
 use crate::style::{Palette, size, space};
 use crate::tasks::{Amount, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Sigma};
@@ -207,7 +209,8 @@ impl Denoise {
         let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
         ui.painter().rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
         let write = |ui: &Ui, y: f32, text: &str, font: egui::FontId, ink| {
-            ui.painter().text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
+            let drawn = ui.painter().text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
+            heard(ui, text, drawn, text);
         };
         let mut y = target.top() + 50.0;
         if let Some(working) = &view.working {
@@ -428,7 +431,7 @@ impl Denoise {
                     let name = item.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     let font = if here { semibold(size::TEXT) } else { regular(size::TEXT) };
                     let ink = colour(if here { palette.text } else { palette.muted });
-                    line_of_text(ui, line.left_center(), state.left() - line.left() - space::S, &name, font, ink);
+                    part_of_line(ui, line.left_center(), state.left() - line.left() - space::S, &name, font, ink);
                     if let ItemState::Working(done) = item.state {
                         let share = (line.width() * done as f32).max(2.0);
                         let bar = Rect::from_min_size(pos2(line.left(), line.bottom() - 2.0), vec2(share, 2.0));

@@ -76,22 +76,52 @@ fn corner_mesh(mesh: &mut egui::Mesh, corner: Pos2, inward: Vec2, fill: Color32)
     }
 }
 
+/// Tells who listens instead of looking what is painted at `rect`; `key` stays the same while the words change.
+pub(super) fn heard(ui: &Ui, key: &str, rect: Rect, words: &str) {
+    heard_as(ui, Role::Label, key, rect, words);
+}
+
+fn heard_as(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str) {
+    let id = ui.scope_id().with(("heard", key));
+    ui.ctx().accesskit_node_builder(id, |node| {
+        node.set_role(role);
+        // What a label says is its value.
+        if role == Role::Label {
+            node.set_value(words)
+        } else {
+            node.set_label(words)
+        }
+        let [x0, y0, x1, y1] = [rect.min.x, rect.min.y, rect.max.x, rect.max.y].map(f64::from);
+        node.set_bounds(egui::accesskit::Rect { x0, y0, x1, y1 });
+    });
+}
+
 /// Title and second line of a card, on its first line; gives the x where they end.
 pub(super) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, second: &str) -> f32 {
     let painter = ui.painter();
     let y = inside.top() + 10.0;
     let at = pos2(inside.left(), y);
-    let mut end = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), colour(palette.text)).right();
-    if !second.is_empty() {
-        let at = pos2(end + space::S, y);
+    let mut drawn = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), colour(palette.text));
+    if second.is_empty() {
+        heard_as(ui, Role::Heading, title, drawn, title);
+    } else {
+        let at = pos2(drawn.right() + space::S, y);
         let (width, font) = (inside.right() - at.x, regular(size::SECOND));
-        end = line_of_text(ui, at, width, second, font, colour(palette.muted)).right();
+        drawn = drawn.union(part_of_line(ui, at, width, second, font, colour(palette.muted)));
+        heard_as(ui, Role::Heading, title, drawn, &format!("{title}, {second}"));
     }
-    end
+    drawn.right()
 }
 
 /// Text on one line, cut with an ellipsis where it is wider than `width`.
 pub(super) fn line_of_text(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> Rect {
+    let rect = part_of_line(ui, at, width, text, font, colour);
+    heard(ui, text, rect, text);
+    rect
+}
+
+/// The same of a line that is told as a whole.
+pub(super) fn part_of_line(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> Rect {
     let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, colour);
     job.wrap.max_width = width.max(0.0);
     job.wrap.max_rows = 1;
@@ -105,9 +135,10 @@ pub(super) fn line_of_text(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui
 /// Text in lines of at most `width`; gives the y below it.
 pub(super) fn paragraph(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> f32 {
     let galley = ui.painter().layout(text.to_owned(), font, colour, width.max(1.0));
-    let bottom = at.y + galley.size().y;
+    let rect = Rect::from_min_size(at, galley.size());
     ui.painter().galley(at, galley, colour);
-    bottom
+    heard(ui, text, rect, text);
+    rect.bottom()
 }
 
 /// A ring around what has the keyboard.
@@ -268,6 +299,7 @@ pub(super) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, v
     let painter = ui.painter();
     painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), colour(palette.muted));
     painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(ink));
+    heard(ui, name, line, &format!("{name}: {value}"));
 }
 
 /// A filled bar of progress; `None` where nobody knows how far it is.

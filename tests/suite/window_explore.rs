@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use egui_kittest::kittest::Queryable as _;
+use egui::accesskit::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
 use hourglass::model::preset;
@@ -49,7 +50,8 @@ fn harness_of(
 
 /// How bright a picture is on average, as the window shows it.
 fn brightness(harness: &mut Harness<'static, App>, name: &str) -> f64 {
-    let rect = harness.get_by_label(name).rect();
+    let picture_of = |node: &egui_kittest::Node<'_>| node.accesskit_node().role() != Role::Heading;
+    let rect = harness.query_all_by_label(name).find(picture_of).expect("a picture").rect();
     let picture = harness.render().expect("it renders");
     let (x0, y0) = (rect.left() as u32, rect.top() as u32);
     let (width, height) = (rect.width() as u32, rect.height() as u32);
@@ -201,7 +203,7 @@ fn a_walk_is_chosen_taken_and_kept() {
     harness.run_steps(3);
     let point = harness.state().explored().to_vec();
     harness.run_steps(3);
-    run_until(&mut harness, |harness| harness.query_by_label("Grid").is_some());
+    run_until(&mut harness, |harness| harness.query_by_role_and_label(Role::Image, "Grid").is_some());
     // The grid takes the place of the samples as soon as it is decoded.
     for _ in 0..40 {
         harness.run_steps(1);

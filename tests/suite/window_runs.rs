@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
@@ -79,7 +80,7 @@ fn shelf() -> tempfile::TempDir {
 
 /// Runs until the list is read. Frames that only come by because time passes are no reason to wait.
 fn read(harness: &mut Harness<'static, App>, name: &str) {
-    run_until(harness, |harness| harness.query_by_label(name).is_some());
+    run_until(harness, |harness| harness.query_all_by_label(name).next().is_some());
     harness.run_steps(2);
 }
 
@@ -121,7 +122,7 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     // Back to the list: a new run of the same spec.
     harness.key_press(egui::Key::Num0);
     harness.run_steps(2);
-    harness.get_by_label("undercomplete-001, ended").click();
+    harness.get_by_role_and_label(Role::ListBoxOption, "undercomplete-001, ended").click();
     harness.run_steps(2);
     harness.get_by_label("Duplicate").click();
     harness.run_steps(2);
@@ -138,7 +139,7 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
 
     harness.key_press(egui::Key::Num0);
     harness.run_steps(2);
-    harness.get_by_label("map-003, ended").click();
+    harness.get_by_role_and_label(Role::ListBoxOption, "map-003, ended").click();
     harness.run_steps(2);
     harness.get_by_label("Delete").click();
     harness.run_steps(2);
@@ -148,11 +149,11 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     harness.get_by_label("Delete").click();
     harness.run_steps(2);
     harness.get_by_label("Delete for good").click();
-    run_until(&mut harness, |harness| harness.query_by_label("map-003, ended").is_none());
+    run_until(&mut harness, |harness| harness.query_by_role_and_label(Role::ListBoxOption, "map-003, ended").is_none());
     assert!(!folder.path().join("map-003").exists());
     assert!(folder.path().join("map-001").is_dir());
 
-    harness.get_by_label("map-001, ended").click();
+    harness.get_by_role_and_label(Role::ListBoxOption, "map-001, ended").click();
     harness.run_steps(2);
     harness.get_by_label("Open").click();
     harness.run_steps(2);
@@ -189,7 +190,7 @@ fn runs_look_as_they_did() {
     {
         let (mut harness, _) = harness(&folder, size, theme);
         read(&mut harness, "map-002, stopped");
-        harness.get_by_label("map-001, ended").click();
+        harness.get_by_role_and_label(Role::ListBoxOption, "map-001, ended").click();
         harness.run_steps(3);
         harness.hover_at(egui::pos2(2.0, 2.0));
         harness.run_steps(3);

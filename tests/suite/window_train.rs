@@ -144,6 +144,10 @@ fn the_map_is_moved_coloured_and_drawn_around() {
         harness.run();
         assert_eq!(wishes(&script), [wish]);
     }
+    // Who listens is told the figures too.
+    for words in ["Parameters: ", "Compression: ", "validation ", "epoch "] {
+        assert!(harness.query_all_by_label_contains(words).next().is_some(), "{words} is painted alone");
+    }
     let map = harness.get_by_label("Latent map").rect();
     // Moved by hand, and put back.
     assert!(harness.query_by_label("reset").is_none());

@@ -4,7 +4,7 @@ use egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use super::view::View;
 use crate::app::theme::{colour, regular, semibold};
-use crate::app::widgets::{card_title, line_of_text};
+use crate::app::widgets::{card_title, part_of_line};
 use crate::style::{self, Palette, size, space};
 use crate::tasks::Scan;
 
@@ -59,7 +59,7 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &Scan, view
                     ui.painter().circle_filled(at(SCORE + 4.0), 4.0, colour(ink));
                 }
                 let room = line.width() - LABEL - space::M;
-                line_of_text(ui, at(LABEL), room, reasons, regular(size::TEXT), ink);
+                part_of_line(ui, at(LABEL), room, reasons, regular(size::TEXT), ink);
                 response.widget_info(|| {
                     let words = format!("row {number}, score {value}: {reasons}");
                     egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, words)

@@ -5,7 +5,7 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 use crate::app::report::Told;
 use crate::app::report::figures::{Figure, figures, worth};
 use crate::app::theme::{colour, regular, semibold};
-use crate::app::widgets::{card_title, line_of_text, paragraph};
+use crate::app::widgets::{card_title, paragraph, part_of_line};
 use crate::style::{Palette, Rgb, size, space};
 use crate::tasks::Evaluation;
 
@@ -48,10 +48,10 @@ pub(super) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluatio
         let row = Rect::from_min_size(pos2(inside.left(), top + 2.0 + index as f32 * line), vec2(inside.width(), line));
         let y = row.center().y;
         let room = own - inside.left() - 70.0;
-        let name = line_of_text(ui, pos2(inside.left(), y), room, figure.title, regular(size::TEXT), muted);
+        let name = part_of_line(ui, pos2(inside.left(), y), room, figure.title, regular(size::TEXT), muted);
         if !figure.unit.is_empty() {
             let at = pos2(name.right() + 6.0, y);
-            line_of_text(ui, at, room - name.width() - 6.0, figure.unit, axis.clone(), colour(palette.muted));
+            part_of_line(ui, at, room - name.width() - 6.0, figure.unit, axis.clone(), colour(palette.muted));
         }
         let ink = colour(palette.text);
         let text = figure.text(figure.value);
@@ -100,7 +100,7 @@ pub(super) fn worth_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation:
     for (index, figure) in list.iter().enumerate() {
         let y = top + (index as f32 + 0.5) * line;
         let at = pos2(inside.left(), y);
-        line_of_text(ui, at, 110.0, figure.title, regular(size::TEXT), colour(palette.muted));
+        part_of_line(ui, at, 110.0, figure.title, regular(size::TEXT), colour(palette.muted));
         bars_ui(ui, palette, bars, y, figure);
         let row = Rect::from_min_max(pos2(inside.left(), y - line / 2.0), pos2(inside.right(), y + line / 2.0));
         let response = ui.interact(row, ui.scope_id().with(("worth", figure.key)), Sense::hover());
