@@ -1,13 +1,13 @@
 //! Training and validation curves: the accent is training, the second colour validation, everywhere.
 
-use egui::{Align2, Rect, Shape, Stroke, Ui, pos2, vec2};
+use egui::{Align2, CornerRadius, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use super::theme::{colour, faded, regular, semibold};
 use super::widgets::{Button, ButtonKind, Scale, Slider, card_title, heard};
 use crate::model::{ModelKind, live_text};
 use crate::style::{self, Palette, size, space};
 use crate::tasks::{curve_range, smooth_by};
-use crate::train::Snapshot;
+use crate::train::{PlayState, Snapshot};
 
 /// How the curves are shown.
 #[derive(Debug)]
@@ -88,8 +88,11 @@ impl Curves {
             return;
         }
         let Some(range) = self.range(&smoothed, snapshot) else {
-            let words =
-                if snapshot.message.is_empty() { "The first steps are on their way" } else { &snapshot.message };
+            let words = match snapshot.state {
+                _ if !snapshot.message.is_empty() => snapshot.message.as_str(),
+                PlayState::Finished => "The run that made this model is not beside it",
+                _ => "The first steps are on their way",
+            };
             let font = regular(size::TEXT);
             let drawn = ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, font, colour(palette.muted));
             heard(ui, "no curves", drawn, words);
@@ -188,7 +191,11 @@ impl Curves {
                 false => (Align2::CENTER_TOP, 10.0),
             };
             let x = best.x.clamp(plot.left() + 14.0, plot.right() - 14.0);
-            clipped.text(pos2(x, best.y + offset), align, "best", axis.clone(), colour(palette.second));
+            let word = clipped.layout_no_wrap("best".to_owned(), axis.clone(), colour(palette.second));
+            let at = align.anchor_size(pos2(x, best.y + offset), word.size());
+            // The curve must not run through it.
+            clipped.rect_filled(at.expand2(vec2(3.0, 0.0)), CornerRadius::same(3), colour(palette.panel));
+            clipped.galley(at.min, word, colour(palette.second));
         }
         for (i, edit) in snapshot.edits.iter().enumerate() {
             let at = axes.x(edit.step as f64 / snapshot.steps_per_epoch.max(1) as f64);

@@ -76,8 +76,8 @@ impl Findings {
             return;
         }
         match self.side {
-            Side::Findings => scrolled(ui, below, |ui, below| findings_ui(ui, palette, below, snapshot)),
-            Side::Layers => scrolled(ui, below, |ui, below| layers_ui(ui, palette, below, &snapshot.layers)),
+            Side::Findings => scrolled(ui, below, "findings", |ui, below| findings_ui(ui, palette, below, snapshot)),
+            Side::Layers => scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.layers)),
             Side::Filters => self.filters_ui(ui, palette, below, &snapshot.filters),
         }
     }
@@ -122,10 +122,10 @@ impl Findings {
 }
 
 /// Contents that may be taller than `area`.
-fn scrolled(ui: &mut Ui, area: Rect, contents: impl FnOnce(&mut Ui, Rect) -> f32) {
+fn scrolled(ui: &mut Ui, area: Rect, name: &str, contents: impl FnOnce(&mut Ui, Rect) -> f32) {
     ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
         ui.set_clip_rect(area.expand2(vec2(4.0, 0.0)).intersect(ui.clip_rect()));
-        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        egui::ScrollArea::vertical().id_salt(name).auto_shrink(false).show(ui, |ui| {
             let at = ui.cursor().min;
             let room = Rect::from_min_size(at, area.size());
             let bottom = contents(ui, room);
@@ -292,6 +292,13 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
             ink: palette.good,
             title: "No sign of overfitting, collapse or dead units.".to_owned(),
             evidence: evidence.unwrap_or_default(),
+        });
+    }
+    if lines.is_empty() && snapshot.state == PlayState::Finished {
+        lines.push(Line {
+            ink: palette.accent,
+            title: "A model as it was kept.".to_owned(),
+            evidence: "Its run is not beside it. Train again starts anew from its spec.".to_owned(),
         });
     }
     if lines.is_empty() {

@@ -37,6 +37,12 @@ const VALUE_LINE: f32 = 22.0;
 const EDITOR: f32 = 30.0;
 
 impl NetworkCard {
+    /// Takes back what has been changed in the drawing and not applied; says whether there was anything.
+    pub fn discard(&mut self) -> bool {
+        self.selected = self.selected.take().filter(|_| self.draft.is_none());
+        self.draft.take().is_some()
+    }
+
     /// Draws the card's contents; gives what was asked for.
     pub fn ui(
         &mut self,

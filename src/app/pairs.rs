@@ -8,7 +8,7 @@ use super::theme::{colour, regular};
 use super::widgets::{Button, ButtonKind, card_title, focus_ring};
 use crate::style::{Palette, size};
 use crate::tasks::held_out_title;
-use crate::train::{PAIRS, Pairs, Snapshot};
+use crate::train::{PAIRS, Pairs, PlayState, Snapshot};
 
 /// The pictures of one snapshot as textures, made anew only when the pairs change.
 #[derive(Default)]
@@ -116,7 +116,10 @@ impl Textures {
         }
         if self.count == 0 {
             let at = pos2(inside.center().x, inside.center().y);
-            let words = "They appear as soon as the model is ready";
+            let words = match snapshot.state {
+                PlayState::Finished => "The rows that it was trained on are not here",
+                _ => "They appear as soon as the model is ready",
+            };
             ui.painter().text(at, Align2::CENTER_CENTER, words, regular(size::TEXT), colour(palette.muted));
             return;
         }

@@ -75,7 +75,7 @@ impl<P> Picker<P> {
         let (done, away) = sheet(ui.ctx(), palette, "path", 520.0, |ui| asked.sheet(ui, palette, saving));
         match done {
             Some(true) => {
-                let path = PathBuf::from(asked.text.trim());
+                let path = typed_path(&asked.text);
                 let there = path.exists();
                 let folder_there = path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
                 if !saving && !there {
@@ -87,6 +87,8 @@ impl<P> Picker<P> {
                 } else {
                     return self.asked.take().map(|asked| (asked.purpose, path));
                 }
+                // Corrected at once.
+                asked.fresh = true;
             }
             Some(false) => self.asked = None,
             None if away => self.asked = None,
@@ -129,5 +131,41 @@ impl<P> Asked<P> {
             }
         });
         done
+    }
+}
+
+/// A path as people type and paste it: with the home folder as `~`, with quotes around it.
+fn typed_path(text: &str) -> PathBuf {
+    let text = text.trim();
+    let unquoted = ['"', '\''].iter().find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote));
+    let text = unquoted.unwrap_or(text);
+    let home = || directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
+    match text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\'])) {
+        Some(rest) => {
+            home().map_or_else(|| PathBuf::from(text), |home| home.join(rest.trim_start_matches(['/', '\\'])))
+        }
+        None => PathBuf::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typed_path;
+    use std::path::PathBuf;
+
+    #[test]
+    fn paths_are_taken_as_people_type_them() {
+        let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned()).unwrap_or_default();
+        assert!(home.is_absolute(), "there is a home folder");
+        for (typed, meant) in [
+            (" /a/b.png ", PathBuf::from("/a/b.png")),
+            ("\"/a/b c.png\"", PathBuf::from("/a/b c.png")),
+            ("'/a/b.png'", PathBuf::from("/a/b.png")),
+            ("~/b.png", home.join("b.png")),
+            ("~", home),
+            ("~b.png", PathBuf::from("~b.png")),
+        ] {
+            assert_eq!(typed_path(typed), meant, "{typed}");
+        }
     }
 }

@@ -76,6 +76,11 @@ impl Runs {
         }
     }
 
+    /// Answers the question whether a run is to be deleted with no; says whether there was one.
+    pub fn keep(&mut self) -> bool {
+        std::mem::take(&mut self.confirming)
+    }
+
     /// Somebody comes to look: the list is read anew.
     pub fn enter(&mut self) {
         (self.read, self.confirming, self.problem) = (None, false, None);

@@ -86,10 +86,9 @@ fn heard_as(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str) {
     ui.ctx().accesskit_node_builder(id, |node| {
         node.set_role(role);
         // What a label says is its value.
-        if role == Role::Label {
-            node.set_value(words)
-        } else {
-            node.set_label(words)
+        match role {
+            Role::Label => node.set_value(words),
+            _ => node.set_label(words),
         }
         let [x0, y0, x1, y1] = [rect.min.x, rect.min.y, rect.max.x, rect.max.y].map(f64::from);
         node.set_bounds(egui::accesskit::Rect { x0, y0, x1, y1 });

@@ -9,7 +9,10 @@ use crate::graph::{Executable, External, Externals, GraphError, View};
 use crate::kernels::StepState;
 use crate::kernels::random::{key, normal4, philox4x32};
 use crate::model::{Model, Network};
-use crate::train::{DataSummary, Evaluator, LatentMap, PlayState, Snapshot, TrainError, UnitUse};
+use crate::train::{
+    DataSummary, Evaluator, LatentMap, Pairs, PlayState, ShelvedRun, Snapshot, TrainError, UnitUse, Wish, curve_of,
+    pick,
+};
 
 /// Rows that the window decodes in one run.
 const BATCH: usize = 64;
@@ -188,6 +191,9 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         learning_rate: model.spec.optimizer.learning_rate,
         ..Snapshot::default()
     };
+    if let Some(run) = path.parent().and_then(ShelvedRun::read) {
+        tell_of_run(&mut snapshot, &run);
+    }
     let spec = &model.spec;
     let data: Result<Arc<DataSet>, DataError> = spec.open_data().map(Arc::new);
     let mut units = vec![UnitUse::prior(); network.latent()];
@@ -205,7 +211,27 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         let outputs = evaluator.outputs(rows.clone(), true, false)?;
         units = UnitUse::of(&outputs.latents, network.latent(), spec);
         let mut map = LatentMap::of(&outputs.latents, network.latent(), data, rows.clone(), 0, &mut None);
-        let wanted = data.rows_f32(rows)?;
+        let wanted = data.rows_f32(rows.clone())?;
+        let features = data.features;
+        let first = rows.start;
+        let chosen = pick(data, &Wish::default());
+        let of_chosen = |values: &[f32]| -> Vec<f32> {
+            chosen
+                .iter()
+                .flat_map(|&row| &values[(row - first) * features..(row - first + 1) * features])
+                .copied()
+                .collect()
+        };
+        let labels = data.labels.as_ref().map(|labels| chosen.iter().map(|&row| labels[row]).collect());
+        snapshot.pairs = Arc::new(Pairs {
+            image: data.image,
+            features,
+            inputs: of_chosen(&wanted),
+            seen: of_chosen(&wanted),
+            outputs: of_chosen(&outputs.outputs),
+            labels: labels.unwrap_or_default(),
+            rows: chosen.clone(),
+        });
         let pairs = outputs.outputs.chunks_exact(data.features).zip(wanted.chunks_exact(data.features));
         map.errors = pairs.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect();
         snapshot.map = Arc::new(map);
@@ -216,4 +242,20 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
     snapshot.units = Arc::new(units);
     snapshot.model = Some(Arc::new(model));
     Ok(snapshot)
+}
+
+/// What is known of the run that a model was kept by.
+fn tell_of_run(snapshot: &mut Snapshot, run: &ShelvedRun) {
+    let last = run.epochs.last();
+    snapshot.preset = run.preset.clone().or_else(|| Some(run.name.clone()));
+    snapshot.run_dir = Some(run.path.clone());
+    snapshot.train_curve = Arc::new(curve_of(&run.epochs));
+    let validation = run.epochs.iter().map(|epoch| [epoch.epoch as f32, epoch.validation_loss as f32]);
+    snapshot.validation_curve = Arc::new(validation.collect());
+    snapshot.best = run.best();
+    snapshot.step = last.map_or(0, |epoch| epoch.step);
+    snapshot.total_steps = snapshot.step;
+    snapshot.steps_per_epoch = last.map_or(0, |epoch| epoch.step / u64::from(epoch.epoch.max(1)));
+    snapshot.seconds = last.map_or(0.0, |epoch| epoch.seconds);
+    snapshot.saved_step = Some(snapshot.step);
 }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::TrainError;
 use super::look::Look;
 use super::report::{PcaReport, Report};
-use super::run::Run;
+use super::run::{Run, curve_of};
 use super::snapshot::{PlayState, Snapshot};
 use super::worker::{Command, Desk, Event, WorkerOptions};
 use crate::data::{DataSet, Part};
@@ -61,6 +61,7 @@ impl<'a> Driver<'a> {
         // Even long runs keep a bounded curve.
         let curve_stride = (run.session().total_steps() / CURVE_POINTS as u64).max(1);
         let on_gpu = run.session().device_info().device == "gpu";
+        let curve = curve_of(run.epochs());
         let mut driver = Self {
             desk,
             run,
@@ -73,7 +74,7 @@ impl<'a> Driver<'a> {
                 (true, false) => UNWATCHED_SUBMISSION,
             },
             slice_steps: 1,
-            curve: Vec::new(),
+            curve,
             curve_stride,
             curve_sum: (0.0, 0),
             samples_per_second: 0.0,

@@ -35,6 +35,11 @@ pub struct EpochReport {
     pub parts: BTreeMap<String, f64>,
 }
 
+/// The mean train losses of epochs as points of a curve: (epochs as a fraction, loss), each in the middle of its epoch.
+pub fn curve_of(epochs: &[EpochReport]) -> Vec<[f32; 2]> {
+    epochs.iter().map(|epoch| [epoch.epoch as f32 - 0.5, epoch.train_loss as f32]).collect()
+}
+
 #[derive(Debug)]
 struct Best {
     epoch: u32,

@@ -66,7 +66,7 @@ impl ShelvedRun {
         let mut spec = self.spec.clone().ok()?;
         let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
         if self.ended || done >= spec.train.epochs {
-            spec.train.epochs = done.max(spec.train.epochs).saturating_mul(2);
+            spec.go_on_to(done.max(spec.train.epochs).saturating_mul(2));
             spec.train.steps = None;
         }
         Some(spec)

@@ -44,13 +44,22 @@ pub(super) struct Canvas {
     middle: Vec2,
     /// Where the line is, as a share of the frame's width.
     divider: f32,
+    /// The pointer went down on the divider and is down still.
+    gripped: bool,
     name: String,
     shown: [Shown; 2],
 }
 
 impl Default for Canvas {
     fn default() -> Self {
-        Self { zoom: None, middle: vec2(0.5, 0.5), divider: 0.5, name: String::new(), shown: Default::default() }
+        Self {
+            zoom: None,
+            middle: vec2(0.5, 0.5),
+            divider: 0.5,
+            gripped: false,
+            name: String::new(),
+            shown: Default::default(),
+        }
     }
 }
 
@@ -103,7 +112,14 @@ impl Canvas {
         let line_x = frame.left() + self.divider * frame.width();
         let grip = Rect::from_center_size(pos2(line_x, frame.center().y), vec2(2.0 * GRIP, frame.height()));
         let line = ui.interact(grip, ui.scope_id().with("divider"), Sense::click_and_drag());
-        if let Some(pointer) = line.interact_pointer_pos() {
+        // Where frames are slow, a quick pointer has left the line before the press is looked at.
+        let (pressed, down, origin, now) = ui.input(|input| {
+            let pointer = &input.pointer;
+            (pointer.primary_pressed(), pointer.primary_down(), pointer.press_origin(), pointer.interact_pos())
+        });
+        let on_line = |at: Pos2| grip.contains(at) && ui.ctx().layer_id_at(at) == Some(ui.layer_id());
+        self.gripped = if pressed { origin.is_some_and(on_line) } else { self.gripped && down };
+        if let Some(pointer) = line.interact_pointer_pos().or(now.filter(|_| self.gripped)) {
             self.divider = ((pointer.x - frame.left()) / frame.width()).clamp(0.0, 1.0);
         } else if response.dragged() {
             self.middle -= response.drag_delta() / (scale * size);

@@ -60,7 +60,7 @@ impl App {
         if pressed(Key::Escape) {
             if self.drawer_open {
                 self.drawer_open = false;
-            } else if self.workspace == Workspace::Runs {
+            } else if self.workspace == Workspace::Runs && !self.runs.keep() {
                 self.go_to(self.before);
             }
         }

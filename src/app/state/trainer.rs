@@ -142,6 +142,9 @@ impl App {
     }
 
     pub(super) fn undo(&mut self) {
+        if self.network.discard() {
+            return;
+        }
         let now = self.design();
         match self.history.undo(now) {
             Some(before) => self.train_design(before),
