@@ -226,7 +226,8 @@ impl Detect {
         };
         row(ui, "rows", &style::grouped(outcome.scan.scores.len() as u64));
         if let Some(report) = outcome.report.as_ref().filter(|_| details) {
-            row(ui, "fitted on", &format!("{} normal rows", style::grouped(report.train_rows as u64)));
+            let normal = if outcome.scan.truth.is_some() { "normal rows" } else { "rows" };
+            row(ui, "fitted on", &format!("{} {normal}", style::grouped(report.train_rows as u64)));
             row(ui, "values a row", &report.features.to_string());
             row(ui, "in the middle", &report.latent.to_string());
         }
@@ -234,7 +235,7 @@ impl Detect {
             row(ui, "not scored", &style::grouped(outcome.scan.unusable));
         }
         if let Some(area) = outcome.scan.roc_auc {
-            row(ui, "ROC-AUC", &format!("{area:.4}"));
+            row(ui, "ROC-AUC, all rows", &format!("{area:.4}"));
             if let Some(beside) = outcome.scan.pca_roc_auc {
                 row(ui, "PCA beside", &format!("{beside:.4}"));
             }

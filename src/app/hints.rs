@@ -60,13 +60,13 @@ pub(super) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
 }
 
 /// Puts the numbers beside what the hints speak of, over the workspace that has just been drawn.
-pub(super) fn point(ui: &Ui, palette: &Palette) {
+pub(super) fn point(ui: &Ui, palette: &Palette, workspace: Rect) {
     let over = ui.ctx().layer_painter(LayerId::new(Order::Middle, Id::unique("hint numbers")));
     let now = ui.ctx().cumulative_pass_nr();
     for (index, target) in TARGETS.into_iter().enumerate() {
         let place: Option<(Pos2, u64)> = ui.ctx().data(|data| data.get_temp(Id::unique(target)));
-        // What is not drawn any more has no place.
-        if let Some((at, _)) = place.filter(|(_, pass)| *pass == now) {
+        // What is not drawn any more has no place, nor has what is scrolled out of sight.
+        if let Some((at, _)) = place.filter(|(at, pass)| *pass == now && at.y < workspace.bottom()) {
             number(&over, palette, at, index);
         }
     }

@@ -203,7 +203,7 @@ fn model_of(run: &ShelvedRun) -> String {
 
 fn state_of(run: &ShelvedRun, running: Option<&Path>) -> &'static str {
     match (running == Some(run.path.as_path()), run.ended, run.has_checkpoint) {
-        (true, ..) => "running",
+        (true, ..) => "open here",
         (_, true, _) => "ended",
         (_, false, true) => "stopped",
         _ => "not saved",

@@ -270,7 +270,7 @@ impl App {
             Workspace::Runs => self.runs_workspace(ui, palette, work),
         }
         if hinted {
-            hints::point(ui, palette);
+            hints::point(ui, palette, work);
         }
         self.drop_ui(ui, palette, window);
         self.opening_ui(ui, palette);

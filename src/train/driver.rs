@@ -134,7 +134,12 @@ impl<'a> Driver<'a> {
     fn obey(&mut self, command: Command) -> Result<bool, TrainError> {
         match command {
             Command::Play => self.playing = true,
-            Command::Pause => self.playing = false,
+            Command::Pause => {
+                self.playing = false;
+                // What is shown while it rests is of the step where it rests.
+                self.look.expire();
+                self.look()?;
+            }
             Command::Step => {
                 self.playing = false;
                 self.slice(1)?;

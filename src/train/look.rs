@@ -15,6 +15,9 @@ use crate::graph::External;
 
 /// Pairs and maps may take this share of the time, and so may each of the other two.
 const SHARE: f64 = 0.03;
+/// Pairs and map in the first seconds: whoever has just begun to look waits for the first picture.
+const SHARE_AT_FIRST: f64 = 0.1;
+const AT_FIRST: Duration = Duration::from_secs(15);
 /// Layers and findings are looked at no more often than this.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Validation rows whose squared error is followed whatever the loss is.
@@ -47,8 +50,8 @@ struct Clock {
 }
 
 impl Clock {
-    fn is_due(&self, least: Duration) -> bool {
-        let enough = least.as_secs_f64().max(self.secs / SHARE);
+    fn is_due(&self, least: Duration, share: f64) -> bool {
+        let enough = least.as_secs_f64().max(self.secs / share);
         self.made.is_none_or(|made| made.elapsed().as_secs_f64() > enough)
     }
 
@@ -60,6 +63,8 @@ impl Clock {
 
 #[derive(Debug, Default)]
 pub(super) struct Look {
+    /// When something was made first.
+    begun: Option<Instant>,
     wish: Wish,
     pairs_rows: Vec<usize>,
     pub pairs: Arc<Pairs>,
@@ -92,12 +97,14 @@ impl Look {
     }
 
     pub fn is_due(&self) -> bool {
-        self.rows.is_due(Duration::from_millis(200))
+        let is_first = self.begun.is_none_or(|begun| begun.elapsed() < AT_FIRST);
+        self.rows.is_due(Duration::from_millis(200), if is_first { SHARE_AT_FIRST } else { SHARE })
     }
 
     /// Makes pairs and map anew from the weights of now, and the rest where its time has come.
     pub fn make(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let started = Instant::now();
+        self.begun.get_or_insert(started);
         self.make_pairs(run)?;
         let validation = held_out(run.session().data());
         let latent = run.session().network().latent();
@@ -109,12 +116,12 @@ impl Look {
             self.units = Arc::new(UnitUse::of(&collected.latents, latent, run.spec()));
         }
         self.rows.note(started);
-        if self.wish.train_rows && self.whole_map.is_due(Duration::ZERO) {
+        if self.wish.train_rows && self.whole_map.is_due(Duration::ZERO, SHARE) {
             let started = Instant::now();
             self.make_map(run)?;
             self.whole_map.note(started);
         }
-        if self.check.is_due(CHECK_INTERVAL) {
+        if self.check.is_due(CHECK_INTERVAL, SHARE) {
             self.make_check(run)?;
         }
         Ok(())

@@ -115,8 +115,11 @@ impl Runs {
         let is_running = running == Some(run.path.as_path());
         let readable = run.spec.is_ok();
         let deleting = self.deleting.is_some();
-        let help =
-            if is_running { "It is running: stop it first" } else { "Delete the run's folder; you are asked again" };
+        let help = if is_running {
+            "It is open in this window: open another first"
+        } else {
+            "Delete the run's folder; you are asked again"
+        };
         let delete = Button::new(ButtonKind::Plain, "Delete", help).enabled(!is_running && !deleting);
         place(ui, delete, Act::AskToDelete);
         let help = "A new run of the same spec, from the beginning; this one stays as it is";

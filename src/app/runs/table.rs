@@ -252,7 +252,7 @@ fn cell_text(run: &ShelvedRun, column: Column, running: Option<&Path>, palette: 
         Column::Test => run.test_mse.map_or_else(missing, |mse| (style::figure(mse), colour(palette.text))),
         Column::State => {
             let state = state_of(run, running);
-            let ink = if state == "running" { colour(palette.accent) } else { muted };
+            let ink = if state == "open here" { colour(palette.accent) } else { muted };
             (state.to_owned(), ink)
         }
     }
