@@ -9,7 +9,7 @@ use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, 
 
 use self::draft::Draft;
 use super::hints::{self, Target};
-use super::theme::{colour, faded, regular};
+use super::theme::{colour, faded, regular, semibold};
 use super::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
 use crate::data::DataSet;
 use crate::model::{LayerPlace, ModelSpec, Preset, Spec};
@@ -59,7 +59,7 @@ impl NetworkCard {
         let mut act = if self.draft.is_some() {
             self.apply_ui(ui, palette, inside)
         } else {
-            presets_ui(ui, palette, inside, presets).map(NetworkAct::Preset)
+            presets_ui(ui, palette, inside, presets, snapshot.preset.as_deref()).map(NetworkAct::Preset)
         };
         let values = 4.0 * VALUE_LINE;
         let drawing = Rect::from_min_max(
@@ -187,23 +187,49 @@ impl NetworkCard {
     }
 }
 
-fn presets_ui(ui: &mut Ui, palette: &Palette, inside: Rect, presets: &[Preset]) -> Option<String> {
+fn presets_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    inside: Rect,
+    presets: &[Preset],
+    present: Option<&str>,
+) -> Option<String> {
     let help = "Choose another model to train on the same digits";
     let (button, _) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
     hints::is_at(ui, Target::Change, button.rect.left_top());
     let mut chosen = None;
     egui::Popup::menu(&button).width(320.0).show(|ui| {
-        ui.with_layout(egui::Layout::top_down(egui::Align::LEFT), |ui| {
-            for preset in presets {
-                if ui.button(preset.name).on_hover_text("Start this model now; the present run is kept").clicked() {
-                    chosen = Some(preset.name.to_owned());
+        // What is below the edge is announced by a bar that is always there.
+        ui.spacing_mut().scroll = egui::style::ScrollStyle::solid();
+        let height = ui.ctx().content_rect().height() - 2.0 * space::XL;
+        egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            ui.with_layout(egui::Layout::top_down_justified(egui::Align::LEFT), |ui| {
+                for preset in presets {
+                    let here = present == Some(preset.name);
+                    let entry = preset_entry(palette, preset, ui.available_width() - 2.0 * space::M);
+                    let response = ui.add(egui::Button::selectable(here, entry).wrap());
+                    response.widget_info(|| {
+                        egui::WidgetInfo::selected(egui::accesskit::Role::MenuItemRadio, true, here, preset.name)
+                    });
+                    if response.on_hover_text("Start this model now; the present run is kept").clicked() {
+                        chosen = Some(preset.name.to_owned());
+                    }
                 }
-                ui.label(egui::RichText::new(&preset.summary).size(size::SECOND).color(colour(palette.muted)));
-                ui.add_space(space::XS);
-            }
+            });
         });
     });
     chosen
+}
+
+/// Its name, and below it what it is.
+fn preset_entry(palette: &Palette, preset: &Preset, width: f32) -> egui::text::LayoutJob {
+    use egui::text::{LayoutJob, TextFormat};
+    let mut job = LayoutJob::default();
+    job.wrap.max_width = width;
+    job.append(preset.name, 0.0, TextFormat::simple(semibold(size::TEXT), colour(palette.text)));
+    let words = format!("\n{}", preset.summary);
+    job.append(&words, 0.0, TextFormat::simple(regular(size::SECOND), colour(palette.muted)));
+    job
 }
 
 fn title(snapshot: &Snapshot) -> String {

@@ -52,8 +52,13 @@ pub(super) fn histogram(ui: &mut Ui, palette: &Palette, inside: Rect, view: &Vie
                 pos2(left + 0.5, plot.bottom() - height(count)),
                 pos2(left + width - 0.5, plot.bottom()),
             );
-            let strength = if at as f32 + 0.5 > cut || view.has_labels() { 1.0 } else { 0.55 };
+            // Only what lies above the threshold is bright, within a bar too.
+            let above = pos2(bar.left().max(plot.left() + cut * width), bar.top());
+            let strength = if view.has_labels() { 1.0 } else { 0.55 };
             painter.rect_filled(bar, CornerRadius::same(1), colour(ink).gamma_multiply(strength));
+            if !view.has_labels() && above.x < bar.right() {
+                painter.rect_filled(Rect::from_min_max(above, bar.max), CornerRadius::same(1), colour(ink));
+            }
         }
     }
     painter.hline(plot.x_range(), plot.bottom(), Stroke::new(1.0, colour(palette.line)));

@@ -95,7 +95,8 @@ impl Lasso {
             self.rows = chosen.collect();
             self.rows.sort_unstable();
             self.number += 1;
-            self.armed = false;
+            // Drawn around nothing, it waits for another line.
+            self.armed = self.rows.is_empty();
         }
         if self.rows.is_empty() {
             return;

@@ -125,11 +125,13 @@ impl Runs {
         let help = "A new run of the same spec, from the beginning; this one stays as it is";
         place(ui, Button::new(ButtonKind::Plain, "Duplicate", help).enabled(readable), Act::Duplicate);
         let done = run.spec.as_ref().is_ok_and(|spec| run.ended || run.epochs.len() >= spec.train.epochs as usize);
+        let longer = run.spec_to_resume().map_or(0, |spec| spec.train.epochs);
         let (label, help) = match done {
-            true => ("Train longer", "Go on for as many epochs again, from where it ended"),
-            false => ("Go on", "Go on exactly where it stopped"),
+            true => (format!("Train on to epoch {longer}"), "Go on for as many epochs again, from where it ended"),
+            false => ("Go on".to_owned(), "Go on exactly where it stopped"),
         };
-        let resume = Button::new(ButtonKind::Plain, label, help).enabled(readable && run.has_checkpoint && !is_running);
+        let resume =
+            Button::new(ButtonKind::Plain, &label, help).enabled(readable && run.has_checkpoint && !is_running);
         place(ui, resume, Act::Resume);
         let help = if run.has_model { "Its model in Explore and Report" } else { "It has written no model yet" };
         place(ui, Button::new(ButtonKind::Primary, "Open", help).enabled(run.has_model), Act::Open);

@@ -45,7 +45,9 @@ impl App {
         let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
         let pairs_height = pairs_height(centre.width(), self.textures.lines()).min(work.height() * 0.48);
         let [curves, pairs] = split_bottom(centre, pairs_height, gap);
-        let [map, findings] = split_bottom(right, 190.0_f32.min(work.height() * 0.35), gap);
+        // Three findings, and in a high window those that need more words too.
+        let findings_height = (190.0 + 0.4 * (work.height() - 700.0).max(0.0)).min(work.height() * 0.35);
+        let [map, findings] = split_bottom(right, findings_height, gap);
         let column = left_cards(left);
         let all: Vec<Rect> = column.into_iter().chain([curves, pairs, map, findings]).collect();
         cards(ui, palette, area, &all);
