@@ -98,6 +98,9 @@ fn edits_of_the_model_are_taken_back_and_made_again() {
     let mut bench = bench(running(), WIDE, |_| {});
     for name in ["undercomplete", "variational"] {
         bench.click("change");
+        // The list is longer than the window.
+        bench.harness.get_by_label(name).scroll_to_me();
+        bench.harness.run_steps(20);
         bench.click(name);
     }
     assert_eq!(bench.last().preset.as_deref(), Some("variational"));
