@@ -201,17 +201,20 @@ fn presets_ui(
     egui::Popup::menu(&button).width(320.0).show(|ui| {
         // What is below the edge is announced by a bar that is always there.
         ui.spacing_mut().scroll = egui::style::ScrollStyle::solid();
-        let height = ui.ctx().content_rect().height() - 2.0 * space::XL;
-        egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+        ui.spacing_mut().button_padding = vec2(space::S, 5.0);
+        let height = ui.ctx().content_rect().bottom() - button.rect.bottom() - 3.0 * space::XL;
+        let words = "Starts at once; the present run is kept";
+        ui.label(egui::RichText::new(words).font(regular(size::SECOND)).color(colour(palette.muted)));
+        egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             ui.with_layout(egui::Layout::top_down_justified(egui::Align::LEFT), |ui| {
                 for preset in presets {
                     let here = present == Some(preset.name);
-                    let entry = preset_entry(palette, preset, ui.available_width() - 2.0 * space::M);
+                    let entry = preset_entry(palette, preset, ui.available_width() - 2.0 * space::S);
                     let response = ui.add(egui::Button::selectable(here, entry).wrap());
                     response.widget_info(|| {
                         egui::WidgetInfo::selected(egui::accesskit::Role::MenuItemRadio, true, here, preset.name)
                     });
-                    if response.on_hover_text("Start this model now; the present run is kept").clicked() {
+                    if response.clicked() {
                         chosen = Some(preset.name.to_owned());
                     }
                 }
