@@ -17,7 +17,7 @@ use crate::graph::External;
 const SHARE: f64 = 0.03;
 /// Pairs and map in the first seconds: whoever has just begun to look waits for the first picture.
 const SHARE_AT_FIRST: f64 = 0.1;
-const AT_FIRST: Duration = Duration::from_secs(15);
+const AT_FIRST: Duration = Duration::from_secs(4);
 /// Layers and findings are looked at no more often than this.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// Validation rows whose squared error is followed whatever the loss is.
