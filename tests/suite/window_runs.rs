@@ -109,7 +109,7 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     let folder = shelf();
     let (mut harness, started) = harness(folder.path(), [1280.0, 800.0], ThemeChoice::Dark);
     read(&mut harness, "map-002, stopped");
-    harness.get_by_label("map-002, stopped").click();
+    harness.get_by_role_and_label(Role::ListBoxOption, "map-002, stopped").click();
     harness.run_steps(2);
     harness.get_by_label("Go on").click();
     harness.run_steps(2);
