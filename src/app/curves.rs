@@ -3,7 +3,7 @@
 use egui::{Align2, CornerRadius, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use super::theme::{colour, faded, regular, semibold};
-use super::widgets::{Button, ButtonKind, Scale, Slider, card_title, heard};
+use super::widgets::{Button, ButtonKind, Scale, Slider, card_title, written};
 use crate::model::{ModelKind, live_text};
 use crate::style::{self, Palette, size, space};
 use crate::tasks::{curve_range, smooth_by};
@@ -69,8 +69,7 @@ impl Curves {
             let Some(point) = point else { continue };
             let text = format!("{name} {}", style::figure(f64::from(point[1])));
             let at = pos2(right, inside.top() + 10.0);
-            let drawn = ui.painter().text(at, Align2::RIGHT_CENTER, &text, semibold(size::TEXT), colour(ink));
-            heard(ui, name, drawn, &text);
+            let drawn = written(ui, name, (at, Align2::RIGHT_CENTER), &text, semibold(size::TEXT), colour(ink));
             right = drawn.left() - space::M;
         }
         let titles = snapshot.spec.as_ref().map_or(["Loss"; 2], |spec| spec.objective_titles());
@@ -94,8 +93,7 @@ impl Curves {
                 _ => "The first steps are on their way",
             };
             let font = regular(size::TEXT);
-            let drawn = ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, font, colour(palette.muted));
-            heard(ui, "no curves", drawn, words);
+            written(ui, "no curves", (plot.center(), Align2::CENTER_CENTER), words, font, colour(palette.muted));
             return;
         };
         let done = snapshot.train_curve.last().map_or(0.0, |p| f64::from(p[0]));

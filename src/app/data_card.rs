@@ -4,7 +4,7 @@ use egui::{Align2, CornerRadius, Rect, Ui, pos2, vec2};
 
 use super::pairs::Textures;
 use super::theme::{colour, regular};
-use super::widgets::{card_title, heard, value_row};
+use super::widgets::{card_title, value_row, written};
 use crate::style::{self, Palette, size};
 use crate::train::Snapshot;
 
@@ -52,8 +52,7 @@ pub(super) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
     ];
     for (x, align, rows, name, ink) in words {
         let text = format!("{} {name}", style::grouped(rows as u64));
-        let drawn = ui.painter().text(pos2(x, y), align, &text, regular(size::AXIS), colour(ink));
-        heard(ui, name, drawn, &text);
+        written(ui, &format!("{name} rows"), (pos2(x, y), align), &text, regular(size::AXIS), colour(ink));
     }
 }
 

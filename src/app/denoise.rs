@@ -10,7 +10,8 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder,
 
 use super::theme::{colour, faded, regular, semibold};
 use super::widgets::{
-    Button, ButtonKind, Scale, Slider, card, card_title, cards, heard, line_of_text, paragraph, part_of_line, value_row,
+    Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, part_of_line, value_row,
+    written,
 };
 use crate::device::DeviceChoice;
 use crate::style::{Palette, size, space};
@@ -209,8 +210,7 @@ impl Denoise {
         let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
         ui.painter().rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
         let write = |ui: &Ui, y: f32, text: &str, font: egui::FontId, ink| {
-            let drawn = ui.painter().text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
-            heard(ui, text, drawn, text);
+            written(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
         };
         let mut y = target.top() + 50.0;
         if let Some(working) = &view.working {

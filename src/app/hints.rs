@@ -4,7 +4,7 @@
 use egui::{Align2, Id, LayerId, Order, Painter, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::theme::{colour, regular, semibold};
-use super::widgets::{Button, ButtonKind, line_of_text};
+use super::widgets::{Button, ButtonKind, part_of_line};
 use crate::style::{Palette, size, space};
 
 /// What a hint speaks of.
@@ -46,10 +46,10 @@ pub(super) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
         number(ui.painter(), palette, pos2(left + 9.0, y), index);
         let at = pos2(left + 26.0, y);
         let room = width - 26.0 - space::M;
-        let drawn = line_of_text(ui, at, room, what, semibold(size::SECOND), colour(palette.text));
+        let drawn = part_of_line(ui, at, room, what, semibold(size::SECOND), colour(palette.text));
         if !short {
             let at = pos2(drawn.right() + 5.0, y);
-            line_of_text(ui, at, room - drawn.width() - 5.0, why, regular(size::SECOND), colour(palette.muted));
+            part_of_line(ui, at, room - drawn.width() - 5.0, why, regular(size::SECOND), colour(palette.muted));
         }
         let place = Rect::from_min_size(pos2(left, line.top()), vec2(width - space::M, line.height()));
         let response = ui.interact(place, ui.scope_id().with(("hint", index)), Sense::hover());

@@ -12,7 +12,7 @@ use egui::{Align2, Rect, Ui, pos2, vec2};
 
 use super::task::Task;
 use super::theme::{colour, regular, semibold};
-use super::widgets::{card, cards, heard};
+use super::widgets::{card, cards, written};
 use crate::model::Spec;
 use crate::style::{LABELS, Palette, Rgb, size, space};
 use crate::train::{ShelvedRun, delete_run, shelved_runs};
@@ -157,9 +157,7 @@ impl Runs {
                 _ => ("There is no run yet", format!("Each training is kept in {}", self.folder.display())),
             };
             let write = |y: f32, text: &str, font, ink| {
-                let drawn =
-                    ui.painter().text(pos2(centre.x, centre.y + y), Align2::CENTER_CENTER, text, font, colour(ink));
-                heard(ui, text, drawn, text);
+                written(ui, text, (pos2(centre.x, centre.y + y), Align2::CENTER_CENTER), text, font, colour(ink));
             };
             write(-12.0, title, semibold(size::NAME), palette.text);
             write(14.0, &words, regular(size::TEXT), palette.muted);

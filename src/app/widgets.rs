@@ -81,6 +81,20 @@ pub(super) fn heard(ui: &Ui, key: &str, rect: Rect, words: &str) {
     heard_as(ui, Role::Label, key, rect, words);
 }
 
+/// Paints words and tells them; gives where they are.
+pub(super) fn written(
+    ui: &Ui,
+    key: &str,
+    (at, align): (Pos2, Align2),
+    words: &str,
+    font: egui::FontId,
+    ink: Color32,
+) -> Rect {
+    let rect = ui.painter().text(at, align, words, font, ink);
+    heard(ui, key, rect, words);
+    rect
+}
+
 fn heard_as(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str) {
     let id = ui.scope_id().with(("heard", key));
     ui.ctx().accesskit_node_builder(id, |node| {

@@ -195,11 +195,12 @@ pub type OpenWindow = fn(WorkerOptions) -> Result<u8, String>;
 
 /// A negative number is a value and no option: what is wrong with it, the option says.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command();
-    for inner in command.get_subcommands_mut() {
-        *inner = inner.clone().allow_negative_numbers(true);
+    fn allow(command: clap::Command) -> clap::Command {
+        let mut command = command.allow_negative_numbers(true);
+        command.get_subcommands_mut().for_each(|inner| *inner = allow(std::mem::take(inner)));
+        command
     }
-    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    Cli::from_arg_matches(&allow(Cli::command()).try_get_matches_from(arguments)?)
 }
 
 /// Runs the program; gives its exit code. `window` is what `hourglass` alone opens.

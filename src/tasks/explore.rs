@@ -222,15 +222,16 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
                 .copied()
                 .collect()
         };
+        let inputs = of_chosen(&wanted);
         let labels = data.labels.as_ref().map(|labels| chosen.iter().map(|&row| labels[row]).collect());
         snapshot.pairs = Arc::new(Pairs {
             image: data.image,
             features,
-            inputs: of_chosen(&wanted),
-            seen: of_chosen(&wanted),
+            seen: inputs.clone(),
+            inputs,
             outputs: of_chosen(&outputs.outputs),
             labels: labels.unwrap_or_default(),
-            rows: chosen.clone(),
+            rows: chosen,
         });
         let pairs = outputs.outputs.chunks_exact(data.features).zip(wanted.chunks_exact(data.features));
         map.errors = pairs.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect();

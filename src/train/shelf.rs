@@ -67,7 +67,6 @@ impl ShelvedRun {
         let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
         if self.ended || done >= spec.train.epochs {
             spec.go_on_to(done.max(spec.train.epochs).saturating_mul(2));
-            spec.train.steps = None;
         }
         Some(spec)
     }

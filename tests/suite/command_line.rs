@@ -449,6 +449,7 @@ fn what_was_meant_is_guessed() {
         (vec!["data", &table, "--set", "data.lables=c"], "perhaps labels"),
         (vec!["data", &table, "--set", "model.latent=3"], "does not concern data"),
         (vec!["train", "--epochs", "-3"], "-3 is not in 1.."),
+        (vec!["detect", "fit", &table, "-o", "d.safetensors", "--outliers", "-1"], "is a share of rows"),
         (vec!["sample", "model.safetensors", "-o", "x.npy", "--temperature", "-1"], "use a number from 0 to 100"),
     ] {
         let made = hourglass(&command, home.path());

@@ -160,8 +160,7 @@ fn schedules_follow_their_formulas() {
     let at = |step| spec.schedule_at(step, 10);
     assert!((at(0) - 0.1).abs() < 1e-12 && (at(9) - 1.0).abs() < 1e-12);
     assert!((at(59) - 0.55).abs() < 1e-12 && (at(109) - 0.1).abs() < 1e-12);
-    // A longer run keeps what was laid and goes on at its end.
-    spec.train.steps = None;
+    // A longer run keeps what was laid, its bound of steps included, and goes on at its end.
     let before = [0, 9, 59].map(|step| spec.schedule_at(step, 10));
     spec.go_on_to(20);
     assert_eq!([0, 9, 59].map(|step| spec.schedule_at(step, 10)), before);

@@ -8,7 +8,7 @@ use egui::{Align2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use super::{Export, Now, Report, ReportWish, Said, open_in_browser};
 use crate::app::theme::{colour, regular, semibold};
 use crate::app::widgets::{
-    Button, ButtonKind, card, card_title, cards, heard, line_of_text, paragraph, progress, value_row,
+    Button, ButtonKind, card, card_title, cards, line_of_text, paragraph, progress, value_row, written,
 };
 use crate::style::{self, Palette, size, space};
 use crate::train::PlayState;
@@ -29,8 +29,7 @@ impl Report {
         let width = whole.width().min(520.0);
         let mut y = centre.y - 70.0;
         let write = |ui: &Ui, y: f32, text: &str, font, ink| {
-            let drawn = ui.painter().text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
-            heard(ui, text, drawn, text);
+            written(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
         };
         let title = |ui: &Ui, y: f32, text: &str| write(ui, y, text, semibold(size::NAME), colour(palette.text));
         let button = |ui: &mut Ui, y: f32, button: Button<'_>| {

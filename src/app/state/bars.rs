@@ -8,7 +8,7 @@ use super::workspace::Workspace;
 use super::{App, short_path};
 use crate::app::icons;
 use crate::app::theme::{ThemeChoice, colour, regular, semibold};
-use crate::app::widgets::{Button, ButtonKind, Icon, focus_ring, heard, line_of_text};
+use crate::app::widgets::{Button, ButtonKind, Icon, focus_ring, heard, line_of_text, written};
 use crate::device::DeviceChoice;
 use crate::style::{self, Palette, size, space};
 use crate::train::{Command, PlayState};
@@ -76,8 +76,8 @@ impl App {
             let unit = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
             let text = format!("{} images/s", style::grouped(((rate / unit).round() * unit) as u64));
             let at = pos2(right.x, y);
-            let drawn = ui.painter().text(at, Align2::RIGHT_CENTER, &text, regular(size::TEXT), colour(palette.muted));
-            heard(ui, "speed", drawn, &text);
+            let place = (at, Align2::RIGHT_CENTER);
+            let drawn = written(ui, "speed", place, &text, regular(size::TEXT), colour(palette.muted));
             right.x = drawn.left() - space::L;
         }
         self.run_chip(ui, palette, Rect::from_min_max(pos2(left, bar.top()), pos2(right.x, bar.bottom())));

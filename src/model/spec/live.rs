@@ -60,30 +60,29 @@ impl Spec {
         self.live(LEARNING_RATE, self.optimizer.learning_rate, step)
     }
 
-    /// Steps of a run of so many epochs.
-    fn bounded_steps(&self, epochs: u32, steps_per_epoch: u64) -> u64 {
-        let whole = u64::from(epochs) * steps_per_epoch;
-        self.train.steps.map_or(whole, |steps| steps.min(whole))
-    }
-
     /// Steps of the whole run.
     pub fn total_steps(&self, steps_per_epoch: u64) -> u64 {
-        self.bounded_steps(self.train.epochs, steps_per_epoch)
+        bounded(self.train.epochs, self.train.steps, steps_per_epoch)
     }
 
-    /// Gives a run that has begun a new total of epochs. A schedule that was laid over the old total stays, so that the spec
-    /// still says what the steps so far have done.
+    /// Gives a run that has begun a new total of epochs, and no other bound. A schedule that was laid over the old total
+    /// stays, so that the spec still says what the steps so far have done.
     pub fn go_on_to(&mut self, epochs: u32) {
-        if self.schedule.kind == ScheduleKind::Cosine && self.train.epochs != epochs {
-            self.schedule.epochs.get_or_insert(self.train.epochs);
+        let schedule = &mut self.schedule;
+        let is_other = self.train.epochs != epochs || self.train.steps.is_some();
+        if schedule.kind == ScheduleKind::Cosine && schedule.epochs.is_none() && is_other {
+            (schedule.epochs, schedule.steps) = (Some(self.train.epochs), self.train.steps);
         }
-        self.train.epochs = epochs;
+        (self.train.epochs, self.train.steps) = (epochs, None);
     }
 
     /// What the schedule multiplies the learning rate by at `step`.
     pub fn schedule_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
         let schedule = &self.schedule;
-        let total = self.bounded_steps(schedule.epochs.unwrap_or(self.train.epochs), steps_per_epoch);
+        let total = match schedule.epochs {
+            Some(epochs) => bounded(epochs, schedule.steps, steps_per_epoch),
+            None => self.total_steps(steps_per_epoch),
+        };
         let warmup = ((step + 1) as f64 / (schedule.warmup_steps + 1) as f64).min(1.0);
         let factor = match schedule.kind {
             ScheduleKind::Constant | ScheduleKind::Plateau => 1.0,
@@ -157,4 +156,10 @@ impl Spec {
             None => format!("{name} {}", live_text(edit.value)),
         }
     }
+}
+
+/// Steps of so many epochs, or `steps` where that is less.
+fn bounded(epochs: u32, steps: Option<u64>, steps_per_epoch: u64) -> u64 {
+    let whole = u64::from(epochs) * steps_per_epoch;
+    steps.map_or(whole, |steps| steps.min(whole))
 }

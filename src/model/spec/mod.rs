@@ -441,6 +441,9 @@ pub struct ScheduleSpec {
     /// Epochs that a cosine is laid over, where they are not those of the run: it goes on at the last rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
+    /// The same for `train.steps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
 }
 
 impl Default for ScheduleSpec {
@@ -453,6 +456,7 @@ impl Default for ScheduleSpec {
             every: 10,
             patience: 3,
             epochs: None,
+            steps: None,
         }
     }
 }
