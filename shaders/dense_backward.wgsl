@@ -1,9 +1,11 @@
 // Dense layer, backward, in one dispatch and without workgroup memory:
 //   dweight = dout^T x     dbias = sum over rows of dout     dinp = (dout weight) * input_activation'(x)
-//   dout [N, K]   x [N, D]   weight [K, D]   dweight [K, D]   dbias [K]   dinp [N, D]
+//   dout [N, K]   x [N, D]   weight [K, D]   dweight [slots, K, D]   dbias [slots, K]   dinp [N, D]
+// Slots: parts of the batch, each with sums of its own, where reduce_slots adds them afterwards; else one.
 // dout is the gradient before this layer's activation. The derivative of the activation that MADE x is folded into
 // dinp, so that dinp is the gradient before that activation: no pass of its own is needed.
-// Workgroups: first those of dweight (8 units by 32 features each; WIDE: by 64), then dinp (8 rows by as many features).
+// Workgroups: first those of dweight (8 units by 32 features each; WIDE: by 64), slot after slot, then dinp (8 rows by as
+// many features).
 // The first of each row of dweight's sums dbias too, from what it has loaded. ONE invocation computes 8 by 4 values, or
 // two such tiles side by side.
 #import lib/index
@@ -17,24 +19,27 @@ const INPUT_ACTIVATION: u32 = 0u; // spec
 const WIDE: bool = false; // spec
 const NEXT: u32 = 4u * LANES;
 
-fn store_dweight_tile(unit: u32, feature: u32, t: Tile8x4) {
-    store_dweight(unit, feature, t.r0);
-    store_dweight(unit + 1u, feature, t.r1);
-    store_dweight(unit + 2u, feature, t.r2);
-    store_dweight(unit + 3u, feature, t.r3);
-    store_dweight(unit + 4u, feature, t.r4);
-    store_dweight(unit + 5u, feature, t.r5);
-    store_dweight(unit + 6u, feature, t.r6);
-    store_dweight(unit + 7u, feature, t.r7);
+fn store_dweight_tile(slot: u32, unit: u32, feature: u32, t: Tile8x4) {
+    store_dweight(slot, unit, feature, t.r0);
+    store_dweight(slot, unit + 1u, feature, t.r1);
+    store_dweight(slot, unit + 2u, feature, t.r2);
+    store_dweight(slot, unit + 3u, feature, t.r3);
+    store_dweight(slot, unit + 4u, feature, t.r4);
+    store_dweight(slot, unit + 5u, feature, t.r5);
+    store_dweight(slot, unit + 6u, feature, t.r6);
+    store_dweight(slot, unit + 7u, feature, t.r7);
 }
 
 // `sums_bias`: the same for the whole workgroup.
-fn dweight_tile(unit: u32, feature: u32, lane: u32, sums_bias: bool) {
+fn dweight_tile(slot: u32, unit: u32, feature: u32, lane: u32, sums_bias: bool) {
     var t = tile_zero();
     var next = tile_zero();
     var bias_low = vec4<f32>(0.0);
     var bias_high = vec4<f32>(0.0);
-    for (var row = 0u; row < params.batch; row += 4u) {
+    // A slot's rows are a multiple of 4: the last step reaches beyond the end of the batch alone.
+    let begin = slot * params.slot_rows;
+    let end = min(begin + params.slot_rows, params.batch);
+    for (var row = begin; row < end; row += 4u) {
         let p0 = load_dout(row, unit);
         let p1 = load_dout(row + 1u, unit);
         let p2 = load_dout(row + 2u, unit);
@@ -63,11 +68,11 @@ fn dweight_tile(unit: u32, feature: u32, lane: u32, sums_bias: bool) {
             bias_high += q0 + q1 + q2 + q3;
         }
     }
-    store_dweight_tile(unit, feature, t);
-    if WIDE { store_dweight_tile(unit, feature + NEXT, next); }
+    store_dweight_tile(slot, unit, feature, t);
+    if WIDE { store_dweight_tile(slot, unit, feature + NEXT, next); }
     if sums_bias && lane == 0u {
-        store_dbias(unit, bias_low);
-        store_dbias(unit + 4u, bias_high);
+        store_dbias(slot, unit, bias_low);
+        store_dbias(slot, unit + 4u, bias_high);
     }
 }
 
@@ -122,14 +127,16 @@ fn dense_backward(
 ) {
     let group = linear_workgroup(workgroup_id, num_workgroups);
     let feature_groups = (params.inputs + group_features() - 1u) / group_features();
-    let dweight_groups = (params.outputs + 7u) / 8u * feature_groups;
+    let unit_groups = (params.outputs + 7u) / 8u;
     let feature_group = group % feature_groups;
     let feature = feature_group * group_features() + lane * 4u;
-    if group < dweight_groups {
-        dweight_tile(group / feature_groups * 8u, feature, lane, feature_group == 0u);
+    // Of the rows that follow each other: those of dweight in all slots, then those of dinp.
+    let line = group / feature_groups;
+    let dweight_lines = unit_groups * params.slots;
+    if line < dweight_lines {
+        dweight_tile(line / unit_groups, line % unit_groups * 8u, feature, lane, feature_group == 0u);
     } else {
-        // dweight_groups is a multiple of feature_groups, so `feature` holds here too.
-        dinp_tile((group - dweight_groups) / feature_groups * 8u, feature);
+        dinp_tile((line - dweight_lines) * 8u, feature);
     }
 }
 
@@ -142,8 +149,11 @@ fn dense_backward_weights(
 ) {
     let group = linear_workgroup(workgroup_id, num_workgroups);
     let feature_groups = (params.inputs + group_features() - 1u) / group_features();
+    let unit_groups = (params.outputs + 7u) / 8u;
     let feature_group = group % feature_groups;
+    let line = group / feature_groups;
     dweight_tile(
-        group / feature_groups * 8u, feature_group * group_features() + lane * 4u, lane, feature_group == 0u,
+        line / unit_groups, line % unit_groups * 8u, feature_group * group_features() + lane * 4u, lane,
+        feature_group == 0u,
     );
 }

@@ -11,7 +11,12 @@ struct SlotParams {
     run: u32,
     pitch: u32,
     offset: u32,
+    // Elements and slots of the second sum of reduce_slots_and_bias.
+    bias_columns: u32,
+    bias_slots: u32,
     padding1: u32,
+    padding2: u32,
+    padding3: u32,
 }
 
 const WORKGROUP: u32 = 64u;
@@ -19,6 +24,8 @@ const WORKGROUP: u32 = 64u;
 @group(0) @binding(0) var<storage, read> values: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> params: SlotParams;
+@group(0) @binding(3) var<storage, read> bias_values: array<f32>;
+@group(0) @binding(4) var<storage, read_write> bias_out: array<f32>;
 
 // out [slots, columns] = sums over the rows of each slot of values [rows, columns]. ONE invocation sums one column
 // of one slot.
@@ -40,6 +47,14 @@ fn column_sums(
     out[item] = sum;
 }
 
+fn reduce_element(item: u32) {
+    var sum = 0.0;
+    for (var slot = 0u; slot < params.slots; slot += 1u) {
+        sum += values[slot * params.columns + item];
+    }
+    out[item / params.run * params.pitch + params.offset + item % params.run] = sum;
+}
+
 // out[place of i] = sum over slots of values [slots, columns] in order. ONE invocation sums one element.
 @compute @workgroup_size(WORKGROUP)
 fn reduce_slots(
@@ -48,10 +63,27 @@ fn reduce_slots(
     @builtin(local_invocation_index) local_index: u32,
 ) {
     let item = linear_workgroup(workgroup_id, num_workgroups) * WORKGROUP + local_index;
-    if item >= params.columns { return; }
-    var sum = 0.0;
-    for (var slot = 0u; slot < params.slots; slot += 1u) {
-        sum += values[slot * params.columns + item];
+    if item < params.columns { reduce_element(item); }
+}
+
+// The same, and bias_out = sum over slots of bias_values [bias_slots, bias_columns] in order: the two gradients of a layer
+// in one dispatch.
+@compute @workgroup_size(WORKGROUP)
+fn reduce_slots_and_bias(
+    @builtin(workgroup_id) workgroup_id: vec3<u32>,
+    @builtin(num_workgroups) num_workgroups: vec3<u32>,
+    @builtin(local_invocation_index) local_index: u32,
+) {
+    let item = linear_workgroup(workgroup_id, num_workgroups) * WORKGROUP + local_index;
+    if item < params.columns {
+        reduce_element(item);
+        return;
     }
-    out[item / params.run * params.pitch + params.offset + item % params.run] = sum;
+    let column = item - params.columns;
+    if column >= params.bias_columns { return; }
+    var sum = 0.0;
+    for (var slot = 0u; slot < params.bias_slots; slot += 1u) {
+        sum += bias_values[slot * params.bias_columns + column];
+    }
+    bias_out[column] = sum;
 }

@@ -1,10 +1,15 @@
 // Operands of a dense layer's backward pass of any width: four scalars a load.
-//   dout [N, K]   x [N, D]   weight [K, D]   dweight [K, D]   dbias [K]   dinp [N, D]
-struct DenseParams {
+//   dout [N, K]   x [N, D]   weight [K, D]   dweight [slots, K, D]   dbias [slots, K]   dinp [N, D]
+struct DenseBackwardParams {
     batch: u32,
     inputs: u32,
     outputs: u32,
+    // Parts of the batch that dweight and dbias are summed over, each on its own.
+    slots: u32,
+    slot_rows: u32,
     padding1: u32,
+    padding2: u32,
+    padding3: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dout: array<f32>;
@@ -13,7 +18,7 @@ struct DenseParams {
 @group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dbias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dinp: array<f32>;
-@group(0) @binding(6) var<uniform> params: DenseParams;
+@group(0) @binding(6) var<uniform> params: DenseBackwardParams;
 
 // Zero beyond the end: rows or units are summed over here, whatever the pass.
 fn load_dout(row: u32, unit: u32) -> vec4<f32> {
@@ -45,9 +50,10 @@ fn load_weight(unit: u32, feature: u32) -> vec4<f32> {
     );
 }
 
-fn store_dweight(unit: u32, feature: u32, value: vec4<f32>) {
-    if unit >= params.outputs { return; }
-    let start = unit * params.inputs;
+// Folding the grid of workgroups may leave slots over.
+fn store_dweight(slot: u32, unit: u32, feature: u32, value: vec4<f32>) {
+    if unit >= params.outputs || slot >= params.slots { return; }
+    let start = (slot * params.outputs + unit) * params.inputs;
     if feature < params.inputs { dweight[start + feature] = value.x; }
     if feature + 1u < params.inputs { dweight[start + feature + 1u] = value.y; }
     if feature + 2u < params.inputs { dweight[start + feature + 2u] = value.z; }
@@ -63,9 +69,11 @@ fn store_dinp(row: u32, feature: u32, value: vec4<f32>) {
     if feature + 3u < params.inputs { dinp[start + feature + 3u] = value.w; }
 }
 
-fn store_dbias(unit: u32, value: vec4<f32>) {
-    if unit < params.outputs { dbias[unit] = value.x; }
-    if unit + 1u < params.outputs { dbias[unit + 1u] = value.y; }
-    if unit + 2u < params.outputs { dbias[unit + 2u] = value.z; }
-    if unit + 3u < params.outputs { dbias[unit + 3u] = value.w; }
+fn store_dbias(slot: u32, unit: u32, value: vec4<f32>) {
+    if slot >= params.slots { return; }
+    let start = slot * params.outputs;
+    if unit < params.outputs { dbias[start + unit] = value.x; }
+    if unit + 1u < params.outputs { dbias[start + unit + 1u] = value.y; }
+    if unit + 2u < params.outputs { dbias[start + unit + 2u] = value.z; }
+    if unit + 3u < params.outputs { dbias[start + unit + 3u] = value.w; }
 }

@@ -10,21 +10,21 @@ fn filter_quads() -> u32 {
 }
 
 fn begin_tile(group: u32, local_index: u32) -> ProductTile {
-    let column_tiles = (params.channels + TILE - 1u) / TILE;
+    let column_tiles = (params.channels + TILE_COLUMNS - 1u) / TILE_COLUMNS;
     let grid_height = (params.height + params.stride_y - 1u) / params.stride_y;
     let grid_width = (params.width + params.stride_x - 1u) / params.stride_x;
-    let row_tiles = (params.batch * grid_height * grid_width + TILE - 1u) / TILE;
+    let row_tiles = (params.batch * grid_height * grid_width + TILE_ROWS - 1u) / TILE_ROWS;
     let phase = group / (row_tiles * column_tiles);
     let phase_y = phase / params.stride_x;
     let phase_x = phase % params.stride_x;
-    let first_row = group / column_tiles % row_tiles * TILE;
+    let first_row = group / column_tiles % row_tiles * TILE_ROWS;
     let taps_y = phase_taps(phase_y, params.kernel_height, params.stride_y, params.padding_y);
     let taps_x = phase_taps(phase_x, params.kernel_width, params.stride_x, params.padding_x);
     // Folding the grid of workgroups may leave some over: they do nothing.
     let inner = select(taps_y.count * taps_x.count * filter_quads() * 4u, 0u, phase_y >= params.stride_y);
-    let place = phase_place(first_row + local_index / 4u, phase_y, phase_x);
+    let place = phase_place(first_row + local_index / K_QUADS, phase_y, phase_x);
     return ProductTile(
-        first_row, group % column_tiles * TILE, 0u, inner, phase_y, phase_x, taps_y, taps_x, place,
+        first_row, group % column_tiles * TILE_COLUMNS, 0u, inner, phase_y, phase_x, taps_y, taps_x, place,
     );
 }
 
@@ -36,10 +36,8 @@ fn phase_tap(tile: ProductTile, index: u32) -> vec2<u32> {
     );
 }
 
-fn stage(tile: ProductTile, k: u32, local_index: u32) {
-    let line = local_index / 4u;
-    let slice_k = local_index % 4u * 4u;
-    let quad = k / 4u + local_index % 4u;
+fn stage_left(tile: ProductTile, k: u32, local_index: u32) {
+    let quad = k / 4u + local_index % K_QUADS;
     var y = vec4<f32>(0.0);
     if quad * 4u < tile.inner_end {
         let tap = phase_tap(tile, quad / filter_quads());
@@ -51,10 +49,12 @@ fn stage(tile: ProductTile, k: u32, local_index: u32) {
             y = load_left(pixel * params.filters + filter_index, params.filters - filter_index);
         }
     }
-    put_left_along_k(slice_k, line, y);
+    put_left_along_k(local_index % K_QUADS * 4u, local_index / K_QUADS, y);
+}
 
-    let slice_row = local_index / 16u;
-    let column_quad = local_index % 16u;
+fn stage_right(tile: ProductTile, k: u32, local_index: u32) {
+    let slice_row = local_index / COLUMN_QUADS;
+    let column_quad = local_index % COLUMN_QUADS;
     let inner = k + slice_row;
     var w = vec4<f32>(0.0);
     let column = tile.first_column + column_quad * 4u;
@@ -65,7 +65,7 @@ fn stage(tile: ProductTile, k: u32, local_index: u32) {
         let row = (filter_index * params.kernel_height + tap.x) * params.kernel_width + tap.y;
         w = load_right(row * params.weight_channels + params.channel_offset + column, params.channels - column);
     }
-    right_tile[slice_row * TILE_STRIDE + column_quad] = w;
+    right_tile[slice_row * RIGHT_STRIDE + column_quad] = w;
 }
 
 fn store_tile_row(tile: ProductTile, row: u32, column: u32, sum: vec4<f32>) {

@@ -15,7 +15,8 @@ pub use self::shape::ConvShape;
 use self::direct::Direct;
 use self::shape::{Band, with_scratch};
 use super::activation::Activation;
-use super::dense::{DenseVariant, product};
+use super::dense::product;
+use super::form::ProductForm;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
@@ -61,14 +62,6 @@ impl Finish {
     }
 }
 
-/// The forms of a convolution's products, the usual first. `few`: whether one side has few values a pixel.
-fn conv_forms(target: &GpuTarget, few: bool) -> Vec<&'static str> {
-    let hardware: &[DenseVariant] = if target.tiled { &[DenseVariant::Tiled] } else { &[] };
-    let few: &[DenseVariant] = if few { &[DenseVariant::Few] } else { &[] };
-    let forms = hardware.iter().chain(few).chain(&[DenseVariant::Direct]);
-    forms.map(|form| form.name()).collect()
-}
-
 fn column_lanes(columns: usize) -> usize {
     columns.div_ceil(4).next_power_of_two().min(8)
 }
@@ -80,7 +73,7 @@ pub struct ConvGather {
     pub finish: Finish,
     /// Add to what is in y first.
     pub accumulate: bool,
-    pub variant: DenseVariant,
+    pub form: ProductForm,
 }
 
 impl Kernel for ConvGather {
@@ -97,30 +90,27 @@ impl Kernel for ConvGather {
     }
 
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        conv_forms(target, few::can_gather(&self.shape))
+        ProductForm::conv_forms(target, self.shape.filters, few::can_gather(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let form = self.variant.resolve(target, self);
-        if form == DenseVariant::Few {
+        let form = self.form.resolve(target, self);
+        if form == ProductForm::Few {
             return self.few(target);
         }
-        let tiled = form == DenseVariant::Tiled;
-        let lanes = column_lanes(shape.filters);
-        let shader =
-            shape.memory(self.finish.shader(ShaderRequest::new(if tiled { "conv_tiled" } else { "conv_gather" })));
-        let shader = shader.constant("ACCUMULATE", self.accumulate);
         let quads = shape.channels.div_ceil(4);
-        let (shader, entry_point, groups, iterations) = if tiled {
+        let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
             let inner = shape.taps() * quads * 4;
-            let groups = shape.places().div_ceil(64) * shape.filters.div_ceil(64);
-            (shader, "conv_tiled", groups, inner.div_ceil(16) * 17)
+            let groups = tile.groups(shape.places(), shape.filters);
+            (tile.shader("conv_tiled"), "conv_tiled", groups, tile.iterations(inner))
         } else {
+            let lanes = column_lanes(shape.filters);
             let groups = shape.places().div_ceil(8 * (8 / lanes)) * shape.filters.div_ceil(4 * lanes);
-            let shader = shader.constant("COLUMN_LANES", format!("{lanes}u"));
+            let shader = ShaderRequest::new("conv_gather").constant("COLUMN_LANES", format!("{lanes}u"));
             (shader, "conv_gather", groups, shape.taps() * (quads + 1) + shape.kernel[0])
         };
+        let shader = shape.memory(self.finish.shader(shader)).constant("ACCUMULATE", self.accumulate);
         GpuLaunch::in_order(shader, entry_point, 4, &shape.params(shape.split()), target.fold(groups), iterations)
     }
 
@@ -179,7 +169,7 @@ impl Kernel for ConvGather {
 pub struct ConvScatter {
     pub shape: ConvShape,
     pub finish: Finish,
-    pub variant: DenseVariant,
+    pub form: ProductForm,
 }
 
 impl Kernel for ConvScatter {
@@ -196,31 +186,29 @@ impl Kernel for ConvScatter {
     }
 
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        conv_forms(target, few::can_scatter(&self.shape))
+        ProductForm::conv_forms(target, self.shape.channels, few::can_scatter(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let form = self.variant.resolve(target, self);
-        if form == DenseVariant::Few {
+        let form = self.form.resolve(target, self);
+        if form == ProductForm::Few {
             return self.few(target);
         }
-        let tiled = form == DenseVariant::Tiled;
-        let lanes = column_lanes(shape.channels);
         let grid = shape.batch * shape.size[0].div_ceil(shape.stride[0]) * shape.size[1].div_ceil(shape.stride[1]);
         let phases = shape.stride[0] * shape.stride[1];
-        let shader =
-            shape.memory(self.finish.shader(ShaderRequest::new(if tiled { "conv_tiled" } else { "conv_scatter" })));
         let quads = shape.filters.div_ceil(4);
-        let (shader, entry_point, groups, iterations) = if tiled {
-            let groups = phases * grid.div_ceil(64) * shape.channels.div_ceil(64);
-            let inner = shape.taps() * quads * 4;
-            (shader.swap("lib/tiles_gather", "lib/tiles_scatter"), "conv_tiled", groups, inner.div_ceil(16) * 17)
+        let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
+            let shader = tile.shader("conv_tiled").swap("lib/tiles_gather", "lib/tiles_scatter");
+            let groups = phases * tile.groups(grid, shape.channels);
+            (shader, "conv_tiled", groups, tile.iterations(shape.taps() * quads * 4))
         } else {
+            let lanes = column_lanes(shape.channels);
             let groups = phases * grid.div_ceil(8 * (8 / lanes)) * shape.channels.div_ceil(4 * lanes);
-            let shader = shader.constant("COLUMN_LANES", format!("{lanes}u"));
+            let shader = ShaderRequest::new("conv_scatter").constant("COLUMN_LANES", format!("{lanes}u"));
             (shader, "conv_scatter", groups, shape.taps() * (quads + 1) + 3 * shape.kernel[0] + shape.kernel[1])
         };
+        let shader = shape.memory(self.finish.shader(shader));
         GpuLaunch::in_order(shader, entry_point, 4, &shape.params(shape.split()), target.fold(groups), iterations)
     }
 
@@ -321,7 +309,7 @@ impl Kernel for ConvScatter {
 #[derive(Clone, Debug)]
 pub struct ConvWeights {
     pub shape: ConvShape,
-    pub variant: DenseVariant,
+    pub form: ProductForm,
 }
 
 impl Kernel for ConvWeights {
@@ -338,22 +326,27 @@ impl Kernel for ConvWeights {
     }
 
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        conv_forms(target, few::can_make_weights(&self.shape))
+        ProductForm::conv_forms(target, self.shape.filters, few::can_make_weights(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let split = shape.split();
-        let form = self.variant.resolve(target, self);
-        if form == DenseVariant::Few {
+        let form = self.form.resolve(target, self);
+        if form == ProductForm::Few {
             return self.few(target);
         }
-        let tiled = form == DenseVariant::Tiled;
         let quads = shape.taps() * shape.channels.div_ceil(4);
-        let (shader, entry_point, groups, iterations) = if tiled {
-            let groups = split.slots * shape.filters.div_ceil(64) * (quads * 4).div_ceil(64);
-            let shader = ShaderRequest::new("conv_tiled").swap("lib/tiles_gather", "lib/tiles_weights");
-            (shader, "conv_tiled", groups, split.slot_rows.div_ceil(16) * 17)
+        let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
+            // Its rows are the filters, which may be few.
+            let tile = tile.transposed();
+            let shader = tile.shader("conv_tiled").swap("lib/tiles_gather", "lib/tiles_weights");
+            (
+                shader,
+                "conv_tiled",
+                split.slots * tile.groups(shape.filters, quads * 4),
+                tile.iterations(split.slot_rows),
+            )
         } else {
             let groups = split.slots * shape.filters.div_ceil(8) * quads.div_ceil(8);
             (ShaderRequest::new("conv_weights"), "conv_weights", groups, split.slot_rows.div_ceil(4))

@@ -12,103 +12,29 @@ pub use self::product::product_alone;
 
 use self::product::{ALL_THREADS, TRANSPOSE_FROM, TRANSPOSED, is_large, product_on, rows_per_task, transpose};
 use super::activation::Activation;
-use super::{GpuLaunch, Kernel, StepState, choice_key, f32s, f32s_mut, word};
+use super::form::ProductForm;
+use super::slots::SlotSplit;
+use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
-/// Which form of the matrix product a device runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum DenseVariant {
-    /// As was chosen for the device, else by the kind of adapter: direct on software, through workgroup memory on hardware.
-    #[default]
-    ByAdapter,
-    /// In registers alone.
-    Direct,
-    /// In registers alone, twice as many columns an invocation.
-    Wide,
-    /// Through workgroup memory, tiles of 64 by 64.
-    Tiled,
-    /// Through workgroup memory, tiles of 32 by 32: more workgroups where results are small.
-    Small,
-    /// Of convolutions with one to three values a pixel on one side: a value at a time.
-    Few,
+/// Rows of a tile that an invocation makes in registers.
+const DIRECT_ROWS: usize = 8;
+
+/// Columns that a workgroup makes in registers.
+fn direct_columns(form: ProductForm) -> usize {
+    if form == ProductForm::Wide { 64 } else { 32 }
 }
 
-/// Tiles below which a GPU of many processors would be left with too few workgroups.
-const TILES_FOR_LARGE: usize = 128;
+/// Whether every access can be a vec4.
+fn is_vec4(inputs: usize, outputs: usize) -> bool {
+    inputs.is_multiple_of(4) && outputs.is_multiple_of(4)
+}
 
-/// Tiles from which there are enough wide workgroups for the threads of a software adapter.
-const TILES_FOR_WIDE: usize = 4;
-
-impl DenseVariant {
-    /// Those that a device may choose among, by the names that specs record.
-    const NAMED: [(Self, &'static str); 5] = [
-        (Self::Direct, "direct"),
-        (Self::Wide, "wide"),
-        (Self::Tiled, "tiled"),
-        (Self::Small, "small"),
-        (Self::Few, "few"),
-    ];
-
-    /// Whether specs may name it.
-    pub fn is_name(name: &str) -> bool {
-        Self::NAMED.iter().any(|(_, known)| *known == name)
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        Self::NAMED.iter().find(|(variant, _)| *variant == self).map_or("", |(_, name)| name)
-    }
-
-    /// The form that `kernel` runs in on `target`.
-    pub(super) fn resolve(self, target: &GpuTarget, kernel: &dyn Kernel) -> Self {
-        if self != Self::ByAdapter {
-            return self;
-        }
-        let forms = kernel.forms(target);
-        let chosen = target.choice(|| choice_key(kernel)).filter(|chosen| forms.contains(chosen));
-        let name = chosen.or(forms.first().copied()).unwrap_or_default();
-        Self::NAMED.iter().find(|(_, known)| *known == name).map_or(Self::Direct, |(variant, _)| *variant)
-    }
-
-    /// Rows and columns of a workgroup's tile.
-    fn tile(self) -> (usize, usize) {
-        match self {
-            Self::Tiled => (64, 64),
-            Self::Small => (32, 32),
-            Self::Wide => (8, 64),
-            Self::Direct | Self::Few | Self::ByAdapter => (8, 32),
-        }
-    }
-
-    /// The forms of a dense layer's product, the usual first, given the tiles of 64 by 64 that its result has.
-    fn dense_forms(target: &GpuTarget, tiles: usize) -> Vec<&'static str> {
-        let forms: &[Self] = match target.tiled {
-            false if tiles >= TILES_FOR_WIDE => &[Self::Wide, Self::Direct],
-            false => &[Self::Direct, Self::Wide],
-            true if tiles >= TILES_FOR_LARGE => &[Self::Tiled, Self::Small],
-            true => &[Self::Small, Self::Tiled],
-        };
-        forms.iter().map(|form| form.name()).collect()
-    }
-
-    /// The shader `file` of this form, or its counterpart through workgroup memory.
-    fn shader(self, (direct, tiled): (&'static str, &'static str)) -> ShaderRequest {
-        match self {
-            Self::Tiled => ShaderRequest::new(tiled),
-            Self::Small => ShaderRequest::new(tiled).constant("TILE", "32u"),
-            Self::Wide => ShaderRequest::new(direct).constant("WIDE", true),
-            Self::Direct | Self::Few | Self::ByAdapter => ShaderRequest::new(direct),
-        }
-    }
-
-    fn is_direct(self) -> bool {
-        matches!(self, Self::Direct | Self::Wide | Self::Few | Self::ByAdapter)
-    }
-
-    /// Loops of an invocation for each slice of 16 of the inner dimension.
-    fn slice_loops(self) -> usize {
-        17 + 2 * if self == Self::Small { 2 } else { 1 }
-    }
+/// A product in registers alone, in the form that is asked for.
+fn direct_shader(file: &'static str, form: ProductForm) -> ShaderRequest {
+    let shader = ShaderRequest::new(file);
+    if form == ProductForm::Wide { shader.constant("WIDE", true) } else { shader }
 }
 
 #[repr(C)]
@@ -127,19 +53,7 @@ pub struct DenseForward {
     pub inputs: usize,
     pub outputs: usize,
     pub activation: Activation,
-    pub variant: DenseVariant,
-}
-
-impl DenseForward {
-    fn shader(&self, form: DenseVariant) -> ShaderRequest {
-        let shader =
-            form.shader(("dense_forward", "dense_forward_tiled")).constant("ACTIVATION", self.activation.wgsl());
-        if self.inputs.is_multiple_of(4) && self.outputs.is_multiple_of(4) {
-            shader.swap("lib/dense_forward_scalar", "lib/dense_forward_vec4")
-        } else {
-            shader
-        }
-    }
+    pub form: ProductForm,
 }
 
 impl Kernel for DenseForward {
@@ -156,21 +70,34 @@ impl Kernel for DenseForward {
     }
 
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        DenseVariant::dense_forms(target, self.batch.div_ceil(64) * self.outputs.div_ceil(64))
+        ProductForm::dense_forms(target, self.batch.div_ceil(64) * self.outputs.div_ceil(64))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let params =
             DenseParams { batch: word(self.batch), inputs: word(self.inputs), outputs: word(self.outputs), padding: 0 };
-        let form = self.variant.resolve(target, self);
-        let (rows, columns) = form.tile();
-        let groups = self.batch.div_ceil(rows) * self.outputs.div_ceil(columns);
-        let (iterations, entry_point) = if form.is_direct() {
-            (self.inputs.div_ceil(4), "dense_forward")
-        } else {
-            (self.inputs.div_ceil(16) * form.slice_loops(), "dense_forward_tiled")
+        let form = self.form.resolve(target, self);
+        let (shader, entry_point, groups, iterations) = match form.tile() {
+            Some(tile) => (
+                tile.shader("dense_forward_tiled"),
+                "dense_forward_tiled",
+                tile.groups(self.batch, self.outputs),
+                tile.iterations(self.inputs),
+            ),
+            None => (
+                direct_shader("dense_forward", form),
+                "dense_forward",
+                self.batch.div_ceil(DIRECT_ROWS) * self.outputs.div_ceil(direct_columns(form)),
+                self.inputs.div_ceil(4),
+            ),
         };
-        GpuLaunch::in_order(self.shader(form), entry_point, 4, &params, target.fold(groups), iterations)
+        let shader = shader.constant("ACTIVATION", self.activation.wgsl());
+        let shader = if is_vec4(self.inputs, self.outputs) {
+            shader.swap("lib/dense_forward_scalar", "lib/dense_forward_vec4")
+        } else {
+            shader
+        };
+        GpuLaunch::in_order(shader, entry_point, 4, &params, target.fold(groups), iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
@@ -240,7 +167,8 @@ impl DenseForward {
 /// dweight [K, D] = dout^T x, dbias [K] = column sums of dout [N, K], and, where `needs_dinp`,
 /// dinp [N, D] = (dout weight) * input_activation'(x).
 ///
-/// reads dout, x, weight (without `needs_dinp`: dout, x); writes dweight, dbias(, dinp).
+/// reads dout, x, weight (without `needs_dinp`: dout, x); writes dweight, dbias(, dinp). With several slots dweight is
+/// [slots, K, D] and dbias [slots, K]: of each part of the batch its own sums, which `ReduceSlots` adds.
 #[derive(Clone, Debug)]
 pub struct DenseBackward {
     pub batch: usize,
@@ -249,21 +177,38 @@ pub struct DenseBackward {
     pub needs_dinp: bool,
     /// The activation that made x, whose derivative is folded into dinp; identity for the plain gradient.
     pub input_activation: Activation,
-    pub variant: DenseVariant,
+    /// Of the rows of the batch; `slot_rows` is a multiple of 16 where there are several.
+    pub split: SlotSplit,
+    pub form: ProductForm,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct DenseBackwardParams {
+    batch: u32,
+    inputs: u32,
+    outputs: u32,
+    slots: u32,
+    slot_rows: u32,
+    padding: [u32; 3],
+}
+
+/// How the sums over a batch that make the gradient of [outputs, inputs] weights are split: not at all where their tiles
+/// alone keep a large GPU busy, or where the batch is short.
+pub fn dense_split(batch: usize, inputs: usize, outputs: usize) -> SlotSplit {
+    // Workgroups of 64 by 64 that such a GPU runs at once.
+    const BUSY: usize = 256;
+    const ROWS_AT_LEAST: usize = 512;
+    // Slices of every tile are whole, and no loop nears the limit of a software adapter.
+    const SLICE: usize = 16;
+    const ROWS_AT_MOST: usize = 32 * 1024;
+    let tiles = outputs.div_ceil(64) * inputs.div_ceil(64);
+    let slots = (BUSY / tiles).min(batch / ROWS_AT_LEAST).max(batch.div_ceil(ROWS_AT_MOST)).max(1);
+    let slot_rows = batch.div_ceil(slots).max(1).next_multiple_of(SLICE);
+    SlotSplit { slots: batch.div_ceil(slot_rows).max(1), slot_rows }
 }
 
 impl DenseBackward {
-    fn shader(&self, form: DenseVariant) -> ShaderRequest {
-        let shader = form
-            .shader(("dense_backward", "dense_backward_tiled"))
-            .constant("INPUT_ACTIVATION", self.input_activation.wgsl());
-        if self.inputs.is_multiple_of(4) && self.outputs.is_multiple_of(4) {
-            shader.swap("lib/dense_backward_scalar", "lib/dense_backward_vec4")
-        } else {
-            shader
-        }
-    }
-
     fn cpu_dinp(&self, dout: &[f32], x: &[f32], weight: &[f32], dinp: &mut [f32]) {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let rows = rows_per_task(self.batch);
@@ -306,43 +251,55 @@ impl DenseBackward {
         }
     }
 
+    /// Rows of the batch in a slot.
+    fn slot(&self, slot: usize) -> std::ops::Range<usize> {
+        let begin = slot * self.split.slot_rows;
+        begin..(begin + self.split.slot_rows).min(self.batch)
+    }
+
     fn cpu_dweight(&self, dout: &[f32], x: &[f32], dweight: &mut [f32]) {
-        let (inputs, outputs) = (self.inputs, self.outputs);
-        let units = if is_large(outputs, inputs, self.batch) { outputs } else { rows_per_task(outputs) };
-        let parallelism = if units == outputs { ALL_THREADS } else { gemm::Parallelism::None };
+        let (inputs, outputs, slots) = (self.inputs, self.outputs, self.split.slots);
+        let size = outputs * inputs;
         assert!(dout.len() >= self.batch * outputs && x.len() >= self.batch * inputs);
-        dweight[..outputs * inputs].par_chunks_mut(units * inputs).enumerate().for_each(|(task, dweight)| {
-            let m = dweight.len() / inputs;
-            // SAFETY: dweight is [m, inputs] and ours; columns task * units .. + m of dout [batch, outputs] exist,
-            // because the chunks cover exactly `outputs` rows; x is [batch, inputs].
-            unsafe {
-                product_on(
-                    parallelism,
-                    (m, inputs, self.batch),
-                    dweight.as_mut_ptr(),
-                    (inputs, 1),
-                    false,
-                    dout.as_ptr().add(task * units),
-                    (1, outputs),
-                    x.as_ptr(),
-                    (inputs, 1),
-                );
-            }
+        dweight[..slots * size].par_chunks_mut(size).enumerate().for_each(|(slot, dweight)| {
+            let rows = self.slot(slot);
+            let units = if is_large(outputs, inputs, rows.len()) { outputs } else { rows_per_task(outputs) };
+            let parallelism = if units == outputs { ALL_THREADS } else { gemm::Parallelism::None };
+            dweight.par_chunks_mut(units * inputs).enumerate().for_each(|(task, dweight)| {
+                let m = dweight.len() / inputs;
+                // SAFETY: dweight is [m, inputs] and ours; columns task * units .. + m of dout [batch, outputs] exist,
+                // because the chunks cover exactly `outputs` rows; x is [batch, inputs], and the rows are of the batch.
+                unsafe {
+                    product_on(
+                        parallelism,
+                        (m, inputs, rows.len()),
+                        dweight.as_mut_ptr(),
+                        (inputs, 1),
+                        false,
+                        dout.as_ptr().add(rows.start * outputs + task * units),
+                        (1, outputs),
+                        x.as_ptr().add(rows.start * inputs),
+                        (inputs, 1),
+                    );
+                }
+            });
         });
     }
 
     fn cpu_dbias(&self, dout: &[f32], dbias: &mut [f32]) {
-        let outputs = self.outputs;
-        let dbias = &mut dbias[..outputs];
-        dbias.fill(0.0);
-        vectorized(
-            #[inline(always)]
-            || {
-                for row in dout[..self.batch * outputs].chunks_exact(outputs) {
-                    dbias.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
-                }
-            },
-        );
+        let (outputs, slots) = (self.outputs, self.split.slots);
+        dbias[..slots * outputs].par_chunks_mut(outputs).enumerate().for_each(|(slot, dbias)| {
+            let rows = self.slot(slot);
+            dbias.fill(0.0);
+            vectorized(
+                #[inline(always)]
+                || {
+                    for row in dout[rows.start * outputs..rows.end * outputs].chunks_exact(outputs) {
+                        dbias.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
+                    }
+                },
+            );
+        });
     }
 }
 
@@ -363,32 +320,47 @@ impl Kernel for DenseBackward {
     fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
         let features = self.inputs.div_ceil(64);
         let dinp = if self.needs_dinp { self.batch.div_ceil(64) * features } else { 0 };
-        DenseVariant::dense_forms(target, self.outputs.div_ceil(64) * features + dinp)
+        ProductForm::dense_forms(target, self.split.slots * self.outputs.div_ceil(64) * features + dinp)
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params =
-            DenseParams { batch: word(self.batch), inputs: word(self.inputs), outputs: word(self.outputs), padding: 0 };
-        let form = self.variant.resolve(target, self);
-        let (rows, columns) = form.tile();
-        let feature_groups = self.inputs.div_ceil(columns);
-        let mut groups = self.outputs.div_ceil(rows) * feature_groups;
-        let mut longest = self.batch;
-        if self.needs_dinp {
-            groups += self.batch.div_ceil(rows) * feature_groups;
-            longest = longest.max(self.outputs);
-        }
-        // The first tiles of a row go over each slice once more, for dbias.
-        let iterations =
-            if form.is_direct() { longest.div_ceil(4) } else { longest.div_ceil(16) * (16 + form.slice_loops()) };
+        let SlotSplit { slots, slot_rows } = self.split;
+        let params = DenseBackwardParams {
+            batch: word(self.batch),
+            inputs: word(self.inputs),
+            outputs: word(self.outputs),
+            slots: word(slots),
+            slot_rows: word(slot_rows),
+            padding: [0; 3],
+        };
+        let form = self.form.resolve(target, self);
+        let dinp_rows = if self.needs_dinp { self.batch } else { 0 };
+        let inner = slot_rows.min(self.batch).max(if self.needs_dinp { self.outputs } else { 0 });
+        let (shader, entry_point, groups, iterations) = match form.tile() {
+            Some(tile) => (
+                tile.shader("dense_backward_tiled"),
+                if self.needs_dinp { "dense_backward_tiled" } else { "dense_backward_weights_tiled" },
+                slots * tile.groups(self.outputs, self.inputs) + tile.groups(dinp_rows, self.inputs),
+                // The first tiles of a row go over each slice once more, for dbias.
+                tile.iterations(inner) + inner.next_multiple_of(tile.slice),
+            ),
+            None => (
+                direct_shader("dense_backward", form),
+                if self.needs_dinp { "dense_backward" } else { "dense_backward_weights" },
+                (slots * self.outputs.div_ceil(DIRECT_ROWS) + dinp_rows.div_ceil(DIRECT_ROWS))
+                    * self.inputs.div_ceil(direct_columns(form)),
+                inner.div_ceil(4),
+            ),
+        };
+        let shader = shader.constant("INPUT_ACTIVATION", self.input_activation.wgsl());
+        let shader = if is_vec4(self.inputs, self.outputs) {
+            shader.swap("lib/dense_backward_scalar", "lib/dense_backward_vec4")
+        } else {
+            shader
+        };
         GpuLaunch {
-            shader: self.shader(form),
-            entry_point: match (self.needs_dinp, !form.is_direct()) {
-                (true, true) => "dense_backward_tiled",
-                (true, false) => "dense_backward",
-                (false, true) => "dense_backward_weights_tiled",
-                (false, false) => "dense_backward_weights",
-            },
+            shader,
+            entry_point,
             bindings: if self.needs_dinp { vec![0, 1, 2, 3, 4, 5] } else { vec![0, 1, 3, 4] },
             uniform: 6,
             params: bytemuck::bytes_of(&params).to_vec(),

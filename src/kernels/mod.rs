@@ -8,6 +8,7 @@ pub mod conv;
 pub mod dense;
 pub mod depthwise;
 pub mod film;
+pub mod form;
 pub mod gather;
 pub mod halves;
 pub mod jpeg;

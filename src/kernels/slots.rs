@@ -38,7 +38,9 @@ struct SlotParams {
     run: u32,
     pitch: u32,
     offset: u32,
-    padding: u32,
+    bias_columns: u32,
+    bias_slots: u32,
+    padding: [u32; 3],
 }
 
 /// out [slots, columns]: sums over the rows of each slot of values [rows, columns].
@@ -63,7 +65,9 @@ impl Kernel for ColumnSums {
             run: 1,
             pitch: 1,
             offset: 0,
-            padding: 0,
+            bias_columns: 0,
+            bias_slots: 0,
+            padding: [0; 3],
         };
         let workgroups = target.fold((self.split.slots * self.columns).div_ceil(64));
         let iterations = self.split.slot_rows;
@@ -87,7 +91,10 @@ impl Kernel for ColumnSums {
     }
 }
 
-/// out[i / run * pitch + offset + i % run] = sum over slots, in order, of values [slots, count].
+/// out[i / run * pitch + offset + i % run] = sum over slots, in order, of values [slots, count]; with a bias the same of
+/// its values [slots, count], to place i.
+///
+/// reads values(, bias values); writes out(, bias out).
 #[derive(Clone, Debug)]
 pub struct ReduceSlots {
     pub count: usize,
@@ -95,13 +102,35 @@ pub struct ReduceSlots {
     pub run: usize,
     pub pitch: usize,
     pub offset: usize,
+    /// Elements and slots of a second sum: a layer's weights and bias take one dispatch.
+    pub bias: Option<(usize, usize)>,
 }
 
 impl ReduceSlots {
     /// Element i goes to place i.
     pub fn plain(count: usize, slots: usize) -> Self {
-        Self { count, slots, run: count.max(1), pitch: 0, offset: 0 }
+        Self { count, slots, run: count.max(1), pitch: 0, offset: 0, bias: None }
     }
+}
+
+/// Elements that a task of the CPU sums.
+const CPU_ELEMENTS: usize = 32 * 1024;
+
+/// out [count] = sum over slots of values [slots, total] from `first` on.
+fn add_slots(values: &[f32], (slots, total, first): (usize, usize, usize), out: &mut [f32]) {
+    out.par_chunks_mut(CPU_ELEMENTS).enumerate().for_each(|(task, out)| {
+        let first = first + task * CPU_ELEMENTS;
+        out.fill(0.0);
+        vectorized(
+            #[inline(always)]
+            || {
+                for slot in 0..slots {
+                    let values = &values[slot * total + first..][..out.len()];
+                    out.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                }
+            },
+        );
+    });
 }
 
 impl Kernel for ReduceSlots {
@@ -110,6 +139,7 @@ impl Kernel for ReduceSlots {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
+        let (bias_columns, bias_slots) = self.bias.unwrap_or_default();
         let params = SlotParams {
             rows: 0,
             columns: word(self.count),
@@ -118,10 +148,20 @@ impl Kernel for ReduceSlots {
             run: word(self.run),
             pitch: word(self.pitch),
             offset: word(self.offset),
-            padding: 0,
+            bias_columns: word(bias_columns),
+            bias_slots: word(bias_slots),
+            padding: [0; 3],
         };
-        let workgroups = target.fold(self.count.div_ceil(64));
-        GpuLaunch::in_order(ShaderRequest::new("slots"), "reduce_slots", 2, &params, workgroups, self.slots)
+        let workgroups = target.fold((self.count + bias_columns).div_ceil(64));
+        let (entry_point, bindings) = match self.bias {
+            Some(_) => ("reduce_slots_and_bias", vec![0, 3, 1, 4]),
+            None => ("reduce_slots", vec![0, 1]),
+        };
+        let iterations = self.slots.max(bias_slots);
+        GpuLaunch {
+            bindings,
+            ..GpuLaunch::in_order(ShaderRequest::new("slots"), entry_point, 2, &params, workgroups, iterations)
+        }
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
@@ -132,11 +172,10 @@ impl Kernel for ReduceSlots {
         for (index, run) in (0..self.count).step_by(run_length.max(1)).enumerate() {
             let length = run_length.min(self.count - run);
             let out = &mut out[index * self.pitch + self.offset..][..length];
-            out.fill(0.0);
-            for slot in 0..self.slots {
-                let values = &values[slot * self.count + run..][..length];
-                out.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-            }
+            add_slots(values, (self.slots, self.count, run), out);
+        }
+        if let (Some((count, slots)), [_, values], [_, out]) = (self.bias, reads, writes) {
+            add_slots(f32s(values), (slots, count, 0), &mut f32s_mut(out)[..count]);
         }
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use hourglass::device::Device;
 use hourglass::kernels::StepState;
 use hourglass::kernels::activation::{self, Activation};
-use hourglass::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
+use hourglass::kernels::dense::{DenseBackward, DenseForward};
+use hourglass::kernels::form::ProductForm;
 use hourglass::kernels::gather::GatherRows;
 use hourglass::kernels::loss::{LOSS_CHUNK, Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
 use hourglass::kernels::pointwise::{Pointwise, Stage};
 use hourglass::kernels::random::{permutation_keys, permute};
 use hourglass::kernels::reduce::ReduceSum;
+use hourglass::kernels::slots::SlotSplit;
 
 use crate::support::{Tolerance, bytes, devices, noise, run_kernel, state};
 
@@ -97,25 +99,31 @@ const DENSE_SHAPES: [(usize, usize, usize); 14] = [
     (130, 20, 132),
 ];
 
-const VARIANTS: [DenseVariant; 4] =
-    [DenseVariant::Direct, DenseVariant::Wide, DenseVariant::Tiled, DenseVariant::Small];
+const FORMS: [ProductForm; 6] = [
+    ProductForm::Direct,
+    ProductForm::Wide,
+    ProductForm::Tiled,
+    ProductForm::Small,
+    ProductForm::Large,
+    ProductForm::Skinny,
+];
 
 /// The CPU has one form; a GPU is made to run all.
-fn variants(device: &Device) -> &'static [DenseVariant] {
+fn forms(device: &Device) -> &'static [ProductForm] {
     match device {
-        Device::Cpu(_) => &VARIANTS[..1],
-        Device::Gpu(_) => &VARIANTS,
+        Device::Cpu(_) => &FORMS[..1],
+        Device::Gpu(_) => &FORMS,
     }
 }
 
 #[test]
 fn dense_forward_matches() {
     for device in devices() {
-        for &variant in variants(&device) {
+        for &form in forms(&device) {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
                 let activation = FUSED[i % 4];
                 let (x, w, b) = (noise(n * d, 4), noise(k * d, 5), noise(k, 6));
-                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant };
+                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, form };
                 let out =
                     run_kernel(&device, Arc::new(kernel), &[bytes(&x), bytes(&w), bytes(&b)], &[n * k], &[], state(n));
                 let mut expected = Vec::with_capacity(n * k);
@@ -125,7 +133,7 @@ fn dense_forward_matches() {
                         expected.push(apply(activation, dot + f64::from(b[unit])));
                     }
                 }
-                let what = format!("dense_forward {n}x{d}x{k} {variant:?} on {}", device.info());
+                let what = format!("dense_forward {n}x{d}x{k} {form:?} on {}", device.info());
                 product_tolerance(d).check(&what, &out[0], &expected);
             }
         }
@@ -135,31 +143,37 @@ fn dense_forward_matches() {
 #[test]
 fn dense_backward_matches() {
     for device in devices() {
-        for &variant in variants(&device) {
+        for &form in forms(&device) {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
-                for needs_dinp in [true, false] {
+                let whole = SlotSplit { slots: 1, slot_rows: n };
+                let split = SlotSplit { slots: n.div_ceil(32), slot_rows: 32 };
+                for (needs_dinp, split) in [(true, whole), (false, whole), (true, split), (false, split)] {
                     let input_activation = FUSED[i % 4];
                     let (dout, w) = (noise(n * k, 7), noise(k * d, 8));
                     let mut x = noise(n * d, 9);
                     input_activation.apply(&mut x);
                     let kernel =
-                        DenseBackward { batch: n, inputs: d, outputs: k, needs_dinp, input_activation, variant };
+                        DenseBackward { batch: n, inputs: d, outputs: k, needs_dinp, input_activation, split, form };
                     let all_reads = [bytes(&dout), bytes(&x), bytes(&w)];
-                    let all_writes = [k * d, k, n * d];
+                    let all_writes = [split.slots * k * d, split.slots * k, n * d];
                     let count = if needs_dinp { 3 } else { 2 };
                     let out =
                         run_kernel(&device, Arc::new(kernel), &all_reads[..count], &all_writes[..count], &[], state(n));
                     let at = |v: &[f32], i: usize| f64::from(v[i]);
                     let mut dweight = Vec::new();
                     let mut dbias = Vec::new();
-                    for unit in 0..k {
-                        dbias.push((0..n).map(|row| at(&dout, row * k + unit)).sum::<f64>());
-                        for j in 0..d {
-                            dweight
-                                .push((0..n).map(|row| at(&dout, row * k + unit) * at(&x, row * d + j)).sum::<f64>());
+                    for slot in 0..split.slots {
+                        let rows = slot * split.slot_rows..((slot + 1) * split.slot_rows).min(n);
+                        for unit in 0..k {
+                            let douts = rows.clone().map(|row| at(&dout, row * k + unit));
+                            dbias.push(douts.clone().sum::<f64>());
+                            for j in 0..d {
+                                let xs = rows.clone().map(|row| at(&x, row * d + j));
+                                dweight.push(douts.clone().zip(xs).map(|(g, x)| g * x).sum::<f64>());
+                            }
                         }
                     }
-                    let what = format!("dense_backward {n}x{d}x{k} {variant:?} on {}", device.info());
+                    let what = format!("dense_backward {n}x{d}x{k} {split:?} {form:?} on {}", device.info());
                     product_tolerance(n).check(&format!("{what} dweight"), &out[0], &dweight);
                     product_tolerance(n).check(&format!("{what} dbias"), &out[1], &dbias);
                     if needs_dinp {

@@ -100,30 +100,29 @@ fn target(output: usize, count: usize) -> Vec<f32> {
     noise(count, 900 + output as u32)
 }
 
-/// Which of the forms that a kernel has on a GPU.
-#[derive(Clone, Copy)]
-enum Form {
-    Usual,
-    /// The second, where there is one.
-    Other,
+/// `device` with kernels in the form of this place in their lists, and those that have fewer in their last.
+fn with_form(device: &Device, plan: &Plan, form: usize) -> Device {
+    let Device::Gpu(gpu) = device else { return device.clone() };
+    let chosen = |call: &Call| {
+        let forms = call.kernel.forms(gpu.target());
+        let name = *forms.get(form).or(forms.last())?;
+        Some((choice_key(call.kernel.as_ref()), name.to_owned()))
+    };
+    Device::Gpu(gpu.clone().with_choices(plan.calls.iter().filter_map(chosen).collect()))
 }
 
-impl Form {
-    fn of(self, device: &Device, plan: &Plan) -> Device {
-        let (Self::Other, Device::Gpu(gpu)) = (self, device) else { return device.clone() };
-        let second = |call: &Call| {
-            let name = *call.kernel.forms(gpu.target()).get(1)?;
-            Some((choice_key(call.kernel.as_ref()), name.to_owned()))
-        };
-        Device::Gpu(gpu.clone().with_choices(plan.calls.iter().filter_map(second).collect()))
-    }
+/// Forms that some kernel of the plan has, at most.
+fn most_forms(device: &Device, plan: &Plan) -> usize {
+    let Device::Gpu(gpu) = device else { return 1 };
+    plan.calls.iter().map(|call| call.kernel.forms(gpu.target()).len()).max().unwrap_or(1).max(1)
 }
 
 fn run(case: &Case, device: &Device) -> Made {
-    run_form(case, device, Form::Usual)
+    run_forms(case, device).swap_remove(0)
 }
 
-fn run_form(case: &Case, device: &Device, form: Form) -> Made {
+/// In every form that a kernel has on a GPU, the usual one first.
+fn run_forms(case: &Case, device: &Device) -> Vec<Made> {
     let mut graph = Graph::new();
     let inputs: Vec<ValueId> = case
         .inputs
@@ -152,38 +151,41 @@ fn run_form(case: &Case, device: &Device, form: Form) -> Made {
         differentiate(&mut graph, &losses).expect("it is differentiable");
     }
     let plan = Plan::new(&graph, &outputs).expect("a plan");
-    let device = &form.of(device, &plan);
-    let mut externals = Externals::default();
-    externals.allocate(device, External::Parameters, graph.flat_elements() * 4);
-    externals.allocate(device, External::Gradients, graph.flat_elements() * 4);
-    externals.allocate_for(device, &plan);
-    let mut flat = vec![0.0; graph.flat_elements()];
-    for (parameter, (_, values)) in graph.parameters().iter().zip(&case.inputs) {
-        flat[parameter.offset..parameter.offset + values.len()].copy_from_slice(values);
-    }
-    externals.write(device, External::Parameters, bytemuck::cast_slice(&flat)).expect("written");
-    if !graph.statistics().is_empty() {
-        let mut flat = vec![0.0; graph.statistic_elements()];
-        let goals = graph.statistics().iter().filter(|statistic| statistic.name.starts_with('t'));
-        for (statistic, values) in goals.zip(&targets) {
-            flat[statistic.offset..statistic.offset + values.len()].copy_from_slice(values);
+    let run = |device: &Device| {
+        let mut externals = Externals::default();
+        externals.allocate(device, External::Parameters, graph.flat_elements() * 4);
+        externals.allocate(device, External::Gradients, graph.flat_elements() * 4);
+        externals.allocate_for(device, &plan);
+        let mut flat = vec![0.0; graph.flat_elements()];
+        for (parameter, (_, values)) in graph.parameters().iter().zip(&case.inputs) {
+            flat[parameter.offset..parameter.offset + values.len()].copy_from_slice(values);
         }
-        externals.write(device, External::Statistics, bytemuck::cast_slice(&flat)).expect("written");
-    }
-    let mut executable =
-        Executable::new(device, &plan, &externals).unwrap_or_else(|error| panic!("{context}: {error}"));
-    executable.run(&[state(case)]).expect("it runs");
-    let outputs = outputs.iter().map(|&id| executable.read(plan.view(id).expect("kept")).expect("read")).collect();
-    let gradient = View { place: Place::External(External::Gradients), offset: 0, bytes: graph.flat_elements() * 4 };
-    let gradients = match case.differentiable {
-        true => {
-            let flat = executable.read(gradient).expect("read");
-            let part = |p: &hourglass::graph::Parameter| flat[p.offset..p.offset + p.shape.elements()].to_vec();
-            graph.parameters().iter().map(part).collect()
+        externals.write(device, External::Parameters, bytemuck::cast_slice(&flat)).expect("written");
+        if !graph.statistics().is_empty() {
+            let mut flat = vec![0.0; graph.statistic_elements()];
+            let goals = graph.statistics().iter().filter(|statistic| statistic.name.starts_with('t'));
+            for (statistic, values) in goals.zip(&targets) {
+                flat[statistic.offset..statistic.offset + values.len()].copy_from_slice(values);
+            }
+            externals.write(device, External::Statistics, bytemuck::cast_slice(&flat)).expect("written");
         }
-        false => Vec::new(),
+        let mut executable =
+            Executable::new(device, &plan, &externals).unwrap_or_else(|error| panic!("{context}: {error}"));
+        executable.run(&[state(case)]).expect("it runs");
+        let outputs = outputs.iter().map(|&id| executable.read(plan.view(id).expect("kept")).expect("read")).collect();
+        let gradient =
+            View { place: Place::External(External::Gradients), offset: 0, bytes: graph.flat_elements() * 4 };
+        let gradients = match case.differentiable {
+            true => {
+                let flat = executable.read(gradient).expect("read");
+                let part = |p: &hourglass::graph::Parameter| flat[p.offset..p.offset + p.shape.elements()].to_vec();
+                graph.parameters().iter().map(part).collect()
+            }
+            false => Vec::new(),
+        };
+        Made { outputs, gradients }
     };
-    Made { outputs, gradients }
+    (0..most_forms(device, &plan)).map(|form| run(&with_form(device, &plan, form))).collect()
 }
 
 /// The largest difference relative to the largest value; NaN is infinitely wrong.
@@ -250,15 +252,14 @@ fn check(case: &Case) -> Errors {
     }
     assert!(errors.twin < VALUE_ERROR, "{context}: the twin is off by {:e}", errors.twin);
 
-    let mut all = vec![("twin", on_cpu)];
+    let mut all = vec![("twin".to_owned(), on_cpu)];
     if let Some(Device::Gpu(gpu)) = gpu() {
-        for (name, tiled, form) in [
-            ("shader", false, Form::Usual),
-            ("tiled shader", true, Form::Usual),
-            ("other shader", false, Form::Other),
-            ("other tiled shader", true, Form::Other),
-        ] {
-            let made = run_form(case, &Device::Gpu(gpu.clone().with_tiles(tiled)), form);
+        let both = [("shader", false), ("tiled shader", true)];
+        let made = both.map(|(name, tiled)| {
+            let made = run_forms(case, &Device::Gpu(gpu.clone().with_tiles(tiled)));
+            made.into_iter().enumerate().map(move |(form, made)| (format!("{name} {form}"), tiled, made))
+        });
+        for (name, tiled, made) in made.into_iter().flatten() {
             let mut worst: f64 = 0.0;
             for (actual, twin) in settled(summed(&made.outputs)).iter().zip(&twin) {
                 worst = worst.max(error(actual, &wide(twin)));
@@ -389,6 +390,8 @@ fn conv_cases(cases: &mut Vec<Case>) {
         (2, [7, 6], vec![4, 8], 4, w(3, 1, 1, 1)),
         (1, [7, 6], vec![3, 2], 5, w(3, 1, 1, 1)),
         (1, [40, 33], vec![4], 1, w(5, 3, 2, 1)),
+        // More than one of the largest tiles.
+        (2, [9, 10], vec![5], 132, w(3, 1, 1, 1)),
         // One to three values a pixel on one side.
         (2, [9, 21], vec![8], 1, w(3, 1, 1, 1)),
         (1, [10, 19], vec![6], 3, w(5, 1, 2, 1)),
@@ -452,6 +455,7 @@ fn conv_cases(cases: &mut Vec<Case>) {
         (1, [5, 9], 5, 2, w(3, 2, 1, 1), [1, 1]),
         (1, [4, 6], 6, 3, w(2, 3, 0, 1), [0, 1]),
         (1, [6, 21], 3, 20, w(3, 1, 1, 1), [0, 0]),
+        (1, [12, 12], 6, 132, w(3, 1, 1, 1), [0, 0]),
     ];
     for (index, (batch, from, inputs_c, outputs_c, window, output_padding)) in shapes.into_iter().enumerate() {
         let activation = [Activation::Relu, Activation::Identity, Activation::Sigmoid][index % 3];
@@ -1061,9 +1065,20 @@ fn ssim(a: &[f64], b: &[f64], n: usize, [h, w]: [usize; 2], c: usize) -> f64 {
 
 fn dense_cases(cases: &mut Vec<Case>) {
     for (index, (n, d, k)) in
-        [(1, 1, 1), (7, 7, 7), (63, 65, 64), (64, 64, 64), (65, 63, 257), (128, 256, 2), (9, 100, 260)]
-            .into_iter()
-            .enumerate()
+        // The last two are summed in parts of the batch.
+        [
+            (1, 1, 1),
+            (7, 7, 7),
+            (63, 65, 64),
+            (64, 64, 64),
+            (65, 63, 257),
+            (128, 256, 2),
+            (9, 100, 260),
+            (1030, 7, 5),
+            (1100, 68, 4),
+        ]
+        .into_iter()
+        .enumerate()
     {
         let activation = [Activation::Relu, Activation::Tanh, Activation::Identity, Activation::Elu][index % 4];
         cases.push(case(

@@ -7,11 +7,13 @@ use hourglass::data::Element;
 use hourglass::device::gpu::{GpuTarget, ShaderRequest, compose, shader_files};
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
-use hourglass::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
+use hourglass::kernels::dense::{DenseBackward, DenseForward};
+use hourglass::kernels::form::ProductForm;
 use hourglass::kernels::loss::{Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{Update, UpdateRule};
 use hourglass::kernels::pointwise::{Pointwise, Stage};
 use hourglass::kernels::random::{Distribution, RandomFill};
+use hourglass::kernels::slots::SlotSplit;
 use hourglass::kernels::{Kernel, StepState};
 use hourglass::model::{Network, Subject, presets};
 
@@ -82,9 +84,16 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                 all.push(Arc::new(Loss { term, batch: 2, features: 3, gradient }));
             }
         }
-        for variant in [DenseVariant::Direct, DenseVariant::Wide, DenseVariant::Tiled, DenseVariant::Small] {
+        for form in [
+            ProductForm::Direct,
+            ProductForm::Wide,
+            ProductForm::Tiled,
+            ProductForm::Small,
+            ProductForm::Large,
+            ProductForm::Skinny,
+        ] {
             for inputs in [3, 4] {
-                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant }));
+                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, form }));
                 for needs_dinp in [false, true] {
                     let input_activation = activation;
                     all.push(Arc::new(DenseBackward {
@@ -93,14 +102,15 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                         outputs: 4,
                         needs_dinp,
                         input_activation,
-                        variant,
+                        split: SlotSplit { slots: 1, slot_rows: 2 },
+                        form,
                     }));
                 }
             }
         }
     }
-    for variant in [DenseVariant::Direct, DenseVariant::Tiled, DenseVariant::Few] {
-        let channels = if variant == DenseVariant::Few { [1, 2, 3] } else { [1, 4, 5] };
+    for form in [ProductForm::Direct, ProductForm::Tiled, ProductForm::Large, ProductForm::Skinny, ProductForm::Few] {
+        let channels = if form == ProductForm::Few { [1, 2, 3] } else { [1, 4, 5] };
         for channels in channels {
             let shape = ConvShape {
                 batch: 1,
@@ -116,12 +126,12 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                 channel_offset: 0,
             };
             for finish in [Finish::Plain, Finish::Forward(Activation::Relu), Finish::Backward(Activation::Tanh)] {
-                all.push(Arc::new(ConvScatter { shape, finish, variant }));
+                all.push(Arc::new(ConvScatter { shape, finish, form }));
                 for accumulate in [false, true] {
-                    all.push(Arc::new(ConvGather { shape, finish, accumulate, variant }));
+                    all.push(Arc::new(ConvGather { shape, finish, accumulate, form }));
                 }
             }
-            all.push(Arc::new(ConvWeights { shape, variant }));
+            all.push(Arc::new(ConvWeights { shape, form }));
         }
     }
     for rule in

@@ -8,8 +8,8 @@ use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
-use crate::kernels::dense::DenseVariant;
 use crate::kernels::depthwise::{Depthwise, DepthwiseProduct};
+use crate::kernels::form::ProductForm;
 use crate::kernels::slots::{ColumnSums, ReduceSlots, SlotSplit};
 
 /// How windows lie on the input; pairs are (down, along).
@@ -152,7 +152,7 @@ impl Op for Conv {
         let calls = shapes.iter().enumerate().map(|(index, &shape)| {
             // The bias and the activation come with the last input.
             let finish = if index == last { Finish::Forward(self.activation) } else { Finish::Plain };
-            let kernel = ConvGather { shape, finish, accumulate: index > 0, variant: DenseVariant::default() };
+            let kernel = ConvGather { shape, finish, accumulate: index > 0, form: ProductForm::default() };
             call(kernel, &[Input(index), Input(last + 1), Input(last + 2)], &[Output(0)])
         });
         calls.collect()
@@ -186,15 +186,15 @@ impl Op for InputGradient {
     }
 
     fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let (shape, variant) = (self.shape, DenseVariant::default());
+        let (shape, form) = (self.shape, ProductForm::default());
         let finish = match self.input_activation {
             Activation::Identity => Finish::Plain,
             activation => Finish::Backward(activation),
         };
         let (reads, writes) = ([Input(0), Input(1), Input(2)], [Output(0)]);
         vec![match self.layer {
-            Layer::Conv => call(ConvScatter { shape, finish, variant }, &reads, &writes),
-            Layer::ConvTranspose => call(ConvGather { shape, finish, accumulate: false, variant }, &reads, &writes),
+            Layer::Conv => call(ConvScatter { shape, finish, form }, &reads, &writes),
+            Layer::ConvTranspose => call(ConvGather { shape, finish, accumulate: false, form }, &reads, &writes),
             Layer::Depthwise => call(Depthwise { shape, product: DepthwiseProduct::Scatter(finish) }, &reads, &writes),
         }]
     }
@@ -251,17 +251,14 @@ impl Op for WeightGradient {
     fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (rows, columns) = self.biased();
         let split = SlotSplit::of(rows, columns);
-        let mut calls = vec![
-            call(ColumnSums { rows, columns, split }, &[Input(0)], &[Output(2)]),
-            call(ReduceSlots::plain(columns, split.slots), &[Output(2)], &[Output(1)]),
-        ];
+        let mut calls = vec![call(ColumnSums { rows, columns, split }, &[Input(0)], &[Output(2)])];
         for (index, &shape) in self.shapes.iter().enumerate() {
             let (gradient, input, partials) = (Input(0), Input(1 + index), [Output(3 + index)]);
-            let variant = DenseVariant::default();
+            let form = ProductForm::default();
             calls.push(match self.layer {
-                Layer::Conv => call(ConvWeights { shape, variant }, &[input, gradient], &partials),
+                Layer::Conv => call(ConvWeights { shape, form }, &[input, gradient], &partials),
                 // The gradient comes in on the fine side, where a convolution has its input.
-                Layer::ConvTranspose => call(ConvWeights { shape, variant }, &[gradient, input], &partials),
+                Layer::ConvTranspose => call(ConvWeights { shape, form }, &[gradient, input], &partials),
                 Layer::Depthwise => {
                     call(Depthwise { shape, product: DepthwiseProduct::Weights }, &[input, gradient], &partials)
                 }
@@ -272,8 +269,13 @@ impl Op for WeightGradient {
                 run: shape.channels,
                 pitch: shape.weight_channels,
                 offset: shape.channel_offset,
+                // The bias comes with the first input.
+                bias: (index == 0).then_some((columns, split.slots)),
             };
-            calls.push(call(reduce, &partials, &[Output(0)]));
+            calls.push(match reduce.bias {
+                Some(_) => call(reduce, &[partials[0], Output(2)], &[Output(0), Output(1)]),
+                None => call(reduce, &partials, &[Output(0)]),
+            });
         }
         calls
     }
@@ -383,7 +385,7 @@ impl Op for ConvTranspose {
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let Ok(shape) = self.shape(inputs) else { return Vec::new() };
         let finish = Finish::Forward(self.activation);
-        let kernel = ConvScatter { shape, finish, variant: DenseVariant::default() };
+        let kernel = ConvScatter { shape, finish, form: ProductForm::default() };
         vec![call(kernel, &[Input(0), Input(1), Input(2)], &[Output(0)])]
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::call;
 use super::pointwise::activation_gradient;
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Operand, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
-use crate::kernels::dense::{DenseBackward, DenseForward, DenseVariant};
+use crate::kernels::dense::{DenseBackward, DenseForward, dense_split};
+use crate::kernels::form::ProductForm;
+use crate::kernels::slots::ReduceSlots;
 
 /// (x [N, D], weight [K, D], bias [K]) -> activation(x weight^T + bias) [N, K]
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ impl Op for Dense {
         let op = DenseGradient { needs_dinp: needs[0], input_activation: Activation::Identity };
         let inputs = [dout, node.inputs[0], node.inputs[1]];
         let made = graph.add_op(Arc::new(op), &inputs, &format!("gradient of {}", node.label))?;
-        Ok(vec![made.get(2).copied(), Some(made[0]), Some(made[1])])
+        Ok(vec![needs[0].then(|| made[2]), Some(made[0]), Some(made[1])])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
@@ -57,17 +60,14 @@ impl Op for Dense {
             inputs: inputs_width,
             outputs: inputs[1].shape.extents()[0],
             activation: self.activation,
-            variant: DenseVariant::default(),
+            form: ProductForm::default(),
         };
-        vec![Lowered {
-            kernel: Arc::new(kernel),
-            reads: vec![Operand::Input(0), Operand::Input(1), Operand::Input(2)],
-            writes: vec![Operand::Output(0)],
-        }]
+        vec![call(kernel, &[Operand::Input(0), Operand::Input(1), Operand::Input(2)], &[Operand::Output(0)])]
     }
 }
 
-/// (dout [N, K], x [N, D], weight [K, D]) -> dweight [K, D], dbias [K](, dinp [N, D])
+/// (dout [N, K], x [N, D], weight [K, D]) -> dweight [K, D], dbias [K](, dinp [N, D]), and of large batches the sums over
+/// parts of it that dweight and dbias are made from.
 #[derive(Clone, Debug)]
 pub struct DenseGradient {
     pub needs_dinp: bool,
@@ -90,25 +90,37 @@ impl Op for DenseGradient {
         if self.needs_dinp {
             types.push(ValueType::f32(x.shape.extents()));
         }
+        let (batch, inputs) = x.shape.rows_and_columns();
+        let slots = dense_split(batch, inputs, units).slots;
+        if slots > 1 {
+            types.extend([ValueType::f32([slots, units, inputs]), ValueType::f32([slots, units])]);
+        }
         Ok(types)
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let (batch, inputs_width) = inputs[1].shape.rows_and_columns();
+        let (batch, width) = inputs[1].shape.rows_and_columns();
+        let units = inputs[2].shape.extents()[0];
+        let split = dense_split(batch, width, units);
         let kernel = DenseBackward {
             batch,
-            inputs: inputs_width,
-            outputs: inputs[2].shape.extents()[0],
+            inputs: width,
+            outputs: units,
             needs_dinp: self.needs_dinp,
             input_activation: self.input_activation,
-            variant: DenseVariant::default(),
+            split,
+            form: ProductForm::default(),
         };
         let count = if self.needs_dinp { 3 } else { 2 };
-        vec![Lowered {
-            kernel: Arc::new(kernel),
-            reads: (0..count).map(Operand::Input).collect(),
-            writes: (0..count).map(Operand::Output).collect(),
-        }]
+        let reads: Vec<Operand> = (0..count).map(Operand::Input).collect();
+        let mut writes: Vec<Operand> = (0..count).map(Operand::Output).collect();
+        if split.slots == 1 {
+            return vec![call(kernel, &reads, &writes)];
+        }
+        let partials = [Operand::Output(count), Operand::Output(count + 1)];
+        writes[..2].copy_from_slice(&partials);
+        let reduce = ReduceSlots { bias: Some((units, split.slots)), ..ReduceSlots::plain(units * width, split.slots) };
+        vec![call(kernel, &reads, &writes), call(reduce, &partials, &[Operand::Output(0), Operand::Output(1)])]
     }
 
     fn with_activation_backward(&self, index: usize, activation: Activation, outputs_of: usize) -> Option<Arc<dyn Op>> {

@@ -12,7 +12,8 @@ use crate::device::Device;
 use crate::graph::{Call, GraphError, View, time_kernel, timing_noise};
 use crate::kernels::Kernel;
 use crate::kernels::activation::Activation;
-use crate::kernels::dense::{DenseForward, DenseVariant, product_alone};
+use crate::kernels::dense::{DenseForward, product_alone};
+use crate::kernels::form::ProductForm;
 use crate::kernels::pointwise::{Pointwise, Stage};
 use crate::model::{Network, presets};
 use crate::train::TrainError;
@@ -69,7 +70,7 @@ pub(super) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceil
             inputs: side,
             outputs: side,
             activation: Activation::Identity,
-            variant: DenseVariant::ByAdapter,
+            form: ProductForm::ByAdapter,
         };
         let (reads, writes) = ([side * side * 4, side * side * 4, side * 4], [side * side * 4]);
         let (flops, bytes) = (kernel.flops(), reads.iter().chain(&writes).sum());
