@@ -2,7 +2,8 @@
 // says: lib/tiles_gather, lib/tiles_scatter or lib/tiles_weights (meaning and buffers as in conv_gather, conv_scatter and
 // conv_weights).
 // ONE workgroup of 256 makes a tile; ONE invocation loads at most one vec4 of each side a slice and keeps the sums of its
-// blocks.
+// blocks. Of the gradient by the weights, those of the first column sum dy too where the bias is asked for
+// (lib/bias_summed).
 #import lib/index
 #import lib/activation
 #import lib/tile_shared
@@ -10,6 +11,7 @@
 #import lib/memory_scalar
 #import lib/finish
 #import lib/tiles_gather
+#import lib/bias_absent
 
 @group(0) @binding(4) var<uniform> params: ConvParams;
 
@@ -30,15 +32,28 @@ fn conv_tiled(
     let block_row = local_index / BLOCK_COLUMNS;
     let block_column = local_index % BLOCK_COLUMNS;
     var t = blocks_zero();
+    var bias = vec4<f32>(0.0);
+    var lower_bias = vec4<f32>(0.0);
+    let sums_bias = SUMS_BIAS && tile.first_column == 0u && block_column == 0u;
     for (var k = tile.inner_begin; k < tile.inner_end; k += TILE_K) {
         if local_index < LEFT_QUADS { stage_left(tile, k, local_index); }
         if local_index < RIGHT_QUADS { stage_right(tile, k, local_index); }
         workgroupBarrier();
         t = multiply_slices(t, block_row, block_column);
+        if sums_bias {
+            for (var slice_k = 0u; slice_k < TILE_K; slice_k += 1u) {
+                bias += left_tile[slice_k * LEFT_STRIDE + block_row];
+                if BLOCKS == 2u { lower_bias += left_tile[slice_k * LEFT_STRIDE + BLOCK_ROWS + block_row]; }
+            }
+        }
         workgroupBarrier();
     }
     let row = tile.first_row + block_row * 4u;
     let column = tile.first_column + block_column * 4u;
+    if sums_bias {
+        store_bias(tile.slot, row, bias);
+        if BLOCKS == 2u { store_bias(tile.slot, row + TILE_ROWS / 2u, lower_bias); }
+    }
     store_block(tile, row, column, t.b00);
     if BLOCKS == 2u {
         store_block(tile, row, column + TILE_COLUMNS / 2u, t.b01);

@@ -1,12 +1,14 @@
 // Gradient of a convolution by its weights, without workgroup memory: for each slot of output places its own sum.
 //   left = x [N, H, W, C]   right = dy [N, OH, OW, K]   out = partials [slots, K, taps, C]
 // The places are split in slots because their number is large and the result small; reduce_slots adds the slots in
-// order. ONE invocation computes 8 filters by 4 channels of one tap over one slot.
+// order. ONE invocation computes 8 filters by 4 channels of one tap over one slot;
+// that of the first column sums dy too, where the bias is asked for (lib/bias_summed).
 #import lib/index
 #import lib/tile8x4
 #import lib/conv_params
 #import lib/memory_scalar
 #import lib/walker
+#import lib/bias_absent
 
 const LANES: u32 = 8u;
 
@@ -55,6 +57,9 @@ fn conv_weights(
     let begin = slot * params.slot_rows;
     let end = min(begin + params.slot_rows, params.batch * params.out_height * params.out_width);
     var at = walker(begin);
+    let sums_bias = SUMS_BIAS && column == 0u;
+    var bias_low = vec4<f32>(0.0);
+    var bias_high = vec4<f32>(0.0);
     var t = tile_zero();
     for (var step = begin; step < end; step += 4u) {
         let m0 = at;
@@ -80,6 +85,11 @@ fn conv_weights(
             t, a, load_tap(m0, dy, dx, channel, end), load_tap(m1, dy, dx, channel, end),
             load_tap(m2, dy, dx, channel, end), load_tap(m3, dy, dx, channel, end),
         );
+        if sums_bias {
+            let there = vec4<f32>(vec4<u32>(m0.row, m1.row, m2.row, m3.row) < vec4<u32>(end));
+            bias_low += there.x * p0 + there.y * p1 + there.z * p2 + there.w * p3;
+            bias_high += there.x * q0 + there.y * q1 + there.z * q2 + there.w * q3;
+        }
     }
     store_partial(slot, filter_index, tap, channel, t.r0);
     store_partial(slot, filter_index + 1u, tap, channel, t.r1);
@@ -89,4 +99,8 @@ fn conv_weights(
     store_partial(slot, filter_index + 5u, tap, channel, t.r5);
     store_partial(slot, filter_index + 6u, tap, channel, t.r6);
     store_partial(slot, filter_index + 7u, tap, channel, t.r7);
+    if sums_bias {
+        store_bias(slot, filter_index, bias_low);
+        store_bias(slot, filter_index + 4u, bias_high);
+    }
 }

@@ -2,12 +2,14 @@
 // sum, as in conv_weights.
 //   left = x [N, H, W, C few]   right = dy [N, OH, OW, K]   out = partials [slots, K, taps, C]
 // ONE invocation computes two pairs of a tap and a channel by 16 filters over one slot: all lanes load the same of dy.
+// That of the first column sums dy too, where the bias is asked for (lib/bias_summed).
 #import lib/index
 #import lib/conv_params
 #import lib/left_scalar
 #import lib/right_scalar
 #import lib/out_scalar
 #import lib/walker
+#import lib/bias_absent
 
 const LANES: u32 = 8u; // spec
 const FEW: u32 = 1u; // spec
@@ -71,6 +73,11 @@ fn conv_weights_few(
     let begin = slot * params.slot_rows;
     let end = min(begin + params.slot_rows, params.batch * params.out_height * params.out_width);
     var at = walker(begin);
+    let sums_bias = SUMS_BIAS && column == 0u;
+    var b0 = vec4<f32>(0.0);
+    var b1 = vec4<f32>(0.0);
+    var b2 = vec4<f32>(0.0);
+    var b3 = vec4<f32>(0.0);
     var s0 = vec4<f32>(0.0);
     var s1 = vec4<f32>(0.0);
     var s2 = vec4<f32>(0.0);
@@ -94,7 +101,19 @@ fn conv_weights_few(
         next1 += next * d1;
         next2 += next * d2;
         next3 += next * d3;
+        if sums_bias {
+            b0 += d0;
+            b1 += d1;
+            b2 += d2;
+            b3 += d3;
+        }
         at = walk(at);
+    }
+    if sums_bias {
+        store_bias(slot, filter_index, b0);
+        store_bias(slot, filter_index + 4u, b1);
+        store_bias(slot, filter_index + 8u, b2);
+        store_bias(slot, filter_index + 12u, b3);
     }
     store_column(slot, filter_index, column, s0, s1, s2, s3);
     store_column(slot, filter_index, column + LANES, next0, next1, next2, next3);

@@ -1,6 +1,6 @@
 // Tiles of a convolution: rows are output places, columns filters; the inner dimension is (tap, channel), with the
 // channels rounded up to whole vec4s.
-struct ProductTile { first_row: u32, first_column: u32, inner_begin: u32, inner_end: u32, corner: Corner }
+struct ProductTile { first_row: u32, first_column: u32, inner_begin: u32, inner_end: u32, slot: u32, corner: Corner }
 
 fn channel_quads() -> u32 {
     return (params.channels + 3u) / 4u;
@@ -12,7 +12,7 @@ fn begin_tile(group: u32, local_index: u32) -> ProductTile {
     let inner = params.kernel_height * params.kernel_width * channel_quads() * 4u;
     // An invocation always loads for the same place.
     let corner = output_corner(first_row + local_index / K_QUADS);
-    return ProductTile(first_row, group % column_tiles * TILE_COLUMNS, 0u, inner, corner);
+    return ProductTile(first_row, group % column_tiles * TILE_COLUMNS, 0u, inner, 0u, corner);
 }
 
 fn stage_left(tile: ProductTile, k: u32, local_index: u32) {

@@ -1,7 +1,7 @@
 // Tiles of the way back through a convolution: rows are places of x of one phase, columns channels; the inner
 // dimension is (tap of the phase, filter), with the filters rounded up to whole slices of vec4s.
 struct ProductTile {
-    first_row: u32, first_column: u32, inner_begin: u32, inner_end: u32,
+    first_row: u32, first_column: u32, inner_begin: u32, inner_end: u32, slot: u32,
     phase_y: u32, phase_x: u32, taps_y: Taps, taps_x: Taps, place: PhasePlace,
 }
 
@@ -24,7 +24,7 @@ fn begin_tile(group: u32, local_index: u32) -> ProductTile {
     let inner = select(taps_y.count * taps_x.count * filter_quads() * 4u, 0u, phase_y >= params.stride_y);
     let place = phase_place(first_row + local_index / K_QUADS, phase_y, phase_x);
     return ProductTile(
-        first_row, group % column_tiles * TILE_COLUMNS, 0u, inner, phase_y, phase_x, taps_y, taps_x, place,
+        first_row, group % column_tiles * TILE_COLUMNS, 0u, inner, 0u, phase_y, phase_x, taps_y, taps_x, place,
     );
 }
 

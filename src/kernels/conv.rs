@@ -7,6 +7,7 @@
 mod direct;
 mod few;
 mod shape;
+mod to_few;
 
 use rayon::prelude::*;
 
@@ -17,7 +18,8 @@ use self::shape::{Band, with_scratch};
 use super::activation::Activation;
 use super::dense::product;
 use super::form::ProductForm;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::slots::sum_rows;
+use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
@@ -305,11 +307,31 @@ impl Kernel for ConvScatter {
     }
 }
 
-/// partials [slots, K, taps, C]: for each slot of places, the sum of dy^T x; reads x, dy.
+/// partials [slots, K, taps, C]: for each slot of places, the sum of dy^T x, and with `sums_bias` that of dy itself, [slots,
+/// K]; reads x, dy.
 #[derive(Clone, Debug)]
 pub struct ConvWeights {
     pub shape: ConvShape,
+    pub sums_bias: bool,
     pub form: ProductForm,
+}
+
+impl ConvWeights {
+    fn launch(
+        &self,
+        target: &GpuTarget,
+        shader: ShaderRequest,
+        entry_point: &'static str,
+        groups: usize,
+        iterations: usize,
+    ) -> GpuLaunch {
+        let (shader, bindings) = match self.sums_bias {
+            true => (shader.swap("lib/bias_absent", "lib/bias_summed"), vec![0, 1, 3, 5]),
+            false => (shader, vec![0, 1, 3]),
+        };
+        let params = self.shape.params(self.shape.split());
+        GpuLaunch { bindings, ..GpuLaunch::in_order(shader, entry_point, 4, &params, target.fold(groups), iterations) }
+    }
 }
 
 impl Kernel for ConvWeights {
@@ -345,21 +367,14 @@ impl Kernel for ConvWeights {
                 shader,
                 "conv_tiled",
                 split.slots * tile.groups(shape.filters, quads * 4),
-                tile.iterations(split.slot_rows),
+                // The first tiles go over each slice once more, for the bias.
+                tile.iterations(split.slot_rows) + split.slot_rows.next_multiple_of(tile.slice),
             )
         } else {
             let groups = split.slots * shape.filters.div_ceil(8) * quads.div_ceil(8);
             (ShaderRequest::new("conv_weights"), "conv_weights", groups, split.slot_rows.div_ceil(4))
         };
-        GpuLaunch {
-            shader: shape.memory(shader),
-            entry_point,
-            bindings: vec![0, 1, 3],
-            uniform: 4,
-            params: bytemuck::bytes_of(&shape.params(split)).to_vec(),
-            workgroups: target.fold(groups),
-            iterations: word(iterations),
-        }
+        self.launch(target, shape.memory(shader), entry_point, groups, iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
@@ -368,10 +383,24 @@ impl Kernel for ConvWeights {
         let (filters, window, places) = (shape.filters, shape.window(), shape.places());
         let split = shape.split();
         let size = filters * window;
-        f32s_mut(writes[0])[..split.slots * size].par_chunks_mut(size).enumerate().for_each(|(slot, out)| {
+        let (sums, biases) = writes.split_at_mut(1);
+        if let [biases] = biases {
+            f32s_mut(biases)[..split.slots * filters].par_chunks_mut(filters).enumerate().for_each(|(slot, out)| {
+                let begin = slot * split.slot_rows;
+                sum_rows(&dy[begin * filters..(begin + split.slot_rows).min(places) * filters], out);
+            });
+        }
+        f32s_mut(sums[0])[..split.slots * size].par_chunks_mut(size).enumerate().for_each(|(slot, out)| {
             let begin = slot * split.slot_rows;
             let end = (begin + split.slot_rows).min(places);
             out.fill(0.0);
+            if to_few::can_sum(shape) {
+                vectorized(
+                    #[inline(always)]
+                    || to_few::add_weights(shape, x, dy, begin..end, out),
+                );
+                return;
+            }
             for first in (begin..end).step_by(CPU_PLACES) {
                 let count = CPU_PLACES.min(end - first);
                 let dy = &dy[first * filters..(first + count) * filters];

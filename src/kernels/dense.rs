@@ -13,7 +13,7 @@ pub use self::product::product_alone;
 use self::product::{ALL_THREADS, TRANSPOSE_FROM, TRANSPOSED, is_large, product_on, rows_per_task, transpose};
 use super::activation::Activation;
 use super::form::ProductForm;
-use super::slots::SlotSplit;
+use super::slots::{SlotSplit, sum_rows};
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
@@ -290,15 +290,7 @@ impl DenseBackward {
         let (outputs, slots) = (self.outputs, self.split.slots);
         dbias[..slots * outputs].par_chunks_mut(outputs).enumerate().for_each(|(slot, dbias)| {
             let rows = self.slot(slot);
-            dbias.fill(0.0);
-            vectorized(
-                #[inline(always)]
-                || {
-                    for row in dout[rows.start * outputs..rows.end * outputs].chunks_exact(outputs) {
-                        dbias.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
-                    }
-                },
-            );
+            sum_rows(&dout[rows.start * outputs..rows.end * outputs], dbias);
         });
     }
 }

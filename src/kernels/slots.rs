@@ -43,6 +43,19 @@ struct SlotParams {
     padding: [u32; 3],
 }
 
+/// out [columns] = sum of the rows of values [.., columns].
+pub(super) fn sum_rows(values: &[f32], out: &mut [f32]) {
+    out.fill(0.0);
+    vectorized(
+        #[inline(always)]
+        || {
+            for row in values.chunks_exact(out.len()) {
+                out.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            }
+        },
+    );
+}
+
 /// out [slots, columns]: sums over the rows of each slot of values [rows, columns].
 #[derive(Clone, Debug)]
 pub struct ColumnSums {
@@ -77,17 +90,8 @@ impl Kernel for ColumnSums {
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
         let values = &f32s(reads[0])[..self.rows * self.columns];
         let rows = values.par_chunks(self.split.slot_rows * self.columns);
-        f32s_mut(writes[0]).par_chunks_mut(self.columns).zip(rows).for_each(|(out, values)| {
-            out.fill(0.0);
-            vectorized(
-                #[inline(always)]
-                || {
-                    for row in values.chunks_exact(self.columns) {
-                        out.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-                    }
-                },
-            );
-        });
+        let out = f32s_mut(writes[0]).par_chunks_mut(self.columns);
+        out.zip(rows).for_each(|(out, values)| sum_rows(values, out));
     }
 }
 

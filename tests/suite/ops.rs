@@ -398,6 +398,9 @@ fn conv_cases(cases: &mut Vec<Case>) {
         (1, [7, 6], vec![8, 5], 2, w(3, 1, 1, 1)),
         (1, [12, 13], vec![7], 3, odd),
         (2, [9, 7], vec![2], 37, w(3, 1, 1, 1)),
+        (2, [29, 31], vec![32], 1, w(3, 1, 1, 1)),
+        (1, [20, 19], vec![16], 3, w(5, 1, 2, 1)),
+        (1, [12, 11], vec![16, 5], 2, w(3, 2, 1, 1)),
     ];
     for (index, (batch, size, channels, filters, window)) in shapes.into_iter().enumerate() {
         let activation = [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Sigmoid][index % 4];

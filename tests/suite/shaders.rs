@@ -131,7 +131,13 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                     all.push(Arc::new(ConvGather { shape, finish, accumulate, form }));
                 }
             }
-            all.push(Arc::new(ConvWeights { shape, form }));
+            // Few values a pixel may be those of y too.
+            let few = ConvShape { filters: 2, channels: channels + 3, weight_channels: channels + 3, ..shape };
+            for shape in [shape, few] {
+                for sums_bias in [false, true] {
+                    all.push(Arc::new(ConvWeights { shape, sums_bias, form }));
+                }
+            }
         }
     }
     for rule in

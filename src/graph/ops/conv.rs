@@ -227,6 +227,12 @@ impl WeightGradient {
         if self.layer == Layer::Depthwise { shape.depthwise_split() } else { shape.split() }
     }
 
+    /// Of the sums that the bias is made from: a convolution's come with those of its weights.
+    fn bias_split(&self) -> SlotSplit {
+        let (rows, columns) = self.biased();
+        if self.layer == Layer::Conv { self.split(&self.shapes[0]) } else { SlotSplit::of(rows, columns) }
+    }
+
     /// Weights that an input meets.
     fn count(&self, shape: &ConvShape) -> usize {
         let filters = if self.layer == Layer::Depthwise { 1 } else { shape.filters };
@@ -241,24 +247,30 @@ impl Op for WeightGradient {
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String> {
         let [.., weight, bias] = inputs else { return Err("gradient, input, weight and bias go in".to_owned()) };
-        let (rows, columns) = self.biased();
+        let (_, columns) = self.biased();
         let mut types = vec![ValueType::f32(weight.shape.extents()), ValueType::f32(bias.shape.extents())];
-        types.push(ValueType::f32([SlotSplit::of(rows, columns).slots, columns]));
+        types.push(ValueType::f32([self.bias_split().slots, columns]));
         types.extend(self.shapes.iter().map(|shape| ValueType::f32([self.split(shape).slots, self.count(shape)])));
         Ok(types)
     }
 
     fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (rows, columns) = self.biased();
-        let split = SlotSplit::of(rows, columns);
-        let mut calls = vec![call(ColumnSums { rows, columns, split }, &[Input(0)], &[Output(2)])];
+        let split = self.bias_split();
+        let mut calls = Vec::new();
+        if self.layer != Layer::Conv {
+            calls.push(call(ColumnSums { rows, columns, split }, &[Input(0)], &[Output(2)]));
+        }
         for (index, &shape) in self.shapes.iter().enumerate() {
             let (gradient, input, partials) = (Input(0), Input(1 + index), [Output(3 + index)]);
-            let form = ProductForm::default();
+            // The bias comes with the first input.
+            let sums_bias = self.layer == Layer::Conv && index == 0;
+            let weights = ConvWeights { shape, sums_bias, form: ProductForm::default() };
             calls.push(match self.layer {
-                Layer::Conv => call(ConvWeights { shape, form }, &[input, gradient], &partials),
+                Layer::Conv if sums_bias => call(weights, &[input, gradient], &[partials[0], Output(2)]),
+                Layer::Conv => call(weights, &[input, gradient], &partials),
                 // The gradient comes in on the fine side, where a convolution has its input.
-                Layer::ConvTranspose => call(ConvWeights { shape, form }, &[gradient, input], &partials),
+                Layer::ConvTranspose => call(weights, &[gradient, input], &partials),
                 Layer::Depthwise => {
                     call(Depthwise { shape, product: DepthwiseProduct::Weights }, &[input, gradient], &partials)
                 }
@@ -269,7 +281,6 @@ impl Op for WeightGradient {
                 run: shape.channels,
                 pitch: shape.weight_channels,
                 offset: shape.channel_offset,
-                // The bias comes with the first input.
                 bias: (index == 0).then_some((columns, split.slots)),
             };
             calls.push(match reduce.bias {

@@ -1,5 +1,5 @@
 //! Launches of the products that read or make one to three values a pixel (`shaders/conv_from_few.wgsl`,
-//! `conv_to_few.wgsl`, `conv_weights_few.wgsl`), and which products those are.
+//! `conv_to_few.wgsl`, `conv_weights_few.wgsl`, `conv_weights_to_few.wgsl`), and which products those are.
 
 use super::{ConvGather, ConvScatter, ConvShape, ConvWeights};
 use crate::device::gpu::{GpuTarget, ShaderRequest};
@@ -44,8 +44,17 @@ pub(super) fn can_scatter(shape: &ConvShape) -> bool {
     scatter_side(shape).is_some()
 }
 
+/// Gradients by the weights: whether y or x has few.
+fn weights_side(shape: &ConvShape) -> Option<Side> {
+    if shape.filters <= MOST && shape.channels > MOST && shape.stride == [1; 2] && shape.dilation == 1 {
+        Some(Side::Made)
+    } else {
+        (shape.channels <= MOST).then_some(Side::Read)
+    }
+}
+
 pub(super) fn can_make_weights(shape: &ConvShape) -> bool {
-    shape.channels <= MOST
+    weights_side(shape).is_some()
 }
 
 /// Invocations of a workgroup: what a software adapter computes at once, a few warps elsewhere.
@@ -90,21 +99,30 @@ impl ConvScatter {
 impl ConvWeights {
     pub(super) fn few(&self, target: &GpuTarget) -> GpuLaunch {
         let (shape, split, lanes) = (&self.shape, self.shape.split(), lanes(target));
+        if weights_side(shape) == Some(Side::Made) {
+            return self.to_few(target);
+        }
         let shader = few_values("conv_weights_few", shape.channels).constant("LANES", format!("{lanes}u"));
         let shader =
             if shape.filters.is_multiple_of(4) { shader.swap("lib/right_scalar", "lib/right_vec4") } else { shader };
         let groups = split.slots * shape.filters.div_ceil(COLUMNS_AT_ONCE) * shape.window().div_ceil(2 * lanes);
-        GpuLaunch {
-            bindings: vec![0, 1, 3],
-            ..GpuLaunch::in_order(
-                shader,
-                "conv_weights_few",
-                4,
-                &shape.params(split),
-                target.fold(groups),
-                split.slot_rows,
-            )
-        }
+        self.launch(target, shader, "conv_weights_few", groups, split.slot_rows)
+    }
+
+    fn to_few(&self, target: &GpuTarget) -> GpuLaunch {
+        let (shape, split, lanes) = (&self.shape, self.shape.split(), lanes(target));
+        let shader = ShaderRequest::new("conv_weights_to_few").constant("LANES", format!("{lanes}u"));
+        let shader = if shape.channels.is_multiple_of(4) {
+            shader.swap("lib/left_scalar", "lib/left_vec4").swap("lib/out_scalar", "lib/out_vec4")
+        } else {
+            shader
+        };
+        // Of 3 by 3 taps.
+        let blocks = shape.kernel[0].div_ceil(3) * shape.kernel[1].div_ceil(3);
+        let items = shape.filters * blocks * split.slots * shape.channels.div_ceil(4);
+        // Places, and the lines that they begin.
+        let iterations = split.slot_rows + split.slot_rows.div_ceil(shape.out_size[1]) + 1;
+        self.launch(target, shader, "conv_weights_to_few", items.div_ceil(lanes), iterations)
     }
 }
 
