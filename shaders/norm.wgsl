@@ -1,31 +1,18 @@
-// Normalization in stages. x [images, P, C] in G groups of neighbouring channels; statistics are of each image and
+// Normalization in stages, those that make statistics and sums (norm_apply.wgsl has the rest). x [images, P, C] in G groups of neighbouring channels; statistics are of each image and
 // group. Batch normalization is one image of all the batch's pixels with a group for each channel; layer
 // normalization is one group.
 //   partials   [slots, C, 2]       mean and sum of squared deviations of each slot of pixels and channel
 //   statistics [images, G, 2]      mean and biased variance
 // A slot never crosses images: slots = images * slots_per_image.
 #import lib/index
-#import lib/activation
-
-struct NormParams {
-    images: u32,
-    pixels: u32,
-    channels: u32,
-    groups: u32,
-    slots_per_image: u32,
-    slot_pixels: u32,
-    epsilon: f32,
-    momentum: f32,
-}
+#import lib/norm_params
 
 const WORKGROUP: u32 = 64u;
-const ACTIVATION: u32 = 0u; // spec
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 // statistics, or partials, or sums
 @group(0) @binding(1) var<storage, read> statistics: array<f32>;
 @group(0) @binding(2) var<storage, read> scale: array<f32>;
-@group(0) @binding(3) var<storage, read> shift: array<f32>;
 @group(0) @binding(4) var<storage, read> dout: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 @group(0) @binding(6) var<storage, read_write> out2: array<f32>;
@@ -37,11 +24,6 @@ fn slot_begin(slot: u32) -> u32 {
 
 fn slot_count(slot: u32) -> u32 {
     return min(params.slot_pixels, params.pixels - slot % params.slots_per_image * params.slot_pixels);
-}
-
-// Place in statistics of pixel `row` and `channel`.
-fn set_of(image: u32, channel: u32) -> u32 {
-    return (image * params.groups + channel / (params.channels / params.groups)) * 2u;
 }
 
 // out = partials of x. ONE invocation handles one channel of one slot, in two passes.
@@ -118,21 +100,6 @@ fn norm_running(
     out[at + 1u] += params.momentum * (unbiased - out[at + 1u]);
 }
 
-// out = activation((x - mean) / sqrt(variance + epsilon) * scale + shift). ONE invocation handles one element.
-@compute @workgroup_size(WORKGROUP)
-fn norm_apply(
-    @builtin(workgroup_id) workgroup_id: vec3<u32>,
-    @builtin(num_workgroups) num_workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local_index: u32,
-) {
-    let item = linear_workgroup(workgroup_id, num_workgroups) * WORKGROUP + local_index;
-    if item >= params.images * params.pixels * params.channels { return; }
-    let channel = item % params.channels;
-    let at_set = set_of(item / params.channels / params.pixels, channel);
-    let normal = (x[item] - statistics[at_set]) * inverseSqrt(statistics[at_set + 1u] + params.epsilon);
-    out[item] = activate(ACTIVATION, vec4<f32>(normal * scale[channel] + shift[channel])).x;
-}
-
 // out [slots, C, 2]: sums over each slot of dout and of dout times the normalized x. ONE invocation handles one channel
 // of one slot.
 @compute @workgroup_size(WORKGROUP)
@@ -205,20 +172,4 @@ fn norm_backward_sums(
     let total = f32(params.pixels * members);
     out[item * 2u] = sum / total;
     out[item * 2u + 1u] = weighted / total;
-}
-
-// out = gradient by x, from dout, x, statistics, scale and sums (in `shift`'s place). ONE invocation handles one element.
-@compute @workgroup_size(WORKGROUP)
-fn norm_backward_apply(
-    @builtin(workgroup_id) workgroup_id: vec3<u32>,
-    @builtin(num_workgroups) num_workgroups: vec3<u32>,
-    @builtin(local_invocation_index) local_index: u32,
-) {
-    let item = linear_workgroup(workgroup_id, num_workgroups) * WORKGROUP + local_index;
-    if item >= params.images * params.pixels * params.channels { return; }
-    let channel = item % params.channels;
-    let at_set = set_of(item / params.channels / params.pixels, channel);
-    let inverse = inverseSqrt(statistics[at_set + 1u] + params.epsilon);
-    let normal = (x[item] - statistics[at_set]) * inverse;
-    out[item] = inverse * (scale[channel] * dout[item] - shift[at_set] - normal * shift[at_set + 1u]);
 }

@@ -1,7 +1,9 @@
 // Changes of resolution by a whole factor s. Sizes are those of the input [N, H, W, C] and output [N, OH, OW, OC].
-// ONE invocation makes one element of the output; each backward pass is written as a gather too, so that nothing is
+// ONE invocation makes one element of the output (four channels where their number allows: channels are then counted in
+// fours); each backward pass is written as a gather too, so that nothing is
 // added atomically.
 #import lib/index
+#import lib/element_scalar
 
 struct ResampleParams {
     batch: u32,
@@ -34,12 +36,12 @@ const SHUFFLE: u32 = 6u;
 const UNSHUFFLE: u32 = 7u;
 const MODE: u32 = 0u; // spec
 
-@group(0) @binding(0) var<storage, read> first: array<f32>;
-@group(0) @binding(1) var<storage, read> second: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> first: array<Element>;
+@group(0) @binding(1) var<storage, read> second: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<Element>;
 @group(0) @binding(3) var<uniform> params: ResampleParams;
 
-fn input(n: u32, y: u32, x: u32, c: u32) -> f32 {
+fn input(n: u32, y: u32, x: u32, c: u32) -> Element {
     return first[((n * params.height + y) * params.width + x) * params.channels + c];
 }
 
@@ -69,7 +71,7 @@ fn resample(
     let y = pixel / params.out_width % params.out_height;
     let n = pixel / params.out_width / params.out_height;
     let s = params.factor;
-    var value = 0.0;
+    var value = Element(0.0);
     if MODE == REPEAT {
         if y / s < params.height && x / s < params.width { value = params.scale * input(n, y / s, x / s, c); }
     } else if MODE == BLOCK_SUM {
@@ -92,17 +94,18 @@ fn resample(
         let bx = x / s;
         if (by + 1u) * s <= params.height && (bx + 1u) * s <= params.width {
             let mine = input(n, y, x, c);
-            var chosen = true;
+            var chosen = Mask(true);
             for (var i = 0u; i < s; i += 1u) {
                 for (var j = 0u; j < s; j += 1u) {
                     let other = input(n, by * s + i, bx * s + j, c);
                     let before = i * s + j < (y - by * s) * s + (x - bx * s);
-                    if other > mine || (other == mine && before) { chosen = false; }
+                    chosen = chosen & !((other > mine) | ((other == mine) & Mask(before)));
                 }
             }
             let blocks_high = params.height / s;
             let blocks_wide = params.width / s;
-            if chosen { value = second[((n * blocks_high + by) * blocks_wide + bx) * params.channels + c]; }
+            let gradient = second[((n * blocks_high + by) * blocks_wide + bx) * params.channels + c];
+            value = select(value, gradient, chosen);
         }
     } else if MODE == BILINEAR {
         let centre_y = max((f32(y) + 0.5) / f32(s) - 0.5, 0.0);

@@ -1,5 +1,7 @@
-// Parts of rows, and one row for many pixels.
+// Parts of rows, and one row for many pixels. Where columns and offset are multiples of 4, an element is four of them, and
+// they are counted so.
 #import lib/index
+#import lib/element_scalar
 
 struct StructureParams {
     rows: u32,
@@ -17,9 +19,9 @@ struct StructureParams {
 
 const WORKGROUP: u32 = 64u;
 
-@group(0) @binding(0) var<storage, read> first: array<f32>;
-@group(0) @binding(1) var<storage, read> second: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> first: array<Element>;
+@group(0) @binding(1) var<storage, read> second: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<Element>;
 @group(0) @binding(3) var<uniform> params: StructureParams;
 
 // out [rows, out_columns] = first [rows, columns] from column `offset` on. ONE invocation copies one element.
@@ -45,7 +47,7 @@ fn pad(
     let item = linear_workgroup(workgroup_id, num_workgroups) * WORKGROUP + local_index;
     if item >= params.rows * params.out_columns { return; }
     let column = item % params.out_columns - params.offset;
-    var value = 0.0;
+    var value = Element(0.0);
     if column < params.columns { value = first[item / params.out_columns * params.columns + column]; }
     out[item] = value;
 }

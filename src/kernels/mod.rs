@@ -154,6 +154,11 @@ impl GpuLaunch {
     }
 }
 
+/// `shader` with elements of so many values, one or four.
+pub(crate) fn elements_of(shader: ShaderRequest, values: usize) -> ShaderRequest {
+    if values == 4 { shader.swap("lib/element_scalar", "lib/element_vec4") } else { shader }
+}
+
 /// A size as the shaders count it. Plans refuse sizes that do not fit 32 bits long before this.
 pub(crate) fn word(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! Batch, layer and group normalization: the twin of `shaders/norm.wgsl`, which explains the stages.
+//! Batch, layer and group normalization: the twin of `shaders/norm.wgsl` and `norm_apply.wgsl`, which explain the stages.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -7,6 +7,9 @@ use super::activation::Activation;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
+
+/// Pixels that an invocation handles, as `shaders/norm_apply.wgsl` has it.
+const PIXELS: usize = 8;
 
 /// x [images, pixels, channels]; statistics are of each image and group of neighbouring channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +37,17 @@ impl NormShape {
 
     pub fn elements(&self) -> usize {
         self.images * self.pixels * self.channels
+    }
+
+    /// Whether channels are handled by fours.
+    fn vec4(&self) -> bool {
+        self.channels.is_multiple_of(4)
+    }
+
+    /// Invocations of the stages that touch every value.
+    fn runs(&self) -> usize {
+        let elements = if self.vec4() { self.channels / 4 } else { self.channels };
+        self.images * self.pixels.div_ceil(PIXELS) * elements
     }
 
     fn members(&self) -> usize {
@@ -129,19 +143,26 @@ impl Kernel for Norm {
             NormStage::Partials => (&[0, 5], shape.slots() * shape.channels, 2 * shape.slot_pixels()),
             NormStage::Statistics => (&[1, 5], shape.images * shape.groups, 2 * per_set),
             NormStage::Running { .. } => (&[1, 5], shape.channels, 0),
-            NormStage::Apply(_) => (&[0, 1, 2, 3, 5], shape.elements(), 0),
+            NormStage::Apply(_) => (&[0, 1, 2, 3, 5], shape.runs(), PIXELS),
             NormStage::BackwardPartials => (&[0, 1, 4, 5], shape.slots() * shape.channels, shape.slot_pixels()),
             NormStage::BackwardParameters => (&[1, 5, 6], shape.channels, shape.slots()),
             NormStage::BackwardSums => (&[1, 2, 5], shape.images * shape.groups, per_set),
-            NormStage::BackwardApply => (&[0, 1, 2, 3, 4, 5], shape.elements(), 0),
+            NormStage::BackwardApply => (&[0, 1, 2, 6, 4, 5], shape.runs(), PIXELS),
         };
-        let mut shader = ShaderRequest::new("norm");
-        let mut momentum = 0.0;
-        match self.stage {
-            NormStage::Apply(activation) => shader = shader.constant("ACTIVATION", activation.wgsl()),
-            NormStage::Running { momentum: given } => momentum = given,
-            _ => {}
-        }
+        let (shader, momentum) = match self.stage {
+            NormStage::Apply(activation) => {
+                (ShaderRequest::new("norm_apply").constant("ACTIVATION", activation.wgsl()), 0.0)
+            }
+            NormStage::BackwardApply => (ShaderRequest::new("norm_apply"), 0.0),
+            NormStage::Running { momentum } => (ShaderRequest::new("norm"), momentum),
+            _ => (ShaderRequest::new("norm"), 0.0),
+        };
+        let shader = match self.stage {
+            NormStage::Apply(_) | NormStage::BackwardApply if shape.vec4() => {
+                shader.swap("lib/norm_pair_scalar", "lib/norm_pair_vec4")
+            }
+            _ => shader,
+        };
         GpuLaunch {
             shader,
             entry_point: self.name(),

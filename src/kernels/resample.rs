@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, StepState, elements_of, f32s, f32s_mut, word};
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +60,12 @@ fn bilinear(to: usize, factor: usize, count: usize) -> (usize, usize, f32) {
 }
 
 impl Resample {
+    /// Channels that an invocation handles on a GPU: four where they stay together.
+    fn element_values(&self) -> usize {
+        let moves_channels = matches!(self.mode, ResampleMode::Shuffle | ResampleMode::Unshuffle);
+        if !moves_channels && self.channels.is_multiple_of(4) { 4 } else { 1 }
+    }
+
     fn line(&self, first: &[f32], second: &[f32], n: usize, y: usize, out: &mut [f32]) {
         let ([height, width], channels, s) = (self.size, self.channels, self.factor);
         let at = |y: usize, x: usize, c: usize| first[((n * height + y) * width + x) * channels + c];
@@ -169,19 +175,20 @@ impl Kernel for Resample {
             ResampleMode::Shuffle => ("6u", 1.0),
             ResampleMode::Unshuffle => ("7u", 1.0),
         };
+        let values = self.element_values();
         let params = ResampleParams {
             batch: word(self.batch),
             size: self.size.map(word),
-            channels: word(self.channels),
+            channels: word(self.channels / values),
             out_size: self.out_size.map(word),
-            out_channels: word(self.out_channels),
+            out_channels: word(self.out_channels / values),
             factor: word(self.factor),
             scale,
             padding: [0; 3],
         };
-        let count = self.batch * self.out_size[0] * self.out_size[1] * self.out_channels;
+        let count = self.batch * self.out_size[0] * self.out_size[1] * self.out_channels / values;
         let iterations = 9 * self.factor * self.factor + 3 * self.factor;
-        let shader = ShaderRequest::new("resample").constant("MODE", mode);
+        let shader = elements_of(ShaderRequest::new("resample").constant("MODE", mode), values);
         GpuLaunch::in_order(shader, "resample", 3, &params, target.fold(count.div_ceil(64)), iterations)
     }
 

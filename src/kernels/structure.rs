@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::pointwise::CPU_CHUNK;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, StepState, elements_of, f32s, f32s_mut, word};
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
 #[repr(C)]
@@ -49,21 +49,24 @@ impl Kernel for Structure {
                 (rows, columns, columns, 0, sharing)
             }
         };
+        let by_fours = [columns, out_columns, offset].iter().all(|count| count.is_multiple_of(4));
+        // The numbers that scale samples stand alone.
+        let values = if by_fours && !matches!(self, Self::ScaleRows { .. }) { 4 } else { 1 };
         let params = StructureParams {
             rows: word(rows),
-            columns: word(columns),
-            out_columns: word(out_columns),
-            offset: word(offset),
+            columns: word(columns / values),
+            out_columns: word(out_columns / values),
+            offset: word(offset / values),
             sharing: word(sharing),
             padding: [0; 3],
         };
         GpuLaunch {
-            shader: ShaderRequest::new("structure"),
+            shader: elements_of(ShaderRequest::new("structure"), values),
             entry_point: self.name(),
             bindings: if matches!(self, Self::Slice { .. } | Self::Pad { .. }) { vec![0, 2] } else { vec![0, 1, 2] },
             uniform: 3,
             params: bytemuck::bytes_of(&params).to_vec(),
-            workgroups: target.fold((rows * out_columns).div_ceil(64)),
+            workgroups: target.fold((rows * out_columns / values).div_ceil(64)),
             iterations: 0,
         }
     }

@@ -547,10 +547,12 @@ fn resample_cases(cases: &mut Vec<Case>) {
     let shapes = [
         (Nearest, 2, [29, 31], 3),
         (Nearest, 3, [1, 1], 1),
+        (Nearest, 3, [7, 5], 8),
         (Bilinear, 2, [7, 9], 4),
         (Bilinear, 3, [5, 1], 5),
         (AveragePool, 2, [29, 31], 3),
         (AveragePool, 3, [7, 9], 1),
+        (AveragePool, 3, [10, 8], 12),
         (MaxPool, 2, [29, 31], 5),
         (MaxPool, 3, [8, 9], 4),
         (PixelShuffle, 2, [7, 5], 12),
@@ -629,6 +631,8 @@ fn norm_cases(cases: &mut Vec<Case>) {
         (group(1), vec![7, 257]),
         (group(1), vec![1, 63]),
         (group(2), vec![2, 13, 11, 6]),
+        (group(2), vec![3, 9, 7, 12]),
+        (group(3), vec![2, 4, 5, 12]),
         (group(4), vec![1, 64, 65, 4]),
         (group(1), vec![3, 5, 4, 3]),
     ];
@@ -740,7 +744,7 @@ fn pointwise_cases(cases: &mut Vec<Case>) {
 }
 
 fn structure_cases(cases: &mut Vec<Case>) {
-    for (rows, columns, offset, width) in [(1, 1, 0, 1), (7, 65, 3, 62), (63, 4, 2, 1)] {
+    for (rows, columns, offset, width) in [(1, 1, 0, 1), (7, 65, 3, 62), (63, 4, 2, 1), (9, 68, 8, 24)] {
         cases.push(case(
             "slice",
             format!("{rows}x{columns} at {offset}+{width}"),
