@@ -18,8 +18,8 @@ use winit::window::{Window, WindowId};
 use super::desktop::NativeDialogs;
 #[cfg(target_os = "linux")]
 use super::desktop::follow_theme;
-use super::fills::drawn_apart;
 use super::frame_log::FrameLog;
+use super::meshes::prepared;
 use super::opened::OpeningModel;
 use super::scatter::{SoftwareGpu, TargetFormat};
 use super::settings::{SMALLEST, Settings};
@@ -239,7 +239,7 @@ const NEWS_INTERVAL: Duration = Duration::from_millis(60);
 
 /// Rest after a frame, as a share of its duration: where frames are slow (a software driver), they must leave most of
 /// the cores to the training. A drag is followed closely all the same. Frames of a real GPU are not held up.
-const REST: f32 = 3.0;
+const REST: f32 = 5.0;
 const REST_WHILE_PRESSED: f32 = 0.2;
 /// Frames are never further apart than this for the sake of rest.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(95);
@@ -313,13 +313,15 @@ impl Shell {
         }
         open.input.handle_platform_output(&open.window, output.platform_output);
         let mut primitives = self.context.tessellate(output.shapes, output.pixels_per_point);
+        let mut textures = output.textures_delta;
         // A surface that converts what it is given would have to be told of it.
-        if open.plain_colors {
+        if open.plain_colors
+            && let Some(state) = open.painter.render_state()
+        {
             let size = open.window.inner_size();
             let points = egui::vec2(size.width.max(1) as f32, size.height.max(1) as f32) / output.pixels_per_point;
-            primitives = drawn_apart(primitives, points);
+            primitives = prepared(primitives, points, &mut textures, &state);
         }
-        let mut textures = output.textures_delta;
         open.painter.paint_and_update_textures(
             ViewportId::ROOT,
             output.pixels_per_point,

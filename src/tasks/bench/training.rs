@@ -101,6 +101,8 @@ pub(super) fn measure_model(device: &Device, name: &str) -> Result<TrainingSpeed
 
 pub(super) fn measure(device: &Device, model: BenchModel) -> Result<TrainingSpeed, TrainError> {
     const SAMPLE: Duration = Duration::from_millis(400);
+    // Enough that what else the machine does for a second or two is not the median.
+    const SAMPLES: usize = 9;
     let data = Arc::new(model.data()?);
     let mut spec = model.spec;
     // A run long enough that no sample meets its end.
@@ -123,7 +125,7 @@ pub(super) fn measure(device: &Device, model: BenchModel) -> Result<TrainingSpee
     };
     let once = time(2)?;
     let steps = (SAMPLE.as_secs_f64() / once.max(1e-6)).clamp(1.0, 1000.0) as usize;
-    let mut samples = (0..5).map(|_| time(steps)).collect::<Result<Vec<_>, _>>()?;
+    let mut samples = (0..SAMPLES).map(|_| time(steps)).collect::<Result<Vec<_>, _>>()?;
     samples.sort_by(f64::total_cmp);
     let (record_secs, recorded) = session.recording();
     let bytes = session.bytes();
