@@ -231,14 +231,16 @@ struct OpenWindow {
     pressed: bool,
     /// The surface takes colors as they are.
     plain_colors: bool,
+    /// The driver draws on the processor.
+    software: bool,
     title: String,
 }
 
 /// The worker's news are shown at most this often.
 const NEWS_INTERVAL: Duration = Duration::from_millis(60);
 
-/// Rest after a frame, as a share of its duration: where frames are slow (a software driver), they must leave most of
-/// the cores to the training. A drag is followed closely all the same. Frames of a real GPU are not held up.
+/// Rest after a frame, as a share of its duration, where the driver draws on the processor: frames must leave most of the
+/// cores to the training there. A drag is followed closely all the same. Frames of a real GPU are not held up.
 const REST: f32 = 5.0;
 const REST_WHILE_PRESSED: f32 = 0.2;
 /// Frames are never further apart than this for the sake of rest.
@@ -267,12 +269,13 @@ impl Shell {
         let mut painter = pollster::block_on(Painter::new(self.context.clone(), configuration, false, options));
         pollster::block_on(painter.set_window(ViewportId::ROOT, Some(Arc::clone(&window))))
             .map_err(|error| error.to_string())?;
-        let mut plain_colors = false;
+        let (mut plain_colors, mut software) = (false, false);
         if let Some(state) = painter.render_state() {
             plain_colors = !state.target_format.is_srgb();
             let resources = &mut state.renderer.write().callback_resources;
             resources.insert(TargetFormat(state.target_format));
-            if state.adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+            software = state.adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+            if software {
                 resources.insert(SoftwareGpu);
             }
         }
@@ -294,7 +297,19 @@ impl Shell {
         let (frames, painted, frame_duration) = (FrameLog::from_environment(), Instant::now(), Duration::ZERO);
         let (info, title) = (egui::ViewportInfo::default(), String::new());
         let pressed = false;
-        Ok(OpenWindow { window, painter, input, info, frames, painted, frame_duration, pressed, plain_colors, title })
+        Ok(OpenWindow {
+            window,
+            painter,
+            input,
+            info,
+            frames,
+            painted,
+            frame_duration,
+            pressed,
+            plain_colors,
+            software,
+            title,
+        })
     }
 
     fn paint(&mut self) {
@@ -353,7 +368,11 @@ impl Shell {
 
     fn frame_at(&mut self, when: Instant) {
         let earliest = self.open.as_ref().map(|open| {
-            let rest = if open.pressed { REST_WHILE_PRESSED } else { REST };
+            let rest = match (open.software, open.pressed) {
+                (false, _) => 0.0,
+                (true, true) => REST_WHILE_PRESSED,
+                (true, false) => REST,
+            };
             let longest = LONGEST_INTERVAL.saturating_sub(open.frame_duration);
             open.painted + open.frame_duration.mul_f32(rest).min(longest)
         });
