@@ -29,8 +29,7 @@ fn run_of(item: u32) -> Run {
     let runs = (params.pixels + PIXELS - 1u) / PIXELS;
     let image = item / elements / runs;
     let first = item / elements % runs * PIXELS;
-    // Folding the grid of workgroups may leave images over.
-    let end = select(0u, min(first + PIXELS, params.pixels), image < params.images);
+    let end = min(first + PIXELS, params.pixels);
     return Run(elements, item % elements, image, image * params.pixels + first, image * params.pixels + end);
 }
 

@@ -1,24 +1,12 @@
 // Operands of a dense layer's backward pass of any width: four scalars a load.
 //   dout [N, K]   x [N, D]   weight [K, D]   dweight [slots, K, D]   dbias [slots, K]   dinp [N, D]
-struct DenseBackwardParams {
-    batch: u32,
-    inputs: u32,
-    outputs: u32,
-    // Parts of the batch that dweight and dbias are summed over, each on its own.
-    slots: u32,
-    slot_rows: u32,
-    padding1: u32,
-    padding2: u32,
-    padding3: u32,
-}
+#import lib/dense_backward_params
 
 @group(0) @binding(0) var<storage, read> dout: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dbias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dinp: array<f32>;
-@group(0) @binding(6) var<uniform> params: DenseBackwardParams;
 
 // Zero beyond the end: rows or units are summed over here, whatever the pass.
 fn load_dout(row: u32, unit: u32) -> vec4<f32> {
@@ -67,13 +55,4 @@ fn store_dinp(row: u32, feature: u32, value: vec4<f32>) {
     if feature + 1u < params.inputs { dinp[start + feature + 1u] = value.y; }
     if feature + 2u < params.inputs { dinp[start + feature + 2u] = value.z; }
     if feature + 3u < params.inputs { dinp[start + feature + 3u] = value.w; }
-}
-
-fn store_dbias(slot: u32, unit: u32, value: vec4<f32>) {
-    if slot >= params.slots { return; }
-    let start = slot * params.outputs;
-    if unit < params.outputs { dbias[start + unit] = value.x; }
-    if unit + 1u < params.outputs { dbias[start + unit + 1u] = value.y; }
-    if unit + 2u < params.outputs { dbias[start + unit + 2u] = value.z; }
-    if unit + 3u < params.outputs { dbias[start + unit + 3u] = value.w; }
 }

@@ -73,8 +73,8 @@ enum Paint {
     Picture(TextureId),
 }
 
-/// The same pictures drawn by the shaders here, in a window of `size` points. Meshes whose textures are not among
-/// `textures` stay as they are.
+/// The same pictures drawn by the shaders here, in a window of `size` points. Meshes of textures that it has
+/// not stay as they are.
 pub(super) fn drawn_here(
     primitives: Vec<ClippedPrimitive>,
     size: Vec2,

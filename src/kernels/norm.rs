@@ -149,19 +149,15 @@ impl Kernel for Norm {
             NormStage::BackwardSums => (&[1, 2, 5], shape.images * shape.groups, per_set),
             NormStage::BackwardApply => (&[0, 1, 2, 6, 4, 5], shape.runs(), PIXELS),
         };
+        let of_every_value = || {
+            let shader = ShaderRequest::new("norm_apply");
+            if shape.vec4() { shader.swap("lib/norm_pair_scalar", "lib/norm_pair_vec4") } else { shader }
+        };
         let (shader, momentum) = match self.stage {
-            NormStage::Apply(activation) => {
-                (ShaderRequest::new("norm_apply").constant("ACTIVATION", activation.wgsl()), 0.0)
-            }
-            NormStage::BackwardApply => (ShaderRequest::new("norm_apply"), 0.0),
+            NormStage::Apply(activation) => (of_every_value().constant("ACTIVATION", activation.wgsl()), 0.0),
+            NormStage::BackwardApply => (of_every_value(), 0.0),
             NormStage::Running { momentum } => (ShaderRequest::new("norm"), momentum),
             _ => (ShaderRequest::new("norm"), 0.0),
-        };
-        let shader = match self.stage {
-            NormStage::Apply(_) | NormStage::BackwardApply if shape.vec4() => {
-                shader.swap("lib/norm_pair_scalar", "lib/norm_pair_vec4")
-            }
-            _ => shader,
         };
         GpuLaunch {
             shader,

@@ -50,6 +50,7 @@ const SHADERS: &[(&str, &str)] = shader_table![
     "lib/bias_summed",
     "lib/conv_params",
     "lib/counted",
+    "lib/dense_backward_params",
     "lib/dense_backward_scalar",
     "lib/dense_backward_vec4",
     "lib/dense_forward_scalar",
