@@ -3,6 +3,8 @@
 
 #[path = "suite/command_line.rs"]
 mod command_line;
+#[path = "suite/compatibility.rs"]
+mod compatibility;
 #[path = "suite/compress.rs"]
 mod compress;
 #[path = "suite/corruptions.rs"]

@@ -3,12 +3,19 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+/// The program under test: this build's, or another that is to be compared with it.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("HOURGLASS_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_hourglass").into())
+}
+
 pub fn hourglass(arguments: &[&str], home: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hourglass"))
+    Command::new(program())
         .args(arguments)
         .env("XDG_DATA_HOME", home)
         .env("XDG_CACHE_HOME", home.join(".cache"))
         .env("HOME", home)
+        // Help is as wide as the terminal.
+        .env("COLUMNS", "100")
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")
         .output()
