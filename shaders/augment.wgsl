@@ -4,7 +4,7 @@
 // element.
 #import lib/step
 #import lib/index
-#import lib/philox
+#import lib/random/philox
 
 struct AugmentParams {
     batch: u32,

@@ -8,7 +8,7 @@
 // ONE invocation makes one value.
 #import lib/step
 #import lib/index
-#import lib/philox
+#import lib/random/philox
 
 struct BlindSpotParams {
     batch: u32,

@@ -3,9 +3,9 @@
 // ONE invocation makes one element; neighbouring invocations are neighbouring channels.
 #import lib/index
 #import lib/activation
-#import lib/conv_params
-#import lib/memory_scalar
-#import lib/finish
+#import lib/conv/params
+#import lib/matmul/memory_scalar
+#import lib/matmul/finish
 
 const WORKGROUP: u32 = 64u;
 

@@ -10,9 +10,9 @@
 // ONE invocation makes one pixel.
 #import lib/step
 #import lib/index
-#import lib/philox
-#import lib/normal
-#import lib/poisson
+#import lib/random/philox
+#import lib/random/normal
+#import lib/random/poisson
 
 struct FilmParams {
     batch: u32,

@@ -4,7 +4,7 @@
 // ONE invocation takes one word: four features of one row, or one.
 #import lib/step
 #import lib/index
-#import lib/permutation
+#import lib/random/permutation
 
 struct GatherParams {
     batch: u32,

@@ -7,7 +7,7 @@
 // ONE invocation codes one block of all channels.
 #import lib/step
 #import lib/index
-#import lib/philox
+#import lib/random/philox
 
 struct JpegParams {
     batch: u32,

@@ -2,8 +2,8 @@
 // [low, high] wherever they are used (and have no gradient beyond).
 #import lib/step
 #import lib/index
-#import lib/philox
-#import lib/normal
+#import lib/random/philox
+#import lib/random/normal
 
 struct LatentParams {
     batch: u32,

@@ -5,9 +5,9 @@
 #import lib/step
 #import lib/index
 #import lib/activation
-#import lib/philox
-#import lib/normal
-#import lib/poisson
+#import lib/random/philox
+#import lib/random/normal
+#import lib/random/poisson
 
 struct PointwiseParams {
     count: u32,

@@ -2,7 +2,7 @@
 //   z, quantized [R, D]   codebook, sums [M, D]   codes [R] (numbers as f32)   counts [M]   members [M, D + 1]
 #import lib/step
 #import lib/index
-#import lib/philox
+#import lib/random/philox
 
 struct QuantizeParams {
     rows: u32,

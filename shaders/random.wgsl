@@ -3,8 +3,8 @@
 // ONE invocation makes one block of four.
 #import lib/step
 #import lib/index
-#import lib/philox
-#import lib/normal
+#import lib/random/philox
+#import lib/random/normal
 
 struct RandomParams {
     count: u32,

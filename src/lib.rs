@@ -3,16 +3,22 @@
 
 #[cfg(feature = "window")]
 pub mod app;
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod device;
-mod files;
 pub mod graph;
-pub mod interop;
+pub mod inference;
 pub mod kernels;
+pub mod math;
 pub mod metrics;
 pub mod model;
+pub mod monitor;
 pub mod nn;
+mod platform;
+pub mod plot;
+pub mod random;
+pub mod report;
 pub mod style;
 pub mod tasks;
 pub mod tensor;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hourglass::train::WorkerOptions;
+use hourglass::monitor::WorkerOptions;
 
 fn main() -> ExitCode {
     ExitCode::from(hourglass::cli::run(std::env::args_os(), open_window))

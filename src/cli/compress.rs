@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::detect::say_notes;
-use super::{CliError, Common, keep_inputs, print_json, print_out};
+use super::common::Common;
+use super::error::CliError;
+use super::inputs::keep_inputs;
+use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
-use crate::style;
-use crate::tasks;
+use crate::{style, tasks};
 
 /// Fewer bits say nothing, more are lost in the noise of f32.
 const BITS: std::ops::RangeInclusive<f64> = 0.1..=12.0;

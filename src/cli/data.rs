@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::train::open_data;
-use super::{CliError, Common, keep_inputs, print_json, print_out};
-use crate::data::{DataSet, Duplicates, Values};
+use super::common::Common;
+use super::error::CliError;
+use super::inputs::{keep_inputs, open_data};
+use super::output::{print_json, print_out, summary, twins};
 use crate::device::Device;
 use crate::model::{preset, suggest};
 use crate::style;
@@ -65,54 +66,6 @@ fn check_settings(settings: &[String]) -> Result<(), CliError> {
     // Whatever is trained later, this is a spec that has all of them.
     preset("undercomplete").and_then(|preset| preset.spec.with_set(settings)).map_err(TrainError::from)?;
     Ok(())
-}
-
-/// The lines that training says too: what it is, what is made of it, how it is divided, and what to know of it.
-pub(super) fn summary(data: &DataSet) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}: {}, {} rows of {}",
-        data.options.source,
-        data.kind.name(),
-        style::grouped(data.rows as u64),
-        match data.image {
-            Some(image) => format!("{}x{}x{} values", image.height, image.width, image.channels),
-            None => format!("{} values", style::grouped(data.features as u64)),
-        }
-    )];
-    lines.push(format!(
-        "split     {}: {} train, {} validation, {} test",
-        data.split_method(),
-        style::grouped(data.train.len() as u64),
-        style::grouped(data.validation.len() as u64),
-        style::grouped(data.test.len() as u64)
-    ));
-    let place = if matches!(data.values, Values::Source { .. }) { ", read while training" } else { "" };
-    lines.push(format!(
-        "scaling   {}, {} MB{place}",
-        data.preparation.kind.name(),
-        style::grouped((data.bytes() as u64).div_ceil(1 << 20))
-    ));
-    if data.labels.is_some() {
-        let shown: Vec<&str> = data.classes.iter().take(12).map(String::as_str).collect();
-        let more = if data.classes.len() > shown.len() { ", ..." } else { "" };
-        lines.push(format!("labels    {} classes: {}{more}", data.classes.len(), shown.join(", ")));
-    }
-    lines.extend(data.notes.iter().map(|note| format!("note      {note}")));
-    lines
-}
-
-/// What to know of held-out rows that training saw, if there are any.
-pub(super) fn twins(duplicates: &Duplicates) -> Option<String> {
-    let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
-    (duplicates.equal + duplicates.near > 0).then(|| {
-        format!(
-            "twins     of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
-            style::grouped(duplicates.compared as u64),
-            duplicates.equal,
-            duplicates.near,
-            examples.join("; ")
-        )
-    })
 }
 
 fn details(report: &DataReport) -> Vec<String> {

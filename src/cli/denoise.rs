@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{CliError, Common, EXIT_INTERRUPTED, print_json, print_out};
+use super::common::Common;
+use super::error::{CliError, EXIT_INTERRUPTED};
+use super::output::{print_json, print_out};
 use crate::device::Device;
 use crate::tasks::{self, Amount, DenoiseOptions, Denoised, FileOutcome, Sigma};
 use crate::train::TrainError;

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::train::read_spec;
-use super::{CliError, Common, keep_inputs, print_json, print_out};
+use super::common::Common;
+use super::error::CliError;
+use super::inputs::{keep_inputs, read_spec};
+use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::model::preset;
 use crate::style;
@@ -229,11 +231,5 @@ fn describe_scores(scores: &Scores) {
     print_out(&format!("scores    {}", scores.output));
     for picture in &scores.pictures {
         print_out(&format!("picture   {picture}"));
-    }
-}
-
-pub(super) fn say_notes(notes: &[String], common: &Common) {
-    if !common.quiet {
-        notes.iter().for_each(|note| eprintln!("note: {note}"));
     }
 }

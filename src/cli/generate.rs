@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::detect::say_notes;
-use super::{CliError, Common, keep_inputs, print_json, print_out};
+use super::common::Common;
+use super::error::CliError;
+use super::inputs::keep_inputs;
+use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::style;
 use crate::tasks::{self, AugmentOptions, SampleOptions, Walk, WalkOptions};

@@ -1,26 +1,27 @@
 //! The command line: arguments in, the library called, text or JSON out.
 
-mod commands;
+mod common;
 mod compress;
 mod data;
 mod denoise;
 mod detect;
+mod error;
 mod generate;
+mod inputs;
+mod inspect;
+mod output;
 mod represent;
 mod train;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::device::{DeviceChoice, DeviceError};
-use crate::graph::GraphError;
-use crate::tasks::{self, PictureError};
-use crate::train::{TrainError, WorkerOptions, device_error_is_usage};
-
-/// Interrupted by Ctrl-C, after saving.
-pub const EXIT_INTERRUPTED: u8 = 130;
+use self::common::Common;
+pub use self::common::OpenWindow;
+pub use self::error::EXIT_INTERRUPTED;
+use crate::bench;
 
 /// Watch an autoencoder learn, then use it.
 ///
@@ -33,40 +34,6 @@ struct Cli {
 
     #[command(flatten)]
     common: Common,
-}
-
-/// Options that work wherever they make sense.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Common {
-    /// Where to compute: auto, gpu (software adapters too), gpu:N or cpu.
-    #[arg(long, global = true, default_value = "auto", value_name = "DEVICE")]
-    device: String,
-
-    /// Seed of everything random [default: 1, or the spec's].
-    #[arg(long, global = true, value_name = "N")]
-    seed: Option<u64>,
-
-    /// Exactly one JSON object on standard output.
-    #[arg(long, global = true)]
-    json: bool,
-
-    /// Say nothing but results and errors.
-    #[arg(long, global = true)]
-    quiet: bool,
-
-    /// CPU threads [default: all].
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-}
-
-impl Common {
-    fn device_choice(&self) -> Result<DeviceChoice, CliError> {
-        Ok(self.device.parse::<DeviceChoice>().map_err(GraphError::from).map_err(TrainError::from)?)
-    }
-
-    fn threads(&self) -> Option<usize> {
-        self.threads.map(usize::from)
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -153,46 +120,6 @@ enum CliCommand {
     },
 }
 
-/// Why a command failed: what to print, and the exit code.
-#[derive(Debug)]
-pub(crate) struct CliError {
-    message: String,
-    code: u8,
-}
-
-impl CliError {
-    fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
-    }
-}
-
-impl From<TrainError> for CliError {
-    fn from(error: TrainError) -> Self {
-        Self { message: error.to_string(), code: if error.is_usage() { 2 } else { 1 } }
-    }
-}
-
-impl From<DeviceError> for CliError {
-    fn from(error: DeviceError) -> Self {
-        Self { message: error.to_string(), code: if device_error_is_usage(&error) { 2 } else { 1 } }
-    }
-}
-
-impl From<crate::model::SpecError> for CliError {
-    fn from(error: crate::model::SpecError) -> Self {
-        TrainError::from(error).into()
-    }
-}
-
-impl From<PictureError> for CliError {
-    fn from(error: PictureError) -> Self {
-        Self { message: error.to_string(), code: 1 }
-    }
-}
-
-/// Opens the window with a run and gives the exit code; an error, in words, where there can be no window.
-pub type OpenWindow = fn(WorkerOptions) -> Result<u8, String>;
-
 /// A negative number is a value and no option: what is wrong with it, the option says.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     fn allow(command: clap::Command) -> clap::Command {
@@ -229,9 +156,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Decode(arguments)) => represent::decode(&arguments, common),
         Some(CliCommand::Probe(arguments)) => represent::probe(&arguments, common),
         Some(CliCommand::Project(arguments)) => represent::project(&arguments, common),
-        Some(CliCommand::Reconstruct { model, data, output }) => commands::reconstruct(&model, &data, &output, common),
+        Some(CliCommand::Reconstruct { model, data, output }) => inspect::reconstruct(&model, &data, &output, common),
         Some(CliCommand::Denoise(arguments)) => denoise::run(arguments, common),
-        Some(CliCommand::Report { run_dir, output }) => commands::report(&run_dir, output.as_deref(), common),
+        Some(CliCommand::Report { run_dir, output }) => inspect::report(&run_dir, output.as_deref(), common),
         Some(CliCommand::Detect(command)) => detect::run(command, common),
         Some(CliCommand::Sample(arguments)) => generate::sample(&arguments, common),
         Some(CliCommand::Interpolate(arguments)) => generate::interpolate(&arguments, common),
@@ -240,11 +167,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Augment(arguments)) => generate::augment(&arguments, common),
         Some(CliCommand::Compress(arguments)) => compress::compress(&arguments, common),
         Some(CliCommand::Decompress(arguments)) => compress::decompress(&arguments, common),
-        Some(CliCommand::Verify { run_dir }) => commands::verify(&run_dir, common),
+        Some(CliCommand::Verify { run_dir }) => inspect::verify(&run_dir, common),
         Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),
-        Some(CliCommand::Devices) => commands::devices(common),
-        Some(CliCommand::Presets) => commands::presets(common),
-        Some(CliCommand::Bench { only, growth }) => commands::bench(tasks::BenchOptions { only, growth }, common),
+        Some(CliCommand::Devices) => inspect::devices(common),
+        Some(CliCommand::Presets) => inspect::presets(common),
+        Some(CliCommand::Bench { only, growth }) => inspect::bench(bench::BenchOptions { only, growth }, common),
     };
     match result {
         Ok(code) => code,
@@ -254,34 +181,4 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
             error.code
         }
     }
-}
-
-/// Prints to standard output; a reader that went away (a closed pipe) is no failure, anything else ends the program: what
-/// was to be told is lost.
-pub(crate) fn print_out(text: &str) {
-    use std::io::Write as _;
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("error: cannot write to standard output, {error}");
-            std::process::exit(1);
-        }
-        _ => {}
-    }
-}
-
-/// Refuses an `output` that would go over what is read.
-pub(crate) fn keep_inputs<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
-    match inputs.into_iter().find(|input| crate::files::would_replace(output, input)) {
-        Some(input) => {
-            let (output, input) = (output.display(), input.display());
-            Err(CliError::usage(format!("{output} would be written over what is read, {input}, give another place")))
-        }
-        None => Ok(()),
-    }
-}
-
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
-    let text = serde_json::to_string(value).map_err(|error| CliError { message: error.to_string(), code: 1 })?;
-    print_out(&text);
-    Ok(())
 }

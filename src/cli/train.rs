@@ -9,15 +9,17 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::commands::print_metrics;
-use super::{CliError, Common, EXIT_INTERRUPTED, OpenWindow, keep_inputs, print_json, print_out};
-use crate::data::{DataSet, DataSpec, near_duplicates};
+use super::common::{Common, OpenWindow};
+use super::error::{CliError, EXIT_INTERRUPTED};
+use super::inputs::{keep_inputs, open_data, read_spec};
+use super::output::{print_json, print_metrics, print_out};
+use crate::data::{DataSet, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
-use crate::interop;
-use crate::model::{Model, Spec, SpecError, Suggestion, preset, suggest};
-use crate::style;
-use crate::tasks::draw_run;
-use crate::train::{Command, Event, Report, RunDir, TrainError, Worker, WorkerOptions};
+use crate::model::{Model, Suggestion, preset, suggest};
+use crate::monitor::{Command, Event, Worker, WorkerOptions};
+use crate::report::draw_run;
+use crate::train::{Report, RunDir, TrainError};
+use crate::{report, style};
 
 #[derive(Args, Debug)]
 pub(super) struct TrainArgs {
@@ -48,18 +50,6 @@ pub(super) struct TrainArgs {
     /// Which state to save and measure.
     #[arg(long, value_name = "WHICH", default_value = "best", value_parser = ["best", "last"])]
     keep: String,
-}
-
-pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
-    let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| SpecError::Syntax {
-        place: place.clone(),
-        problem: match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file, give a spec in TOML or --preset NAME".to_owned(),
-            _ => error.to_string(),
-        },
-    })?;
-    Spec::from_toml(&text, &place)
 }
 
 pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliError> {
@@ -148,25 +138,12 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
     Ok(options)
 }
 
-/// The data at `source`, as the settings that concern it say.
-pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> Result<Arc<DataSet>, CliError> {
-    let concerned = |setting: &&String| setting.starts_with("data.") || setting.starts_with("train.");
-    let settings: Vec<String> = settings.iter().filter(concerned).cloned().collect();
-    // Whatever is trained later, this is a spec to apply settings to.
-    let mut spec = preset("undercomplete")?.spec;
-    spec.data = DataSpec::of(source);
-    let mut spec = spec.with_set(&settings)?;
-    spec.train.seed = common.seed.unwrap_or(spec.train.seed);
-    let opened = DataSet::open(&spec.data, spec.train.validation_fraction, spec.train.seed);
-    Ok(Arc::new(opened.map_err(TrainError::from)?))
-}
-
 /// What was found and what is made of it: on standard error, where `--json` leaves it alone.
 fn say_choice(data: &DataSet, suggestion: &Suggestion, common: &Common) {
     if common.quiet {
         return;
     }
-    for line in super::data::summary(data) {
+    for line in super::output::summary(data) {
         eprintln!("{line}");
     }
     eprintln!("chosen: {}; the run's spec.toml is yours to edit", suggestion.reasons);
@@ -289,7 +266,7 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                 } else if !common.json {
                     finish_text(&report, batch);
                     let duplicates = brought.as_deref().map(near_duplicates).transpose().map_err(TrainError::from)?;
-                    duplicates.as_ref().and_then(super::data::twins).iter().for_each(|line| print_out(line));
+                    duplicates.as_ref().and_then(super::output::twins).iter().for_each(|line| print_out(line));
                 }
                 if common.json {
                     print_json(&*report)?;
@@ -328,7 +305,7 @@ fn stop_on_ctrl_c(worker: &Worker, interrupted: &Arc<AtomicBool>) {
 fn write_page(report: &Report, common: &Common) -> Option<PathBuf> {
     let folder = PathBuf::from(report.run_dir.as_ref()?);
     let device = Device::open(common.device_choice().ok()?, common.threads()).ok()?;
-    match interop::write_report(&folder, None, &device) {
+    match report::write_report(&folder, None, &device) {
         Ok(path) => Some(path),
         Err(error) => {
             eprintln!("no report was written: {error}");

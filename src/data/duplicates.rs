@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{DataError, DataSet, Part};
-use crate::kernels::random::{key, normal4, philox4x32};
+use crate::random::{key, normal4, philox4x32};
 
 /// Rows are compared by so many projections first.
 const PROJECTIONS: usize = 32;

@@ -7,14 +7,13 @@ use std::sync::{Arc, OnceLock};
 use image::{DynamicImage, ImageDecoder as _, ImageReader};
 use rayon::prelude::*;
 
-use super::options::{DataSpec, Fit, SplitKind};
+use super::error::unreadable;
+use super::folders::{files_under, is_picture, name_below};
 use super::source::{Labels, file_labels};
-use super::{DataError, Element, FIXED, ImageShape, RowSource, reason, unreadable};
-use crate::kernels::random::{key, philox4x32, stream};
+use super::spec::{DataSpec, Fit, SplitKind};
+use super::{DataError, Element, FIXED, ImageShape, RowSource};
+use crate::random::{key, philox4x32, stream};
 
-/// Names of files that are tried as pictures.
-pub const PICTURE_EXTENSIONS: [&str; 13] =
-    ["png", "jpg", "jpeg", "jpe", "webp", "tif", "tiff", "bmp", "gif", "pbm", "pgm", "ppm", "pnm"];
 /// Larger pictures are a mistake or an attack: 32,768 on a side.
 const MOST_PIXELS: u64 = 1 << 30;
 /// Bytes of a picture for which memory is looked at before it is decoded.
@@ -27,34 +26,6 @@ const USUAL_SIDE: usize = 64;
 const FEW: usize = 200;
 /// Pieces of a picture in an epoch, at most, where the spec does not say.
 const MOST_PIECES: usize = 256;
-
-pub(super) fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| PICTURE_EXTENSIONS.contains(&extension.as_str()))
-}
-
-/// Files under `folder` that `wanted` takes, sorted by name; hidden ones are left out, and loops of links are left.
-pub(super) fn files_under(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut Vec<String>) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let visible =
-        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
-    for entry in walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible)
-    {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => found.push(entry.into_path()),
-            Ok(_) => {}
-            Err(error) => {
-                let place = error.path().unwrap_or(folder).display().to_string();
-                let why = match error.loop_ancestor() {
-                    Some(_) => "it is a link back to a folder that it lies in".to_owned(),
-                    None => error.io_error().map_or_else(|| error.to_string(), reason),
-                };
-                notes.push(format!("{place} is left out: {why}"));
-            }
-        }
-    }
-    found
-}
 
 /// What the header of a picture says.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +59,7 @@ fn decoder(path: &Path) -> Result<impl image::ImageDecoder + use<>, DataError> {
     }
     // Asked for large pictures alone: the answer takes longer than a small picture.
     let large = decoder.total_bytes() > LARGE;
-    if let Some(free) = large.then(super::free_memory).flatten()
+    if let Some(free) = large.then(crate::platform::free_memory).flatten()
         && decoder.total_bytes().saturating_mul(2) > free as u64
     {
         return Err(DataError::malformed(
@@ -448,7 +419,7 @@ pub(super) fn open(
             _ => element.stride(shape.values()),
         })
         .sum();
-    let room = super::free_memory().is_none_or(|free| whole < free / 3);
+    let room = crate::platform::free_memory().is_none_or(|free| whole < free / 3);
     let cache = room.then(|| good.iter().map(|_| OnceLock::new()).collect());
     let given_kind = if by_lines { SplitKind::Given } else { SplitKind::Folders };
     Ok(Gallery {
@@ -473,12 +444,6 @@ fn leave_out(bad: Vec<DataError>, none_left: bool, notes: &mut Vec<String>) -> R
         notes.push(format!("and {} other files are left out", count - SHOWN));
     }
     Ok(())
-}
-
-/// The name of a file below the folder that was given; of a file that was given by itself, its own.
-pub(super) fn name_below(file: &Path, given: &Path) -> String {
-    let inside = file.strip_prefix(given).ok().filter(|inside| !inside.as_os_str().is_empty());
-    inside.or_else(|| file.file_name().map(Path::new)).unwrap_or(file).to_string_lossy().into_owned()
 }
 
 /// The part of each file, where the folders at the top are named after parts and train is among them.

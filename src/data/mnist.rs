@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::idx::{Images, images, images_from, labels_beside, labels_from};
+use super::data_set::pack;
+use super::formats::idx::{Images, images, images_from, labels_beside, labels_from};
 use super::split::Plan;
-use super::{DataError, DataSet, DataSpec, Preparation, Scaling, SourceKind, Values, pack};
+use super::{DataError, DataSet, DataSpec, Preparation, Scaling, SourceKind, Values};
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
@@ -84,20 +85,23 @@ pub(super) fn is_mnist_folder(folder: &Path) -> bool {
     find(folder, TRAIN_IMAGES).is_some()
 }
 
-/// A folder with MNIST's file names (gzipped or not): with the t10k files it has its own test part. All of it is one part
-/// where `whole`.
+/// The train images of a folder that has no test images.
+pub(super) fn train_images_alone(folder: &Path) -> Option<PathBuf> {
+    find(folder, TRAIN_IMAGES).filter(|_| find(folder, TEST_IMAGES).is_none())
+}
+
+pub(super) fn folder_name(folder: &Path) -> String {
+    folder.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// A folder with MNIST's file names (gzipped or not), the t10k files as its test part. All of it is one part where `whole`.
 pub(super) fn from_folder(folder: &Path, options: &DataSpec, plan: &Plan, whole: bool) -> Result<DataSet, DataError> {
-    let name = folder.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = folder_name(folder);
     let place = folder.display().to_string();
-    let missing = || DataError::malformed(&place, format!("it holds no {TRAIN_IMAGES}; give a folder with IDX files"));
-    let train_path = find(folder, TRAIN_IMAGES).ok_or_else(missing)?;
-    let Some(test_path) = find(folder, TEST_IMAGES) else {
-        let alone = DataSpec { source: train_path.display().to_string(), ..options.clone() };
-        let fitted = Preparation::new(SourceKind::Array, Scaling::Unit);
-        let mut set = super::source::open(&alone, plan, whole.then_some(&fitted))?;
-        (set.name, set.options.source) = (name, options.source.clone());
-        return Ok(set);
-    };
+    let missing =
+        |name: &str| DataError::malformed(&place, format!("it holds no {name}; give a folder with IDX files"));
+    let train_path = find(folder, TRAIN_IMAGES).ok_or_else(|| missing(TRAIN_IMAGES))?;
+    let test_path = find(folder, TEST_IMAGES).ok_or_else(|| missing(TEST_IMAGES))?;
     let train = images(&train_path)?;
     let train_labels = labels_beside(&train_path, train.rows)?;
     let test = images(&test_path)?;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::options::{DataSpec, SplitKind};
-use super::{DataError, unreadable};
-use crate::kernels::random::{permutation_keys, permute, stream};
+use super::DataError;
+use super::error::unreadable;
+use super::spec::{DataSpec, SplitKind};
+use crate::random::{permutation_keys, permute, stream};
 
 /// Fewer rows cannot be divided in a way that means anything.
 const LEAST_ROWS: usize = 10;

@@ -2,43 +2,18 @@
 //! tensors and no ops, so that either can be replaced without the graph noticing.
 
 pub mod cpu;
+mod error;
 pub mod gpu;
+mod info;
 pub mod trace;
 
 use std::fmt;
 use std::str::FromStr;
 
-use cpu::CpuDevice;
-use gpu::GpuContext;
-
-#[derive(Debug, thiserror::Error)]
-pub enum DeviceError {
-    #[error(
-        "no GPU found, wgpu saw no Vulkan, Metal or DirectX 12 adapter, install a driver (Debian/Ubuntu, software: \
-         apt-get install mesa-vulkan-drivers libvulkan1) or use --device cpu"
-    )]
-    NoAdapter,
-    #[error("unknown device, --device gpu:{asked}, there {} (see `hourglass devices`)", count_adapters(*.available))]
-    IndexOutOfRange { asked: usize, available: usize },
-    #[error("unknown device, --device {0:?}, use auto, gpu, gpu:N or cpu")]
-    UnknownChoice(String),
-    #[error("the GPU refused to start, {adapter}, {reason}; try --device cpu")]
-    Refused { adapter: String, reason: String },
-    #[error("the GPU failed, {during}, {reason}; try --device cpu")]
-    Failed { during: String, reason: String },
-    #[error("the CPU threads could not be started, {0}, try --threads 1")]
-    Threads(String),
-    #[error("the plan does not fit the device, {what}, {remedy}")]
-    DoesNotFit { what: String, remedy: String },
-}
-
-fn count_adapters(count: usize) -> String {
-    match count {
-        0 => "is no adapter here".to_owned(),
-        1 => "is one adapter, gpu:0".to_owned(),
-        n => format!("are {n} adapters, gpu:0 to gpu:{}", n - 1),
-    }
-}
+use self::cpu::CpuDevice;
+pub use self::error::DeviceError;
+use self::gpu::GpuContext;
+pub use self::info::DeviceInfo;
 
 /// `--device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -78,31 +53,6 @@ impl fmt::Display for DeviceChoice {
             Self::GpuIndex(index) => write!(f, "gpu:{index}"),
             Self::Cpu => f.write_str("cpu"),
         }
-    }
-}
-
-/// A device as it is named to people and in JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceInfo {
-    /// "gpu" or "cpu".
-    pub device: &'static str,
-    /// "vulkan", "metal", "dx12" or "cpu".
-    pub backend: &'static str,
-    /// The adapter's or the processor's name.
-    pub adapter: String,
-    /// A GPU driver that runs on the processor, such as lavapipe.
-    pub software: bool,
-    pub driver: String,
-}
-
-impl fmt::Display for DeviceInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match (self.device, self.software) {
-            ("cpu", _) => "CPU",
-            (_, true) => "software GPU",
-            _ => "GPU",
-        };
-        write!(f, "{kind} {} ({})", self.adapter, self.backend)
     }
 }
 

@@ -132,6 +132,6 @@ pub fn write(path: &Path) -> io::Result<usize> {
         args: None,
     });
     let file = File { display_time_unit: "ms", trace_events: titles.into_iter().chain(spans).collect() };
-    crate::files::write_whole(path, |writer| Ok(serde_json::to_writer(writer, &file)?))?;
+    crate::platform::files::write_whole(path, |writer| Ok(serde_json::to_writer(writer, &file)?))?;
     Ok(noted.len())
 }

@@ -1,25 +1,23 @@
 //! A static graph of ops with shapes checked on insertion; autodiff and fusion rewrite it; a [`Plan`] turns it into
 //! kernel calls and memory; an [`Executable`] runs the plan on a device.
 
+mod activation_checkpointing;
 mod autodiff;
 mod execute;
 mod fusion;
-mod halves;
+mod half_storage;
 pub mod ops;
 mod plan;
-mod recompute;
-mod timing;
 
 use std::sync::Arc;
 
-pub use autodiff::differentiate;
-pub use execute::{Executable, Externals, MAX_STEPS_PER_SUBMISSION};
-pub use fusion::fuse;
-pub use halves::store_halves;
-pub use plan::{Call, Place, Plan, PlanBytes, View};
-pub use recompute::recompute;
-pub use timing::{time_kernel, timing_noise};
-
+pub use self::activation_checkpointing::recompute;
+pub use self::autodiff::differentiate;
+pub use self::execute::timing::{time_kernel, timing_noise};
+pub use self::execute::{Executable, Externals, MAX_STEPS_PER_SUBMISSION};
+pub use self::fusion::fuse;
+pub use self::half_storage::store_halves;
+pub use self::plan::{Call, Place, Plan, PlanBytes, View};
 use crate::device::DeviceError;
 use crate::kernels::Kernel;
 use crate::kernels::activation::Activation;
@@ -338,7 +336,7 @@ impl Graph {
     /// A stream of random numbers that no other op of this graph has.
     pub fn next_stream(&mut self) -> u32 {
         self.streams += 1;
-        crate::kernels::random::stream::OPS + self.streams - 1
+        crate::random::stream::OPS + self.streams - 1
     }
 
     fn add_value(&mut self, value: Value) -> ValueId {

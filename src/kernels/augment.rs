@@ -3,10 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::activation::cos_sin_of_turn;
-use super::random::{philox4x32, unit_float};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::math::cos_sin_of_turn;
+use crate::random::{philox4x32, unit_float};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -64,7 +65,7 @@ impl Kernel for Warp {
             padding: [0; 3],
         };
         let count = self.batch * self.size[0] * self.size[1] * self.channels;
-        GpuLaunch::in_order(ShaderRequest::new("augment"), "warp", 2, &params, target.fold(count.div_ceil(64)), 20)
+        GpuLaunch::in_order(shader("augment"), "warp", 2, &params, target.fold(count.div_ceil(64)), 20)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

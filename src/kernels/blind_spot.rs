@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::random::{philox4x32, unit_float};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::random::{philox4x32, unit_float};
 
 /// Side of the window that a spot is filled from.
 const WINDOW: usize = 5;
@@ -65,7 +66,7 @@ impl Kernel for BlindSpot {
         };
         let values = self.batch * self.size[0] * self.size[1] * self.channels;
         let workgroups = target.fold(values.div_ceil(64));
-        GpuLaunch::in_order(ShaderRequest::new("blind_spot"), "blind_spot", 3, &params, workgroups, 10)
+        GpuLaunch::in_order(shader("blind_spot"), "blind_spot", 3, &params, workgroups, 10)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::conv::{ConvShape, Finish};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
 
 /// The three products, as in [`super::conv`]; weights are [KH, KW, C].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Kernel for Depthwise {
             DepthwiseProduct::Weights => (split.slots * shape.taps() * shape.channels, Finish::Plain, split.slot_rows),
         };
         GpuLaunch {
-            shader: finish.shader(ShaderRequest::new("depthwise")),
+            shader: finish.shader(shader("depthwise")),
             entry_point: self.name(),
             bindings: if self.product == DepthwiseProduct::Weights { vec![0, 1, 3] } else { vec![0, 1, 2, 3] },
             uniform: 4,

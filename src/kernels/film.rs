@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
 
 /// Scratches of one image, and specks of dust, at most.
 pub const MOST_MARKS: usize = 32;
@@ -148,14 +149,7 @@ impl Kernel for Film {
         let pixels = self.batch * self.size[0] * self.size[1];
         // Tiles of grain, the counts, the marks, and the channels twice.
         let iterations = 4 * 11 + 10 + 2 * 128 + 2 * MOST_MARKS * 11 + 2 * self.channels;
-        GpuLaunch::in_order(
-            ShaderRequest::new("film"),
-            "film",
-            2,
-            &params,
-            target.fold(pixels.div_ceil(64)),
-            iterations,
-        )
+        GpuLaunch::in_order(shader("film"), "film", 2, &params, target.fold(pixels.div_ceil(64)), iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

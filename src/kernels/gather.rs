@@ -3,10 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::random::{permutation_half_bits, permute};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::random::{permutation_half_bits, permute};
 
 /// What a byte is multiplied by: the f32 nearest 1/255.
 const BYTE_TO_UNIT: f32 = 0.003_921_569;
@@ -49,7 +50,7 @@ impl Kernel for GatherRows {
         let workgroups = target.fold((self.batch * row_words).div_ceil(64));
         // The walk leaves a domain at most four times too large: 200 rounds of walking have odds of 1e-25.
         let entry = if self.packed { "gather_rows" } else { "gather_floats" };
-        GpuLaunch::in_order(ShaderRequest::new("gather"), entry, 2, &params, workgroups, 8 * 200)
+        GpuLaunch::in_order(shader("gather"), entry, 2, &params, workgroups, 8 * 200)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::random::{philox4x32, unit_float};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::random::{philox4x32, unit_float};
 
 /// Side of a block.
 const SIDE: usize = 8;
@@ -170,14 +171,7 @@ impl Kernel for Jpeg {
         let blocks = self.batch * self.size[0].div_ceil(SIDE) * self.size[1].div_ceil(SIDE);
         // Loading, four transforms, quantization and storing, for each channel; then the colours.
         let iterations = 10 + self.channels * (24 + 4 * 2 + 16 + 72) + 72;
-        GpuLaunch::in_order(
-            ShaderRequest::new("jpeg"),
-            "jpeg",
-            2,
-            &params,
-            target.fold(blocks.div_ceil(32)),
-            iterations,
-        )
+        GpuLaunch::in_order(shader("jpeg"), "jpeg", 2, &params, target.fold(blocks.div_ceil(32)), iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::activation::exp;
-use super::random::{normal4, philox4x32};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::math::exp;
+use crate::random::{normal4, philox4x32};
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -77,7 +78,7 @@ impl Kernel for Latent {
             _ => (self.batch * self.latent, 10),
         };
         GpuLaunch {
-            shader: ShaderRequest::new("latent"),
+            shader: shader("latent"),
             entry_point: self.name(),
             bindings: if one_input { vec![0, 2] } else { vec![0, 1, 2] },
             uniform: 3,

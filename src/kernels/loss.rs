@@ -4,11 +4,13 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::activation::{Activation, exp, ln, sigmoid};
+use super::activation::{Activation, sigmoid};
 use super::reduce::{REDUCE_LANES, reduce_sum_lanes};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::math::{exp, ln};
 
 /// Neighbouring values that make one partial sum.
 pub const LOSS_CHUNK: usize = 1024;
@@ -114,7 +116,7 @@ impl LossTerm {
     }
 
     fn shader(&self) -> ShaderRequest {
-        ShaderRequest::new("loss")
+        shader("loss")
             .constant("LOSS", self.kind.wgsl())
             .constant("HAS_TARGET", self.has_target)
             .constant("IS_SPARSITY", self.is_sparsity)

@@ -3,8 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
 
 const SCALES: [f32; 7] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
@@ -53,7 +54,7 @@ impl Kernel for Mmd {
         let items = if self.backward { self.batch * self.latent } else { self.batch };
         let iterations = self.batch * (1 + self.latent + 3 * SCALES.len());
         let workgroups = target.fold(items.div_ceil(64));
-        GpuLaunch::in_order(ShaderRequest::new("mmd"), self.name(), 3, &params, workgroups, iterations)
+        GpuLaunch::in_order(shader("mmd"), self.name(), 3, &params, workgroups, iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

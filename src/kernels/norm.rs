@@ -1,14 +1,15 @@
-//! Batch, layer and group normalization: the twin of `shaders/norm.wgsl` and `norm_apply.wgsl`, which explain the stages.
+//! Batch, layer and group normalization: the twin of `shaders/norm/norm.wgsl` and `norm_apply.wgsl`, which explain the stages.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::activation::Activation;
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
 
-/// Pixels that an invocation handles, as `shaders/norm_apply.wgsl` has it.
+/// Pixels that an invocation handles, as `shaders/norm/norm_apply.wgsl` has it.
 const PIXELS: usize = 8;
 
 /// x [images, pixels, channels]; statistics are of each image and group of neighbouring channels.
@@ -150,14 +151,14 @@ impl Kernel for Norm {
             NormStage::BackwardApply => (&[0, 1, 2, 6, 4, 5], shape.runs(), PIXELS),
         };
         let of_every_value = || {
-            let shader = ShaderRequest::new("norm_apply");
-            if shape.vec4() { shader.swap("lib/norm_pair_scalar", "lib/norm_pair_vec4") } else { shader }
+            let shader = shader("norm/norm_apply");
+            if shape.vec4() { shader.swap("lib/norm/pair_scalar", "lib/norm/pair_vec4") } else { shader }
         };
         let (shader, momentum) = match self.stage {
             NormStage::Apply(activation) => (of_every_value().constant("ACTIVATION", activation.wgsl()), 0.0),
             NormStage::BackwardApply => (of_every_value(), 0.0),
-            NormStage::Running { momentum } => (ShaderRequest::new("norm"), momentum),
-            _ => (ShaderRequest::new("norm"), 0.0),
+            NormStage::Running { momentum } => (shader("norm/norm"), momentum),
+            _ => (shader("norm/norm"), 0.0),
         };
         GpuLaunch {
             shader,

@@ -5,9 +5,10 @@ use rayon::prelude::*;
 
 use super::pointwise::CPU_CHUNK;
 use super::reduce::{REDUCE_LANES, reduce_sum_lanes};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
 
 /// Parameters that share one factor of weight decay.
 pub const DECAY_BLOCK: usize = 64;
@@ -89,7 +90,7 @@ impl Kernel for Update {
         let mut bindings = vec![0, 4, 5, 1, 2];
         bindings.extend(matches!(self.rule, UpdateRule::Adam { .. }).then_some(3));
         bindings.extend(self.average.map(|_| 6));
-        let mut shader = ShaderRequest::new("optimizer")
+        let mut shader = shader("optimizer")
             .constant("CLIP", self.clipped)
             .constant("DECOUPLED", self.decoupled)
             .constant("NESTEROV", nesterov);
@@ -196,7 +197,7 @@ impl Kernel for GradientSquares {
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         GpuLaunch {
-            shader: ShaderRequest::new("optimizer"),
+            shader: shader("optimizer"),
             entry_point: "gradient_squares",
             bindings: vec![0, 8],
             uniform: 9,
@@ -233,7 +234,7 @@ impl Kernel for ClipFactor {
 
     fn gpu(&self, _: &GpuTarget) -> GpuLaunch {
         GpuLaunch {
-            shader: ShaderRequest::new("optimizer"),
+            shader: shader("optimizer"),
             entry_point: "clip_factor",
             bindings: vec![7, 8],
             uniform: 9,

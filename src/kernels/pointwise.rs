@@ -4,10 +4,11 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::activation::Activation;
-use super::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
 
 /// Elements that one task of the CPU handles: large enough to hide the cost of handing it out.
 pub(crate) const CPU_CHUNK: usize = 16 * 1024;
@@ -206,7 +207,7 @@ impl Kernel for Pointwise {
         ];
         let mut params =
             PointwiseParams { count: word(self.count), padding: [0; 3], amounts: [0.0; 4], streams: [0; 4] };
-        let mut shader = ShaderRequest::new("pointwise");
+        let mut shader = shader("pointwise");
         let mut operand = 0;
         for (index, (stage, [kind_name, activation_name, operand_name])) in self.stages.iter().zip(NAMES).enumerate() {
             let (kind, activation, amount, stream) = stage.encoded();

@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::random::philox4x32;
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::random::philox4x32;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -70,7 +71,7 @@ impl Kernel for Quantize {
             }
         };
         GpuLaunch {
-            shader: ShaderRequest::new("quantize"),
+            shader: shader("quantize"),
             entry_point: self.name(),
             bindings,
             uniform: 8,

@@ -2,8 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
 
 /// Lanes of the tree; on the CPU they are the lanes of the vectorised loop.
 pub(crate) const REDUCE_LANES: usize = 64;
@@ -57,7 +58,7 @@ impl Kernel for ReduceSum {
         let params =
             ReduceParams { count: word(self.count), parts: word(self.parts), part: word(self.part), padding: 0 };
         let iterations = self.count.div_ceil(REDUCE_LANES) + 6;
-        GpuLaunch::in_order(ShaderRequest::new("reduce"), "reduce_sum", 2, &params, [1, 1, 1], iterations)
+        GpuLaunch::in_order(shader("reduce"), "reduce_sum", 2, &params, [1, 1, 1], iterations)
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

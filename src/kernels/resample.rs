@@ -3,8 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, elements_of, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ResampleMode {
@@ -188,7 +189,7 @@ impl Kernel for Resample {
         };
         let count = self.batch * self.out_size[0] * self.out_size[1] * self.out_channels / values;
         let iterations = 9 * self.factor * self.factor + 3 * self.factor;
-        let shader = elements_of(ShaderRequest::new("resample").constant("MODE", mode), values);
+        let shader = elements_of(shader("resample").constant("MODE", mode), values);
         GpuLaunch::in_order(shader, "resample", 3, &params, target.fold(count.div_ceil(64)), iterations)
     }
 

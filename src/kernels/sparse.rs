@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::activation::ln;
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
+use crate::math::ln;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -65,7 +66,7 @@ impl Kernel for Sparse {
             rate: 0.0,
             padding: [0; 3],
         };
-        let mut shader = ShaderRequest::new("sparse");
+        let mut shader = shader("sparse");
         let all = self.batch * self.units;
         let (entry_point, bindings, items, iterations) = match self.stage {
             SparseStage::TopK { keep } => {

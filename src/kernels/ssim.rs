@@ -5,8 +5,9 @@ use rayon::prelude::*;
 
 use super::loss::LOSS_CHUNK;
 use super::reduce::{REDUCE_LANES, reduce_sum_lanes};
+use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
-use crate::device::gpu::{GpuTarget, ShaderRequest};
+use crate::device::gpu::GpuTarget;
 
 /// Side of the window: images smaller than that have no SSIM.
 pub const SSIM_WINDOW: usize = 11;
@@ -94,7 +95,7 @@ impl Kernel for Ssim {
             SsimStage::Backward => (vec![0, 1, 2, 4], values.div_ceil(REDUCE_LANES), 2 * square),
         };
         GpuLaunch {
-            shader: ShaderRequest::new("ssim"),
+            shader: shader("ssim"),
             entry_point: self.name(),
             bindings,
             uniform: 5,

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::Draws;
+use crate::random::Draws;
 
 /// Resamples of an interval: its ends are known to about a twentieth of its width.
 pub const RESAMPLES: u32 = 1000;

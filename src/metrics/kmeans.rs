@@ -1,8 +1,8 @@
 //! Groups around their means (Lloyd 1982), started apart (Arthur & Vassilvitskii 2007, "k-means++: the advantages of
 //! careful seeding").
 
-use super::Draws;
-use super::products::for_each_row;
+use super::matmul::for_each_row;
+use crate::random::Draws;
 
 /// Starts, of which the best is kept.
 const STARTS: u32 = 10;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rayon::prelude::*;
 
-use super::products::Matrix;
+use super::matmul::Matrix;
 
 /// Rows of a piece; pieces are added up in order.
 const PIECE_ROWS: usize = 512;

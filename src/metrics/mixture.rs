@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::kernels::random::{key, normal4, philox4x32, stream, unit_float};
+use crate::random::{key, normal4, philox4x32, stream, unit_float};
 
 #[derive(Debug, thiserror::Error)]
 pub enum MixtureError {

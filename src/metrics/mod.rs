@@ -1,31 +1,29 @@
 //! Measures of quality: plain functions on arrays, in f64 where sums are long.
 
 mod bootstrap;
-mod draws;
-mod kmeans;
+pub(crate) mod kmeans;
 mod logistic;
+mod matmul;
 mod mixture;
-mod nearest;
+pub(crate) mod nearest_rows;
 mod neighbors;
 mod noise;
 mod pca;
-mod products;
-mod ranking;
+mod roc;
 mod silhouette;
 mod ssim;
 
-pub use bootstrap::{RESAMPLES, mean_interval};
-pub use draws::Draws;
-pub use kmeans::{KMeans, kmeans, kmeans_from};
-pub use logistic::{Logistic, LogisticOptions};
-pub use mixture::{Covariance, GaussianMixture, MixtureError};
-pub use nearest::nearest_rows;
-pub use neighbors::{knn_classes, knn_confusion, trustworthiness};
-pub use noise::noise_level;
-pub use pca::{Pca, PcaError};
-pub use ranking::{average_precision, operating_points, roc_auc};
-pub use silhouette::silhouettes;
-pub use ssim::ssim;
+pub use self::bootstrap::{RESAMPLES, mean_interval};
+pub use self::kmeans::{KMeans, kmeans, kmeans_from};
+pub use self::logistic::{Logistic, LogisticOptions};
+pub use self::mixture::{Covariance, GaussianMixture, MixtureError};
+pub use self::nearest_rows::nearest_rows;
+pub use self::neighbors::{knn_classes, knn_confusion, trustworthiness};
+pub use self::noise::noise_level;
+pub use self::pca::{Pca, PcaError};
+pub use self::roc::{average_precision, operating_points, roc_auc};
+pub use self::silhouette::silhouettes;
+pub use self::ssim::ssim;
 
 /// Mean squared error over all values.
 pub fn mse(prediction: &[f32], target: &[f32]) -> f64 {

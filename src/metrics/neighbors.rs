@@ -1,6 +1,6 @@
 //! What the nearest points say: classes by vote, and whether a map's neighbors are true ones.
 
-use super::products::for_each_row;
+use super::matmul::for_each_row;
 
 /// The class of each of `queries` [m, features] by the vote of its `k` nearest `points` [n, features], whose classes are
 /// `labels`. Of points equally far the first count; of classes with equally many votes the lowest wins.

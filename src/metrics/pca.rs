@@ -4,7 +4,7 @@
 use faer::{Mat, Side};
 use rayon::prelude::*;
 
-use crate::kernels::random::{normal4, philox4x32, stream};
+use crate::random::{normal4, philox4x32, stream};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PcaError {

@@ -1,7 +1,7 @@
 //! How well groups of points part (Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of
 //! cluster analysis").
 
-use super::products::for_each_row;
+use super::matmul::for_each_row;
 
 /// (b - a) / max(a, b) of each of `points` [n, features]: a is the mean distance to others of its own group, b to those of
 /// the nearest other group. A point that is alone in its group has 0. `groups` has a number from 0 for each point.

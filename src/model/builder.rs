@@ -3,17 +3,13 @@
 use std::collections::HashMap;
 
 use super::layers::{Layer, NormKind, OutputForm};
-use super::network::DataShape;
+use super::shape::{DataShape, misfit};
 use crate::graph::ops::{AddRows, Normalization, Pointwise, Resample, Reshape, Slice, StopGradient};
 use crate::graph::{Graph, GraphError, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::pointwise::Stage;
 use crate::nn;
 use crate::tensor::Shape;
-
-pub(super) fn misfit(layer: &str, problem: impl Into<String>) -> GraphError {
-    GraphError::Shape { layer: layer.to_owned(), problem: problem.into() }
-}
 
 /// Adds layers to a graph, and remembers what they may ask for.
 pub(super) struct Builder {

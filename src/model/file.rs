@@ -11,7 +11,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
 use super::detector::Detector;
-use super::network::{DataShape, Network};
+use super::network::Network;
+use super::shape::DataShape;
 use super::spec::{ConditionKind, Spec};
 use crate::data::{ImageShape, Preparation, Scaling, SourceKind};
 use crate::graph::Parameter;
@@ -281,6 +282,6 @@ fn sorted(value: Value) -> Value {
 
 /// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
-    crate::files::write_whole(path, |file| file.write_all(bytes))
+    crate::platform::files::write_whole(path, |file| file.write_all(bytes))
         .map_err(|error| ModelFileError::Unwritable { path: path.into(), problem: error.to_string() })
 }

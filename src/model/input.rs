@@ -1,7 +1,8 @@
 //! What a network is fed: the batch, its augmentation, and the corruption that it is to undo.
 
-use super::builder::{Builder, misfit};
-use super::network::{DataShape, Subject};
+use super::builder::Builder;
+use super::network::Subject;
+use super::shape::{DataShape, misfit};
 use super::spec::{ConditionKind, Spec};
 use crate::data::Element;
 use crate::graph::ops::{
@@ -12,7 +13,8 @@ use crate::kernels::activation::Activation;
 use crate::kernels::augment::WarpBounds;
 use crate::kernels::film::FilmWear;
 use crate::kernels::pointwise::Stage;
-use crate::kernels::random::{Distribution, stream};
+use crate::kernels::random::Distribution;
+use crate::random::stream;
 use crate::tensor::{DType, Shape};
 
 /// How the input of one pass is made.

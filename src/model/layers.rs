@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::graph::ops::Resampling;
 use crate::kernels::activation::Activation;
@@ -196,7 +197,7 @@ impl<'t> Words<'t> {
             Some(name) => Activation::from_name(name).ok_or_else(|| {
                 let known = Activation::ALL.map(Activation::name);
                 let nearest =
-                    crate::model::spec::nearest(name, known).map_or(String::new(), |near| format!(", perhaps {near}"));
+                    crate::platform::nearest(name, known).map_or(String::new(), |near| format!(", perhaps {near}"));
                 format!("`{}` names no activation known here{nearest}; use one of {}", self.text, known.join(", "))
             })?,
         };
@@ -305,8 +306,8 @@ impl FromStr for Layer {
                 None => {
                     let known = GRAMMAR.split('`').skip(1).step_by(2).filter_map(|form| form.split(' ').next());
                     let known = known.chain(Activation::ALL.map(Activation::name));
-                    let near = crate::model::spec::nearest(name, known)
-                        .map_or(String::new(), |near| format!(", perhaps {near}"));
+                    let near =
+                        crate::platform::nearest(name, known).map_or(String::new(), |near| format!(", perhaps {near}"));
                     return Err(format!("`{text}` is no layer{near}; use {GRAMMAR}"));
                 }
             },

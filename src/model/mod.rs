@@ -1,27 +1,29 @@
 //! What is trained: the spec in TOML, the graph that it means, and the model file.
 
+mod auto_spec;
 mod builder;
 mod detector;
 mod file;
 mod input;
 mod layers;
-mod mirror;
+mod mirrored_decoder;
 mod network;
-mod presets;
+pub(crate) mod presets;
+mod pretrained;
+mod shape;
 mod spec;
-mod start;
-mod suggest;
 
-pub use detector::{Detector, DetectorMember, ThresholdBy};
-pub use file::{Model, ModelFileError, write_whole};
-pub(crate) use file::{read_tensor_file, tensor_file};
-pub use layers::{GRAMMAR, Layer, NormKind, OutputForm};
-pub use network::{DataShape, EvaluationMode, LayerPlace, Network, Pass, Probe, Subject};
-pub use presets::{Preset, preset, presets};
-pub use spec::{
+pub use self::auto_spec::{Suggestion, suggest};
+pub use self::detector::{Detector, DetectorMember, ThresholdBy};
+pub use self::file::{Model, ModelFileError, write_whole};
+pub(crate) use self::file::{read_tensor_file, tensor_file};
+pub use self::layers::{GRAMMAR, Layer, NormKind, OutputForm};
+pub use self::network::{EvaluationMode, LayerPlace, Network, Pass, Probe, Subject};
+pub use self::presets::{Preset, preset, presets};
+pub use self::pretrained::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
+pub use self::shape::{DataShape, data_shape};
+pub use self::spec::{
     AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, DROPOUT, Edit, EngineSpec, KernelChoices,
     LEARNING_RATE, LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY,
     ScheduleKind, ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec, live_text,
 };
-pub use start::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
-pub use suggest::{Suggestion, suggest};

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::spec::{Spec, SpecError, nearest};
+use super::spec::{Spec, SpecError};
+use crate::platform::nearest;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

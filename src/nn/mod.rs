@@ -3,11 +3,12 @@
 mod layers;
 mod objective;
 
-pub use layers::{ConvGeometry, activate, conv, conv_transpose, dense, dense_tied, depthwise, flatten, normalize};
-pub use objective::{LOSS_PARTS, LOSS_SLOTS, ObjectivePart, clip_and_update, element_loss, record, ring};
-
+pub use self::layers::{
+    ConvGeometry, activate, conv, conv_transpose, dense, dense_tied, depthwise, flatten, normalize,
+};
+pub use self::objective::{LOSS_PARTS, LOSS_SLOTS, ObjectivePart, clip_and_update, element_loss, record, ring};
 use crate::graph::{Initial, Parameter};
-use crate::kernels::random::{key, philox4x32, stream, unit_float};
+use crate::random::{key, philox4x32, stream, unit_float};
 
 /// A flat buffer as `seed` starts it: the same on every device. `first_number` keeps parameters and statistics apart.
 fn initial(arrays: &[Parameter], flat_elements: usize, seed: u64, first_number: u32) -> Vec<f32> {

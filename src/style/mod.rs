@@ -1,9 +1,5 @@
 //! Design tokens: every colour and size that the window and the pictures use, here and nowhere else.
 
-mod raster;
-
-pub use raster::{Ink, Raster, RowView};
-
 /// Red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rgb(pub u8, pub u8, pub u8);
@@ -30,6 +26,15 @@ pub struct Palette {
     /// Text on the accent.
     pub on_accent: Rgb,
     pub dark: bool,
+}
+
+/// Ink for curves.
+#[derive(Clone, Copy, Debug)]
+pub struct Ink {
+    pub paper: Rgb,
+    /// What is compared with.
+    pub under: Rgb,
+    pub line: Rgb,
 }
 
 impl Palette {

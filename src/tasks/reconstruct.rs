@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::evaluate::Opened;
-use super::form::{RowForm, Rows};
+use super::export::{RowForm, Rows};
 use crate::data::Part;
 use crate::device::Device;
 use crate::metrics;

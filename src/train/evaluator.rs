@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::TrainError;
-use super::feed::Residence;
+use super::data_loader::Residence;
 use crate::data::DataSet;
 use crate::device::Device;
 use crate::graph::{Executable, External, Externals, GraphError, Place, Plan, View};

@@ -1,44 +1,39 @@
 //! Training: a pure [`Session`] that steps and evaluates, a [`Run`] that keeps its epochs, best state and files, and a
 //! [`Worker`] thread that runs it for whoever watches.
 
-mod diagnose;
-mod driver;
+mod autotune;
+mod cost;
+mod data_loader;
+mod diagnosis;
+mod epoch_report;
 mod evaluator;
-mod feed;
-mod files;
-mod health;
-mod look;
-mod measure;
-mod predict;
-mod report;
 mod run;
+mod run_dir;
+mod run_list;
+mod run_report;
 mod session;
-mod shelf;
-mod snapshot;
-mod tune;
+mod test_metrics;
 mod verify;
-mod worker;
 
-pub use diagnose::{Evidence, Figures, Finding, Regions, diagnose};
-pub use evaluator::{Evaluator, LayerHealth, Outputs};
-pub use files::{RunDir, default_runs_folder};
-pub use health::{Filters, LayerState};
-pub use look::{Wish, pick};
-pub use measure::{ACTIVE_VARIANCE, TestMetrics, pca_beside, row_ssim};
-pub use predict::{Prediction, predict};
-pub use report::{PcaReport, Report};
-pub use run::{EpochReport, Run, curve_of};
-pub use session::{Session, Weights, data_shape};
-pub use shelf::{ShelvedRun, delete_run, shelved_runs};
-pub use snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot, UnitUse, plane};
-pub use tune::{Tune, tune};
-pub use verify::{Agreement, FIRST_STEPS, FirstSteps, Verification, verify};
-pub use worker::{Command, Event, Worker, WorkerOptions};
-
+pub use self::autotune::{Tune, tune};
+pub use self::cost::{Prediction, predict};
+pub(crate) use self::diagnosis::mean_mse;
+pub use self::diagnosis::{Evidence, Figures, Finding, Regions, diagnose};
+pub use self::epoch_report::{EpochReport, curve_of};
+pub use self::evaluator::{Evaluator, LayerHealth, Outputs};
+pub use self::run::Run;
+pub use self::run_dir::{FirstSteps, RunDir, default_runs_folder};
+pub use self::run_list::{ShelvedRun, delete_run, shelved_runs};
+pub use self::run_report::Report;
+pub use self::session::{Session, Weights};
+pub use self::test_metrics::{ACTIVE_VARIANCE, PcaReport, TestMetrics, pca_beside, row_ssim};
+pub use self::verify::{Agreement, FIRST_STEPS, Verification, verify};
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::graph::GraphError;
+use crate::inference::InferenceError;
 use crate::model::{ModelFileError, SpecError};
+use crate::plot::PictureError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -63,6 +58,25 @@ pub enum TrainError {
     Worker(String),
     #[error("{0}, this is a defect of the program")]
     Defect(String),
+}
+
+impl From<PictureError> for TrainError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::Unwritable { path, problem } => Self::File(ModelFileError::Unwritable { path, problem }),
+            PictureError::Draw(problem) => Self::Defect(format!("the picture could not be drawn, {problem}")),
+        }
+    }
+}
+
+impl From<InferenceError> for TrainError {
+    fn from(error: InferenceError) -> Self {
+        match error {
+            InferenceError::Spec(error) => Self::Spec(error),
+            InferenceError::Graph(error) => Self::Graph(error),
+            InferenceError::File(error) => Self::File(error),
+        }
+    }
 }
 
 impl TrainError {

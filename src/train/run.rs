@@ -4,41 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::diagnose::{Evidence, Figures, Finding, diagnose, mean_mse};
-use super::files::{CheckpointState, RunDir};
-use super::measure::{TestMetrics, pca_beside};
-use super::report::{PcaReport, Report};
+use super::diagnosis::{Evidence, Figures, Finding, diagnose, mean_mse};
+use super::run_dir::{CheckpointState, FirstSteps, RunDir};
+use super::run_report::Report;
 use super::session::Weights;
-use super::verify::{FIRST_STEPS, FirstSteps};
-use super::{Session, TrainError};
+use super::test_metrics::{PcaReport, TestMetrics, pca_beside};
+use super::verify::FIRST_STEPS;
+use super::{EpochReport, Session, TrainError};
 use crate::data::Part;
 use crate::graph::External;
 use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError};
 
 /// A run that is killed loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
-
-/// A line of `metrics.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochReport {
-    pub epoch: u32,
-    pub step: u64,
-    pub seconds: f64,
-    pub train_loss: f64,
-    pub validation_loss: f64,
-    pub learning_rate: f64,
-    pub samples_per_second: f64,
-    /// The parts of the objective on validation, before their weights.
-    #[serde(flatten)]
-    pub parts: BTreeMap<String, f64>,
-}
-
-/// The mean train losses of epochs as points of a curve: (epochs as a fraction, loss), each in the middle of its epoch.
-pub fn curve_of(epochs: &[EpochReport]) -> Vec<[f32; 2]> {
-    epochs.iter().map(|epoch| [epoch.epoch as f32 - 0.5, epoch.train_loss as f32]).collect()
-}
 
 #[derive(Debug)]
 struct Best {
@@ -407,7 +385,7 @@ impl Run {
     }
 
     /// The state to keep: the best by validation, or the last where that was asked for or there is no best yet.
-    pub(super) fn kept_weights(&mut self) -> Result<Weights, TrainError> {
+    pub(crate) fn kept_weights(&mut self) -> Result<Weights, TrainError> {
         match &self.best {
             Some(best) if !self.keep_last => Ok(best.weights.clone()),
             _ => self.session.weights(),

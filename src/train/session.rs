@@ -5,17 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::TrainError;
+use super::autotune::with_recorded;
+use super::data_loader::{Feed, Residence};
 use super::evaluator::{Evaluator, Outputs, evaluation_batch};
-use super::feed::{Feed, Residence};
-use super::tune::with_recorded;
 use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
 use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes, View};
 use crate::kernels::StepState;
 use crate::kernels::optimizer::Update;
-use crate::kernels::random::{key, permutation_keys, stream};
-use crate::model::{ConditionKind, DataShape, Edit, Model, Network, Spec, Subject, starting_model};
+use crate::model::{Edit, Model, Network, Spec, Subject, data_shape, starting_model};
 use crate::nn::{self, LOSS_PARTS};
+use crate::random::{key, permutation_keys, stream};
 
 /// Runs of steps whose losses may be on their way at once: the host stays at most this far ahead of the device.
 const LOSSES_IN_FLIGHT: usize = 2;
@@ -47,16 +47,6 @@ pub struct Session {
 pub struct Weights {
     pub parameters: Vec<f32>,
     pub statistics: Vec<f32>,
-}
-
-/// What rows of `data` are to a network that was specified by `spec`.
-pub fn data_shape(spec: &Spec, data: &DataSet) -> DataShape {
-    let classes = match spec.model.condition {
-        // A model keeps its classes, whatever those of other data are.
-        ConditionKind::Labels => spec.data.classes.unwrap_or(data.classes()),
-        _ => 0,
-    };
-    DataShape { features: data.features, image: data.image, classes }
 }
 
 impl Session {

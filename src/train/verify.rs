@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::files::RunDir;
+use super::run_dir::RunDir;
 use super::{Session, TrainError};
 use crate::device::Device;
 
@@ -14,14 +14,6 @@ pub const FIRST_STEPS: usize = 20;
 /// Losses of other devices and drivers differ by the order of their sums, which an optimizer amplifies step by step; what
 /// is wrong differs by far more.
 const TOLERANCE: f64 = 1e-3;
-
-/// The first losses of a run, as its folder keeps them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct FirstSteps {
-    pub device: String,
-    pub adapter: String,
-    pub losses: Vec<f32>,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

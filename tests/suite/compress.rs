@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use hourglass::inference::Decoder;
 use hourglass::model::Model;
-use hourglass::tasks::{self, Decoder};
+use hourglass::tasks;
 
 use crate::command_line::{error_line, hourglass, json};
 use crate::generate::{CONDITIONAL, DIGITS, PLAIN, VARIATIONAL, rows_of, small_model, trained};

@@ -6,9 +6,9 @@ use hourglass::device::{Device, DeviceChoice};
 use hourglass::graph::ops::{BlindSpot, Film, Jpeg, Pointwise};
 use hourglass::kernels::film::{self, FilmWear, MOST_MARKS};
 use hourglass::kernels::pointwise::{self, NORMAL_FROM_RATE, Stage};
-use hourglass::kernels::random::{philox4x32, unit_float};
 use hourglass::kernels::{Kernel, StepState, blind_spot, jpeg};
 use hourglass::model::{DataShape, Network, Spec, preset};
+use hourglass::random::{philox4x32, unit_float};
 use hourglass::train::Session;
 
 use crate::ops::{Case, case};

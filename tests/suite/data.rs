@@ -772,7 +772,8 @@ fn a_model_keeps_what_its_data_was_scaled_by() {
 #[test]
 fn parquet_tables_are_read_as_csv_is() {
     use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
-    use parquet::file::{properties::WriterProperties, writer::SerializedFileWriter};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.parquet");
     let schema = "message rows { REQUIRED DOUBLE a; OPTIONAL INT64 b; REQUIRED BYTE_ARRAY c (UTF8);

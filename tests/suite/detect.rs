@@ -10,7 +10,6 @@ use hourglass::graph::{External, Externals};
 use hourglass::metrics::{average_precision, operating_points, roc_auc};
 use hourglass::model::{Model, Network, ThresholdBy};
 use hourglass::tasks::{DetectorOptions, ScoreOptions, Scores, ThresholdRule, fit_detector, score_rows};
-
 use hourglass::train::Evaluator;
 
 use crate::support::{cpu, devices};

@@ -6,14 +6,14 @@ use hourglass::device::Device;
 use hourglass::kernels::StepState;
 use hourglass::kernels::activation::{self, Activation};
 use hourglass::kernels::dense::{DenseBackward, DenseForward};
-use hourglass::kernels::form::ProductForm;
 use hourglass::kernels::gather::GatherRows;
+use hourglass::kernels::gemm_variant::ProductForm;
 use hourglass::kernels::loss::{LOSS_CHUNK, Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
+use hourglass::kernels::partial_sums::SlotSplit;
 use hourglass::kernels::pointwise::{Pointwise, Stage};
-use hourglass::kernels::random::{permutation_keys, permute};
 use hourglass::kernels::reduce::ReduceSum;
-use hourglass::kernels::slots::SlotSplit;
+use hourglass::random::{permutation_keys, permute};
 
 use crate::support::{Tolerance, bytes, devices, noise, run_kernel, state};
 
@@ -49,12 +49,12 @@ fn derivative(activation: Activation, y: f64) -> f64 {
 fn exp_ln_sigmoid_and_tanh_match_f64() {
     for i in -860_000..880_000 {
         let x = i as f32 * 1e-4;
-        let relative = f64::from(activation::exp(x)) / f64::from(x).exp() - 1.0;
+        let relative = f64::from(hourglass::math::exp(x)) / f64::from(x).exp() - 1.0;
         assert!(relative.abs() < 2e-7, "exp({x}): {relative:e}");
     }
     for i in 1..200_000 {
         let x = i as f32 * 1e-3;
-        let error = f64::from(activation::ln(x)) - f64::from(x).ln();
+        let error = f64::from(hourglass::math::ln(x)) - f64::from(x).ln();
         assert!(error.abs() < 2e-7 * f64::from(x).ln().abs().max(1.0), "ln({x}): {error:e}");
     }
     for x in [0.0, -0.0, 1e-30, -1e-30, 20.0, -20.0, 200.0, -200.0, f32::INFINITY, f32::NEG_INFINITY] {

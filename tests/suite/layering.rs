@@ -3,9 +3,28 @@
 use std::path::Path;
 
 /// From the ground up.
-const ROOMS: [&str; 15] = [
-    "files", "tensor", "style", "device", "kernels", "graph", "nn", "data", "metrics", "model", "train", "tasks",
-    "interop", "cli", "app",
+const ROOMS: [&str; 21] = [
+    "platform",
+    "math",
+    "random",
+    "style",
+    "tensor",
+    "plot",
+    "device",
+    "kernels",
+    "graph",
+    "nn",
+    "metrics",
+    "data",
+    "model",
+    "inference",
+    "train",
+    "monitor",
+    "tasks",
+    "report",
+    "bench",
+    "cli",
+    "app",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {

@@ -1,9 +1,10 @@
 //! Metrics against values worked out by other means.
 
 use hourglass::metrics::{
-    Draws, Logistic, LogisticOptions, Pca, average_precision, bce, bce_floor, kmeans, kmeans_from, knn_classes,
-    mean_interval, mse, psnr, roc_auc, silhouettes, ssim, trustworthiness,
+    Logistic, LogisticOptions, Pca, average_precision, bce, bce_floor, kmeans, kmeans_from, knn_classes, mean_interval,
+    mse, psnr, roc_auc, silhouettes, ssim, trustworthiness,
 };
+use hourglass::random::Draws;
 
 use crate::support::noise;
 

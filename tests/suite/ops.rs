@@ -13,8 +13,9 @@ use hourglass::kernels::activation::Activation;
 use hourglass::kernels::augment::WarpBounds;
 use hourglass::kernels::loss::{LossTerm, ReconstructionLoss};
 use hourglass::kernels::pointwise::Stage;
-use hourglass::kernels::random::{Distribution, normal4, philox4x32, unit_float};
+use hourglass::kernels::random::Distribution;
 use hourglass::kernels::{StepState, choice_key};
+use hourglass::random::{normal4, philox4x32, unit_float};
 use hourglass::tensor::Shape;
 
 use crate::corruptions::corruption_cases;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hourglass::kernels::StepState;
-use hourglass::kernels::random::{Distribution, RandomFill, permutation_keys, permute, philox4x32};
+use hourglass::kernels::random::{Distribution, RandomFill};
+use hourglass::random::{permutation_keys, permute, philox4x32};
 
 use crate::support::{devices, run_kernel};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use hourglass::data::{DataSet, DataSpec};
-use hourglass::interop::write_report;
 use hourglass::model::{preset, suggest};
+use hourglass::report::write_report;
 use hourglass::train::{Run, RunDir, Session};
 
 use crate::support::{cpu, devices, digits};

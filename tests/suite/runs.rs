@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::model::{LEARNING_RATE, Model, Spec, preset};
-use hourglass::train::{Command, Event, PlayState, Run, RunDir, Session, Wish, Worker, WorkerOptions};
+use hourglass::monitor::{Command, Event, PlayState, Wish, Worker, WorkerOptions};
+use hourglass::train::{Run, RunDir, Session};
 
 use crate::support::{devices, digits};
 
@@ -154,7 +155,10 @@ fn worker(out: &Path, steps: u64, paused: bool) -> Worker {
 }
 
 /// Waits for a snapshot that satisfies `wanted`, at most a minute.
-fn wait_for(worker: &Worker, wanted: impl Fn(&hourglass::train::Snapshot) -> bool) -> Arc<hourglass::train::Snapshot> {
+fn wait_for(
+    worker: &Worker,
+    wanted: impl Fn(&hourglass::monitor::Snapshot) -> bool,
+) -> Arc<hourglass::monitor::Snapshot> {
     let started = std::time::Instant::now();
     loop {
         while worker.events().try_recv().is_ok() {}
@@ -191,7 +195,7 @@ fn a_worker_obeys_and_records_live_edits() {
     let last = wait_for(&worker, |snapshot| snapshot.state == PlayState::Finished);
     drop(worker);
     let picture = folder.path().join("picture.png");
-    hourglass::tasks::draw_run(&last, &picture).expect("it draws");
+    hourglass::report::draw_run(&last, &picture).expect("it draws");
     let drawn = image::open(&picture).expect("a PNG").into_rgb8();
     let colours: std::collections::BTreeSet<[u8; 3]> = drawn.pixels().map(|pixel| pixel.0).collect();
     assert!(colours.len() > 500, "curves, digits and a map are in it: {} colours", colours.len());

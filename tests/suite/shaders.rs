@@ -4,16 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hourglass::data::Element;
-use hourglass::device::gpu::{GpuTarget, ShaderRequest, compose, shader_files};
+use hourglass::device::gpu::{GpuTarget, compose};
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use hourglass::kernels::dense::{DenseBackward, DenseForward};
-use hourglass::kernels::form::ProductForm;
+use hourglass::kernels::gemm_variant::ProductForm;
 use hourglass::kernels::loss::{Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{Update, UpdateRule};
+use hourglass::kernels::partial_sums::SlotSplit;
 use hourglass::kernels::pointwise::{Pointwise, Stage};
 use hourglass::kernels::random::{Distribution, RandomFill};
-use hourglass::kernels::slots::SlotSplit;
+use hourglass::kernels::shaders::{LIBRARY, shader};
 use hourglass::kernels::{Kernel, StepState};
 use hourglass::model::{Network, Subject, presets};
 
@@ -35,31 +36,36 @@ fn validate(source: &str, name: &str) -> naga::Module {
 fn the_table_holds_every_file() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
     let mut on_disk = Vec::new();
-    for (sub, prefix) in [("", ""), ("lib", "lib/")] {
-        for entry in std::fs::read_dir(folder.join(sub)).expect("shaders are there") {
+    let mut folders = vec![folder.clone()];
+    while let Some(inside) = folders.pop() {
+        for entry in std::fs::read_dir(inside).expect("shaders are there") {
             let path = entry.expect("an entry").path();
-            if path.extension().is_some_and(|extension| extension == "wgsl") {
-                on_disk.push(format!("{prefix}{}", path.file_stem().expect("a name").to_string_lossy()));
+            let name = path.strip_prefix(&folder).expect("below").with_extension("");
+            // What the window draws with is no kernel.
+            if path.is_dir() && name != Path::new("window") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "wgsl") {
+                on_disk.push(name.to_string_lossy().replace('\\', "/"));
             }
         }
     }
     on_disk.sort();
-    let mut listed: Vec<String> = shader_files().iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut listed: Vec<String> = LIBRARY.0.iter().map(|(name, _)| (*name).to_owned()).collect();
     listed.sort();
     assert_eq!(on_disk, listed);
 }
 
 #[test]
 fn every_file_validates_with_its_defaults() {
-    for &(name, _) in shader_files().iter().filter(|(name, _)| !name.starts_with("lib/")) {
-        validate(&compose(&ShaderRequest::new(name)).expect("it composes"), name);
+    for &(name, _) in LIBRARY.0.iter().filter(|(name, _)| !name.starts_with("lib/")) {
+        validate(&compose(&shader(name)).expect("it composes"), name);
     }
 }
 
 #[test]
 fn a_wrong_request_is_refused() {
-    assert!(compose(&ShaderRequest::new("nothing")).is_err());
-    assert!(compose(&ShaderRequest::new("gather").constant("NO_SUCH", 1)).is_err());
+    assert!(compose(&shader("nothing")).is_err());
+    assert!(compose(&shader("gather").constant("NO_SUCH", 1)).is_err());
 }
 
 /// Every kernel that every preset's training step calls, and forms that no preset has.
@@ -185,7 +191,7 @@ fn every_variant_validates_and_its_parameters_have_the_size_of_the_rust_struct()
 /// Field by field: `kernels::StepState` and `shaders/lib/step.wgsl` agree in offsets.
 #[test]
 fn the_step_state_has_the_same_offsets() {
-    let source = compose(&ShaderRequest::new("gather")).expect("it composes");
+    let source = compose(&shader("gather")).expect("it composes");
     let module = validate(&source, "gather");
     let members = module
         .types

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use hourglass::data::{DataSet, DataSpec, ImageShape};
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::graph::{Executable, Externals, Place, Plan, View};
-use hourglass::kernels::random::{philox4x32, unit_float};
 use hourglass::kernels::{Kernel, StepState};
 use hourglass::model::DataShape;
+use hourglass::random::{philox4x32, unit_float};
 
 /// Set to 1 to let GPU tests pass over where there is no adapter at all.
 const WITHOUT_GPU: &str = "HOURGLASS_TEST_WITHOUT_GPU";

@@ -8,10 +8,10 @@ use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
 use hourglass::data::ImageShape;
 use hourglass::device::{DeviceChoice, DeviceInfo};
 use hourglass::model::{Edit, preset};
-use hourglass::train::{
-    Command, DataSummary, Filters, Finding, LatentMap, LayerState, Pairs, PcaReport, PlayState, Snapshot, Worker,
-    WorkerOptions,
+use hourglass::monitor::{
+    Command, DataSummary, Filters, LatentMap, LayerState, Pairs, PlayState, Snapshot, Worker, WorkerOptions,
 };
+use hourglass::train::{Finding, PcaReport};
 
 use crate::support::{digits, noise};
 

@@ -8,8 +8,8 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, Cleaner, Denoising, LocalDenoising, OpenedModel, ThemeChoice, Trainer};
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
+use hourglass::monitor::WorkerOptions;
 use hourglass::tasks::{Amount, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Pixels, Sigma};
-use hourglass::train::WorkerOptions;
 
 use crate::support::noise;
 use crate::window::{draw, run_until, running};

@@ -10,8 +10,8 @@ use hourglass::app::{App, AppOptions, Detection, LocalDetection, OpenedModel, Sa
 use hourglass::data::{Preparation, Scaling, SourceKind};
 use hourglass::device::DeviceChoice;
 use hourglass::model::{Detector, Model, ThresholdBy, preset};
+use hourglass::monitor::WorkerOptions;
 use hourglass::tasks::{DetectOutcome, DetectRequest, DetectStage, DetectorReport, LabelChoice, Scan, Watch};
-use hourglass::train::WorkerOptions;
 
 use crate::support::noise;
 use crate::window::{draw, run_until, running};

@@ -7,7 +7,8 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
 use hourglass::model::preset;
-use hourglass::train::{PlayState, Run, RunDir, Session, Snapshot, WorkerOptions};
+use hourglass::monitor::{PlayState, Snapshot, WorkerOptions};
+use hourglass::train::{Run, RunDir, Session};
 
 use crate::support::digits;
 use crate::window::{draw, run_until};
@@ -25,7 +26,7 @@ fn opened(settings: &[&str], folder: &std::path::Path) -> Arc<Snapshot> {
         run.advance(50).expect("it advances");
     }
     run.save().expect("it saves");
-    Arc::new(hourglass::tasks::open_model(&path).expect("it opens"))
+    Arc::new(hourglass::monitor::open_model(&path).expect("it opens"))
 }
 
 fn harness(snapshot: &Arc<Snapshot>, folder: &std::path::Path) -> Harness<'static, App> {

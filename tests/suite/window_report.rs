@@ -10,11 +10,13 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, Export, Exported, ReportSubject, Reporting, ThemeChoice, Told, Trainer};
 use hourglass::data::Part;
 use hourglass::model::preset;
-use hourglass::style::{DARK, RowView};
+use hourglass::monitor::{Command, PlayState, Snapshot, WorkerOptions};
+use hourglass::plot::RowView;
+use hourglass::style::DARK;
 use hourglass::tasks::{
     Evaluation, EvaluationWatch, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside, Representation,
 };
-use hourglass::train::{Command, PcaReport, PlayState, Snapshot, TestMetrics, WorkerOptions};
+use hourglass::train::{PcaReport, TestMetrics};
 
 use crate::support::digits;
 use crate::window::{draw, run_until, running};

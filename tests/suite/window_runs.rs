@@ -8,7 +8,8 @@ use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
 use hourglass::model::preset;
-use hourglass::train::{EpochReport, RunDir, WorkerOptions, delete_run, shelved_runs};
+use hourglass::monitor::WorkerOptions;
+use hourglass::train::{EpochReport, RunDir, delete_run, shelved_runs};
 
 use crate::window::{draw, run_until, running};
 

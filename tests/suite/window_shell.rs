@@ -8,7 +8,7 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{Answer, App, AppOptions, Dialogs, OpenedModel, Question, Settings, ThemeChoice, Trainer};
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
-use hourglass::train::{Snapshot, WorkerOptions};
+use hourglass::monitor::{Snapshot, WorkerOptions};
 
 use crate::window::{draw, run_until, running};
 

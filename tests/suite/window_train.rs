@@ -6,7 +6,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, ThemeChoice};
 use hourglass::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, SPARSITY, Spec, preset};
-use hourglass::train::{Command, LatentMap, Snapshot, Wish};
+use hourglass::monitor::{Command, LatentMap, Snapshot, Wish};
 
 use crate::support::noise;
 use crate::window::{Script, running};

@@ -2,9 +2,9 @@
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use super::view::View;
-use crate::app::theme::{colour, regular, semibold};
-use crate::app::widgets::card_title;
+use super::score_index::View;
+use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::widgets::card_title;
 use crate::style::{self, Palette, size, space};
 
 /// Bars across the histogram.

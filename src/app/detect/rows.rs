@@ -2,9 +2,9 @@
 
 use egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
-use super::view::View;
-use crate::app::theme::{colour, regular, semibold};
-use crate::app::widgets::{card_title, part_of_line};
+use super::score_index::View;
+use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::widgets::{card_title, part_of_line};
 use crate::style::{self, Palette, size, space};
 use crate::tasks::Scan;
 

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use egui::{Color32, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use super::studio::{self, Decoded, Keeping, Origin, Rows, Same};
-use super::{Explore, GRID, GridOf, Kept, LINE, Shown, range, tiles};
-use crate::app::desktop::Question;
-use crate::app::latest::Latest;
-use crate::app::map::{MapCard, class_name};
-use crate::app::pasting::free_path;
-use crate::app::theme::{colour, regular};
-use crate::app::widgets::{Button, ButtonKind, Scale, Slider, card_title, paragraph};
-use crate::style::{Palette, RowView, size, space};
-use crate::tasks::draw_latents;
-use crate::train::{Snapshot, UnitUse};
+use super::decoder_thread::{Decoded, Keeping, Origin, Rows, Same};
+use super::{Explore, GRID, GridOf, Kept, LINE, Shown, decoder_thread, range, tiles};
+use crate::app::frame::paste::free_path;
+use crate::app::latent_map::MapCard;
+use crate::app::shell::desktop::Question;
+use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::waker;
+use crate::app::ui::widgets::{Button, ButtonKind, Scale, Slider, card_title, paragraph};
+use crate::inference::{UnitUse, draw_latents};
+use crate::monitor::Snapshot;
+use crate::platform::Latest;
+use crate::plot::RowView;
+use crate::style::{Palette, size, space};
 
 impl Explore {
     pub(super) fn map_ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, snapshot: &Snapshot) {
@@ -169,7 +171,7 @@ impl Explore {
             for (words, what, ending, rows, columns) in [
                 ("Picture, PNG", "decoded", "png", &shown.one, 1),
                 ("Grid, PNG", "grid", "png", &shown.grid, GRID),
-                ("Walk as a strip, PNG", "walk", "png", &shown.walk, studio::STEPS),
+                ("Walk as a strip, PNG", "walk", "png", &shown.walk, decoder_thread::STEPS),
                 ("Walk as a film, GIF", "walk", "gif", &shown.walk, 1),
                 ("Grid with its numbers, NPY", "grid", "npy", &shown.grid, 1),
                 ("Walk with its numbers, NPY", "walk", "npy", &shown.walk, 1),
@@ -205,7 +207,7 @@ impl Explore {
         let Some(chosen) = self.picker.ui(ui, palette) else { return };
         if self.keeping.is_none() {
             let work = |(keeping, path): (Keeping, PathBuf), _: &Kept| Kept(Some(keeping.write(path)));
-            self.keeping = Latest::start("hourglass-keep", ui.ctx().clone(), work);
+            self.keeping = Latest::start("hourglass-keep", waker(ui.ctx()), work);
         }
         if let Some(keeping) = &self.keeping {
             keeping.ask(chosen);
@@ -235,7 +237,7 @@ impl Explore {
                 scale: Scale::Linear,
                 enabled: true,
             };
-            let label = class_name(snapshot, self.label);
+            let label = snapshot.class_name(self.label);
             if let Some((value, _)) = slider.show(ui, palette, line, self.label as f64, &label) {
                 let label = (value.round() as usize).min(classes - 1);
                 if label != self.label {

@@ -3,8 +3,8 @@
 use egui::{Align2, Rect, Stroke, Ui, pos2};
 
 use super::Runs;
-use crate::app::theme::{colour, regular, semibold};
-use crate::app::widgets::{Button, ButtonKind, card_title, line_of_text};
+use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text};
 use crate::style::{self, Palette, Rgb, size, space};
 use crate::train::ShelvedRun;
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use egui::{Rect, Sense, Ui, pos2, vec2};
 
-use super::{RunWish, Runs, ago, model_of, state_of};
-use crate::app::theme::{colour, regular};
-use crate::app::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph, value_row};
+use super::summary::{ago, model_of, state_of};
+use super::{RunWish, Runs};
+use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph, value_row};
 use crate::model::live_text;
 use crate::style::{self, Palette, size, space};
 use crate::train::ShelvedRun;

@@ -4,58 +4,15 @@ use std::path::Path;
 
 use egui::{Align2, CornerRadius, Rect, ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
-use super::{RunWish, Runs, ago, model_of, state_of};
-use crate::app::theme::{colour, regular, semibold};
-use crate::app::widgets::{card_title, focus_ring, line_of_text};
+use super::order::{Column, Order};
+use super::summary::{ago, model_of, state_of};
+use super::{RunWish, Runs};
+use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::widgets::{card_title, focus_ring, line_of_text};
 use crate::style::{self, Palette, size, space};
 use crate::train::ShelvedRun;
 
 const LINE: f32 = 30.0;
-
-/// What the list is sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
-    Name,
-    Model,
-    When,
-    Epochs,
-    Validation,
-    Test,
-    State,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Order {
-    by: Column,
-    backwards: bool,
-}
-
-impl Default for Order {
-    fn default() -> Self {
-        Self { by: Column::When, backwards: false }
-    }
-}
-
-impl Order {
-    /// Newest, longest and best first; names as in a book. What has no figure comes last.
-    pub fn sort(self, runs: &mut [ShelvedRun]) {
-        let figure = |value: Option<f64>| value.unwrap_or(f64::INFINITY);
-        runs.sort_by(|a, b| {
-            let order = match self.by {
-                Column::Name => a.name.cmp(&b.name),
-                Column::Model => model_of(a).cmp(&model_of(b)),
-                Column::When => b.changed.cmp(&a.changed),
-                Column::Epochs => b.epochs.len().cmp(&a.epochs.len()),
-                Column::Validation => {
-                    figure(a.best().map(|best| best.1)).total_cmp(&figure(b.best().map(|best| best.1)))
-                }
-                Column::Test => figure(a.test_mse).total_cmp(&figure(b.test_mse)),
-                Column::State => state_of(a, None).cmp(state_of(b, None)),
-            };
-            if self.backwards { order.reverse() } else { order }
-        });
-    }
-}
 
 struct Head {
     column: Column,

@@ -8,7 +8,7 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataError;
-use crate::kernels::random::{key, philox4x32, unit_float};
+use crate::random::{key, philox4x32, unit_float};
 
 /// Powers below are taken for this one: 94 dB below a full sine, about the noise of 16 bits.
 const FLOOR: f32 = 1e-10;

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::labels::classes_of;
-use super::{Body, Read, limit};
-use crate::data::array::ArrayValues;
-use crate::data::options::{DataSpec, Scaling};
-use crate::data::rows::{self, FileRows, Found, Numbers};
-use crate::data::{DataError, ImageShape};
+use super::raw::{Body, Read, limit};
+use crate::data::array_rows::{FileRows, Found, Numbers};
+use crate::data::formats::array::ArrayValues;
+use crate::data::labels::classes_of;
+use crate::data::spec::{DataSpec, Scaling};
+use crate::data::{DataError, ImageShape, array_rows};
 
 pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<Read, DataError> {
     let place = path.display().to_string();
-    let Found { shape, numbers, labels } = rows::find(path, options, limit())?;
+    let Found { shape, numbers, labels } = array_rows::find(path, options, limit())?;
     let (&count, inner) = shape.split_first().filter(|(_, inner)| !inner.is_empty()).ok_or_else(|| {
         DataError::malformed(
             &place,

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use crate::data::options::SourceKind;
-use crate::data::{DataError, images, unreadable};
+use crate::data::DataError;
+use crate::data::error::unreadable;
+use crate::data::folders::{files_under, is_picture};
+use crate::data::spec::SourceKind;
 
 /// What a path holds, by names first and by the first bytes where those say nothing.
 pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> Result<SourceKind, DataError> {
@@ -11,7 +13,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-        if images::is_picture(path) {
+        if is_picture(path) {
             Some(SourceKind::Images)
         } else if ends(&[".csv", ".tsv", ".parquet"]) {
             Some(SourceKind::Table)
@@ -28,7 +30,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
     let place = path.display().to_string();
     if is_folder {
         let mut ignored = Vec::new();
-        let files = images::files_under(path, |_| true, &mut ignored);
+        let files = files_under(path, |_| true, &mut ignored);
         let mut counts = [SourceKind::Images, SourceKind::Audio, SourceKind::Text].map(|kind| (0_usize, kind));
         for file in &files {
             let found = by_name(file);

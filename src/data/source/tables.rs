@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use super::{Body, Labels, Read, nearest};
-use crate::data::options::{DataSpec, SourceKind};
-use crate::data::prepare::{Column, Preparation};
-use crate::data::table::{self, Table};
-use crate::data::{DataError, WindowPlaces, series};
+use super::Labels;
+use super::raw::{Body, Read};
+use crate::data::formats::columns::Table;
+use crate::data::labels::classes;
+use crate::data::preparation::{Column, Preparation};
+use crate::data::spec::{DataSpec, SourceKind};
+use crate::data::{DataError, WindowPlaces, windows};
+use crate::platform::perhaps;
 
 /// Columns of these names are labels where nothing else is said and they have few values.
 const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "species"];
@@ -32,7 +35,7 @@ pub(super) fn read_table(
             let found = table.find(name).or_else(by_number);
             // Rows to be scored may come without the labels that a model was fitted with.
             if found.is_none() && fitted.is_none() && !Path::new(name).is_file() {
-                let near = nearest(name, &table.names);
+                let near = perhaps(name, &table.names);
                 let problem = format!("{place} has no column {name:?}{near}; it has {}", table.names.join(", "));
                 return Err(DataError::Option { field: "data.labels", problem });
             }
@@ -40,9 +43,8 @@ pub(super) fn read_table(
         }
         None => {
             let found = table.names.iter().position(|name| LABEL_NAMES.contains(&name.to_lowercase().as_str()));
-            let found = found.filter(|&at| {
-                table::classes(&table.columns[at], &[]).is_some_and(|labels| labels.names.len() <= FEW_CLASSES)
-            });
+            let found = found
+                .filter(|&at| classes(&table.columns[at], &[]).is_some_and(|labels| labels.names.len() <= FEW_CLASSES));
             if let Some(at) = found {
                 notes.push(format!("column {:?} is taken for labels, not for a feature", table.names[at]));
             }
@@ -53,18 +55,18 @@ pub(super) fn read_table(
     let mut labels = None;
     if let Some(at) = label_column {
         let (name, cells) = table.take(at);
-        labels = table::classes(&cells, &known);
+        labels = classes(&cells, &known);
         if labels.is_none() {
             notes.push(format!("column {name:?} has too many or too few different values to be classes: not used"));
         }
         options.labels = Some(name);
     }
-    if options.kind.is_none() && fitted.is_none() && (options.window.is_some() || series::is_series(&table)) {
+    if options.kind.is_none() && fitted.is_none() && (options.window.is_some() || windows::is_series(&table)) {
         *kind = SourceKind::Series;
     }
     if *kind == SourceKind::Series {
         let omit = if fitted.is_none() { options.omit.clone() } else { Vec::new() };
-        let windows = series::cut(&table, options, &omit, fitted.is_some(), &place, notes)?;
+        let windows = windows::cut(&table, options, &omit, fitted.is_some(), &place, notes)?;
         let window = options.window.unwrap_or(1);
         // A window is of the highest class in it: what is abnormal anywhere in it makes it so.
         let labels = labels.map(|Labels { of_rows, names }| {

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use super::{Body, Read, file_labels, limit};
-use crate::data::DataError;
-use crate::data::options::{DataSpec, Scaling, TextUnit};
-use crate::data::text::{self, Document};
+use super::file_labels;
+use super::raw::{Body, Read, limit};
+use crate::data::spec::{DataSpec, Scaling, TextUnit};
+use crate::data::tfidf::Document;
+use crate::data::{DataError, tfidf};
 
 /// Numbers that words are hashed to, where the spec does not say.
 const USUAL_DIMENSIONS: usize = 1024;
 
 pub(super) fn read_text(path: &Path, options: &mut DataSpec) -> Result<Read, DataError> {
     let unit = *options.text.get_or_insert(if path.is_file() { TextUnit::Lines } else { TextUnit::Documents });
-    let read = text::read_documents(path, limit())?;
+    let read = tfidf::read_documents(path, limit())?;
     let (mut documents, mut names) = (Vec::with_capacity(read.len()), Vec::with_capacity(read.len()));
     for Document { name, text } in read {
         match unit {

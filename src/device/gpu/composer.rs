@@ -4,96 +4,41 @@
 
 use std::collections::BTreeSet;
 
-macro_rules! shader_table {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../shaders/", $name, ".wgsl")))),*]
-    };
+/// The files that shaders are composed of: name without extension, and text.
+#[derive(Clone, Copy)]
+pub struct ShaderLibrary(pub &'static [(&'static str, &'static str)]);
+
+impl ShaderLibrary {
+    fn text(self, name: &str) -> Option<&'static str> {
+        self.0.iter().find(|(file, _)| *file == name).map(|(_, text)| *text)
+    }
 }
 
-const SHADERS: &[(&str, &str)] = shader_table![
-    "augment",
-    "blind_spot",
-    "conv_from_few",
-    "conv_gather",
-    "conv_scatter",
-    "conv_tiled",
-    "conv_to_few",
-    "conv_weights",
-    "conv_weights_few",
-    "conv_weights_to_few",
-    "dense_backward",
-    "dense_backward_tiled",
-    "dense_forward",
-    "dense_forward_tiled",
-    "depthwise",
-    "film",
-    "gather",
-    "halves",
-    "jpeg",
-    "latent",
-    "loss",
-    "mmd",
-    "norm",
-    "norm_apply",
-    "optimizer",
-    "pointwise",
-    "quantize",
-    "random",
-    "reduce",
-    "resample",
-    "slots",
-    "sparse",
-    "ssim",
-    "structure",
-    "lib/activation",
-    "lib/bias_absent",
-    "lib/bias_summed",
-    "lib/conv_params",
-    "lib/counted",
-    "lib/dense_backward_params",
-    "lib/dense_backward_scalar",
-    "lib/dense_backward_vec4",
-    "lib/dense_forward_scalar",
-    "lib/dense_forward_vec4",
-    "lib/element_scalar",
-    "lib/element_vec4",
-    "lib/finish",
-    "lib/index",
-    "lib/left_scalar",
-    "lib/left_vec4",
-    "lib/memory_scalar",
-    "lib/memory_vec4",
-    "lib/norm_pair_scalar",
-    "lib/norm_pair_vec4",
-    "lib/norm_params",
-    "lib/normal",
-    "lib/out_scalar",
-    "lib/out_vec4",
-    "lib/permutation",
-    "lib/philox",
-    "lib/poisson",
-    "lib/reduce_tree",
-    "lib/right_scalar",
-    "lib/right_vec4",
-    "lib/step",
-    "lib/store_values",
-    "lib/store_values_and_average",
-    "lib/tile_shared",
-    "lib/tile8x4",
-    "lib/tiles_gather",
-    "lib/tiles_scatter",
-    "lib/tiles_weights",
-    "lib/walker",
-];
+impl std::fmt::Debug for ShaderLibrary {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "ShaderLibrary of {} files", self.0.len())
+    }
+}
 
-/// Every embedded shader file: name without extension, and text.
-pub fn shader_files() -> &'static [(&'static str, &'static str)] {
-    SHADERS
+// Libraries are statics: the same table is the same library, and requests are looked up too often to compare its texts.
+impl PartialEq for ShaderLibrary {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for ShaderLibrary {}
+
+impl std::hash::Hash for ShaderLibrary {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.as_ptr().hash(state);
+    }
 }
 
 /// What to compose.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ShaderRequest {
+    pub library: ShaderLibrary,
     pub file: &'static str,
     /// Name and new right side of constants marked `// spec`.
     pub constants: Vec<(&'static str, String)>,
@@ -102,8 +47,8 @@ pub struct ShaderRequest {
 }
 
 impl ShaderRequest {
-    pub fn new(file: &'static str) -> Self {
-        Self { file, ..Self::default() }
+    pub fn new(library: ShaderLibrary, file: &'static str) -> Self {
+        Self { library, file, constants: Vec::new(), swaps: Vec::new() }
     }
 
     #[must_use]
@@ -138,7 +83,7 @@ pub fn compose(request: &ShaderRequest) -> Result<String, String> {
             .chain(request.swaps.iter().map(|(_, to)| format!("-{}", to.replace('/', "_"))))
             .collect();
         let path = std::path::Path::new(&folder).join(format!("{}{variant}.wgsl", request.file));
-        std::fs::create_dir_all(&folder)
+        std::fs::create_dir_all(path.parent().unwrap_or(&path))
             .and_then(|()| std::fs::write(&path, &out))
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
@@ -155,8 +100,7 @@ fn append(
     if !seen.insert(file.to_owned()) {
         return Ok(());
     }
-    let (_, text) =
-        SHADERS.iter().find(|(name, _)| *name == file).ok_or_else(|| format!("there is no shader file {file}"))?;
+    let text = request.library.text(file).ok_or_else(|| format!("there is no shader file {file}"))?;
     for line in text.lines() {
         if let Some(import) = line.strip_prefix("#import ") {
             let import = import.trim();

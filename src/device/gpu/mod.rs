@@ -6,7 +6,7 @@ mod context;
 mod pipelines;
 mod readback;
 
-pub use clock::GpuClock;
-pub use composer::{ShaderRequest, compose, shader_files};
-pub use context::{GpuContext, GpuTarget, adapters};
-pub use readback::Readback;
+pub use self::clock::GpuClock;
+pub use self::composer::{ShaderLibrary, ShaderRequest, compose};
+pub use self::context::{GpuContext, GpuTarget, adapters};
+pub use self::readback::Readback;

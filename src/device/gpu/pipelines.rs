@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::files;
+use crate::platform::files;
 
 #[derive(Debug)]
 pub(super) struct PipelineStore {

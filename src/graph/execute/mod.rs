@@ -3,13 +3,13 @@
 
 mod cpu;
 mod gpu;
+pub(super) mod timing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use cpu::CpuExecutable;
-pub use gpu::GpuExecutable;
-
+pub use self::cpu::CpuExecutable;
+pub use self::gpu::GpuExecutable;
 use super::plan::{Plan, View};
 use super::{External, GraphError, Place};
 use crate::device::{Device, Memory};

@@ -9,8 +9,8 @@ use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueTy
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use crate::kernels::depthwise::{Depthwise, DepthwiseProduct};
-use crate::kernels::form::ProductForm;
-use crate::kernels::slots::{ColumnSums, ReduceSlots, SlotSplit};
+use crate::kernels::gemm_variant::ProductForm;
+use crate::kernels::partial_sums::{ColumnSums, ReduceSlots, SlotSplit};
 
 /// How windows lie on the input; pairs are (down, along).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use super::pointwise::activation_gradient;
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Operand, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
 use crate::kernels::dense::{DenseBackward, DenseForward, dense_split};
-use crate::kernels::form::ProductForm;
-use crate::kernels::slots::ReduceSlots;
+use crate::kernels::gemm_variant::ProductForm;
+use crate::kernels::partial_sums::ReduceSlots;
 
 /// (x [N, D], weight [K, D], bias [K]) -> activation(x weight^T + bias) [N, K]
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use super::pointwise::Pointwise;
 use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
+use crate::kernels::partial_sums::{ColumnSums, ReduceSlots, SlotSplit};
 use crate::kernels::pointwise::Stage;
-use crate::kernels::slots::{ColumnSums, ReduceSlots, SlotSplit};
 use crate::kernels::sparse::{Sparse, SparseStage};
 
 fn codes(value: &Value) -> Result<(usize, usize), String> {

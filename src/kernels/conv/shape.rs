@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use bytemuck::{Pod, Zeroable};
 
 use crate::device::gpu::ShaderRequest;
-use crate::kernels::slots::SlotSplit;
+use crate::kernels::partial_sums::SlotSplit;
 use crate::kernels::word;
 
 /// Sizes of a convolution; pairs are (down, along).
@@ -84,7 +84,7 @@ impl ConvShape {
     }
 
     pub(super) fn memory(&self, shader: ShaderRequest) -> ShaderRequest {
-        if self.vec4() { shader.swap("lib/memory_scalar", "lib/memory_vec4") } else { shader }
+        if self.vec4() { shader.swap("lib/matmul/memory_scalar", "lib/matmul/memory_vec4") } else { shader }
     }
 
     /// The windows of places `first..` as rows of `window` values, zero outside the image.

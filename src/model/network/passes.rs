@@ -2,7 +2,7 @@
 
 use super::{EvaluationMode, Network, Pass, Probe, Subject};
 use crate::graph::{External, GraphError, Plan, ValueId, View, differentiate, fuse, recompute, store_halves};
-use crate::model::builder::misfit;
+use crate::model::shape::misfit;
 use crate::model::spec::ModelKind;
 use crate::nn;
 

@@ -4,7 +4,7 @@ use super::{
     ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
 };
 use crate::kernels::activation::Activation;
-use crate::kernels::form::ProductForm;
+use crate::kernels::gemm_variant::ProductForm;
 use crate::kernels::loss::ReconstructionLoss;
 use crate::model::layers::Layer;
 

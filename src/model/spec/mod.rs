@@ -3,18 +3,17 @@
 mod checks;
 mod engine;
 mod live;
+mod one_or_two;
 mod text;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::engine::{EngineSpec, KernelChoices};
+pub use self::live::{BETA, CORRUPTION, DROPOUT, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY, live_text};
 use super::layers::{Layer, OutputForm};
 use crate::data::{DataError, DataSet, DataSpec, Preparation};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
-
-pub use engine::{EngineSpec, KernelChoices};
-pub use live::{BETA, CORRUPTION, DROPOUT, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY, live_text};
-pub(crate) use text::nearest;
 
 /// The only version there is so far.
 pub const SPEC_VERSION: u32 = 1;
@@ -95,7 +94,7 @@ pub struct CorruptionSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gaussian_range: Option<[f64; 2]>,
     /// What JPEG leaves at a quality of 1 to 100, drawn for each sample between these two; one number is always that.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text::one_or_two")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "one_or_two::one_or_two")]
     pub jpeg: Option<[u32; 2]>,
     /// Share of values set to 0 or 1.
     pub salt_and_pepper: f64,

@@ -1,18 +1,7 @@
 //! Specs as TOML: reading, writing, and `--set KEY=VALUE`.
 
-use serde::{Deserialize, Deserializer};
-
 use super::{Spec, SpecError};
-
-/// The name nearest to `asked` that is near enough to be meant.
-pub(crate) fn nearest<'k>(asked: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(asked, name), name))
-        .filter(|&(distance, name)| distance <= 1 + name.len() / 4)
-        .min()
-        .map(|(_, name)| name)
-}
+use crate::platform::nearest;
 
 /// serde's message with the nearest known name first: its list can be long.
 fn with_nearest(message: &str) -> String {
@@ -24,20 +13,6 @@ fn with_nearest(message: &str) -> String {
         },
         _ => message.to_owned(),
     }
-}
-
-/// A range, or one number that is both of its ends.
-pub(super) fn one_or_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u32; 2]>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "write one whole number, or two as in [30, 90]")]
-    enum OneOrTwo {
-        One(u32),
-        Two([u32; 2]),
-    }
-    Ok(Some(match OneOrTwo::deserialize(deserializer)? {
-        OneOrTwo::One(value) => [value; 2],
-        OneOrTwo::Two(range) => range,
-    }))
 }
 
 impl Spec {

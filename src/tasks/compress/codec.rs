@@ -1,8 +1,8 @@
 //! What stands between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which place.
 
 use super::coder::{Coder, Counts, Table};
-use super::pack::{Reader, put_number, put_signed};
 use super::quantizer::Quantizer;
+use super::varint::{Reader, put_number, put_signed};
 
 /// Places that a row may have: more would make a small damaged file ask for much memory.
 const MOST_PLACES: usize = 1 << 24;

@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn numbers(count: usize, below: u32) -> Vec<i32> {
-        let word = |i| crate::kernels::random::philox4x32([i, 0, 0, 0], [5, 6])[0];
+        let word = |i| crate::random::philox4x32([i, 0, 0, 0], [5, 6])[0];
         (0..count as u32).map(|i| (word(i) % below) as i32).collect()
     }
 
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn a_bell_codes_normal_numbers_nearly_as_well_as_their_histogram() {
         let normal: Vec<i32> = (0..20_000_u32)
-            .map(|i| crate::kernels::random::normal4(crate::kernels::random::philox4x32([i, 1, 0, 0], [5, 6]))[0])
+            .map(|i| crate::random::normal4(crate::random::philox4x32([i, 1, 0, 0], [5, 6]))[0])
             .map(|x| (x * 5.0).round() as i32)
             .collect();
         let counts = Counts::of(normal.iter().copied());

@@ -2,17 +2,15 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-
 use super::codec::Meaning;
 use super::quantizer::Quantizer;
-use super::{Subject, curve_picture, defect, jpeg, smallest};
+use super::rate_curve::{RateCurve, RatePoint};
+use super::{Subject, defect, jpeg, rate_distortion_plot, smallest};
 use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics::{self, Pca};
 use crate::model::write_whole;
-use crate::tasks::canvas::PictureError;
-use crate::tasks::form::extension;
+use crate::tasks::export::extension;
 use crate::train::TrainError;
 
 /// Bits of a latent number that are tried.
@@ -23,37 +21,6 @@ const MANY_COMPONENTS: usize = 256;
 const TABLE_ROWS: usize = 20_000;
 /// Files that differ less than this in size are of equal size.
 const EQUAL: f64 = 1.02;
-
-/// One file size of one method.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RatePoint {
-    /// `model`, `pca` (as many components as the model has latent numbers), `pca-many`, `jpeg` (a file for each row) or
-    /// `jpeg-sheet` (all rows in one file).
-    pub method: &'static str,
-    pub setting: String,
-    /// Of all files, everything but the model or the components in them.
-    pub bytes: usize,
-    pub bytes_per_row: f64,
-    /// Mean over all values of all rows, on the scale that the network sees.
-    pub mse: f64,
-    /// dB, for a peak of 1.
-    pub psnr: f64,
-}
-
-/// The object that `compress --curve --json` prints.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RateCurve {
-    pub model: String,
-    pub data: String,
-    pub output: String,
-    pub rows: usize,
-    /// Of the model without any rounding: what more bytes cannot go below.
-    pub model_mse: f64,
-    pub fitted_on: &'static str,
-    pub points: Vec<RatePoint>,
-    /// Who wins where, in words.
-    pub findings: Vec<String>,
-}
 
 /// Measures the curve of the model at `path` over every row of `source` and writes it to `output`: `.json`, `.csv` or `.png`.
 ///
@@ -101,10 +68,7 @@ pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> 
         points,
     };
     match kind.as_deref() {
-        Some("png") => curve_picture::draw(&curve, output).map_err(|error| match error {
-            PictureError::File(error) => TrainError::File(error),
-            PictureError::Draw(problem) => defect(problem),
-        })?,
+        Some("png") => rate_distortion_plot::draw(&curve, output)?,
         Some("csv") => {
             let line = |p: &RatePoint| {
                 format!("{},{},{},{},{},{}\n", p.method, p.setting, p.bytes, p.bytes_per_row, p.mse, p.psnr)

@@ -6,32 +6,34 @@
 mod codec;
 mod coder;
 mod curve;
-mod curve_picture;
 mod jpeg;
 mod pack;
 mod quantizer;
+mod rate_curve;
+mod rate_distortion_plot;
+mod varint;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use self::codec::TableForm;
+use self::codec::{Codec, Meaning};
+pub use self::curve::rate_curve;
+use self::pack::Packed;
+use self::quantizer::{Quantizer, sensitivities};
+pub use self::rate_curve::{RateCurve, RatePoint};
 use super::evaluate::Opened;
-use super::explore::Decoder;
-use super::form::{RowForm, Rows};
-use super::latents::TrainLatents;
-use crate::data::{DataError, DataSet, Element, Part, SourceKind, free_memory};
+use super::export::{RowForm, Rows};
+use super::generate::TrainLatents;
+use crate::data::{DataError, DataSet, Element, Part, SourceKind};
 use crate::device::Device;
+use crate::inference::Decoder;
 use crate::metrics;
 use crate::model::{Model, write_whole};
+use crate::platform::free_memory;
 use crate::train::TrainError;
-
-use codec::{Codec, Meaning};
-use pack::Packed;
-use quantizer::{Quantizer, sensitivities};
-
-pub use codec::TableForm;
-pub use curve::{RateCurve, RatePoint, rate_curve};
 
 /// Bits of a latent number where nothing else is said: rounding then adds little to what the model loses anyway.
 pub const USUAL_BITS: f64 = 4.0;

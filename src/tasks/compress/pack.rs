@@ -11,6 +11,7 @@
 use std::io::{Read as _, Write as _};
 
 use super::codec::Codec;
+use super::varint::{Reader, put_number};
 
 const MAGIC: &[u8; 4] = b"HGLZ";
 const VERSION: u8 = 1;
@@ -95,62 +96,5 @@ impl Packed {
             names = Some(read);
         }
         Ok(Self { fingerprint, rows, codec, names, payload })
-    }
-}
-
-/// Appends a number in groups of seven bits, the lowest first.
-pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-/// Small numbers of either sign are short.
-pub(super) fn put_signed(out: &mut Vec<u8>, number: i64) {
-    put_number(out, (number << 1 ^ number >> 63).cast_unsigned());
-}
-
-/// What is left to read.
-#[derive(Debug)]
-pub(super) struct Reader<'b>(&'b [u8]);
-
-impl<'b> Reader<'b> {
-    pub fn bytes(&mut self, count: usize) -> Result<&'b [u8], String> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| "it ends too early".to_owned())?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    pub fn byte(&mut self) -> Result<u8, String> {
-        Ok(self.bytes(1)?[0])
-    }
-
-    fn number(&mut self) -> Result<u64, String> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7F) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err("a number in it has no end".to_owned())
-    }
-
-    /// A number of things, `most` at most.
-    pub fn count(&mut self, most: usize) -> Result<usize, String> {
-        let number = self.number()?;
-        usize::try_from(number).ok().filter(|&count| count <= most).ok_or_else(|| format!("it claims {number} things"))
-    }
-
-    /// `from` and a number of either sign, less than `most` away from 0 together.
-    pub fn signed_within(&mut self, from: i64, most: i64) -> Result<i64, String> {
-        let number = self.number()?;
-        let signed = (number >> 1).cast_signed() ^ -(number & 1).cast_signed();
-        from.checked_add(signed)
-            .filter(|sum| (-most..most).contains(sum))
-            .ok_or_else(|| "a number in it is out of range".to_owned())
     }
 }

@@ -6,8 +6,8 @@
 //! gets a step that all of it falls into, and costs nothing.
 
 use super::coder::{Counts, REACH};
-use crate::tasks::explore::Decoder;
-use crate::tasks::latents::moments;
+use crate::inference::Decoder;
+use crate::tasks::generate::moments;
 use crate::train::TrainError;
 
 /// Parts of a step that offsets are given in.

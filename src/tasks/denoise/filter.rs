@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::amount::{Amount, CLEAN, Noise, Sigma, UNLIKE, found};
-use super::content::Content;
+use super::image::Content;
 use super::model::Denoiser;
-use super::planes::{Mixture, mixtures};
+use super::opponent_planes::{Mixture, mixtures};
+use super::strength::{Amount, CLEAN, Noise, Sigma, UNLIKE, found};
 use crate::train::TrainError;
 
 /// A model is not asked again for a sigma that is nearer than this to what it was told.

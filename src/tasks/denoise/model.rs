@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::self_ensemble::{ALL, View};
 use super::tiles::{OVERLAP, Tiling};
-use super::views::{ALL, View};
-use crate::data::{Fit, ImageShape, Scaling, free_memory};
+use crate::data::{Fit, ImageShape, Scaling};
 use crate::device::Device;
 use crate::graph::{self, Executable, External, Externals, GraphError, Plan};
 use crate::kernels::StepState;
 use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputForm};
+use crate::platform::free_memory;
 use crate::train::TrainError;
 
 /// Larger tiles save little: their overlap is a sixth of the work already.

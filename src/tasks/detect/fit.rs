@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::scorer::{Scorer, Seen, relative_errors, squared_distance};
+use super::reconstructions::{Scorer, Seen, relative_errors, squared_distance};
 use super::threshold::{by_labels, quantile};
-use super::{is_abnormal, member_models, steps};
+use super::{is_abnormal, member_models, series};
 use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
 use crate::metrics::Pca;
@@ -166,7 +166,7 @@ pub fn make_detector(
     let mut scorer = Scorer::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
     let mut normal = Vec::new();
     if data.kind == SourceKind::Series {
-        normal = steps::scores_of_steps(&mut scorer, &detector, &data, held.clone())?;
+        normal = series::scores_of_steps(&mut scorer, &detector, &data, held.clone())?;
     } else {
         while let Some(seen) = scorer.next()? {
             normal.extend(seen.scores(&detector.members, data.features));

@@ -7,21 +7,25 @@
 //! it is the negative log-likelihood of a Gaussian model of both. For variational models twice the divergence from the prior
 //! stands in the place of d^2 and of its count: the score is the negative ELBO, scaled to 1 on average.
 
-mod desk;
 mod fit;
-mod pictures;
+mod histogram;
+mod pipeline;
+mod plots;
 mod reasons;
-mod scan;
+mod reconstructions;
+mod row_scan;
 mod score;
-mod scorer;
-mod steps;
+mod scores;
+mod series;
 mod threshold;
 
-pub use desk::{DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores};
-pub use fit::{DetectorOptions, DetectorReport, Progress, ThresholdRule, fit_detector, make_detector};
-pub use scan::{Scan, scan_rows};
-pub use score::{ScoreOptions, Scores, score_rows, write_scores};
-
+pub use self::fit::{DetectorOptions, DetectorReport, Progress, ThresholdRule, fit_detector, make_detector};
+pub use self::pipeline::{
+    DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores,
+};
+pub use self::row_scan::{Scan, scan_rows};
+pub use self::score::{ScoreOptions, score_rows, write_scores};
+pub use self::scores::Scores;
 use crate::model::{Detector, Model};
 
 /// Labels of these names say that a row is normal where nothing else is said.

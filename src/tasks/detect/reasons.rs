@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::scorer::{Seen, relative_errors, squared_distance};
+use super::reconstructions::{Seen, relative_errors, squared_distance};
 use crate::data::{Column, ImageShape, Preparation};
+use crate::inference::Decoder;
 use crate::model::{Detector, Model};
-use crate::tasks::explore::Decoder;
 use crate::train::TrainError;
 
 /// Columns that are named for each row.

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
-use super::pictures::{Histogram, draw_pictures};
-use super::scan::{Scored, Walk};
+use super::histogram::Histogram;
+use super::plots::draw_pictures;
+use super::row_scan::{Scored, Walk};
+use super::scores::Scores;
 use crate::device::Device;
 use crate::metrics::{average_precision, roc_auc};
 use crate::model::{Model, ModelFileError};
@@ -28,34 +28,6 @@ pub struct ScoreOptions {
     pub keep_going: bool,
     /// A folder for pictures of the scores.
     pub pictures: Option<PathBuf>,
-}
-
-/// The object that `detect score --json` prints.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Scores {
-    pub model: String,
-    pub data: String,
-    pub output: String,
-    pub rows: u64,
-    /// Rows above the threshold.
-    pub abnormal: u64,
-    /// Rows that could not be scored.
-    pub unusable: u64,
-    pub threshold: f64,
-    /// How well scores tell labelled rows apart; `None` without labels of both kinds.
-    pub roc_auc: Option<f64>,
-    /// As much by the squared error of PCA at 90% of the variance; `None` for series and very wide rows too.
-    pub pca_roc_auc: Option<f64>,
-    pub average_precision: Option<f64>,
-    /// Of what the threshold calls abnormal, and of what is; `None` without labels of both kinds.
-    pub precision: Option<f64>,
-    pub recall: Option<f64>,
-    pub f1: Option<f64>,
-    pub seconds: f64,
-    pub rows_per_second: f64,
-    /// Pictures that were drawn.
-    pub pictures: Vec<String>,
-    pub notes: Vec<String>,
 }
 
 /// What is gathered while rows are written.
@@ -132,7 +104,7 @@ pub fn write_scores(
             written => written,
         }
     } else {
-        crate::files::write_whole(output, |file| write(file))
+        crate::platform::files::write_whole(output, |file| write(file))
     };
     if let Some(failure) = failure {
         return Err(failure);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::data::{DataSet, Part};
 use crate::model::ModelFileError;
-use crate::style::{DARK, Raster, RowView};
-use crate::tasks::sheet::write_sheet;
+use crate::plot::{Raster, RowView, write_sheet};
+use crate::style::DARK;
 use crate::train::{Evaluator, TrainError};
 
 /// Rows of a picture.

@@ -1,6 +1,7 @@
 //! The metrics of each row, and from them how sure their means are.
 
-use super::Intervals;
+use std::collections::BTreeMap;
+
 use crate::data::{DataSet, Part};
 use crate::kernels::loss::ReconstructionLoss;
 use crate::metrics;
@@ -89,3 +90,6 @@ impl Rows {
         found
     }
 }
+
+/// Ends of the middle 95% of bootstrap means over rows, by the name of the metric.
+pub type Intervals = BTreeMap<&'static str, [f64; 2]>;

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::evaluator_of;
 use super::intervals::row_likelihood;
+use super::open::evaluator_of;
 use crate::data::{DataSet, Part};
 use crate::device::Device;
-use crate::metrics::{Draws, mean_interval};
+use crate::inference::Decoder;
+use crate::metrics::mean_interval;
 use crate::model::{Model, ModelKind, Network};
-use crate::tasks::explore::Decoder;
-use crate::tasks::frozen::{TEST_ROWS, draw_rows, drawn};
+use crate::random::Draws;
+use crate::tasks::represent::features::{TEST_ROWS, draw_rows, drawn};
 use crate::train::TrainError;
 
 /// Samples of a row.

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Intervals, intervals};
+use super::intervals::{self, Intervals};
 use crate::data::{DataSet, Part};
 use crate::device::Device;
-use crate::metrics::{Draws, Logistic, LogisticOptions, Pca, knn_classes, silhouettes, trustworthiness};
+use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes, silhouettes, trustworthiness};
 use crate::model::{Model, Network};
-use crate::tasks::frozen::{Frozen, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
+use crate::random::Draws;
+use crate::tasks::represent::features::{Frozen, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
 use crate::train::TrainError;
 
 /// Rows that classifiers learn from and rows they are tried on; drawn where there are more.
@@ -87,7 +88,7 @@ impl Subject {
             self.mutual.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect()
         };
         let (raw, near) = (take(&self.test.raw, self.test.features), take(points, width));
-        let map = crate::train::plane(&near, width);
+        let map = crate::monitor::plane(&near, width);
         let mut found = Representation {
             trustworthiness: trustworthiness(&raw, self.test.features, &map, 2, NEIGHBORS),
             rows: self.test.rows(),

@@ -1,4 +1,0 @@
-// Operands whose rows are multiples of 4: every access is a whole vec4 (`count` is 4 or more, `at` a multiple of 4).
-#import lib/left_vec4
-#import lib/right_vec4
-#import lib/out_vec4

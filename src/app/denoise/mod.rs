@@ -1,0 +1,549 @@
+//! Denoise: drop pictures anywhere, see them before and after on either side of a line that can be dragged, save or copy.
+
+mod backend;
+mod before_after;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2};
+
+pub use self::backend::{Cleaner, Denoising, LocalDenoising};
+use self::before_after::Canvas;
+use super::ui::theme::{colour, faded, regular, semibold};
+use super::ui::widgets::{
+    Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, part_of_line, value_row,
+    written,
+};
+use crate::device::DeviceChoice;
+use crate::style::{Palette, size, space};
+use crate::tasks::{Amount, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Sigma};
+
+const LINE: f32 = 26.0;
+/// What `sigma` starts from when it is first given by hand, where nothing was estimated.
+const USUAL_SIGMA: f64 = 25.0;
+const MOST_SIGMA: f64 = 75.0;
+/// The card of pictures shows three of them at least.
+const LEAST_LIST: f32 = 2.0 * space::L + 28.0 + 3.0 * LINE + 38.0;
+
+/// What the workspace asks of the window.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ask {
+    /// Train this preset on the pictures at the path.
+    Train(&'static str, PathBuf),
+}
+
+/// The workspace's state between frames.
+pub(super) struct Denoise {
+    engine: Arc<dyn Denoising>,
+    cleaner: Option<Box<dyn Cleaner>>,
+    view: Arc<DeskView>,
+    canvas: Canvas,
+    /// The path that is typed: a picture or a folder to clean.
+    path: String,
+    /// And the folder to train on.
+    folder: String,
+    /// Why the engine did not start.
+    problem: Option<String>,
+}
+
+impl std::fmt::Debug for Denoise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Denoise({} pictures)", self.view.items.len())
+    }
+}
+
+impl Denoise {
+    pub fn new(engine: Arc<dyn Denoising>) -> Self {
+        Self {
+            engine,
+            cleaner: None,
+            view: Arc::default(),
+            canvas: Canvas::default(),
+            path: String::new(),
+            folder: String::new(),
+            problem: None,
+        }
+    }
+
+    /// Takes pictures, folders of them, or a model to clean them with.
+    pub fn take(&mut self, context: &egui::Context, paths: Vec<PathBuf>, device: DeviceChoice) {
+        if let [folder] = &paths[..]
+            && folder.is_dir()
+        {
+            self.folder = folder.display().to_string();
+        }
+        let is_model = |path: &Path| path.extension().is_some_and(|extension| extension == "safetensors");
+        let (models, pictures): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| is_model(path));
+        if self.cleaner.is_none() {
+            match self.engine.open(device, context.clone()) {
+                Ok(cleaner) => self.cleaner = Some(cleaner),
+                Err(problem) => {
+                    self.problem = Some(problem);
+                    return;
+                }
+            }
+        }
+        if let Some(model) = models.into_iter().next() {
+            self.send(DeskCommand::Model(Some(model)));
+        }
+        if !pictures.is_empty() {
+            self.send(DeskCommand::Add(pictures));
+        }
+    }
+
+    fn send(&self, command: DeskCommand) {
+        if let Some(cleaner) = &self.cleaner {
+            cleaner.send(command);
+        }
+    }
+
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice) -> Option<Ask> {
+        if let Some(cleaner) = &self.cleaner {
+            self.view = cleaner.view();
+        }
+        let (work, gap) = (area.shrink(space::L), space::L);
+        let narrow = work.width() < 900.0;
+        let column = if narrow { 264.0 } else { 324.0 };
+        let left = Rect::from_min_max(work.min, pos2(work.right() - column - gap, work.bottom()));
+        let right = Rect::from_min_max(pos2(work.right() - column, work.top()), work.max);
+        let view = Arc::clone(&self.view);
+        let clean_height = 2.0 * space::L + 34.0 + 4.0 * LINE + 46.0;
+        let better_height = 2.0 * space::L + 154.0;
+        cards(ui, palette, Rect::from_min_max(area.min, pos2(right.left(), area.bottom())), &[left]);
+        match &view.picture {
+            Some(picture) => card(ui, left, |ui, inside| self.picture_ui(ui, palette, inside, &view, picture)),
+            None => card(ui, left, |ui, inside| self.empty_ui(ui, palette, inside, &view, device)),
+        }
+        // A low window scrolls the column.
+        let column_area = Rect::from_min_max(pos2(right.left(), area.top()), area.max);
+        let mut asked = None;
+        ui.scope_builder(UiBuilder::new().max_rect(column_area), |ui| {
+            ui.set_clip_rect(column_area);
+            egui::ScrollArea::vertical().id_salt("denoise column").auto_shrink(false).show(ui, |ui| {
+                let least = clean_height + LEAST_LIST + better_height + 4.0 * gap;
+                let height = column_area.height().max(least);
+                let (whole, _) = ui.allocate_exact_size(vec2(column_area.width(), height), Sense::hover());
+                let top = pos2(whole.left(), whole.top() + gap);
+                let clean = Rect::from_min_size(top, vec2(column, clean_height));
+                let below = pos2(top.x, whole.bottom() - gap - better_height);
+                let better = Rect::from_min_size(below, vec2(column, better_height));
+                let list =
+                    Rect::from_min_max(pos2(top.x, clean.bottom() + gap), pos2(top.x + column, better.top() - gap));
+                cards(ui, palette, whole, &[clean, list, better]);
+                card(ui, clean, |ui, inside| self.clean_ui(ui, palette, inside, &view));
+                card(ui, list, |ui, inside| self.list_ui(ui, palette, inside, &view));
+                asked = card(ui, better, |ui, inside| self.better_ui(ui, palette, inside));
+            });
+        });
+        asked
+    }
+
+    /// The picture with its divider.
+    fn picture_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        view: &DeskView,
+        picture: &Arc<DeskPicture>,
+    ) {
+        let kind = match (picture.colors, picture.bits) {
+            (1, 32) => "grey, floats".to_owned(),
+            (colors, 32) => format!("{colors} channels, floats"),
+            (1, bits) => format!("{bits} bit grey"),
+            (_, bits) => format!("{bits} bit color"),
+        };
+        let mut right = pos2(inside.right(), inside.top());
+        for (label, help, zoom) in [
+            ("200%", "Two pixels of the screen for one of the picture", Some(2.0)),
+            ("100%", "One pixel of the screen for one of the picture", Some(1.0)),
+            ("fit", "The whole picture (double click)", None),
+        ] {
+            let on = self.canvas.zoom() == zoom;
+            let kind = if on { ButtonKind::ChipOn } else { ButtonKind::Chip };
+            let (response, start) = Button::new(kind, label, help).show_right(ui, palette, right);
+            if response.clicked() {
+                self.canvas.set_zoom(zoom);
+            }
+            right.x = start - space::S;
+        }
+        let size = format!("{}x{}, {kind}", picture.width, picture.height);
+        let room = right.x - inside.left() - space::S;
+        let name = line_of_text(
+            ui,
+            pos2(inside.left(), inside.top() + 10.0),
+            room * 0.6,
+            &picture.name,
+            semibold(size::TEXT),
+            colour(palette.text),
+        );
+        let at = pos2(name.right() + space::S, inside.top() + 10.0);
+        line_of_text(ui, at, right.x - at.x - space::S, &size, regular(size::SECOND), colour(palette.muted));
+        let frame = Rect::from_min_max(pos2(inside.left(), inside.top() + 32.0), inside.max);
+        let before = if view.compare && picture.other.is_some() { "built in" } else { "before" };
+        let after = if view.compare && picture.other.is_some() { "your model" } else { "after" };
+        let looked = self.canvas.ui(ui, palette, frame, picture, [before, after]);
+        if let Some(middle) = looked {
+            self.send(DeskCommand::Look(middle));
+        }
+        if picture.unchanged && view.working.is_none() {
+            let words = match (view.amount.strength == 0.0, view.amount.sigma) {
+                (true, _) => "Strength is 0: nothing is changed",
+                (_, Sigma::Auto) => {
+                    "No noise was found: nothing is changed. Give sigma yourself to clean it all the same"
+                }
+                _ => "Nothing is changed",
+            };
+            before_after::label(ui, pos2(frame.center().x, frame.bottom() - 20.0), Align2::CENTER_BOTTOM, words);
+        }
+    }
+
+    /// Nothing on the desk: where to drop, or what went wrong.
+    fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &DeskView, device: DeviceChoice) {
+        let centre = inside.center();
+        let width = (inside.width() - 48.0).min(520.0);
+        let target = Rect::from_center_size(centre, vec2(width + 48.0, 250.0));
+        let hovered = ui.input(|input| !input.raw.hovered_files.is_empty());
+        let ink = if hovered { palette.accent } else { palette.line };
+        let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
+        ui.painter().rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
+        let write = |ui: &Ui, y: f32, text: &str, font: egui::FontId, ink| {
+            written(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
+        };
+        let mut y = target.top() + 50.0;
+        if let Some(working) = &view.working {
+            write(ui, centre.y, working, semibold(size::NAME), colour(palette.text));
+            return;
+        }
+        write(ui, y, "Drop noisy pictures or a folder", semibold(size::NAME), colour(palette.text));
+        for words in ["They are cleaned by the model that comes with the program.", "Your originals are never changed."]
+        {
+            y += 24.0;
+            write(ui, y, words, regular(size::TEXT), colour(palette.muted));
+        }
+        y += 42.0;
+        let field = Rect::from_min_size(pos2(centre.x - width / 2.0, y - 15.0), vec2(width, 30.0));
+        if let Some(path) = path_field(ui, palette, field, &mut self.path, "or type the path of one", "Open") {
+            self.take(ui.ctx(), vec![path], device);
+        }
+        y += 42.0;
+        let said = self.problem.as_ref().or(view.error.as_ref()).or_else(|| failure(view.items.first()));
+        match said {
+            Some(problem) => {
+                let at = pos2(field.left(), y - 12.0);
+                paragraph(ui, at, width, problem, regular(size::TEXT), colour(palette.bad));
+            }
+            None => {
+                let words = "PNG, JPEG, WebP, TIFF, BMP, PNM and .npy; 8 and 16 bit, any size";
+                write(ui, y, words, regular(size::SECOND), colour(palette.muted));
+            }
+        }
+    }
+
+    /// What is taken away, with what, and where it goes.
+    fn clean_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &DeskView) {
+        card_title(ui, palette, inside, "Clean", "");
+        let amount = view.amount;
+        let picture = view.picture.as_deref();
+        let mut line = Rect::from_min_size(pos2(inside.left(), inside.top() + 30.0), vec2(inside.width(), LINE));
+        let next = |line: &mut Rect| *line = line.translate(vec2(0.0, LINE));
+        let found = match picture {
+            None => "\u{2013}".to_owned(),
+            Some(DeskPicture { sigma: None, .. }) if view.working.is_some() => "looking".to_owned(),
+            Some(DeskPicture { sigma: None, .. }) => "too small to tell".to_owned(),
+            Some(DeskPicture { unchanged: true, .. }) if amount.sigma == Sigma::Auto && amount.strength > 0.0 => {
+                "none".to_owned()
+            }
+            Some(DeskPicture { sigma: Some(sigma), .. }) => format!("sigma {sigma:.1}"),
+        };
+        value_row(ui, palette, line, "Noise found", &found);
+        next(&mut line);
+        let slider = Slider {
+            name: "Strength",
+            help: "How much of the noise is taken away; 0 leaves the picture as it is",
+            low: 0.0,
+            high: 1.0,
+            scale: Scale::Linear,
+            enabled: true,
+        };
+        if let Some((strength, _)) = slider.show(ui, palette, line, amount.strength, &format!("{:.2}", amount.strength))
+        {
+            self.send(DeskCommand::Amount(Amount { strength, ..amount }));
+        }
+        next(&mut line);
+        let (sigma, text) = match amount.sigma {
+            Sigma::Given(sigma) => (sigma, format!("{sigma:.0}")),
+            Sigma::Auto => match picture.and_then(|picture| picture.sigma) {
+                Some(sigma) => (sigma, format!("{sigma:.0}")),
+                None => (USUAL_SIGMA, String::new()),
+            },
+        };
+        let chip_room = 44.0;
+        let track = Rect::from_min_max(line.min, pos2(line.right() - chip_room, line.bottom()));
+        let slider = Slider {
+            name: "Sigma",
+            help: "How strong the noise is, as a standard deviation on the scale of 0 to 255: no more than that is taken \
+                   away",
+            low: 1.0,
+            high: MOST_SIGMA,
+            scale: Scale::Linear,
+            enabled: true,
+        };
+        if let Some((sigma, _)) = slider.show(ui, palette, track, sigma, &text) {
+            self.send(DeskCommand::Amount(Amount { sigma: Sigma::Given(sigma), ..amount }));
+        }
+        let auto = amount.sigma == Sigma::Auto;
+        let kind = if auto { ButtonKind::ChipOn } else { ButtonKind::Chip };
+        let chip = Button::new(kind, "auto", "Estimate the noise from the picture; clean pictures are left alone");
+        let (response, _) = chip.show_right(ui, palette, pos2(line.right(), line.center().y - 10.0));
+        if response.clicked() {
+            let sigma = if auto { Sigma::Given(sigma.round()) } else { Sigma::Auto };
+            self.send(DeskCommand::Amount(Amount { sigma, ..amount }));
+        }
+        next(&mut line);
+        self.model_ui(ui, palette, line, view);
+        next(&mut line);
+
+        let ready = picture.is_some_and(|picture| picture.after.is_some()) && view.error.is_none();
+        let top = inside.bottom() - 30.0;
+        let save = Button::new(
+            ButtonKind::Primary,
+            "Save beside original",
+            "Write the cleaned picture into the same folder under a new name; the original stays as it is",
+        )
+        .enabled(ready);
+        let rect = Rect::from_min_size(pos2(inside.left(), top), save.size(ui));
+        if save.show(ui, palette, rect).clicked() {
+            self.send(DeskCommand::Save);
+        }
+        let shown = picture.and_then(|picture| picture.after.as_ref());
+        let copy = Button::new(ButtonKind::Plain, "Copy", "Put the cleaned picture on the clipboard")
+            .enabled(shown.is_some_and(|pixels| pixels.step == 1));
+        let at = pos2(rect.right() + space::S, top);
+        let rect = Rect::from_min_size(at, copy.size(ui));
+        if rect.right() <= inside.right() + 1.0
+            && copy.show(ui, palette, rect).clicked()
+            && let Some(pixels) = shown
+        {
+            ui.ctx().copy_image(before_after::color_image(pixels));
+        }
+    }
+
+    /// Which model, and the shipped one beside it.
+    fn model_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, view: &DeskView) {
+        let Some(model) = &view.model else {
+            value_row(ui, palette, line, "Model", "built in");
+            let rect = line;
+            ui.interact(rect, ui.scope_id().with("model"), Sense::hover())
+                .on_hover_text("Drop a model.safetensors here to clean with it and to compare the two");
+            return;
+        };
+        value_row(ui, palette, line, "Model", "");
+        let y = line.center().y - 10.0;
+        let back = Button::new(ButtonKind::Chip, "built in", "Back to the model that comes with the program");
+        let (response, start) = back.show_right(ui, palette, pos2(line.right(), y));
+        if response.clicked() {
+            self.send(DeskCommand::Model(None));
+        }
+        let kind = if view.compare { ButtonKind::ChipOn } else { ButtonKind::Chip };
+        let compare = Button::new(kind, "compare", "The built-in model left of the divider, this one right of it");
+        let (response, start) = compare.show_right(ui, palette, pos2(start - space::XS, y));
+        if response.clicked() {
+            self.send(DeskCommand::Compare(!view.compare));
+        }
+        let folder = model.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+        let room = start - space::S - (line.left() + 48.0);
+        let at = pos2(line.left() + 48.0, line.center().y);
+        let rect = line_of_text(ui, at, room, &folder, regular(size::TEXT), colour(palette.text));
+        ui.interact(rect, ui.scope_id().with("model"), Sense::hover()).on_hover_text(model.display().to_string());
+    }
+
+    /// The pictures on the desk.
+    fn list_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &DeskView) {
+        let saved = view.items.iter().filter(|item| matches!(item.state, ItemState::Saved(_))).count();
+        let second = match view.items.len() {
+            0 => String::new(),
+            count => format!("{saved} of {count} saved"),
+        };
+        card_title(ui, palette, inside, "Images", &second);
+        if let (Some(working), seconds) = (&view.working, view.seconds_left) {
+            let words = match seconds {
+                Some(seconds) => format!("{working}, {}:{:02.0} left", (seconds / 60.0) as u32, seconds % 60.0),
+                None => working.clone(),
+            };
+            let at = pos2(inside.right(), inside.top() + 10.0);
+            ui.painter().text(at, Align2::RIGHT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+        }
+        let below = inside.bottom() - 34.0;
+        let list = Rect::from_min_max(pos2(inside.left(), inside.top() + 28.0), pos2(inside.right(), below));
+        if view.items.is_empty() {
+            let words = "Drop images or a folder anywhere in this window";
+            paragraph(ui, list.min, list.width(), words, regular(size::TEXT), colour(palette.muted));
+        } else if list.is_positive() {
+            self.items_ui(ui, palette, list, view);
+        }
+        let working = view.working.is_some();
+        let all = Button::new(ButtonKind::Plain, "Save all", "Clean every picture and write it beside its original")
+            .enabled(saved < view.items.len() && !working);
+        let rect = Rect::from_min_size(pos2(inside.left(), inside.bottom() - 28.0), vec2(all.size(ui).x, 28.0));
+        if all.show(ui, palette, rect).clicked() {
+            self.send(DeskCommand::SaveAll);
+        }
+        let rest = Rect::from_min_size(pos2(rect.right() + space::S, rect.top()), vec2(78.0, 28.0));
+        if working {
+            let stop = Button::new(ButtonKind::Plain, "Stop", "End the work; what is saved stays");
+            if stop.show(ui, palette, rest).clicked() {
+                self.send(DeskCommand::Stop);
+            }
+        } else if !view.items.is_empty() {
+            let clear = Button::new(ButtonKind::Plain, "Clear", "Take all pictures off this list; no file is touched");
+            if clear.show(ui, palette, rest).clicked() {
+                self.send(DeskCommand::Clear);
+            }
+        }
+    }
+
+    fn items_ui(&self, ui: &mut Ui, palette: &Palette, list: Rect, view: &DeskView) {
+        ui.scope_builder(UiBuilder::new().max_rect(list), |ui| {
+            ui.set_clip_rect(list);
+            ui.spacing_mut().item_spacing.y = 0.0;
+            egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, LINE, view.items.len(), |ui, range| {
+                for index in range {
+                    let item = &view.items[index];
+                    let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::hover());
+                    let response = ui.interact(line, ui.scope_id().with(("item", index)), Sense::click());
+                    let here = index == view.selected;
+                    if response.hovered() || here {
+                        let radius = CornerRadius::same(space::RADIUS_CONTROL);
+                        ui.painter().rect_filled(line.expand2(vec2(6.0, 0.0)), radius, colour(palette.raised));
+                    }
+                    let (words, ink) = match &item.state {
+                        ItemState::Waiting => (String::new(), palette.muted),
+                        ItemState::Working(done) => (format!("{:.0}%", 100.0 * done), palette.text),
+                        ItemState::Done => ("clean".to_owned(), palette.muted),
+                        ItemState::Saved(_) => ("saved".to_owned(), palette.good),
+                        ItemState::Failed(_) => ("failed".to_owned(), palette.bad),
+                    };
+                    let at = line.right_center();
+                    let state = ui.painter().text(at, Align2::RIGHT_CENTER, &words, regular(size::TEXT), colour(ink));
+                    let name = item.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    let font = if here { semibold(size::TEXT) } else { regular(size::TEXT) };
+                    let ink = colour(if here { palette.text } else { palette.muted });
+                    part_of_line(ui, line.left_center(), state.left() - line.left() - space::S, &name, font, ink);
+                    if let ItemState::Working(done) = item.state {
+                        let share = (line.width() * done as f32).max(2.0);
+                        let bar = Rect::from_min_size(pos2(line.left(), line.bottom() - 2.0), vec2(share, 2.0));
+                        ui.painter().rect_filled(bar, 1.0, colour(palette.accent));
+                    }
+                    response.widget_info(|| {
+                        let words = format!("{name} {words}");
+                        egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, words.trim())
+                    });
+                    if response.clicked() {
+                        self.send(DeskCommand::Select(index));
+                    }
+                    let help = match &item.state {
+                        ItemState::Saved(path) => format!("saved to {}", path.display()),
+                        ItemState::Failed(problem) => problem.clone(),
+                        _ => item.path.display().to_string(),
+                    };
+                    response.on_hover_text(help);
+                }
+            });
+        });
+    }
+
+    /// A model of one's own.
+    fn better_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<Ask> {
+        card_title(ui, palette, inside, "Better on your own pictures", "");
+        let words =
+            "Train on a folder of yours: a few dozen pictures are enough, clean ones or, without any, noisy ones.";
+        let at = pos2(inside.left(), inside.top() + 26.0);
+        paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
+        let field = Rect::from_min_size(pos2(inside.left(), inside.bottom() - 70.0), vec2(inside.width(), 30.0));
+        let edit = egui::TextEdit::singleline(&mut self.folder)
+            .hint_text("path of the folder")
+            .margin(egui::Margin::symmetric(10, 7))
+            .desired_width(field.width() - 20.0);
+        ui.put(field, edit);
+        let folder = PathBuf::from(self.folder.trim());
+        let ready = !self.folder.trim().is_empty();
+        let mut asked = None;
+        let mut left = inside.left();
+        for (label, help, preset) in [
+            (
+                "From clean ones",
+                "Grain, scratches, dust, noise and JPEG are put on, and undone: preset restore",
+                "restore",
+            ),
+            (
+                "From noisy ones",
+                "No clean picture is needed: each pixel is learned from its neighbors: preset self-restore",
+                "self-restore",
+            ),
+        ] {
+            let button = Button::new(ButtonKind::Plain, label, help).enabled(ready);
+            let width = (inside.width() - space::S) / 2.0;
+            let rect = Rect::from_min_size(pos2(left, inside.bottom() - 30.0), vec2(width, 30.0));
+            left = rect.right() + space::S;
+            if button.show(ui, palette, rect).clicked() {
+                asked = Some(Ask::Train(preset, folder.clone()));
+            }
+        }
+        asked
+    }
+
+    /// What the status bar says: what went wrong, what was saved last, or how fast it goes.
+    pub fn message(&self, palette: &Palette) -> (String, egui::Color32) {
+        let view = &self.view;
+        let problem = view.error.as_ref().or_else(|| failure(view.items.get(view.selected)));
+        if let Some(problem) = problem {
+            return (problem.clone(), colour(palette.bad));
+        }
+        if let Some(path) = &view.saved {
+            return (format!("saved to {}", path.display()), colour(palette.good));
+        }
+        if let Some(warning) = view.picture.as_ref().and_then(|picture| picture.warning.as_ref()) {
+            return (warning.clone(), colour(palette.text));
+        }
+        let speed = view.megapixels_per_second.map_or_else(String::new, |speed| format!("{speed:.2} megapixels/s, "));
+        (format!("{speed}originals are never changed"), colour(palette.muted))
+    }
+
+    /// The desk as it is seen, for tests.
+    pub fn view(&self) -> &DeskView {
+        &self.view
+    }
+}
+
+fn failure(item: Option<&DeskItem>) -> Option<&String> {
+    match item {
+        Some(DeskItem { state: ItemState::Failed(problem), .. }) => Some(problem),
+        _ => None,
+    }
+}
+
+/// A field for a path with a button; gives the path when it is entered.
+fn path_field(
+    ui: &mut Ui,
+    palette: &Palette,
+    field: Rect,
+    path: &mut String,
+    hint: &str,
+    label: &str,
+) -> Option<PathBuf> {
+    let open = Button::new(ButtonKind::Primary, label, "Read the file or folder at this path");
+    let open_size = open.size(ui);
+    let text = Rect::from_min_size(field.min, vec2(field.width() - open_size.x - space::S, 30.0));
+    let edit = egui::TextEdit::singleline(path)
+        .hint_text(hint)
+        .margin(egui::Margin::symmetric(10, 7))
+        .desired_width(text.width() - 20.0);
+    let typed = ui.put(text, edit);
+    let entered = typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+    let button = Rect::from_min_size(pos2(text.right() + space::S, text.top()), open_size);
+    let wanted = path.trim();
+    let pressed = open.enabled(!wanted.is_empty()).show(ui, palette, button).clicked();
+    ((pressed || entered) && !wanted.is_empty()).then(|| PathBuf::from(wanted))
+}

@@ -1,0 +1,72 @@
+//! What finds abnormal rows, and the work for the Detect workspace.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::app::ui::waker;
+use crate::platform::Task;
+use crate::tasks::{DetectOutcome, DetectRequest, DetectStage, Watch, detect, save_detector, save_scores};
+
+/// What finds abnormal rows: the library, or a script in tests.
+pub trait Detection: Send + Sync {
+    /// # Errors
+    /// In words.
+    fn detect(&self, request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, String>;
+    /// # Errors
+    /// In words.
+    fn save(&self, outcome: &DetectOutcome, what: Saved, threshold: f64) -> Result<PathBuf, String>;
+}
+
+/// What is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    Scores,
+    Detector,
+}
+
+/// The library itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalDetection;
+
+impl Detection for LocalDetection {
+    fn detect(&self, request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, String> {
+        detect(request, watch).map_err(|error| error.to_string())
+    }
+
+    fn save(&self, outcome: &DetectOutcome, what: Saved, threshold: f64) -> Result<PathBuf, String> {
+        let saved = match what {
+            Saved::Scores => save_scores(outcome, threshold),
+            Saved::Detector => save_detector(outcome, threshold),
+        };
+        saved.map_err(|error| error.to_string())
+    }
+}
+
+/// What a job comes to.
+#[derive(Debug)]
+pub(super) enum News {
+    Detected(Result<Arc<DetectOutcome>, String>),
+    Saved(Result<PathBuf, String>),
+}
+
+pub(super) type Job = Task<DetectStage, News>;
+
+const THREAD: &str = "hourglass-detect";
+
+pub(super) fn start_detecting(
+    context: &egui::Context,
+    engine: Arc<dyn Detection>,
+    request: DetectRequest,
+) -> Result<Job, String> {
+    Task::start(THREAD, waker(context), move |watch| News::Detected(engine.detect(&request, watch).map(Arc::new)))
+}
+
+pub(super) fn start_saving(
+    context: &egui::Context,
+    engine: Arc<dyn Detection>,
+    outcome: Arc<DetectOutcome>,
+    what: Saved,
+    threshold: f64,
+) -> Result<Job, String> {
+    Task::start(THREAD, waker(context), move |_| News::Saved(engine.save(&outcome, what, threshold)))
+}

@@ -1,0 +1,371 @@
+//! Detect: drop a table, see which rows are abnormal and what makes them so, and move the threshold.
+
+mod backend;
+mod chart;
+mod rows;
+mod score_index;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+
+pub use self::backend::{Detection, LocalDetection, Saved};
+use self::backend::{Job, News, start_detecting, start_saving};
+use self::score_index::View;
+use super::ui::theme::{colour, faded, regular, semibold};
+use super::ui::widgets::{
+    Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, progress, value_row,
+};
+use crate::device::DeviceChoice;
+use crate::platform::Task;
+use crate::style::{self, Palette, size, space};
+use crate::tasks::{DetectOutcome, DetectRequest, DetectStage, LabelChoice};
+
+const LINE: f32 = 24.0;
+
+/// The workspace's state between frames.
+pub(super) struct Detect {
+    engine: Arc<dyn Detection>,
+    job: Option<Job>,
+    /// What the job is for.
+    request: Option<DetectRequest>,
+    outcome: Option<Arc<DetectOutcome>>,
+    /// A detector that waits for data.
+    waiting: Option<PathBuf>,
+    view: View,
+    threshold: f64,
+    /// What went wrong, or what was saved where.
+    said: Option<Result<String, String>>,
+    /// The path that is typed.
+    path: String,
+}
+
+impl std::fmt::Debug for Detect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Detect({:?})", self.request)
+    }
+}
+
+impl Detect {
+    pub fn new(engine: Arc<dyn Detection>) -> Self {
+        Self {
+            engine,
+            job: None,
+            request: None,
+            outcome: None,
+            waiting: None,
+            view: View::default(),
+            threshold: 1.0,
+            said: None,
+            path: String::new(),
+        }
+    }
+
+    /// A detector that came before its data: it scores whatever is dropped next.
+    pub fn take_detector(&mut self, path: &Path) {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        self.waiting = Some(path.into());
+        self.said = Some(Ok(format!("{name} is ready: drop the data to score with it")));
+    }
+
+    /// Takes what was dropped: a detector to score with, or data.
+    pub fn take(&mut self, context: &egui::Context, path: &Path, device: DeviceChoice, seed: u64) {
+        let is_detector = path.extension().is_some_and(|extension| extension == "safetensors");
+        let before = self.request.as_ref();
+        let request = match (is_detector, before) {
+            (true, Some(before)) => {
+                DetectRequest { detector: Some(path.into()), label: LabelChoice::Usual, ..before.clone() }
+            }
+            (true, None) => {
+                self.take_detector(path);
+                return;
+            }
+            (false, _) => DetectRequest {
+                source: path.display().to_string(),
+                label: LabelChoice::Usual,
+                detector: self.waiting.take(),
+                device,
+                seed,
+            },
+        };
+        self.start(context, request);
+    }
+
+    fn start(&mut self, context: &egui::Context, request: DetectRequest) {
+        self.said = None;
+        self.outcome = None;
+        self.path.clone_from(&request.source);
+        match start_detecting(context, Arc::clone(&self.engine), request.clone()) {
+            Ok(job) => self.job = Some(job),
+            Err(problem) => self.said = Some(Err(problem)),
+        }
+        self.request = Some(request);
+    }
+
+    fn save(&mut self, context: &egui::Context, what: Saved) {
+        let Some(outcome) = &self.outcome else { return };
+        match start_saving(context, Arc::clone(&self.engine), Arc::clone(outcome), what, self.threshold) {
+            Ok(job) => self.job = Some(job),
+            Err(problem) => self.said = Some(Err(problem)),
+        }
+    }
+
+    fn receive(&mut self) {
+        let Some(news) = self.job.as_ref().and_then(Task::take) else { return };
+        self.job = None;
+        match news {
+            News::Detected(Ok(outcome)) => {
+                self.threshold = outcome.model.detector.as_ref().map_or(1.0, |detector| detector.threshold);
+                self.view = View::of(&outcome.scan, self.threshold);
+                self.outcome = Some(outcome);
+            }
+            News::Detected(Err(problem)) | News::Saved(Err(problem)) => self.said = Some(Err(problem)),
+            News::Saved(Ok(path)) => self.said = Some(Ok(format!("saved to {}", path.display()))),
+        }
+    }
+
+    /// Rows above the threshold, for tests.
+    pub fn flagged(&self) -> usize {
+        if self.outcome.is_some() { self.view.above(self.threshold) } else { 0 }
+    }
+
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice, seed: u64) {
+        self.receive();
+        let Some(outcome) = self.outcome.clone() else {
+            self.empty(ui, palette, area, device, seed);
+            return;
+        };
+        let (work, gap) = (area.shrink(space::L), space::L);
+        let narrow = work.width() < 860.0;
+        let left_width = if narrow { 240.0 } else { 300.0 };
+        let left = Rect::from_min_size(work.min, vec2(left_width, work.height()));
+        let rest = Rect::from_min_max(pos2(left.right() + gap, work.top()), work.max);
+        let details = !narrow && outcome.report.is_some();
+        let lines = 2 + 3 * usize::from(details) + 2 * usize::from(self.view.has_labels());
+        let data_height = match self.view.has_labels() {
+            true => (lines as f32 * LINE + if narrow { 190.0 } else { 202.0 }).min(work.height() * 0.6),
+            false => work.height(),
+        };
+        let data = Rect::from_min_size(left.min, vec2(left_width, data_height));
+        let quality = Rect::from_min_max(pos2(left.left(), data.bottom() + gap), left.max);
+        let chart = Rect::from_min_size(rest.min, vec2(rest.width(), rest.height() * 0.46));
+        let table = Rect::from_min_max(pos2(rest.left(), chart.bottom() + gap), rest.max);
+        let mut rects = vec![data, chart, table];
+        rects.extend(self.view.has_labels().then_some(quality));
+        cards(ui, palette, area, &rects);
+        card(ui, data, |ui, inside| self.data_ui(ui, palette, inside, &outcome, details, (device, seed)));
+        if self.view.has_labels() {
+            card(ui, quality, |ui, inside| chart::roc(ui, palette, inside, &self.view, self.threshold));
+        }
+        let moved = card(ui, chart, |ui, inside| self.chart_ui(ui, palette, inside));
+        if let Some(threshold) = moved {
+            self.threshold = threshold;
+            ui.ctx().request_repaint();
+        }
+        card(ui, table, |ui, inside| rows::ui(ui, palette, inside, &outcome.scan, &self.view, self.threshold));
+    }
+
+    /// The histogram, and a line below it with the same threshold as a slider and what it comes to.
+    fn chart_ui(&self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<f64> {
+        let upper = Rect::from_min_max(inside.min, pos2(inside.right(), inside.bottom() - LINE - 6.0));
+        let dragged = chart::histogram(ui, palette, upper, &self.view, self.threshold);
+        let line = Rect::from_min_max(pos2(inside.left(), inside.bottom() - LINE), inside.max);
+        let [low, high] = self.view.range;
+        let slider = Slider {
+            name: "Threshold",
+            help: "Rows of a higher score are called abnormal",
+            low,
+            high,
+            scale: Scale::Log,
+            enabled: true,
+        };
+        let left = Rect::from_min_size(line.min, vec2((line.width() * 0.5).min(360.0), LINE));
+        let slid = slider.show(ui, palette, left, self.threshold, &style::figure(self.threshold));
+        let above = self.view.above(self.threshold);
+        let rows = self.view.rows();
+        let room = line.right() - left.right() - space::L;
+        let mut words = format!("{} of {} rows above", style::grouped(above as u64), style::grouped(rows as u64));
+        if let Some(at) = self.view.at(self.threshold) {
+            if room < 340.0 {
+                words = format!("{} rows above, F1 {:.2}", style::grouped(above as u64), at.f1);
+            }
+            let precision = at.precision.map_or_else(|| "none".to_owned(), |p| format!("{p:.2}"));
+            let rest = format!(", precision {precision}, recall {:.2}, F1 {:.2}", at.recall, at.f1);
+            if room >= 340.0 {
+                words += &rest;
+            }
+        }
+        let at = pos2(left.right() + space::L, line.center().y);
+        line_of_text(ui, at, room, &words, regular(size::TEXT), colour(palette.text));
+        dragged.or(slid.map(|(value, _)| value))
+    }
+
+    fn data_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        outcome: &Arc<DetectOutcome>,
+        details: bool,
+        (device, seed): (DeviceChoice, u64),
+    ) {
+        let name = Path::new(&outcome.source).file_name().map(|name| name.to_string_lossy().into_owned());
+        card_title(ui, palette, inside, "Data", "");
+        let width = inside.width();
+        let mut y = inside.top() + 34.0;
+        let name = name.unwrap_or_else(|| outcome.source.clone());
+        let rect = line_of_text(ui, pos2(inside.left(), y), width, &name, semibold(size::TEXT), colour(palette.text));
+        ui.interact(rect, ui.scope_id().with("source"), Sense::hover()).on_hover_text(&outcome.source);
+        y += 10.0;
+        let mut row = |ui: &Ui, name: &str, value: &str| {
+            let line = Rect::from_min_size(pos2(inside.left(), y), vec2(width, LINE));
+            value_row(ui, palette, line, name, value);
+            y += LINE;
+        };
+        row(ui, "rows", &style::grouped(outcome.scan.scores.len() as u64));
+        if let Some(report) = outcome.report.as_ref().filter(|_| details) {
+            let normal = if outcome.scan.truth.is_some() { "normal rows" } else { "rows" };
+            row(ui, "fitted on", &format!("{} {normal}", style::grouped(report.train_rows as u64)));
+            row(ui, "values a row", &report.features.to_string());
+            row(ui, "in the middle", &report.latent.to_string());
+        }
+        if outcome.scan.unusable > 0 {
+            row(ui, "not scored", &style::grouped(outcome.scan.unusable));
+        }
+        if let Some(area) = outcome.scan.roc_auc {
+            row(ui, "ROC-AUC, all rows", &format!("{area:.4}"));
+            if let Some(beside) = outcome.scan.pca_roc_auc {
+                row(ui, "PCA beside", &format!("{beside:.4}"));
+            }
+        }
+        let line = Rect::from_min_size(pos2(inside.left(), y), vec2(width, LINE));
+        if let Some(label) = self.label_menu(ui, palette, line, outcome) {
+            let request = DetectRequest { source: outcome.source.clone(), label, detector: None, device, seed };
+            self.start(ui.ctx(), request);
+            return;
+        }
+        let mut bottom = inside.bottom();
+        for (label, help, what) in [
+            ("Save detector", "Write the fitted detector, with this threshold, beside the data", Saved::Detector),
+            ("Save scores", "Write row, score, abnormal and reasons of every row beside the data", Saved::Scores),
+        ] {
+            let button = Button::new(ButtonKind::Plain, label, help).enabled(self.job.is_none());
+            let rect = Rect::from_min_size(pos2(inside.left(), bottom - 30.0), vec2(width, 30.0));
+            if button.show(ui, palette, rect).clicked() {
+                self.save(ui.ctx(), what);
+            }
+            bottom = rect.top() - space::S;
+        }
+        // Under the line of labels, where there is room for two lines of words.
+        let words_top = y + LINE + 8.0;
+        if bottom - words_top > 30.0 {
+            let (words, ink) = match &self.said {
+                Some(Ok(words)) => (words.as_str(), palette.good),
+                Some(Err(problem)) => (problem.as_str(), palette.bad),
+                None => ("Drop other data, or a detector to score this with", palette.muted),
+            };
+            let at = pos2(inside.left(), words_top);
+            paragraph(ui, at, width, words, regular(size::SECOND), colour(ink));
+        }
+    }
+
+    /// Which column says what is abnormal; gives another choice.
+    fn label_menu(&self, ui: &mut Ui, palette: &Palette, line: Rect, outcome: &DetectOutcome) -> Option<LabelChoice> {
+        let value = outcome.label.as_deref().unwrap_or("none");
+        value_row(ui, palette, line, "labels", "");
+        let chip = Button::new(ButtonKind::Chip, value, "Which column says what is abnormal; it is never a feature");
+        let size = chip.size(ui);
+        let rect = Rect::from_min_size(
+            pos2(line.right() - size.x.min(line.width() * 0.6), line.center().y - size.y / 2.0),
+            vec2(size.x.min(line.width() * 0.6), size.y),
+        );
+        let response = chip.enabled(!outcome.columns.is_empty()).show(ui, palette, rect);
+        let mut chosen = None;
+        egui::Popup::menu(&response).width(220.0).show(|ui| {
+            egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
+                if ui.selectable_label(outcome.label.is_none(), "none: all rows count as normal").clicked() {
+                    chosen = Some(LabelChoice::None);
+                }
+                for column in &outcome.columns {
+                    if ui.selectable_label(outcome.label.as_ref() == Some(column), column).clicked() {
+                        chosen = Some(LabelChoice::Column(column.clone()));
+                    }
+                }
+            });
+        });
+        chosen
+    }
+
+    /// Nothing to show yet: where to drop, what goes on, or what went wrong.
+    fn empty(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice, seed: u64) {
+        let whole = area.shrink(space::L);
+        cards(ui, palette, area, &[whole]);
+        let centre = whole.center();
+        let width = whole.width().min(520.0);
+        let column = Rect::from_center_size(centre, vec2(width, 190.0));
+        let painter = ui.painter().clone();
+        let target = column.expand2(vec2(36.0, 36.0));
+        if self.job.is_none() {
+            let hovered = ui.input(|input| !input.raw.hovered_files.is_empty());
+            let ink = if hovered { palette.accent } else { palette.line };
+            let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
+            painter.rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
+        }
+        let mut y = column.top() + 14.0;
+        let write = |y: f32, text: &str, font: egui::FontId, ink| {
+            painter.text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
+        };
+        if let Some(job) = &self.job {
+            let (words, done) = match job.stage() {
+                None | Some(DetectStage::Reading) => ("Reading the data".to_owned(), None),
+                Some(DetectStage::Fitting(done)) => (format!("Fitting, {:.0} %", 100.0 * done), Some(done as f32)),
+                Some(DetectStage::Scoring(rows)) => (format!("Scoring, {} rows so far", style::grouped(rows)), None),
+            };
+            write(y, &words, semibold(size::NAME), colour(palette.text));
+            y += 34.0;
+            let bar = Rect::from_center_size(pos2(centre.x, y), vec2(width * 0.7, 6.0));
+            progress(ui, palette, bar, done);
+            y += 30.0;
+            let cancel = Button::new(ButtonKind::Plain, "Cancel", "Stop; nothing is written");
+            let rect = Rect::from_center_size(pos2(centre.x, y + 14.0), cancel.size(ui));
+            if cancel.show(ui, palette, rect).clicked() {
+                self.job = None;
+            }
+            return;
+        }
+        write(y, "Drop a table, a series or a folder of pictures", semibold(size::NAME), colour(palette.text));
+        y += 26.0;
+        let words = "A model is fitted to its normal rows. Every row gets a score,";
+        write(y, words, regular(size::TEXT), colour(palette.muted));
+        y += 20.0;
+        write(y, "and the columns that make it abnormal.", regular(size::TEXT), colour(palette.muted));
+        y += 40.0;
+        let open = Button::new(ButtonKind::Primary, "Open", "Read the file or folder at this path");
+        let open_size = open.size(ui);
+        let field = Rect::from_min_size(pos2(column.left(), y - 15.0), vec2(width - open_size.x - space::S, 30.0));
+        let edit = egui::TextEdit::singleline(&mut self.path)
+            .hint_text("or type the path of one")
+            .margin(egui::Margin::symmetric(10, 7))
+            .desired_width(field.width() - 20.0);
+        let typed = ui.put(field, edit);
+        let entered = typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let button = Rect::from_min_size(pos2(field.right() + space::S, field.top()), open_size);
+        let path = self.path.trim().to_owned();
+        if (open.enabled(!path.is_empty()).show(ui, palette, button).clicked() || entered) && !path.is_empty() {
+            self.take(ui.ctx(), &PathBuf::from(path), device, seed);
+        }
+        y += 44.0;
+        if let Some(said) = &self.said {
+            let at = pos2(column.left(), y - 12.0);
+            let (words, ink) = match said {
+                Ok(words) => (words, palette.good),
+                Err(problem) => (problem, palette.bad),
+            };
+            paragraph(ui, at, width, words, regular(size::TEXT), colour(ink));
+        } else {
+            let words = "CSV, TSV, gzipped or not; a time column makes it a series";
+            write(y, words, regular(size::SECOND), colour(palette.muted));
+        }
+    }
+}

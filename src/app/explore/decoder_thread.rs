@@ -1,0 +1,291 @@
+//! The threads behind Explore: one decodes, on the processor, whatever was asked for last; one looks for train rows near
+//! the point; one writes files. Frames never wait for any of them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::data::DataSet;
+use crate::inference::{Decoder, Encoder};
+use crate::model::Model;
+use crate::tasks::keep;
+
+/// Models are compared by identity.
+#[derive(Clone, Debug)]
+pub(super) struct Same<T>(pub Arc<T>);
+
+impl<T> PartialEq for Same<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Where the latent numbers of a slot come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Origin {
+    /// A point of the latent space as it was when it was taken.
+    Point(Vec<f32>),
+    /// A row of the data set, encoded with the newest weights.
+    Row(Same<DataSet>, u32),
+    /// The first row of a file.
+    File(PathBuf),
+}
+
+/// Slots: the ends of the walk, then the terms of the sum.
+pub(super) const SLOTS: usize = 5;
+/// Pictures of a walk, its ends among them.
+pub(super) const STEPS: usize = 13;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Request {
+    pub model: Same<Model>,
+    pub latents: Vec<f32>,
+    /// Rows of the grid.
+    pub grid: Vec<f32>,
+    pub label: usize,
+    pub slots: [Option<Origin>; SLOTS],
+    /// A row whose latent numbers are wanted.
+    pub taken: Option<Origin>,
+}
+
+/// Rows and the latent numbers that they were decoded from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    pub latents: Vec<f32>,
+    pub values: Vec<f32>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Decoded {
+    pub model: Option<Same<Model>>,
+    pub features: usize,
+    pub image: Option<[usize; 3]>,
+    pub one: Rows,
+    pub grid: Rows,
+    /// What is in each slot: the row itself, or what its point decodes to.
+    pub slots: [Option<Rows>; SLOTS],
+    pub walk: Rows,
+    pub sum: Rows,
+    /// The latent numbers that were wanted.
+    pub taken: Option<(Origin, Vec<f32>)>,
+    pub problem: Option<String>,
+    /// Why a slot stays empty.
+    pub slot_problem: Option<String>,
+}
+
+/// A model's two halves.
+struct Halves {
+    of: Same<Model>,
+    decoder: Decoder,
+    encoder: Encoder,
+}
+
+impl Halves {
+    fn new(model: &Same<Model>) -> Result<Self, String> {
+        let decoder = Decoder::new(&model.0).map_err(|error| error.to_string())?;
+        let encoder = Encoder::new(&model.0).map_err(|error| error.to_string())?;
+        Ok(Self { of: model.clone(), decoder, encoder })
+    }
+
+    fn decode(&mut self, latents: Vec<f32>, label: usize) -> Result<Rows, String> {
+        let values = self.decoder.decode(&latents, label).map_err(|error| error.to_string())?;
+        Ok(Rows { latents, values })
+    }
+
+    fn encode(&mut self, values: Vec<f32>, label: usize) -> Result<Rows, String> {
+        let latents = self.encoder.encode(&values, &[label]).map_err(|error| error.to_string())?;
+        Ok(Rows { latents, values })
+    }
+}
+
+/// The work of the thread that decodes.
+#[derive(Default)]
+pub(super) struct Decoding {
+    halves: Option<Halves>,
+    files: HashMap<PathBuf, Result<Vec<f32>, String>>,
+    before: Option<Request>,
+}
+
+impl Decoding {
+    pub fn answer(&mut self, request: Request, before: &Decoded) -> Decoded {
+        let model = &request.model;
+        let image = model.0.data_shape().image.map(|image| [image.height, image.width, image.channels]);
+        let mut next = Decoded { model: Some(model.clone()), features: model.0.features, image, ..Decoded::default() };
+        if let Err(problem) = self.work(&request, before, &mut next) {
+            next.problem = Some(problem);
+        }
+        self.before = Some(request);
+        next
+    }
+
+    fn work(&mut self, request: &Request, before: &Decoded, next: &mut Decoded) -> Result<(), String> {
+        if self.halves.as_ref().is_none_or(|halves| halves.of != request.model) {
+            self.halves = Some(Halves::new(&request.model)?);
+            self.before = None;
+        }
+        let same = self.before.as_ref().filter(|last| last.model == request.model && last.label == request.label);
+        let unchanged = |of: fn(&Request) -> &Vec<f32>| same.is_some_and(|last| of(last) == of(request));
+        let (keeps_one, keeps_grid) = (unchanged(|request| &request.latents), unchanged(|request| &request.grid));
+        let keeps_slots = same.is_some_and(|last| last.slots == request.slots);
+        let label = request.label;
+        let Some(halves) = &mut self.halves else { return Ok(()) };
+        next.one = match keeps_one {
+            true => before.one.clone(),
+            false => halves.decode(request.latents.clone(), label)?,
+        };
+        next.grid = match keeps_grid {
+            true => before.grid.clone(),
+            false => halves.decode(request.grid.clone(), label)?,
+        };
+        if let Some(wanted) = &request.taken {
+            let rows = Self::rows_of(&mut self.files, halves, wanted, label)?;
+            next.taken = Some((wanted.clone(), rows.latents));
+        }
+        if keeps_slots {
+            (next.slots, next.walk, next.sum) = (before.slots.clone(), before.walk.clone(), before.sum.clone());
+            next.slot_problem.clone_from(&before.slot_problem);
+            return Ok(());
+        }
+        for (slot, origin) in next.slots.iter_mut().zip(&request.slots) {
+            if let Some(origin) = origin {
+                match Self::rows_of(&mut self.files, halves, origin, label) {
+                    Ok(rows) => *slot = Some(rows),
+                    Err(problem) => next.slot_problem = Some(problem),
+                }
+            }
+        }
+        if let [Some(a), Some(b), ..] = &next.slots {
+            let latents = (0..STEPS).flat_map(|step| {
+                let share = step as f32 / (STEPS - 1) as f32;
+                a.latents.iter().zip(&b.latents).map(move |(a, b)| (1.0 - share) * a + share * b)
+            });
+            next.walk = halves.decode(latents.collect(), label)?;
+        }
+        if let [_, _, Some(a), Some(b), Some(c)] = &next.slots {
+            let sum = a.latents.iter().zip(&b.latents).zip(&c.latents).map(|((a, b), c)| a - b + c).collect();
+            next.sum = halves.decode(sum, label)?;
+        }
+        Ok(())
+    }
+
+    fn rows_of(
+        files: &mut HashMap<PathBuf, Result<Vec<f32>, String>>,
+        halves: &mut Halves,
+        origin: &Origin,
+        label: usize,
+    ) -> Result<Rows, String> {
+        match origin {
+            Origin::Point(latents) => halves.decode(latents.clone(), label),
+            Origin::Row(data, row) => {
+                let row = *row as usize;
+                let values = data.0.rows_f32(row..row + 1).map_err(|error| error.to_string())?;
+                let of_row = data.0.labels.as_ref().and_then(|labels| labels.get(row)).copied();
+                halves.encode(values, of_row.map_or(label, usize::from))
+            }
+            Origin::File(path) => {
+                let model = Arc::clone(&halves.of.0);
+                let read = files.entry(path.clone()).or_insert_with(|| first_row(&model, path));
+                halves.encode(read.clone()?, label)
+            }
+        }
+    }
+}
+
+/// The first row of a file, prepared as the model's own data was.
+fn first_row(model: &Model, path: &std::path::Path) -> Result<Vec<f32>, String> {
+    let source = path.display().to_string();
+    let data = model.spec.open_other_data(&source, &model.preparation).map_err(|error| error.to_string())?;
+    if data.features != model.features {
+        return Err(format!("{source} has {} values a row, and the model takes {}", data.features, model.features));
+    }
+    if data.rows == 0 {
+        return Err(format!("{source} has no row"));
+    }
+    data.rows_f32(0..1).map_err(|error| error.to_string())
+}
+
+/// What is looked for near a point.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct NearRequest {
+    pub model: Same<Model>,
+    pub data: Same<DataSet>,
+    pub latents: Vec<f32>,
+    pub count: usize,
+}
+
+/// Train rows near a point, the nearest first, with their distances.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Near {
+    pub rows: Vec<(u32, f32)>,
+    /// How many were looked at.
+    pub among: usize,
+}
+
+/// Train rows that are looked at: enough to be near any point, few enough to be encoded in a moment.
+const NEAR_ROWS: usize = 10_000;
+
+/// The work of the thread that looks for train rows.
+#[derive(Default)]
+pub(super) struct Looking {
+    of: Option<(Same<Model>, Same<DataSet>)>,
+    latents: Vec<f32>,
+    encoded: Option<Instant>,
+    took: Duration,
+}
+
+impl Looking {
+    pub fn answer(&mut self, request: &NearRequest) -> Near {
+        let of = (request.model.clone(), request.data.clone());
+        // Weights of a run in training change by the second: encoding anew takes a tenth of one core at most.
+        let rested = self.encoded.is_none_or(|at| at.elapsed() > 10 * self.took);
+        let other_rows = self.of.as_ref().is_none_or(|(_, data)| *data != request.data);
+        if (self.of.as_ref() != Some(&of) && rested) || other_rows || self.latents.is_empty() {
+            let started = Instant::now();
+            self.latents = encode_train(&request.model.0, &request.data.0).unwrap_or_default();
+            (self.took, self.encoded, self.of) = (started.elapsed(), Some(Instant::now()), Some(of));
+        }
+        let latent = request.latents.len().max(1);
+        let away = |row: &[f32]| row.iter().zip(&request.latents).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+        let mut near: Vec<(u32, f32)> =
+            self.latents.chunks_exact(latent).enumerate().map(|(row, latents)| (row as u32, away(latents))).collect();
+        near.sort_by(|a, b| a.1.total_cmp(&b.1));
+        near.truncate(request.count);
+        let first = request.data.0.train.start as u32;
+        let rows = near.into_iter().map(|(row, distance)| (first + row, distance.sqrt())).collect();
+        Near { rows, among: self.latents.len() / latent }
+    }
+}
+
+fn encode_train(model: &Model, data: &DataSet) -> Option<Vec<f32>> {
+    /// Rows in memory at once.
+    const CHUNK: usize = 2000;
+    let mut encoder = Encoder::new(model).ok()?;
+    let rows = data.train.start..data.train.end.min(data.train.start + NEAR_ROWS);
+    let mut latents = Vec::new();
+    for start in rows.clone().step_by(CHUNK) {
+        let part = start..rows.end.min(start + CHUNK);
+        let labels =
+            data.labels.as_ref().map(|labels| labels[part.clone()].iter().map(|&label| label.into()).collect());
+        let labels: Vec<usize> = labels.unwrap_or_default();
+        latents.extend(encoder.encode(&data.rows_f32(part).ok()?, &labels).ok()?);
+    }
+    Some(latents)
+}
+
+/// What is to be written.
+#[derive(Clone, Debug)]
+pub(super) struct Keeping {
+    pub model: Same<Model>,
+    pub rows: Rows,
+    pub columns: usize,
+}
+
+impl Keeping {
+    /// Writes it in the form that the path's ending names; gives the path, or what went wrong.
+    pub fn write(self, path: PathBuf) -> Result<PathBuf, String> {
+        keep(&self.model.0, &self.rows.values, &self.rows.latents, self.columns, &path)
+            .map_err(|error| error.to_string())?;
+        Ok(path)
+    }
+}

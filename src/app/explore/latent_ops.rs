@@ -1,0 +1,255 @@
+//! What lies below the map: the walk from A to B, the sum of three rows, and the train rows near the point.
+
+use std::sync::Arc;
+
+use egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use super::decoder_thread::{Origin, SLOTS, STEPS, Same};
+use super::slots::{NAMES, offered};
+use super::{Explore, Shown};
+use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::widgets::{Button, ButtonKind, focus_ring, line_of_text};
+use crate::monitor::Snapshot;
+use crate::style;
+use crate::style::{Palette, size, space};
+
+/// What is in a slot, in a word or two.
+fn origin_words(origin: &Origin, snapshot: &Snapshot) -> String {
+    match origin {
+        Origin::Point(_) => "a point".to_owned(),
+        Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        Origin::Row(data, row) => match data.0.labels.as_ref().and_then(|labels| labels.get(*row as usize)) {
+            Some(&label) => article(&snapshot.class_name(usize::from(label))),
+            None => data.0.row_name(*row as usize),
+        },
+    }
+}
+
+/// "an 8", "a 3".
+fn article(name: &str) -> String {
+    let vowel = name.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U', '8']) || name == "11";
+    format!("{} {name}", if vowel { "an" } else { "a" })
+}
+
+impl Explore {
+    pub(super) fn bench_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, snapshot: &Snapshot) {
+        let line = (area.height() - 12.0) / 2.0;
+        let tile = (line - 28.0).clamp(16.0, 120.0);
+        let upper = Rect::from_min_size(area.min, vec2(area.width(), line));
+        let lower = Rect::from_min_max(pos2(area.left(), area.bottom() - line), area.max);
+        self.walk_ui(ui, palette, upper, tile, snapshot);
+        // Four tiles and three signs.
+        let sum = Rect::from_min_size(lower.min, vec2((4.0 * tile + 3.0 * 20.0).min(lower.width()), lower.height()));
+        self.sum_ui(ui, palette, sum, tile, snapshot);
+        let near = Rect::from_min_max(pos2(sum.right() + space::XL, lower.top()), lower.max);
+        if near.width() > 2.0 * tile {
+            self.near_ui(ui, palette, near, tile, snapshot);
+        }
+    }
+
+    fn walk_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
+        let ends = [0, 1].map(|slot| self.bench.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
+        let title = match ends {
+            [Some(a), Some(b)] => format!("Walk from {a} to {b}"),
+            _ => "Walk".to_owned(),
+        };
+        let problem = self.shown.as_ref().and_then(|shown| shown.slot_problem.clone());
+        let mut right = area.right_top();
+        for (slot, label) in [(1, "Set B"), (0, "Set A")] {
+            let help = "Let the walk begin (A) or end (B) at the present point";
+            let (response, left) = Button::new(ButtonKind::Chip, label, help).show_right(ui, palette, right);
+            right.x = left - 6.0;
+            if response.clicked() {
+                self.bench.put(slot, Origin::Point(self.latents.clone()));
+                ui.ctx().request_repaint();
+            }
+        }
+        let title_area = Rect::from_min_max(area.min, pos2(right.x, area.bottom()));
+        let help = "click an end to choose another row, or drop a file";
+        heading(ui, palette, title_area, &title, help, problem.as_deref());
+        let top = area.top() + 24.0;
+        let gap = space::S;
+        let strip_tile = tile.min((area.width() - 2.0 * (tile + gap)) / STEPS as f32);
+        let a = Rect::from_min_size(pos2(area.left(), top), vec2(tile, tile));
+        self.slot_ui(ui, palette, 0, a, snapshot);
+        let middle = top + (tile - strip_tile) / 2.0;
+        let strip = Rect::from_min_size(pos2(a.right() + gap, middle), vec2(strip_tile * STEPS as f32, strip_tile));
+        let response = self.picture(ui, palette, Shown::Walk, strip, "Walk");
+        if let (true, Some(pointer)) = (response.clicked(), response.interact_pointer_pos()) {
+            let step = (((pointer.x - strip.left()) / strip_tile) as usize).min(STEPS - 1);
+            let units = self.latents.len();
+            let latents = self
+                .shown
+                .as_ref()
+                .and_then(|shown| shown.walk.latents.get(step * units..(step + 1) * units).map(<[f32]>::to_vec));
+            if let Some(latents) = latents {
+                self.set_all(ui, &latents);
+            }
+        }
+        response.on_hover_text("What lies between the two; click a step to take its numbers");
+        let b = Rect::from_min_size(pos2(strip.right() + gap, top), vec2(tile, tile));
+        self.slot_ui(ui, palette, 1, b, snapshot);
+    }
+
+    fn sum_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
+        let words = [2, 3, 4].map(|slot| self.bench.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
+        let title = match words {
+            [Some(a), Some(b), Some(c)] => format!("{a} minus {b} plus {c}"),
+            _ => "a minus b plus c".to_owned(),
+        };
+        let mut letters = title.chars();
+        let title = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+        heading(ui, palette, area, &title, "", None);
+        let top = area.top() + 24.0;
+        let mut x = area.left();
+        for (place, sign) in ["\u{2013}", "+", "="].into_iter().enumerate() {
+            let rect = Rect::from_min_size(pos2(x, top), vec2(tile, tile));
+            self.slot_ui(ui, palette, 2 + place, rect, snapshot);
+            let at = pos2(rect.right() + 10.0, rect.center().y);
+            ui.painter().text(at, Align2::CENTER_CENTER, sign, semibold(size::NAME), colour(palette.muted));
+            x = rect.right() + 20.0;
+        }
+        let rect = Rect::from_min_size(pos2(x, top), vec2(tile, tile));
+        let response = self.picture(ui, palette, Shown::Sum, rect, "Sum");
+        if response.clicked()
+            && let Some(shown) = self.shown.clone()
+        {
+            self.set_all(ui, &shown.sum.latents);
+        }
+        response.on_hover_text(
+            "Latent numbers of the first less those of the second plus those of the third; click to take them",
+        );
+    }
+
+    /// A row that was chosen, and the choice of another.
+    fn slot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, slot: usize, rect: Rect, snapshot: &Snapshot) {
+        let filled = self.shown.as_ref().is_some_and(|shown| shown.slots[slot].is_some());
+        match &self.textures[Shown::Slots as usize] {
+            Some(texture) if filled => {
+                let part = |slot: usize| slot as f32 / SLOTS as f32;
+                let uv = Rect::from_min_max(pos2(part(slot), 0.0), pos2(part(slot + 1), 1.0));
+                ui.painter().image(texture.id(), rect, uv, Color32::WHITE);
+            }
+            _ => {
+                ui.painter().rect_filled(rect, 4.0, colour(palette.raised));
+            }
+        }
+        let response = ui.interact(rect, ui.scope_id().with(("slot", slot)), Sense::click());
+        let name = format!("Choose {}", NAMES[slot]);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
+        let ink = if response.hovered() { palette.accent } else { palette.muted };
+        ui.painter().rect_stroke(rect, 2.0, Stroke::new(1.5, colour(ink)), StrokeKind::Outside);
+        // The letter stands on a corner of the picture.
+        let corner = Rect::from_min_size(rect.min, vec2(15.0, 15.0));
+        ui.painter().rect_filled(corner, 2.0, colour(palette.panel));
+        let at = corner.center();
+        ui.painter().text(at, Align2::CENTER_CENTER, NAMES[slot], semibold(size::AXIS), colour(ink));
+        focus_ring(ui, palette, &response, rect);
+        if response.hovered() {
+            ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+        }
+        self.choice_ui(ui, palette, slot, &response, snapshot);
+        let words = self.bench.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot));
+        response.on_hover_text(format!("{}: click to choose another", words.as_deref().unwrap_or("empty")));
+    }
+
+    fn choice_ui(
+        &mut self,
+        ui: &Ui,
+        palette: &'static Palette,
+        slot: usize,
+        response: &egui::Response,
+        snapshot: &Snapshot,
+    ) {
+        const SIDE: f32 = 36.0;
+        const COLUMNS: usize = 10;
+        let mut chosen = None;
+        egui::Popup::menu(response).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
+            let width = COLUMNS as f32 * SIDE;
+            let (line, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
+            let at = line.left_center();
+            ui.painter().text(at, Align2::LEFT_CENTER, "Held-out rows", semibold(size::TEXT), colour(palette.text));
+            let others = Button::new(ButtonKind::Chip, "others", "Offer other rows");
+            let (response, left) = others.show_right(ui, palette, pos2(line.right(), line.top() + 2.0));
+            if response.clicked() {
+                self.bench.turn += 1;
+            }
+            let point = Button::new(ButtonKind::Chip, "present point", "What the sliders have now");
+            if point.show_right(ui, palette, pos2(left - 6.0, line.top() + 2.0)).0.clicked() {
+                chosen = Some(Origin::Point(self.latents.clone()));
+            }
+            let Some(data) = &snapshot.rows else { return };
+            // What was drawn around comes first.
+            let lasso = self.map.as_ref().map(|map| map.chosen()).unwrap_or_default();
+            let mut rows: Vec<u32> = lasso.iter().copied().take(COLUMNS).collect();
+            rows.extend(offered(snapshot, self.bench.turn));
+            self.bench.offered.ask(ui, palette, data, &rows);
+            let lines = rows.len().div_ceil(COLUMNS);
+            let (grid, _) = ui.allocate_exact_size(vec2(width, lines as f32 * SIDE), Sense::hover());
+            for (i, &row) in rows.iter().enumerate() {
+                let at = grid.min + vec2((i % COLUMNS) as f32 * SIDE, (i / COLUMNS) as f32 * SIDE);
+                let cell = Rect::from_min_size(at, vec2(SIDE, SIDE));
+                ui.painter().rect_filled(cell, 0.0, Color32::BLACK);
+                self.bench.offered.draw(ui.painter(), row, cell);
+                let response = ui.interact(cell, ui.scope_id().with(("offered", i)), Sense::click());
+                let name = format!("Row {}", i + 1);
+                response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
+                if response.hovered() {
+                    let stroke = Stroke::new(1.5, colour(palette.accent));
+                    ui.painter().rect_stroke(cell, 0.0, stroke, StrokeKind::Inside);
+                }
+                if response.clicked() {
+                    chosen = Some(Origin::Row(Same(Arc::clone(data)), row));
+                }
+            }
+        });
+        if let Some(origin) = chosen {
+            self.bench.put(slot, origin);
+            egui::Popup::close_all(ui.ctx());
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn near_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
+        let near = self.looking.as_ref().map(super::Latest::answer).unwrap_or_default();
+        let among = if near.among > 0 { format!("of {}", style::grouped(near.among as u64)) } else { String::new() };
+        heading(ui, palette, area, "Nearest train rows", &among, None);
+        let Some(data) = &snapshot.rows else {
+            let at = pos2(area.left(), area.top() + 40.0);
+            let words = match snapshot.model {
+                Some(_) => "The rows that it was trained on are not here",
+                None => "They appear as soon as there are weights",
+            };
+            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            return;
+        };
+        let rows: Vec<u32> = near.rows.iter().map(|(row, _)| *row).collect();
+        self.bench.near.ask(ui, palette, data, &rows);
+        let columns = ((area.width() / tile) as usize).min(rows.len());
+        for (i, &(row, distance)) in near.rows.iter().enumerate().take(columns) {
+            let at = pos2(area.left() + i as f32 * tile, area.top() + 24.0);
+            let cell = Rect::from_min_size(at, vec2(tile, tile));
+            ui.painter().rect_filled(cell, 0.0, Color32::BLACK);
+            self.bench.near.draw(ui.painter(), row, cell);
+            let response = ui.interact(cell, ui.scope_id().with(("near", i)), Sense::click());
+            let name = format!("Near row {}", i + 1);
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
+            if response.clicked() {
+                self.taking = Some(Origin::Row(Same(Arc::clone(data)), row));
+                ui.ctx().request_repaint();
+            }
+            let origin = Origin::Row(Same(Arc::clone(data)), row);
+            let words = origin_words(&origin, snapshot);
+            response.on_hover_text(format!("{words}, {distance:.2} away; click to take its numbers"));
+        }
+    }
+}
+
+/// Title of a line of the bench, what can be done with it, and what went wrong.
+fn heading(ui: &Ui, palette: &Palette, area: Rect, title: &str, second: &str, problem: Option<&str>) {
+    let at = pos2(area.left(), area.top() + 8.0);
+    let end = line_of_text(ui, at, area.width(), title, semibold(size::TEXT), colour(palette.text)).right();
+    let (words, ink) = problem.map_or((second, palette.muted), |problem| (problem, palette.bad));
+    let at = pos2(end + space::S, at.y);
+    line_of_text(ui, at, area.right() - at.x, words, regular(size::SECOND), colour(ink));
+}

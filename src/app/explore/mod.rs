@@ -1,0 +1,354 @@
+//! Explore: move a model's latent numbers and see at once what they become, while it trains or when it is opened; walk
+//! from row to row, add rows up, and keep what is seen.
+
+mod cards;
+mod decoder_thread;
+mod latent_ops;
+mod layout;
+mod slots;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui};
+
+use self::decoder_thread::{Decoded, Decoding, Keeping, Looking, Near, NearRequest, Origin, Request, Same};
+use self::slots::Bench;
+use super::frame::paste::pictures_folder;
+use super::latent_map::MapCard;
+use super::shell::desktop::Dialogs;
+use super::ui::file_picker::Picker;
+use super::ui::theme::colour;
+use super::ui::waker;
+use crate::inference::{UnitUse, draw_latents};
+use crate::monitor::Snapshot;
+use crate::platform::Latest;
+use crate::plot::{RowView, map_view};
+use crate::style::Palette;
+
+/// Samples, or places of the plane, a side.
+const GRID: usize = 8;
+const LINE: f32 = 28.0;
+
+/// What the grid shows where there are more than two latent numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum GridOf {
+    #[default]
+    Samples,
+    Plane,
+}
+
+/// Textures of what is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    One,
+    Grid,
+    Walk,
+    Sum,
+    Slots,
+}
+
+/// What came of keeping something.
+#[derive(Debug, Default)]
+struct Kept(Option<Result<PathBuf, String>>);
+
+/// The workspace's state between frames.
+#[derive(Default)]
+pub(super) struct Explore {
+    decoding: Option<Latest<Request, Decoded>>,
+    looking: Option<Latest<NearRequest, Near>>,
+    keeping: Option<Latest<(Keeping, PathBuf), Kept>>,
+    picker: Picker<Keeping>,
+    asked: Option<Request>,
+    asked_near: Option<NearRequest>,
+    kept: Option<Arc<Kept>>,
+    shown: Option<Arc<Decoded>>,
+    textures: [Option<TextureHandle>; 5],
+    dark: bool,
+    latents: Vec<f32>,
+    /// What the latent numbers are to be taken from, once it is encoded.
+    taking: Option<Origin>,
+    label: usize,
+    /// Number of the draw.
+    draw: u32,
+    temperature: f32,
+    grid_of: GridOf,
+    /// Units of the grid's two ways, where they were chosen.
+    axes: Option<[usize; 2]>,
+    map: Option<MapCard>,
+    bench: Bench,
+    /// Units in the order of their use.
+    order: Vec<usize>,
+    scroll: f32,
+    /// What is said in the status bar, and whether it is a fault.
+    notice: Option<(String, bool)>,
+    /// Where pictures are kept, if not in the folder for pictures.
+    pub folder: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Explore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Explore({:?})", self.latents)
+    }
+}
+
+/// Most used first.
+fn order_of_use(units: &[UnitUse]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..units.len()).collect();
+    order.sort_by(|&a, &b| units[b].deviation.total_cmp(&units[a].deviation).then(a.cmp(&b)));
+    order
+}
+
+/// What a slider spans: the prior, or what the encoder makes, three deviations either way.
+fn range(unit: &UnitUse) -> (f64, f64) {
+    let deviation = f64::from(unit.deviation.max(unit.prior_deviation)).max(0.05);
+    let mean = f64::from(unit.prior_mean);
+    (mean - 3.0 * deviation, mean + 3.0 * deviation)
+}
+
+/// Corners of the plane that the grid shows.
+fn plane(snapshot: &Snapshot) -> [(f32, f32); 2] {
+    match map_view(&snapshot.map.points) {
+        Some(view) => [0, 1].map(|axis| (view.centre[axis] - view.half[axis], view.centre[axis] + view.half[axis])),
+        None => [(-2.2, 2.2); 2],
+    }
+}
+
+impl Explore {
+    /// `dialogs` are asked where something is to be kept.
+    pub fn new(dialogs: Arc<dyn Dialogs>) -> Self {
+        Self { picker: Picker::new(dialogs), ..Self::default() }
+    }
+
+    /// Asks for what the sliders, the grid and the newest weights come to, if it is not what was asked for last.
+    fn follow(&mut self, ui: &Ui, snapshot: &Snapshot) {
+        let Some(model) = &snapshot.model else { return };
+        let units = &snapshot.units;
+        if units.is_empty() {
+            return;
+        }
+        if self.latents.len() != units.len() {
+            self.latents = units.iter().map(|unit| unit.prior_mean).collect();
+            (self.label, self.temperature, self.axes, self.taking) = (0, 1.0, None, None);
+            self.bench.begin(snapshot);
+        }
+        self.bench.follow(snapshot);
+        self.order = order_of_use(units);
+        let grid = self.grid_latents(snapshot);
+        let request = Request {
+            model: Same(Arc::clone(model)),
+            latents: self.latents.clone(),
+            grid,
+            label: self.label,
+            slots: self.bench.origins(),
+            taken: self.taking.clone(),
+        };
+        if self.asked.as_ref() != Some(&request) {
+            if self.decoding.is_none() {
+                let mut decoding = Decoding::default();
+                let work = move |request: Request, before: &Decoded| decoding.answer(request, before);
+                self.decoding = Latest::start("hourglass-decode", waker(ui.ctx()), work);
+            }
+            if let Some(decoding) = &self.decoding {
+                decoding.ask(request.clone());
+                self.asked = Some(request);
+            }
+        }
+        let Some(data) = &snapshot.rows else { return };
+        let (model, data) = (Same(Arc::clone(model)), Same(Arc::clone(data)));
+        let request = NearRequest { model, data, latents: self.latents.clone(), count: slots::NEAR };
+        if self.asked_near.as_ref() != Some(&request) {
+            if self.looking.is_none() {
+                let mut looking = Looking::default();
+                let work = move |request: NearRequest, _: &Near| looking.answer(&request);
+                self.looking = Latest::start("hourglass-near", waker(ui.ctx()), work);
+            }
+            if let Some(looking) = &self.looking {
+                looking.ask(request.clone());
+                self.asked_near = Some(request);
+            }
+        }
+    }
+
+    /// Units of the grid's two ways: across and up.
+    fn grid_axes(&self, units: usize) -> [usize; 2] {
+        if units == 2 {
+            return [0, 1];
+        }
+        let usual = [self.order.first().copied().unwrap_or(0), self.order.get(1).copied().unwrap_or(0)];
+        self.axes.filter(|axes| axes.iter().all(|&axis| axis < units)).unwrap_or(usual)
+    }
+
+    fn grid_latents(&self, snapshot: &Snapshot) -> Vec<f32> {
+        let units = &snapshot.units;
+        let flat = units.len() == 2;
+        if !flat && self.grid_of == GridOf::Samples {
+            return draw_latents(units, GRID * GRID, self.temperature, self.draw);
+        }
+        let axes = self.grid_axes(units.len());
+        let ranges = if flat {
+            plane(snapshot)
+        } else {
+            axes.map(|axis| {
+                let (low, high) = range(&units[axis]);
+                (low as f32, high as f32)
+            })
+        };
+        let at = |(low, high): (f32, f32), i: usize| low + (high - low) * (i as f32 + 0.5) / GRID as f32;
+        // From the top, as the map has it.
+        let place = |i: usize| {
+            let mut latents = self.latents.clone();
+            latents[axes[0]] = at(ranges[0], i % GRID);
+            latents[axes[1]] = at(ranges[1], GRID - 1 - i / GRID);
+            latents
+        };
+        (0..GRID * GRID).flat_map(place).collect()
+    }
+
+    /// Another value for a latent number; what it becomes is asked for in the next frame.
+    fn set(&mut self, ui: &Ui, unit: usize, value: f32) {
+        if self.latents[unit] != value {
+            self.latents[unit] = value;
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn set_all(&mut self, ui: &Ui, latents: &[f32]) {
+        if latents.len() == self.latents.len() {
+            self.latents = latents.to_vec();
+            ui.ctx().request_repaint();
+        }
+    }
+
+    /// Makes textures of what has been decoded, and takes what else has come.
+    fn receive(&mut self, ui: &Ui, palette: &Palette) {
+        if let Some(kept) = self.keeping.as_ref().map(Latest::answer)
+            && self.kept.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &kept))
+        {
+            match &kept.0 {
+                Some(Ok(path)) => self.notice = Some((format!("saved {}", super::ui::format::short_path(path)), false)),
+                Some(Err(problem)) => self.notice = Some((problem.clone(), true)),
+                None => {}
+            }
+            self.kept = Some(kept);
+        }
+        let Some(decoding) = &self.decoding else { return };
+        let decoded = decoding.answer();
+        if self.dark == palette.dark && self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &decoded)) {
+            return;
+        }
+        if let Some((origin, latents)) = &decoded.taken
+            && self.taking.as_ref() == Some(origin)
+        {
+            let latents = latents.clone();
+            self.taking = None;
+            self.set_all(ui, &latents);
+        }
+        let view = RowView::of(decoded.image, &decoded.grid.values);
+        let features = decoded.features;
+        // Empty slots are blank rows.
+        let slots: Vec<f32> = decoded
+            .slots
+            .iter()
+            .flat_map(|slot| slot.as_ref().map_or_else(|| vec![0.0; features], |rows| rows.values.clone()))
+            .collect();
+        for (which, values, columns) in [
+            (Shown::One, &decoded.one.values, 1),
+            (Shown::Grid, &decoded.grid.values, GRID),
+            (Shown::Walk, &decoded.walk.values, decoder_thread::STEPS),
+            (Shown::Sum, &decoded.sum.values, 1),
+            (Shown::Slots, &slots, decoder_thread::SLOTS),
+        ] {
+            let slot = &mut self.textures[which as usize];
+            if features == 0 || values.len() < columns * features {
+                *slot = None;
+                continue;
+            }
+            let picture = tiles(values, &view, features, columns, palette);
+            match slot {
+                Some(texture) => texture.set(picture, TextureOptions::NEAREST),
+                None => *slot = Some(ui.ctx().load_texture("decoded", picture, TextureOptions::NEAREST)),
+            }
+        }
+        self.dark = palette.dark;
+        self.shown = Some(decoded);
+    }
+
+    /// Draws the cards: the map with the grid, the bench below it, the decoded picture, the sliders.
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &'static Palette,
+        [map, bench, one, sliders]: [Rect; 4],
+        snapshot: &Snapshot,
+    ) {
+        self.follow(ui, snapshot);
+        self.receive(ui, palette);
+        self.map_ui(ui, palette, map, snapshot);
+        self.bench_ui(ui, palette, bench, snapshot);
+        self.decoded_ui(ui, palette, one, snapshot);
+        self.sliders_ui(ui, palette, sliders, snapshot);
+        self.keep_ui(ui, palette);
+    }
+
+    /// Whether a sheet of its own has the keyboard.
+    pub fn is_typing(&self) -> bool {
+        self.picker.is_typing()
+    }
+
+    /// Where pictures are kept.
+    pub fn pictures_folder(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(pictures_folder)
+    }
+
+    pub fn map(&self) -> Option<&MapCard> {
+        self.map.as_ref()
+    }
+
+    /// Latent numbers of now, for tests.
+    pub fn latents(&self) -> &[f32] {
+        &self.latents
+    }
+
+    /// Latent numbers where the walk ends, and why an end stays empty, for tests.
+    pub fn walk(&self) -> (Option<Vec<f32>>, Option<&str>) {
+        let Some(shown) = self.shown.as_deref() else { return (None, None) };
+        let latents = &shown.walk.latents;
+        let end = latents.len().checked_sub(self.latents.len()).map(|start| latents[start..].to_vec());
+        (end, shown.slot_problem.as_deref())
+    }
+
+    /// Where the walk begins, once it has been taken.
+    pub fn walk_begin(&self) -> Option<Vec<f32>> {
+        self.shown.as_deref()?.walk.latents.get(..self.latents.len()).map(<[f32]>::to_vec)
+    }
+
+    /// What is to be said of what was done here, and whether it is a fault.
+    pub fn notice(&self) -> Option<(&str, bool)> {
+        self.notice.as_ref().map(|(words, fault)| (words.as_str(), *fault))
+    }
+
+    /// Takes a file that was dropped: its first row goes where the walk begins, the next one's where it ends.
+    pub fn take_file(&mut self, path: PathBuf) {
+        self.bench.take_file(path);
+    }
+}
+
+/// Rows of pictures as one, in lines of `columns`.
+fn tiles(values: &[f32], view: &RowView, features: usize, columns: usize, palette: &Palette) -> ColorImage {
+    let side = view.side();
+    let count = values.len() / features.max(1);
+    let (wide, lines) = (columns * side, count.div_ceil(columns.max(1)));
+    let mut pixels = vec![Color32::BLACK; wide * lines * side];
+    for (index, row) in values.chunks_exact(features).enumerate() {
+        let raster = view.draw(row, None, palette.ink(palette.accent));
+        let (left, top) = (index % columns * side, index / columns * side);
+        for (line, values) in raster.pixels.chunks_exact(side).enumerate() {
+            let start = (top + line) * wide + left;
+            for (pixel, &value) in pixels[start..start + side].iter_mut().zip(values) {
+                *pixel = colour(value);
+            }
+        }
+    }
+    ColorImage::new([wide, lines * side], pixels)
+}

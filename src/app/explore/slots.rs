@@ -1,0 +1,97 @@
+//! The rows that interpolation and arithmetic begin with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::decoder_thread::{Origin, SLOTS, Same};
+use crate::app::ui::thumbnails::Thumbs;
+use crate::data::DataSet;
+use crate::monitor::Snapshot;
+
+/// Train rows near the point that are shown.
+pub(super) const NEAR: usize = 12;
+
+/// Rows that a slot offers.
+pub(super) const OFFERED: usize = 30;
+
+/// What slots are called.
+pub(super) const NAMES: [&str; SLOTS] = ["A", "B", "a", "b", "c"];
+
+#[derive(Debug, Default)]
+pub(super) struct Bench {
+    pub slots: [Option<Origin>; SLOTS],
+    /// Pictures of the rows that slots offer, and of train rows.
+    pub offered: Thumbs,
+    pub near: Thumbs,
+    /// How often other rows were asked for.
+    pub turn: usize,
+    /// Where the next file that is dropped goes.
+    pub next_file: usize,
+}
+
+impl Bench {
+    pub fn origins(&self) -> [Option<Origin>; SLOTS] {
+        self.slots.clone()
+    }
+
+    pub fn put(&mut self, slot: usize, origin: Origin) {
+        self.slots[slot] = Some(origin);
+    }
+
+    pub fn take_file(&mut self, path: PathBuf) {
+        self.slots[self.next_file] = Some(Origin::File(path));
+        self.next_file = 1 - self.next_file;
+    }
+
+    /// Keeps rows as they are when the same data comes again, with another run; starts anew with other data.
+    pub fn follow(&mut self, snapshot: &Snapshot) {
+        let Some(data) = &snapshot.rows else { return };
+        let same = |old: &DataSet| old.name == data.name && old.rows == data.rows && old.features == data.features;
+        let mut foreign = false;
+        for slot in self.slots.iter_mut().flatten() {
+            if let Origin::Row(old, _) = slot
+                && !Arc::ptr_eq(&old.0, data)
+            {
+                foreign |= !same(&old.0);
+                old.0 = Arc::clone(data);
+            }
+        }
+        if foreign {
+            self.begin(snapshot);
+        }
+    }
+
+    /// Fills the slots with held-out rows of different classes: on digits, a 3 that becomes an 8, and 7 - 1 + 4.
+    pub fn begin(&mut self, snapshot: &Snapshot) {
+        self.slots = [const { None }; SLOTS];
+        let Some(data) = &snapshot.rows else { return };
+        let rows = offered(snapshot, 0);
+        let of_share = |share: f32| rows.get((share * rows.len().min(10) as f32) as usize);
+        for (slot, share) in [0.35, 0.85, 0.75, 0.15, 0.45].into_iter().enumerate() {
+            self.slots[slot] = of_share(share).map(|&row| Origin::Row(Same(Arc::clone(data)), row));
+        }
+    }
+}
+
+/// Held-out rows to choose among: one of each class in turn, then others as they come.
+pub(super) fn offered(snapshot: &Snapshot, turn: usize) -> Vec<u32> {
+    let map = &snapshot.map;
+    let held_out = &map.rows[..map.held_out.min(map.rows.len())];
+    let mut rows: Vec<u32> = Vec::new();
+    let classes = map.labels.iter().copied().max().map_or(0, |highest| usize::from(highest) + 1);
+    if classes > 0 && classes <= OFFERED {
+        let rounds = OFFERED / classes;
+        let mut of_class: Vec<Vec<u32>> = vec![Vec::new(); classes];
+        for (&row, &label) in held_out.iter().zip(&map.labels) {
+            of_class[usize::from(label)].push(row);
+        }
+        for round in 0..rounds {
+            let number = turn * rounds + round;
+            rows.extend(of_class.iter().filter(|rows| !rows.is_empty()).map(|rows| rows[number % rows.len()]));
+        }
+        return rows;
+    }
+    let count = held_out.len();
+    rows.extend((0..OFFERED.min(count)).map(|i| held_out[(turn * OFFERED + i) % count]));
+    rows
+}

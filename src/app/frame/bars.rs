@@ -1,0 +1,277 @@
+//! What frames the workspaces: the top bar and the status bar.
+
+use std::sync::Arc;
+
+use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use crate::app::app::App;
+use crate::app::ui::format::short_path;
+use crate::app::ui::icons;
+use crate::app::ui::theme::{ThemeChoice, colour, regular, semibold};
+use crate::app::ui::widgets::{Button, ButtonKind, Icon, focus_ring, heard, line_of_text, written};
+use crate::app::workspace::Workspace;
+use crate::device::DeviceChoice;
+use crate::monitor::{Command, PlayState};
+use crate::style;
+use crate::style::{Palette, size, space};
+
+impl App {
+    pub(crate) fn top_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect, narrow: bool) {
+        ui.painter().hline(bar.x_range(), bar.bottom() - 0.5, Stroke::new(1.0, colour(palette.line)));
+        let y = bar.center().y;
+        let mark = Rect::from_center_size(pos2(bar.left() + 26.0, y), vec2(15.0, 19.0));
+        icons::hourglass(ui.painter(), mark, colour(palette.accent));
+        let name = ui.painter().text(
+            pos2(bar.left() + 50.0, y),
+            Align2::LEFT_CENTER,
+            "Hourglass",
+            semibold(size::NAME),
+            colour(palette.text),
+        );
+        let mut left = name.right() + space::L;
+        if narrow {
+            let help = "Model, data and what can be changed while it runs";
+            let kind = if self.drawer_open { ButtonKind::ChipOn } else { ButtonKind::Chip };
+            let button = Button::new(kind, "Model", help);
+            let rect = Rect::from_min_size(pos2(left, y - 10.0), button.size(ui));
+            left = rect.right() + space::M;
+            if button.show(ui, palette, rect).clicked() {
+                self.drawer_open = !self.drawer_open;
+            }
+        }
+
+        let mut right = pos2(bar.right() - space::L, y - 15.0);
+        let (label, icon, enabled): (&str, Icon, bool) = match self.snapshot.state {
+            PlayState::Playing => ("Pause", icons::pause, true),
+            PlayState::Paused => ("Play", icons::play, true),
+            PlayState::Finished | PlayState::Failed => ("Train again", icons::play, true),
+            PlayState::Preparing => ("Preparing", icons::play, false),
+            PlayState::Finishing => ("Measuring", icons::play, false),
+        };
+        let button =
+            Button::new(ButtonKind::Primary, label, "Pause or go on (Space)").icon(icon, true).enabled(enabled);
+        let (response, start) = button.show_right(ui, palette, right);
+        if response.clicked() {
+            self.play_or_pause();
+        }
+        right.x = start - space::S;
+        let step = Button::new(ButtonKind::Plain, "Step", "One step of training, then pause (S)")
+            .icon(icons::step, false)
+            .enabled(self.can_step());
+        let (response, start) = step.show_right(ui, palette, right);
+        if response.clicked() {
+            self.send(Command::Step);
+        }
+        right.x = start - space::S;
+        let restart = Button::new(ButtonKind::Plain, "Restart", "Start again from the same seed; this run is kept (R)")
+            .icon(icons::restart, false);
+        let (response, start) = restart.show_right(ui, palette, right);
+        if response.clicked() {
+            self.restart();
+        }
+        // What concerns the program rather than the run stands apart.
+        right.x = start - space::L;
+        right.x = self.program_buttons(ui, palette, right) - space::L;
+        if self.snapshot.samples_per_second > 0.0 && self.snapshot.state == PlayState::Playing {
+            let rate = self.snapshot.samples_per_second;
+            // Three digits that hold still.
+            let unit = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
+            let text = format!("{} images/s", style::grouped(((rate / unit).round() * unit) as u64));
+            let at = pos2(right.x, y);
+            let place = (at, Align2::RIGHT_CENTER);
+            let drawn = written(ui, "speed", place, &text, regular(size::TEXT), colour(palette.muted));
+            right.x = drawn.left() - space::L;
+        }
+        self.run_chip(ui, palette, Rect::from_min_max(pos2(left, bar.top()), pos2(right.x, bar.bottom())));
+    }
+
+    /// Help, theme and Open; gives the x where they start.
+    fn program_buttons(&mut self, ui: &mut Ui, palette: &Palette, mut right: egui::Pos2) -> f32 {
+        let help = Button::new(ButtonKind::Plain, "Keys", "What every key does (?)").icon(icons::help, false);
+        let (response, start) = help.show_right(ui, palette, right);
+        if response.clicked() {
+            self.help_open = true;
+        }
+        right.x = start - space::S;
+        let theme =
+            Button::new(ButtonKind::Plain, "Theme", "Dark, light, or as the desktop (T)").icon(icons::theme, false);
+        let (response, start) = theme.show_right(ui, palette, right);
+        egui::Popup::menu(&response).width(160.0).show(|ui| {
+            for (choice, name) in ThemeChoice::ALL {
+                if ui.selectable_label(self.options.theme == choice, name).clicked() {
+                    self.choose_theme(choice);
+                }
+            }
+        });
+        right.x = start - space::S;
+        let open = Button::new(ButtonKind::Plain, "Open a file", "Open a model, data, a spec or a run (Ctrl O)")
+            .icon(icons::open, false);
+        let (response, start) = open.show_right(ui, palette, right);
+        if response.clicked() {
+            self.ask_to_open(ui.ctx());
+        }
+        start
+    }
+
+    /// What is open; a click leads to the runs on disk.
+    fn run_chip(&mut self, ui: &mut Ui, palette: &Palette, room: Rect) {
+        let snapshot = &self.snapshot;
+        let of_run = snapshot.run_dir.as_deref().or(self.options.run.opened.as_deref());
+        let name = of_run.and_then(std::path::Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_else(|| "Runs".to_owned());
+        let words = match (snapshot.data.name.as_str(), snapshot.preset.as_deref()) {
+            ("", _) => String::new(),
+            (data, Some(preset)) if preset != name => format!("{data}, {preset}"),
+            (data, _) => data.to_owned(),
+        };
+        let font = semibold(size::TEXT);
+        let full = ui.painter().layout_no_wrap(name.clone(), font.clone(), Color32::WHITE).size().x;
+        let width = full.min(room.width() - 40.0).max(24.0);
+        let chip = Rect::from_min_size(pos2(room.left() - 8.0, room.center().y - 13.0), vec2(width + 34.0, 26.0));
+        let response = ui.interact(chip, ui.scope_id().with("runs"), Sense::click());
+        let here = self.workspace == Workspace::Runs;
+        if here || response.hovered() {
+            let radius = CornerRadius::same(space::RADIUS_CONTROL);
+            ui.painter().rect_filled(chip, radius, colour(palette.raised));
+            ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+        }
+        let ink = colour(if here { palette.accent } else { palette.text });
+        line_of_text(ui, pos2(room.left(), room.center().y), width, &name, font, ink);
+        let more = Rect::from_center_size(pos2(chip.right() - 13.0, room.center().y + 1.0), vec2(8.0, 8.0));
+        icons::more(ui.painter(), more, colour(palette.muted));
+        focus_ring(ui, palette, &response, chip);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Runs on disk"));
+        let left = chip.right() + space::XS;
+        if room.right() - left > 60.0 {
+            let at = pos2(left, room.center().y);
+            line_of_text(ui, at, room.right() - left, &words, regular(size::TEXT), colour(palette.muted));
+        }
+        if response.clicked() {
+            self.go_to(if here { self.before } else { Workspace::Runs });
+        }
+        response.on_hover_text("The runs on disk: compare, open, go on, delete (0)");
+    }
+
+    pub(crate) fn toggle_theme(&mut self, ui: &Ui) {
+        let dark = self.options.theme.palette(ui.ctx().system_theme()).dark;
+        self.choose_theme(if dark { ThemeChoice::Light } else { ThemeChoice::Dark });
+    }
+
+    fn choose_theme(&mut self, theme: ThemeChoice) {
+        (self.options.theme, self.options.settings.theme) = (theme, theme);
+    }
+
+    pub(crate) fn status_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect) {
+        ui.painter().hline(bar.x_range(), bar.top() + 0.5, Stroke::new(1.0, colour(palette.line)));
+        let y = bar.center().y;
+        let snapshot = Arc::clone(&self.snapshot);
+        let mut x = bar.left() + space::L;
+        let write = |x: f32, text: &str, bold: bool, ink: Color32| {
+            let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
+            ui.painter().text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
+        };
+        let (ink, muted) = (colour(palette.text), colour(palette.muted));
+        let (kind, name) = match &snapshot.device {
+            None => ("Device".to_owned(), snapshot.message.clone()),
+            Some(info) if info.device == "cpu" => ("CPU".to_owned(), info.adapter.clone()),
+            Some(info) if info.software => ("Software GPU".to_owned(), info.adapter.clone()),
+            Some(info) => ("GPU".to_owned(), info.adapter.clone()),
+        };
+        let start = x;
+        x = write(x, &kind, true, ink) + 5.0;
+        let width = ui.painter().layout_no_wrap(name.clone(), regular(size::SECOND), muted).size().x.min(260.0);
+        line_of_text(ui, pos2(x, y), width, &name, regular(size::SECOND), muted);
+        x += width;
+        let device = Rect::from_min_max(pos2(start - 6.0, bar.top() + 3.0), pos2(x + 6.0, bar.bottom() - 3.0));
+        let chosen = self.device_menu(ui, palette, device);
+        x += space::XL;
+        let painter = ui.painter().clone();
+        let write = |x: f32, text: &str, bold: bool, ink: Color32| {
+            let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
+            painter.text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
+        };
+        if let Some(whole) = snapshot.step.checked_div(snapshot.steps_per_epoch) {
+            let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
+            let epoch = (whole + 1).min(u64::from(epochs));
+            heard(ui, "step", bar, &format!("epoch {epoch} of {epochs}, step {}", style::grouped(snapshot.step)));
+            x = write(x, "epoch", false, muted) + 4.0;
+            x = write(x, &epoch.to_string(), true, ink) + 4.0;
+            x = write(x, &format!("of {epochs}"), false, muted) + space::XL;
+            x = write(x, "step", false, muted) + 4.0;
+            x = write(x, &style::grouped(snapshot.step), true, ink) + space::XL;
+            if snapshot.state == PlayState::Playing
+                && let Some(left) = snapshot.seconds_left()
+            {
+                x = write(x, &format!("{} left", style::clock(left)), false, muted) + space::XL;
+            }
+        }
+        let (message, ink) = self.message(palette);
+        let galley = ui.painter().layout_no_wrap(message.clone(), regular(size::SECOND), ink);
+        let room = bar.right() - space::L - x;
+        let width = galley.size().x.min(room);
+        let at = pos2(bar.right() - space::L - width, y);
+        let rect = line_of_text(ui, at, width, &message, regular(size::SECOND), ink);
+        if !message.is_empty() {
+            ui.interact(rect, ui.scope_id().with("message"), Sense::hover()).on_hover_text(&message);
+        }
+        if let Some(choice) = chosen {
+            self.choose_device(choice);
+        }
+    }
+
+    /// What is said at the right of the status bar.
+    pub(crate) fn message(&self, palette: &Palette) -> (String, Color32) {
+        let snapshot = &self.snapshot;
+        if let Some(error) = &self.error {
+            return (error.clone(), colour(palette.bad));
+        }
+        if self.workspace == Workspace::Denoise {
+            return self.denoise.message(palette);
+        }
+        if snapshot.state == PlayState::Failed {
+            return (snapshot.message.clone(), colour(palette.bad));
+        }
+        if let Some(notice) = &self.notice {
+            return (notice.clone(), colour(palette.muted));
+        }
+        if self.workspace == Workspace::Explore
+            && let Some((words, fault)) = self.explore.notice()
+        {
+            return (words.to_owned(), colour(if fault { palette.bad } else { palette.muted }));
+        }
+        if !snapshot.message.is_empty() && snapshot.device.is_some() {
+            return (snapshot.message.clone(), colour(palette.muted));
+        }
+        let text = match (snapshot.best, &snapshot.run_dir) {
+            (Some((epoch, loss)), Some(dir)) => {
+                format!("best {} at epoch {epoch}, saved in {}", style::figure(loss), short_path(dir))
+            }
+            (None, Some(dir)) => format!("saving to {}", short_path(dir)),
+            _ => String::new(),
+        };
+        (text, colour(palette.muted))
+    }
+
+    pub(crate) fn device_menu(&self, ui: &mut Ui, palette: &Palette, rect: Rect) -> Option<DeviceChoice> {
+        let response = ui.interact(rect, ui.scope_id().with("device"), Sense::click());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Device"));
+        if response.hovered() {
+            let stroke = Stroke::new(1.0, colour(palette.line));
+            let radius = CornerRadius::same(space::RADIUS_CONTROL);
+            ui.painter().rect_stroke(rect, radius, stroke, StrokeKind::Inside);
+            ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+        }
+        focus_ring(ui, palette, &response, rect);
+        let mut chosen = None;
+        egui::Popup::menu(&response).width(320.0).show(|ui| {
+            for (name, choice) in &self.options.devices {
+                let here = *choice == self.options.run.device;
+                if ui.selectable_label(here, name).clicked() {
+                    chosen = Some(*choice);
+                }
+            }
+        });
+        response.on_hover_text("Where training runs. Choosing another starts the run again there.");
+        chosen
+    }
+}

@@ -1,0 +1,244 @@
+//! What a path is and what can be done with it here: the same for what is dropped, opened, pasted and typed.
+
+use std::path::{Path, PathBuf};
+
+use egui::{CornerRadius, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use crate::app::ui::dialog::{heading, sheet, words};
+use crate::app::ui::icons;
+use crate::app::ui::theme::{colour, faded, regular, semibold};
+use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
+use crate::data::PICTURE_EXTENSIONS;
+use crate::style::{Palette, size, space};
+
+/// What is at a path, by its name and what lies in it; nothing is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Model,
+    Spec,
+    Run,
+    Picture,
+    /// A folder that is no run.
+    Folder,
+    Table,
+    /// Arrays, recordings, texts.
+    Rows,
+    /// Compressed with a model.
+    Compressed,
+    Unknown,
+}
+
+const TABLES: &[&str] = &["csv", "tsv", "parquet"];
+const ROWS: &[&str] = &["npy", "npz", "wav", "txt", "idx"];
+
+/// What the dialog for Open offers: names of kinds, and their extensions.
+pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
+    let pictures = PICTURE_EXTENSIONS.to_vec();
+    let tables = [TABLES, &["gz"]].concat();
+    let all = [&["safetensors", "toml"], &pictures[..], &tables, ROWS].concat();
+    vec![
+        ("All that opens here", all),
+        ("Models", vec!["safetensors"]),
+        ("Specs", vec!["toml"]),
+        ("Pictures", pictures),
+        ("Tables", tables),
+        ("Arrays, sound, text", ROWS.to_vec()),
+    ]
+}
+
+pub(crate) fn kind_of(path: &Path) -> Kind {
+    if path.is_dir() {
+        return if path.join("spec.toml").is_file() { Kind::Run } else { Kind::Folder };
+    }
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().to_lowercase());
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
+        "safetensors" => Kind::Model,
+        "toml" => Kind::Spec,
+        "hg" => Kind::Compressed,
+        _ if PICTURE_EXTENSIONS.contains(&extension) => Kind::Picture,
+        _ if TABLES.contains(&extension) => Kind::Table,
+        _ if ROWS.contains(&extension) || name.ends_with("-ubyte") => Kind::Rows,
+        _ => Kind::Unknown,
+    }
+}
+
+/// What can be done with a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Look at a saved model, in Explore.
+    OpenModel,
+    /// A detector, for the data that Detect has or will have.
+    ScoreWith,
+    /// Train what a spec says.
+    TrainSpec,
+    OpenRun,
+    FindAbnormal,
+    /// Pictures, folders of them and arrays, in Denoise; there a model to clean them with, too.
+    Clean,
+    TrainOn,
+    /// A row for the walk of Explore.
+    WalkFrom,
+}
+
+impl Offer {
+    /// Its button, and what it does in a sentence.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::OpenModel => ("Explore", "Explore this model; the present run is saved"),
+            Self::ScoreWith => ("Score with it", "Score the data of Detect with this detector"),
+            Self::TrainSpec => ("Train", "Train what this spec says; the present run is saved"),
+            Self::OpenRun => ("Open the run", "Look at what came of this run; the present one is saved"),
+            Self::Clean => ("Clean", "Take the noise out; the original stays as it is"),
+            Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and see which rows are abnormal, and why"),
+            Self::WalkFrom => ("Walk from it", "Take it for an end of the walk"),
+            Self::TrainOn => ("Train on it", "Choose a model that suits it and train; the present run is saved"),
+        }
+    }
+}
+
+/// Which workspace something comes to: some take what they can use at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Detect,
+    Denoise,
+    Explore,
+    Other,
+}
+
+/// What is offered for something of `kind`, the likeliest first. Detect looks data through and Denoise cleans pictures
+/// without asking.
+pub(crate) fn offers(kind: Kind, place: Place) -> Vec<Offer> {
+    use Kind::{Compressed, Folder, Model, Picture, Rows, Run, Spec, Table, Unknown};
+    match (kind, place) {
+        (Model, Place::Detect) => vec![Offer::ScoreWith],
+        (Model | Folder, Place::Denoise) | (Picture, Place::Denoise | Place::Other) => vec![Offer::Clean],
+        (Model, _) => vec![Offer::OpenModel],
+        (Spec, _) => vec![Offer::TrainSpec],
+        (Run, _) => vec![Offer::OpenRun],
+        (Picture | Folder | Table | Rows, Place::Detect) => vec![Offer::FindAbnormal],
+        (Table, _) => vec![Offer::FindAbnormal, Offer::TrainOn],
+        (Picture | Rows, Place::Explore) => vec![Offer::WalkFrom],
+        (Folder, _) => vec![Offer::TrainOn, Offer::Clean, Offer::FindAbnormal],
+        (Rows, Place::Denoise) => vec![Offer::Clean, Offer::TrainOn],
+        (Rows, Place::Other) => vec![Offer::TrainOn, Offer::FindAbnormal, Offer::Clean],
+        (Compressed | Unknown, _) => Vec::new(),
+    }
+}
+
+/// Why nothing is offered for it, and what would be.
+pub(crate) fn refusal(path: &Path, kind: Kind) -> String {
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    if !path.exists() {
+        return format!("{} is not there; give the path of a file or folder", path.display());
+    }
+    match kind {
+        Kind::Compressed => {
+            format!("{name} needs the model that made it: hourglass decompress {name} --model MODEL -o OUT")
+        }
+        _ => {
+            format!("{name} is of no kind that opens here; give a model, a spec, a run, pictures, a table or an array")
+        }
+    }
+}
+
+/// What is held over the window, and what letting go of it would do.
+pub(crate) fn drop_target(
+    ui: &Ui,
+    palette: &Palette,
+    window: Rect,
+    path: Option<&Path>,
+    offers: &[Offer],
+    more: usize,
+) {
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop target"));
+    let painter = ui.ctx().layer_painter(layer);
+    painter.rect_filled(window, 0.0, faded(palette.background, 0.88));
+    let target = Rect::from_center_size(window.center(), vec2(window.width().min(620.0) - 48.0, 210.0));
+    let refused = offers.is_empty() && path.is_some();
+    let ink = if refused { palette.bad } else { palette.accent };
+    painter.rect(
+        target,
+        CornerRadius::same(space::RADIUS_CARD),
+        faded(ink, 0.08),
+        Stroke::new(2.0, colour(ink)),
+        StrokeKind::Inside,
+    );
+    let mark = Rect::from_center_size(pos2(target.center().x, target.top() + 46.0), vec2(30.0, 30.0));
+    icons::drop_here(&painter, mark, colour(ink));
+    let name = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let title = match (name, more) {
+        (Some(name), 0) => name,
+        (Some(name), more) => format!("{name} and {more} more"),
+        (None, _) => "Drop it here".to_owned(),
+    };
+    let width = target.width() - 2.0 * space::XL;
+    let centred = |y: f32, text: &str, font: egui::FontId, ink: egui::Color32| {
+        let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, ink);
+        job.wrap.max_width = width;
+        job.wrap.max_rows = 1;
+        job.wrap.break_anywhere = true;
+        let galley = painter.layout_job(job);
+        painter.galley(pos2(target.center().x, y) - galley.size() / 2.0, galley, ink);
+    };
+    centred(target.top() + 92.0, &title, semibold(size::NAME), colour(palette.text));
+    match offers {
+        [] if refused => {
+            let what = "Nothing here opens this; a model, a spec, a run, pictures, a table or an array would do";
+            centred(target.top() + 124.0, what, regular(size::TEXT), colour(palette.bad));
+        }
+        [] => centred(
+            target.top() + 124.0,
+            "and see what can be done with it",
+            regular(size::TEXT),
+            colour(palette.muted),
+        ),
+        [one] => centred(target.top() + 124.0, one.words().1, regular(size::TEXT), colour(palette.muted)),
+        several => {
+            for (index, offer) in several.iter().enumerate() {
+                let text = if index == 0 { offer.words().1.to_owned() } else { format!("or: {}", offer.words().1) };
+                let y = target.top() + 120.0 + 22.0 * index as f32;
+                centred(y, &text, regular(size::TEXT), colour(palette.muted));
+            }
+        }
+    }
+}
+
+/// Something was opened with which several things can be done.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub paths: Vec<PathBuf>,
+    pub offers: Vec<Offer>,
+}
+
+impl Choice {
+    /// Shows the question: what was chosen, or `Some(None)` when nothing is to be done.
+    pub fn ui(&self, context: &egui::Context, palette: &Palette) -> Option<Option<Offer>> {
+        let name = self.paths.first().and_then(|path| path.file_name());
+        let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let (chosen, away) = sheet(context, palette, "choice", 460.0, |ui| {
+            heading(ui, palette, "What shall be done with it?");
+            let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), egui::Sense::hover());
+            line_of_text(ui, line.left_center(), line.width(), &name, regular(size::TEXT), colour(palette.muted));
+            ui.add_space(space::S);
+            let mut chosen = None;
+            for (index, &offer) in self.offers.iter().enumerate() {
+                let (label, help) = offer.words();
+                let kind = if index == 0 { ButtonKind::Primary } else { ButtonKind::Plain };
+                let width = ui.available_width();
+                let (rect, _) = ui.allocate_exact_size(vec2(width, 30.0), egui::Sense::hover());
+                if Button::new(kind, label, help).show(ui, palette, rect).clicked() {
+                    chosen = Some(Some(offer));
+                }
+                words(ui, palette, help);
+                ui.add_space(space::S);
+            }
+            if Button::new(ButtonKind::Plain, "Cancel", "Do nothing").show_here(ui, palette).clicked() {
+                chosen = Some(None);
+            }
+            chosen
+        });
+        if away { Some(None) } else { chosen }
+    }
+}

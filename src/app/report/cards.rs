@@ -1,0 +1,342 @@
+//! The cards of Report.
+
+use egui::{Align2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
+
+use super::{Export, Now, Report, ReportWish, Said, extremes, open_in_browser, tables};
+use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::widgets::{
+    Button, ButtonKind, card, card_title, cards, line_of_text, paragraph, progress, value_row, written,
+};
+use crate::monitor::PlayState;
+use crate::style;
+use crate::style::{Palette, size, space};
+
+const LINE: f32 = 24.0;
+const BUTTON: f32 = 30.0;
+/// What the card of exports needs.
+const TAKE_ALONG: f32 = 330.0;
+
+impl Report {
+    /// Nothing is told yet: why, how far it is, and what can be done.
+    pub(super) fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, now: Now<'_>) -> Option<ReportWish> {
+        let whole = area.shrink(space::L);
+        cards(ui, palette, area, &[whole]);
+        let centre = whole.center();
+        let width = whole.width().min(520.0);
+        let mut y = centre.y - 70.0;
+        let write = |ui: &Ui, y: f32, text: &str, font, ink| {
+            written(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
+        };
+        let title = |ui: &Ui, y: f32, text: &str| write(ui, y, text, semibold(size::NAME), colour(palette.text));
+        let button = |ui: &mut Ui, y: f32, button: Button<'_>| {
+            let rect = Rect::from_center_size(pos2(centre.x, y), button.size(ui));
+            button.show(ui, palette, rect).clicked()
+        };
+        if let Some(telling) = &self.telling {
+            title(ui, y, "Measuring on rows never trained on");
+            y += 30.0;
+            let stage = telling.task.stage().unwrap_or("Starting");
+            write(ui, y, stage, regular(size::TEXT), colour(palette.muted));
+            y += 28.0;
+            progress(ui, palette, Rect::from_center_size(pos2(centre.x, y), vec2(width * 0.7, 6.0)), None);
+            y += 44.0;
+            if button(ui, y, Button::new(ButtonKind::Plain, "Cancel", "Stop measuring; the model stays as it is")) {
+                self.telling = None;
+                self.problem = Some("It was cancelled.".to_owned());
+            }
+            return None;
+        }
+        if let Some(problem) = self.problem.clone() {
+            title(ui, y, "There are no figures");
+            let at = pos2(centre.x - width / 2.0, y + 24.0);
+            let bottom = paragraph(ui, at, width, &problem, regular(size::TEXT), colour(palette.bad));
+            let again = Button::new(ButtonKind::Primary, "Measure", "Try once more");
+            if button(ui, bottom + 34.0, again) {
+                self.problem = None;
+                if let Some((subject, step)) = now.subject() {
+                    self.tell(ui.ctx(), subject, step);
+                }
+            }
+            return None;
+        }
+        if now.is_training() {
+            return self.training_ui(ui, palette, now, whole);
+        }
+        let snapshot = now.snapshot;
+        let (heading, words) = match snapshot.state {
+            PlayState::Failed => ("The run has stopped", snapshot.message.clone()),
+            _ => ("There is nothing to report yet", snapshot.message.clone()),
+        };
+        title(ui, y, heading);
+        let at = pos2(centre.x - width / 2.0, y + 24.0);
+        let bottom = paragraph(ui, at, width, &words, regular(size::TEXT), colour(palette.muted));
+        let mut wish = None;
+        if button(
+            ui,
+            bottom + 34.0,
+            Button::new(ButtonKind::Primary, "Open a model", "Report on a model from disk (Ctrl O)"),
+        ) {
+            wish = Some(ReportWish::OpenModel);
+        }
+        if button(ui, bottom + 74.0, Button::new(ButtonKind::Plain, "Runs", "Choose among the runs on disk (0)")) {
+            wish = Some(ReportWish::Runs);
+        }
+        wish
+    }
+
+    /// The run goes on: the best state so far can be measured.
+    fn training_ui(&mut self, ui: &mut Ui, palette: &Palette, now: Now<'_>, whole: Rect) -> Option<ReportWish> {
+        let (snapshot, centre) = (now.snapshot, whole.center());
+        let mut y = centre.y - 70.0;
+        let painter = ui.painter().clone();
+        let write = |y: f32, text: &str, font, ink| {
+            painter.text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
+        };
+        write(y, "The report comes when the run ends", semibold(size::NAME), colour(palette.text));
+        y += 30.0;
+        let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
+        let left = snapshot.seconds_left().filter(|_| snapshot.state == PlayState::Playing);
+        let left = left.map_or_else(String::new, |left| format!(", {} left", style::clock(left)));
+        let done = snapshot.epochs_done().floor();
+        write(y, &format!("{done:.0} of {epochs} epochs are done{left}"), regular(size::TEXT), colour(palette.muted));
+        y += 28.0;
+        let share = snapshot.step as f32 / snapshot.total_steps.max(1) as f32;
+        let bar = Rect::from_center_size(pos2(centre.x, y), vec2(whole.width().min(520.0) * 0.7, 6.0));
+        progress(ui, palette, bar, Some(share));
+        y += 44.0;
+        let waiting = self.wanted_step.is_some();
+        let ready = snapshot.best.is_some() && snapshot.state != PlayState::Finishing && !waiting;
+        let label = if waiting { "Writing the model" } else { "Evaluate now" };
+        let help = "Measure the best state so far on the test part; training goes on";
+        let button = Button::new(ButtonKind::Primary, label, help).enabled(ready);
+        let rect = Rect::from_center_size(pos2(centre.x, y), button.size(ui));
+        let clicked = button.show(ui, palette, rect).clicked();
+        y += 34.0;
+        let words = match snapshot.best {
+            Some((epoch, loss)) => format!("best so far: validation {} at epoch {epoch}", style::figure(loss)),
+            None => "there is a best state after the first epoch".to_owned(),
+        };
+        write(y, &words, regular(size::SECOND), colour(palette.muted));
+        if clicked {
+            self.wanted_step = Some(snapshot.step);
+            return Some(ReportWish::SaveModel);
+        }
+        None
+    }
+
+    pub(super) fn outcome_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        area: Rect,
+        now: Now<'_>,
+    ) -> Option<ReportWish> {
+        let narrow = area.width() < 1000.0;
+        if !narrow {
+            let rects = wide(area.shrink(space::L));
+            cards(ui, palette, area, &rects);
+            return self.all_cards(ui, palette, rects, now);
+        }
+        let mut wish = None;
+        ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
+            ui.set_clip_rect(area);
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                let (gap, left) = (space::L, 250.0);
+                let heights = [330.0, 226.0, 330.0, 230.0];
+                let total = heights.iter().sum::<f32>() + gap * (heights.len() + 1) as f32;
+                let (whole, _) = ui.allocate_exact_size(vec2(area.width(), total), Sense::hover());
+                let column = Rect::from_min_size(whole.min + vec2(gap, gap), vec2(left, 0.0));
+                let right = whole.right() - gap - column.right() - gap;
+                let mut y = whole.top() + gap;
+                let [metrics, worth, extremes, findings] = heights.map(|height| {
+                    let rect = Rect::from_min_size(pos2(column.right() + gap, y), vec2(right, height));
+                    y += height + gap;
+                    rect
+                });
+                let about = Rect::from_min_size(column.min, vec2(left, 210.0));
+                let along =
+                    Rect::from_min_size(pos2(column.left(), about.bottom() + gap), vec2(left, TAKE_ALONG + 40.0));
+                let rects = [about, along, metrics, worth, extremes, findings];
+                cards(ui, palette, whole, &rects);
+                wish = self.all_cards(ui, palette, rects, now);
+            });
+        });
+        wish
+    }
+
+    fn all_cards(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        [about, along, metrics, worth, extremes, findings]: [Rect; 6],
+        now: Now<'_>,
+    ) -> Option<ReportWish> {
+        let told = std::sync::Arc::clone(&self.outcome.as_ref()?.told);
+        let mut wish = card(ui, about, |ui, inside| self.about_ui(ui, palette, inside, now));
+        wish = card(ui, along, |ui, inside| self.along_ui(ui, palette, inside)).or(wish);
+        card(ui, metrics, |ui, inside| tables::metrics_ui(ui, palette, inside, &told.measured.evaluation));
+        card(ui, worth, |ui, inside| tables::worth_ui(ui, palette, inside, &told.measured.evaluation));
+        card(ui, extremes, |ui, inside| {
+            extremes::extremes_ui(ui, palette, inside, &told.measured.extremes, &self.pictures);
+        });
+        card(ui, findings, |ui, inside| tables::findings_ui(ui, palette, inside, &told));
+        wish
+    }
+
+    /// What is told of.
+    fn about_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, now: Now<'_>) -> Option<ReportWish> {
+        let outcome = self.outcome.as_ref()?;
+        let snapshot = now.snapshot;
+        let name = outcome.subject.run_dir.as_ref().and_then(|folder| folder.file_name());
+        let name = name.or_else(|| outcome.subject.model.file_name());
+        let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let title = Rect::from_min_size(inside.min, vec2(inside.width(), 20.0));
+        line_of_text(ui, title.left_center(), title.width(), &name, semibold(size::TEXT), colour(palette.text));
+        let mut y = inside.top() + 28.0;
+        let mut row = |ui: &Ui, name: &str, value: &str| {
+            let line = Rect::from_min_size(pos2(inside.left(), y), vec2(inside.width(), LINE));
+            value_row(ui, palette, line, name, value);
+            y += LINE;
+        };
+        if let Some(spec) = &snapshot.spec {
+            row(ui, "Model", spec.model.kind.title());
+            if spec.model.latent > 0 {
+                row(ui, "Bottleneck", &spec.model.latent.to_string());
+            }
+        }
+        if snapshot.parameters > 0 {
+            row(ui, "Parameters", &style::grouped(snapshot.parameters as u64));
+        }
+        row(ui, "Measured on", &format!("{} rows", style::grouped(outcome.told.measured.evaluation.test.rows as u64)));
+        let training = now.is_training();
+        if training && snapshot.steps_per_epoch > 0 {
+            let epoch = outcome.step as f64 / snapshot.steps_per_epoch as f64;
+            row(ui, "As it was at", &format!("epoch {epoch:.1}"));
+        }
+        let bottom = Rect::from_min_size(
+            pos2(inside.left(), inside.bottom() - BUTTON),
+            vec2((inside.width() - space::S) / 2.0, BUTTON),
+        );
+        let second = bottom.translate(vec2(bottom.width() + space::S, 0.0));
+        let busy = self.telling.is_some() || self.wanted_step.is_some();
+        let again = match (busy, training) {
+            (true, _) => Button::new(ButtonKind::Plain, "Measuring", "It is being measured anew").enabled(false),
+            (false, true) => {
+                Button::new(ButtonKind::Plain, "Evaluate now", "Measure the best state so far; training goes on")
+            }
+            (false, false) => Button::new(ButtonKind::Plain, "Measure again", "Measure it once more"),
+        };
+        if again.show(ui, palette, bottom).clicked() {
+            if training {
+                self.wanted_step = Some(snapshot.step);
+                return Some(ReportWish::SaveModel);
+            }
+            if let Some((subject, step)) = now.subject() {
+                self.tell(ui.ctx(), subject, step);
+            }
+        }
+        let explore = Button::new(ButtonKind::Plain, "Explore it", "Move through its latent space (2)");
+        explore.show(ui, palette, second).clicked().then_some(ReportWish::Explore)
+    }
+
+    /// What can be taken along.
+    fn along_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<ReportWish> {
+        card_title(ui, palette, inside, "Take it along", "");
+        let outcome = self.outcome.as_ref()?;
+        let in_run = outcome.subject.run_dir.is_some();
+        let free = self.exporting.is_none();
+        let half = (inside.width() - space::S) / 2.0;
+        let mut y = inside.top() + 30.0;
+        let whole = Rect::from_min_size(pos2(inside.left(), y), vec2(inside.width(), BUTTON));
+        let help = match in_run {
+            true => "Write report.html into the run's folder and open it in the browser",
+            false => "Only a run has a report: this model lies in no run's folder",
+        };
+        let page = Button::new(ButtonKind::Primary, "Open the report", help).enabled(in_run && free);
+        let opens = page.show(ui, palette, whole).clicked();
+        y += BUTTON + space::S;
+        let buttons = [
+            (
+                Export::Page,
+                "Report, HTML",
+                if in_run { "Save the report as one file that needs no network" } else { help },
+                in_run,
+            ),
+            (Export::Model, "Model file", "A copy of the model, for other programs or Python", true),
+            (Export::MetricsJson, "Metrics, JSON", "Every figure, as `hourglass evaluate --json` has them", true),
+            (Export::MetricsCsv, "Metrics, CSV", "Every figure of the tables, a line each", true),
+            (
+                Export::Latents,
+                "Its latents",
+                "The latents of every row of its own data, as .npy, .csv or .safetensors",
+                true,
+            ),
+            (Export::LatentsOf, "Latents of data", "Choose other data: its latents are written beside it", true),
+            (
+                Export::Compressed,
+                "Compress data",
+                "Choose data: the few bytes that this model needs to make it again are written beside it",
+                true,
+            ),
+        ];
+        let mut asked = None;
+        for (index, (what, label, help, possible)) in buttons.into_iter().enumerate() {
+            let at = pos2(
+                inside.left() + (index % 2) as f32 * (half + space::S),
+                y + (index / 2) as f32 * (BUTTON + space::S),
+            );
+            let button = Button::new(ButtonKind::Plain, label, help).enabled(possible && free);
+            if button.show(ui, palette, Rect::from_min_size(at, vec2(half, BUTTON))).clicked() {
+                asked = Some(what);
+            }
+        }
+        y += 4.0 * (BUTTON + space::S) + 4.0;
+        let at = pos2(inside.left(), y);
+        match (&self.exporting, &self.said) {
+            (Some(_), _) => {
+                let bottom = paragraph(ui, at, inside.width(), "Writing", regular(size::SECOND), colour(palette.muted));
+                let bar = Rect::from_min_size(pos2(inside.left(), bottom + 6.0), vec2(inside.width(), 4.0));
+                progress(ui, palette, bar, None);
+            }
+            (None, Some(Said::Problem(problem))) => {
+                paragraph(ui, at, inside.width(), problem, regular(size::SECOND), colour(palette.bad));
+            }
+            (None, Some(Said::Written(written))) => {
+                let bottom =
+                    paragraph(ui, at, inside.width(), &written.words, regular(size::SECOND), colour(palette.good));
+                if written.path.extension().is_some_and(|extension| extension == "html") {
+                    let button = Button::new(ButtonKind::Chip, "open it", "Open the page in the browser");
+                    let rect = Rect::from_min_size(pos2(inside.left(), bottom + 6.0), button.size(ui));
+                    if button.show(ui, palette, rect).clicked() {
+                        open_in_browser(ui.ctx(), &written.path);
+                    }
+                }
+            }
+            (None, None) => {}
+        }
+        if opens {
+            self.open_page(ui.ctx());
+        }
+        if let Some(what) = asked {
+            self.ask(ui.ctx(), what);
+        }
+        None
+    }
+}
+
+/// Two cards on the left, two in the middle, two on the right.
+fn wide(work: Rect) -> [Rect; 6] {
+    let gap = space::L;
+    let right_width = (work.width() * 0.3).clamp(324.0, 480.0);
+    let left = Rect::from_min_size(work.min, vec2(300.0, work.height()));
+    let right = Rect::from_min_max(pos2(work.right() - right_width, work.top()), work.max);
+    let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
+    let parts = |whole: Rect, height: f32| {
+        let upper = Rect::from_min_size(whole.min, vec2(whole.width(), height));
+        [upper, Rect::from_min_max(pos2(whole.left(), upper.bottom() + gap), whole.max)]
+    };
+    let [about, along] = parts(left, (work.height() - TAKE_ALONG - gap).clamp(200.0, 230.0));
+    let [metrics, worth] = parts(centre, (work.height() * 0.6).max(work.height() - 300.0));
+    let [extremes, findings] = parts(right, extremes::height(right_width).min(work.height() * 0.62));
+    [about, along, metrics, worth, extremes, findings]
+}

@@ -1,0 +1,276 @@
+//! Report: what a model is worth on rows it was never trained on, PCA beside it, and what can be taken along.
+
+mod backend;
+mod cards;
+mod extremes;
+mod metrics;
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{TextureHandle, Ui};
+
+pub use self::backend::{Export, Exported, LocalReporting, ReportSubject, Reporting, Told};
+use super::shell::desktop::{Dialogs, Question};
+use super::ui::file_picker::Picker;
+use super::ui::waker;
+use crate::data::PICTURE_EXTENSIONS;
+use crate::device::DeviceChoice;
+use crate::monitor::{PlayState, Snapshot};
+use crate::platform::Task;
+use crate::style::Palette;
+
+/// What the workspace wants of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReportWish {
+    /// The best state so far as a file.
+    SaveModel,
+    Explore,
+    /// The list of runs.
+    Runs,
+    /// A model from disk.
+    OpenModel,
+}
+
+/// What there is to report on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now<'a> {
+    pub snapshot: &'a Snapshot,
+    /// The model that is looked at instead of a run.
+    pub opened: Option<&'a Path>,
+    pub device: DeviceChoice,
+    pub threads: Option<usize>,
+}
+
+impl Now<'_> {
+    fn is_training(&self) -> bool {
+        self.opened.is_none()
+            && matches!(self.snapshot.state, PlayState::Playing | PlayState::Paused | PlayState::Finishing)
+    }
+
+    /// The model's file and the step that it is of, where one is written.
+    fn subject(&self) -> Option<(ReportSubject, u64)> {
+        let snapshot = self.snapshot;
+        let (model, run_dir, step) = match self.opened {
+            Some(path) => {
+                let folder = path.parent().filter(|folder| folder.join("spec.toml").is_file());
+                (path.to_owned(), folder.map(Path::to_owned), 0)
+            }
+            None => {
+                let folder = snapshot.run_dir.clone()?;
+                (folder.join("model.safetensors"), Some(folder), snapshot.saved_step?)
+            }
+        };
+        // Beside a run that goes on, one thread of the processor.
+        let (device, threads) = match self.is_training() {
+            true => (DeviceChoice::Cpu, Some(1)),
+            false => (self.device, self.threads),
+        };
+        let seed = snapshot.spec.as_ref().map_or(1, |spec| spec.train.seed);
+        Some((ReportSubject { model, run_dir, device, threads, seed }, step))
+    }
+}
+
+/// What is told, and of what.
+struct Outcome {
+    subject: ReportSubject,
+    step: u64,
+    told: Arc<Told>,
+}
+
+/// What is being measured.
+struct Telling {
+    subject: ReportSubject,
+    step: u64,
+    task: Task<&'static str, Result<Told, String>>,
+}
+
+/// What was said last at the bottom of the card of exports.
+#[derive(Debug)]
+enum Said {
+    Written(Exported),
+    Problem(String),
+}
+
+/// The workspace's state between frames.
+pub(super) struct Report {
+    engine: Arc<dyn Reporting>,
+    telling: Option<Telling>,
+    exporting: Option<Task<(), Result<Exported, String>>>,
+    outcome: Option<Outcome>,
+    problem: Option<String>,
+    said: Option<Said>,
+    /// A page that is opened in the browser as soon as it is written.
+    opens_page: bool,
+    /// The best state so far is being written: it is measured when it is of this step or later.
+    wanted_step: Option<u64>,
+    picker: Picker<Export>,
+    /// Best and worst rows, a picture each.
+    pictures: [Option<TextureHandle>; 2],
+}
+
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Report({:?})", self.telling.as_ref().map(|telling| &telling.subject))
+    }
+}
+
+impl Report {
+    pub fn new(engine: Arc<dyn Reporting>, dialogs: Arc<dyn Dialogs>) -> Self {
+        Self {
+            engine,
+            telling: None,
+            exporting: None,
+            outcome: None,
+            problem: None,
+            said: None,
+            opens_page: false,
+            wanted_step: None,
+            picker: Picker::new(dialogs),
+            pictures: [None, None],
+        }
+    }
+
+    pub fn is_typing(&self) -> bool {
+        self.picker.is_typing()
+    }
+
+    /// Another run or model: what was told before is of no interest.
+    pub fn forget(&mut self) {
+        (self.telling, self.outcome, self.wanted_step) = (None, None, None);
+        (self.problem, self.said) = (None, None);
+        self.pictures = [None, None];
+    }
+
+    /// Draws the workspace.
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: egui::Rect, now: Now<'_>) -> Option<ReportWish> {
+        self.receive(ui.ctx(), palette);
+        self.follow(ui.ctx(), now);
+        let wish = match &self.outcome {
+            Some(_) => self.outcome_ui(ui, palette, area, now),
+            None => self.empty_ui(ui, palette, area, now),
+        };
+        if let Some((what, path)) = self.picker.ui(ui, palette) {
+            self.export(ui.ctx(), what, path);
+        }
+        wish
+    }
+
+    /// Starts to measure what has come to its end, without being asked.
+    fn follow(&mut self, context: &egui::Context, now: Now<'_>) {
+        let Some((subject, step)) = now.subject() else { return };
+        if self.outcome.as_ref().is_some_and(|outcome| outcome.subject.model != subject.model) {
+            self.forget();
+        }
+        if self.telling.is_some() || self.problem.is_some() {
+            return;
+        }
+        let ended = now.opened.is_some() || now.snapshot.state == PlayState::Finished;
+        let stale = self.outcome.as_ref().is_none_or(|outcome| outcome.step < step);
+        let asked = self.wanted_step.is_some_and(|wanted| step >= wanted);
+        if ended && stale || asked {
+            self.tell(context, subject, step);
+        }
+    }
+
+    fn tell(&mut self, context: &egui::Context, subject: ReportSubject, step: u64) {
+        (self.wanted_step, self.problem) = (None, None);
+        let (engine, wanted) = (Arc::clone(&self.engine), subject.clone());
+        match Task::start("hourglass-report", waker(context), move |watch| engine.tell(&wanted, watch)) {
+            Ok(task) => self.telling = Some(Telling { subject, step, task }),
+            Err(problem) => self.problem = Some(problem),
+        }
+    }
+
+    fn receive(&mut self, context: &egui::Context, palette: &Palette) {
+        if let Some(told) = self.telling.as_ref().and_then(|telling| telling.task.take())
+            && let Some(Telling { subject, step, .. }) = self.telling.take()
+        {
+            match told {
+                Ok(told) => {
+                    let extremes = &told.measured.extremes;
+                    self.pictures =
+                        [&extremes.best, &extremes.worst].map(|rows| extremes::picture(context, rows, palette));
+                    self.outcome = Some(Outcome { subject, step, told: Arc::new(told) });
+                }
+                Err(problem) => self.problem = Some(problem),
+            }
+        }
+        if let Some(written) = self.exporting.as_ref().and_then(Task::take) {
+            self.exporting = None;
+            let opens = std::mem::take(&mut self.opens_page);
+            self.said = Some(match written {
+                Ok(exported) => {
+                    if opens {
+                        open_in_browser(context, &exported.path);
+                    }
+                    Said::Written(exported)
+                }
+                Err(problem) => Said::Problem(problem),
+            });
+        }
+    }
+
+    /// Asks where `what` is to be written, or of what it is to be made.
+    fn ask(&mut self, context: &egui::Context, what: Export) {
+        let Some(outcome) = &self.outcome else { return };
+        let name = outcome.subject.run_dir.as_ref().and_then(|folder| folder.file_name());
+        let name = name.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
+        let folder = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
+        let save = |title, name: String| Question::Save { title, name, folder: folder.clone() };
+        let question = match what {
+            Export::Page => save("Save the report", format!("{name}-report.html")),
+            Export::MetricsJson => save("Save the metrics", format!("{name}-metrics.json")),
+            Export::MetricsCsv => save("Save the metrics", format!("{name}-metrics.csv")),
+            Export::Model => save("Save a copy of the model", format!("{name}.safetensors")),
+            Export::Latents => save("Save the latents (.npy, .csv or .safetensors)", format!("{name}-latents.npy")),
+            Export::LatentsOf => data_question("Data to take the latents of"),
+            Export::Compressed => data_question("Data to compress"),
+        };
+        self.said = None;
+        self.picker.ask(context, question, what);
+    }
+
+    fn export(&mut self, context: &egui::Context, what: Export, path: PathBuf) {
+        let Some(outcome) = &self.outcome else { return };
+        let (engine, subject, told) = (Arc::clone(&self.engine), outcome.subject.clone(), Arc::clone(&outcome.told));
+        self.said = None;
+        match Task::start("hourglass-export", waker(context), move |_| engine.export(&subject, &told, what, &path)) {
+            Ok(task) => self.exporting = Some(task),
+            Err(problem) => self.said = Some(Said::Problem(problem)),
+        }
+    }
+
+    /// Writes the report into the run's folder and opens it.
+    fn open_page(&mut self, context: &egui::Context) {
+        let Some(run) = self.outcome.as_ref().and_then(|outcome| outcome.subject.run_dir.clone()) else { return };
+        self.opens_page = true;
+        self.export(context, Export::Page, run.join("report.html"));
+    }
+}
+
+fn data_question(title: &'static str) -> Question {
+    let tables = vec!["csv", "tsv", "gz", "parquet", "npy", "npz", "wav", "txt"];
+    Question::File {
+        title,
+        kinds: vec![("Data", [&PICTURE_EXTENSIONS[..], &tables].concat()), ("Any file", vec!["*"])],
+    }
+}
+
+fn open_in_browser(context: &egui::Context, page: &Path) {
+    let whole = page.canonicalize().unwrap_or_else(|_| page.to_owned());
+    let escaped: String = whole
+        .to_string_lossy()
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' | b':' => {
+                char::from(byte).to_string()
+            }
+            b'\\' => "/".to_owned(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    let slashes = if escaped.starts_with('/') { "file://" } else { "file:///" };
+    context.open_url(egui::OpenUrl::new_tab(format!("{slashes}{escaped}")));
+}

@@ -1,0 +1,209 @@
+//! The tables of Report: figures with PCA's beside them, what the latents are worth, and what all that says in words.
+
+use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
+
+use super::Told;
+use super::metrics::{Figure, figures, worth};
+use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::widgets::{card_title, paragraph, part_of_line};
+use crate::style::{Palette, Rgb, size, space};
+use crate::tasks::Evaluation;
+
+const LINE: f32 = 32.0;
+
+/// Where the columns of figures end, from the right.
+fn columns(inside: Rect) -> [f32; 3] {
+    let narrow = inside.width() < 420.0;
+    let right = inside.right();
+    match narrow {
+        true => [right - 76.0, f32::NAN, right],
+        false => [right - 230.0, right - 84.0, right],
+    }
+}
+
+pub(crate) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation: &Evaluation) {
+    card_title(
+        ui,
+        palette,
+        inside,
+        "On rows never trained on",
+        if inside.width() > 400.0 { "the test part" } else { "" },
+    );
+    let [own, interval, pca] = columns(inside);
+    let head = inside.top() + 36.0;
+    let muted = colour(palette.muted);
+    let axis = regular(size::AXIS);
+    let title = evaluation.pca.as_ref().map(|pca| format!("PCA, {}", pca.report.components));
+    for (x, text) in [(own, "model"), (interval, "95% between"), (pca, title.as_deref().unwrap_or(""))] {
+        if x.is_finite() {
+            ui.painter().text(pos2(x, head), Align2::RIGHT_CENTER, text, axis.clone(), muted);
+        }
+    }
+    let top = head + 12.0;
+    ui.painter().hline(inside.x_range(), top, Stroke::new(1.0, colour(palette.line)));
+    let list = figures(evaluation);
+    // Whatever the height, all of them are shown.
+    let line = ((inside.bottom() - top - 2.0) / list.len().max(1) as f32).min(LINE);
+    for (index, figure) in list.iter().enumerate() {
+        let row = Rect::from_min_size(pos2(inside.left(), top + 2.0 + index as f32 * line), vec2(inside.width(), line));
+        let y = row.center().y;
+        let room = own - inside.left() - 70.0;
+        let name = part_of_line(ui, pos2(inside.left(), y), room, figure.title, regular(size::TEXT), muted);
+        if !figure.unit.is_empty() {
+            let at = pos2(name.right() + 6.0, y);
+            part_of_line(ui, at, room - name.width() - 6.0, figure.unit, axis.clone(), colour(palette.muted));
+        }
+        let ink = colour(palette.text);
+        let text = figure.text(figure.value);
+        ui.painter().text(pos2(own, y), Align2::RIGHT_CENTER, text, semibold(size::TEXT), ink);
+        if let Some([low, high]) = figure.interval.filter(|_| interval.is_finite()) {
+            let text = format!("{} \u{2013} {}", figure.text(low), figure.text(high));
+            ui.painter().text(pos2(interval, y), Align2::RIGHT_CENTER, text, regular(size::SECOND), muted);
+        }
+        if let Some(value) = figure.pca {
+            ui.painter().text(pos2(pca, y), Align2::RIGHT_CENTER, figure.text(value), regular(size::TEXT), muted);
+        }
+        let response = ui.interact(row, ui.scope_id().with(("figure", figure.key)), Sense::hover());
+        let words = format!("{} {}", figure.title, figure.text(figure.value));
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, &words));
+        response.on_hover_text(figure.help);
+    }
+}
+
+/// A pair of bars a figure: the model's over PCA's.
+pub(crate) fn worth_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation: &Evaluation) {
+    let end = card_title(ui, palette, inside, "What the latents are worth", "");
+    let list = worth(evaluation);
+    let painter = ui.painter().clone();
+    let mut right = inside.right();
+    for (name, ink, there) in [
+        ("PCA", palette.faint, list.iter().any(|figure| figure.pca.is_some())),
+        ("model", palette.accent, !list.is_empty()),
+    ] {
+        if there && right - 80.0 > end {
+            let at = pos2(right, inside.top() + 10.0);
+            let drawn = painter.text(at, Align2::RIGHT_CENTER, name, regular(size::SECOND), colour(palette.muted));
+            let mark = Rect::from_center_size(pos2(drawn.left() - 9.0, at.y), vec2(9.0, 9.0));
+            painter.rect_filled(mark, CornerRadius::same(2), colour(ink));
+            right = mark.left() - space::M;
+        }
+    }
+    if list.is_empty() {
+        let words = "The decoder sees more than the latents, or there are none: they cannot be judged by themselves.";
+        let at = pos2(inside.left(), inside.top() + 34.0);
+        paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
+        return;
+    }
+    let top = inside.top() + 34.0;
+    let line = ((inside.bottom() - top) / list.len() as f32).min(44.0);
+    let bars = Rect::from_min_max(pos2(inside.left() + 116.0, top), pos2(inside.right() - 56.0, inside.bottom()));
+    for (index, figure) in list.iter().enumerate() {
+        let y = top + (index as f32 + 0.5) * line;
+        let at = pos2(inside.left(), y);
+        part_of_line(ui, at, 110.0, figure.title, regular(size::TEXT), colour(palette.muted));
+        bars_ui(ui, palette, bars, y, figure);
+        let row = Rect::from_min_max(pos2(inside.left(), y - line / 2.0), pos2(inside.right(), y + line / 2.0));
+        let response = ui.interact(row, ui.scope_id().with(("worth", figure.key)), Sense::hover());
+        let words = format!("{} {}", figure.title, figure.text(figure.value));
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, &words));
+        response.on_hover_text(figure.help);
+    }
+}
+
+fn bars_ui(ui: &Ui, palette: &Palette, bars: Rect, y: f32, figure: &Figure) {
+    let painter = ui.painter();
+    // The silhouette may be below zero: its bars start in the middle of nothing.
+    let bar = |value: f64, y: f32, height: f32, ink: Rgb| {
+        let whole = Rect::from_min_max(pos2(bars.left(), y - height / 2.0), pos2(bars.right(), y + height / 2.0));
+        painter.rect_filled(whole, CornerRadius::same(3), colour(palette.raised));
+        let width = whole.width() * value.clamp(0.0, 1.0) as f32;
+        if width > 0.5 {
+            let filled = Rect::from_min_size(whole.min, vec2(width, height));
+            painter.rect_filled(filled, CornerRadius::same(3), colour(ink));
+        }
+    };
+    let text = |value: f64, y: f32, font, ink| {
+        let at = pos2(bars.right() + 56.0, y);
+        painter.text(at, Align2::RIGHT_CENTER, format!("{value:.3}"), font, ink);
+    };
+    match figure.pca {
+        Some(pca) => {
+            bar(figure.value, y - 7.0, 8.0, palette.accent);
+            bar(pca, y + 7.0, 8.0, palette.faint);
+            text(figure.value, y - 7.0, semibold(size::SECOND), colour(palette.text));
+            text(pca, y + 7.0, regular(size::AXIS), colour(palette.muted));
+        }
+        None => {
+            bar(figure.value, y, 10.0, palette.accent);
+            text(figure.value, y, semibold(size::SECOND), colour(palette.text));
+        }
+    }
+}
+
+/// What the figures say in words.
+pub(crate) fn findings_ui(ui: &mut Ui, palette: &Palette, inside: Rect, told: &Told) {
+    card_title(ui, palette, inside, "What it shows", "");
+    let mut y = inside.top() + 32.0;
+    for (ink, title, evidence) in lines(palette, told) {
+        let left = inside.left() + 14.0;
+        let width = inside.right() - left;
+        let top = y;
+        y = paragraph(ui, pos2(left, y), width, &title, regular(size::TEXT), colour(palette.text));
+        y = paragraph(ui, pos2(left, y + 3.0), width, &evidence, regular(size::SECOND), colour(palette.muted));
+        ui.painter().rect_filled(Rect::from_min_size(pos2(inside.left(), top), vec2(3.0, y - top)), 1.5, colour(ink));
+        y += space::M;
+        if y > inside.bottom() {
+            break;
+        }
+    }
+}
+
+fn lines(palette: &Palette, told: &Told) -> Vec<(Rgb, String, String)> {
+    let evaluation = &told.measured.evaluation;
+    let mut lines = Vec::new();
+    if let Some(pca) = &evaluation.pca {
+        let (own, beside) = (evaluation.test.mse, pca.report.mse);
+        let better = own < beside;
+        let times = if better { beside / own } else { own / beside };
+        let verb = if better { "Beats" } else { "Does not beat" };
+        let title = format!("{verb} PCA with {} components.", pca.report.components);
+        let side = if better { "PCA's error is" } else { "Its error is PCA's" };
+        lines.push((
+            if better { palette.good } else { palette.bad },
+            title,
+            format!("MSE {own:.5} against {beside:.5}: {side} {times:.2} times as large."),
+        ));
+    }
+    for (code, message) in &told.findings {
+        // The line on PCA above says this one.
+        if code != "worse_than_pca" {
+            let (title, evidence) = message.split_once(": ").unwrap_or((message, ""));
+            let mut title = title.to_owned();
+            if let Some(first) = title.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            lines.push((palette.bad, format!("{title}."), evidence.to_owned()));
+        }
+    }
+    if let Some(accuracy) = evaluation.representation.knn_accuracy {
+        let title = format!("Neighbors in the latent space share a class {:.0}% of the time.", 100.0 * accuracy);
+        let beside = evaluation.pca.as_ref().and_then(|pca| pca.representation.knn_accuracy);
+        let evidence = match beside {
+            Some(pca) => format!(
+                "5 nearest train rows of {}; among PCA's numbers {:.0}%.",
+                evaluation.representation.rows,
+                100.0 * pca
+            ),
+            None => format!("5 nearest train rows, of {} rows.", evaluation.representation.rows),
+        };
+        lines.push((palette.second, title, evidence));
+    }
+    if told.findings.is_empty() {
+        lines.push((
+            palette.good,
+            "No sign of overfitting or collapse.".to_owned(),
+            "Nothing was noted at the end of the run.".to_owned(),
+        ));
+    }
+    lines
+}

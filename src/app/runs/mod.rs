@@ -1,0 +1,181 @@
+//! The runs on disk: what each came to, their curves over each other, and what can be done with one.
+
+mod compare;
+mod details;
+mod order;
+mod summary;
+mod table;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use egui::{Align2, Rect, Ui, pos2, vec2};
+
+use self::order::Order;
+use super::ui::theme::{colour, regular, semibold};
+use super::ui::waker;
+use super::ui::widgets::{card, cards, written};
+use crate::model::Spec;
+use crate::platform::Task;
+use crate::style::{LABELS, Palette, Rgb, size, space};
+use crate::train::{ShelvedRun, delete_run, shelved_runs};
+
+/// Curves that are shown without being asked for.
+const FIRST_SHOWN: usize = 4;
+/// The list is read anew this often while somebody looks at it.
+const REFRESH: Duration = Duration::from_secs(3);
+
+/// What is wanted of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum RunWish {
+    Open(PathBuf),
+    /// Go on from its last state, as this spec says.
+    Resume {
+        path: PathBuf,
+        spec: Box<Spec>,
+        preset: Option<String>,
+    },
+    /// A new run of the same spec.
+    Duplicate {
+        spec: Box<Spec>,
+        preset: Option<String>,
+    },
+}
+
+/// The list's state between frames.
+#[derive(Debug)]
+pub(super) struct Runs {
+    folder: PathBuf,
+    runs: Vec<ShelvedRun>,
+    reading: Option<Task<(), Vec<ShelvedRun>>>,
+    deleting: Option<Task<(), Result<(), String>>>,
+    /// When the list was read; `None` before the first time.
+    read: Option<Instant>,
+    order: Order,
+    selected: Option<PathBuf>,
+    /// Runs whose curves are shown, in the order of their colours.
+    shown: Vec<PathBuf>,
+    log_scale: bool,
+    /// Whether it is asked if the selected run is to be deleted.
+    confirming: bool,
+    problem: Option<String>,
+}
+
+impl Runs {
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            runs: Vec::new(),
+            reading: None,
+            deleting: None,
+            read: None,
+            order: Order::default(),
+            selected: None,
+            shown: Vec::new(),
+            log_scale: false,
+            confirming: false,
+            problem: None,
+        }
+    }
+
+    /// Answers the question whether a run is to be deleted with no; says whether there was one.
+    pub fn keep(&mut self) -> bool {
+        std::mem::take(&mut self.confirming)
+    }
+
+    /// Somebody comes to look: the list is read anew.
+    pub fn enter(&mut self) {
+        (self.read, self.confirming, self.problem) = (None, false, None);
+    }
+
+    fn follow(&mut self, context: &egui::Context) {
+        if let Some(runs) = self.reading.as_ref().and_then(Task::take) {
+            self.reading = None;
+            let first = self.read.is_none() || self.runs.is_empty();
+            self.read = Some(Instant::now());
+            self.runs = runs;
+            let there: HashSet<&Path> = self.runs.iter().map(|run| run.path.as_path()).collect();
+            self.shown.retain(|path| there.contains(path.as_path()));
+            if self.selected.as_ref().is_none_or(|path| !there.contains(path.as_path())) {
+                self.selected = self.runs.first().map(|run| run.path.clone());
+                self.confirming = false;
+            }
+            if first {
+                let with_curves = self.runs.iter().filter(|run| !run.epochs.is_empty());
+                let title = |run: &ShelvedRun| run.spec.as_ref().ok().map(Spec::objective_title);
+                let newest = with_curves.clone().next().and_then(title);
+                self.shown = with_curves
+                    .filter(|run| title(run) == newest)
+                    .take(FIRST_SHOWN)
+                    .map(|run| run.path.clone())
+                    .collect();
+            }
+            self.order.sort(&mut self.runs);
+        }
+        if let Some(outcome) = self.deleting.as_ref().and_then(Task::take) {
+            (self.deleting, self.read) = (None, None);
+            self.problem = outcome.err();
+        }
+        let due = self.read.is_none_or(|read| read.elapsed() >= REFRESH);
+        if due && self.reading.is_none() && self.deleting.is_none() {
+            let folder = self.folder.clone();
+            match Task::start("hourglass-runs", waker(context), move |_| shelved_runs(&folder)) {
+                Ok(task) => self.reading = Some(task),
+                Err(problem) => self.problem = Some(problem),
+            }
+        }
+        context.request_repaint_after(REFRESH);
+    }
+
+    fn selected(&self) -> Option<&ShelvedRun> {
+        let path = self.selected.as_ref()?;
+        self.runs.iter().find(|run| run.path == *path)
+    }
+
+    /// The colour of the curve of the run at `path`, if it is shown.
+    fn ink(&self, path: &Path) -> Option<Rgb> {
+        let place = self.shown.iter().position(|shown| shown == path)?;
+        Some(LABELS[place % LABELS.len()])
+    }
+
+    fn delete(&mut self, context: &egui::Context, path: PathBuf) {
+        self.confirming = false;
+        match Task::start("hourglass-delete", waker(context), move |_| delete_run(&path)) {
+            Ok(task) => self.deleting = Some(task),
+            Err(problem) => self.problem = Some(problem),
+        }
+    }
+
+    /// Draws the list; `running` is the folder of the run that is going on.
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, running: Option<&Path>) -> Option<RunWish> {
+        self.follow(ui.ctx());
+        let (work, gap) = (area.shrink(space::L), space::L);
+        if self.runs.is_empty() {
+            cards(ui, palette, area, &[work]);
+            let centre = work.center();
+            let (title, words) = match (self.read, &self.problem) {
+                (None, None) => ("Reading the runs", String::new()),
+                (_, Some(problem)) => ("The runs cannot be read", problem.clone()),
+                _ => ("There is no run yet", format!("Each training is kept in {}", self.folder.display())),
+            };
+            let write = |y: f32, text: &str, font, ink| {
+                written(ui, text, (pos2(centre.x, centre.y + y), Align2::CENTER_CENTER), text, font, colour(ink));
+            };
+            write(-12.0, title, semibold(size::NAME), palette.text);
+            write(14.0, &words, regular(size::TEXT), palette.muted);
+            return None;
+        }
+        let narrow = work.width() < 860.0;
+        let column = if narrow { 272.0 } else { 356.0 };
+        let left = Rect::from_min_max(work.min, pos2(work.right() - column - gap, work.bottom()));
+        let right = Rect::from_min_max(pos2(work.right() - column, work.top()), work.max);
+        let curves = Rect::from_min_size(left.min, vec2(left.width(), (left.height() * 0.44).min(360.0)));
+        let list = Rect::from_min_max(pos2(left.left(), curves.bottom() + gap), left.max);
+        cards(ui, palette, area, &[curves, list, right]);
+        card(ui, curves, |ui, inside| self.compare_ui(ui, palette, inside));
+        let opened = card(ui, list, |ui, inside| self.table_ui(ui, palette, inside, running));
+        let wish = card(ui, right, |ui, inside| self.details_ui(ui, palette, inside, running));
+        wish.or(opened)
+    }
+}

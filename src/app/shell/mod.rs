@@ -1,0 +1,8 @@
+//! The window itself: winit, wgpu, settings, the desktop.
+
+pub(crate) mod desktop;
+mod frame_log;
+mod meshes;
+pub(crate) mod settings;
+pub(crate) mod window;
+mod window_icon;

@@ -1,0 +1,54 @@
+//! The window's icon: the mark on a dark tile, drawn here so that no picture is shipped for it.
+
+use tiny_skia::{Color, FillRule, Paint, PathBuilder, Pixmap, Transform};
+use winit::window::Icon;
+
+use crate::style::{DARK, Rgb};
+
+const SIDE: u32 = 128;
+
+fn paint(rgb: Rgb) -> Paint<'static> {
+    let mut paint = Paint::default();
+    paint.set_color(Color::from_rgba8(rgb.0, rgb.1, rgb.2, 255));
+    paint.anti_alias = true;
+    paint
+}
+
+/// RGBA, straight alpha. `None` where it cannot be drawn, which costs nothing but the icon.
+fn pixels() -> Option<Vec<u8>> {
+    let mut map = Pixmap::new(SIDE, SIDE)?;
+    let side = SIDE as f32;
+    let (radius, edge) = (side * 0.22, side);
+    let mut tile = PathBuilder::new();
+    tile.move_to(radius, 0.0);
+    tile.line_to(edge - radius, 0.0);
+    tile.quad_to(edge, 0.0, edge, radius);
+    tile.line_to(edge, edge - radius);
+    tile.quad_to(edge, edge, edge - radius, edge);
+    tile.line_to(radius, edge);
+    tile.quad_to(0.0, edge, 0.0, edge - radius);
+    tile.line_to(0.0, radius);
+    tile.quad_to(0.0, 0.0, radius, 0.0);
+    tile.close();
+    map.fill_path(&tile.finish()?, &paint(DARK.panel), FillRule::Winding, Transform::identity(), None);
+    // Wide, narrow, wide: as in the top bar.
+    let mut mark = PathBuilder::new();
+    for corners in
+        [[(0.24, 0.18), (0.76, 0.18), (0.54, 0.5), (0.46, 0.5)], [(0.46, 0.5), (0.54, 0.5), (0.76, 0.82), (0.24, 0.82)]]
+    {
+        let [(x, y), rest @ ..] = corners;
+        mark.move_to(x * side, y * side);
+        rest.iter().for_each(|(x, y)| mark.line_to(x * side, y * side));
+        mark.close();
+    }
+    map.fill_path(&mark.finish()?, &paint(DARK.accent), FillRule::Winding, Transform::identity(), None);
+    let straight = map.pixels().iter().flat_map(|pixel| {
+        let colour = pixel.demultiply();
+        [colour.red(), colour.green(), colour.blue(), colour.alpha()]
+    });
+    Some(straight.collect())
+}
+
+pub(crate) fn window_icon() -> Option<Icon> {
+    Icon::from_rgba(pixels()?, SIDE, SIDE).ok()
+}

@@ -1,0 +1,315 @@
+//! What the figures say, in words, with the evidence under each; how the layers do; what the first layer looks for.
+
+use std::sync::Arc;
+
+use egui::{Align2, Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, UiBuilder, pos2, vec2};
+
+use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph};
+use crate::monitor::{Filters, LayerState, PlayState, Snapshot};
+use crate::style;
+use crate::style::{Palette, Rgb, size, space};
+
+struct Line {
+    ink: Rgb,
+    title: String,
+    evidence: String,
+}
+
+/// What the card shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Side {
+    #[default]
+    Findings,
+    Layers,
+    Filters,
+}
+
+#[derive(Default)]
+pub(crate) struct Findings {
+    side: Side,
+    /// The filters that the texture shows.
+    drawn: Option<(Arc<Filters>, bool)>,
+    texture: Option<TextureHandle>,
+}
+
+impl std::fmt::Debug for Findings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Findings({:?})", self.side)
+    }
+}
+
+const LAYER_LINE: f32 = 22.0;
+
+impl Findings {
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
+        let title = match self.side {
+            Side::Findings => "What it shows",
+            Side::Layers => "Layers",
+            Side::Filters => "First layer",
+        };
+        card_title(ui, palette, inside, title, "");
+        let mut right = inside.right_top();
+        for (side, label, help, there) in [
+            (Side::Filters, "filters", "What each unit of the first layer looks for", snapshot.filters.count() > 0),
+            (
+                Side::Layers,
+                "layers",
+                "Silent units and the size of gradients, layer by layer",
+                !snapshot.layers.is_empty(),
+            ),
+            (Side::Findings, "findings", "What the figures say, in words", !snapshot.layers.is_empty()),
+        ] {
+            if !there && self.side == side {
+                self.side = Side::Findings;
+            }
+            if there {
+                let kind = if self.side == side { ButtonKind::ChipOn } else { ButtonKind::Chip };
+                let (response, left) = Button::new(kind, label, help).show_right(ui, palette, right);
+                right.x = left - 6.0;
+                if response.clicked() {
+                    self.side = side;
+                }
+            }
+        }
+        let below = Rect::from_min_max(pos2(inside.left(), inside.top() + 30.0), inside.max);
+        if !below.is_positive() {
+            return;
+        }
+        match self.side {
+            Side::Findings => scrolled(ui, below, "findings", |ui, below| findings_ui(ui, palette, below, snapshot)),
+            Side::Layers => scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.layers)),
+            Side::Filters => self.filters_ui(ui, palette, below, &snapshot.filters),
+        }
+    }
+
+    fn filters_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, filters: &Arc<Filters>) {
+        let (Some(image), count) = (filters.image, filters.count()) else { return };
+        let drawn =
+            self.drawn.as_ref().is_some_and(|(drawn, dark)| Arc::ptr_eq(drawn, filters) && *dark == palette.dark);
+        if !drawn {
+            let picture = paint_filters(filters, palette);
+            match &mut self.texture {
+                Some(texture) => texture.set(picture, TextureOptions::NEAREST),
+                None => self.texture = Some(ui.ctx().load_texture("filters", picture, TextureOptions::NEAREST)),
+            }
+            self.drawn = Some((Arc::clone(filters), palette.dark));
+        }
+        let Some(texture) = &self.texture else { return };
+        const GAP: f32 = 4.0;
+        let ratio = image.height as f32 / image.width as f32;
+        // The largest tiles of which all have room, but none larger than an eye needs.
+        let fits = |columns: usize| {
+            let width = (area.width() + GAP) / columns as f32 - GAP;
+            let lines = count.div_ceil(columns) as f32;
+            lines * (width * ratio + GAP) - GAP <= area.height()
+        };
+        let columns = (1..=count).find(|&columns| fits(columns)).unwrap_or(count);
+        let width = ((area.width() + GAP) / columns as f32 - GAP).clamp(4.0, 56.0);
+        for i in 0..count {
+            let at =
+                area.min + vec2((i % columns) as f32 * (width + GAP), (i / columns) as f32 * (width * ratio + GAP));
+            let rect = Rect::from_min_size(at, vec2(width, width * ratio));
+            let part = |i: usize| i as f32 / count as f32;
+            let uv = Rect::from_min_max(pos2(part(i), 0.0), pos2(part(i + 1), 1.0));
+            ui.painter().image(texture.id(), rect, uv, Color32::WHITE);
+        }
+        let response = ui.interact(area, ui.scope_id().with("filters"), egui::Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, "Filters"));
+        response.on_hover_text(format!(
+            "Weights of {count} units of the first layer: warm where they want light, cold where they want dark"
+        ));
+    }
+}
+
+/// Contents that may be taller than `area`.
+fn scrolled(ui: &mut Ui, area: Rect, name: &str, contents: impl FnOnce(&mut Ui, Rect) -> f32) {
+    ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
+        ui.set_clip_rect(area.expand2(vec2(4.0, 0.0)).intersect(ui.clip_rect()));
+        egui::ScrollArea::vertical().id_salt(name).auto_shrink(false).show(ui, |ui| {
+            let at = ui.cursor().min;
+            let room = Rect::from_min_size(at, area.size());
+            let bottom = contents(ui, room);
+            ui.allocate_exact_size(vec2(area.width(), (bottom - at.y).max(0.0)), egui::Sense::hover());
+        });
+    });
+}
+
+/// Draws the lines; gives the y below them.
+fn findings_ui(ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) -> f32 {
+    let mut y = area.top();
+    for line in lines(palette, snapshot) {
+        let left = area.left() + 14.0;
+        let width = area.right() - left;
+        let top = y;
+        y = paragraph(ui, pos2(left, y), width, &line.title, regular(size::TEXT), colour(palette.text));
+        if !line.evidence.is_empty() {
+            y = paragraph(ui, pos2(left, y + 3.0), width, &line.evidence, regular(size::SECOND), colour(palette.muted));
+        }
+        let bar = Rect::from_min_size(pos2(area.left(), top), vec2(3.0, y - top));
+        ui.painter().rect_filled(bar, 1.5, colour(line.ink));
+        y += space::M;
+    }
+    y
+}
+
+/// One line for each layer: silent units, and the gradient beside the weights.
+fn layers_ui(ui: &Ui, palette: &Palette, area: Rect, layers: &[LayerState]) -> f32 {
+    let painter = ui.painter();
+    let (font, muted) = (regular(size::SECOND), colour(palette.muted));
+    let (units_x, gradient_x) = (area.left() + area.width() * 0.64, area.right() - 4.0);
+    let mut y = area.top() + 8.0;
+    painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, "silent units", regular(size::AXIS), muted);
+    painter.text(pos2(gradient_x, y), Align2::RIGHT_CENTER, "gradient / weights", regular(size::AXIS), muted);
+    for layer in layers {
+        y += LAYER_LINE;
+        let at = pos2(area.left(), y);
+        line_of_text(ui, at, area.width() * 0.3, &layer.name.replace('.', " "), font.clone(), colour(palette.text));
+        let (words, ink) = match layer.units {
+            0 => ("\u{2013}".to_owned(), palette.muted),
+            units if layer.idle() * 2 > units => (format!("{} of {units}", layer.idle()), palette.bad),
+            units => (format!("{} of {units}", layer.idle()), palette.text),
+        };
+        painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, words, font.clone(), colour(ink));
+        // A step's share of the weights that is far from the usual explodes or stands still.
+        let usual = (1e-6..1.0).contains(&layer.gradient);
+        let ink = if usual { palette.text } else { palette.bad };
+        let words = format!("{:.1e}", layer.gradient);
+        painter.text(pos2(gradient_x, y), Align2::RIGHT_CENTER, words, font.clone(), colour(ink));
+    }
+    y + LAYER_LINE / 2.0
+}
+
+/// Filters side by side: no weight in the middle of the card's colours, warm above, cold below.
+fn paint_filters(filters: &Filters, palette: &Palette) -> ColorImage {
+    let Some(image) = filters.image else { return ColorImage::default() };
+    let (count, size) = (filters.count(), image.values());
+    let mut pixels = vec![Color32::BLACK; count * image.height * image.width];
+    let mix = |a: Rgb, b: Rgb, t: f32| {
+        let channel = |a: u8, b: u8| (f32::from(a) + t * (f32::from(b) - f32::from(a))).round() as u8;
+        Color32::from_rgb(channel(a.0, b.0), channel(a.1, b.1), channel(a.2, b.2))
+    };
+    for (item, values) in filters.values.chunks_exact(size.max(1)).enumerate() {
+        let most = values.iter().fold(1e-12_f32, |most, value| most.max(value.abs()));
+        for (at, value) in values.chunks_exact(image.channels.max(1)).enumerate() {
+            let (y, x) = (at / image.width, at % image.width);
+            let level = |channel: usize| value[channel] / most;
+            pixels[(y * count + item) * image.width + x] = match image.channels {
+                3 => {
+                    let byte = |channel: usize| (127.5 + 127.5 * level(channel)).round() as u8;
+                    Color32::from_rgb(byte(0), byte(1), byte(2))
+                }
+                _ => mix(palette.raised, if value[0] > 0.0 { palette.accent } else { palette.second }, level(0).abs()),
+            };
+        }
+    }
+    ColorImage::new([count * image.width, image.height], pixels)
+}
+
+fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if snapshot.state == PlayState::Failed {
+        lines.push(Line {
+            ink: palette.bad,
+            title: "The run has stopped.".to_owned(),
+            evidence: snapshot.message.clone(),
+        });
+        return lines;
+    }
+    let ended = snapshot.report.iter().flat_map(|report| &report.diagnosis);
+    let late = ended.filter(|late| !snapshot.findings.iter().any(|finding| finding.code == late.code));
+    for finding in snapshot.findings.iter().chain(late) {
+        // The line on PCA below says this one.
+        if finding.code != "worse_than_pca" {
+            let (title, evidence) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
+            let mut title = title.to_owned();
+            if let Some(first) = title.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            // What overlaps is a fact of the data as much as a fault.
+            let ink = if finding.code == "shared_region" { palette.accent } else { palette.bad };
+            let mut evidence = evidence.to_owned();
+            if let Some(first) = evidence.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            lines.push(Line { ink, title: format!("{title}."), evidence });
+        }
+    }
+    if let Some(report) = &snapshot.report
+        && let (Some(test), Some(pca)) = (&report.test, &report.pca)
+    {
+        let better = test.mse < pca.mse;
+        lines.push(Line {
+            ink: if better { palette.good } else { palette.bad },
+            title: format!(
+                "{} PCA with {} components, on test.",
+                if better { "Beats" } else { "Does not beat" },
+                pca.components
+            ),
+            evidence: format!(
+                "MSE {:.5} against {:.5} on {} rows never used before.",
+                test.mse,
+                pca.mse,
+                style::grouped(test.rows as u64)
+            ),
+        });
+    }
+    // Whatever the model is trained on, PCA compares in squared error.
+    if let (Some(loss), Some(pca), None) = (snapshot.validation_mse, &snapshot.pca, &snapshot.report) {
+        let better = loss < pca.mse;
+        lines.push(Line {
+            ink: if better { palette.second } else { palette.accent },
+            title: format!(
+                "{} PCA with {} components.",
+                if better { "Ahead of" } else { "Still behind" },
+                pca.components
+            ),
+            evidence: format!("MSE {loss:.5} against {:.5} on validation.", pca.mse),
+        });
+    }
+    if let Some((epoch, loss)) = snapshot.best {
+        let last = snapshot.validation_curve.len() as u32;
+        let evidence = match last.saturating_sub(epoch) {
+            0 => "The latest epoch is the best one so far.".to_owned(),
+            1 => "The epoch since then was no better.".to_owned(),
+            n => format!("The {n} epochs since then were no better."),
+        };
+        lines.push(Line {
+            ink: palette.second,
+            title: format!("Best at epoch {epoch}: validation {}.", style::figure(loss)),
+            evidence,
+        });
+    }
+    if snapshot.findings.is_empty() && snapshot.report.is_none() && snapshot.validation_curve.len() >= 2 {
+        let gap = snapshot.train_curve.last().zip(snapshot.validation_curve.last());
+        let evidence = gap.map(|(train, validation)| {
+            format!(
+                "Train {}, validation {}.",
+                style::figure(f64::from(train[1])),
+                style::figure(f64::from(validation[1]))
+            )
+        });
+        lines.push(Line {
+            ink: palette.good,
+            title: "No sign of overfitting, collapse or dead units.".to_owned(),
+            evidence: evidence.unwrap_or_default(),
+        });
+    }
+    if lines.is_empty() && snapshot.state == PlayState::Finished {
+        lines.push(Line {
+            ink: palette.accent,
+            title: "A model as it was kept.".to_owned(),
+            evidence: "Its run is not beside it. Train again starts anew from its spec.".to_owned(),
+        });
+    }
+    if lines.is_empty() {
+        lines.push(Line {
+            ink: palette.accent,
+            title: "It has just begun.".to_owned(),
+            evidence: "Watch the outputs sharpen and the map fall into regions. Drag the learning rate to see what it \
+                       does."
+                .to_owned(),
+        });
+    }
+    lines
+}

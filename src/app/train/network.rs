@@ -1,0 +1,338 @@
+//! The network, drawn as an hourglass and edited in place: layer heights by the logarithm of their width, the bottleneck
+//! in the accent.
+
+use std::sync::Arc;
+
+use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
+
+use super::network_editor;
+use super::network_editor::Draft;
+use crate::app::frame::hints;
+use crate::app::frame::hints::Target;
+use crate::app::ui::theme::{colour, faded, regular, semibold};
+use crate::app::ui::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
+use crate::data::DataSet;
+use crate::model::{LayerPlace, ModelSpec, Preset, Spec};
+use crate::monitor::Snapshot;
+use crate::style;
+use crate::style::{Palette, Rgb, size, space};
+use crate::train::{Prediction, predict};
+
+/// What the card asks for.
+pub(crate) enum NetworkAct {
+    Preset(String),
+    /// Train this instead, from the same seed.
+    Train(Box<Spec>),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct NetworkCard {
+    draft: Option<Draft>,
+    selected: Option<LayerPlace>,
+    /// What the present model comes to.
+    present: Option<(ModelSpec, Option<Prediction>)>,
+    /// Seconds of an epoch, as measured last.
+    epoch_secs: f64,
+}
+
+const VALUE_LINE: f32 = 22.0;
+const EDITOR: f32 = 30.0;
+
+impl NetworkCard {
+    /// Takes back what has been changed in the drawing and not applied; says whether there was anything.
+    pub fn discard(&mut self) -> bool {
+        self.selected = self.selected.take().filter(|_| self.draft.is_none());
+        self.draft.take().is_some()
+    }
+
+    /// Draws the card's contents; gives what was asked for.
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        snapshot: &Snapshot,
+        presets: &[Preset],
+    ) -> Option<NetworkAct> {
+        self.follow(snapshot);
+        let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
+        let second = if latent == 0 { String::new() } else { format!("bottleneck of {latent}") };
+        card_title(ui, palette, inside, &title(snapshot), &second);
+        let mut act = if self.draft.is_some() {
+            self.apply_ui(ui, palette, inside)
+        } else {
+            presets_ui(ui, palette, inside, presets, snapshot.preset.as_deref()).map(NetworkAct::Preset)
+        };
+        let values = 4.0 * VALUE_LINE;
+        let drawing = Rect::from_min_max(
+            inside.min + vec2(0.0, 30.0),
+            pos2(inside.right(), inside.bottom() - values - EDITOR - 10.0),
+        );
+        let outline = self.outline(snapshot);
+        if let Some(place) = hourglass_ui(ui, palette, drawing, &outline, self.selected, self.spec(snapshot)) {
+            self.selected = if self.selected == Some(place) { None } else { Some(place) };
+        }
+        let line = Rect::from_min_size(pos2(inside.left(), drawing.bottom() + 8.0), vec2(inside.width(), EDITOR));
+        if let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) {
+            self.editor_ui(ui, palette, line, spec, data);
+        }
+        let below = Rect::from_min_max(pos2(inside.left(), line.bottom() + 2.0), inside.max);
+        match self.draft.as_ref().map(|draft| &draft.prediction) {
+            Some(Err(problem)) => {
+                paragraph(ui, below.min, below.width(), problem, regular(size::SECOND), colour(palette.bad));
+            }
+            Some(Ok(prediction)) => self.values_ui(ui, palette, below, snapshot, Some(prediction)),
+            None => self.values_ui(ui, palette, below, snapshot, None),
+        }
+        // What was asked for will be what is present.
+        if act.is_some() {
+            (self.draft, self.selected) = (None, None);
+        }
+        act.take()
+    }
+
+    fn spec<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Spec> {
+        self.draft.as_ref().map(|draft| &draft.spec).or(snapshot.spec.as_ref())
+    }
+
+    /// Follows what is trained.
+    fn follow(&mut self, snapshot: &Snapshot) {
+        if snapshot.samples_per_second > 0.0
+            && let Some(spec) = &snapshot.spec
+        {
+            let rows = snapshot.steps_per_epoch as f64 * spec.train.batch_size as f64;
+            self.epoch_secs = rows / snapshot.samples_per_second;
+        }
+        let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) else { return };
+        if self.present.as_ref().is_none_or(|(model, _)| *model != spec.model) {
+            self.present = Some((spec.model.clone(), predict(spec, data).ok()));
+            // Another model came from elsewhere.
+            (self.draft, self.selected) = (None, None);
+            if snapshot.samples_per_second == 0.0 {
+                self.epoch_secs = 0.0;
+            }
+        }
+    }
+
+    fn outline(&self, snapshot: &Snapshot) -> Vec<(LayerPlace, usize)> {
+        let drafted = self.draft.as_ref().map(|draft| &draft.outline);
+        let present = self.present.as_ref().and_then(|(_, prediction)| prediction.as_ref());
+        let present = present.map(|prediction| &prediction.outline);
+        match drafted.or(present) {
+            Some(outline) => outline.clone(),
+            // Without data only the widths are known.
+            None => snapshot.widths.iter().map(|&width| (LayerPlace::Input, width)).collect(),
+        }
+    }
+
+    fn apply_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<NetworkAct> {
+        let draft = self.draft.as_ref()?;
+        let help = "Forget the changes";
+        let discard = Button::new(ButtonKind::Chip, "discard", help);
+        let (discarded, left) = discard.show_right(ui, palette, inside.right_top());
+        let help = "Train this instead, from the same seed; the present run is kept";
+        let apply = Button::new(ButtonKind::ChipOn, "apply", help).enabled(draft.prediction.is_ok());
+        let (applied, _) = apply.show_right(ui, palette, pos2(left - 6.0, inside.top()));
+        if discarded.clicked() {
+            (self.draft, self.selected) = (None, None);
+            return None;
+        }
+        (applied.clicked() && draft.prediction.is_ok()).then(|| NetworkAct::Train(Box::new(draft.spec.clone())))
+    }
+
+    fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, spec: &Spec, data: &Arc<DataSet>) {
+        let Some(place) = self.selected else {
+            let words = "Click a layer to change it";
+            let at = line.left_center();
+            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            return;
+        };
+        let mut draft = self.draft.take().unwrap_or_else(|| Draft::of(spec, data));
+        let selected = draft.editor_ui(ui, palette, line, place);
+        if draft.changed_from(spec) {
+            draft.renew(data);
+            self.draft = Some(draft);
+        }
+        self.selected = selected;
+    }
+
+    fn values_ui(&self, ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot, drafted: Option<&Prediction>) {
+        let nothing = || "\u{2013}".to_owned();
+        let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
+        let input = snapshot.widths.first().copied().unwrap_or(snapshot.data.features);
+        let parameters = drafted.map_or(snapshot.parameters, |drafted| drafted.parameters);
+        let memory = drafted.map_or(snapshot.memory_bytes, |drafted| drafted.memory_bytes);
+        let ratio = match (drafted, &self.present) {
+            (Some(drafted), Some((_, Some(present)))) => drafted.epoch_cost / present.epoch_cost.max(1.0),
+            _ => 1.0,
+        };
+        let secs = self.epoch_secs * ratio;
+        let known = |known: bool, text: String| if known { text } else { nothing() };
+        let memory_text = if memory < 1_000_000_000 {
+            format!("{:.0} MB", memory as f64 / 1e6)
+        } else {
+            format!("{:.1} GB", memory as f64 / 1e9)
+        };
+        let secs_text = if secs < 100.0 { format!("{secs:.1} s") } else { style::clock(secs) };
+        let secs_text = if drafted.is_some() { format!("about {secs_text}") } else { secs_text };
+        let ink: Rgb = if drafted.is_some() { palette.accent } else { palette.text };
+        let mut line = Rect::from_min_size(area.min, vec2(area.width(), VALUE_LINE));
+        for (name, value) in [
+            ("Parameters", known(parameters > 0, style::grouped(parameters as u64))),
+            ("Compression", input.checked_div(latent).map_or_else(nothing, |ratio| format!("{ratio} to 1"))),
+            ("Memory", known(memory > 0, memory_text)),
+            ("Epoch", known(secs > 0.0, secs_text)),
+        ] {
+            value_row_in(ui, palette, line, name, &value, ink);
+            line = line.translate(vec2(0.0, VALUE_LINE));
+        }
+    }
+}
+
+fn presets_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    inside: Rect,
+    presets: &[Preset],
+    present: Option<&str>,
+) -> Option<String> {
+    let help = "Choose another model to train on the same digits";
+    let (button, _) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
+    hints::is_at(ui, Target::Change, button.rect.left_top());
+    let mut chosen = None;
+    egui::Popup::menu(&button).width(320.0).show(|ui| {
+        // What is below the edge is announced by a bar that is always there.
+        ui.spacing_mut().scroll = egui::style::ScrollStyle::solid();
+        ui.spacing_mut().button_padding = vec2(space::S, 5.0);
+        let height = ui.ctx().content_rect().bottom() - button.rect.bottom() - 3.0 * space::XL;
+        let words = "Starts at once; the present run is kept";
+        ui.label(egui::RichText::new(words).font(regular(size::SECOND)).color(colour(palette.muted)));
+        egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+            ui.with_layout(egui::Layout::top_down_justified(egui::Align::LEFT), |ui| {
+                for preset in presets {
+                    let here = present == Some(preset.name);
+                    let entry = preset_entry(palette, preset, ui.available_width() - 2.0 * space::S);
+                    let response = ui.add(egui::Button::selectable(here, entry).wrap());
+                    response.widget_info(|| {
+                        egui::WidgetInfo::selected(egui::accesskit::Role::MenuItemRadio, true, here, preset.name)
+                    });
+                    if response.clicked() {
+                        chosen = Some(preset.name.to_owned());
+                    }
+                }
+            });
+        });
+    });
+    chosen
+}
+
+/// Its name, and below it what it is.
+fn preset_entry(palette: &Palette, preset: &Preset, width: f32) -> egui::text::LayoutJob {
+    use egui::text::{LayoutJob, TextFormat};
+    let mut job = LayoutJob::default();
+    job.wrap.max_width = width;
+    job.append(preset.name, 0.0, TextFormat::simple(semibold(size::TEXT), colour(palette.text)));
+    let words = format!("\n{}", preset.summary);
+    job.append(&words, 0.0, TextFormat::simple(regular(size::SECOND), colour(palette.muted)));
+    job
+}
+
+fn title(snapshot: &Snapshot) -> String {
+    let name = snapshot.preset.as_deref().unwrap_or("own spec");
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Draws the layers; gives the one that was clicked.
+fn hourglass_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    area: Rect,
+    outline: &[(LayerPlace, usize)],
+    selected: Option<LayerPlace>,
+    spec: Option<&Spec>,
+) -> Option<LayerPlace> {
+    let widest = outline.iter().map(|(_, width)| *width).max()?;
+    let narrowest = outline.iter().map(|(_, width)| *width).min().unwrap_or(1);
+    let labels = 22.0;
+    let drawing = Rect::from_min_max(area.min, pos2(area.right(), area.bottom() - labels));
+    let height = |width: usize| {
+        let scale = (width as f32 + 1.0).ln() / (widest as f32 + 1.0).ln();
+        drawing.height() * (0.12 + 0.88 * scale)
+    };
+    let step = (drawing.width() - 12.0) / (outline.len().max(2) - 1) as f32;
+    let bar = 12.0_f32.min(step * 0.6);
+    let x = |i: usize| drawing.left() + 6.0 + i as f32 * step;
+    // The body, bent smoothly from layer to layer.
+    let mut body_line: Vec<(f32, f32)> = Vec::new();
+    for (i, pair) in outline.windows(2).enumerate() {
+        for t in 0..12 {
+            let t = t as f32 / 12.0;
+            let eased = t * t * (3.0 - 2.0 * t);
+            body_line.push((x(i) + t * step, egui::lerp(height(pair[0].1)..=height(pair[1].1), eased)));
+        }
+    }
+    body_line.extend(outline.last().map(|&(_, last)| (x(outline.len() - 1), height(last))));
+    ui.painter().add(body(&body_line, drawing.center().y, faded(palette.accent, 0.14)));
+    let mut clicked = None;
+    let mut labelled = f32::NEG_INFINITY;
+    for (i, &(place, width)) in outline.iter().enumerate() {
+        let bottleneck = place == LayerPlace::Latent || spec.is_none() && width == narrowest;
+        // What leaves the width as it is, is drawn thin.
+        let same = i > 0 && outline[i - 1].1 == width && !bottleneck;
+        let fill = if bottleneck { palette.accent } else { palette.faint };
+        let thickness = if same { (bar * 0.3).max(2.0) } else { bar };
+        let rect = Rect::from_center_size(pos2(x(i), drawing.center().y), vec2(thickness, height(width)));
+        let reach =
+            Rect::from_center_size(pos2(x(i), drawing.center().y), vec2(step.clamp(6.0, 34.0), drawing.height()));
+        let can_change = place != LayerPlace::Input;
+        let sense = if can_change { Sense::click() } else { Sense::hover() };
+        let response = ui.interact(reach, ui.scope_id().with(("layer", i)), sense);
+        ui.painter().rect_filled(rect, 2.0, colour(fill));
+        let here = selected == Some(place) && can_change;
+        if here || response.hovered() && can_change {
+            let ink = if here { palette.accent } else { palette.muted };
+            ui.painter().rect_stroke(rect.expand(3.0), 4.0, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
+        }
+        focus_ring(ui, palette, &response, rect.expand(3.0));
+        let words = network_editor::words(spec, place);
+        if can_change {
+            let name = format!("Layer {i}: {words}");
+            response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, here, &name));
+            if response.hovered() {
+                ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
+            }
+            if response.clicked() {
+                clicked = Some(place);
+            }
+        }
+        response.on_hover_text(format!("{words}: {width} values"));
+        if same {
+            continue;
+        }
+        let text = if bottleneck { palette.accent } else { palette.muted };
+        let galley = ui.painter().layout_no_wrap(width.to_string(), regular(size::AXIS), colour(text));
+        let half = galley.size().x / 2.0;
+        let left = (x(i) - half).clamp(drawing.left(), drawing.right() - 2.0 * half);
+        if left > labelled + 4.0 {
+            labelled = left + 2.0 * half;
+            ui.painter().galley(pos2(left, area.bottom() - galley.size().y), galley, colour(text));
+        }
+    }
+    clicked
+}
+
+fn body(outline: &[(f32, f32)], middle: f32, fill: Color32) -> Shape {
+    let mut mesh = Mesh::default();
+    for (i, &(x, height)) in outline.iter().enumerate() {
+        let vertex = |y: f32| Pos2::new(x, y);
+        mesh.colored_vertex(vertex(middle - height / 2.0), fill);
+        mesh.colored_vertex(vertex(middle + height / 2.0), fill);
+        if i > 0 {
+            let first = 2 * (i as u32 - 1);
+            mesh.add_triangle(first, first + 1, first + 2);
+            mesh.add_triangle(first + 1, first + 3, first + 2);
+        }
+    }
+    Shape::mesh(mesh)
+}

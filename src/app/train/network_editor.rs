@@ -1,0 +1,233 @@
+//! A model that is being changed: the spec with its changes, and what it would come to.
+
+use egui::{Align2, Rect, Ui, pos2, vec2};
+
+use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::widgets::{Button, ButtonKind};
+use crate::data::DataSet;
+use crate::kernels::activation::Activation;
+use crate::model::{Layer, LayerPlace, Spec};
+use crate::style::{Palette, size};
+use crate::train::{Prediction, predict};
+
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub spec: Spec,
+    /// What it comes to, or what is wrong with it.
+    pub prediction: Result<Prediction, String>,
+    /// Layers as they last fitted together.
+    pub outline: Vec<(LayerPlace, usize)>,
+    /// What is being typed, and for which layer.
+    typed: Option<(LayerPlace, String)>,
+    /// What the prediction was made of.
+    predicted: Spec,
+}
+
+/// A layer in the words of a spec.
+pub(crate) fn words(spec: Option<&Spec>, place: LayerPlace) -> String {
+    let Some(spec) = spec else { return "layer".to_owned() };
+    let mirrored = spec.model.decoder.is_empty();
+    match place {
+        LayerPlace::Input => "input".to_owned(),
+        LayerPlace::Latent => "bottleneck".to_owned(),
+        LayerPlace::Encoder(index) => spec.model.encoder.get(index).map_or_else(String::new, Layer::to_string),
+        LayerPlace::Decoder(_) if mirrored => "mirrors the encoder".to_owned(),
+        LayerPlace::Decoder(index) => spec.model.decoder.get(index).map_or_else(String::new, Layer::to_string),
+    }
+}
+
+impl Draft {
+    /// Of what is trained now, without the edits of its past.
+    pub fn of(spec: &Spec, data: &DataSet) -> Self {
+        let spec = Spec { edits: Vec::new(), ..spec.clone() };
+        let prediction = predict(&spec, data).map_err(|error| error.to_string());
+        let outline = prediction.as_ref().map(|prediction| prediction.outline.clone()).unwrap_or_default();
+        Self { predicted: spec.clone(), spec, prediction, outline, typed: None }
+    }
+
+    pub fn changed_from(&self, spec: &Spec) -> bool {
+        self.spec.model != spec.model || self.typed.is_some()
+    }
+
+    /// Predicts anew what was changed.
+    pub fn renew(&mut self, data: &DataSet) {
+        if self.predicted != self.spec {
+            self.prediction = predict(&self.spec, data).map_err(|error| error.to_string());
+            if let Ok(prediction) = &self.prediction {
+                self.outline.clone_from(&prediction.outline);
+            }
+            self.predicted = self.spec.clone();
+        }
+        if let Some((_, words)) = &self.typed
+            && let Err(problem) = words.parse::<Layer>()
+        {
+            self.prediction = Err(problem);
+        }
+    }
+
+    /// The layer of the encoder that a mirrored one of the decoder follows.
+    fn mirrored(&self, place: LayerPlace) -> LayerPlace {
+        if !(matches!(place, LayerPlace::Decoder(_)) && self.spec.model.decoder.is_empty()) {
+            return place;
+        }
+        let width = self.outline.iter().find(|(other, _)| *other == place).map(|(_, width)| *width);
+        let same = |(other, of): &&(LayerPlace, usize)| matches!(other, LayerPlace::Encoder(_)) && Some(*of) == width;
+        self.outline.iter().rev().find(same).map_or(place, |(other, _)| *other)
+    }
+
+    /// Where a layer is written.
+    fn list(&mut self, place: LayerPlace) -> Option<(&mut Vec<Layer>, usize)> {
+        match place {
+            LayerPlace::Encoder(index) => Some((&mut self.spec.model.encoder, index)),
+            LayerPlace::Decoder(index) => Some((&mut self.spec.model.decoder, index)),
+            LayerPlace::Input | LayerPlace::Latent => None,
+        }
+        .filter(|(list, index)| *index < list.len())
+    }
+
+    /// The line in which the layer at `place` is changed; gives the layer that is selected from here on.
+    pub fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, place: LayerPlace) -> Option<LayerPlace> {
+        let place = self.mirrored(place);
+        if place == LayerPlace::Latent {
+            let at = line.left_center();
+            let font = regular(size::SECOND);
+            ui.painter().text(at, Align2::LEFT_CENTER, "Bottleneck", font, colour(palette.muted));
+            let field = Rect::from_min_size(pos2(line.left() + 80.0, line.top() + 3.0), vec2(64.0, 24.0));
+            let mut latent = self.spec.model.latent;
+            if count_ui(ui, field, "Bottleneck size", &mut latent) {
+                self.spec.model.latent = latent;
+                self.spec.model.top_k = self.spec.model.top_k.map(|keep| keep.min(latent));
+            }
+            let x = field.right() + 8.0;
+            let add = Button::new(ButtonKind::Chip, "add", "Add a layer before the bottleneck");
+            let rect = Rect::from_min_size(pos2(x, line.center().y - 10.0), add.size(ui));
+            if add.show(ui, palette, rect).clicked() {
+                let at = self.spec.model.encoder.len().saturating_sub(1);
+                return self.insert(LayerPlace::Encoder(at));
+            }
+            return Some(place);
+        }
+        let typed = self.typed.as_ref().filter(|(of, _)| *of == place).map(|(_, words)| words.clone());
+        let (list, index) = self.list(place)?;
+        let layer = list[index].clone();
+        if matches!(layer, Layer::Output { .. }) {
+            let words = "The output has as many values as the data";
+            let at = line.left_center();
+            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            return Some(place);
+        }
+        // From the right: what removes and adds.
+        let mut right = pos2(line.right(), line.center().y - 10.0);
+        let remove = Button::new(ButtonKind::Chip, "remove", "Take this layer out");
+        let (removed, left) = remove.show_right(ui, palette, right);
+        right.x = left - 6.0;
+        let add = Button::new(ButtonKind::Chip, "add", "Add a layer after this one");
+        let (added, left) = add.show_right(ui, palette, right);
+        right.x = left - 8.0;
+        let field = Rect::from_min_max(pos2(line.left(), line.top() + 3.0), pos2(right.x, line.bottom() - 3.0));
+        match layer {
+            Layer::Dense { mut units, mut activation } => {
+                let width = Rect::from_min_size(field.min, vec2(58.0, field.height()));
+                let changed = count_ui(ui, width, "Layer width", &mut units);
+                let menu = Rect::from_min_max(pos2(width.right() + 6.0, field.top()), field.max);
+                let chosen = activation_ui(ui, palette, menu, &mut activation);
+                if changed || chosen {
+                    list[index] = Layer::Dense { units, activation };
+                }
+            }
+            layer => {
+                let mut words = typed.unwrap_or_else(|| layer.to_string());
+                let edit = egui::TextEdit::singleline(&mut words).font(regular(size::SECOND));
+                let response = ui.put(field, edit.desired_width(field.width()));
+                name_for_reader(ui, &response, "Layer in words");
+                if response.changed() {
+                    match words.parse::<Layer>() {
+                        Ok(layer) => {
+                            list[index] = layer;
+                            self.typed = None;
+                        }
+                        Err(_) => self.typed = Some((place, words)),
+                    }
+                }
+                response.on_hover_text("The layer as a spec has it, for example conv 16 3x3 stride 2 relu");
+            }
+        }
+        if removed.clicked() {
+            self.typed = None;
+            let (list, index) = self.list(place)?;
+            list.remove(index);
+            return None;
+        }
+        if added.clicked() {
+            self.typed = None;
+            let next = match place {
+                LayerPlace::Encoder(index) => LayerPlace::Encoder(index + 1),
+                LayerPlace::Decoder(index) => LayerPlace::Decoder(index + 1),
+                other => other,
+            };
+            return self.insert(next);
+        }
+        Some(place)
+    }
+
+    /// Puts a layer before the one at `place` that takes the width halfway from what comes before to what comes after.
+    fn insert(&mut self, place: LayerPlace) -> Option<LayerPlace> {
+        let at = self.outline.iter().position(|(other, _)| *other == place);
+        // The encoder's last layer is the bottleneck.
+        let at = at.or_else(|| self.outline.iter().position(|(other, _)| *other == LayerPlace::Latent))?;
+        let (before, after) = (self.outline.get(at.checked_sub(1)?)?.1, self.outline[at].1);
+        let units = ((before as f64 * after.max(1) as f64).sqrt().round() as usize).max(1);
+        let (list, index) = self.list(place)?;
+        // Pictures stay pictures where layers around are convolutions.
+        let model = index.checked_sub(1).and_then(|index| list.get(index));
+        let layer = match model {
+            Some(Layer::Conv { geometry, activation, .. }) => {
+                let mut geometry = *geometry;
+                (geometry.stride, geometry.kernel, geometry.padding) = ([1, 1], [3, 3], [1, 1]);
+                Layer::Conv { geometry, activation: *activation, with: None }
+            }
+            Some(Layer::Dense { activation, .. }) => Layer::Dense { units, activation: *activation },
+            _ => Layer::Dense { units, activation: Activation::Relu },
+        };
+        list.insert(index, layer);
+        Some(place)
+    }
+}
+
+/// A whole number that is dragged or typed; whether it changed.
+fn count_ui(ui: &mut Ui, rect: Rect, name: &str, count: &mut usize) -> bool {
+    let speed = (*count as f64 * 0.01).max(0.05);
+    let drag = egui::DragValue::new(count).range(1..=65_536).speed(speed);
+    let response = ui.put(rect, drag);
+    name_for_reader(ui, &response, name);
+    let changed = response.changed();
+    response.on_hover_text("Drag, or click and type");
+    changed
+}
+
+fn activation_ui(ui: &mut Ui, palette: &Palette, rect: Rect, activation: &mut Activation) -> bool {
+    let name = match *activation {
+        Activation::Identity => "linear",
+        other => other.name(),
+    };
+    let button = Button::new(ButtonKind::Chip, name, "What the layer ends in");
+    let size = button.size(ui);
+    let at = Rect::from_min_size(pos2(rect.left(), rect.center().y - size.y / 2.0), size);
+    let response = button.show(ui, palette, at);
+    let mut chosen = false;
+    egui::Popup::menu(&response).show(|ui| {
+        for other in Activation::ALL {
+            let name = if other == Activation::Identity { "linear" } else { other.name() };
+            if ui.selectable_label(other == *activation, name).clicked() {
+                *activation = other;
+                chosen = true;
+            }
+        }
+    });
+    chosen
+}
+
+/// What assistive technology reads of a control that shows no name of its own.
+fn name_for_reader(ui: &Ui, response: &egui::Response, name: &str) {
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(name));
+}

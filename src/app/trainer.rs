@@ -1,0 +1,213 @@
+//! What is trained: started, stopped, saved, changed, and changed back.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::app::App;
+use super::undo::Design;
+use super::workspace::Workspace;
+use crate::device::DeviceChoice;
+use crate::model::{Spec, preset};
+use crate::monitor::{Command, PlayState, Snapshot, Wish, Worker, WorkerOptions};
+use crate::train::TrainError;
+
+/// A run as the window sees it. Dropping it stops the run and waits until it is saved.
+pub trait Trainer: Send {
+    fn snapshot(&self) -> Arc<Snapshot>;
+    fn send(&self, command: Command);
+}
+
+impl Trainer for Worker {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        // The window lives from snapshots; events are for those who must not miss one.
+        while self.events().try_recv().is_ok() {}
+        Self::snapshot(self)
+    }
+
+    fn send(&self, command: Command) {
+        Self::send(self, command);
+    }
+}
+
+/// Starts a run.
+pub type StartTrainer = Box<dyn Fn(WorkerOptions) -> Result<Box<dyn Trainer>, TrainError>>;
+
+impl App {
+    /// Stops the run there is, and starts the one that the options name.
+    pub(crate) fn start(&mut self) {
+        self.retire();
+        self.error = None;
+        self.report.forget();
+        self.greeted = false;
+        match (self.options.start)(self.options.run.clone()) {
+            Ok(trainer) => {
+                // A named folder holds one run, and a checkpoint is gone on from once; what follows is new.
+                (self.options.run.out, self.options.run.resume) = (None, None);
+                self.snapshot = trainer.snapshot();
+                if self.workspace == Workspace::Explore {
+                    trainer.send(Command::ShareModel(true));
+                }
+                self.trainer = Some(trainer);
+                self.wished = Wish::default();
+            }
+            Err(error) => self.error = Some(error.to_string()),
+        }
+    }
+
+    fn retire(&mut self) {
+        self.retiring.retain(|thread| !thread.is_finished());
+        let Some(trainer) = self.trainer.take() else { return };
+        self.notice = None;
+        match std::thread::Builder::new().name("hourglass-retire".to_owned()).spawn(move || drop(trainer)) {
+            Ok(thread) => self.retiring.push(thread),
+            // Without a thread the closure is dropped here, and the run is saved on this one.
+            Err(error) => self.error = Some(error.to_string()),
+        }
+    }
+
+    /// Stops the run and waits until everything is saved: the last thing before the program ends.
+    pub fn close(&mut self) {
+        self.retire();
+        for thread in self.retiring.drain(..) {
+            // A panic there has been printed already.
+            let _ = thread.join();
+        }
+    }
+
+    pub(crate) fn send(&self, command: Command) {
+        if let Some(trainer) = &self.trainer {
+            trainer.send(command);
+        }
+    }
+
+    pub(crate) fn can_step(&self) -> bool {
+        matches!(self.snapshot.state, PlayState::Playing | PlayState::Paused)
+    }
+
+    pub(crate) fn play_or_pause(&mut self) {
+        match self.snapshot.state {
+            PlayState::Playing => self.send(Command::Pause),
+            PlayState::Paused => self.send(Command::Play),
+            PlayState::Finished | PlayState::Failed => self.restart(),
+            PlayState::Preparing | PlayState::Finishing => {}
+        }
+    }
+
+    /// The same again from the same seed; a model that was opened is trained anew from its spec.
+    pub(crate) fn restart(&mut self) {
+        if self.options.run.opened.is_some() {
+            let Design { spec, preset } = self.design();
+            self.options.run.opened = None;
+            (self.options.run.spec, self.options.run.preset) = (spec, preset);
+            if self.workspace == Workspace::Report {
+                self.go_to(Workspace::Train);
+            }
+        }
+        self.start();
+    }
+
+    /// The folder of the run that is going on.
+    pub(crate) fn running_dir(&self) -> Option<&Path> {
+        let over = matches!(self.snapshot.state, PlayState::Finished | PlayState::Failed);
+        let running = self.trainer.is_some() && self.options.run.opened.is_none() && !over;
+        self.snapshot.run_dir.as_deref().filter(|_| running)
+    }
+
+    /// What is trained now, live edits left out.
+    pub(super) fn design(&self) -> Design {
+        let run = &self.options.run;
+        let found_out = run.opened.is_some() || run.suggest_for.is_some();
+        match self.snapshot.spec.as_ref().filter(|_| found_out) {
+            Some(spec) => Design { spec: Spec { edits: Vec::new(), ..spec.clone() }, preset: None },
+            None => Design { spec: run.spec.clone(), preset: run.preset.clone() },
+        }
+    }
+
+    fn train_design(&mut self, design: Design) {
+        let run = &mut self.options.run;
+        if design.spec.data != run.spec.data {
+            run.data = None;
+        }
+        (run.opened, run.suggest_for) = (None, None);
+        (run.spec, run.preset) = (design.spec, design.preset);
+        self.drawer_open = false;
+        if !matches!(self.workspace, Workspace::Train | Workspace::Explore) {
+            self.go_to(Workspace::Train);
+        }
+        self.start();
+    }
+
+    /// Starts a run of another spec, from where Ctrl+Z leads back.
+    pub(crate) fn change_design(&mut self, spec: Spec, preset: Option<String>) {
+        self.history.record(self.design());
+        self.train_design(Design { spec, preset });
+    }
+
+    pub(crate) fn undo(&mut self) {
+        if self.network.discard() {
+            return;
+        }
+        let now = self.design();
+        match self.history.undo(now) {
+            Some(before) => self.train_design(before),
+            None => self.notice = Some("There is no edit to take back".to_owned()),
+        }
+    }
+
+    pub(crate) fn redo(&mut self) {
+        let now = self.design();
+        match self.history.redo(now) {
+            Some(after) => self.train_design(after),
+            None => self.notice = Some("There is no edit to make again".to_owned()),
+        }
+    }
+
+    /// Starts the preset called `name`, with the present seed and device, on the data at `source` where it is given.
+    pub(crate) fn choose_preset(&mut self, name: &str, source: Option<String>) {
+        match preset(name) {
+            Ok(found) => {
+                let mut spec = found.spec;
+                if let Some(source) = source {
+                    spec.data.source = source;
+                }
+                spec.train.seed = self.options.run.spec.train.seed;
+                self.change_design(spec, Some(found.name.to_owned()));
+            }
+            Err(error) => self.error = Some(error.to_string()),
+        }
+    }
+
+    pub(crate) fn choose_device(&mut self, device: DeviceChoice) {
+        self.options.run.device = device;
+        self.options.settings.device = device.to_string();
+        self.start();
+    }
+
+    /// Trains on what lies at `path`, with the model that suits it.
+    pub(crate) fn train_on(&mut self, path: &Path) {
+        let design = self.design();
+        self.history.record(design);
+        let run = &mut self.options.run;
+        (run.opened, run.data, run.preset) = (None, None, None);
+        run.suggest_for = Some(path.display().to_string());
+        self.go_to(Workspace::Train);
+        self.start();
+    }
+
+    /// Looks at a saved model instead of a run.
+    pub(crate) fn open_model(&mut self, path: PathBuf) {
+        self.options.run.opened = Some(path);
+        self.start();
+    }
+
+    /// Goes on with the run in `path` as `spec` says.
+    pub(crate) fn resume(&mut self, path: PathBuf, spec: Spec, preset: Option<String>) {
+        self.history.record(self.design());
+        let run = &mut self.options.run;
+        (run.opened, run.suggest_for, run.data) = (None, None, None);
+        (run.spec, run.preset) = (spec, preset);
+        run.resume = Some(path);
+        self.go_to(Workspace::Train);
+        self.start();
+    }
+}

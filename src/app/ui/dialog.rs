@@ -1,0 +1,55 @@
+//! Sheets: a question or a table in the middle of the window, over a veil.
+
+use egui::{Color32, CornerRadius, Frame, Margin, Response, Stroke, TextEdit, Ui};
+
+use super::theme::{colour, regular, semibold};
+use crate::style::{Palette, size, space};
+
+/// Shows a sheet of `width`; gives what its contents give, and whether it is to be put away (Escape, or a click beside
+/// it).
+pub(crate) fn sheet<R>(
+    context: &egui::Context,
+    palette: &Palette,
+    name: &str,
+    width: f32,
+    contents: impl FnOnce(&mut Ui) -> R,
+) -> (R, bool) {
+    let veil = if palette.dark { Color32::from_black_alpha(150) } else { Color32::from_black_alpha(70) };
+    let frame = Frame::new()
+        .fill(colour(palette.panel))
+        .stroke(Stroke::new(1.0, colour(palette.line)))
+        .corner_radius(CornerRadius::same(space::RADIUS_CARD))
+        .inner_margin(Margin::same(space::XL as i8));
+    let modal = egui::Modal::new(egui::Id::unique(name)).frame(frame).backdrop_color(veil);
+    let shown = modal.show(context, |ui| {
+        ui.set_width(width.min(context.content_rect().width() - 4.0 * space::XL));
+        contents(ui)
+    });
+    let away = shown.should_close();
+    (shown.inner, away)
+}
+
+pub(crate) fn heading(ui: &mut Ui, palette: &Palette, text: &str) {
+    ui.label(egui::RichText::new(text).font(semibold(size::NAME)).color(colour(palette.text)));
+}
+
+pub(crate) fn words(ui: &mut Ui, palette: &Palette, text: &str) {
+    ui.label(egui::RichText::new(text).font(regular(size::TEXT)).color(colour(palette.muted)));
+}
+
+pub(crate) fn problem(ui: &mut Ui, palette: &Palette, text: &str) {
+    ui.label(egui::RichText::new(text).font(regular(size::TEXT)).color(colour(palette.bad)));
+}
+
+/// A line to type in, called `name` by whoever reads the window aloud.
+pub(crate) fn field(ui: &mut Ui, text: &mut String, name: &str, hint: &str, width: f32) -> Response {
+    let edit = TextEdit::singleline(text).hint_text(hint).margin(Margin::symmetric(10, 7)).desired_width(width - 20.0);
+    let response = ui.add(edit);
+    let typed = text.clone();
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::text_edit(true, typed.clone(), typed.clone(), hint);
+        info.label = Some(name.to_owned());
+        info
+    });
+    response
+}

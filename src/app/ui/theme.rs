@@ -1,0 +1,114 @@
+//! The tokens of `style`, as egui wants them.
+
+use std::sync::Arc;
+
+use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Stroke, Visuals};
+use serde::{Deserialize, Serialize};
+
+use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LIGHT, Palette, Rgb, size, space};
+
+/// Which theme the window wears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThemeChoice {
+    /// The system's where it says so, else dark.
+    #[default]
+    System,
+    Dark,
+    Light,
+}
+
+impl ThemeChoice {
+    /// All of them, with the words of the menu.
+    pub(crate) const ALL: [(Self, &'static str); 3] =
+        [(Self::System, "As the desktop"), (Self::Dark, "Dark"), (Self::Light, "Light")];
+
+    pub(crate) fn palette(self, system: Option<egui::Theme>) -> &'static Palette {
+        match (self, system) {
+            (Self::Light, _) | (Self::System, Some(egui::Theme::Light)) => &LIGHT,
+            _ => &DARK,
+        }
+    }
+}
+
+pub(crate) fn colour(rgb: Rgb) -> Color32 {
+    Color32::from_rgb(rgb.0, rgb.1, rgb.2)
+}
+
+/// `rgb` at `alpha` of its strength.
+pub(crate) fn faded(rgb: Rgb, alpha: f32) -> Color32 {
+    colour(rgb).gamma_multiply(alpha)
+}
+
+const SEMIBOLD: &str = "semibold";
+
+pub(crate) fn regular(points: f32) -> FontId {
+    FontId::proportional(points)
+}
+
+pub(crate) fn semibold(points: f32) -> FontId {
+    FontId::new(points, FontFamily::Name(SEMIBOLD.into()))
+}
+
+/// Installs fonts; once.
+pub(crate) fn install_fonts(context: &egui::Context) {
+    let mut fonts = FontDefinitions::empty();
+    for (name, bytes) in [("Inter", FONT_REGULAR), (SEMIBOLD, FONT_SEMIBOLD)] {
+        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
+    }
+    let regular = vec!["Inter".to_owned()];
+    fonts.families.insert(FontFamily::Proportional, regular.clone());
+    fonts.families.insert(FontFamily::Monospace, regular);
+    fonts.families.insert(FontFamily::Name(SEMIBOLD.into()), vec![SEMIBOLD.to_owned()]);
+    context.set_fonts(fonts);
+}
+
+/// Sets what egui's own widgets (menus, tooltips, scroll bars) look like.
+pub(crate) fn apply(context: &egui::Context, palette: &Palette) {
+    let theme = if palette.dark { egui::Theme::Dark } else { egui::Theme::Light };
+    context.set_theme(theme);
+    let mut style = (*context.global_style()).clone();
+    let mut visuals = if palette.dark { Visuals::dark() } else { Visuals::light() };
+    let line = Stroke::new(1.0, colour(palette.line));
+    let radius = CornerRadius::same(space::RADIUS_CONTROL);
+    visuals.panel_fill = colour(palette.background);
+    visuals.window_fill = colour(palette.panel);
+    visuals.window_stroke = line;
+    visuals.window_corner_radius = CornerRadius::same(space::RADIUS_CARD);
+    visuals.menu_corner_radius = CornerRadius::same(space::RADIUS_CARD);
+    visuals.extreme_bg_color = colour(palette.raised);
+    visuals.override_text_color = Some(colour(palette.text));
+    visuals.selection.bg_fill = faded(palette.accent, 0.35);
+    visuals.selection.stroke = Stroke::new(1.0, colour(palette.accent));
+    for (widget, fill) in [
+        (&mut visuals.widgets.noninteractive, palette.panel),
+        (&mut visuals.widgets.inactive, palette.raised),
+        (&mut visuals.widgets.hovered, palette.line),
+        (&mut visuals.widgets.active, palette.line),
+        (&mut visuals.widgets.open, palette.raised),
+    ] {
+        widget.bg_fill = colour(fill);
+        widget.weak_bg_fill = colour(fill);
+        widget.bg_stroke = line;
+        widget.corner_radius = radius;
+        widget.fg_stroke = Stroke::new(1.0, colour(palette.text));
+        widget.expansion = 0.0;
+    }
+    style.visuals = visuals;
+    style.spacing.item_spacing = egui::vec2(space::S, space::S);
+    style.spacing.button_padding = egui::vec2(space::M, 6.0);
+    style.spacing.menu_margin = egui::Margin::same(8);
+    style.spacing.tooltip_width = 280.0;
+    style.animation_time = 0.12;
+    style.interaction.tooltip_delay = 0.35;
+    style.interaction.selectable_labels = false;
+    for (text, font) in [
+        (egui::TextStyle::Body, regular(size::TEXT)),
+        (egui::TextStyle::Button, regular(size::TEXT)),
+        (egui::TextStyle::Small, regular(size::AXIS)),
+        (egui::TextStyle::Heading, semibold(size::NAME)),
+    ] {
+        style.text_styles.insert(text, font);
+    }
+    context.set_style_of(theme, style);
+}

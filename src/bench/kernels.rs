@@ -1,0 +1,166 @@
+//! Kernels one by one: products of many sizes for the ceiling, then every call of the presets' training steps at its own
+//! shape.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::training::{BenchModel, MODELS};
+use crate::device::Device;
+use crate::graph::{Call, GraphError, View, time_kernel, timing_noise};
+use crate::kernels::Kernel;
+use crate::kernels::activation::Activation;
+use crate::kernels::dense::{DenseForward, product_alone};
+use crate::kernels::gemm_variant::ProductForm;
+use crate::kernels::pointwise::{Pointwise, Stage};
+use crate::model::{Network, presets};
+use crate::train::TrainError;
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ceilings {
+    /// The best product tried.
+    pub matmul_gflops: f64,
+    /// Reading and writing 64 MiB each, both counted.
+    pub copy_gbps: f64,
+    /// A dispatch (CPU: a call) that depends on the one before and does next to nothing.
+    pub dispatch_us: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KernelSpeed {
+    pub name: String,
+    pub shape: String,
+    pub ms: f64,
+    pub gflops: f64,
+    pub gbps: f64,
+    /// Of the ceiling that binds: arithmetic for products, bandwidth for the rest.
+    pub fraction: f64,
+}
+
+/// A product that would take longer than this is left out: its ceiling was reached long before.
+const LONGEST_SECS: f64 = 1.5;
+
+/// How long one of the samples that a median is taken of lasts.
+const SAMPLE: Duration = Duration::from_millis(40);
+
+pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceilings, Vec<KernelSpeed>), TrainError> {
+    progress("ceilings");
+    let tiny: usize = 16;
+    let copy = Pointwise::one(Stage::Scale(1.0), 16 << 20);
+    let copy_bytes = copy.count * 4;
+    // The operands that a chain may have are bound, whether they are read or not.
+    let copy_secs = time(device, copy, &[copy_bytes, tiny, tiny, tiny], &[copy_bytes])?;
+    let dispatch_secs = time(device, Pointwise::one(Stage::Add, 4), &[tiny; 4], &[tiny])?;
+
+    let mut speeds: Vec<KernelSpeed> = Vec::new();
+    for side in [256_usize, 512, 1024, 2048, 4096] {
+        // From one size to the next eight times the work.
+        if speeds.last().is_some_and(|last| last.ms * 8e-3 > LONGEST_SECS) {
+            break;
+        }
+        progress(&format!("product {side}"));
+        if let Device::Cpu(cpu) = device {
+            let secs = cpu.install(|| time_alone(side));
+            speeds.push(speed("gemm_alone", format!("{side}x{side}x{side}"), cube(side), 3 * side * side * 4, secs));
+        }
+        let kernel = DenseForward {
+            batch: side,
+            inputs: side,
+            outputs: side,
+            activation: Activation::Identity,
+            form: ProductForm::ByAdapter,
+        };
+        let (reads, writes) = ([side * side * 4, side * side * 4, side * 4], [side * side * 4]);
+        let (flops, bytes) = (kernel.flops(), reads.iter().chain(&writes).sum());
+        let shape = kernel.shape();
+        let secs = time(device, kernel, &reads, &writes)?;
+        speeds.push(speed("matmul", shape, flops, bytes, secs));
+    }
+    let mut seen = BTreeSet::new();
+    for (model, batch, call) in preset_calls()? {
+        // The parameters of a kernel are all that its speed depends on.
+        if !seen.insert(format!("{:?}", call.kernel)) {
+            continue;
+        }
+        progress(&format!("{} of {model}", call.kernel.name()));
+        let sizes = |views: &[View]| views.iter().map(|view| view.bytes).collect::<Vec<usize>>();
+        let (reads, writes) = (sizes(&call.reads), sizes(&call.writes));
+        let bytes = reads.iter().chain(&writes).sum();
+        let shape = match call.kernel.shape() {
+            shape if shape.is_empty() => values_shape(&reads, &writes),
+            shape => shape,
+        };
+        let (name, flops) = (call.kernel.name(), call.kernel.flops());
+        let secs = time_kernel(device, call.kernel, (&reads, &writes), batch, SAMPLE)?;
+        speeds.push(speed(name, shape, flops, bytes, secs));
+    }
+    let ceilings = Ceilings {
+        matmul_gflops: speeds.iter().map(|speed| speed.gflops).fold(0.0, f64::max),
+        copy_gbps: 2.0 * copy_bytes as f64 / copy_secs / 1e9,
+        dispatch_us: dispatch_secs * 1e6,
+    };
+    for speed in &mut speeds {
+        speed.fraction =
+            if speed.gflops > 0.0 { speed.gflops / ceilings.matmul_gflops } else { speed.gbps / ceilings.copy_gbps };
+    }
+    Ok((ceilings, speeds))
+}
+
+/// The calls of the training steps of all presets and of the models whose steps are measured.
+fn preset_calls() -> Result<Vec<(String, usize, Call)>, TrainError> {
+    let mut calls = Vec::new();
+    let presets = presets()?.into_iter().map(|preset| BenchModel::of_preset(preset.name, preset.spec));
+    let others = MODELS.iter().map(|name| BenchModel::named(name));
+    for model in presets.chain(others) {
+        let model = model?;
+        let batch = model.spec.train.batch_size;
+        let network = Network::new(&model.spec, model.shape())?;
+        let plan = network.training_pass(batch, model.subject())?;
+        calls.extend(plan.calls.into_iter().map(|call| (model.name.clone(), batch, call)));
+    }
+    Ok(calls)
+}
+
+/// Values read and written, where a kernel does not say more of its shape.
+fn values_shape(reads: &[usize], writes: &[usize]) -> String {
+    let list = |bytes: &[usize]| bytes.iter().map(|bytes| (bytes / 4).to_string()).collect::<Vec<_>>().join(",");
+    let mut reads = reads.to_vec();
+    reads.dedup();
+    format!("{}>{}", list(&reads), list(writes))
+}
+
+fn cube(side: usize) -> f64 {
+    2.0 * (side as f64).powi(3)
+}
+
+/// Median seconds of the `gemm` crate's own product of squares, on all threads of the pool.
+fn time_alone(side: usize) -> f64 {
+    let floats = |stream| -> Vec<f32> { bytemuck::pod_collect_to_vec(&timing_noise(side * side * 4, stream)) };
+    let (lhs, rhs, mut out) = (floats(0), floats(1), vec![0.0; side * side]);
+    let mut samples = [0.0; 7];
+    for sample in &mut samples {
+        let started = Instant::now();
+        product_alone(side, &lhs, &rhs, &mut out);
+        *sample = started.elapsed().as_secs_f64();
+    }
+    // The first warms up.
+    samples[1..].sort_by(f64::total_cmp);
+    samples[4]
+}
+
+fn time(device: &Device, kernel: impl Kernel + 'static, reads: &[usize], writes: &[usize]) -> Result<f64, GraphError> {
+    time_kernel(device, Arc::new(kernel), (reads, writes), 1, SAMPLE)
+}
+
+fn speed(name: &str, shape: String, flops: f64, bytes: usize, secs: f64) -> KernelSpeed {
+    KernelSpeed {
+        name: name.to_owned(),
+        shape,
+        ms: secs * 1e3,
+        gflops: flops / secs / 1e9,
+        gbps: bytes as f64 / secs / 1e9,
+        fraction: 0.0,
+    }
+}

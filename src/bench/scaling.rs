@@ -1,0 +1,80 @@
+//! How the time and the memory of a training step grow, one size changed at a time.
+
+use serde::Serialize;
+
+use super::training::{BenchModel, measure as measure_step};
+use crate::device::{Device, DeviceChoice, DeviceError};
+use crate::graph::GraphError;
+use crate::model::preset;
+use crate::train::TrainError;
+
+/// One row of the table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Growth {
+    /// What is changed: `batch` and `width` (of the hidden layers) of a dense model on the digits, `side` of the pictures of
+    /// a convolutional one, and `threads` of a processor for the dense model as it comes.
+    pub axis: &'static str,
+    pub value: usize,
+    pub ms: f64,
+    pub bytes: usize,
+    /// Multiplications and additions of a step's products.
+    pub gflop: f64,
+}
+
+/// A size whose step is expected to take longer than this is left out.
+const LONGEST_MS: f64 = 4000.0;
+
+pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<Vec<Growth>, TrainError> {
+    let mut rows: Vec<Growth> = Vec::new();
+    for batch in [32, 128, 512, 2048, 4096] {
+        let mut spec = preset("undercomplete")?.spec;
+        spec.train.batch_size = batch;
+        add(device, progress, &mut rows, ("batch", batch), BenchModel::of_preset("undercomplete", spec)?)?;
+    }
+    for width in [64, 256, 1024, 4096] {
+        let mut spec = preset("undercomplete")?.spec;
+        let dense =
+            |width: usize| format!("model.encoder=[\"dense {width} relu\", \"dense {width} relu\", \"latent\"]");
+        spec.model.decoder.clear();
+        let spec = spec.with_set(&[dense(width)])?;
+        add(device, progress, &mut rows, ("width", width), BenchModel::of_preset("dense", spec)?)?;
+    }
+    for side in [28, 64, 128, 256, 512] {
+        let layers = r#""conv 16 3x3 relu", "conv 16 3x3 relu", "conv 16 3x3 relu""#;
+        add(device, progress, &mut rows, ("side", side), BenchModel::pictures("pictures", layers, side, 8)?)?;
+    }
+    if let Device::Cpu(cpu) = device {
+        let fewer = (0..).map(|power| 1 << power).take_while(|&threads| threads < cpu.threads());
+        for threads in fewer.chain([cpu.threads()]) {
+            let device = Device::open(DeviceChoice::Cpu, Some(threads)).map_err(GraphError::Device)?;
+            add(&device, progress, &mut rows, ("threads", threads), BenchModel::named("undercomplete")?)?;
+        }
+    }
+    Ok(rows)
+}
+
+fn add(
+    device: &Device,
+    progress: &impl Fn(&str),
+    rows: &mut Vec<Growth>,
+    (axis, value): (&'static str, usize),
+    model: BenchModel,
+) -> Result<(), TrainError> {
+    let plan = crate::model::Network::new(&model.spec, model.shape())?
+        .training_pass(model.spec.train.batch_size, model.subject())?;
+    let gflop = plan.calls.iter().map(|call| call.kernel.flops()).sum::<f64>() / 1e9;
+    let before = rows.last().filter(|row| row.axis == axis);
+    if before.is_some_and(|row| row.ms * gflop / row.gflop > LONGEST_MS) {
+        return Ok(());
+    }
+    progress(&format!("{axis} {value}"));
+    let speed = match measure_step(device, model) {
+        Err(TrainError::Graph(GraphError::Device(DeviceError::DoesNotFit { what, .. }))) => {
+            progress(&format!("{axis} {value}: left out, {what}"));
+            return Ok(());
+        }
+        measured => measured?,
+    };
+    rows.push(Growth { axis, value, ms: 1e3 / speed.steps_per_second, bytes: speed.bytes, gflop });
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Specs, data and paths as given on the command line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::common::Common;
+use super::error::CliError;
+use crate::data::{DataSet, DataSpec};
+use crate::model::{Spec, SpecError, preset};
+use crate::train::TrainError;
+pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
+    let place = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| SpecError::Syntax {
+        place: place.clone(),
+        problem: match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file, give a spec in TOML or --preset NAME".to_owned(),
+            _ => error.to_string(),
+        },
+    })?;
+    Spec::from_toml(&text, &place)
+}
+
+/// The data at `source`, as the settings that concern it say.
+pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> Result<Arc<DataSet>, CliError> {
+    let concerned = |setting: &&String| setting.starts_with("data.") || setting.starts_with("train.");
+    let settings: Vec<String> = settings.iter().filter(concerned).cloned().collect();
+    // Whatever is trained later, this is a spec to apply settings to.
+    let mut spec = preset("undercomplete")?.spec;
+    spec.data = DataSpec::of(source);
+    let mut spec = spec.with_set(&settings)?;
+    spec.train.seed = common.seed.unwrap_or(spec.train.seed);
+    let opened = DataSet::open(&spec.data, spec.train.validation_fraction, spec.train.seed);
+    Ok(Arc::new(opened.map_err(TrainError::from)?))
+}
+
+/// Refuses an `output` that would go over what is read.
+pub(super) fn keep_inputs<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+    match inputs.into_iter().find(|input| crate::platform::files::would_replace(output, input)) {
+        Some(input) => {
+            let (output, input) = (output.display(), input.display());
+            Err(CliError::usage(format!("{output} would be written over what is read, {input}, give another place")))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,202 @@
+//! The commands that do not train.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::common::Common;
+use super::error::CliError;
+use super::inputs::keep_inputs;
+use super::output::{print_json, print_out};
+use crate::device::{Device, gpu};
+use crate::train::{Agreement, RunDir, TrainError};
+use crate::{bench, model, report, style, tasks, train};
+
+pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
+    let adapters = gpu::adapters();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let auto = adapters.iter().position(|adapter| !adapter.software);
+    if common.json {
+        let mut list: Vec<_> = adapters
+            .iter()
+            .enumerate()
+            .map(|(index, info)| {
+                json!({
+                    "name": format!("gpu:{index}"), "device": "gpu", "backend": info.backend, "adapter": info.adapter,
+                    "software": info.software, "driver": info.driver, "auto": auto == Some(index),
+                })
+            })
+            .collect();
+        list.push(json!({
+            "name": "cpu", "device": "cpu", "backend": "cpu", "adapter": format!("{threads} threads, native"),
+            "software": false, "driver": "", "auto": auto.is_none(),
+        }));
+        print_json(&json!({ "devices": list }))?;
+        return Ok(0);
+    }
+    for (index, info) in adapters.iter().enumerate() {
+        let note = match (auto == Some(index), info.software) {
+            (true, _) => "  chosen by auto",
+            (_, true) => "  software: runs on the processor, slower than cpu",
+            _ => "",
+        };
+        print_out(&format!("gpu:{index}  {} ({}, {}){note}", info.adapter, info.backend, info.driver));
+    }
+    let note = if auto.is_none() { "  chosen by auto: no real GPU was found" } else { "" };
+    print_out(&format!("cpu    {threads} threads, native{note}"));
+    Ok(0)
+}
+
+pub(super) fn presets(common: &Common) -> Result<u8, CliError> {
+    let presets = model::presets()?;
+    if common.json {
+        let list: Vec<_> = presets
+            .iter()
+            .map(|preset| json!({ "name": preset.name, "summary": preset.summary, "spec": preset.spec }))
+            .collect();
+        print_json(&json!({ "presets": list }))?;
+        return Ok(0);
+    }
+    let width = presets.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
+    for preset in presets {
+        print_out(&format!("{:width$}  {}", preset.name, preset.summary));
+    }
+    Ok(0)
+}
+
+pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Common) -> Result<u8, CliError> {
+    keep_inputs(output, [path, Path::new(data)])?;
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let made = tasks::reconstruct(path, data, output, &device)?;
+    super::output::say_notes(&made.notes, common);
+    if common.json {
+        print_json(&made)?;
+    } else {
+        let files = if made.files == 1 { made.output } else { format!("{} files in {}", made.files, made.output) };
+        print_out(&format!("{} rows, MSE {:.5}: {files}", style::grouped(made.rows as u64), made.mse));
+    }
+    Ok(0)
+}
+
+pub(super) fn report(run_dir: &Path, output: Option<&Path>, common: &Common) -> Result<u8, CliError> {
+    // A report that is there may be written anew; nothing else of the run.
+    if let Some(output) = output.filter(|output| output.extension().is_none_or(|extension| extension != "html")) {
+        keep_inputs(output, [run_dir])?;
+    }
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let path = report::write_report(run_dir, output, &device)?;
+    if common.json {
+        print_json(&json!({ "run_dir": run_dir.display().to_string(), "report": path.display().to_string() }))?;
+    } else {
+        print_out(&format!("report   {}", path.display()));
+    }
+    Ok(0)
+}
+
+/// Exit code 0 where the run comes out the same, to the bit or nearly, 1 where it does not.
+pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
+    let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let verified = train::verify(&dir, device)?;
+    if common.json {
+        print_json(&verified)?;
+    } else {
+        let what = match verified.result {
+            Agreement::Exact => "exact: every bit of every loss".to_owned(),
+            Agreement::WithinTolerance => format!("within tolerance: losses differ by {:.1e} at most", verified.worst),
+            Agreement::Different => format!("different: losses differ by {:.1e}", verified.worst),
+        };
+        print_out(&format!("{} steps on {}, {what}", verified.steps, verified.adapter));
+        if verified.adapter != verified.recorded_adapter {
+            print_out(&format!("the run was made on {}", verified.recorded_adapter));
+        }
+    }
+    Ok(u8::from(verified.result == Agreement::Different))
+}
+
+pub(super) fn bench(options: bench::BenchOptions, common: &Common) -> Result<u8, CliError> {
+    let device = Device::open(common.device_choice()?, common.threads())?;
+    let report = bench::bench(&device, &options, |what| {
+        if !common.quiet {
+            eprintln!("measuring {what}");
+        }
+    })?;
+    if common.json {
+        print_json(&report)?;
+        return Ok(0);
+    }
+    print_out(&format!("{}", device.info()));
+    if let Some(ceilings) = &report.ceilings {
+        print_out(&format!(
+            "ceilings: products {:.1} GFLOP/s, copies {:.1} GB/s, a dispatch {:.2} us",
+            ceilings.matmul_gflops, ceilings.copy_gbps, ceilings.dispatch_us
+        ));
+        print_kernels(&report.kernels);
+    }
+    if !report.training.is_empty() {
+        print_training(&report.training);
+    }
+    if !report.growth.is_empty() {
+        print_growth(&report.growth);
+    }
+    Ok(0)
+}
+
+/// The slope of a row is that of its time over its arithmetic, since the row before, both by their logarithms: 1 where time
+/// is in proportion.
+fn print_growth(growth: &[bench::Growth]) {
+    print_out(&format!(
+        "{:<8}{:>8}{:>12}{:>10}{:>12}{:>10}{:>8}",
+        "axis", "value", "ms a step", "MB", "GFLOP", "GFLOP/s", "slope"
+    ));
+    let mut before: Option<&bench::Growth> = None;
+    for row in growth {
+        let slope = before.filter(|before| before.axis == row.axis && before.gflop < row.gflop);
+        let slope = slope.map(|before| (row.ms / before.ms).ln() / (row.gflop / before.gflop).ln());
+        print_out(&format!(
+            "{:<8}{:>8}{:>12.3}{:>10.1}{:>12.3}{:>10.1}{:>8}",
+            row.axis,
+            row.value,
+            row.ms,
+            row.bytes as f64 / 1e6,
+            row.gflop,
+            1e3 * row.gflop / row.ms,
+            slope.map_or(String::new(), |slope| format!("{slope:.2}"))
+        ));
+        before = Some(row);
+    }
+}
+
+fn print_training(training: &[bench::TrainingSpeed]) {
+    print_out(&format!(
+        "{:<16}{:>6}{:>10}{:>12}{:>9}{:>11}{:>13}",
+        "training", "batch", "steps/s", "dispatches", "MB", "record us", "first step s"
+    ));
+    for training in training {
+        print_out(&format!(
+            "{:<16}{:>6}{:>10.1}{:>12}{:>9.1}{:>11}{:>13.2}",
+            training.model,
+            training.batch,
+            training.steps_per_second,
+            training.dispatches,
+            training.bytes as f64 / 1e6,
+            training.record_us.map_or_else(|| "-".to_owned(), |us| format!("{us:.1}")),
+            training.first_step_s
+        ));
+    }
+}
+
+fn print_kernels(kernels: &[bench::KernelSpeed]) {
+    print_out(&format!("{:<20}{:>28}{:>11}{:>10}{:>8}{:>10}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of best"));
+    for kernel in kernels {
+        print_out(&format!(
+            "{:<20}{:>28}{:>11.4}{:>10.1}{:>8.1}{:>9.0}%",
+            kernel.name,
+            kernel.shape,
+            kernel.ms,
+            kernel.gflops,
+            kernel.gbps,
+            kernel.fraction * 100.0
+        ));
+    }
+}

@@ -1,0 +1,123 @@
+//! What commands print.
+
+use super::common::Common;
+use super::error::CliError;
+use crate::data::{DataSet, Duplicates, Values};
+use crate::style;
+use crate::train::{PcaReport, TestMetrics};
+/// The table of quality, PCA in the next column.
+pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
+    let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();
+    print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
+    print_out(&format!("  MSE         {:>9.5}   {beside}", test.mse));
+    if let (Some(bce), Some(excess)) = (test.bce, test.bce_excess) {
+        print_out(&format!("  BCE         {bce:>9.4}   nats a value, {excess:.4} above the data's floor"));
+    }
+    print_out(&format!("  PSNR        {:>9.2}   dB", test.psnr));
+    if let Some(ssim) = test.ssim {
+        print_out(&format!("  SSIM        {ssim:>9.4}"));
+    }
+    if let (Some(elbo), Some(kl)) = (test.negative_elbo, test.kl) {
+        print_out(&format!("  -ELBO       {elbo:>9.2}   nats a row, {kl:.2} of them divergence"));
+    }
+    print_units_and_input(test);
+}
+
+/// What a table of figures beside PCA has no column for.
+pub(super) fn print_particulars(test: &TestMetrics) {
+    print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
+    if let Some(excess) = test.bce_excess {
+        print_out(&format!("  BCE excess  {excess:>9.4}   nats a value above the data's floor"));
+    }
+    if let Some(kl) = test.kl {
+        print_out(&format!("  divergence  {kl:>9.2}   nats a row"));
+    }
+    print_units_and_input(test);
+}
+
+pub(super) fn print_units_and_input(test: &TestMetrics) {
+    if let Some(units) = test.active_units {
+        let dead = test.dead_units.map_or(String::new(), |share| format!("   {:.0}% are never used", 100.0 * share));
+        print_out(&format!("  active      {units:>9}   latent units{dead}"));
+    }
+    if let (Some(used), Some(perplexity)) = (test.codebook_used, test.codebook_perplexity) {
+        print_out(&format!("  codebook    {used:>9}   entries in use, perplexity {perplexity:.1}"));
+    }
+    if let (Some(clean), Some(corrupted)) = (test.clean_mse, test.corrupted_psnr) {
+        print_out(&format!("  PSNR in     {corrupted:>9.2}   dB, of the corrupted input"));
+        print_out(&format!("  clean MSE   {clean:>9.5}   on input that was not corrupted"));
+    }
+}
+
+/// The lines that training says too: what it is, what is made of it, how it is divided, and what to know of it.
+pub(super) fn summary(data: &DataSet) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}: {}, {} rows of {}",
+        data.options.source,
+        data.kind.name(),
+        style::grouped(data.rows as u64),
+        match data.image {
+            Some(image) => format!("{}x{}x{} values", image.height, image.width, image.channels),
+            None => format!("{} values", style::grouped(data.features as u64)),
+        }
+    )];
+    lines.push(format!(
+        "split     {}: {} train, {} validation, {} test",
+        data.split_method(),
+        style::grouped(data.train.len() as u64),
+        style::grouped(data.validation.len() as u64),
+        style::grouped(data.test.len() as u64)
+    ));
+    let place = if matches!(data.values, Values::Source { .. }) { ", read while training" } else { "" };
+    lines.push(format!(
+        "scaling   {}, {} MB{place}",
+        data.preparation.kind.name(),
+        style::grouped((data.bytes() as u64).div_ceil(1 << 20))
+    ));
+    if data.labels.is_some() {
+        let shown: Vec<&str> = data.classes.iter().take(12).map(String::as_str).collect();
+        let more = if data.classes.len() > shown.len() { ", ..." } else { "" };
+        lines.push(format!("labels    {} classes: {}{more}", data.classes.len(), shown.join(", ")));
+    }
+    lines.extend(data.notes.iter().map(|note| format!("note      {note}")));
+    lines
+}
+
+/// What to know of held-out rows that training saw, if there are any.
+pub(super) fn twins(duplicates: &Duplicates) -> Option<String> {
+    let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
+    (duplicates.equal + duplicates.near > 0).then(|| {
+        format!(
+            "twins     of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
+            style::grouped(duplicates.compared as u64),
+            duplicates.equal,
+            duplicates.near,
+            examples.join("; ")
+        )
+    })
+}
+
+pub(super) fn say_notes(notes: &[String], common: &Common) {
+    if !common.quiet {
+        notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+}
+
+/// Prints to standard output; a reader that went away (a closed pipe) is no failure, anything else ends the program: what
+/// was to be told is lost.
+pub(crate) fn print_out(text: &str) {
+    use std::io::Write as _;
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot write to standard output, {error}");
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(|error| CliError { message: error.to_string(), code: 1 })?;
+    print_out(&text);
+    Ok(())
+}

@@ -1,0 +1,329 @@
+//! A data set: rows of numbers with their parts, names, labels and preparation.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use super::{DataError, DataSpec, Preparation, SourceKind, SplitKind};
+/// Height, width and channels of the pictures that rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageShape {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+}
+
+impl ImageShape {
+    pub fn values(self) -> usize {
+        self.height * self.width * self.channels
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Train,
+    Validation,
+    Test,
+}
+
+impl Part {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// What a value is stored as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// A byte that means its 255th part; rows are padded to whole words.
+    Byte,
+    Float,
+}
+
+impl Element {
+    /// Bytes that a row of `features` takes.
+    pub fn stride(self, features: usize) -> usize {
+        match self {
+            Self::Byte => features.next_multiple_of(4),
+            Self::Float => features * 4,
+        }
+    }
+}
+
+/// Rows that are not all in memory: files decoded when they are wanted, pieces that change with the epoch.
+pub trait RowSource: std::fmt::Debug + Send + Sync {
+    /// Writes rows one after the other to `out`, each as [`Element::stride`] has it. `epoch` counts passes of training;
+    /// [`FIXED`] stands for what is always the same.
+    fn read(&self, rows: &[u32], epoch: u32, out: &mut [u8]) -> Result<(), DataError>;
+}
+
+/// The epoch of rows that are looked at rather than trained on.
+pub const FIXED: u32 = u32::MAX;
+
+/// Where the numbers are.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// [rows, stride], as [`Element::Byte`] has it.
+    Bytes(Arc<Vec<u8>>),
+    /// [rows, features]
+    Floats(Arc<Vec<f32>>),
+    /// Row `i` is row `order[i]` of the source.
+    Source { source: Arc<dyn RowSource>, element: Element, order: Arc<Vec<u32>> },
+}
+
+/// Names of rows for reports: files, times, documents.
+pub type RowNames = Arc<Vec<String>>;
+
+/// Where the windows of a series are in it: each is a row of so many steps of all columns, step after step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WindowPlaces {
+    /// First step of each window, by the window's number in the source.
+    pub starts: Vec<u32>,
+    pub window: usize,
+    pub columns: usize,
+    /// Steps of the series.
+    pub steps: usize,
+}
+
+/// Which rows of the source are in which part, as runs: the number of the first from 0, and how many follow each other.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Division {
+    pub source: String,
+    /// As `data.split` names it.
+    pub method: &'static str,
+    pub seed: u64,
+    pub train: Vec<[u32; 2]>,
+    pub validation: Vec<[u32; 2]>,
+    pub test: Vec<[u32; 2]>,
+}
+
+/// Bytes of rows that are looked at for a statistic; more tell no more.
+pub(crate) const LOOK_BYTES: usize = 1 << 30;
+
+/// Rows of numbers, the train part first, then validation, then test.
+#[derive(Clone, Debug)]
+pub struct DataSet {
+    /// What it is, for people.
+    pub name: String,
+    pub kind: SourceKind,
+    pub values: Values,
+    pub rows: usize,
+    pub features: usize,
+    pub image: Option<ImageShape>,
+    /// A class for each row, where known.
+    pub labels: Option<Vec<u8>>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    pub train: Range<usize>,
+    pub validation: Range<usize>,
+    pub test: Range<usize>,
+    /// Number of each row in the source, from 0; `None` where they lie as they came.
+    pub order: Option<Arc<Vec<u32>>>,
+    /// Names of the source's rows, by their numbers there.
+    pub names: Option<RowNames>,
+    /// Where the windows of a series are in it.
+    pub windows: Option<Arc<WindowPlaces>>,
+    /// What was done to the source's values, and is done to those of other data for the same model.
+    pub preparation: Preparation,
+    /// The section of the spec with everything that was left open filled in.
+    pub options: DataSpec,
+    /// Cells of a table that held no value.
+    pub missing: usize,
+    /// What whoever gave the data should know, in words.
+    pub notes: Vec<String>,
+}
+
+impl DataSet {
+    pub fn part(&self, part: Part) -> Range<usize> {
+        match part {
+            Part::Train => self.train.clone(),
+            Part::Validation => self.validation.clone(),
+            Part::Test => self.test.clone(),
+        }
+    }
+
+    /// Classes of the labels; 0 without labels.
+    pub fn classes(&self) -> usize {
+        let highest = self.labels.as_ref().and_then(|labels| labels.iter().max());
+        highest.map_or(0, |&highest| (usize::from(highest) + 1).max(self.classes.len()))
+    }
+
+    /// How rows were divided, in words.
+    pub fn split_method(&self) -> &'static str {
+        self.options.split.unwrap_or(SplitKind::Given).name()
+    }
+
+    /// How rows were divided: their numbers in the source, from 0, part by part.
+    pub fn division(&self, seed: u64) -> Division {
+        let numbers = |part: Range<usize>| {
+            let mut numbers: Vec<u32> = match &self.order {
+                Some(order) => order[part].to_vec(),
+                None => part.map(|row| row as u32).collect(),
+            };
+            numbers.sort_unstable();
+            numbers.chunk_by(|a, b| a + 1 == *b).map(|run| [run[0], run.len() as u32]).collect()
+        };
+        Division {
+            source: self.options.source.clone(),
+            method: self.split_method(),
+            seed,
+            train: numbers(self.train.clone()),
+            validation: numbers(self.validation.clone()),
+            test: numbers(self.test.clone()),
+        }
+    }
+
+    /// The class of each row one hot, as bytes packed like the data; `classes` columns.
+    pub fn one_hot(&self, rows: impl IntoIterator<Item = usize>, classes: usize) -> Vec<u8> {
+        let stride = classes.next_multiple_of(4);
+        let labels = self.labels.as_deref().unwrap_or_default();
+        let mut packed = Vec::new();
+        for row in rows {
+            let start = packed.len();
+            packed.resize(start + stride, 0);
+            if let Some(&label) = labels.get(row)
+                && usize::from(label) < classes
+            {
+                packed[start + usize::from(label)] = 255;
+            }
+        }
+        packed
+    }
+
+    /// Uses the first `rows` rows of the train part alone.
+    pub fn limit_train(&mut self, rows: usize) {
+        self.train.end = self.train.end.min(self.train.start + rows);
+    }
+
+    pub fn element(&self) -> Element {
+        match &self.values {
+            Values::Bytes(_) => Element::Byte,
+            Values::Floats(_) => Element::Float,
+            Values::Source { element, .. } => *element,
+        }
+    }
+
+    /// Bytes of a row.
+    pub fn stride(&self) -> usize {
+        self.element().stride(self.features)
+    }
+
+    /// Bytes of all rows.
+    pub fn bytes(&self) -> usize {
+        self.rows * self.stride()
+    }
+
+    /// All rows as they go to a device, where they are in memory.
+    pub fn resident(&self) -> Option<&[u8]> {
+        match &self.values {
+            Values::Bytes(bytes) => Some(bytes),
+            Values::Floats(floats) => Some(bytemuck::cast_slice(floats)),
+            Values::Source { .. } => None,
+        }
+    }
+
+    /// Rows one after the other, as they go to a device; those of training are those of `epoch`.
+    pub fn read(&self, rows: &[usize], epoch: u32) -> Result<Vec<u8>, DataError> {
+        let stride = self.stride();
+        let mut out = vec![0; rows.len() * stride];
+        match (&self.values, self.resident()) {
+            (Values::Source { source, order, .. }, _) => {
+                let wanted: Vec<u32> = rows.iter().map(|&row| order[row]).collect();
+                source.read(&wanted, epoch, &mut out)?;
+            }
+            (_, all) => {
+                let all = all.unwrap_or_default();
+                for (out, &row) in out.chunks_exact_mut(stride).zip(rows) {
+                    out.copy_from_slice(&all[row * stride..(row + 1) * stride]);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Rows [rows, features] as the network takes them.
+    pub fn rows_f32(&self, rows: Range<usize>) -> Result<Vec<f32>, DataError> {
+        match &self.values {
+            Values::Floats(floats) => Ok(floats[rows.start * self.features..rows.end * self.features].to_vec()),
+            Values::Bytes(bytes) => {
+                let stride = self.stride();
+                Ok(self.unpacked(&bytes[rows.start * stride..rows.end * stride]))
+            }
+            Values::Source { .. } => {
+                let wanted: Vec<usize> = rows.collect();
+                Ok(self.unpacked(&self.read(&wanted, FIXED)?))
+            }
+        }
+    }
+
+    /// As [`Self::rows_f32`], of any rows in any order.
+    pub fn chosen_f32(&self, rows: &[usize]) -> Result<Vec<f32>, DataError> {
+        Ok(self.unpacked(&self.read(rows, FIXED)?))
+    }
+
+    /// As [`Self::rows_f32`], but no more of them than statistics need.
+    pub fn some_f32(&self, part: Part) -> Result<Vec<f32>, DataError> {
+        let rows = self.part(part);
+        let most = (LOOK_BYTES / (self.features * 4)).max(1);
+        self.rows_f32(rows.start..rows.end.min(rows.start + most))
+    }
+
+    /// Rows of [`Self::read`] as floats.
+    fn unpacked(&self, bytes: &[u8]) -> Vec<f32> {
+        match self.element() {
+            Element::Byte => bytes
+                .chunks_exact(self.stride())
+                .flat_map(|row| row[..self.features].iter().map(|&byte| f32::from(byte) / 255.0))
+                .collect(),
+            Element::Float => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        }
+    }
+
+    /// What a row is called in reports: its name, or its number in the source from 1.
+    pub fn row_name(&self, row: usize) -> String {
+        let place = self.order.as_ref().map_or(row, |order| order[row] as usize);
+        match self.names.as_ref().and_then(|names| names.get(place)) {
+            Some(name) => name.clone(),
+            None => format!("row {}", place + 1),
+        }
+    }
+
+    /// Rows [rows, features] that are prepared already, as one part.
+    pub fn of_rows(values: Vec<f32>, features: usize, preparation: &Preparation) -> Self {
+        let rows = values.len() / features.max(1);
+        Self {
+            name: String::new(),
+            kind: preparation.source,
+            values: Values::Floats(Arc::new(values)),
+            rows,
+            features,
+            image: None,
+            labels: None,
+            classes: Vec::new(),
+            train: 0..0,
+            validation: 0..0,
+            test: 0..rows,
+            order: None,
+            names: None,
+            windows: None,
+            preparation: preparation.clone(),
+            options: DataSpec::default(),
+            missing: 0,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Rows of bytes padded to whole words.
+pub(crate) fn pack<'a>(rows: impl Iterator<Item = &'a [u8]>, features: usize) -> Vec<u8> {
+    let padding = features.next_multiple_of(4) - features;
+    let mut packed = Vec::new();
+    for row in rows {
+        packed.extend_from_slice(row);
+        packed.extend(std::iter::repeat_n(0, padding));
+    }
+    packed
+}

@@ -1,0 +1,128 @@
+//! Columns of a table: numbers, words and timestamps, and how a cell is read as each.
+
+/// What stands for no value.
+const MISSING: [&str; 10] = ["", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a", "missing"];
+
+/// A point in time: seconds since 1970, and its place in the day, the week and the year, each from 0 to below 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    pub seconds: f64,
+    pub day: f64,
+    pub week: f64,
+    pub year: f64,
+}
+
+/// The cells of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// NaN where there is none.
+    Numbers(Vec<f64>),
+    /// Numbers into `words`, in the order of their first use.
+    Words {
+        codes: Vec<Option<u32>>,
+        words: Vec<String>,
+    },
+    Times(Vec<Option<Moment>>),
+}
+
+impl Cells {
+    pub fn missing(&self) -> usize {
+        match self {
+            Self::Numbers(values) => values.iter().filter(|value| value.is_nan()).count(),
+            Self::Words { codes, .. } => codes.iter().filter(|code| code.is_none()).count(),
+            Self::Times(times) => times.iter().filter(|time| time.is_none()).count(),
+        }
+    }
+
+    /// What a cell says, for labels.
+    pub(crate) fn word(&self, row: usize) -> Option<String> {
+        match self {
+            Self::Numbers(values) => (!values[row].is_nan()).then(|| values[row].to_string()),
+            Self::Words { codes, words } => codes[row].and_then(|code| words.get(code as usize)).cloned(),
+            Self::Times(times) => times[row].map(|time| time.seconds.to_string()),
+        }
+    }
+}
+
+/// Columns of equal length.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    pub names: Vec<String>,
+    pub columns: Vec<Cells>,
+    pub rows: usize,
+}
+
+impl Table {
+    /// Takes a column out.
+    pub fn take(&mut self, index: usize) -> (String, Cells) {
+        (self.names.remove(index), self.columns.remove(index))
+    }
+
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|own| own == name)
+    }
+}
+
+pub(crate) fn is_missing(cell: &str) -> bool {
+    MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing))
+}
+
+/// A number as people write it; a comma is a decimal comma where `comma`.
+pub(crate) fn number(cell: &str, comma: bool) -> Option<f64> {
+    match cell.parse::<f64>() {
+        Ok(value) => Some(value),
+        Err(_) if comma && cell.contains(',') => cell.replace('.', "").replace(',', ".").parse().ok(),
+        Err(_) => None,
+    }
+}
+
+/// A date, or a date with its time of day, in the forms that are not to be mistaken; those with a zone are turned to UTC.
+pub(crate) fn moment(cell: &str) -> Option<Moment> {
+    use jiff::civil::{Date, DateTime};
+    // What neither begins like a date nor is as long as one is not tried.
+    if cell.len() < 8 || !cell.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let at: DateTime = if let Ok(stamp) = cell.parse::<jiff::Timestamp>() {
+        jiff::tz::Offset::UTC.to_datetime(stamp)
+    } else if let Ok(at) = cell.parse::<DateTime>() {
+        at
+    } else {
+        const FORMS: [&str; 6] = [
+            "%Y/%m/%d %H:%M:%S",
+            "%Y/%m/%d %H:%M",
+            "%Y-%m-%d %H:%M",
+            "%d.%m.%Y %H:%M:%S",
+            "%d.%m.%Y %H:%M",
+            "%m/%d/%Y %H:%M",
+        ];
+        const DATES: [&str; 4] = ["%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d-%b-%Y"];
+        let whole = FORMS.iter().find_map(|form| DateTime::strptime(form, cell).ok());
+        whole
+            .or_else(|| DATES.iter().find_map(|form| Date::strptime(form, cell).ok()).map(|date| date.at(0, 0, 0, 0)))?
+    };
+    moment_of(at)
+}
+
+/// The moment so many seconds after 1970 began.
+#[cfg(feature = "parquet")]
+pub(crate) fn moment_at(seconds: f64) -> Option<Moment> {
+    let stamp = jiff::Timestamp::from_millisecond((seconds * 1e3) as i64).ok()?;
+    moment_of(jiff::tz::Offset::UTC.to_datetime(stamp))
+}
+
+fn moment_of(at: jiff::civil::DateTime) -> Option<Moment> {
+    let seconds_of_day = f64::from(at.hour()) * 3600.0
+        + f64::from(at.minute()) * 60.0
+        + f64::from(at.second())
+        + f64::from(at.subsec_nanosecond()) * 1e-9;
+    let day = seconds_of_day / 86_400.0;
+    let stamp = jiff::tz::Offset::UTC.to_timestamp(at).ok()?;
+    let days_in_year = f64::from(at.date().days_in_year());
+    Some(Moment {
+        seconds: stamp.as_second() as f64 + f64::from(at.subsec_nanosecond()) * 1e-9,
+        day,
+        week: (f64::from(at.date().weekday().to_monday_zero_offset()) + day) / 7.0,
+        year: (f64::from(at.date().day_of_year()) - 1.0 + day) / days_in_year,
+    })
+}

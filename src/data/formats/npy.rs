@@ -1,0 +1,264 @@
+//! NPY, NumPy's format of one array: a magic string, a version, the length of a header that is a Python dictionary, and
+//! the values. (NEP 1 and the documentation of `numpy.lib.format` describe it.)
+//!
+//! The header is read here and not by a crate: it is three keys, errors should be in our words, rows are read at the
+//! place where it ends, and the crates that read NPY bring a grammar for all of Python's literals.
+
+use std::io::{Read, Write as _};
+use std::path::Path;
+
+use super::array::{Array, Element, Layout, broken, malformed, open};
+use crate::data::DataError;
+use crate::platform::files::write_whole;
+
+pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// Headers of arrays of numbers take about a hundred bytes; structured types may take more, and are not read.
+const MAX_HEADER: u64 = 1 << 20;
+
+pub(crate) struct Header {
+    pub shape: Vec<usize>,
+    /// The kind of values and whether their bytes are big-endian, or why they cannot be read.
+    pub element: Result<(Element, bool), String>,
+    column_major: bool,
+    /// Where the values start.
+    pub length: u64,
+}
+
+impl Header {
+    pub(crate) fn read(reader: &mut dyn Read, place: &str) -> Result<Self, DataError> {
+        let mut take = |count: u64| {
+            let mut bytes = Vec::new();
+            reader.take(count).read_to_end(&mut bytes).map_err(|error| broken(&error, place))?;
+            if (bytes.len() as u64) < count {
+                return Err(malformed(place, "it ends within its NPY header; fetch or save it again"));
+            }
+            Ok(bytes)
+        };
+        let start = take(10)?;
+        let [magic @ .., major, _, low, high] = &start[..] else {
+            return Err(malformed(place, "it ends within its NPY header; fetch or save it again"));
+        };
+        if magic != MAGIC {
+            return Err(malformed(place, "it does not start like an NPY file; save it with numpy.save"));
+        }
+        let (before, length) = match major {
+            1 => (10, u64::from(u16::from_le_bytes([*low, *high]))),
+            2 | 3 => {
+                let rest = take(2)?;
+                let high_half = rest.iter().rev().fold(0, |half, &byte| half << 8 | u64::from(byte));
+                (12, u64::from(u16::from_le_bytes([*low, *high])) | high_half << 16)
+            }
+            other => {
+                return Err(malformed(place, format!("it is NPY version {other}; versions 1, 2 and 3 are read")));
+            }
+        };
+        if length > MAX_HEADER {
+            return Err(malformed(
+                place,
+                format!("its NPY header claims {length} bytes; an array of numbers has at most {MAX_HEADER}"),
+            ));
+        }
+        let text = take(length)?;
+        let (shape, element, column_major) = parse(&text).ok_or_else(|| {
+            malformed(
+                place,
+                "its NPY header is not a dictionary of descr, fortran_order and shape; save it with numpy.save",
+            )
+        })?;
+        Ok(Self { shape, element, column_major, length: before + length })
+    }
+
+    pub(crate) fn layout(self, place: &str) -> Result<Layout, DataError> {
+        let (element, big_endian) = self.element.map_err(|problem| malformed(place, problem))?;
+        Layout::new(self.shape, element, big_endian, self.column_major, place)
+    }
+}
+
+/// Reads an NPY file of numbers. Reading takes at most `limit_bytes` of memory, or is refused.
+pub fn read_npy(path: &Path, limit_bytes: u64) -> Result<Array, DataError> {
+    let place = path.display().to_string();
+    let (mut reader, length) = open(path)?;
+    let header = Header::read(&mut reader, &place)?;
+    let held = length.saturating_sub(header.length);
+    let layout = header.layout(&place)?;
+    layout.check_stored(held, &place)?;
+    layout.read(&mut reader, limit_bytes, &place)
+}
+
+/// Writes `values` as an NPY file (version 1.0, `<f4`, row-major), whole or not at all.
+pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), DataError> {
+    let unwritable = |reason: String| DataError::Unwritable { path: path.into(), reason };
+    if shape.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent)) != Some(values.len()) {
+        return Err(unwritable(format!("{} values do not fill the shape {shape:?}", values.len())));
+    }
+    let mut extents: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
+    if shape.len() != 1 {
+        extents.truncate(extents.len().saturating_sub(2));
+    }
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", extents.trim_end()).into_bytes();
+    // Values start at a multiple of 64, as the format asks.
+    let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
+    header.resize(padded - 1, b' ');
+    header.push(b'\n');
+    let length = u16::try_from(padded).map_err(|_| unwritable(format!("{} dimensions are too many", shape.len())))?;
+    write_whole(path, |file| {
+        file.write_all(MAGIC)?;
+        file.write_all(&[1, 0])?;
+        file.write_all(&length.to_le_bytes())?;
+        file.write_all(&header)?;
+        values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))
+    })
+    .map_err(|error| unwritable(error.to_string()))
+}
+
+type Parsed = (Vec<usize>, Result<(Element, bool), String>, bool);
+
+/// Shape, kind of values and order from a header's text; `None` for anything that is no such header.
+fn parse(text: &[u8]) -> Option<Parsed> {
+    let mut reader = Literals { text };
+    let (mut shape, mut element, mut column_major) = (None, None, None);
+    reader.expect(b'{')?;
+    while !reader.skip(b'}') {
+        let Literal::Text(key) = reader.value(0)? else { return None };
+        reader.expect(b':')?;
+        match (&key[..], reader.value(0)?) {
+            ("descr", Literal::Text(code)) => element = Some(element_of(&code)),
+            ("descr", _) => {
+                let problem = "its values are records of several fields; save one field as an array of numbers";
+                element = Some(Err(problem.to_owned()));
+            }
+            ("fortran_order", Literal::Word(word)) => {
+                column_major = Some(match &word[..] {
+                    "True" => true,
+                    "False" => false,
+                    _ => return None,
+                });
+            }
+            ("shape", Literal::Sequence(extents)) => {
+                let extents = extents.into_iter().map(|extent| match extent {
+                    // Python 2 wrote long integers with an L.
+                    Literal::Word(word) => word.trim_end_matches('L').parse().ok(),
+                    _ => None,
+                });
+                shape = Some(extents.collect::<Option<Vec<usize>>>()?);
+            }
+            _ => return None,
+        }
+        if !reader.skip(b',') {
+            reader.expect(b'}')?;
+            break;
+        }
+    }
+    (reader.peek().is_none()).then_some((shape?, element?, column_major?))
+}
+
+/// What `code`, such as `<f4`, says of values: their kind and whether their bytes are big-endian.
+fn element_of(code: &str) -> Result<(Element, bool), String> {
+    let (big_endian, kind) = match code.as_bytes().first() {
+        Some(b'>') => (true, code.get(1..)),
+        Some(b'<' | b'|' | b'=') => (false, code.get(1..)),
+        _ => (false, Some(code)),
+    };
+    let kind = kind.unwrap_or_default();
+    let element = match kind {
+        "b1" | "?" => Element::Bool,
+        "u1" => Element::U8,
+        "u2" => Element::U16,
+        "u4" => Element::U32,
+        "u8" => Element::U64,
+        "i1" => Element::I8,
+        "i2" => Element::I16,
+        "i4" => Element::I32,
+        "i8" => Element::I64,
+        "f2" => Element::F16,
+        "f4" => Element::F32,
+        "f8" => Element::F64,
+        _ => {
+            let what = match kind.bytes().next() {
+                Some(b'O') => "Python objects",
+                Some(b'c') => "complex numbers",
+                Some(b'S' | b'U' | b'a') => "strings",
+                Some(b'V') => "records or raw bytes",
+                Some(b'M' | b'm') => "dates or times",
+                Some(b'f') => "floats of a width that is not read",
+                _ => "of a kind that is not read",
+            };
+            // A hostile header may hold a million characters here.
+            let code: String = code.chars().take(20).collect();
+            return Err(format!(
+                "its values are {what} ({code}); save real numbers, for example array.astype('float32')"
+            ));
+        }
+    };
+    Ok((element, big_endian))
+}
+
+enum Literal {
+    Text(String),
+    /// A number or a name.
+    Word(String),
+    /// A tuple or a list.
+    Sequence(Vec<Self>),
+}
+
+/// Reads the Python literals that a header is made of.
+struct Literals<'a> {
+    text: &'a [u8],
+}
+
+impl Literals<'_> {
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        self.text = self.text.trim_ascii_start();
+        self.text.first().copied()
+    }
+
+    fn skip(&mut self, byte: u8) -> bool {
+        let there = self.peek() == Some(byte);
+        if there {
+            self.advance(1);
+        }
+        there
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.skip(byte).then_some(())
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.text = self.text.get(count..).unwrap_or_default();
+    }
+
+    /// Headers nest three deep at most: `depth` keeps a hostile one from filling the stack.
+    fn value(&mut self, depth: u32) -> Option<Literal> {
+        match self.peek()? {
+            quote @ (b'\'' | b'"') => {
+                self.advance(1);
+                let end = self.text.iter().position(|&byte| byte == quote)?;
+                let text = String::from_utf8_lossy(self.text.get(..end)?).into_owned();
+                self.advance(end + 1);
+                Some(Literal::Text(text))
+            }
+            open @ (b'(' | b'[') if depth < 8 => {
+                let close = if open == b'(' { b')' } else { b']' };
+                self.advance(1);
+                let mut values = Vec::new();
+                while !self.skip(close) {
+                    values.push(self.value(depth + 1)?);
+                    if !self.skip(b',') {
+                        self.expect(close)?;
+                        break;
+                    }
+                }
+                Some(Literal::Sequence(values))
+            }
+            _ => {
+                let length = self.text.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                let word = String::from_utf8_lossy(self.text.get(..length)?).into_owned();
+                self.advance(length);
+                (!word.is_empty()).then_some(Literal::Word(word))
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Tables in Parquet files, behind the feature `parquet`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::Field;
+
+use super::columns::{Cells, Moment, Table, moment_at};
+use crate::data::DataError;
+use crate::data::error::unreadable;
+
+/// A column while rows come in: what it holds is known from its first value.
+#[derive(Default)]
+struct Column {
+    missing_first: usize,
+    cells: Option<Cells>,
+    known: HashMap<String, u32>,
+}
+
+enum Value {
+    Missing,
+    Number(f64),
+    Word(String),
+    Time(Moment),
+}
+
+fn value_of(field: &Field) -> Option<Value> {
+    let time = |seconds: f64| moment_at(seconds).map(Value::Time);
+    Some(match field {
+        Field::Null => Value::Missing,
+        Field::Bool(value) => Value::Number(f64::from(u8::from(*value))),
+        Field::Byte(value) => Value::Number(f64::from(*value)),
+        Field::Short(value) => Value::Number(f64::from(*value)),
+        Field::Int(value) => Value::Number(f64::from(*value)),
+        Field::Long(value) => Value::Number(*value as f64),
+        Field::UByte(value) => Value::Number(f64::from(*value)),
+        Field::UShort(value) => Value::Number(f64::from(*value)),
+        Field::UInt(value) => Value::Number(f64::from(*value)),
+        Field::ULong(value) => Value::Number(*value as f64),
+        Field::Float(value) => Value::Number(f64::from(*value)),
+        Field::Double(value) => Value::Number(*value),
+        Field::Str(value) => Value::Word(value.clone()),
+        Field::Date(days) => time(f64::from(*days) * 86_400.0)?,
+        Field::TimestampMillis(at) => time(*at as f64 / 1e3)?,
+        Field::TimestampMicros(at) => time(*at as f64 / 1e6)?,
+        _ => return None,
+    })
+}
+
+impl Column {
+    fn push(&mut self, value: Value, as_words: bool) -> Result<(), String> {
+        let value = match value {
+            Value::Number(number) if as_words && !number.is_nan() => Value::Word(number.to_string()),
+            Value::Number(number) if number.is_infinite() => return Err("it is infinite".to_owned()),
+            other => other,
+        };
+        let Some(cells) = &mut self.cells else {
+            let before = self.missing_first;
+            self.cells = match &value {
+                Value::Missing => {
+                    self.missing_first += 1;
+                    return Ok(());
+                }
+                Value::Number(_) => Some(Cells::Numbers(vec![f64::NAN; before])),
+                Value::Word(_) => Some(Cells::Words { codes: vec![None; before], words: Vec::new() }),
+                Value::Time(_) => Some(Cells::Times(vec![None; before])),
+            };
+            return self.push(value, as_words);
+        };
+        match (cells, value) {
+            (Cells::Numbers(values), Value::Number(value)) => values.push(value),
+            (Cells::Numbers(values), Value::Missing) => values.push(f64::NAN),
+            (Cells::Words { codes, words }, Value::Word(word)) => {
+                let code = *self.known.entry(word.clone()).or_insert_with(|| {
+                    words.push(word);
+                    words.len() as u32 - 1
+                });
+                codes.push(Some(code));
+            }
+            (Cells::Words { codes, .. }, Value::Missing) => codes.push(None),
+            (Cells::Times(times), Value::Time(time)) => times.push(Some(time)),
+            (Cells::Times(times), Value::Missing) => times.push(None),
+            _ => return Err("it is of another kind than those before it".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a table; `as_words` says which columns hold names even if they look like numbers.
+pub(crate) fn read_parquet(path: &Path, as_words: impl Fn(&str) -> bool) -> Result<Table, DataError> {
+    let place = path.display().to_string();
+    let damaged = |error: parquet::errors::ParquetError| {
+        let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
+        DataError::malformed(&place, format!("it is no whole Parquet file ({}); fetch it again", words.join(" ")))
+    };
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let schema = reader.metadata().file_metadata().schema();
+    let names: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
+    let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
+    let mut rows = 0;
+    for row in reader.get_row_iter(None).map_err(damaged)? {
+        let row = row.map_err(damaged)?;
+        rows += 1;
+        for ((name, field), column) in row.get_column_iter().zip(&mut columns) {
+            let wrong = |problem: &str| {
+                DataError::malformed(
+                    &place,
+                    format!("row {rows}, column {name:?}: {problem}; give one number, word or time"),
+                )
+            };
+            let value = value_of(field).ok_or_else(|| wrong("it holds neither a number nor a word nor a time"))?;
+            column.push(value, as_words(name)).map_err(|problem| wrong(&problem))?;
+        }
+    }
+    if rows == 0 {
+        return Err(DataError::malformed(place, "it has no rows; give a table with rows"));
+    }
+    // A column without any value is numbers that are missing.
+    let columns =
+        columns.into_iter().map(|column| column.cells.unwrap_or_else(|| Cells::Numbers(vec![f64::NAN; rows])));
+    Ok(Table { columns: columns.collect(), names, rows })
+}

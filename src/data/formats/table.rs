@@ -1,0 +1,211 @@
+//! Tables: CSV and TSV, gzipped or not, read column by column into numbers, words and times.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::columns::{Cells, Moment, Table, is_missing, moment, number};
+use super::csv::{Open, Text, of_equal_length};
+use crate::data::DataError;
+use crate::data::spec::DataSpec;
+
+/// Rows that are looked at to find out what a column holds.
+const LOOK_ROWS: usize = 2000;
+/// A column is numbers (or times) if this share of its filled cells reads as such.
+const MOST: f64 = 0.8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Numbers,
+    Words,
+    Times,
+}
+
+impl Holds {
+    pub(crate) fn of(column: &crate::data::Column) -> Self {
+        match column {
+            crate::data::Column::Number { .. } => Self::Numbers,
+            crate::data::Column::Category { .. } => Self::Words,
+            crate::data::Column::Time { .. } => Self::Times,
+        }
+    }
+}
+
+/// Reads a table. `wanted` names the columns that a model was fitted on, with what they hold.
+pub(crate) fn read_table(
+    path: &Path,
+    options: &DataSpec,
+    wanted: Option<&[crate::data::Column]>,
+) -> Result<Table, DataError> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
+        return read_columns(path, options, wanted);
+    }
+    let place = path.display().to_string();
+    let Open { names, comma, mut records, .. } = Text::open(path)?.records(options)?;
+    let mut look: Vec<csv::ByteRecord> = Vec::new();
+    for record in records.by_ref().take(LOOK_ROWS) {
+        look.push(of_equal_length(record, &names, &place)?);
+    }
+    if look.is_empty() {
+        return Err(DataError::malformed(place, "it has a line of names and no rows; give a table with rows"));
+    }
+    if let Some(unknown) = options.exclude.iter().chain(&options.categorical).find(|name| !names.contains(name)) {
+        let near = crate::platform::perhaps(unknown, &names);
+        return Err(DataError::Option {
+            field: "data.exclude",
+            problem: format!("{place} has no column {unknown:?}{near}; it has {}", names.join(", ")),
+        });
+    }
+    let holds: Vec<Holds> = (0..names.len())
+        .map(|column| {
+            let known = wanted.and_then(|wanted| wanted.iter().find(|known| known.name() == names[column]));
+            match known {
+                Some(known) => Holds::of(known),
+                None if options.categorical.contains(&names[column]) => Holds::Words,
+                None => what_it_holds(&look, column, comma),
+            }
+        })
+        .collect();
+    let mut builders: Vec<Builder> = holds.iter().map(|&holds| Builder::new(holds)).collect();
+    let mut count = 0_usize;
+    for record in look.into_iter().map(Ok).chain(records) {
+        let record = of_equal_length(record, &names, &place)?;
+        for (column, (builder, cell)) in builders.iter_mut().zip(record.iter()).enumerate() {
+            if let Err(problem) = builder.push(&String::from_utf8_lossy(cell), comma) {
+                // Columns that are not looked at may hold what they like.
+                if options.exclude.contains(&names[column]) {
+                    builder.skip();
+                    continue;
+                }
+                let problem = format!(
+                    "row {}, column {:?}: {problem}; correct it, leave it empty, or set data.categorical=[{:?}] if its \
+                     values are names",
+                    count + 1,
+                    names[column],
+                    names[column]
+                );
+                return Err(DataError::malformed(place, problem));
+            }
+        }
+        count += 1;
+    }
+    let columns: Vec<Cells> = builders.into_iter().map(Builder::finish).collect();
+    let mut table = Table { names, columns, rows: count };
+    for name in &options.exclude {
+        if let Some(index) = table.find(name) {
+            table.take(index);
+        }
+    }
+    Ok(table)
+}
+
+/// A table that is kept by columns.
+#[cfg(feature = "parquet")]
+fn read_columns(path: &Path, options: &DataSpec, wanted: Option<&[crate::data::Column]>) -> Result<Table, DataError> {
+    let is_category = |name: &str| {
+        let known = wanted.and_then(|wanted| wanted.iter().find(|known| known.name() == name));
+        matches!(known, Some(crate::data::Column::Category { .. })) || options.categorical.iter().any(|own| own == name)
+    };
+    let mut table = super::parquet::read_parquet(path, is_category)?;
+    for name in &options.exclude {
+        if let Some(index) = table.find(name) {
+            table.take(index);
+        }
+    }
+    Ok(table)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn read_columns(path: &Path, _: &DataSpec, _: Option<&[crate::data::Column]>) -> Result<Table, DataError> {
+    Err(DataError::malformed(
+        path.display().to_string(),
+        "Parquet is read by programs built with `--features parquet`; build one, or save the table as CSV",
+    ))
+}
+
+fn what_it_holds(look: &[csv::ByteRecord], column: usize, comma: bool) -> Holds {
+    let (mut filled, mut numbers, mut times) = (0_usize, 0_usize, 0_usize);
+    for record in look {
+        let cell = String::from_utf8_lossy(record.get(column).unwrap_or_default());
+        if is_missing(&cell) {
+            continue;
+        }
+        filled += 1;
+        numbers += usize::from(number(&cell, comma).is_some());
+        times += usize::from(moment(&cell).is_some());
+    }
+    let most = |count: usize| count as f64 >= MOST * filled as f64;
+    // A column without any value in it is numbers that are missing.
+    if most(numbers) {
+        Holds::Numbers
+    } else if most(times) {
+        Holds::Times
+    } else {
+        Holds::Words
+    }
+}
+
+pub(crate) enum Builder {
+    Numbers(Vec<f64>),
+    Words { codes: Vec<Option<u32>>, words: Vec<String>, known: HashMap<String, u32> },
+    Times(Vec<Option<Moment>>),
+}
+
+impl Builder {
+    pub(crate) fn new(holds: Holds) -> Self {
+        match holds {
+            Holds::Numbers => Self::Numbers(Vec::new()),
+            Holds::Words => Self::Words { codes: Vec::new(), words: Vec::new(), known: HashMap::new() },
+            Holds::Times => Self::Times(Vec::new()),
+        }
+    }
+
+    pub(crate) fn push(&mut self, cell: &str, comma: bool) -> Result<(), String> {
+        let missing = is_missing(cell);
+        match self {
+            Self::Numbers(values) => {
+                let value = if missing { Some(f64::NAN) } else { number(cell, comma) };
+                let value = value.ok_or_else(|| format!("{cell:?} is no number as the column's other cells are"))?;
+                if value.is_infinite() || value.abs() > 1e30 {
+                    return Err(format!("{cell:?} is infinite or too large"));
+                }
+                values.push(value);
+            }
+            Self::Words { codes, words, known } => {
+                let code = (!missing).then(|| match known.get(cell) {
+                    Some(&code) => code,
+                    None => {
+                        let code = words.len() as u32;
+                        words.push(cell.to_owned());
+                        known.insert(cell.to_owned(), code);
+                        code
+                    }
+                });
+                codes.push(code);
+            }
+            Self::Times(times) => {
+                let time = if missing { None } else { moment(cell) };
+                if time.is_none() && !missing {
+                    return Err(format!("{cell:?} is no date as the column's other cells are"));
+                }
+                times.push(time);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn skip(&mut self) {
+        match self {
+            Self::Numbers(values) => values.push(f64::NAN),
+            Self::Words { codes, .. } => codes.push(None),
+            Self::Times(times) => times.push(None),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Cells {
+        match self {
+            Self::Numbers(values) => Cells::Numbers(values),
+            Self::Words { codes, words, .. } => Cells::Words { codes, words },
+            Self::Times(times) => Cells::Times(times),
+        }
+    }
+}

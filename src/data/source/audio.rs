@@ -1,0 +1,136 @@
+//! Recordings become rows: pieces of a spectrogram, or of the waveform.
+
+use std::path::Path;
+
+use super::file_labels;
+use super::raw::{Body, Read, limit};
+use crate::data::audio::mel::MelSpec;
+use crate::data::audio::wav;
+use crate::data::folders::{files_under, name_below};
+use crate::data::preparation::Preparation;
+use crate::data::spec::{AudioForm, DataSpec};
+use crate::data::{DataError, ImageShape, resample};
+
+/// Bands and frames of a piece of a spectrogram, where the spec does not say.
+const USUAL_BANDS: usize = 32;
+const USUAL_FRAMES: usize = 32;
+/// The logarithm of the power of silence in a spectrogram: ln 1e-10.
+const SILENCE: f32 = -23.025_85;
+/// Samples of a piece of a waveform, where the spec does not say.
+const USUAL_SAMPLES: usize = 1024;
+
+pub(super) fn read_audio(
+    path: &Path,
+    options: &mut DataSpec,
+    fitted: Option<&Preparation>,
+    notes: &mut Vec<String>,
+) -> Result<Read, DataError> {
+    use rayon::prelude::*;
+    let place = path.display().to_string();
+    let is_wav = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"));
+    let files = if path.is_file() { vec![path.to_owned()] } else { files_under(path, is_wav, notes) };
+    let sounds: Vec<Result<wav::Sound, DataError>> =
+        files.par_iter().map(|file| wav::read_wav(file, limit())).collect();
+    let (mut good, mut kept) = (Vec::new(), Vec::new());
+    let mut first_error = None;
+    for (file, sound) in files.iter().zip(sounds) {
+        match sound {
+            Ok(sound) => {
+                kept.push(sound);
+                good.push(file);
+            }
+            Err(error) => {
+                notes.push(format!("left out: {error}"));
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    if kept.is_empty() {
+        return Err(first_error.unwrap_or_else(|| DataError::malformed(place, "it holds no WAV files; give some")));
+    }
+    // The rate that most have: as little as possible is resampled.
+    let mut rates: Vec<u32> = kept.iter().map(|sound| sound.rate).collect();
+    rates.sort_unstable();
+    let most = rates.chunk_by(|a, b| a == b).max_by_key(|same| same.len()).and_then(|same| same.first());
+    let known = fitted.and_then(|fitted| fitted.mel.clone());
+    let rate = *options.rate.get_or_insert(known.as_ref().map_or(most.copied().unwrap_or(8000), |mel| mel.rate));
+    let form = *options.audio.get_or_insert(AudioForm::Mel);
+    let bands = *options.bands.get_or_insert(USUAL_BANDS);
+    let mel = known.unwrap_or_else(|| usual_mel(rate, bands));
+    let transform = mel.prepare()?;
+    let window = *options.window.get_or_insert(match form {
+        AudioForm::Mel => USUAL_FRAMES,
+        AudioForm::Raw => USUAL_SAMPLES,
+    });
+    let stride = *options.stride.get_or_insert(window);
+    let step = match form {
+        AudioForm::Mel => mel.bands,
+        AudioForm::Raw => 1,
+    };
+    let lengths: Vec<Vec<f32>> = kept
+        .into_par_iter()
+        .map(|sound| {
+            let samples = resample(&sound.samples, sound.rate, rate)?;
+            Ok(match form {
+                AudioForm::Mel => transform.log_mel(&samples),
+                AudioForm::Raw => samples,
+            })
+        })
+        .collect::<Result<_, DataError>>()?;
+    let quiet = match form {
+        AudioForm::Mel => SILENCE,
+        AudioForm::Raw => 0.0,
+    };
+    let relative: Vec<String> = good.iter().map(|file| name_below(file, path)).collect();
+    let file_labels = file_labels(&relative, false, options)?;
+    let (mut values, mut groups, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    for (file, whole) in lengths.iter().enumerate() {
+        let steps = whole.len() / step;
+        // The last piece is filled up with silence, unless it would be mostly that.
+        let pieces = 1 + steps.saturating_sub(window / 2 + 1) / stride.max(1);
+        for piece in 0..pieces {
+            let start = piece * stride;
+            for at in start..start + window {
+                match whole.get(at * step..(at + 1) * step) {
+                    Some(frame) => values.extend_from_slice(frame),
+                    None => values.extend(std::iter::repeat_n(quiet, step)),
+                }
+            }
+            groups.push(file as u32);
+            names.push(format!("{}, piece {}", relative[file], piece + 1));
+        }
+    }
+    let rows = groups.len();
+    // A spectrogram as people look at it: low bands at the bottom, time to the right.
+    let image = (form == AudioForm::Mel).then_some(ImageShape { height: mel.bands, width: window, channels: 1 });
+    if let Some(image) = image {
+        values = values
+            .chunks_exact(image.values())
+            .flat_map(|piece| {
+                (0..image.values()).map(move |i| {
+                    let (line, frame) = (i / image.width, i % image.width);
+                    piece[frame * image.height + (image.height - 1 - line)]
+                })
+            })
+            .collect();
+    }
+    options.scale.get_or_insert(options.usual_scaling());
+    let labels = file_labels.map(|labels| labels.of_files(groups.iter().copied()));
+    Ok(Read {
+        image,
+        labels,
+        names: Some(names),
+        // One recording has no others to be held out: its pieces are divided in order of time.
+        overlap: (good.len() < 3).then_some(window.div_ceil(stride).saturating_sub(1)),
+        groups: (good.len() >= 3).then_some(groups),
+        period: Some(1),
+        mel: (form == AudioForm::Mel).then_some(mel),
+        ..Read::new(rows, window * step, Body::Floats(values))
+    })
+}
+
+/// Windows of about 32 milliseconds, half over each other, from the lowest tone that is heard to the highest that there is.
+fn usual_mel(rate: u32, bands: usize) -> MelSpec {
+    let window = ((f64::from(rate) * 0.032) as usize).next_power_of_two().clamp(64, 8192);
+    MelSpec { rate, window, hop: window / 2, bands, low_hz: 20.0, high_hz: f64::from(rate) / 2.0 }
+}

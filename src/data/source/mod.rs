@@ -1,0 +1,298 @@
+//! From what the spec's `[data]` section names to a data set: what kind it is, its rows, their parts, their scaling.
+
+mod arrays;
+mod audio;
+mod kind;
+mod raw;
+mod tables;
+mod texts;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use self::raw::{Body, Read};
+pub(super) use self::tables::match_columns;
+use super::array_rows::FileRows;
+use super::data_set::pack;
+use super::error::unreadable;
+use super::formats::columns::Cells;
+use super::formats::table;
+use super::images::Gallery;
+pub(super) use super::labels::{Labels, file_labels};
+use super::preparation::Preparation;
+use super::spec::{DataSpec, Fit, Scaling, SourceKind, SplitKind};
+use super::split::{Divided, Facts, Plan, divide};
+use super::tfidf::TextVectors;
+use super::{DataError, DataSet, Values, images, mnist};
+
+impl DataSet {
+    /// The data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the 60,000 are
+    /// validation, the 10,000 are test.
+    ///
+    /// `validation_fraction` is of what the test part leaves; `seed` decides the order of rows.
+    ///
+    /// # Errors
+    /// What is wrong with the source, where in it, and what would be right.
+    pub fn open(options: &DataSpec, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
+        open(options, &Plan { validation_fraction, seed }, None)
+    }
+
+    /// Every row of the data that `options` describe as one part, in its own order, prepared as `fitted` was: what `--data`
+    /// means for a model that is there already.
+    pub fn open_whole(options: &DataSpec, fitted: &Preparation) -> Result<Self, DataError> {
+        open(options, &Plan { validation_fraction: 0.0, seed: 1 }, Some(fitted))
+    }
+}
+
+pub(super) fn open(options: &DataSpec, plan: &Plan, fitted: Option<&Preparation>) -> Result<DataSet, DataError> {
+    options.check().map_err(|(field, problem)| DataError::Option { field, problem })?;
+    if options.source == "mnist" {
+        let mut set = mnist::embedded()?;
+        if fitted.is_some() {
+            (set.train, set.validation, set.test) = (0..0, 0..0, 0..set.rows);
+        }
+        return Ok(set);
+    }
+    let path = Path::new(&options.source);
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let mut options = options.clone();
+    let mut notes = Vec::new();
+    if let Some(fitted) = fitted {
+        // A model of arrays that are pictures takes pictures in any other form too.
+        let shaped = options.size.is_some() && options.channels.is_some();
+        let pictures = || matches!(kind::kind_of(path, metadata.is_dir(), &mut Vec::new()), Ok(SourceKind::Images));
+        let other = fitted.source == SourceKind::Array && shaped && pictures();
+        options.kind = Some(if other { SourceKind::Images } else { fitted.source });
+        if other {
+            options.fit.get_or_insert(Fit::Crop);
+        }
+        options.scale = Some(fitted.kind);
+        options.labels_optional = true;
+    }
+    if metadata.is_dir() {
+        std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+        if mnist::is_mnist_folder(path) && options.kind.is_none_or(|kind| kind == SourceKind::Array) {
+            let Some(alone) = mnist::train_images_alone(path) else {
+                return mnist::from_folder(path, &options, plan, fitted.is_some());
+            };
+            let alone = DataSpec { source: alone.display().to_string(), ..options.clone() };
+            let unit = Preparation::new(SourceKind::Array, Scaling::Unit);
+            let mut set = open(&alone, plan, fitted.is_some().then_some(&unit))?;
+            (set.name, set.options.source) = (mnist::folder_name(path), options.source);
+            return Ok(set);
+        }
+    } else if metadata.len() == 0 {
+        let place = path.display().to_string();
+        return Err(DataError::malformed(place, "the file is empty; give one with data in it"));
+    }
+    let mut kind = match options.kind {
+        Some(kind) => kind,
+        None => kind::kind_of(path, metadata.is_dir(), &mut notes)?,
+    };
+    let read = match kind {
+        SourceKind::Images => read_images(path, &mut options, plan.seed, &mut notes)?,
+        SourceKind::Table | SourceKind::Series => {
+            let wanted = fitted.map(|fitted| fitted.columns.as_slice()).filter(|columns| !columns.is_empty());
+            let table = table::read_table(path, &options, wanted)?;
+            tables::read_table(table, path, &mut kind, &mut options, fitted, &mut notes)?
+        }
+        SourceKind::Array => arrays::read_array(path, &mut options, &mut notes)?,
+        SourceKind::Audio => audio::read_audio(path, &mut options, fitted, &mut notes)?,
+        SourceKind::Text => texts::read_text(path, &mut options)?,
+    };
+    options.kind = Some(kind);
+    let name = path.file_name().map_or_else(|| options.source.clone(), |name| name.to_string_lossy().into_owned());
+    finish(name, kind, read, options, plan, fitted, notes)
+}
+
+fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<String>) -> Result<Read, DataError> {
+    /// So much is decoded at once, so that damage is known before training.
+    const AT_ONCE: usize = 256 << 20;
+    let mut gallery = images::open(path, options, seed, notes)?;
+    if gallery.source.decoded_bytes() <= AT_ONCE {
+        let damaged = gallery.source.damaged();
+        gallery = gallery.without(damaged, notes)?;
+    }
+    options.scale = Some(Scaling::Unit);
+    let shape = gallery.shape();
+    let (rows, element) = (gallery.rows(), gallery.element());
+    let Gallery { source, names, labels, given, groups } = gallery;
+    Ok(Read {
+        image: Some(shape),
+        labels,
+        names: Some(names),
+        given,
+        groups,
+        ..Read::new(rows, shape.values(), Body::Source(Arc::new(source), element))
+    })
+}
+
+/// All rows but those that are left out, in the parts that they are in.
+fn without(divided: Divided, omitted: &[[u32; 2]], place: &str) -> Result<Divided, DataError> {
+    let is_kept = |row: u32| !is_omitted(omitted, row);
+    let counted = |rows: &[u32]| rows.iter().filter(|&&row| is_kept(row)).count();
+    let (train, held) = divided.order.split_at(divided.train);
+    let (train, validation) = (counted(train), counted(&held[..divided.validation]));
+    if train == 0 || validation == 0 {
+        let problem = format!(
+            "of the rows that are not left out {train} are train and {validation} validation; give more of them"
+        );
+        return Err(DataError::malformed(place, problem));
+    }
+    let order = divided.order.into_iter().filter(|&row| is_kept(row)).collect();
+    Ok(Divided { order, train, validation, kind: divided.kind })
+}
+
+/// Whether `row` is in one of the runs, which are sorted.
+pub(super) fn is_omitted(omitted: &[[u32; 2]], row: u32) -> bool {
+    let after = omitted.partition_point(|&[first, _]| first <= row);
+    after.checked_sub(1).is_some_and(|run| row - omitted[run][0] < omitted[run][1])
+}
+
+/// Divides the rows, fits what is to be fitted on train, and prepares all of them.
+fn finish(
+    name: String,
+    kind: SourceKind,
+    read: Read,
+    mut options: DataSpec,
+    plan: &Plan,
+    fitted: Option<&Preparation>,
+    mut notes: Vec<String>,
+) -> Result<DataSet, DataError> {
+    let place = options.source.clone();
+    let facts = Facts {
+        rows: read.rows,
+        groups: read.groups.as_deref(),
+        labels: read.labels.as_ref().map(|labels| labels.of_rows.as_slice()),
+        given: read.given.as_ref().map(|(given, _)| given.as_slice()),
+        given_kind: read.given.as_ref().map(|(_, kind)| *kind),
+        overlap: read.overlap,
+        names: read.names.as_deref(),
+    };
+    let divided = match fitted {
+        Some(_) => {
+            let order = (0..u32::try_from(read.rows).unwrap_or(u32::MAX)).collect();
+            Divided { order, train: 0, validation: 0, kind: SplitKind::Given }
+        }
+        None => divide(&facts, &options, plan, &place)?,
+    };
+    // Steps of a series that are left out are holes, and windows know them already.
+    let divided = match kind {
+        SourceKind::Series => divided,
+        _ if options.omit.is_empty() || fitted.is_some() => divided,
+        _ => without(divided, &options.omit, &place)?,
+    };
+    options.split = fitted.is_none().then_some(divided.kind);
+    let train = &divided.order[..divided.train];
+    let scaling = options.scale.unwrap_or(Scaling::None);
+    let mut preparation = fitted.cloned().unwrap_or_else(|| Preparation {
+        mel: read.mel.clone(),
+        features: read.feature_names.clone(),
+        classes: read.labels.as_ref().map(|labels| labels.names.clone()).unwrap_or_default(),
+        ..Preparation::new(kind, scaling)
+    });
+    let (mut features, mut missing) = (read.features, 0);
+    let gathered = |values: &[f32], features: usize| -> Vec<f32> {
+        divided
+            .order
+            .iter()
+            .flat_map(|&row| &values[row as usize * features..(row as usize + 1) * features])
+            .copied()
+            .collect()
+    };
+    let values = match read.body {
+        Body::Bytes(bytes) => {
+            let rows = divided.order.iter().map(|&row| &bytes[row as usize * features..(row as usize + 1) * features]);
+            Values::Bytes(Arc::new(pack(rows, features)))
+        }
+        Body::Floats(floats) => {
+            let mut rows = gathered(&floats, features);
+            drop(floats);
+            if fitted.is_none() && scaling == Scaling::Unit {
+                // Numbers that are not bytes, and mean the same.
+                (preparation.offset, preparation.scale) = (vec![0.0], vec![255.0]);
+            }
+            if fitted.is_none() && matches!(scaling, Scaling::Zscore | Scaling::Minmax | Scaling::Robust) {
+                preparation.fit(&rows[..train.len() * features], read.period.unwrap_or(features));
+            }
+            // Windows of several columns have as many scales as columns, over and over.
+            let misfit = !features.is_multiple_of(preparation.offset.len().max(1));
+            if !misfit {
+                preparation.apply(&mut rows, features);
+            }
+            Values::Floats(Arc::new(rows))
+        }
+        Body::Table(table) => {
+            missing = table.columns.iter().map(Cells::missing).sum();
+            if fitted.is_none() {
+                preparation.fit_table(&table, train, &mut notes);
+                if preparation.columns.is_empty() {
+                    return Err(DataError::malformed(
+                        place,
+                        format!("no column has values that differ ({}); give a table with features", notes.join("; ")),
+                    ));
+                }
+            } else {
+                match_columns(&preparation, &table.names, &place, &mut notes)?;
+            }
+            features = preparation.features.len();
+            Values::Floats(Arc::new(preparation.table_rows(&table, &divided.order)))
+        }
+        Body::Documents(documents) => {
+            if fitted.is_none() {
+                let of_train = train.iter().map(|&row| documents[row as usize].as_str());
+                preparation.text = Some(TextVectors::fit(of_train, features, options.bigrams, false)?);
+            }
+            let Some(vectors) = &preparation.text else {
+                return Err(DataError::malformed(
+                    place,
+                    "the model was not trained on text; give what it was trained on",
+                ));
+            };
+            features = vectors.dims();
+            let rows = divided.order.iter().flat_map(|&row| vectors.transform(&documents[row as usize])).collect();
+            Values::Floats(Arc::new(rows))
+        }
+        Body::File(file) => {
+            if fitted.is_none() && matches!(scaling, Scaling::Zscore | Scaling::Minmax | Scaling::Robust) {
+                let most = (super::LOOK_BYTES / (features * 4)).max(1);
+                let some = FileRows::raw(&file, &train[..train.len().min(most)])?;
+                preparation.fit(&some, read.period.unwrap_or(features));
+            }
+            let bytes = FileRows::holds_bytes(&file);
+            if fitted.is_none() && scaling == Scaling::Unit && !bytes {
+                (preparation.offset, preparation.scale) = (vec![0.0], vec![255.0]);
+            }
+            let source = FileRows { file, preparation: preparation.clone(), packed: bytes && scaling == Scaling::Unit };
+            let element = source.element();
+            Values::Source { source: Arc::new(source), element, order: Arc::new(divided.order.clone()) }
+        }
+        Body::Source(source, element) => Values::Source { source, element, order: Arc::new(divided.order.clone()) },
+    };
+    let rows = divided.order.len();
+    let held = divided.train + divided.validation;
+    options.size = read.image.map(|image| [image.height, image.width]);
+    options.channels = read.image.map(|image| image.channels);
+    let (labels, classes) = read.labels.map(|labels| (labels.of_rows, labels.names)).unzip();
+    options.classes = classes.as_ref().map(Vec::len);
+    Ok(DataSet {
+        name,
+        kind,
+        values,
+        rows,
+        features,
+        image: read.image,
+        labels: labels.map(|labels| divided.order.iter().map(|&row| labels[row as usize]).collect()),
+        classes: classes.unwrap_or_default(),
+        train: 0..divided.train,
+        validation: divided.train..held,
+        test: held..rows,
+        order: Some(Arc::new(divided.order)),
+        names: read.names.map(Arc::new),
+        windows: read.windows.map(Arc::new),
+        preparation,
+        options,
+        missing,
+        notes,
+    })
+}

@@ -1,0 +1,66 @@
+//! What a source holds before its rows are divided and scaled.
+
+use std::sync::Arc;
+
+use crate::data::audio::mel::MelSpec;
+use crate::data::formats::array_file::ArrayFile;
+use crate::data::formats::columns::Table;
+use crate::data::labels::Labels;
+use crate::data::{Element, ImageShape, RowSource, SplitKind, WindowPlaces};
+use crate::platform::free_memory;
+
+/// The numbers of a source before they are prepared.
+pub(super) enum Body {
+    /// [rows, features] of bytes that mean their 255th part.
+    Bytes(Vec<u8>),
+    /// [rows, features]
+    Floats(Vec<f32>),
+    Table(Table),
+    Documents(Vec<String>),
+    Source(Arc<dyn RowSource>, Element),
+    /// Rows of a file larger than memory.
+    File(ArrayFile),
+}
+
+/// What was read, before rows are divided and scaled.
+pub(super) struct Read {
+    pub rows: usize,
+    pub features: usize,
+    pub image: Option<ImageShape>,
+    pub body: Body,
+    pub labels: Option<Labels>,
+    pub names: Option<Vec<String>>,
+    pub feature_names: Vec<String>,
+    pub groups: Option<Vec<u32>>,
+    pub given: Option<(Vec<u8>, SplitKind)>,
+    pub overlap: Option<usize>,
+    /// Values that have an offset and a scale each, over and over; each value of a row where not given.
+    pub period: Option<usize>,
+    pub mel: Option<MelSpec>,
+    pub windows: Option<WindowPlaces>,
+}
+
+impl Read {
+    pub fn new(rows: usize, features: usize, body: Body) -> Self {
+        Self {
+            rows,
+            features,
+            image: None,
+            body,
+            labels: None,
+            names: None,
+            feature_names: Vec::new(),
+            groups: None,
+            given: None,
+            overlap: None,
+            period: None,
+            mel: None,
+            windows: None,
+        }
+    }
+}
+
+/// Bytes that a source may unpack to: half of what is free.
+pub(super) fn limit() -> u64 {
+    free_memory().map_or(u64::MAX, |free| free as u64 / 2)
+}

@@ -1,0 +1,159 @@
+//! Rows of a table for a model that is there already, some at a time: the table may be larger than memory, or never end.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::DataError;
+use super::formats::columns::{Cells, Table, is_missing};
+use super::formats::csv::{Open, Text, of_any_length, unequal};
+use super::formats::table::{Builder, Holds};
+use super::preparation::{Column, Preparation};
+use super::source::match_columns;
+use super::spec::DataSpec;
+
+/// Some rows of a table that follow each other.
+#[derive(Clone, Debug, Default)]
+pub struct TableChunk {
+    pub rows: usize,
+    /// [rows, features], prepared; zeros where a row could not be read.
+    pub values: Vec<f32>,
+    /// What each row's label says, `None` where it says nothing; empty where no column of labels was asked for or is there.
+    pub labels: Vec<Option<String>>,
+    /// Rows of the chunk that could not be read, with what is wrong.
+    pub unusable: Vec<(usize, String)>,
+}
+
+/// Where a column of the model is found.
+struct Source {
+    place: usize,
+    holds: Holds,
+}
+
+/// A table that is read from its start to its end.
+pub struct TableStream {
+    place: String,
+    names: Vec<String>,
+    comma: bool,
+    records: Box<dyn Iterator<Item = csv::Result<csv::ByteRecord>> + Send>,
+    sources: Vec<Source>,
+    label: Option<usize>,
+    preparation: Preparation,
+    read: u64,
+    /// What whoever gave the table should know, in words.
+    pub notes: Vec<String>,
+}
+
+impl std::fmt::Debug for TableStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableStream").field("place", &self.place).field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+impl TableStream {
+    /// The table at `path`, whose columns must be those that `preparation` was fitted on, in any order; `label` is no
+    /// feature and may be missing.
+    ///
+    /// # Errors
+    /// When it cannot be read or a column is missing.
+    pub fn open(
+        path: &Path,
+        options: &DataSpec,
+        preparation: &Preparation,
+        label: Option<&str>,
+    ) -> Result<Self, DataError> {
+        Self::new(Text::open(path)?, options, preparation, label)
+    }
+
+    /// As [`Self::open`], from standard input or anything else that is read; `place` is what it is called in errors.
+    pub fn of(
+        source: Box<dyn Read + Send>,
+        place: &str,
+        options: &DataSpec,
+        preparation: &Preparation,
+        label: Option<&str>,
+    ) -> Result<Self, DataError> {
+        Self::new(Text::of(source, place.to_owned())?, options, preparation, label)
+    }
+
+    fn new(text: Text, options: &DataSpec, preparation: &Preparation, label: Option<&str>) -> Result<Self, DataError> {
+        let Open { place, names, comma, records } = text.records(options)?;
+        let mut notes = Vec::new();
+        let known: Vec<String> = names.iter().filter(|name| Some(name.as_str()) != label).cloned().collect();
+        match_columns(preparation, &known, &place, &mut notes)?;
+        let find = |column: &Column| {
+            let place = names.iter().position(|name| name == column.name())?;
+            Some(Source { place, holds: Holds::of(column) })
+        };
+        let sources = preparation.columns.iter().filter_map(find).collect();
+        let label = label.and_then(|label| names.iter().position(|name| name == label));
+        Ok(Self { place, names, comma, records, sources, label, preparation: preparation.clone(), read: 0, notes })
+    }
+
+    /// Whether the column of labels is there.
+    pub fn has_labels(&self) -> bool {
+        self.label.is_some()
+    }
+
+    /// The next rows, at most so many; `None` at the end. Rows that cannot be read end it with an error unless
+    /// `keep_going`, which only marks them.
+    ///
+    /// # Errors
+    /// When the text ends within a row or is damaged, and for rows that cannot be read unless `keep_going`.
+    pub fn next(&mut self, most: usize, keep_going: bool) -> Result<Option<TableChunk>, DataError> {
+        let mut chunk = TableChunk::default();
+        let mut builders: Vec<Builder> = self.sources.iter().map(|source| Builder::new(source.holds)).collect();
+        for record in self.records.by_ref().take(most) {
+            let record = of_any_length(record, &self.place)?;
+            let mut problem = unequal(&record, &self.names);
+            for (builder, source) in builders.iter_mut().zip(&self.sources) {
+                let cell = String::from_utf8_lossy(record.get(source.place).unwrap_or_default());
+                // Each column gains one cell, whatever is wrong with the row.
+                let pushed = if problem.is_some() { Err(String::new()) } else { builder.push(&cell, self.comma) };
+                if let Err(wrong) = pushed {
+                    builder.skip();
+                    problem.get_or_insert_with(|| format!("column {:?}: {wrong}", self.names[source.place]));
+                }
+            }
+            self.read += 1;
+            if let Some(problem) = problem {
+                if !keep_going {
+                    let problem = format!("row {}: {problem}", self.read);
+                    return Err(DataError::malformed(&self.place, problem));
+                }
+                chunk.unusable.push((chunk.rows, problem));
+            }
+            if let Some(label) = self.label {
+                let cell = String::from_utf8_lossy(record.get(label).unwrap_or_default());
+                chunk.labels.push((!is_missing(&cell)).then(|| cell.into_owned()));
+            }
+            chunk.rows += 1;
+        }
+        if chunk.rows == 0 {
+            return Ok(None);
+        }
+        let names = self.preparation.columns.iter().map(|column| column.name().to_owned()).collect();
+        let columns: Vec<Cells> = builders.into_iter().map(Builder::finish).collect();
+        let table = Table { names, columns, rows: chunk.rows };
+        let rows: Vec<u32> = (0..chunk.rows as u32).collect();
+        chunk.values = self.preparation.table_rows(&table, &rows);
+        let width = self.preparation.features.len();
+        for (row, _) in &chunk.unusable {
+            chunk.values[row * width..(row + 1) * width].fill(0.0);
+        }
+        Ok(Some(chunk))
+    }
+}
+
+/// The words of one column of the table at `path`, row by row; `None` where a row has none.
+///
+/// # Errors
+/// When the table cannot be read or has no such column.
+pub fn read_labels(path: &Path, options: &DataSpec, column: &str) -> Result<Vec<Option<String>>, DataError> {
+    let table = super::formats::table::read_table(path, options, None)?;
+    let Some(at) = table.find(column) else {
+        let near = crate::platform::perhaps(column, &table.names);
+        let problem = format!("{} has no column {column:?}{near}; it has {}", path.display(), table.names.join(", "));
+        return Err(DataError::Option { field: "--label", problem });
+    };
+    Ok((0..table.rows).map(|row| table.columns[at].word(row)).collect())
+}

@@ -1,0 +1,30 @@
+//! Errors of devices.
+
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    #[error(
+        "no GPU found, wgpu saw no Vulkan, Metal or DirectX 12 adapter, install a driver (Debian/Ubuntu, software: \
+         apt-get install mesa-vulkan-drivers libvulkan1) or use --device cpu"
+    )]
+    NoAdapter,
+    #[error("unknown device, --device gpu:{asked}, there {} (see `hourglass devices`)", count_adapters(*.available))]
+    IndexOutOfRange { asked: usize, available: usize },
+    #[error("unknown device, --device {0:?}, use auto, gpu, gpu:N or cpu")]
+    UnknownChoice(String),
+    #[error("the GPU refused to start, {adapter}, {reason}; try --device cpu")]
+    Refused { adapter: String, reason: String },
+    #[error("the GPU failed, {during}, {reason}; try --device cpu")]
+    Failed { during: String, reason: String },
+    #[error("the CPU threads could not be started, {0}, try --threads 1")]
+    Threads(String),
+    #[error("the plan does not fit the device, {what}, {remedy}")]
+    DoesNotFit { what: String, remedy: String },
+}
+
+fn count_adapters(count: usize) -> String {
+    match count {
+        0 => "is no adapter here".to_owned(),
+        1 => "is one adapter, gpu:0".to_owned(),
+        n => format!("are {n} adapters, gpu:0 to gpu:{}", n - 1),
+    }
+}

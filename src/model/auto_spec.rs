@@ -1,0 +1,184 @@
+//! A spec for data that comes without one: chosen by what rows are and how many there are.
+
+use super::layers::Layer;
+use super::mirrored_decoder::mirrored;
+use super::shape::DataShape;
+use super::spec::{
+    AugmentationSpec, CorruptionSpec, EngineSpec, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec,
+    SPEC_VERSION, ScheduleKind, ScheduleSpec, Spec, SpecError, TrainSpec,
+};
+use crate::data::{DataError, DataSet, Fit, ImageShape, Part, Scaling, SourceKind};
+use crate::kernels::activation::Activation;
+
+/// Smaller pictures than this on a side are rows of numbers to a network.
+const LEAST_SIDE: usize = 16;
+/// Steps that a suggested run takes, about, however many rows there are.
+const STEPS: usize = 6000;
+/// Those of a denoiser: each is the work of many others.
+const DENOISER_STEPS: usize = 1500;
+/// Deviation of the strongest noise that a suggested denoiser learns to take away: 51 of 255.
+const NOISE: f64 = 0.2;
+/// An epoch of fewer steps says little between two validations.
+const MOST_EPOCHS: usize = 500;
+
+/// A spec, and the reasons for it in one sentence.
+#[derive(Clone, Debug)]
+pub struct Suggestion {
+    pub spec: Spec,
+    pub reasons: String,
+}
+
+/// A model and an objective for `data`.
+///
+/// # Errors
+/// When rows hold a single value: there is nothing to make smaller.
+pub fn suggest(data: &DataSet) -> Result<Suggestion, SpecError> {
+    let rows = data.part(Part::Train).len();
+    let features = data.features;
+    if features < 2 {
+        return Err(SpecError::Data(DataError::Malformed {
+            place: data.name.clone(),
+            problem: "its rows hold one value, which an autoencoder cannot make smaller; give more columns, or a window of a \
+                      series (--set data.window=64)"
+                .to_owned(),
+        }));
+    }
+    let unit = data.preparation.kind == Scaling::Unit;
+    let picture = data.image.filter(|image| image.height.min(image.width) >= LEAST_SIDE);
+    let batch = match rows {
+        0..1000 => 32,
+        1000..5000 => 64,
+        _ => 128,
+    };
+    let batch = batch.min(rows.max(1));
+    let steps_per_epoch = (rows / batch).max(1);
+    let pieces = picture.is_some() && data.options.fit == Some(Fit::Patches);
+    let steps = if pieces { DENOISER_STEPS } else { STEPS };
+    let train = TrainSpec {
+        batch_size: batch,
+        epochs: (steps / steps_per_epoch).clamp(5, MOST_EPOCHS) as u32,
+        early_stopping: Some((steps / steps_per_epoch / 8).clamp(5, 60) as u32),
+        ..TrainSpec::default()
+    };
+    let activation = if unit { Activation::Sigmoid } else { Activation::Identity };
+    let mut corruption = CorruptionSpec::default();
+    let (model, reasons) = match picture {
+        // Pieces of photographs have more to say than a few numbers hold; to clean them is what they are good for.
+        Some(image) if data.options.fit == Some(Fit::Patches) => {
+            corruption.gaussian_range = Some([0.0, NOISE]);
+            let reasons = format!(
+                "pieces of {}x{}: a denoiser, eight convolutions without a bottleneck, for Gaussian noise up to {NOISE}",
+                image.width, image.height
+            );
+            (denoiser(image), reasons)
+        }
+        Some(image) => {
+            let depth = if image.height.min(image.width) >= 48 { 3 } else { 2 };
+            let latent = (features / 48).clamp(16, 128);
+            let mut encoder =
+                layers(&["conv 16 3x3 stride 2 relu", "conv 32 3x3 stride 2 relu", "conv 64 3x3 stride 2 relu"]);
+            encoder.truncate(depth);
+            encoder.push(Layer::Latent { activation: Activation::Identity });
+            let shape = DataShape { features, image: data.image, classes: 0 };
+            let mut decoder = mirrored(&encoder, shape).unwrap_or_default();
+            if let Some(Layer::Output { activation: last, .. }) = decoder.last_mut() {
+                *last = activation;
+            }
+            let model = model_of(encoder, latent, decoder);
+            let what = format!(
+                "pictures of {}x{}: {depth} strided convolutions there and back, {latent} numbers in the middle",
+                image.width, image.height
+            );
+            (model, what)
+        }
+        None => {
+            // Wide enough to be worth having, never as wide as the row.
+            let latent = ((1.5 * (features as f64).sqrt()) as usize).clamp(1, (features - 1).min(64));
+            let hidden = (2 * features).clamp(32, 256);
+            let bend = if unit { Activation::Relu } else { Activation::Silu };
+            // What is linear goes straight through, as in PCA; hidden layers add what PCA cannot see.
+            let straight = format!("dense {features}");
+            let curved = format!("dense {hidden} {}", bend.name());
+            let encoder = layers(&["save row", &curved, &straight, "add row", "latent"]);
+            let last = if activation == Activation::Identity { "output same" } else { "output same sigmoid" };
+            let decoder = layers(&[&straight, "save line", &curved, &straight, "add line", last]);
+            let what = format!(
+                "rows of {features} values: a straight way and a curved one through {hidden} units on each side, {latent} \
+                 numbers in the middle"
+            );
+            (model_of(encoder, latent, decoder), what)
+        }
+    };
+    let small = rows < 20_000;
+    let optimizer = OptimizerSpec {
+        kind: if small { OptimizerKind::Adamw } else { OptimizerKind::Adam },
+        // Fewer rows than values can be learned by heart.
+        weight_decay: if rows < features {
+            1.0
+        } else if small {
+            0.01
+        } else {
+            0.0
+        },
+        ..OptimizerSpec::default()
+    };
+    let spec = Spec {
+        version: SPEC_VERSION,
+        data: data.options.clone(),
+        corruption,
+        augmentation: AugmentationSpec::default(),
+        model,
+        objective: ObjectiveSpec::default(),
+        optimizer,
+        schedule: ScheduleSpec { kind: ScheduleKind::Cosine, final_fraction: 0.02, ..ScheduleSpec::default() },
+        train,
+        engine: EngineSpec::default(),
+        edits: Vec::new(),
+    };
+    spec.check()?;
+    let rate = match data.kind {
+        SourceKind::Text => "words weighed by how rare they are",
+        _ => match data.preparation.kind {
+            Scaling::Unit => "values in 0..1",
+            Scaling::None => "values as they are",
+            _ => "values scaled by the train part",
+        },
+    };
+    let reasons = format!("{reasons}; mean squared error of {rate}; stops when validation no longer improves");
+    Ok(Suggestion { spec, reasons })
+}
+
+/// Convolutions from a noisy picture to what must be added to it, at half its size where that is even: four times as many
+/// pixels are seen for the same work (as in FFDNet, Zhang et al. 2018).
+fn denoiser(image: ImageShape) -> ModelSpec {
+    let even = image.height.is_multiple_of(2) && image.width.is_multiple_of(2);
+    let inner = "conv 48 3x3 relu";
+    let mut encoder = vec![inner; 4];
+    let last = format!("conv {} 3x3", image.channels * if even { 4 } else { 1 });
+    let mut decoder = vec![inner, inner, inner, last.as_str()];
+    if even {
+        encoder.insert(0, "unshuffle 2");
+        decoder.push("shuffle 2");
+    }
+    decoder.push("output same");
+    ModelSpec { kind: ModelKind::Denoiser, residual: true, ..model_of(layers(&encoder), 0, layers(&decoder)) }
+}
+
+fn model_of(encoder: Vec<Layer>, latent: usize, decoder: Vec<Layer>) -> ModelSpec {
+    ModelSpec {
+        kind: ModelKind::Autoencoder,
+        encoder,
+        latent,
+        decoder,
+        top_k: None,
+        codebook: None,
+        condition: super::spec::ConditionKind::None,
+        residual: false,
+        start: None,
+    }
+}
+
+/// Layers from the words of a spec, all of them known here.
+fn layers(words: &[&str]) -> Vec<Layer> {
+    words.iter().filter_map(|words| words.parse().ok()).collect()
+}

@@ -1,0 +1,28 @@
+//! Shape of the data that a network is built for.
+
+use super::{ConditionKind, Spec};
+use crate::data::{DataSet, ImageShape};
+use crate::graph::GraphError;
+/// What a row of the data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataShape {
+    /// Values of a row.
+    pub features: usize,
+    pub image: Option<ImageShape>,
+    /// Classes of the labels; 0 without labels.
+    pub classes: usize,
+}
+
+pub(super) fn misfit(layer: &str, problem: impl Into<String>) -> GraphError {
+    GraphError::Shape { layer: layer.to_owned(), problem: problem.into() }
+}
+
+/// What rows of `data` are to a network that was specified by `spec`.
+pub fn data_shape(spec: &Spec, data: &DataSet) -> DataShape {
+    let classes = match spec.model.condition {
+        // A model keeps its classes, whatever those of other data are.
+        ConditionKind::Labels => spec.data.classes.unwrap_or(data.classes()),
+        _ => 0,
+    };
+    DataShape { features: data.features, image: data.image, classes }
+}

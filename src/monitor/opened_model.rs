@@ -1,0 +1,99 @@
+//! Decoding latent numbers of a model, and what a window shows of a model that is opened rather than trained.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{DataSummary, LatentMap, Pairs, PlayState, Snapshot, Wish, pick};
+use crate::data::{DataError, DataSet, Part};
+use crate::device::{Device, DeviceChoice};
+use crate::graph::{External, Externals, GraphError};
+use crate::inference::UnitUse;
+use crate::model::{Model, Network};
+use crate::train::{Evaluator, ShelvedRun, TrainError, curve_of};
+
+/// What a window shows of the model at `path`: its layers, and held-out rows of its own data on its map where those are
+/// still there.
+pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
+    let model = Model::load(path)?;
+    let shape = model.data_shape();
+    let network = Network::new(&model.spec, shape)?;
+    let (parameters, statistics) = model.to_flat(&network, path)?;
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut snapshot = Snapshot {
+        state: PlayState::Finished,
+        preset: Some(name),
+        spec: Some(model.spec.clone()),
+        widths: network.widths(),
+        parameters: network.parameter_count(),
+        learning_rate: model.spec.optimizer.learning_rate,
+        ..Snapshot::default()
+    };
+    if let Some(run) = path.parent().and_then(ShelvedRun::read) {
+        tell_of_run(&mut snapshot, &run);
+    }
+    let spec = &model.spec;
+    let data: Result<Arc<DataSet>, DataError> = spec.open_data().map(Arc::new);
+    let mut units = vec![UnitUse::prior(); network.latent()];
+    if let Ok(data) = data.as_ref()
+        && data.features == model.features
+    {
+        let device = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
+        let mut externals = Externals::default();
+        let mut evaluator = Evaluator::new(&network, data, &device, &mut externals)?;
+        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+        if !network.statistics().is_empty() {
+            externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        }
+        let rows = data.part(Part::Validation);
+        let outputs = evaluator.outputs(rows.clone(), true, false)?;
+        units = UnitUse::of(&outputs.latents, network.latent(), spec);
+        let mut map = LatentMap::of(&outputs.latents, network.latent(), data, rows.clone(), 0, &mut None);
+        let wanted = data.rows_f32(rows.clone())?;
+        let features = data.features;
+        let first = rows.start;
+        let chosen = pick(data, &Wish::default());
+        let of_chosen = |values: &[f32]| -> Vec<f32> {
+            chosen
+                .iter()
+                .flat_map(|&row| &values[(row - first) * features..(row - first + 1) * features])
+                .copied()
+                .collect()
+        };
+        let inputs = of_chosen(&wanted);
+        let labels = data.labels.as_ref().map(|labels| chosen.iter().map(|&row| labels[row]).collect());
+        snapshot.pairs = Arc::new(Pairs {
+            image: data.image,
+            features,
+            seen: inputs.clone(),
+            inputs,
+            outputs: of_chosen(&outputs.outputs),
+            labels: labels.unwrap_or_default(),
+            rows: chosen,
+        });
+        let pairs = outputs.outputs.chunks_exact(data.features).zip(wanted.chunks_exact(data.features));
+        map.errors = pairs.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect();
+        snapshot.map = Arc::new(map);
+        snapshot.rows = Some(Arc::clone(data));
+        snapshot.device = Some(device.info().clone());
+        snapshot.data = DataSummary::of(data);
+    }
+    snapshot.units = Arc::new(units);
+    snapshot.model = Some(Arc::new(model));
+    Ok(snapshot)
+}
+
+/// What is known of the run that a model was kept by.
+fn tell_of_run(snapshot: &mut Snapshot, run: &ShelvedRun) {
+    let last = run.epochs.last();
+    snapshot.preset = run.preset.clone().or_else(|| Some(run.name.clone()));
+    snapshot.run_dir = Some(run.path.clone());
+    snapshot.train_curve = Arc::new(curve_of(&run.epochs));
+    let validation = run.epochs.iter().map(|epoch| [epoch.epoch as f32, epoch.validation_loss as f32]);
+    snapshot.validation_curve = Arc::new(validation.collect());
+    snapshot.best = run.best();
+    snapshot.step = last.map_or(0, |epoch| epoch.step);
+    snapshot.total_steps = snapshot.step;
+    snapshot.steps_per_epoch = last.map_or(0, |epoch| epoch.step / u64::from(epoch.epoch.max(1)));
+    snapshot.seconds = last.map_or(0.0, |epoch| epoch.seconds);
+    snapshot.saved_step = Some(snapshot.step);
+}

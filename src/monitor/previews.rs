@@ -1,0 +1,265 @@
+//! What is made of held-out rows for whoever watches: pairs, the map, how layers do, what the figures say. All of it
+//! costs time that training would have; each part keeps to a small share of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::layer_health::{Filters, LayerState};
+use super::snapshot::{LatentMap, PAIRS, Pairs};
+use crate::data::{DataSet, Part};
+use crate::graph::External;
+use crate::inference::UnitUse;
+use crate::train::{Evidence, Figures, Finding, Run, TrainError, diagnose};
+
+/// Pairs and maps may take this share of the time, and so may each of the other two.
+const SHARE: f64 = 0.03;
+/// Pairs and map in the first seconds: whoever has just begun to look waits for the first picture.
+const SHARE_AT_FIRST: f64 = 0.1;
+const AT_FIRST: Duration = Duration::from_secs(4);
+/// Layers and findings are looked at no more often than this.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// Validation rows whose squared error is followed whatever the loss is.
+const MSE_ROWS: usize = 500;
+/// Held-out rows on the map, at most.
+const MAP_ROWS: usize = 5000;
+/// Rows on a map with those of training, at most.
+const WHOLE_MAP_ROWS: usize = 60_000;
+/// Rows whose outputs are in memory at once while errors are summed up.
+const ERROR_ROWS: usize = 2000;
+
+/// What whoever watches wants to see of the rows.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Wish {
+    /// Rows that stay at their places among the pairs; the other places are picked.
+    pub pinned: [Option<usize>; PAIRS],
+    /// How many times other rows were asked for.
+    pub turn: usize,
+    /// Train rows on the map beside those held out.
+    pub train_rows: bool,
+    /// The error of each row on the map.
+    pub errors: bool,
+}
+
+/// A part of what is shown: when it was made, and how long that took.
+#[derive(Debug, Default)]
+struct Clock {
+    made: Option<Instant>,
+    secs: f64,
+}
+
+impl Clock {
+    fn is_due(&self, least: Duration, share: f64) -> bool {
+        let enough = least.as_secs_f64().max(self.secs / share);
+        self.made.is_none_or(|made| made.elapsed().as_secs_f64() > enough)
+    }
+
+    fn note(&mut self, started: Instant) {
+        self.secs = started.elapsed().as_secs_f64();
+        self.made = Some(Instant::now());
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    /// When something was made first.
+    begun: Option<Instant>,
+    wish: Wish,
+    pairs_rows: Vec<usize>,
+    pub pairs: Arc<Pairs>,
+    pub map: Arc<LatentMap>,
+    pub units: Arc<Vec<UnitUse>>,
+    pub validation_mse: Option<f64>,
+    pub layers: Arc<Vec<LayerState>>,
+    pub filters: Arc<Filters>,
+    pub findings: Arc<Vec<Finding>>,
+    /// Directions of the last projection, so that the map does not flip.
+    map_directions: Option<Vec<f32>>,
+    /// What always giving the mean of the train part comes to.
+    mean_mse: Option<f64>,
+    rows: Clock,
+    whole_map: Clock,
+    check: Clock,
+}
+
+impl Look {
+    pub fn of(data: &DataSet) -> Self {
+        let wish = Wish::default();
+        Self { pairs_rows: pick(data, &wish), wish, ..Self::default() }
+    }
+
+    /// Takes another wish; what it asks for is made by the next [`Self::make`].
+    pub fn take(&mut self, wish: Wish, data: &DataSet) {
+        self.pairs_rows = pick(data, &wish);
+        self.whole_map = Clock::default();
+        self.wish = wish;
+    }
+
+    pub fn is_due(&self) -> bool {
+        let is_first = self.begun.is_none_or(|begun| begun.elapsed() < AT_FIRST);
+        self.rows.is_due(Duration::from_millis(200), if is_first { SHARE_AT_FIRST } else { SHARE })
+    }
+
+    /// Makes pairs and map anew from the weights of now, and the rest where its time has come.
+    pub fn make(&mut self, run: &mut Run) -> Result<(), TrainError> {
+        let started = Instant::now();
+        self.begun.get_or_insert(started);
+        self.make_pairs(run)?;
+        let validation = held_out(run.session().data());
+        let latent = run.session().network().latent();
+        if !self.wish.train_rows {
+            self.make_map(run)?;
+        } else {
+            // The units are followed whatever the map shows.
+            let collected = run.session_mut().outputs(validation, false, false)?;
+            self.units = Arc::new(UnitUse::of(&collected.latents, latent, run.spec()));
+        }
+        self.rows.note(started);
+        if self.wish.train_rows && self.whole_map.is_due(Duration::ZERO, SHARE) {
+            let started = Instant::now();
+            self.make_map(run)?;
+            self.whole_map.note(started);
+        }
+        if self.check.is_due(CHECK_INTERVAL, SHARE) {
+            self.make_check(run)?;
+        }
+        Ok(())
+    }
+
+    fn make_map(&mut self, run: &mut Run) -> Result<(), TrainError> {
+        let data = Arc::clone(run.session().data());
+        let (latent, step) = (run.session().network().latent(), run.session().step());
+        let held_out = held_out(&data);
+        let collected = run.session_mut().outputs(held_out.clone(), false, false)?;
+        self.units = Arc::new(UnitUse::of(&collected.latents, latent, run.spec()));
+        let mut latents = collected.latents;
+        let train = data.part(Part::Train);
+        let train = train.start..train.end.min(train.start + WHOLE_MAP_ROWS.saturating_sub(held_out.len()));
+        let mut parts = vec![held_out];
+        if self.wish.train_rows {
+            latents.extend(run.session_mut().outputs(train.clone(), false, false)?.latents);
+            parts.push(train);
+        }
+        let rows = parts.iter().cloned().flatten();
+        let mut map = LatentMap::of(&latents, latent, &data, rows, step, &mut self.map_directions);
+        map.held_out = parts[0].len();
+        if self.wish.errors {
+            for part in parts {
+                for start in part.clone().step_by(ERROR_ROWS) {
+                    let rows = start..part.end.min(start + ERROR_ROWS);
+                    let made = run.session_mut().outputs(rows.clone(), true, true)?;
+                    map.errors.extend(row_errors(&made.outputs, &data.rows_f32(rows)?, data.features));
+                }
+            }
+        }
+        self.map = Arc::new(map);
+        Ok(())
+    }
+
+    fn make_pairs(&mut self, run: &mut Run) -> Result<(), TrainError> {
+        let data = Arc::clone(run.session().data());
+        let validation = data.part(Part::Validation);
+        let some = validation.start..validation.end.min(validation.start + MSE_ROWS);
+        let made = run.session_mut().outputs(some.clone(), true, true)?;
+        self.validation_mse = Some(crate::metrics::mse(&made.outputs, &data.rows_f32(some)?));
+        let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
+        // What is shown of the noise is what training sees now; figures keep the noise that they can be compared by.
+        let step = run.session().step();
+        let (now, fixed) = (run.spec().corruption_at(step), run.spec().corruption.strength);
+        run.session_mut().evaluator().set_corruption(now);
+        for &row in &self.pairs_rows {
+            let made = run.session_mut().outputs(row..row + 1, true, true)?;
+            pairs.inputs.extend(data.rows_f32(row..row + 1)?);
+            pairs.seen.extend(made.seen);
+            pairs.outputs.extend(made.outputs);
+            pairs.labels.extend(data.labels.as_ref().map(|labels| labels[row]));
+        }
+        run.session_mut().evaluator().set_corruption(fixed);
+        pairs.rows.clone_from(&self.pairs_rows);
+        self.pairs = Arc::new(pairs);
+        Ok(())
+    }
+
+    /// Looks at layers, filters and figures.
+    fn make_check(&mut self, run: &mut Run) -> Result<(), TrainError> {
+        let started = Instant::now();
+        let data = Arc::clone(run.session().data());
+        let parameters = run.session_mut().read_flat(External::Parameters)?;
+        let gradients = run.session_mut().read_flat(External::Gradients)?;
+        let mean_mse = match self.mean_mse {
+            Some(mse) => mse,
+            None => *self.mean_mse.insert(crate::train::mean_mse(&data)?),
+        };
+        let figures = run.session_mut().looking(|evaluator| Figures::gather(evaluator, &data, mean_mse))?;
+        let network = run.session().network();
+        self.layers = Arc::new(LayerState::of(network, &parameters, &gradients, &figures.health));
+        self.filters = Arc::new(Filters::of(network, &parameters));
+        let mut findings = Vec::new();
+        // Before the first epoch nothing can be said.
+        if !run.epochs().is_empty() {
+            findings = diagnose(&Evidence {
+                spec: run.spec(),
+                epochs: run.epochs(),
+                test: None,
+                pca: None,
+                figures: &figures,
+                ended: run.is_done(),
+            });
+        }
+        self.findings = Arc::new(findings);
+        self.check.note(started);
+        Ok(())
+    }
+
+    /// The next [`Self::make`] makes everything.
+    pub fn expire(&mut self) {
+        (self.rows, self.whole_map, self.check) = (Clock::default(), Clock::default(), Clock::default());
+    }
+}
+
+fn held_out(data: &DataSet) -> std::ops::Range<usize> {
+    let validation = data.part(Part::Validation);
+    validation.start..validation.end.min(validation.start + MAP_ROWS)
+}
+
+/// Mean squared error of each row.
+fn row_errors(made: &[f32], wanted: &[f32], features: usize) -> Vec<f32> {
+    let rows = made.chunks_exact(features.max(1)).zip(wanted.chunks_exact(features.max(1)));
+    rows.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect()
+}
+
+/// Held-out rows to show: one of each class first, then the next ones; pinned rows at their places.
+pub fn pick(data: &DataSet, wish: &Wish) -> Vec<usize> {
+    let validation = data.part(Part::Validation);
+    let mut by_class: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    for (&label, row) in data.labels.iter().flat_map(|labels| &labels[validation.clone()]).zip(validation.clone()) {
+        by_class.entry(label).or_default().push(row);
+    }
+    let count = validation.len().max(1);
+    let ordered = (0..validation.len()).map(|i| validation.start + (i + wish.turn * PAIRS) % count);
+    let of_classes = by_class.values().map(|rows| rows[wish.turn % rows.len()]);
+    let pinned: Vec<usize> = wish.pinned.iter().flatten().copied().filter(|row| validation.contains(row)).collect();
+    let mut candidates: Vec<usize> = Vec::new();
+    for row in of_classes.chain(ordered) {
+        if candidates.len() == PAIRS {
+            break;
+        }
+        if !candidates.contains(&row) {
+            candidates.push(row);
+        }
+    }
+    // The row that would be picked for a pinned place gives way; others keep theirs.
+    let mut rows: Vec<usize> = Vec::new();
+    for (place, candidate) in candidates.into_iter().enumerate() {
+        let pin = wish.pinned[place].filter(|row| validation.contains(row));
+        match pin {
+            Some(row) => rows.push(row),
+            None if pinned.contains(&candidate) => {
+                let next = validation.clone().find(|row| !pinned.contains(row) && !rows.contains(row));
+                rows.push(next.unwrap_or(candidate));
+            }
+            None => rows.push(candidate),
+        }
+    }
+    rows
+}

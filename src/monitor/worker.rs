@@ -1,0 +1,166 @@
+//! The thread that trains. Whoever watches sends [`Command`]s, receives [`Event`]s, and reads the newest [`Snapshot`]
+//! whenever it likes. The worker owns its device: no frame ever waits for training, and training never for a frame.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::protocol::{Command, Desk, Event, WorkerOptions};
+use super::snapshot::{DataSummary, PlayState, Snapshot};
+use super::training_loop::Driver;
+use crate::data::{DataSet, DataSpec};
+use crate::device::{Device, DeviceChoice};
+use crate::graph::GraphError;
+use crate::model::suggest;
+use crate::train::{Run, RunDir, Session, TrainError, tune};
+
+/// A handle to the thread. Dropping it stops the run, which is saved, and waits for the thread.
+#[derive(Debug)]
+pub struct Worker {
+    commands: Sender<Command>,
+    events: Receiver<Event>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts the thread. `wake` is called whenever there is something new to look at.
+    pub fn spawn(options: WorkerOptions, wake: impl Fn() + Send + 'static) -> Result<Self, TrainError> {
+        let (command_sender, command_receiver) = bounded(64);
+        let (event_sender, event_receiver) = bounded(1024);
+        let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
+            preset: options.preset.clone(),
+            spec: Some(options.spec.clone()),
+            message: "Preparing".to_owned(),
+            ..Snapshot::default()
+        }));
+        let shared = Arc::clone(&snapshot);
+        let thread = std::thread::Builder::new()
+            .name("hourglass-train".to_owned())
+            .spawn(move || {
+                let desk =
+                    Desk { commands: command_receiver, events: event_sender, snapshot: shared, wake: Box::new(wake) };
+                work(options, &desk);
+                (desk.wake)();
+            })
+            .map_err(|error| TrainError::Worker(error.to_string()))?;
+        Ok(Self { commands: command_sender, events: event_receiver, snapshot, thread: Some(thread) })
+    }
+
+    /// Sends a command; one to a worker that has ended is dropped.
+    pub fn send(&self, command: Command) {
+        // A full queue of 64 means that the worker is gone or buried: the newest wish may be lost, a frame may not.
+        let _ = self.commands.try_send(command);
+    }
+
+    /// A sender for signal handlers and the like.
+    pub fn commands(&self) -> Sender<Command> {
+        self.commands.clone()
+    }
+
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        // The queue may be full of older wishes and the worker may be blocked on a full queue of events: make room
+        // until it has heard.
+        while !thread.is_finished() {
+            let _ = self.commands.try_send(Command::Stop);
+            while self.events.try_recv().is_ok() {}
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // A panic has been printed by the thread itself.
+        let _ = thread.join();
+    }
+}
+
+fn work(options: WorkerOptions, desk: &Desk) {
+    let mut run = None;
+    let result = drive(&options, desk, &mut run);
+    if let Err(error) = result {
+        let mut message = error.to_string();
+        // What was learned before it went wrong is kept; numbers that went wrong are not.
+        if let Some(run) = run.as_mut().filter(|run| run.best().is_some()) {
+            match run.save_kept() {
+                Ok(()) => message.push_str("; the best state before it is saved"),
+                Err(error) => message.push_str(&format!("; saving failed too: {error}")),
+            }
+        }
+        desk.show(|snapshot| {
+            (snapshot.state, snapshot.answers) = (PlayState::Failed, false);
+            snapshot.message.clone_from(&message);
+        });
+        desk.tell(Event::Failed { message, usage: error.is_usage() });
+    }
+}
+
+fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result<(), TrainError> {
+    desk.show(|snapshot| snapshot.message = "Loading the data".to_owned());
+    let mut spec = options.spec.clone();
+    let data = match (&options.data, &options.suggest_for) {
+        (Some(data), _) => Arc::clone(data),
+        (None, Some(source)) => {
+            let seed = spec.train.seed;
+            let data = DataSet::open(&DataSpec::of(source), spec.train.validation_fraction, seed)?;
+            spec = suggest(&data)?.spec;
+            spec.train.seed = seed;
+            Arc::new(data)
+        }
+        (None, None) => Arc::new(spec.open_data()?),
+    };
+    spec.take_options(&data);
+
+    desk.show(|snapshot| {
+        snapshot.message = "Starting the device".to_owned();
+        snapshot.data = DataSummary::of(&data);
+    });
+    let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
+    let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
+    if options.resume.is_none() {
+        tune(&mut spec, &data, &device, options.tune, |done, all| {
+            desk.show(|snapshot| snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1));
+            // Nobody need hear of each; the channel is never waited for here.
+            let _ = desk.events.try_send(Event::Tuning { done, all });
+        })?;
+    }
+    let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
+    desk.show(|snapshot| made.clone_into(&mut snapshot.message));
+    let session = Session::new(spec, data, device)?;
+    let run = match &options.resume {
+        Some(path) => Run::resume(session, options.preset.clone(), RunDir::open(path)?, options.keep_last)?,
+        None => {
+            let name = options.preset.as_deref().unwrap_or("run");
+            let dir = match &options.out {
+                Some(path) => RunDir::create(path)?,
+                None => RunDir::create_numbered(&crate::train::default_runs_folder(), name)?,
+            };
+            Run::new(session, options.preset.clone(), Some(dir), options.keep_last)?
+        }
+    };
+    let run = slot.insert(run);
+    run.count_from(options.started);
+    desk.tell(Event::Ready {
+        info: run.session().device_info().clone(),
+        auto_reason,
+        steps_per_epoch: run.session().steps_per_epoch(),
+        total_steps: run.session().total_steps(),
+        batch: run.spec().train.batch_size,
+    });
+    Driver::new(options, desk, run).drive()
+}

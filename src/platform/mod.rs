@@ -1,0 +1,16 @@
+//! What the program asks of the machine it runs on: whole files, free memory, background work.
+
+pub(crate) mod files;
+#[cfg(feature = "window")]
+mod latest;
+mod memory;
+mod suggest_name;
+#[cfg(feature = "window")]
+mod task;
+
+#[cfg(feature = "window")]
+pub(crate) use self::latest::Latest;
+pub use self::memory::free_memory;
+pub(crate) use self::suggest_name::{nearest, perhaps};
+#[cfg(feature = "window")]
+pub(crate) use self::task::Task;

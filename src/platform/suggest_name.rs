@@ -1,0 +1,17 @@
+//! The nearest known name to one that is not known.
+
+/// Returns the name nearest to `asked` that is near enough to be meant (Damerau-Levenshtein distance).
+pub(crate) fn nearest<'k>(asked: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(asked, name), name))
+        .filter(|&(distance, name)| distance <= 1 + name.len() / 4)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Returns `, perhaps "NAME"` where one of `known` is near, for the end of an error.
+pub(crate) fn perhaps(asked: &str, known: &[String]) -> String {
+    let near = nearest(asked, known.iter().map(String::as_str));
+    near.map_or_else(String::new, |name| format!(", perhaps {name:?}"))
+}

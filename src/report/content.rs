@@ -1,0 +1,245 @@
+//! What a report tells, found out from a run's directory.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::data::{DataSet, Part, SourceKind};
+use crate::device::Device;
+use crate::inference::{Decoder, UnitUse, draw_latents};
+use crate::metrics::Pca;
+use crate::model::{Model, ModelKind, Network, Spec};
+use crate::monitor::{LatentMap, PAIRS, Pairs};
+use crate::plot::{Raster, RowView};
+use crate::style::LIGHT;
+use crate::tasks::evaluator_of;
+use crate::train::{EpochReport, Evaluator, PcaReport, RunDir, TestMetrics, TrainError, pca_beside};
+
+/// Points of the map: enough to see where classes lie, few enough to hover over in any browser.
+const MAP_POINTS: usize = 1500;
+/// Pictures that appear over the map are no larger than this.
+const THUMB_SIDE: usize = 32;
+pub(crate) const THUMBS_ACROSS: usize = 50;
+/// Samples on a side.
+pub(crate) const SAMPLES: usize = 4;
+/// Columns of a table whose errors are listed.
+const COLUMNS: usize = 40;
+
+/// A column of a table, and how well it comes back on the test part.
+#[derive(Debug)]
+pub(crate) struct ColumnError {
+    pub name: String,
+    pub mse: f64,
+    pub pca: Option<f64>,
+}
+
+/// What is known of the data.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    pub name: String,
+    pub kind: String,
+    pub rows: usize,
+    pub parts: [usize; 3],
+    pub features: usize,
+    pub notes: Vec<String>,
+}
+
+/// Everything that a report shows. What a run has not got is empty.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub run: String,
+    pub spec: Spec,
+    pub spec_text: String,
+    pub epochs: Vec<EpochReport>,
+    /// What the run wrote at its end; null where it did not end.
+    pub recorded: Value,
+    pub data: Option<About>,
+    /// Why there is no data or no model to show.
+    pub missing: Vec<String>,
+    pub widths: Vec<usize>,
+    pub parameters: usize,
+    pub test: Option<TestMetrics>,
+    pub pca: Option<PcaReport>,
+    pub pairs: Pairs,
+    pub map: LatentMap,
+    pub classes: Vec<String>,
+    /// A picture for each point of the map.
+    pub thumbs: Vec<Raster>,
+    pub samples: Vec<Raster>,
+    pub columns: Vec<ColumnError>,
+}
+
+impl Story {
+    pub fn of(dir: &RunDir, device: &Device) -> Result<Self, TrainError> {
+        let spec = dir.read_spec()?;
+        let name = dir.path().canonicalize().unwrap_or_else(|_| dir.path().to_owned());
+        let mut story = Self {
+            run: name.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            spec_text: spec.to_toml()?,
+            epochs: dir.read_metrics(),
+            recorded: dir.read_report().unwrap_or(Value::Null),
+            spec,
+            data: None,
+            missing: Vec::new(),
+            widths: Vec::new(),
+            parameters: 0,
+            test: None,
+            pca: None,
+            pairs: Pairs::default(),
+            map: LatentMap::default(),
+            classes: Vec::new(),
+            thumbs: Vec::new(),
+            samples: Vec::new(),
+            columns: Vec::new(),
+        };
+        let path = dir.model_path();
+        if !path.is_file() {
+            story.missing.push("The run has not written a model yet: it was stopped early, or is still going.".into());
+            return Ok(story);
+        }
+        let model = Model::load(&path)?;
+        let network = Network::new(&model.spec, model.data_shape())?;
+        (story.widths, story.parameters) = (network.widths(), network.parameter_count());
+        let data = match model.spec.open_data() {
+            Ok(data) if data.features == model.features => data,
+            Ok(_) => {
+                story.missing.push("The data has changed since: what is shown here is without it.".into());
+                story.draw_samples(&model, &[UnitUse::prior()].repeat(network.latent()), None);
+                return Ok(story);
+            }
+            Err(error) => {
+                story
+                    .missing
+                    .push(format!("The data is not there any more ({error}): what is shown here is without it."));
+                story.draw_samples(&model, &[UnitUse::prior()].repeat(network.latent()), None);
+                return Ok(story);
+            }
+        };
+        let mut data = data;
+        data.limit_train(model.spec.data.rows.unwrap_or(usize::MAX));
+        let data = Arc::new(data);
+        let mut evaluator = evaluator_of(&model, &data, device, &path)?;
+        story.describe(&data);
+        story.measure(&network, &data, &mut evaluator)?;
+        story.show_pairs(&data, &mut evaluator)?;
+        let latents = story.show_map(&network, &data, &mut evaluator)?;
+        if network.latent() > 0 {
+            let units = UnitUse::of(&latents, network.latent(), &model.spec);
+            let view = story.pairs.view();
+            story.draw_samples(&model, &units, Some(view));
+        }
+        Ok(story)
+    }
+
+    fn describe(&mut self, data: &DataSet) {
+        self.classes.clone_from(&data.classes);
+        self.data = Some(About {
+            name: data.name.clone(),
+            kind: data.kind.name().to_owned(),
+            rows: data.rows,
+            parts: [data.train.len(), data.validation.len(), data.test.len()],
+            features: data.features,
+            notes: data.notes.clone(),
+        });
+    }
+
+    fn measure(&mut self, network: &Network, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TrainError> {
+        if data.test.is_empty() {
+            return Ok(());
+        }
+        let rows = data.rows_f32(data.part(Part::Test))?;
+        self.test = Some(TestMetrics::measure(evaluator, network, data)?);
+        self.pca = pca_beside(network, data, &rows);
+        if data.kind != SourceKind::Table || data.preparation.features.is_empty() {
+            return Ok(());
+        }
+        let made = evaluator.outputs(data.part(Part::Test), true, false)?.outputs;
+        let beside = match network.comparable_components() {
+            Some(components) => Pca::fit(&data.some_f32(Part::Train)?, data.features, components).ok(),
+            None => None,
+        };
+        let beside = beside.map(|pca| pca.reconstruct(&rows));
+        let mse_of = |made: &[f32], feature: usize| {
+            let of = |values: &[f32]| -> Vec<f64> {
+                values.iter().skip(feature).step_by(data.features).map(|&value| f64::from(value)).collect()
+            };
+            let (made, seen) = (of(made), of(&rows));
+            made.iter().zip(&seen).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / seen.len().max(1) as f64
+        };
+        let column = |(feature, name): (usize, &String)| ColumnError {
+            name: name.clone(),
+            mse: mse_of(&made, feature),
+            pca: beside.as_ref().map(|beside| mse_of(beside, feature)),
+        };
+        self.columns = data.preparation.features.iter().enumerate().map(column).collect();
+        self.columns.sort_by(|a, b| b.mse.total_cmp(&a.mse));
+        self.columns.truncate(COLUMNS);
+        Ok(())
+    }
+
+    /// Rows of the test part, or of validation where there is none: one of each class first.
+    fn show_pairs(&mut self, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TrainError> {
+        let part = if data.test.is_empty() { data.part(Part::Validation) } else { data.part(Part::Test) };
+        let mut rows: Vec<usize> = Vec::new();
+        if let Some(labels) = &data.labels {
+            let first = |class: usize| part.clone().find(|&row| usize::from(labels[row]) == class);
+            rows.extend((0..data.classes().min(PAIRS)).filter_map(first));
+        }
+        let others: Vec<usize> = part.clone().filter(|row| !rows.contains(row)).take(PAIRS - rows.len()).collect();
+        rows.extend(others);
+        let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
+        for row in rows {
+            let made = evaluator.outputs(row..row + 1, true, true)?;
+            pairs.inputs.extend(data.rows_f32(row..row + 1)?);
+            if self.spec.corruption.is_active() {
+                pairs.seen.extend(made.seen);
+            }
+            pairs.outputs.extend(made.outputs);
+            pairs.labels.extend(data.labels.as_ref().map(|labels| labels[row]));
+        }
+        self.pairs = pairs;
+        Ok(())
+    }
+
+    /// Validation rows in two dimensions; gives their latents.
+    fn show_map(
+        &mut self,
+        network: &Network,
+        data: &DataSet,
+        evaluator: &mut Evaluator,
+    ) -> Result<Vec<f32>, TrainError> {
+        let validation = data.part(Part::Validation);
+        let rows = validation.start..validation.end.min(validation.start + MAP_POINTS);
+        if network.latent() == 0 || rows.len() < 3 {
+            return Ok(Vec::new());
+        }
+        let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
+        self.map = LatentMap::of(&latents, network.latent(), data, rows.clone(), 0, &mut None);
+        if let Some(image) = data.image.filter(|image| image.height.max(image.width) <= THUMB_SIDE) {
+            let values = data.rows_f32(rows)?;
+            let view = RowView::of(Some([image.height, image.width, image.channels]), &values);
+            let draw = |row: &[f32]| view.draw(row, None, LIGHT.ink(LIGHT.second));
+            self.thumbs = values.chunks_exact(data.features).map(draw).collect();
+        }
+        Ok(latents)
+    }
+
+    /// Draws from where the codes lie, for models that are made to be drawn from.
+    fn draw_samples(&mut self, model: &Model, units: &[UnitUse], view: Option<RowView>) {
+        if !matches!(model.spec.model.kind, ModelKind::Variational | ModelKind::Wasserstein) {
+            return;
+        }
+        let Ok(mut decoder) = Decoder::new(model) else { return };
+        let latents = draw_latents(units, SAMPLES * SAMPLES, 1.0, 0);
+        let classes = decoder.classes();
+        let mut made = Vec::new();
+        for (number, latents) in latents.chunks_exact(decoder.latent().max(1)).enumerate() {
+            let label = if classes > 0 { number % classes } else { 0 };
+            made.extend(decoder.decode(latents, label).unwrap_or_default());
+        }
+        let image = model.data_shape().image.map(|image| [image.height, image.width, image.channels]);
+        let view = view.unwrap_or_else(|| RowView::of(image, &made));
+        let draw = |row: &[f32]| view.draw(row, None, LIGHT.ink(LIGHT.accent));
+        self.samples = made.chunks_exact(model.features).map(draw).collect();
+    }
+}

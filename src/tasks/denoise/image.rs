@@ -1,0 +1,264 @@
+//! A picture or an array in memory: its planes as floats, and back in the form that its file has.
+
+use std::ops::Range;
+use std::path::Path;
+
+use image::codecs::{bmp, jpeg, png, pnm, tiff, webp};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
+
+use super::metadata::{Carried, carry_jpeg, carry_png};
+use crate::data::{ArrayValues, DataError, read_described, read_npy, read_stored, write_npy};
+use crate::model::{ModelFileError, write_whole};
+use crate::platform::free_memory;
+use crate::train::TrainError;
+
+/// Of JPEG files written: little is lost, and they are no larger than those of cameras.
+const JPEG_QUALITY: u8 = 95;
+/// Arrays are in 0..1 but for noise; values beyond this are on another scale.
+const FARTHEST: f32 = 16.0;
+
+#[derive(Clone, Debug)]
+enum Samples {
+    Bytes(Vec<u8>),
+    Words(Vec<u16>),
+    /// Not clipped.
+    Floats(Vec<f32>),
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    Picture { format: ImageFormat, color: ExtendedColorType },
+    Array { shape: Vec<usize> },
+}
+
+/// What a file holds: `channels` interleaved samples a pixel, the last of them alpha where it has that.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    pub size: [usize; 2],
+    pub channels: usize,
+    pub alpha: bool,
+    samples: Samples,
+    form: Form,
+}
+
+/// Whether `path` is read as an array.
+pub(super) fn is_array(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+}
+
+fn malformed(path: &Path, problem: impl Into<String>) -> DataError {
+    DataError::Malformed { place: path.display().to_string(), problem: problem.into() }
+}
+
+impl Content {
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        if is_array(path) { Self::read_array(path) } else { Self::read_picture(path) }
+    }
+
+    fn read_array(path: &Path) -> Result<Self, DataError> {
+        let array = read_npy(path, free_memory().map_or(u64::MAX, |free| free as u64 / 4))?;
+        let (height, width, channels) = match array.shape[..] {
+            [height, width] => (height, width, 1),
+            [height, width, channels] => (height, width, channels),
+            _ => return Err(malformed(path, format!("its shape is {:?}; give HxW or HxWxC", array.shape))),
+        };
+        let ArrayValues::Floats(values) = array.values else {
+            return Err(malformed(path, "its values are bytes; give floats in 0..1, for example array / 255"));
+        };
+        if let Some(value) = values.iter().find(|value| !value.is_finite() || value.abs() > FARTHEST) {
+            return Err(malformed(path, format!("it holds {value}; give finite values in 0..1 but for noise")));
+        }
+        let form = Form::Array { shape: array.shape };
+        Ok(Self { size: [height, width], channels, alpha: false, samples: Samples::Floats(values), form })
+    }
+
+    fn read_picture(path: &Path) -> Result<Self, DataError> {
+        let picture = read_stored(path)?;
+        let format = format_of(path)?;
+        let size = [picture.height() as usize, picture.width() as usize];
+        let color = picture.color();
+        let samples = match picture {
+            DynamicImage::ImageLuma16(pixels) => Samples::Words(pixels.into_raw()),
+            DynamicImage::ImageLumaA16(pixels) => Samples::Words(pixels.into_raw()),
+            DynamicImage::ImageRgb16(pixels) => Samples::Words(pixels.into_raw()),
+            DynamicImage::ImageRgba16(pixels) => Samples::Words(pixels.into_raw()),
+            DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
+                return Err(malformed(path, "its values are floats; give 8 or 16 bits a channel, or an .npy file"));
+            }
+            bytes => Samples::Bytes(bytes.into_bytes()),
+        };
+        let channels = usize::from(color.channel_count());
+        let form = Form::Picture { format, color: color.into() };
+        Ok(Self { size, channels, alpha: color.has_alpha(), samples, form })
+    }
+
+    /// Bits of a sample.
+    pub fn bits(&self) -> usize {
+        match self.samples {
+            Samples::Bytes(_) => 8,
+            Samples::Words(_) => 16,
+            Samples::Floats(_) => 32,
+        }
+    }
+
+    /// Channels but alpha.
+    pub fn colors(&self) -> usize {
+        self.channels - usize::from(self.alpha)
+    }
+
+    /// Channel `channel` [height, width], in 0..1 but for arrays.
+    pub fn plane(&self, channel: usize) -> Vec<f32> {
+        let step = self.channels;
+        match &self.samples {
+            Samples::Bytes(values) => {
+                values[channel..].iter().step_by(step).map(|&value| f32::from(value) / 255.0).collect()
+            }
+            Samples::Words(values) => {
+                values[channel..].iter().step_by(step).map(|&value| f32::from(value) / 65_535.0).collect()
+            }
+            Samples::Floats(values) => values[channel..].iter().step_by(step).copied().collect(),
+        }
+    }
+
+    /// Puts `plane` in the place of channel `channel`, rounded and clipped as the samples are.
+    pub fn set_plane(&mut self, channel: usize, plane: &[f32]) {
+        let step = self.channels;
+        match &mut self.samples {
+            Samples::Bytes(values) => {
+                let places = values[channel..].iter_mut().step_by(step);
+                places.zip(plane).for_each(|(place, value)| *place = (value * 255.0).round() as u8);
+            }
+            Samples::Words(values) => {
+                let places = values[channel..].iter_mut().step_by(step);
+                places.zip(plane).for_each(|(place, value)| *place = (value * 65_535.0).round() as u16);
+            }
+            Samples::Floats(values) => {
+                values[channel..].iter_mut().step_by(step).zip(plane).for_each(|(place, value)| *place = *value);
+            }
+        }
+    }
+
+    /// The part of it in `rows` and `columns`, which lie within it.
+    pub fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        fn cut<T: Copy>(values: &[T], line: usize, rows: &Range<usize>, columns: &Range<usize>) -> Vec<T> {
+            rows.clone().flat_map(|row| values[row * line..][columns.clone()].iter().copied()).collect()
+        }
+        let line = self.size[1] * self.channels;
+        let within = columns.start * self.channels..columns.end * self.channels;
+        let samples = match &self.samples {
+            Samples::Bytes(values) => Samples::Bytes(cut(values, line, &rows, &within)),
+            Samples::Words(values) => Samples::Words(cut(values, line, &rows, &within)),
+            Samples::Floats(values) => Samples::Floats(cut(values, line, &rows, &within)),
+        };
+        Self { size: [rows.len(), columns.len()], samples, form: self.form.clone(), ..*self }
+    }
+
+    /// Puts `part` in its place, its upper left corner at `(top, left)`.
+    pub fn paste(&mut self, part: &Self, top: usize, left: usize) {
+        for channel in 0..self.channels {
+            let (mut whole, piece) = (self.plane(channel), part.plane(channel));
+            for (row, line) in piece.chunks_exact(part.size[1]).enumerate() {
+                whole[(top + row) * self.size[1] + left..][..line.len()].copy_from_slice(line);
+            }
+            self.set_plane(channel, &whole);
+        }
+    }
+
+    /// Writes it to `output` in the form of `original`, with its metadata. Gives the names of what was kept of them, and of
+    /// what was not.
+    pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TrainError> {
+        let (format, color) = match &self.form {
+            Form::Array { shape } => {
+                let Samples::Floats(values) = &self.samples else { return Ok(Default::default()) };
+                write_npy(output, shape, values)?;
+                return Ok(Default::default());
+            }
+            Form::Picture { format, color } => (*format, *color),
+        };
+        let carried = self.encoded(original, format, color)?;
+        write_whole(output, &carried.bytes)?;
+        Ok((carried.kept, carried.lost))
+    }
+
+    fn encoded(&self, original: &Path, format: ImageFormat, color: ExtendedColorType) -> Result<Carried, TrainError> {
+        let bytes: &[u8] = match &self.samples {
+            Samples::Bytes(bytes) => bytes,
+            Samples::Words(values) => bytemuck::cast_slice(values),
+            Samples::Floats(values) => bytemuck::cast_slice(values),
+        };
+        let (width, height) = (self.size[1] as u32, self.size[0] as u32);
+        let failed = |error: image::ImageError| ModelFileError::Unwritable {
+            path: original.into(),
+            problem: format!("its form cannot be written ({error}), convert it to PNG first"),
+        };
+        let unreadable = |error: std::io::Error| malformed(original, error.to_string());
+        let mut made = std::io::Cursor::new(Vec::new());
+        match format {
+            ImageFormat::Png | ImageFormat::Jpeg => {
+                let source = std::fs::read(original).map_err(unreadable)?;
+                if format == ImageFormat::Png {
+                    png::PngEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
+                    return Ok(carry_png(&source, made.into_inner()));
+                }
+                let inks = read_described(original)?.original == ExtendedColorType::Cmyk8;
+                jpeg::JpegEncoder::new_with_quality(&mut made, JPEG_QUALITY)
+                    .write_image(bytes, width, height, color)
+                    .map_err(failed)?;
+                Ok(carry_jpeg(&source, made.into_inner(), inks))
+            }
+            ImageFormat::WebP => {
+                let encoder = webp::WebPEncoder::new_lossless(&mut made);
+                let (encoder, mut carried) = described(encoder, original)?;
+                encoder.write_image(bytes, width, height, color).map_err(failed)?;
+                carried.bytes = made.into_inner();
+                Ok(carried)
+            }
+            ImageFormat::Tiff => {
+                let (encoder, mut carried) = described(tiff::TiffEncoder::new(&mut made), original)?;
+                encoder.write_image(bytes, width, height, color).map_err(failed)?;
+                carried.bytes = made.into_inner();
+                Ok(carried)
+            }
+            ImageFormat::Bmp => {
+                bmp::BmpEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
+                Ok(Carried { bytes: made.into_inner(), ..Carried::default() })
+            }
+            _ => {
+                pnm::PnmEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
+                Ok(Carried { bytes: made.into_inner(), ..Carried::default() })
+            }
+        }
+    }
+}
+
+/// What the file at `path` is, by its first bytes; one of those that are written again.
+fn format_of(path: &Path) -> Result<ImageFormat, DataError> {
+    let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
+    let format = reader.ok().and_then(|reader| reader.format());
+    let written = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Tiff, ImageFormat::Bmp];
+    format.filter(|format| written.contains(format) || *format == ImageFormat::Pnm).ok_or_else(|| {
+        malformed(path, "its form cannot be written again; give PNG, JPEG, WebP, TIFF, BMP, PNM or .npy")
+    })
+}
+
+/// `encoder` told what `original` says beside its pixels, where it can write that.
+fn described<E: ImageEncoder>(mut encoder: E, original: &Path) -> Result<(E, Carried), DataError> {
+    let header = read_described(original)?;
+    let mut carried = Carried::default();
+    let mut note = |name: &str, is_kept: bool| match is_kept {
+        true => carried.kept.push(name.to_owned()),
+        false => carried.lost.push(name.to_owned()),
+    };
+    let turns = header.turned;
+    let exif = header.exif.map(|exif| encoder.set_exif_metadata(exif).is_ok());
+    if let Some(is_kept) = exif {
+        note("EXIF", is_kept);
+    }
+    if let Some(icc) = header.icc {
+        note("ICC profile", encoder.set_icc_profile(icc).is_ok());
+    }
+    if turns && exif != Some(true) {
+        note("orientation tag (pixels are as stored: turn it yourself)", false);
+    }
+    Ok((encoder, carried))
+}

@@ -1,0 +1,70 @@
+//! What leaves the desk: files, and pixels to be shown.
+
+use std::path::{Path, PathBuf};
+
+use super::protocol::Pixels;
+use crate::model::write_whole;
+use crate::tasks::denoise::filter::Filtered;
+use crate::tasks::denoise::image::Content;
+use crate::tasks::denoise::strength::Amount;
+use crate::train::TrainError;
+
+/// Pictures are shown with sides of at most this; every device has textures as large.
+const LARGEST_SHOWN: usize = 8192;
+
+/// Writes what `amount` makes beside `original`, under a name that is free.
+pub(crate) fn save_beside(filtered: &Filtered, amount: &Amount, original: &Path) -> Result<PathBuf, TrainError> {
+    let stem = original.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let extension = original.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+    let named = |number: usize| {
+        let number = if number > 1 { format!("-{number}") } else { String::new() };
+        original.with_file_name(format!("{stem}-denoised{number}{}", extension.clone().unwrap_or_default()))
+    };
+    let output = (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1));
+    match filtered.result(amount) {
+        Some(made) => {
+            made.write(original, &output)?;
+        }
+        None => {
+            let bytes = std::fs::read(original).map_err(|error| crate::data::DataError::Unreadable {
+                path: original.into(),
+                reason: error.to_string(),
+            })?;
+            write_whole(&output, &bytes)?;
+        }
+    }
+    Ok(output)
+}
+
+/// What is shown of a picture.
+pub(crate) fn pixels(content: &Content) -> Pixels {
+    let [height, width] = content.size;
+    let step = height.max(width).div_ceil(LARGEST_SHOWN).max(1);
+    let (shown_height, shown_width) = (height.div_ceil(step), width.div_ceil(step));
+    let mut rgba = vec![255; shown_height * shown_width * 4];
+    let colors = content.colors();
+    // Of arrays with other counts of channels, the first.
+    let sources = if colors == 3 { [0, 1, 2] } else { [0; 3] };
+    let mut planes: Vec<(usize, Vec<usize>)> = Vec::new();
+    for (target, source) in sources.into_iter().enumerate() {
+        match planes.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, targets)) => targets.push(target),
+            None => planes.push((source, vec![target])),
+        }
+    }
+    if content.alpha {
+        planes.push((content.channels - 1, vec![3]));
+    }
+    for (source, targets) in planes {
+        let plane = content.plane(source);
+        for row in 0..shown_height {
+            let line = &plane[row * step * width..][..width];
+            let out = &mut rgba[row * shown_width * 4..][..shown_width * 4];
+            for (pixel, value) in out.chunks_exact_mut(4).zip(line.iter().step_by(step)) {
+                let byte = (255.0 * value).round().clamp(0.0, 255.0) as u8;
+                targets.iter().for_each(|&target| pixel[target] = byte);
+            }
+        }
+    }
+    Pixels { width: shown_width, height: shown_height, step, rgba }
+}

@@ -1,0 +1,482 @@
+//! The thread at the desk: what it does next, and what it tells of it.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::Receiver;
+
+use super::protocol::{DeskCommand, DeskItem, DeskPicture, DeskView, ItemState};
+use super::save::{pixels, save_beside};
+use crate::device::{Device, DeviceChoice};
+use crate::model::{Model, SHIPPED_DENOISER, shipped_denoiser};
+use crate::tasks::denoise::filter::Filtered;
+use crate::tasks::denoise::image::Content;
+use crate::tasks::denoise::model::Denoiser;
+use crate::tasks::denoise::paths::pictures_of;
+use crate::tasks::denoise::self_ensemble::ALL;
+use crate::tasks::denoise::strength::Amount;
+use crate::train::TrainError;
+
+/// Sides of what is cleaned at once, in pixels.
+const REGION: usize = 256;
+
+pub(crate) struct Work {
+    commands: Receiver<DeskCommand>,
+    /// Heard while at work, not done yet.
+    queue: VecDeque<DeskCommand>,
+    ended: bool,
+    shared: Arc<ArcSwap<DeskView>>,
+    wake: Box<dyn Fn() + Send>,
+    choice: DeviceChoice,
+    device: Option<Device>,
+    view: DeskView,
+    middle: [f32; 2],
+    denoiser: Option<Denoiser>,
+    shipped: Option<Denoiser>,
+    /// Of the selected picture.
+    filtered: Option<Filtered>,
+    /// The same of the shipped model.
+    other: Option<Filtered>,
+    /// Whether `filtered` is of eight looks.
+    best: bool,
+    save_all: bool,
+}
+
+/// Whose answer is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Chosen,
+    Shipped,
+}
+
+impl Work {
+    pub fn new(
+        commands: Receiver<DeskCommand>,
+        shared: Arc<ArcSwap<DeskView>>,
+        wake: Box<dyn Fn() + Send>,
+        choice: DeviceChoice,
+    ) -> Self {
+        Self {
+            commands,
+            queue: VecDeque::new(),
+            ended: false,
+            shared,
+            wake,
+            choice,
+            device: None,
+            view: DeskView::default(),
+            middle: [0.5; 2],
+            denoiser: None,
+            shipped: None,
+            filtered: None,
+            other: None,
+            best: false,
+            save_all: false,
+        }
+    }
+
+    pub fn run(mut self) {
+        while !self.ended {
+            match self.queue.pop_front() {
+                Some(command) => self.obey(command),
+                None if self.has_work() => {
+                    self.hear();
+                    if self.queue.is_empty() && !self.ended {
+                        self.go_on();
+                    }
+                }
+                None => match self.commands.recv() {
+                    Ok(command) => self.queue.push_back(command),
+                    Err(_) => break,
+                },
+            }
+        }
+    }
+
+    /// Takes what has been sent; the amount is changed at once, because no work is lost by it.
+    fn hear(&mut self) {
+        loop {
+            match self.commands.try_recv() {
+                Ok(DeskCommand::Amount(amount)) if self.queue.is_empty() => self.set_amount(amount),
+                Ok(DeskCommand::Look(middle)) => self.middle = middle,
+                Ok(command) => self.queue.push_back(command),
+                Err(crossbeam_channel::TryRecvError::Empty) => return,
+                Err(crossbeam_channel::TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn show(&self) {
+        self.shared.store(Arc::new(self.view.clone()));
+        (self.wake)();
+    }
+
+    fn item(&self) -> Option<&DeskItem> {
+        self.view.items.get(self.view.selected)
+    }
+
+    fn failed(&self) -> bool {
+        self.item().is_none_or(|item| matches!(item.state, ItemState::Failed(_)))
+    }
+
+    fn has_work(&self) -> bool {
+        let looking =
+            !self.failed() && (self.filtered.is_none() || !self.best || self.view.compare && self.other.is_none());
+        looking || self.save_all
+    }
+
+    fn obey(&mut self, command: DeskCommand) {
+        match command {
+            DeskCommand::Add(paths) => {
+                let first = self.view.items.len();
+                let mut problems = Vec::new();
+                for path in pictures_of(&paths, &mut problems) {
+                    if !self.view.items.iter().any(|item| item.path == path) {
+                        self.view.items.push(DeskItem { path, state: ItemState::Waiting });
+                    }
+                }
+                self.view.error = problems.into_iter().next();
+                if first < self.view.items.len() {
+                    self.select(first);
+                } else if let Some(place) = self.view.items.iter().position(|item| paths.contains(&item.path)) {
+                    self.select(place);
+                }
+            }
+            DeskCommand::Select(index) => self.select(index),
+            DeskCommand::Amount(amount) => self.set_amount(amount),
+            DeskCommand::Model(path) => {
+                match self.open_denoiser(path.as_deref()) {
+                    Ok(denoiser) => {
+                        self.denoiser = Some(denoiser);
+                        self.view.model = path;
+                        self.view.error = None;
+                        self.view.compare &= self.view.model.is_some();
+                        self.forget();
+                    }
+                    Err(error) => self.view.error = Some(error.to_string()),
+                }
+                self.show();
+            }
+            DeskCommand::Compare(compare) => {
+                self.view.compare = compare && self.view.model.is_some();
+                self.publish();
+            }
+            DeskCommand::Look(middle) => self.middle = middle,
+            DeskCommand::Save => self.save_selected(),
+            DeskCommand::SaveAll => {
+                self.save_all = true;
+                self.view.error = None;
+            }
+            DeskCommand::Stop => {
+                self.save_all = false;
+                // What is there is good enough from now on, unless it is of another sigma.
+                self.best = self.filtered.is_some() && !self.is_stale();
+                if !self.best && !self.failed() {
+                    self.fail("stopped; choose it again to go on".to_owned());
+                }
+                self.rest();
+            }
+            DeskCommand::Clear => {
+                self.save_all = false;
+                let (amount, model) = (self.view.amount, self.view.model.take());
+                self.view = DeskView { amount, model, ..DeskView::default() };
+                self.forget();
+                self.show();
+            }
+        }
+    }
+
+    /// Nothing is known of the picture any more.
+    fn forget(&mut self) {
+        (self.filtered, self.other, self.best) = (None, None, false);
+        self.view.picture = None;
+    }
+
+    fn select(&mut self, index: usize) {
+        let Some(item) = self.view.items.get_mut(index) else { return };
+        if !matches!(item.state, ItemState::Saved(_)) {
+            item.state = ItemState::Waiting;
+        }
+        if index != self.view.selected || self.view.picture.is_none() {
+            self.view.selected = index;
+            self.middle = [0.5; 2];
+            self.forget();
+        }
+        self.show();
+    }
+
+    /// Whether the model would have to be asked again for the amount that is wanted now.
+    fn is_stale(&self) -> bool {
+        self.filtered.as_ref().is_some_and(|filtered| filtered.lacks(&self.view.amount))
+    }
+
+    fn set_amount(&mut self, amount: Amount) {
+        self.view.amount = amount;
+        // What is shown stays until there is something better.
+        self.best &= !self.is_stale();
+        if self.other.as_ref().is_some_and(|filtered| filtered.lacks(&amount)) {
+            self.other = None;
+        }
+        // A saved picture is one of another amount.
+        let selected = self.view.selected;
+        if let Some(item) = self.view.items.get_mut(selected)
+            && matches!(item.state, ItemState::Saved(_))
+        {
+            item.state = ItemState::Done;
+        }
+        self.publish();
+    }
+
+    fn fail(&mut self, problem: String) {
+        let selected = self.view.selected;
+        if let Some(item) = self.view.items.get_mut(selected) {
+            item.state = ItemState::Failed(problem);
+        }
+        self.show();
+    }
+
+    fn rest(&mut self) {
+        (self.view.working, self.view.seconds_left) = (None, None);
+        self.show();
+    }
+
+    fn open_denoiser(&mut self, path: Option<&Path>) -> Result<Denoiser, TrainError> {
+        let (model, name) = match path {
+            Some(path) => (Model::load(path)?, path),
+            None => (shipped_denoiser()?, Path::new(SHIPPED_DENOISER)),
+        };
+        if self.device.is_none() {
+            self.device = Some(Device::open(self.choice, None).map_err(crate::graph::GraphError::from)?);
+        }
+        let nowhere = || TrainError::Defect("a device was opened and is gone".to_owned());
+        Denoiser::new(model, name, self.device.as_ref().ok_or_else(nowhere)?, None)
+    }
+
+    /// The next step of what is to be done.
+    fn go_on(&mut self) {
+        if self.failed() || self.filtered.is_some() && self.best && !(self.view.compare && self.other.is_none()) {
+            if self.save_all {
+                self.save_next();
+            }
+            return;
+        }
+        let result = if self.filtered.is_none() {
+            self.begin()
+        } else if self.is_stale() {
+            self.filter_selected(Whose::Chosen, 1)
+        } else if self.view.compare && self.other.is_none() {
+            self.filter_selected(Whose::Shipped, 1)
+        } else {
+            self.filter_selected(Whose::Chosen, ALL)
+        };
+        match result {
+            Ok(()) => {}
+            Err(TrainError::Cancelled) => self.show(),
+            Err(error) => self.fail(error.to_string()),
+        }
+        if !self.has_work() {
+            self.rest();
+        }
+    }
+
+    /// Reads the picture, shows it, cleans the middle of what is seen, then the whole.
+    fn begin(&mut self) -> Result<(), TrainError> {
+        let Some(path) = self.item().map(|item| item.path.clone()) else { return Ok(()) };
+        self.view.working = Some("Reading".to_owned());
+        self.show();
+        let seen = Content::read(&path)?;
+        self.view.picture = Some(Arc::new(DeskPicture {
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            width: seen.size[1],
+            height: seen.size[0],
+            bits: seen.bits(),
+            colors: seen.colors(),
+            before: Arc::new(pixels(&seen)),
+            ..DeskPicture::default()
+        }));
+        self.view.working = Some("Cleaning".to_owned());
+        self.show();
+        let side = |length: usize, middle: f32| {
+            let start = ((middle * length as f32) as usize).saturating_sub(REGION / 2);
+            let start = start.min(length.saturating_sub(REGION));
+            start..(start + REGION).min(length)
+        };
+        let (rows, columns) = (side(seen.size[0], self.middle[1]), side(seen.size[1], self.middle[0]));
+        if rows.len() * columns.len() * 2 < seen.size[0] * seen.size[1] {
+            let region = self.filter(seen.crop(rows.clone(), columns.clone()), Whose::Chosen, 1)?;
+            if let Some(made) = region.result(&self.view.amount) {
+                let mut whole = seen.clone();
+                whole.paste(&made, rows.start, columns.start);
+                self.change_picture(|picture| picture.after = Some(Arc::new(pixels(&whole))));
+            }
+        }
+        let filtered = self.filter(seen, Whose::Chosen, 1)?;
+        self.filtered = Some(filtered);
+        // Of a picture that the model was not asked about there is nothing better to be had.
+        self.best = self.filtered.as_ref().is_some_and(Filtered::is_empty);
+        self.set_state(ItemState::Done);
+        self.publish();
+        Ok(())
+    }
+
+    fn set_state(&mut self, state: ItemState) {
+        let selected = self.view.selected;
+        if let Some(item) = self.view.items.get_mut(selected)
+            && !matches!(item.state, ItemState::Saved(_))
+        {
+            item.state = state;
+        }
+    }
+
+    fn filter_selected(&mut self, whose: Whose, looks: usize) -> Result<(), TrainError> {
+        let Some(seen) = self.filtered.as_ref().map(|filtered| filtered.seen.clone()) else { return Ok(()) };
+        let doing = match (whose, looks) {
+            (Whose::Shipped, _) => "Comparing",
+            (Whose::Chosen, 1) => "Cleaning",
+            _ => "Refining",
+        };
+        self.view.working = Some(doing.to_owned());
+        let filtered = self.filter(seen, whose, looks)?;
+        match whose {
+            Whose::Chosen => {
+                self.best = looks == ALL || filtered.is_empty();
+                self.filtered = Some(filtered);
+            }
+            Whose::Shipped => self.other = Some(filtered),
+        }
+        self.publish();
+        Ok(())
+    }
+
+    /// Runs a model, showing how far it is; anything heard that changes what is to be done ends it.
+    fn filter(&mut self, seen: Content, whose: Whose, looks: usize) -> Result<Filtered, TrainError> {
+        let taken = match whose {
+            Whose::Chosen => self.denoiser.take(),
+            Whose::Shipped => self.shipped.take(),
+        };
+        let mut denoiser = match taken {
+            Some(denoiser) => denoiser,
+            None => {
+                let path = self.view.model.clone().filter(|_| whose == Whose::Chosen);
+                self.open_denoiser(path.as_deref())?
+            }
+        };
+        denoiser.look(looks);
+        // All of the change: how much of it is made can be chosen afterwards.
+        let amount = Amount { strength: 1.0, ..self.view.amount };
+        let is_told = denoiser.is_told_sigma();
+        let (started, mut shown) = (Instant::now(), Instant::now());
+        let megapixels = (seen.size[0] * seen.size[1]) as f64 / 1e6;
+        let mut progress = |done: f64| {
+            self.hear();
+            if shown.elapsed().as_millis() > 80 {
+                shown = Instant::now();
+                let elapsed = started.elapsed().as_secs_f64();
+                self.view.seconds_left = (done > 0.0).then(|| elapsed * (1.0 - done) / done);
+                self.set_state(ItemState::Working(done));
+                self.show();
+            }
+            let otherwise = is_told && self.view.amount.sigma != amount.sigma;
+            if self.queue.is_empty() && !self.ended && !otherwise {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        let filtered = Filtered::new(seen, &amount, &mut denoiser, &mut progress);
+        let seconds = started.elapsed().as_secs_f64();
+        match whose {
+            Whose::Chosen => self.denoiser = Some(denoiser),
+            Whose::Shipped => self.shipped = Some(denoiser),
+        }
+        self.set_state(ItemState::Done);
+        self.view.seconds_left = None;
+        let filtered = filtered?;
+        if !filtered.is_empty() {
+            self.view.megapixels_per_second = Some(megapixels / seconds.max(1e-9));
+        }
+        Ok(filtered)
+    }
+
+    fn change_picture(&mut self, change: impl FnOnce(&mut DeskPicture)) {
+        if let Some(picture) = &mut self.view.picture {
+            change(Arc::make_mut(picture));
+        }
+        self.show();
+    }
+
+    /// Shows what the present amount makes of the picture.
+    fn publish(&mut self) {
+        let amount = self.view.amount;
+        let Some(filtered) = &self.filtered else {
+            self.show();
+            return;
+        };
+        let (made, sigma) = (filtered.result(&amount), filtered.sigma());
+        let warning = filtered.warnings(&amount).into_iter().next().filter(|_| made.is_some());
+        let after = made.as_ref().map(|made| Arc::new(pixels(made)));
+        let other = self.other.as_ref().filter(|_| self.view.compare).map(|other| {
+            let made = other.result(&amount);
+            Arc::new(pixels(made.as_ref().unwrap_or(&other.seen)))
+        });
+        self.change_picture(|picture| {
+            picture.unchanged = after.is_none();
+            picture.after = after.or_else(|| Some(Arc::clone(&picture.before)));
+            picture.other = other;
+            picture.sigma = sigma;
+            picture.warning = warning;
+        });
+    }
+
+    fn save_selected(&mut self) {
+        let selected = self.view.selected;
+        let filtered = self.filtered.as_ref().filter(|_| !self.is_stale());
+        let (Some(path), Some(filtered)) = (self.item().map(|item| item.path.clone()), filtered) else {
+            self.view.error = Some("there is no picture to save yet".to_owned());
+            self.show();
+            return;
+        };
+        let saved = save_beside(filtered, &self.view.amount, &path);
+        self.note_saved(selected, saved);
+    }
+
+    fn note_saved(&mut self, index: usize, saved: Result<PathBuf, TrainError>) {
+        let Some(item) = self.view.items.get_mut(index) else { return };
+        match saved {
+            Ok(path) => {
+                item.state = ItemState::Saved(path.clone());
+                (self.view.saved, self.view.error) = (Some(path), None);
+            }
+            Err(error) => {
+                item.state = ItemState::Failed(error.to_string());
+                self.view.error = Some(error.to_string());
+            }
+        }
+        self.show();
+    }
+
+    /// Saves the next of all pictures that are not saved yet: the one that is looked at from what is known of it.
+    fn save_next(&mut self) {
+        let waits = |item: &DeskItem| !matches!(item.state, ItemState::Saved(_) | ItemState::Failed(_));
+        let Some(index) = self.view.items.iter().position(waits) else {
+            self.save_all = false;
+            self.rest();
+            return;
+        };
+        if index == self.view.selected && self.filtered.is_some() && !self.is_stale() {
+            self.save_selected();
+            return;
+        }
+        self.view.selected = index;
+        self.middle = [0.5; 2];
+        self.forget();
+        self.show();
+    }
+}

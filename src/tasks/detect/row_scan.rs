@@ -1,0 +1,236 @@
+//! Every row of some data through a detector, in order.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::reasons::Reasons;
+use super::reconstructions::Scorer;
+use super::{is_abnormal, member_models, series};
+use crate::data::{DataError, DataSpec, Part, SourceKind, TableStream, read_labels};
+use crate::device::Device;
+use crate::metrics::{average_precision, roc_auc};
+use crate::model::{Detector, Model, ModelFileError, Spec};
+use crate::train::TrainError;
+
+/// Rows of the highest scores whose reasons are kept.
+const TOP: usize = 5000;
+
+/// A row and what is said of it.
+#[derive(Debug)]
+pub(super) struct Scored<'a> {
+    /// From 1.
+    pub row: u64,
+    /// Or why there is none.
+    pub score: Result<f64, &'a str>,
+    /// The squared error of the PCA beside.
+    pub pca: Option<f64>,
+    pub reasons: &'a str,
+    /// What its label says; `None` without labels.
+    pub is_abnormal: Option<bool>,
+}
+
+/// Takes rows; an error ends the walk.
+pub(super) type Sink<'a, E> = dyn FnMut(Scored<'_>) -> Result<(), E> + 'a;
+
+/// What is walked over, and with what.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    pub model: &'a Model,
+    /// Where the model is from, for errors.
+    pub path: &'a Path,
+    pub source: &'a str,
+    /// The column of labels instead of the detector's, which may be missing.
+    pub label: Option<&'a str>,
+    /// What it says of abnormal rows instead of what the detector was told.
+    pub abnormal: &'a [String],
+    pub keep_going: bool,
+    pub device: &'a Device,
+}
+
+impl Walk<'_> {
+    pub fn detector(&self) -> Result<&Detector, ModelFileError> {
+        self.model.detector.as_ref().ok_or_else(|| ModelFileError::Malformed {
+            path: self.path.into(),
+            problem: "it is no detector, make one with `hourglass detect fit`".to_owned(),
+        })
+    }
+
+    /// Gives every row to `sink`; notes say what whoever gave the data should know.
+    pub fn run<E: From<TrainError>>(&self, notes: &mut Vec<String>, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        let detector = self.detector().map_err(TrainError::from)?;
+        let models = member_models(self.model, detector);
+        let label = self.label.or(detector.label.as_deref());
+        let (kind, spec) = (self.model.preparation.source, &self.model.spec);
+        let is_parquet = Path::new(self.source).extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
+        if kind == SourceKind::Table && !is_parquet {
+            let stream = self.stream(spec, label).map_err(TrainError::from)?;
+            notes.extend(stream.notes.iter().cloned());
+            let mut scorer = Scorer::streaming(&models, stream, self.keep_going, self.device, self.path)?;
+            return self.rows(&mut scorer, detector, sink);
+        }
+        if self.source == "-" {
+            let problem = format!("the detector is for {}, which is read from a file or folder", kind.name());
+            return Err(TrainError::from(DataError::Malformed { place: "standard input".to_owned(), problem }).into());
+        }
+        let labels = label.unwrap_or("none").to_owned();
+        // Labels are looked for where they were when the detector was fitted; here they may be missing.
+        let other = |labels: &str| {
+            let data = DataSpec { labels: Some(labels.to_owned()), ..spec.data.clone() };
+            Spec { data, ..spec.clone() }.open_other_data(self.source, &self.model.preparation)
+        };
+        let opened = match other(&labels) {
+            Err(DataError::Option { field: "data.labels", .. }) if self.label.is_none() => other("none"),
+            opened => opened,
+        };
+        let data = Arc::new(opened.map_err(TrainError::from)?);
+        if data.features != self.model.features {
+            let (found, expected) = (data.features, self.model.features);
+            let place = self.source.to_owned();
+            return Err(TrainError::from(DataError::WrongWidth { place, found, expected }).into());
+        }
+        notes.extend(data.notes.iter().cloned());
+        let rows = data.part(Part::Test);
+        let mut scorer = Scorer::over(&models, &data, rows.clone(), self.device, self.path)?;
+        if kind != SourceKind::Series {
+            return self.rows(&mut scorer, detector, sink);
+        }
+        let words = label.and_then(|label| read_labels(Path::new(self.source), &DataSpec::of(self.source), label).ok());
+        let scored = series::score_steps(&mut scorer, self.model, detector, &data, rows)?;
+        for (step, scored) in scored.iter().enumerate() {
+            let word = words.as_ref().map(|words| words.get(step).and_then(|word| word.as_deref()));
+            sink(Scored {
+                row: step as u64 + 1,
+                score: scored.as_ref().map(|(score, _)| *score).ok_or("it is in no whole window"),
+                pca: None,
+                reasons: scored.as_ref().map_or("", |(_, reasons)| reasons),
+                is_abnormal: word.map(|word| self.is_abnormal(word, detector)),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn stream(&self, spec: &Spec, label: Option<&str>) -> Result<TableStream, DataError> {
+        let preparation = &self.model.preparation;
+        let stream = if self.source == "-" {
+            let input: Box<dyn Read + Send> = Box::new(std::io::stdin());
+            TableStream::of(input, "standard input", &spec.data, preparation, label)?
+        } else {
+            TableStream::open(Path::new(self.source), &spec.data, preparation, label)?
+        };
+        match self.label {
+            Some(label) if !stream.has_labels() => {
+                let problem = format!("{} has no column {label:?}", self.source);
+                Err(DataError::Option { field: "--label", problem })
+            }
+            _ => Ok(stream),
+        }
+    }
+
+    fn rows<E: From<TrainError>>(
+        &self,
+        scorer: &mut Scorer,
+        detector: &Detector,
+        sink: &mut Sink<'_, E>,
+    ) -> Result<(), E> {
+        let mut reasons = Reasons::new(self.model);
+        let mut number = 0;
+        while let Some(seen) = scorer.next()? {
+            let scores = seen.scores(&detector.members, self.model.features);
+            let words = reasons.of_rows(&seen, detector)?;
+            let beside = detector.pca.as_ref().filter(|_| !seen.labels.is_empty());
+            let beside = beside.map(|pca| pca.squared_errors(&seen.seen));
+            let mut unusable = seen.unusable.iter().peekable();
+            for row in 0..seen.rows {
+                number += 1;
+                let problem = unusable.next_if(|(place, _)| *place == row).map(|(_, problem)| problem.as_str());
+                let label = (!seen.labels.is_empty()).then(|| seen.labels[row].as_deref());
+                sink(Scored {
+                    row: number,
+                    score: problem.map_or(Ok(scores[row]), Err),
+                    pca: beside.as_ref().map(|beside| beside[row]),
+                    reasons: &words[row],
+                    is_abnormal: label.map(|label| self.is_abnormal(label, detector)),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_abnormal(&self, label: Option<&str>, detector: &Detector) -> bool {
+        is_abnormal(label, if self.abnormal.is_empty() { &detector.abnormal } else { self.abnormal })
+    }
+}
+
+/// Scores that are looked at rather than written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scan {
+    /// Of each row, in order; NaN where it could not be scored.
+    pub scores: Vec<f64>,
+    /// Whether its label says that a row is abnormal; `None` without labels.
+    pub truth: Option<Vec<bool>>,
+    /// The rows of the highest scores, the highest first, from 1, with their reasons.
+    pub top: Vec<(u64, String)>,
+    pub unusable: u64,
+    pub roc_auc: Option<f64>,
+    pub average_precision: Option<f64>,
+    pub pca_roc_auc: Option<f64>,
+    pub notes: Vec<String>,
+}
+
+/// Scores every row of `source` with the detector `model`; `progress` is told the rows so far and says whether to go on.
+/// Rows that cannot be read are counted and passed over.
+///
+/// # Errors
+/// As those of [`super::score_rows`], and [`TrainError::Cancelled`].
+pub fn scan_rows(
+    model: &Model,
+    source: &str,
+    device: &Device,
+    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<Scan, TrainError> {
+    let path = Path::new("detector");
+    let walk = Walk { model, path, source, label: None, abnormal: &[], keep_going: true, device };
+    let mut scan = Scan::default();
+    let (mut truth, mut beside, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut top: Vec<(f64, u64, String)> = Vec::new();
+    let keep = |top: &mut Vec<(f64, u64, String)>| {
+        top.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        top.truncate(TOP);
+    };
+    walk.run(&mut notes, &mut |scored: Scored<'_>| {
+        if scored.row.is_multiple_of(1024) && progress(scored.row).is_break() {
+            return Err(TrainError::Cancelled);
+        }
+        scan.unusable += u64::from(scored.score.is_err());
+        scan.scores.push(scored.score.unwrap_or(f64::NAN));
+        truth.extend(scored.is_abnormal);
+        beside.extend(scored.pca);
+        if let Ok(score) = scored.score {
+            top.push((score, scored.row, scored.reasons.to_owned()));
+            if top.len() >= 4 * TOP {
+                keep(&mut top);
+            }
+        }
+        Ok(())
+    })?;
+    keep(&mut top);
+    scan.top = top.into_iter().map(|(_, row, reasons)| (row, reasons)).collect();
+    scan.notes = notes;
+    if truth.len() == scan.scores.len() && !truth.is_empty() {
+        let used = |values: &[f64]| {
+            let pairs = values.iter().zip(&scan.scores).zip(&truth).filter(|((_, score), _)| !score.is_nan());
+            pairs.map(|((value, _), truth)| (*value, *truth)).unzip::<f64, bool, Vec<f64>, Vec<bool>>()
+        };
+        let (values, of_them) = used(&scan.scores);
+        scan.roc_auc = roc_auc(&values, &of_them);
+        scan.average_precision = scan.roc_auc.and_then(|_| average_precision(&values, &of_them));
+        if beside.len() == scan.scores.len() {
+            let (values, of_them) = used(&beside);
+            scan.pca_roc_auc = roc_auc(&values, &of_them);
+        }
+        scan.truth = Some(truth);
+    }
+    Ok(scan)
+}

@@ -1,0 +1,66 @@
+//! A saved model opened over a data set, ready to be evaluated.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::data::{DataError, DataSet};
+use crate::device::Device;
+use crate::graph::{External, Externals};
+use crate::model::{Model, Network, Spec};
+use crate::train::{Evaluator, TrainError};
+/// A saved model ready to be run over data.
+pub(crate) struct Opened {
+    pub model: Model,
+    pub evaluator: Evaluator,
+    /// Its own data in its parts, or all of other data as the test part.
+    pub data: Arc<DataSet>,
+}
+
+impl Opened {
+    /// The model at `path` over the data that it was trained on, or over every row of `data`.
+    pub fn new(path: &Path, data: Option<&str>, device: &Device) -> Result<Self, TrainError> {
+        let model = Model::load(path)?;
+        let spec = &model.spec;
+        let set = match data {
+            Some(source) => Arc::new(spec.open_other_data(source, &model.preparation)?),
+            None => own_data(spec)?,
+        };
+        let place = || data.unwrap_or(&spec.data.source).to_owned();
+        if set.features != model.features {
+            let (found, expected) = (set.features, model.features);
+            return Err(DataError::WrongWidth { place: place(), found, expected }.into());
+        }
+        let evaluator = evaluator_of(&model, &set, device, path)?;
+        Ok(Self { model, evaluator, data: set })
+    }
+}
+
+/// `model` on `device`, ready to be run over `data`; `path` is where it is from, for errors.
+pub(crate) fn evaluator_of(
+    model: &Model,
+    data: &Arc<DataSet>,
+    device: &Device,
+    path: &Path,
+) -> Result<Evaluator, TrainError> {
+    let shape = model.data_shape();
+    let network = Network::new(&model.spec, shape)?;
+    let (parameters, statistics) = model.to_flat(&network, path)?;
+    if shape.classes > 0 && data.labels.is_none() {
+        let problem = "the model is conditioned on labels and this data has none".to_owned();
+        return Err(DataError::Malformed { place: data.options.source.clone(), problem }.into());
+    }
+    let mut externals = Externals::default();
+    let evaluator = Evaluator::new(&network, data, device, &mut externals)?;
+    externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+    if !network.statistics().is_empty() {
+        externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+    }
+    Ok(evaluator)
+}
+
+/// What a model of `spec` was trained on, if it is still there.
+pub(crate) fn own_data(spec: &Spec) -> Result<Arc<DataSet>, DataError> {
+    let mut set = spec.open_data()?;
+    set.limit_train(spec.data.rows.unwrap_or(usize::MAX));
+    Ok(Arc::new(set))
+}

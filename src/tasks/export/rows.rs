@@ -1,0 +1,252 @@
+//! Rows in the form that their source has: pictures, tables, arrays, sound. Everything that makes rows writes them here.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::data::{AudioForm, DataError, DataSet, ImageShape, MelSpec, SourceKind, write_npy, write_wav};
+use crate::model::{Model, ModelFileError, write_whole};
+use crate::train::TrainError;
+
+/// Rounds of finding phases for a spectrogram; more are not heard.
+const PHASE_ITERATIONS: usize = 64;
+
+/// What the source of some rows looks like.
+#[derive(Clone, Debug)]
+pub(crate) struct RowForm {
+    pub kind: SourceKind,
+    pub features: usize,
+    pub image: Option<ImageShape>,
+    /// Names of the features, where they have any.
+    columns: Vec<String>,
+    audio: Option<AudioForm>,
+    mel: Option<MelSpec>,
+    /// Steps of a piece of a recording, from the start of one to that of the next, and samples a second.
+    window: usize,
+    stride: usize,
+    rate: u32,
+}
+
+/// Rows to be written, in the source's own units.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'r> {
+    /// [rows, features]
+    pub values: &'r [f32],
+    /// One for each row; files are called after them.
+    pub names: &'r [String],
+    /// The class of each row, where they have any: folders are called after them, and tables have them in a last column.
+    pub labels: Option<&'r [String]>,
+}
+
+impl RowForm {
+    /// Of the rows that `model` takes and makes.
+    pub fn of_model(model: &Model) -> Self {
+        let (data, preparation) = (&model.spec.data, &model.preparation);
+        let window = data.window.unwrap_or(1);
+        Self {
+            kind: preparation.source,
+            features: model.features,
+            image: model.data_shape().image,
+            columns: preparation.features.clone(),
+            audio: data.audio,
+            mel: preparation.mel.clone(),
+            window,
+            stride: data.stride.unwrap_or(window).min(window),
+            rate: data.rate.unwrap_or(8000),
+        }
+    }
+
+    pub fn of_data(data: &DataSet) -> Self {
+        let window = data.options.window.unwrap_or(1);
+        Self {
+            kind: data.kind,
+            features: data.features,
+            image: data.image,
+            columns: data.preparation.features.clone(),
+            audio: data.options.audio,
+            mel: data.preparation.mel.clone(),
+            window,
+            stride: data.options.stride.unwrap_or(window).min(window),
+            rate: data.options.rate.unwrap_or(8000),
+        }
+    }
+
+    /// Whether rows can be files in a folder.
+    fn is_files(&self) -> bool {
+        match self.kind {
+            SourceKind::Images | SourceKind::Audio => true,
+            SourceKind::Array => self.image.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Refuses an `output` that cannot hold such rows, before anything is computed.
+    pub fn check(&self, output: &Path) -> Result<(), DataError> {
+        match extension(output).as_deref() {
+            Some("npy" | "csv") => Ok(()),
+            None if self.is_files() => Ok(()),
+            _ => {
+                let right = if self.is_files() { "a folder, or a .npy or .csv file" } else { "a .csv or .npy file" };
+                Err(DataError::Option {
+                    field: "--output",
+                    problem: format!("{} cannot hold {}; give {right}", output.display(), self.kind.name()),
+                })
+            }
+        }
+    }
+
+    /// Writes rows to one `.npy` or `.csv` file, or to a folder of PNG or WAV files; gives the count of files. Beside an
+    /// array with labels there is a text file with one on each line.
+    pub fn write(&self, rows: Rows<'_>, output: &Path) -> Result<usize, TrainError> {
+        self.check(output)?;
+        match (extension(output).as_deref(), self.kind) {
+            (Some("npy"), _) => self.write_array(rows, output),
+            (Some(_), _) => self.write_table(rows, output),
+            (None, SourceKind::Audio) => self.write_sounds(rows, output),
+            (None, _) => self.write_pictures(rows, output),
+        }
+    }
+
+    fn write_array(&self, rows: Rows<'_>, output: &Path) -> Result<usize, TrainError> {
+        let count = rows.values.len() / self.features.max(1);
+        let shape = match self.image {
+            Some(image) if image.channels > 1 => vec![count, image.height, image.width, image.channels],
+            Some(image) => vec![count, image.height, image.width],
+            None => vec![count, self.features],
+        };
+        write_npy(output, &shape, rows.values)?;
+        let Some(labels) = rows.labels else { return Ok(1) };
+        write_whole(&output.with_extension("labels.txt"), (labels.join("\n") + "\n").as_bytes())?;
+        Ok(2)
+    }
+
+    fn write_table(&self, rows: Rows<'_>, output: &Path) -> Result<usize, TrainError> {
+        let unwritable = |problem: String| ModelFileError::Unwritable { path: output.into(), problem };
+        let mut table = csv::Writer::from_writer(Vec::new());
+        let mut header: Vec<String> = match self.columns.len() == self.features {
+            true => self.columns.clone(),
+            false => (0..self.features).map(|i| format!("value {}", i + 1)).collect(),
+        };
+        if rows.labels.is_some() {
+            header.push("label".to_owned());
+        }
+        table.write_record(&header).map_err(|error| unwritable(error.to_string()))?;
+        for (row, values) in rows.values.chunks_exact(self.features).enumerate() {
+            let label = rows.labels.and_then(|labels| labels.get(row)).cloned();
+            let record = values.iter().map(f32::to_string).chain(label);
+            table.write_record(record).map_err(|error| unwritable(error.to_string()))?;
+        }
+        let bytes = table.into_inner().map_err(|error| unwritable(error.to_string()))?;
+        write_whole(output, &bytes)?;
+        Ok(1)
+    }
+
+    fn write_pictures(&self, rows: Rows<'_>, folder: &Path) -> Result<usize, TrainError> {
+        let Some(image) = self.image else { return Ok(0) };
+        let (width, height) = (image.width as u32, image.height as u32);
+        let unwritable = |path: &Path, problem: String| ModelFileError::Unwritable { path: path.into(), problem };
+        // Sources that are not in 0..1 are in 0..255.
+        let top = if rows.values.iter().any(|&value| value > 2.0) { 1.0 } else { 255.0 };
+        let mut taken = HashSet::new();
+        for (row, values) in rows.values.chunks_exact(self.features).enumerate() {
+            let bytes: Vec<u8> = values.iter().map(|value| (value * top).round().clamp(0.0, 255.0) as u8).collect();
+            let path = rows.place(folder, row, &rows.names[row], "png", &mut taken);
+            make_folder(path.parent().unwrap_or(folder))?;
+            let colour = match image.channels {
+                1 => image::ExtendedColorType::L8,
+                3 => image::ExtendedColorType::Rgb8,
+                _ => image::ExtendedColorType::Rgba8,
+            };
+            let mut png = std::io::Cursor::new(Vec::new());
+            let encoder = image::codecs::png::PngEncoder::new(&mut png);
+            image::ImageEncoder::write_image(encoder, &bytes, width, height, colour)
+                .map_err(|error| unwritable(&path, error.to_string()))?;
+            write_whole(&path, png.get_ref())?;
+        }
+        Ok(rows.values.len() / self.features)
+    }
+
+    /// The pieces of each recording one after the other, as sound.
+    fn write_sounds(&self, rows: Rows<'_>, folder: &Path) -> Result<usize, TrainError> {
+        let file_of = |row: usize| file_and_rest(&rows.names[row]).0;
+        let mut taken = HashSet::new();
+        let count = rows.values.len() / self.features.max(1);
+        let (mut row, mut files) = (0, 0);
+        make_folder(folder)?;
+        while row < count {
+            let file = file_of(row);
+            let end = (row..count).find(|&next| file_of(next) != file).unwrap_or(count);
+            let mut steps = Vec::new();
+            for piece in row..end {
+                let values = &rows.values[piece * self.features..(piece + 1) * self.features];
+                let kept = if piece + 1 == end { self.window } else { self.stride };
+                match (self.image, self.audio) {
+                    (Some(image), Some(AudioForm::Mel)) => {
+                        // Frame after frame, low bands first; the picture has them from the top down.
+                        for frame in 0..kept {
+                            steps.extend((0..image.height).rev().map(|line| values[line * image.width + frame]));
+                        }
+                    }
+                    _ => steps.extend_from_slice(&values[..kept]),
+                }
+            }
+            let samples = match &self.mel {
+                Some(mel) => mel.prepare()?.griffin_lim(&steps, PHASE_ITERATIONS),
+                None => steps,
+            };
+            let path = rows.place(folder, row, file, "wav", &mut taken);
+            make_folder(path.parent().unwrap_or(folder))?;
+            write_wav(&path, self.rate, &samples)?;
+            files += 1;
+            row = end;
+        }
+        Ok(files)
+    }
+}
+
+impl Rows<'_> {
+    /// The file for a row, in a folder called after its class where it has one and does not lie in it already; none that is
+    /// `taken`.
+    fn place(&self, folder: &Path, row: usize, name: &str, extension: &str, taken: &mut HashSet<PathBuf>) -> PathBuf {
+        let label = self.labels.and_then(|labels| labels.get(row)).map(|label| label.replace(['/', '\\'], "_"));
+        let folder = match label.filter(|label| Path::new(name).iter().next() != Some(label.as_ref())) {
+            // A name of dots alone would lead elsewhere.
+            Some(label) if label.chars().all(|c| c == '.') => folder.join("_"),
+            Some(label) => folder.join(label),
+            None => folder.to_owned(),
+        };
+        let (file, rest) = file_and_rest(name);
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        // Of x.png and x.jpg the second keeps its whole name.
+        let stems = [stem.to_owned(), file.to_owned()].into_iter().chain((2..).map(|n| format!("{file} {n}")));
+        for stem in stems {
+            let path = place_of(&folder, &stem, rest, extension);
+            if taken.insert(path.clone()) {
+                return path;
+            }
+        }
+        place_of(&folder, stem, rest, extension)
+    }
+}
+
+/// The name of a file, and what is said of a part of it: `cat, dog.jpg, piece 2` has `cat, dog.jpg` and `piece 2`.
+pub(crate) fn file_and_rest(name: &str) -> (&str, &str) {
+    name.rfind(", piece ").map_or((name, ""), |at| (&name[..at], &name[at + 2..]))
+}
+
+/// The ending of a file's name in small letters.
+pub(crate) fn extension(path: &Path) -> Option<String> {
+    path.extension().map(|extension| extension.to_string_lossy().to_lowercase())
+}
+
+fn make_folder(folder: &Path) -> Result<(), ModelFileError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })
+}
+
+/// A file in `folder`, which may lie in a folder of its own: `cat/1` and `piece 2` are `cat/1 piece 2.png`.
+fn place_of(folder: &Path, stem: &str, rest: &str, extension: &str) -> PathBuf {
+    let name = if rest.is_empty() { format!("{stem}.{extension}") } else { format!("{stem} {rest}.{extension}") };
+    // Rows are named after files that were found below a folder: no step leads out of it.
+    let steps = Path::new(&name).components().filter(|step| matches!(step, std::path::Component::Normal(_)));
+    steps.fold(folder.to_owned(), |path, step| path.join(step))
+}

@@ -1,0 +1,160 @@
+//! Variants of rows: what the decoder makes of places near theirs in the latent space, or of places drawn from where their
+//! class lies.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::posterior::{Posterior, moments, normals, to_codebook};
+use super::sample::class_names;
+use crate::data::{DataError, Part};
+use crate::device::Device;
+use crate::inference::Decoder;
+use crate::metrics;
+use crate::tasks::evaluate::Opened;
+use crate::tasks::export::{RowForm, Rows, file_and_rest};
+use crate::train::TrainError;
+
+#[derive(Clone, Debug)]
+pub struct AugmentOptions {
+    /// Variants of each row.
+    pub count: usize,
+    /// Deviation of the noise, as a share of each latent unit's own.
+    pub strength: f64,
+    /// Draws from a mixture fitted to the latents of the row's class instead of adding noise to its own.
+    pub by_class: bool,
+    /// Of those mixtures.
+    pub components: Option<usize>,
+    pub seed: u64,
+}
+
+/// The object that `augment --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Augmentation {
+    pub model: String,
+    pub data: String,
+    /// Rows that went in, and variants that came out.
+    pub rows: usize,
+    pub variants: usize,
+    /// Names of the classes that variants have, empty where the rows have no labels.
+    pub classes: Vec<String>,
+    /// Mean squared difference of variants from their rows, and of what the model makes of the rows themselves; `None` by
+    /// class, where a variant is of no row.
+    pub mse: Option<f64>,
+    pub reconstruction_mse: f64,
+    pub output: String,
+    pub files: usize,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Makes `options.count` variants of each row of `source` through the model at `path`: first one of each row, in order, then
+/// another of each. Folders are called after the rows' labels, arrays have theirs in a text file beside them, tables in a last
+/// column.
+///
+/// # Errors
+/// When the data does not fit the model, has no labels where they are needed, or `output` cannot hold what it is.
+pub fn augment(
+    path: &Path,
+    source: &str,
+    output: &Path,
+    options: &AugmentOptions,
+    device: &Device,
+) -> Result<Augmentation, TrainError> {
+    let Opened { model, mut evaluator, data } = Opened::new(path, Some(source), device)?;
+    let form = RowForm::of_data(&data);
+    form.check(output)?;
+    let mut decoder = Decoder::on(&model, device)?;
+    let rows = data.part(Part::Test);
+    let own = evaluator.outputs(rows.clone(), true, false)?;
+    let latent = decoder.latent();
+    let classes: Option<Vec<usize>> =
+        data.labels.as_ref().map(|labels| labels.iter().map(|&label| usize::from(label)).collect());
+    let mut latents = Vec::with_capacity(options.count * own.latents.len());
+    if options.by_class {
+        let Some(classes) = &classes else {
+            let problem =
+                "it has no labels; name them with the model's data.labels, or leave --by-class out".to_owned();
+            return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
+        };
+        latents = drawn_by_class(&own.latents, latent, classes, options)?;
+    } else {
+        let deviations = moments(&own.latents, latent);
+        let noise = normals(options.count * own.latents.len(), options.seed);
+        for (i, noise) in noise.iter().enumerate() {
+            let at = i % own.latents.len();
+            let away = options.strength * deviations[at % latent].1 * f64::from(*noise);
+            latents.push((f64::from(own.latents[at]) + away) as f32);
+        }
+    }
+    to_codebook(&model, &mut latents);
+    let repeated = |of: &[usize]| of.iter().copied().cycle().take(of.len() * options.count).collect::<Vec<_>>();
+    let of_rows = repeated(classes.as_deref().unwrap_or_default());
+    let mut made = decoder.decode_rows(&latents, &of_rows)?;
+    let seen = data.rows_f32(rows.clone())?;
+    let mse = (!options.by_class).then(|| {
+        let of_variant = made.chunks_exact(seen.len().max(1)).map(|variant| metrics::mse(variant, &seen));
+        of_variant.sum::<f64>() / options.count as f64
+    });
+    model.preparation.undo(&mut made);
+    let names = class_names(&model, Some(&data));
+    let class_name = |&class: &usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
+    let labels: Option<Vec<String>> = classes.is_some().then(|| of_rows.iter().map(class_name).collect());
+    let variants = (1..=options.count).flat_map(|variant| rows.clone().map(move |row| (variant, row)));
+    let row_names: Vec<String> = variants.map(|(variant, row)| variant_name(&data.row_name(row), variant)).collect();
+    let files = form.write(Rows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?;
+    let mut used: Vec<String> = labels.unwrap_or_default();
+    used.sort();
+    used.dedup();
+    Ok(Augmentation {
+        model: path.display().to_string(),
+        data: source.to_owned(),
+        rows: rows.len(),
+        variants: row_names.len(),
+        classes: used,
+        mse,
+        reconstruction_mse: metrics::mse(&own.outputs, &seen),
+        output: output.display().to_string(),
+        files,
+        notes: data.notes.clone(),
+    })
+}
+
+/// For each variant of each row, a draw from the mixture of the row's class.
+fn drawn_by_class(
+    own: &[f32],
+    latent: usize,
+    classes: &[usize],
+    options: &AugmentOptions,
+) -> Result<Vec<f32>, TrainError> {
+    let mut latents = vec![0.0; options.count * own.len()];
+    let most = classes.iter().copied().max().unwrap_or(0);
+    for class in 0..=most {
+        let members: Vec<usize> = (0..classes.len()).filter(|&row| classes[row] == class).collect();
+        if members.is_empty() {
+            continue;
+        }
+        let of_class: Vec<f32> =
+            members.iter().flat_map(|&row| &own[row * latent..(row + 1) * latent]).copied().collect();
+        let fitted = Posterior::fit(&of_class, latent, options.components, options.seed)?;
+        let drawn = fitted.sample(members.len() * options.count, 1.0, options.seed + class as u64);
+        let places =
+            (0..options.count).flat_map(|variant| members.iter().map(move |row| variant * classes.len() + row));
+        for (place, draw) in places.zip(drawn.chunks_exact(latent)) {
+            latents[place * latent..(place + 1) * latent].copy_from_slice(draw);
+        }
+    }
+    Ok(latents)
+}
+
+/// `cat/1.jpg, piece 2` of variant 3 is `cat/1 variant 3.jpg, piece 2`: pieces of one file stay together.
+fn variant_name(name: &str, variant: usize) -> String {
+    let (file, rest) = file_and_rest(name);
+    let piece = if rest.is_empty() { String::new() } else { format!(", {rest}") };
+    let folder = file.rfind('/').map_or(0, |slash| slash + 1);
+    match file[folder..].rfind('.') {
+        Some(dot) => format!("{} variant {variant}{}{piece}", &file[..folder + dot], &file[folder + dot..]),
+        None => format!("{file} variant {variant}{piece}"),
+    }
+}

@@ -1,0 +1,303 @@
+//! Ways through the latent space: from one row to another, along each unit, and sums of rows.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::posterior::{TrainLatents, class_of, is_active, moments, to_codebook};
+use super::sample::class_names;
+use crate::data::{DataError, Part};
+use crate::device::Device;
+use crate::inference::Decoder;
+use crate::model::{Model, ModelFileError};
+use crate::plot::{RowView, write_sheet};
+use crate::style::DARK;
+use crate::tasks::evaluate::Opened;
+use crate::tasks::export::{RowForm, Rows, extension};
+use crate::train::TrainError;
+
+/// Steps of a traversal, and how many deviations its ends are from the middle.
+const TRAVERSE_STEPS: usize = 9;
+const TRAVERSE_REACH: f64 = 2.5;
+/// Units that are traversed at most, the most used first.
+const TRAVERSE_UNITS: usize = 64;
+
+/// The object that `interpolate --json` and `arithmetic --json` print.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Walk {
+    pub model: String,
+    /// What goes in, in words.
+    pub from: Vec<String>,
+    pub rows: usize,
+    pub spherical: bool,
+    pub output: String,
+    pub files: usize,
+}
+
+/// The object that `traverse --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Traversal {
+    pub model: String,
+    /// Latent units from 0, one for each line of the picture, the most used first.
+    pub units: Vec<usize>,
+    /// Of each unit over the train rows.
+    pub deviations: Vec<f64>,
+    pub steps: usize,
+    /// How many deviations the ends are from the middle.
+    pub reach: f64,
+    pub output: String,
+    pub files: usize,
+}
+
+/// Finds the latent numbers of what is named on the command line.
+struct Places<'m> {
+    path: &'m Path,
+    source: String,
+    device: &'m Device,
+    opened: Option<Opened>,
+    train: Option<TrainLatents>,
+}
+
+/// A place in the latent space.
+struct Place {
+    name: String,
+    latents: Vec<f32>,
+    /// Where the data has labels.
+    class: Option<usize>,
+}
+
+impl<'m> Places<'m> {
+    /// `data` is where numbers of rows count, the data that the model was trained on where it is not given.
+    fn new(path: &'m Path, model: &Model, data: Option<&str>, device: &'m Device) -> Self {
+        let source = data.unwrap_or(&model.spec.data.source).to_owned();
+        Self { path, source, device, opened: None, train: None }
+    }
+
+    /// What `asked` is: a file with one row, the number of a row from 1, or `class:NAME`, the mean of a class of train rows.
+    fn find(&mut self, asked: &str) -> Result<Place, TrainError> {
+        let name = asked.to_owned();
+        if let Some(class) = asked.strip_prefix("class:") {
+            let train = match self.train.take() {
+                Some(train) => train,
+                None => TrainLatents::of(self.path, self.device)?,
+            };
+            let train = self.train.insert(train);
+            let class = class_of(&train.data.classes, train.data.classes(), class)?;
+            let latents = moments(&train.of_class(class), train.latent);
+            let latents = latents.iter().map(|(mean, _)| *mean as f32).collect();
+            return Ok(Place { name, latents, class: Some(class) });
+        }
+        if Path::new(asked).exists() {
+            let mut opened = Opened::new(self.path, Some(asked), self.device)?;
+            let rows = opened.data.part(Part::Test).len();
+            if rows != 1 {
+                let problem = format!("it has {rows} rows; give --data {asked} and the numbers of the rows");
+                return Err(DataError::Malformed { place: name, problem }.into());
+            }
+            return latents_at(&mut opened, 0, name);
+        }
+        let Ok(row) = asked.parse::<usize>() else {
+            let problem = "it is no file; give one, the number of a row from 1, or class:NAME".to_owned();
+            return Err(DataError::Malformed { place: name, problem }.into());
+        };
+        let opened = match self.opened.take() {
+            Some(opened) => opened,
+            None => Opened::new(self.path, Some(&self.source), self.device)?,
+        };
+        let opened = self.opened.insert(opened);
+        let rows = opened.data.part(Part::Test).len();
+        if !(1..=rows).contains(&row) {
+            let problem = format!("there is no row {row}, use a number from 1 to {rows}");
+            return Err(DataError::Malformed { place: self.source.clone(), problem }.into());
+        }
+        let name = opened.data.row_name(row - 1);
+        latents_at(opened, row - 1, name)
+    }
+}
+
+fn latents_at(opened: &mut Opened, row: usize, name: String) -> Result<Place, TrainError> {
+    let latents = opened.evaluator.outputs(row..row + 1, false, false)?.latents;
+    let class = opened.data.labels.as_ref().and_then(|labels| labels.get(row)).map(|&label| usize::from(label));
+    Ok(Place { name, latents, class })
+}
+
+/// How the rows of a walk are made and written.
+struct Maker {
+    model: Model,
+    decoder: Decoder,
+    form: RowForm,
+    label: Option<usize>,
+}
+
+impl Maker {
+    fn new(path: &Path, output: &Path, label: Option<&str>, device: &Device) -> Result<Self, TrainError> {
+        let model = Model::load(path)?;
+        let form = RowForm::of_model(&model);
+        if extension(output).as_deref() != Some("png") {
+            form.check(output)?;
+        }
+        let decoder = Decoder::on(&model, device)?;
+        let names = class_names(&model, None);
+        let label = label.map(|asked| class_of(&names, decoder.classes(), asked)).transpose()?;
+        Ok(Self { model, decoder, form, label })
+    }
+
+    /// Decodes `latents` [rows, latent], told the class asked for or else `class`, and writes them to `output`: a PNG with
+    /// `columns` of them in a line, or in the source's own form.
+    fn write(
+        &mut self,
+        mut latents: Vec<f32>,
+        class: Option<usize>,
+        columns: usize,
+        output: &Path,
+    ) -> Result<usize, TrainError> {
+        to_codebook(&self.model, &mut latents);
+        let mut made = self.decoder.decode(&latents, self.label.or(class).unwrap_or(0))?;
+        if extension(output).as_deref() == Some("png") {
+            let image = self.form.image.map(|image| [image.height, image.width, image.channels]);
+            let view = RowView::of(image, &made);
+            let draw = |row: &[f32]| view.draw(row, None, DARK.ink(DARK.second));
+            let cells: Vec<_> = made.chunks_exact(self.form.features).map(draw).collect();
+            write_sheet(&cells, columns, output)?;
+            return Ok(1);
+        }
+        self.model.preparation.undo(&mut made);
+        let names: Vec<String> = (1..=made.len() / self.form.features).map(|step| format!("step {step}")).collect();
+        self.form.write(Rows { values: &made, names: &names, labels: None }, output)
+    }
+}
+
+/// What a walk goes through, and where its rows are written.
+#[derive(Clone, Copy, Debug)]
+pub struct WalkOptions<'o> {
+    /// Where numbers of rows count; the data that the model was trained on where it is not given.
+    pub data: Option<&'o str>,
+    /// What a conditional model is told, the class of the first row where it is not given.
+    pub label: Option<&'o str>,
+    pub output: &'o Path,
+}
+
+/// `steps` rows from `a` to `b`, both ends among them, in a straight line or, where `spherical`, along the great circle
+/// (White 2016), on which draws from a normal prior lie.
+///
+/// # Errors
+/// When the ends are not found, or the model has no bottleneck.
+pub fn interpolate(
+    path: &Path,
+    [a, b]: [&str; 2],
+    steps: usize,
+    spherical: bool,
+    options: WalkOptions<'_>,
+    device: &Device,
+) -> Result<Walk, TrainError> {
+    let mut maker = Maker::new(path, options.output, options.label, device)?;
+    let mut places = Places::new(path, &maker.model, options.data, device);
+    let (a, b) = (places.find(a)?, places.find(b)?);
+    let angle = spherical.then(|| angle_between(&a.latents, &b.latents));
+    let mut latents = Vec::with_capacity(steps * a.latents.len());
+    for step in 0..steps {
+        let share = step as f64 / steps.saturating_sub(1).max(1) as f64;
+        let (from, to) = match angle {
+            // Along a line where the circle is one, or is not determined.
+            Some(angle) if angle.sin() > 1e-6 => {
+                (((1.0 - share) * angle).sin() / angle.sin(), (share * angle).sin() / angle.sin())
+            }
+            _ => (1.0 - share, share),
+        };
+        let between = |(&a, &b): (&f32, &f32)| (f64::from(a) * from + f64::from(b) * to) as f32;
+        latents.extend(a.latents.iter().zip(&b.latents).map(between));
+    }
+    let files = maker.write(latents, a.class, steps, options.output)?;
+    Ok(Walk {
+        model: path.display().to_string(),
+        from: vec![a.name, b.name],
+        rows: steps,
+        spherical,
+        output: options.output.display().to_string(),
+        files,
+    })
+}
+
+/// Rows for a, b, c and a - b + c.
+///
+/// # Errors
+/// As [`interpolate`].
+pub fn arithmetic(
+    path: &Path,
+    terms: [&str; 3],
+    options: WalkOptions<'_>,
+    device: &Device,
+) -> Result<Walk, TrainError> {
+    let mut maker = Maker::new(path, options.output, options.label, device)?;
+    let mut places = Places::new(path, &maker.model, options.data, device);
+    let (a, b, c) = (places.find(terms[0])?, places.find(terms[1])?, places.find(terms[2])?);
+    let sum = a.latents.iter().zip(&b.latents).zip(&c.latents).map(|((a, b), c)| a - b + c);
+    let latents: Vec<f32> = [&a.latents, &b.latents, &c.latents].into_iter().flatten().copied().chain(sum).collect();
+    let files = maker.write(latents, a.class, 4, options.output)?;
+    Ok(Walk {
+        model: path.display().to_string(),
+        from: vec![a.name, b.name, c.name],
+        rows: 4,
+        spherical: false,
+        output: options.output.display().to_string(),
+        files,
+    })
+}
+
+/// Each latent unit that is in use from one end to the other, all others held where `row` has them (or in the middle of the
+/// train rows): one line of the picture for each, the most used first.
+///
+/// # Errors
+/// When no unit is in use, or what the model was trained on is not there any more.
+pub fn traverse(
+    path: &Path,
+    row: Option<&str>,
+    options: WalkOptions<'_>,
+    device: &Device,
+) -> Result<Traversal, TrainError> {
+    let mut maker = Maker::new(path, options.output, options.label, device)?;
+    let train = TrainLatents::of(path, device)?;
+    let moments = moments(&train.latents, train.latent);
+    let mut units: Vec<usize> = (0..train.latent).filter(|&unit| is_active(&maker.model, moments[unit].1)).collect();
+    units.sort_by(|&a, &b| moments[b].1.total_cmp(&moments[a].1));
+    units.truncate(TRAVERSE_UNITS);
+    if units.is_empty() {
+        let problem =
+            "no latent unit tells rows apart: the posterior has collapsed, train with a smaller beta".to_owned();
+        return Err(ModelFileError::Malformed { path: path.into(), problem }.into());
+    }
+    let middle = match row {
+        Some(row) => Places::new(path, &maker.model, options.data, device).find(row)?,
+        None => Place {
+            name: "the middle".to_owned(),
+            latents: moments.iter().map(|(mean, _)| *mean as f32).collect(),
+            class: None,
+        },
+    };
+    let mut latents = Vec::with_capacity(units.len() * TRAVERSE_STEPS * train.latent);
+    for &unit in &units {
+        for step in 0..TRAVERSE_STEPS {
+            let away = TRAVERSE_REACH * (2.0 * step as f64 / (TRAVERSE_STEPS - 1) as f64 - 1.0);
+            let start = latents.len();
+            latents.extend_from_slice(&middle.latents);
+            latents[start + unit] = (moments[unit].0 + away * moments[unit].1) as f32;
+        }
+    }
+    let files = maker.write(latents, middle.class, TRAVERSE_STEPS, options.output)?;
+    Ok(Traversal {
+        model: path.display().to_string(),
+        deviations: units.iter().map(|&unit| moments[unit].1).collect(),
+        units,
+        steps: TRAVERSE_STEPS,
+        reach: TRAVERSE_REACH,
+        output: options.output.display().to_string(),
+        files,
+    })
+}
+
+/// Between 0 and pi; 0 where one of them has no direction.
+fn angle_between(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let lengths = (dot(a, a) * dot(b, b)).sqrt();
+    if lengths > 0.0 { (dot(a, b) / lengths).clamp(-1.0, 1.0).acos() } else { 0.0 }
+}

@@ -1,0 +1,183 @@
+//! What making new rows needs of a model: latent numbers of its train rows, its classes, and what it can be drawn from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::data::{DataError, DataSet, Part};
+use crate::device::Device;
+use crate::metrics::{Covariance, GaussianMixture, MixtureError, Pca};
+use crate::model::{Model, ModelKind};
+use crate::random::{key, normal4, philox4x32, stream};
+use crate::tasks::evaluate::Opened;
+use crate::train::{ACTIVE_VARIANCE, Outputs, TrainError};
+
+/// Train rows whose latent numbers are looked at; more tell no more.
+const MOST_ROWS: usize = 60_000;
+/// Rows that a mixture is fitted to; evenly taken from those.
+const MIXTURE_ROWS: usize = 20_000;
+/// Latent numbers that a mixture is fitted to; of more, so many main components.
+const MOST_FULL: usize = 64;
+/// Rows for each number and component below which covariances are diagonal.
+const FULL_ROWS: usize = 4;
+/// Components of a mixture where nothing else is said and there are rows enough.
+const USUAL_COMPONENTS: usize = 10;
+
+/// The rows that a model was trained on, and what its encoder makes of them.
+pub(crate) struct TrainLatents {
+    pub data: Arc<DataSet>,
+    /// [rows, latent], of the first rows of the train part.
+    pub latents: Vec<f32>,
+    pub latent: usize,
+    /// [rows, places] of a vector-quantized model, the numbers of its entries.
+    pub codes: Vec<f32>,
+}
+
+impl TrainLatents {
+    /// # Errors
+    /// When the data that the model at `path` was trained on is not there any more.
+    pub fn of(path: &Path, device: &Device) -> Result<Self, TrainError> {
+        let Opened { mut evaluator, data, .. } = Opened::new(path, None, device)?;
+        let train = data.part(Part::Train);
+        let rows = train.start..train.end.min(train.start + MOST_ROWS);
+        let Outputs { latents, codes, .. } = evaluator.outputs(rows.clone(), false, false)?;
+        Ok(Self { data, latent: latents.len() / rows.len().max(1), latents, codes })
+    }
+
+    /// Those of the rows of class `label`.
+    pub fn of_class(&self, label: usize) -> Vec<f32> {
+        let labels = self.data.labels.as_deref().unwrap_or_default();
+        let start = self.data.train.start;
+        let rows = self.latents.chunks_exact(self.latent.max(1)).enumerate();
+        rows.filter(|(row, _)| labels.get(start + row).is_some_and(|&of| usize::from(of) == label))
+            .flat_map(|(_, latents)| latents)
+            .copied()
+            .collect()
+    }
+}
+
+/// Mean and deviation of each latent number over rows [rows, latent].
+pub(crate) fn moments(latents: &[f32], latent: usize) -> Vec<(f64, f64)> {
+    let rows = (latents.len() / latent.max(1)).max(1) as f64;
+    (0..latent)
+        .map(|unit| {
+            let values = || latents.iter().skip(unit).step_by(latent).map(|&z| f64::from(z));
+            let mean = values().sum::<f64>() / rows;
+            (mean, (values().map(|z| (z - mean).powi(2)).sum::<f64>() / rows).sqrt())
+        })
+        .collect()
+}
+
+/// Whether a unit of this deviation tells rows apart: by Burda et al. 2016 where there is a prior that it could fall back
+/// to, else whether it varies at all.
+pub(crate) fn is_active(model: &Model, deviation: f64) -> bool {
+    match has_prior(model) {
+        true => deviation * deviation > ACTIVE_VARIANCE,
+        false => deviation > 1e-6,
+    }
+}
+
+/// Whether the decoder was trained to take draws from a standard normal distribution.
+pub(crate) fn has_prior(model: &Model) -> bool {
+    matches!(model.spec.model.kind, ModelKind::Variational | ModelKind::Wasserstein)
+}
+
+/// Normal numbers of the places `first..first + count` of the stream of `seed`.
+pub(crate) fn normals(count: usize, seed: u64) -> Vec<f32> {
+    let block = |block: u32| normal4(philox4x32([block, stream::LATENTS, 0, 0], key(seed)));
+    (0..count.div_ceil(4) as u32).flat_map(block).take(count).collect()
+}
+
+/// Where latent numbers of rows lie: a mixture of Gaussians, over the main components of many numbers.
+#[derive(Debug)]
+pub(crate) struct Posterior {
+    mixture: GaussianMixture,
+    /// What the mixture's numbers are components of, where there are more latent numbers than [`MOST_FULL`].
+    pca: Option<Pca>,
+    covariance: Covariance,
+}
+
+impl Posterior {
+    /// Fitted to latent numbers [rows, latent], with so many components as asked for, or ten where there are rows enough.
+    pub fn fit(latents: &[f32], latent: usize, components: Option<usize>, seed: u64) -> Result<Self, TrainError> {
+        let unusable = |field: &'static str, problem: String| DataError::Option { field, problem };
+        let rows = latents.len() / latent.max(1);
+        let every = rows.div_ceil(MIXTURE_ROWS).max(1);
+        let some: Vec<f32> = latents.chunks_exact(latent.max(1)).step_by(every).flatten().copied().collect();
+        let pca = (latent > MOST_FULL).then(|| Pca::fit(&some, latent, MOST_FULL));
+        let pca = pca.transpose().map_err(|error| unusable("MODEL", error.to_string()))?;
+        let some = pca.as_ref().map_or(some.clone(), |pca| pca.project(&some));
+        let width = pca.as_ref().map_or(latent, Pca::components);
+        let rows = some.len() / width.max(1);
+        // A covariance of few rows is mostly noise.
+        let usual = (rows / (20 * width.max(1))).clamp(1, USUAL_COMPONENTS);
+        let components = components.unwrap_or(usual);
+        let covariance = match rows >= FULL_ROWS * width * components {
+            true => Covariance::Full,
+            false => Covariance::Diagonal,
+        };
+        let mixture = GaussianMixture::fit(&some, width, components, covariance, seed).map_err(|error| {
+            let field = match error {
+                MixtureError::TooFew { .. } => "--components",
+                MixtureError::NotFinite { .. } => "MODEL",
+            };
+            unusable(field, error.to_string())
+        })?;
+        Ok(Self { mixture, pca, covariance })
+    }
+
+    /// Draws [count, latent].
+    pub fn sample(&self, count: usize, temperature: f64, seed: u64) -> Vec<f32> {
+        let drawn = self.mixture.sample(count, temperature, seed);
+        self.pca.as_ref().map_or(drawn.clone(), |pca| pca.rebuild(&drawn))
+    }
+
+    pub fn report(&self) -> MixtureReport {
+        MixtureReport {
+            components: self.mixture.components(),
+            covariance: self.covariance,
+            log_likelihood: self.mixture.log_likelihood(),
+            main_components: self.pca.as_ref().map(Pca::components),
+        }
+    }
+}
+
+/// A mixture of Gaussians that was fitted to the latents of rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MixtureReport {
+    pub components: usize,
+    pub covariance: Covariance,
+    /// Mean over the rows it was fitted on, in nats.
+    pub log_likelihood: f64,
+    /// Of the latent numbers, where there are too many to be fitted themselves.
+    pub main_components: Option<usize>,
+}
+
+/// The number of the class `asked`, by its name or its number.
+pub(crate) fn class_of(names: &[String], classes: usize, asked: &str) -> Result<usize, DataError> {
+    let by_name = names.iter().position(|name| name == asked);
+    let by_number = || asked.parse::<usize>().ok().filter(|&number| number < classes.max(names.len()));
+    by_name.or_else(by_number).ok_or_else(|| {
+        let known = if names.is_empty() && classes > 0 {
+            (0..classes).map(|class| class.to_string()).collect::<Vec<_>>().join(", ")
+        } else {
+            names.join(", ")
+        };
+        let problem = match known.is_empty() {
+            true => "the model's data has no labels; leave it out".to_owned(),
+            false => format!("there is no class {asked:?}; there are {known}"),
+        };
+        DataError::Option { field: "--label", problem }
+    })
+}
+
+/// Puts each code of a vector-quantized model in place of the nearest entry of its codebook; others are left alone.
+pub(crate) fn to_codebook(model: &Model, latents: &mut [f32]) {
+    let Some(codebook) = model.tensors.get("codebook.weight") else { return };
+    let width = codebook.shape.extents().last().copied().unwrap_or(1).max(1);
+    let numbers = crate::metrics::nearest_rows(latents, &codebook.data, width);
+    for (code, (entry, _)) in latents.chunks_exact_mut(width).zip(numbers) {
+        code.copy_from_slice(&codebook.data[entry * width..(entry + 1) * width]);
+    }
+}

@@ -1,0 +1,218 @@
+//! New rows out of a model: latent numbers drawn from its prior, or from what its train rows became, and decoded. Beside
+//! each is the train row that is nearest to it, so that copies are seen.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::posterior::{MixtureReport, Posterior, TrainLatents, class_of, has_prior, normals, to_codebook};
+use crate::data::{DataError, DataSet, Part};
+use crate::device::Device;
+use crate::inference::Decoder;
+use crate::metrics::nearest_rows;
+use crate::model::{Model, write_whole};
+use crate::plot::{RowView, write_sheet};
+use crate::style::DARK;
+use crate::tasks::export::{RowForm, Rows, extension};
+use crate::train::TrainError;
+
+/// Train rows that are compared with at a time.
+const CHUNK: usize = 4096;
+/// Held-out rows whose distance to the nearest train row is the measure of what is usual.
+const HELD_ROWS: usize = 64;
+
+/// What is drawn.
+#[derive(Clone, Debug)]
+pub struct SampleOptions {
+    pub count: usize,
+    /// What deviations are multiplied by.
+    pub temperature: f64,
+    /// The class, by name or number.
+    pub label: Option<String>,
+    /// From the latents of the train rows rather than from the prior.
+    pub posterior: bool,
+    /// Of the mixture that is fitted to them.
+    pub components: Option<usize>,
+    pub seed: u64,
+}
+
+/// The train row that is nearest to a sample.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Nearest {
+    /// Of the samples, from 1.
+    pub sample: usize,
+    pub train_row: String,
+    /// Mean squared difference, on the scale that the network sees.
+    pub mse: f64,
+}
+
+/// The object that `sample --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Samples {
+    pub model: String,
+    pub samples: usize,
+    /// `prior`, or `posterior`: what the latents were drawn from.
+    pub latents: &'static str,
+    pub temperature: f64,
+    pub mixture: Option<MixtureReport>,
+    pub output: String,
+    pub files: usize,
+    /// Empty where the train rows are not there any more.
+    pub nearest: Vec<Nearest>,
+    /// The median distance of held-out rows to their nearest train rows: what is no copy is usually as far away.
+    pub held_out_mse: Option<f64>,
+    pub notes: Vec<String>,
+}
+
+/// Draws rows from the model at `path` and writes them to `output`: a PNG with the nearest train row to the right of each, an
+/// array, a table, or a folder of files.
+///
+/// # Errors
+/// When the model has no bottleneck, the class is unknown, or what it was trained on is needed and not there.
+pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Device) -> Result<Samples, TrainError> {
+    let model = Model::load(path)?;
+    let form = RowForm::of_model(&model);
+    let grid = extension(output).as_deref() == Some("png");
+    if !grid {
+        form.check(output)?;
+    }
+    let mut decoder = Decoder::on(&model, device)?;
+    let mut notes = Vec::new();
+    let posterior = options.posterior || !has_prior(&model);
+    if posterior && !options.posterior {
+        notes.push("the model has no prior to draw from: drawn from the latents of its train rows".to_owned());
+    }
+    let train = match TrainLatents::of(path, device) {
+        Ok(train) => Some(train),
+        Err(error) if posterior => return Err(error),
+        Err(error) => {
+            notes.push(format!("no nearest train rows: {error}"));
+            None
+        }
+    };
+    let names = class_names(&model, train.as_ref().map(|train| &*train.data));
+    let label = options.label.as_deref().map(|asked| class_of(&names, decoder.classes(), asked)).transpose()?;
+    if label.is_some() && decoder.classes() == 0 && !posterior {
+        let problem = "the model is not told the class; add --posterior to draw from the latents of that class";
+        return Err(DataError::Option { field: "--label", problem: problem.to_owned() }.into());
+    }
+    let (mut latents, fitted) = match train.as_ref().filter(|_| posterior) {
+        Some(train) => {
+            let of_class = label.map(|label| train.of_class(label));
+            let some = of_class.as_deref().unwrap_or(&train.latents);
+            let posterior = Posterior::fit(some, train.latent, options.components, options.seed)?;
+            (posterior.sample(options.count, options.temperature, options.seed), Some(posterior.report()))
+        }
+        None => {
+            let mut drawn = normals(options.count * decoder.latent(), options.seed);
+            drawn.iter_mut().for_each(|z| *z = (f64::from(*z) * options.temperature) as f32);
+            (drawn, None)
+        }
+    };
+    to_codebook(&model, &mut latents);
+    // Without a class of choice a conditional model draws each in turn.
+    let classes: Vec<usize> =
+        (0..options.count).map(|row| label.unwrap_or_else(|| row % decoder.classes().max(1))).collect();
+    let mut made = decoder.decode_rows(&latents, &classes)?;
+    let near = train.as_ref().map(|train| Neighbors::of(&made, &train.data)).transpose()?;
+
+    let files = if grid {
+        draw_grid(&form, &made, near.as_ref(), output)?;
+        1
+    } else {
+        model.preparation.undo(&mut made);
+        let row_names: Vec<String> = (0..options.count).map(|row| format!("sample {}", row + 1)).collect();
+        let class_name = |&class: &usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
+        let labels: Option<Vec<String>> =
+            (decoder.classes() > 0 || label.is_some()).then(|| classes.iter().map(class_name).collect());
+        form.write(Rows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?
+    };
+    let mut report = Samples {
+        model: path.display().to_string(),
+        samples: options.count,
+        latents: if posterior { "posterior" } else { "prior" },
+        temperature: options.temperature,
+        mixture: fitted,
+        output: output.display().to_string(),
+        files,
+        nearest: Vec::new(),
+        held_out_mse: None,
+        notes,
+    };
+    if let (Some(near), Some(train)) = (near, train) {
+        let entry = |(i, &(row, mse)): (usize, &(usize, f64))| Nearest {
+            sample: i + 1,
+            train_row: train.data.row_name(row),
+            mse,
+        };
+        report.nearest = near.rows.iter().enumerate().map(entry).collect();
+        report.held_out_mse = Some(near.held_out_mse);
+        if extension(output).is_none() {
+            let lines =
+                report.nearest.iter().map(|near| format!("{},{:?},{}\n", near.sample, near.train_row, near.mse));
+            let text: String = std::iter::once("sample,train_row,mse\n".to_owned()).chain(lines).collect();
+            write_whole(&output.join("nearest.csv"), text.as_bytes())?;
+            report.files += 1;
+        }
+    }
+    Ok(report)
+}
+
+/// Names of the classes of the model's data.
+pub(crate) fn class_names(model: &Model, data: Option<&DataSet>) -> Vec<String> {
+    let of_data = || data.map(|data| data.classes.clone());
+    model.labels.clone().filter(|names| !names.is_empty()).or_else(of_data).unwrap_or_default()
+}
+
+/// The train rows that are nearest to some others.
+struct Neighbors {
+    /// Row of the data set and mean squared difference.
+    rows: Vec<(usize, f64)>,
+    /// [rows, features]
+    values: Vec<f32>,
+    held_out_mse: f64,
+}
+
+impl Neighbors {
+    /// Of `made` [rows, features] among the train rows of `data`.
+    fn of(made: &[f32], data: &DataSet) -> Result<Self, TrainError> {
+        let held = data.part(Part::Validation);
+        let held = data.rows_f32(held.start..held.end.min(held.start + HELD_ROWS))?;
+        let queries = [made, &held].concat();
+        let count = made.len() / data.features;
+        let mut best = vec![(0, f64::INFINITY); queries.len() / data.features];
+        let train = data.part(Part::Train);
+        for start in train.clone().step_by(CHUNK) {
+            let candidates = data.rows_f32(start..train.end.min(start + CHUNK))?;
+            for (best, (row, mse)) in best.iter_mut().zip(nearest_rows(&queries, &candidates, data.features)) {
+                if mse < best.1 {
+                    *best = (start + row, mse);
+                }
+            }
+        }
+        let mut usual: Vec<f64> = best.split_off(count).into_iter().map(|(_, mse)| mse).collect();
+        usual.sort_by(f64::total_cmp);
+        let mut values = Vec::with_capacity(made.len());
+        for &(row, _) in &best {
+            values.extend(data.rows_f32(row..row + 1)?);
+        }
+        Ok(Self { rows: best, values, held_out_mse: usual.get(usual.len() / 2).copied().unwrap_or(f64::NAN) })
+    }
+}
+
+/// Each sample with its nearest train row to the right.
+fn draw_grid(form: &RowForm, made: &[f32], near: Option<&Neighbors>, output: &Path) -> Result<(), TrainError> {
+    let neighbors = near.map_or(&[][..], |near| &near.values);
+    let image = form.image.map(|image| [image.height, image.width, image.channels]);
+    let view = RowView::of(image, &[made, neighbors].concat());
+    let mut cells = Vec::new();
+    for (row, values) in made.chunks_exact(form.features).enumerate() {
+        cells.push(view.draw(values, None, DARK.ink(DARK.second)));
+        if let Some(near) = neighbors.get(row * form.features..(row + 1) * form.features) {
+            cells.push(view.draw(near, None, DARK.ink(DARK.accent)));
+        }
+    }
+    let count = made.len() / form.features;
+    let across = (1..=count).find(|side| side * side >= count).unwrap_or(1);
+    Ok(write_sheet(&cells, across * if near.is_some() { 2 } else { 1 }, output)?)
+}

@@ -1,0 +1,223 @@
+//! How many labels a classifier needs on the frozen latents of a model, beside the same on raw values and on PCA.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::features::{Frozen, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
+use crate::data::{DataError, Part};
+use crate::device::Device;
+use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes};
+use crate::model::{Model, Network};
+use crate::random::Draws;
+use crate::tasks::evaluate::open::own_data;
+use crate::train::TrainError;
+
+/// Draws of labels whose results are averaged.
+const DRAWS: u32 = 5;
+/// Rows that classifiers are tried on.
+const MOST_TEST: usize = 10_000;
+/// Neighbors that vote; one where there are few of each class.
+const NEIGHBORS: usize = 5;
+
+/// How many rows have labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelCount {
+    Some(usize),
+    All,
+}
+
+/// Accuracies of one number of labels on one kind of features.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProbeResult {
+    /// latents, pca or raw.
+    pub features: &'static str,
+    /// Numbers of a row.
+    pub width: usize,
+    /// Labelled rows, of all classes together.
+    pub labels: usize,
+    pub draws: u32,
+    /// Multinomial logistic regression, C = 1: mean over draws, and standard deviation where there are several.
+    pub probe: f64,
+    pub probe_sd: Option<f64>,
+    /// Nearest neighbors: as many as `neighbors`.
+    pub knn: f64,
+    pub knn_sd: Option<f64>,
+    pub neighbors: usize,
+}
+
+/// The object that `probe --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Probed {
+    pub model: String,
+    pub data: String,
+    pub train_rows: usize,
+    pub test_rows: usize,
+    pub results: Vec<ProbeResult>,
+    /// What was noticed about the data: what is left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What is asked of [`probe`].
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub labels: Vec<LabelCount>,
+    pub seed: u64,
+}
+
+/// Classifiers on what the model at `path` makes of its own data, or of `data` divided as training would: fitted on labelled
+/// rows of the train part, tried on the test part. PCA is fitted on the train part without labels.
+///
+/// # Errors
+/// When the data has no labels, does not fit the model, or has more classes than there are to be labels.
+pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) -> Result<Probed, TrainError> {
+    let model = Model::load(path)?;
+    let network = Network::new(&model.spec, model.data_shape())?;
+    network.decoding_pass(1)?;
+    let spec = &model.spec;
+    let set = match data {
+        None => own_data(spec)?,
+        Some(source) => {
+            let whole = spec.open_other_data(source, &model.preparation)?;
+            Arc::new(halved(whole))
+        }
+    };
+    let place = data.unwrap_or(&spec.data.source).to_owned();
+    if set.features != model.features {
+        let (found, expected) = (set.features, model.features);
+        return Err(DataError::WrongWidth { place, found, expected }.into());
+    }
+    if set.labels.is_none() {
+        let problem = "it has no labels; name their column with data.labels when training".to_owned();
+        return Err(DataError::Malformed { place, problem }.into());
+    }
+    let frozen = |part, most, stream| {
+        let rows = draw_rows(&set, part, most, options.seed, stream);
+        Frozen::of(&model, drawn(&set, &rows)?, device, path)
+    };
+    let train = frozen(Part::Train, usize::MAX, TRAIN_ROWS)?;
+    let test = frozen(Part::Test, MOST_TEST, TEST_ROWS)?;
+    if test.rows() == 0 {
+        let problem = "it has no test rows to try them on; give other labelled data with --data".to_owned();
+        return Err(DataError::Malformed { place, problem }.into());
+    }
+    let (Some(labels), Some(truth)) = (&train.labels, &test.labels) else {
+        return Err(DataError::Malformed { place, problem: "it has no labels".to_owned() }.into());
+    };
+    let classes = labels.iter().chain(truth).max().map_or(0, |&highest| highest + 1);
+    let mut features = vec![("latents", train.latent, train.latents.clone(), test.latents.clone())];
+    if let Some(components) = network.comparable_components()
+        && let Ok(pca) = Pca::fit(&train.raw, train.features, components)
+    {
+        features.push(("pca", pca.components(), pca.project(&train.raw), pca.project(&test.raw)));
+    }
+    features.push(("raw", train.features, train.raw.clone(), test.raw.clone()));
+
+    let mut results = Vec::new();
+    for &count in &options.labels {
+        let draws: Vec<Vec<usize>> = match count {
+            LabelCount::Some(count) if count < labels.len() => (0..DRAWS)
+                .map(|draw| stratified(labels, classes, count, &mut Draws::new(options.seed, 100 + draw)))
+                .collect::<Result<_, _>>()?,
+            _ => vec![(0..labels.len()).collect()],
+        };
+        for (name, width, train, test) in &features {
+            let runs = draws.iter().map(|rows| once(train, test, *width, labels, truth, rows, classes));
+            let runs: Vec<[f64; 2]> = runs.collect();
+            let labels = draws.first().map_or(0, Vec::len);
+            let (probe, probe_sd) = mean_and_deviation(runs.iter().map(|run| run[0]));
+            let (knn, knn_sd) = mean_and_deviation(runs.iter().map(|run| run[1]));
+            results.push(ProbeResult {
+                features: name,
+                width: *width,
+                labels,
+                draws: runs.len() as u32,
+                probe,
+                probe_sd,
+                knn,
+                knn_sd,
+                neighbors: neighbors(labels, classes),
+            });
+        }
+    }
+    Ok(Probed {
+        model: path.display().to_string(),
+        data: place,
+        train_rows: train.rows(),
+        test_rows: test.rows(),
+        results,
+        notes: set.notes.clone(),
+    })
+}
+
+/// Other data in two parts: every second row to learn from, so that rows in the order of their classes part alike.
+fn halved(mut whole: crate::data::DataSet) -> crate::data::DataSet {
+    let order: Vec<usize> = (0..whole.rows).step_by(2).chain((1..whole.rows).step_by(2)).collect();
+    let learned = whole.rows.div_ceil(2);
+    if let Ok(values) = whole.chosen_f32(&order) {
+        let labels = whole.labels.as_ref().map(|labels| order.iter().map(|&row| labels[row]).collect());
+        whole.values = crate::data::Values::Floats(Arc::new(values));
+        whole.labels = labels;
+    }
+    (whole.train, whole.validation, whole.test) = (0..learned, learned..learned, learned..whole.rows);
+    whole
+}
+
+fn neighbors(labels: usize, classes: usize) -> usize {
+    if labels < NEIGHBORS * classes { 1 } else { NEIGHBORS }
+}
+
+/// Accuracies of the probe and of nearest neighbors that learn from `rows` of `train`.
+fn once(
+    train: &[f32],
+    test: &[f32],
+    width: usize,
+    labels: &[usize],
+    truth: &[usize],
+    rows: &[usize],
+    classes: usize,
+) -> [f64; 2] {
+    let learned: Vec<f32> = rows.iter().flat_map(|&row| &train[row * width..(row + 1) * width]).copied().collect();
+    let known: Vec<usize> = rows.iter().map(|&row| labels[row]).collect();
+    let accuracy = |guesses: &[usize]| right(guesses, truth).iter().sum::<f64>() / truth.len().max(1) as f64;
+    let voted = accuracy(&knn_classes(&learned, &known, test, width, neighbors(rows.len(), classes)));
+    let (learned, test) = scaled(&learned, test, width);
+    let probe = Logistic::fit(&learned, width, &known, classes, &LogisticOptions::default());
+    [probe.map_or(f64::NAN, |probe| accuracy(&probe.classes(&test))), voted]
+}
+
+/// `count` rows, as many of each class as its share says and at least one of each.
+fn stratified(labels: &[usize], classes: usize, count: usize, draws: &mut Draws) -> Result<Vec<usize>, TrainError> {
+    let mut of_class = vec![Vec::new(); classes];
+    labels.iter().enumerate().for_each(|(row, &label)| of_class[label].push(row));
+    let present = of_class.iter().filter(|rows| !rows.is_empty()).count();
+    if count < present {
+        let problem = format!("{count} labels cannot show {present} classes; give {present} or more");
+        return Err(DataError::Option { field: "--labels", problem }.into());
+    }
+    of_class.iter_mut().for_each(|rows| draws.shuffle(rows));
+    let mut taken: Vec<usize> = of_class.iter().map(|rows| usize::from(!rows.is_empty())).collect();
+    while taken.iter().sum::<usize>() < count {
+        // The class that is farthest behind its share is next; of equal ones the first.
+        let behind = |class: usize| of_class[class].len() as f64 / (taken[class] as f64 + 0.5);
+        let open = (0..classes).filter(|&class| taken[class] < of_class[class].len());
+        let Some(next) = open.reduce(|best, class| if behind(class) > behind(best) { class } else { best }) else {
+            break;
+        };
+        taken[next] += 1;
+    }
+    let chosen = of_class.iter().zip(&taken).flat_map(|(rows, &count)| rows[..count].iter().copied());
+    let mut chosen: Vec<usize> = chosen.collect();
+    chosen.sort_unstable();
+    Ok(chosen)
+}
+
+/// Mean, and the standard deviation of a sample where there are several.
+fn mean_and_deviation(values: impl Iterator<Item = f64>) -> (f64, Option<f64>) {
+    let values: Vec<f64> = values.collect();
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt()))
+}

@@ -1,0 +1,10 @@
+//! What a model's latents are worth: encoding, linear probes, projections to two dimensions.
+
+pub(crate) mod encode;
+pub(super) mod features;
+mod linear_probe;
+pub(crate) mod project;
+
+pub use self::encode::{Decoded, Encoded, decode, encode};
+pub use self::linear_probe::{LabelCount, Probe, ProbeResult, Probed, probe};
+pub use self::project::{Projection, project};

@@ -1,0 +1,243 @@
+//! Data that is not all on the device: brought there in shards, which a thread of their own gets ready while steps go on.
+//!
+//! A shard holds whole batches in the order in which steps visit them, which is the order of data that is all there: where
+//! the data lies changes no bit of a run.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+
+use super::TrainError;
+use crate::data::{DataError, DataSet};
+use crate::device::Device;
+use crate::graph::{External, Externals, GraphError};
+use crate::random::{permutation_keys, permute, stream};
+
+/// Bytes of a shard, where the spec does not say: some milliseconds of copying, and many steps.
+const SHARD_BYTES: usize = 32 << 20;
+
+/// Where the rows of a data set are when a plan wants them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Residence {
+    /// All on the device.
+    Whole,
+    /// Two shards of so many rows, then a batch of evaluation.
+    Shards { rows: usize },
+}
+
+impl Residence {
+    /// All of it where it has room and does not change.
+    pub fn of(data: &DataSet, device: &Device, batch: usize) -> Self {
+        let given = data.options.device_megabytes.map(|megabytes| megabytes << 20);
+        let room = given.unwrap_or(usize::MAX).min(device.max_binding_bytes());
+        if data.resident().is_some() && data.bytes() <= room {
+            return Self::Whole;
+        }
+        let shard = given.map_or(SHARD_BYTES, |given| given / 2).min(device.max_binding_bytes() / 4);
+        let steps = (shard / (batch * data.stride())).clamp(1, (data.train.len() / batch).max(1));
+        Self::Shards { rows: steps * batch }
+    }
+
+    /// Rows of the device's buffer.
+    pub fn buffer_rows(self, data: &DataSet, evaluation_batch: usize) -> usize {
+        match self {
+            Self::Whole => data.rows,
+            Self::Shards { rows } => 2 * rows + evaluation_batch,
+        }
+    }
+
+    /// Puts `data` where it belongs, and the classes of its rows beside it: everything, or nothing yet.
+    pub fn fill(
+        self,
+        data: &DataSet,
+        classes: usize,
+        device: &Device,
+        externals: &Externals,
+    ) -> Result<(), TrainError> {
+        if self != Self::Whole {
+            return Ok(());
+        }
+        externals.write(device, External::Data, data.resident().unwrap_or_default())?;
+        if classes > 0 {
+            externals.write(device, External::Classes, &data.one_hot(0..data.rows, classes))?;
+        }
+        Ok(())
+    }
+
+    /// Makes rows of evaluation ready on the device; gives where they begin there.
+    pub fn bring(
+        self,
+        data: &DataSet,
+        rows: Range<usize>,
+        classes: usize,
+        device: &Device,
+        externals: &Externals,
+    ) -> Result<usize, TrainError> {
+        let Self::Shards { rows: shard } = self else { return Ok(rows.start) };
+        let first = 2 * shard;
+        let wanted: Vec<usize> = rows.collect();
+        place(externals, device, data, first, classes, &Shard::read(data, &wanted, crate::data::FIXED, classes)?)?;
+        Ok(first)
+    }
+}
+
+/// Writes a shard from row `first` of the device's buffers on.
+fn place(
+    externals: &Externals,
+    device: &Device,
+    data: &DataSet,
+    first: usize,
+    classes: usize,
+    shard: &Shard,
+) -> Result<(), GraphError> {
+    externals.write_at(device, External::Data, first * data.stride(), &shard.bytes)?;
+    if classes > 0 {
+        externals.write_at(device, External::Classes, first * classes.next_multiple_of(4), &shard.one_hot)?;
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Shard {
+    bytes: Vec<u8>,
+    one_hot: Vec<u8>,
+}
+
+impl Shard {
+    fn read(data: &DataSet, rows: &[usize], epoch: u32, classes: usize) -> Result<Self, DataError> {
+        let one_hot = if classes > 0 { data.one_hot(rows.iter().copied(), classes) } else { Vec::new() };
+        Ok(Self { bytes: data.read(rows, epoch)?, one_hot })
+    }
+}
+
+/// What decides which rows a step sees.
+#[derive(Clone, Debug)]
+struct Order {
+    data: Arc<DataSet>,
+    seed: u64,
+    batch: usize,
+    steps_per_epoch: u64,
+    shard_steps: u64,
+    classes: usize,
+}
+
+impl Order {
+    /// Steps from `step` on that a shard holds; none reaches into the next epoch.
+    fn steps(&self, step: u64) -> Range<u64> {
+        let left = self.steps_per_epoch - step % self.steps_per_epoch;
+        step..step + self.shard_steps.min(left)
+    }
+
+    fn shard(&self, steps: &Range<u64>) -> Result<Shard, DataError> {
+        let epoch = (steps.start / self.steps_per_epoch) as u32;
+        let keys = permutation_keys(self.seed, epoch, stream::PERMUTATION);
+        let train = &self.data.train;
+        let count = train.len() as u32;
+        let within = |step: u64| (step - u64::from(epoch) * self.steps_per_epoch) as usize * self.batch;
+        let places = within(steps.start)..within(steps.end);
+        let rows: Vec<usize> = places.map(|place| train.start + permute(place as u32, count, keys) as usize).collect();
+        Shard::read(&self.data, &rows, epoch, self.classes)
+    }
+}
+
+/// The thread that reads ahead.
+#[derive(Debug)]
+struct Reader {
+    arrivals: Receiver<(Range<u64>, Result<Shard, DataError>)>,
+    stop: Arc<AtomicBool>,
+    next: u64,
+}
+
+impl Reader {
+    fn start(order: &Order, step: u64) -> Result<Self, DataError> {
+        let (sender, arrivals) = bounded(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (order, stopped) = (order.clone(), Arc::clone(&stop));
+        let read = move || {
+            let mut steps = order.steps(step);
+            while !stopped.load(Ordering::Relaxed) {
+                let shard = order.shard(&steps);
+                let failed = shard.is_err();
+                let next = order.steps(steps.end);
+                // Nobody takes it any more: the run is over, or goes on from elsewhere.
+                if sender.send((steps, shard)).is_err() || failed {
+                    return;
+                }
+                steps = next;
+            }
+        };
+        std::thread::Builder::new().name("hourglass-feed".to_owned()).spawn(read).map_err(|error| {
+            DataError::Malformed {
+                place: "the data".to_owned(),
+                problem: format!("no thread starts to read it: {error}"),
+            }
+        })?;
+        Ok(Self { arrivals, stop, next: step })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Brings shards to the device in step with training.
+#[derive(Debug)]
+pub(super) struct Feed {
+    order: Order,
+    shard_rows: usize,
+    reader: Option<Reader>,
+    /// Steps of the shard in use, and in which half of the buffer it lies.
+    current: Range<u64>,
+    half: usize,
+    waited: Duration,
+}
+
+impl Feed {
+    pub fn new(data: &Arc<DataSet>, seed: u64, batch: usize, shard_rows: usize, classes: usize) -> Self {
+        let order = Order {
+            data: Arc::clone(data),
+            seed,
+            batch,
+            steps_per_epoch: (data.train.len() / batch).max(1) as u64,
+            shard_steps: (shard_rows / batch) as u64,
+            classes,
+        };
+        Self { order, shard_rows, reader: None, current: 0..0, half: 1, waited: Duration::ZERO }
+    }
+
+    /// Makes sure that the rows of `step` are on the device; gives how many steps from it on are.
+    pub fn make_ready(&mut self, step: u64, device: &Device, externals: &Externals) -> Result<u64, TrainError> {
+        if !self.current.contains(&step) {
+            let started = Instant::now();
+            let mut reader = match self.reader.take().filter(|reader| reader.next == step) {
+                Some(reader) => reader,
+                None => Reader::start(&self.order, step)?,
+            };
+            let lost = || GraphError::Plan("the thread that reads the data ended".to_owned());
+            let (steps, shard) = reader.arrivals.recv().map_err(|_| lost())?;
+            let shard = shard?;
+            self.waited += started.elapsed();
+            self.half = 1 - self.half;
+            place(externals, device, &self.order.data, self.half * self.shard_rows, self.order.classes, &shard)?;
+            reader.next = steps.end;
+            self.reader = Some(reader);
+            self.current = steps;
+        }
+        Ok(self.current.end - step)
+    }
+
+    /// Row of the device's buffer where the batch of `step` begins.
+    pub fn first_row(&self, step: u64) -> usize {
+        self.half * self.shard_rows + (step - self.current.start) as usize * self.order.batch
+    }
+
+    /// Time that steps have waited for rows.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}

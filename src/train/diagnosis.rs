@@ -1,0 +1,322 @@
+//! What the figures of a run say, in words: each finding with its evidence and one suggestion.
+
+use serde::Serialize;
+
+use super::TrainError;
+use super::epoch_report::EpochReport;
+use super::evaluator::{Evaluator, LayerHealth};
+use super::test_metrics::{PcaReport, TestMetrics};
+use crate::data::{DataSet, Part};
+use crate::model::{ModelKind, Spec};
+
+/// One thing that the figures say.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// What is known of a run when it ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    pub spec: &'a Spec,
+    pub epochs: &'a [EpochReport],
+    pub test: Option<&'a TestMetrics>,
+    pub pca: Option<&'a PcaReport>,
+    pub figures: &'a Figures,
+    /// Whether nothing comes after this: what still falls is no finding before.
+    pub ended: bool,
+}
+
+/// What validation rows tell of a model.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub health: Vec<LayerHealth>,
+    /// Mean divergence of each latent unit, in nats.
+    pub divergence: Vec<f64>,
+    /// Mean squared error of always giving the mean of the train part, and the model's own.
+    pub mean_mse: Option<(f64, f64)>,
+    /// How the nearest latents tell classes apart, where rows have classes.
+    pub regions: Option<Regions>,
+}
+
+/// Votes of the nearest latents.
+#[derive(Clone, Debug, Default)]
+pub struct Regions {
+    pub classes: Vec<String>,
+    /// [classes, classes]: row by class, column by vote.
+    pub votes: Vec<usize>,
+}
+
+/// Rows whose layers and outputs are looked at; some tell enough.
+const FIGURE_ROWS: usize = 1000;
+/// Rows whose latents are compared with each other.
+const REGION_ROWS: usize = 5000;
+/// Neighbors that vote.
+const NEIGHBORS: usize = 10;
+
+impl Figures {
+    /// Of the weights that `evaluator` has; `mean_mse` is what [`mean_mse`] gave.
+    pub(crate) fn gather(evaluator: &mut Evaluator, data: &DataSet, mean_mse: f64) -> Result<Self, TrainError> {
+        let validation = data.part(Part::Validation);
+        let rows = validation.start..validation.end.min(validation.start + FIGURE_ROWS);
+        let health = evaluator.health(rows.clone())?;
+        let outputs = evaluator.outputs(rows.clone(), true, false)?;
+        let own = crate::metrics::mse(&outputs.outputs, &data.rows_f32(rows)?);
+        let regions = Regions::of(evaluator, data)?;
+        Ok(Self { health, divergence: outputs.divergence, mean_mse: Some((mean_mse, own)), regions })
+    }
+}
+
+impl Regions {
+    fn of(evaluator: &mut Evaluator, data: &DataSet) -> Result<Option<Self>, TrainError> {
+        let classes = data.classes();
+        let validation = data.part(Part::Validation);
+        let rows = validation.start..validation.end.min(validation.start + REGION_ROWS);
+        let Some(labels) = data.labels.as_ref().filter(|_| classes > 1 && rows.len() >= 20 * classes) else {
+            return Ok(None);
+        };
+        let labels: Vec<usize> = labels[rows.clone()].iter().map(|&label| usize::from(label)).collect();
+        let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
+        let latent = latents.len() / rows.len().max(1);
+        if latent == 0 || latents.iter().any(|value| !value.is_finite()) {
+            return Ok(None);
+        }
+        let votes = crate::metrics::knn_confusion(&latents, &labels, latent, classes, NEIGHBORS);
+        let name = |class: usize| data.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
+        Ok(Some(Self { classes: (0..classes).map(name).collect(), votes }))
+    }
+
+    /// Share of the rows of `class` whose neighbors are of it.
+    fn accuracy(&self, class: usize) -> f64 {
+        let votes = &self.votes[class * self.classes.len()..(class + 1) * self.classes.len()];
+        votes[class] as f64 / votes.iter().sum::<usize>().max(1) as f64
+    }
+
+    /// The two classes that are taken for each other most, and the share of their rows that are.
+    fn closest(&self) -> Option<(usize, usize, f64)> {
+        let count = self.classes.len();
+        let of = |class: usize| self.votes[class * count..(class + 1) * count].iter().sum::<usize>();
+        let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
+        let shares = pairs.map(|(a, b)| {
+            let taken = self.votes[a * count + b] + self.votes[b * count + a];
+            (a, b, taken as f64 / (of(a) + of(b)).max(1) as f64)
+        });
+        shares.max_by(|a, b| a.2.total_cmp(&b.2))
+    }
+}
+
+/// Mean squared error on some validation rows of always giving the mean of the train part.
+pub(crate) fn mean_mse(data: &DataSet) -> Result<f64, TrainError> {
+    let (train, validation) = (data.part(Part::Train), data.part(Part::Validation));
+    let means = column_means(data, train.start..train.end.min(train.start + 5000))?;
+    let targets = data.rows_f32(validation.start..validation.end.min(validation.start + FIGURE_ROWS))?;
+    let squared: f64 = targets
+        .chunks_exact(data.features)
+        .flat_map(|row| row.iter().zip(&means).map(|(&x, &mean)| (f64::from(x) - mean).powi(2)))
+        .sum();
+    Ok(squared / targets.len().max(1) as f64)
+}
+
+fn column_means(data: &DataSet, rows: std::ops::Range<usize>) -> Result<Vec<f64>, TrainError> {
+    let count = rows.len().max(1) as f64;
+    let mut sums = vec![0.0; data.features];
+    for row in data.rows_f32(rows)?.chunks_exact(data.features) {
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    Ok(sums.into_iter().map(|sum| sum / count).collect())
+}
+
+/// All findings, the gravest first.
+pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let checks =
+        [collapse, blurred, rate_too_high, overfitting, dead_units, worse_than_pca, rate_too_low, shared_region];
+    checks.iter().filter_map(|check| check(evidence)).collect()
+}
+
+fn finding(code: &'static str, message: String) -> Option<Finding> {
+    Some(Finding { code, message })
+}
+
+fn collapse(evidence: &Evidence<'_>) -> Option<Finding> {
+    /// Nats below which a unit says nothing.
+    const SILENT: f64 = 0.01;
+    if evidence.spec.model.kind != ModelKind::Variational || evidence.figures.divergence.is_empty() {
+        return None;
+    }
+    let (units, silent) =
+        (evidence.figures.divergence.len(), evidence.figures.divergence.iter().filter(|&&kl| kl < SILENT).count());
+    // Spare units of a wide latent space are as they should be; most of a narrow one are not.
+    if silent * 4 < units * 3 {
+        return None;
+    }
+    finding(
+        "posterior_collapse",
+        format!(
+            "{silent} of {units} latent units carry less than {SILENT} nats: the decoder ignores them. Lower \
+             objective.beta (now {}), or set objective.free_bits = 0.1.",
+            evidence.spec.objective.beta
+        ),
+    )
+}
+
+fn blurred(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (mean, own) = evidence.figures.mean_mse?;
+    if own < 0.95 * mean {
+        return None;
+    }
+    finding(
+        "blurred_to_mean",
+        format!(
+            "every output is about the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself. Nothing \
+             passes the bottleneck: lower optimizer.learning_rate (now {}) or what the objective adds to the loss.",
+            evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+fn rate_too_high(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (first, last) = (evidence.epochs.first()?, evidence.epochs.last()?);
+    let lowest = evidence.epochs.iter().map(|epoch| epoch.train_loss).fold(f64::INFINITY, f64::min);
+    let rose = last.train_loss > 1.2 * lowest.abs().max(1e-12) && last.train_loss > lowest;
+    let worse_than_nothing = evidence.figures.mean_mse.is_some_and(|(mean, own)| own > 1.1 * mean);
+    let stuck = evidence.epochs.len() >= 2
+        && last.train_loss > 0.98 * first.train_loss
+        && evidence.figures.mean_mse.is_some_and(|(mean, own)| own > 0.9 * mean);
+    // A first epoch is no trend.
+    if last.epoch < 2 || !(stuck || worse_than_nothing || rose) {
+        return None;
+    }
+    let what = match rose {
+        true => format!("and was {lowest:.5} at best: steps overshoot"),
+        false => format!("and {:.5} after the first: it does not learn", first.train_loss),
+    };
+    finding(
+        "learning_rate_too_high",
+        format!(
+            "the train loss is {:.5} after {} epochs {what}. Lower optimizer.learning_rate (now {}) to a third.",
+            last.train_loss, last.epoch, evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+fn rate_too_low(evidence: &Evidence<'_>) -> Option<Finding> {
+    /// Falling so much in each of the last epochs, a run was ended in the middle.
+    const SHARE: f64 = 0.08;
+    let [.., a, b, c] = evidence.epochs else { return None };
+    let falls = |before: &EpochReport, after: &EpochReport| {
+        before.validation_loss - after.validation_loss > SHARE * before.validation_loss.abs()
+    };
+    if !(evidence.ended && falls(a, b) && falls(b, c)) {
+        return None;
+    }
+    finding(
+        "learning_rate_too_low",
+        format!(
+            "the validation loss still falls by {:.0}% an epoch at the end. Train longer, or raise \
+             optimizer.learning_rate (now {}).",
+            100.0 * (1.0 - c.validation_loss / b.validation_loss),
+            evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+fn overfitting(evidence: &Evidence<'_>) -> Option<Finding> {
+    let last = evidence.epochs.last()?;
+    let best = evidence.epochs.iter().min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss))?;
+    // Where noise is added in training alone the two losses are not of the same thing.
+    let gap = last.validation_loss - last.train_loss;
+    let parted = gap > 0.25 * last.train_loss.abs() && last.validation_loss > 1.02 * best.validation_loss;
+    let far_apart = evidence.epochs.len() >= 3 && gap > 0.6 * last.train_loss.abs();
+    if !parted && !far_apart {
+        return None;
+    }
+    finding(
+        "overfitting",
+        format!(
+            "validation has parted from train: {:.5} against {:.5} (best {:.5} in epoch {}). Use more data, a smaller \
+             model, dropout or weight decay; the best epoch is what is kept.",
+            last.validation_loss, last.train_loss, best.validation_loss, best.epoch
+        ),
+    )
+}
+
+fn dead_units(evidence: &Evidence<'_>) -> Option<Finding> {
+    if let Some(share) = evidence.test.and_then(|test| test.dead_units)
+        && share > 0.3
+    {
+        return finding(
+            "dead_units",
+            format!(
+                "{:.0}% of the latent units are never among the {} kept. Set objective.auxiliary = 0.03, or use fewer \
+                 units.",
+                100.0 * share,
+                evidence.spec.model.top_k.unwrap_or(0)
+            ),
+        );
+    }
+    let worst = evidence
+        .figures
+        .health
+        .iter()
+        .max_by_key(|layer| 1000 * (layer.dead + layer.saturated) / layer.units.max(1))?;
+    let idle = worst.dead + worst.saturated;
+    if idle * 2 < worst.units || worst.layer.starts_with("decoder") && is_output(evidence, &worst.layer) {
+        return None;
+    }
+    let how = if worst.dead > 0 { "never active" } else { "always at an end of their range" };
+    finding(
+        "dead_units",
+        format!(
+            "{idle} of {} units of {} are {how}. Lower optimizer.learning_rate (now {}), or use leaky_relu.",
+            worst.units, worst.layer, evidence.spec.optimizer.learning_rate
+        ),
+    )
+}
+
+/// Borders of pictures that are always black saturate an output as they should.
+fn is_output(evidence: &Evidence<'_>, layer: &str) -> bool {
+    let last = evidence.spec.model.decoder.len().saturating_sub(1);
+    evidence.spec.model.decoder.is_empty() || layer == format!("decoder.{last}")
+}
+
+fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (test, pca) = (evidence.test?, evidence.pca?);
+    let mse = test.mse;
+    // A code that is noisy or penalised on purpose, or whose input is noisy, is not in the same contest.
+    let spec = evidence.spec;
+    let compares =
+        spec.model.kind != ModelKind::Variational && spec.objective.sparsity == 0.0 && !spec.corruption.is_active();
+    // What is no number, or the same, is no loss.
+    if !mse.is_finite() || !pca.mse.is_finite() || mse <= pca.mse || !compares {
+        return None;
+    }
+    finding(
+        "worse_than_pca",
+        format!(
+            "PCA with {} components does better: MSE {:.5} against {:.5}. Train longer, or use PCA.",
+            pca.components, pca.mse, mse
+        ),
+    )
+}
+
+fn shared_region(evidence: &Evidence<'_>) -> Option<Finding> {
+    /// Share of the rows of two classes that are taken for the other from which on they share a region.
+    const SHARE: f64 = 0.15;
+    let regions = evidence.figures.regions.as_ref()?;
+    let (a, b, share) = regions.closest().filter(|(_, _, share)| *share > SHARE)?;
+    let latent = evidence.spec.model.latent;
+    let way_out = if latent <= 3 { format!("; {latent} numbers leave them little room") } else { String::new() };
+    finding(
+        "shared_region",
+        format!(
+            "{} and {} share a region: {:.0}% of them have the other as nearest neighbors, k-NN accuracy is {:.2} and \
+             {:.2}{way_out}.",
+            regions.classes[a],
+            regions.classes[b],
+            100.0 * share,
+            regions.accuracy(a),
+            regions.accuracy(b),
+        ),
+    )
+}

@@ -1,0 +1,229 @@
+//! The run directory: `spec.toml`, `metrics.jsonl`, `checkpoint/`, `model.safetensors`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::epoch_report::EpochReport;
+use super::run_report::Report;
+use crate::data::Division;
+use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
+use crate::tensor::HostTensor;
+
+/// Where runs go unless a place is named: the platform's data folder, under `hourglass/runs`.
+pub fn default_runs_folder() -> PathBuf {
+    directories::ProjectDirs::from("", "", "hourglass")
+        .map_or_else(|| PathBuf::from("hourglass").join("runs"), |folders| folders.data_dir().join("runs"))
+}
+
+/// A run's directory, which exists and can be written.
+#[derive(Clone, Debug)]
+pub struct RunDir(PathBuf);
+
+/// What a checkpoint says besides its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointState {
+    pub step: u64,
+    /// Sum of the losses of the epoch that is under way, and their count.
+    pub epoch_loss: f64,
+    pub epoch_steps: u64,
+    pub best_epoch: u32,
+    pub best_loss: Option<f64>,
+    pub seconds: f64,
+    /// Forms of kernels that it came to be with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<KernelChoices>,
+}
+
+impl RunDir {
+    /// Makes `path`, or uses it if it is an empty directory.
+    pub fn create(path: &Path) -> Result<Self, ModelFileError> {
+        let unwritable = |problem: String| ModelFileError::Unwritable { path: path.into(), problem };
+        if path.join("spec.toml").exists() {
+            return Err(unwritable("there is a run already, name another folder with --out".to_owned()));
+        }
+        if fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_some()) {
+            return Err(unwritable("there are files in it already, name another folder with --out".to_owned()));
+        }
+        fs::create_dir_all(path.join("checkpoint"))
+            .map_err(|error| unwritable(format!("{error}, name another folder with --out")))?;
+        Ok(Self(path.into()))
+    }
+
+    /// Makes `PARENT/NAME-001` or the first number that is free.
+    pub fn create_numbered(parent: &Path, name: &str) -> Result<Self, ModelFileError> {
+        let unwritable = |error: std::io::Error| ModelFileError::Unwritable {
+            path: parent.into(),
+            problem: format!("{error}, name another folder with --out"),
+        };
+        fs::create_dir_all(parent).map_err(unwritable)?;
+        for number in 1_u32.. {
+            let path = parent.join(format!("{name}-{number:03}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Self::create(&path),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(unwritable(error)),
+            }
+        }
+        Err(unwritable(std::io::Error::other("all numbers are taken")))
+    }
+
+    /// A run that is there.
+    pub fn open(path: &Path) -> Result<Self, ModelFileError> {
+        if path.join("spec.toml").is_file() {
+            return Ok(Self(path.into()));
+        }
+        Err(ModelFileError::Unreadable {
+            path: path.into(),
+            problem: "it holds no spec.toml, give the folder of a run".to_owned(),
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn model_path(&self) -> PathBuf {
+        self.0.join("model.safetensors")
+    }
+
+    pub fn write_spec(&self, spec: &Spec) -> Result<(), ModelFileError> {
+        let path = self.0.join("spec.toml");
+        let text = spec
+            .to_toml()
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        write_whole(&path, text.as_bytes())
+    }
+
+    /// Which rows were for training, for validation and for the test: `split.json`.
+    pub fn write_division(&self, division: &Division) -> Result<(), ModelFileError> {
+        let path = self.0.join("split.json");
+        let text = serde_json::to_vec(division)
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        write_whole(&path, &text)
+    }
+
+    /// What the run came to: `report.json`.
+    pub fn write_report(&self, report: &Report) -> Result<(), ModelFileError> {
+        let path = self.0.join("report.json");
+        let text = serde_json::to_vec(report)
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        write_whole(&path, &text)
+    }
+
+    /// What the run came to, where it ended and the file is whole.
+    pub fn read_report(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&fs::read(self.0.join("report.json")).ok()?).ok()
+    }
+
+    pub fn read_spec(&self) -> Result<Spec, SpecError> {
+        let path = self.0.join("spec.toml");
+        let place = path.display().to_string();
+        let text = fs::read_to_string(&path)
+            .map_err(|error| SpecError::Syntax { place: place.clone(), problem: error.to_string() })?;
+        Spec::from_toml(&text, &place)
+    }
+
+    pub fn append_metrics(&self, report: &EpochReport) -> Result<(), ModelFileError> {
+        let path = self.0.join("metrics.jsonl");
+        let append = || -> std::io::Result<()> {
+            let mut line = serde_json::to_vec(report)?;
+            line.push(b'\n');
+            fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(&line)
+        };
+        append().map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })
+    }
+
+    /// The lines of `metrics.jsonl`; a torn last line is ignored.
+    pub fn read_metrics(&self) -> Vec<EpochReport> {
+        let text = fs::read_to_string(self.0.join("metrics.jsonl")).unwrap_or_default();
+        text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Keeps the metrics of the epochs up to `step` alone: what came after a checkpoint will come again.
+    pub fn truncate_metrics(&self, step: u64) -> Result<Vec<EpochReport>, ModelFileError> {
+        let kept: Vec<EpochReport> = self.read_metrics().into_iter().filter(|report| report.step <= step).collect();
+        let mut text = String::new();
+        for report in &kept {
+            text.push_str(&serde_json::to_string(report).unwrap_or_default());
+            text.push('\n');
+        }
+        write_whole(&self.0.join("metrics.jsonl"), text.as_bytes())?;
+        Ok(kept)
+    }
+
+    /// Writes `first_steps.json`.
+    pub fn write_first_steps(&self, steps: &FirstSteps) -> Result<(), ModelFileError> {
+        let path = self.0.join("first_steps.json");
+        let bytes = serde_json::to_vec(steps)
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        write_whole(&path, &bytes)
+    }
+
+    pub fn read_first_steps(&self) -> Result<FirstSteps, ModelFileError> {
+        let path = self.0.join("first_steps.json");
+        let bytes = fs::read(&path).map_err(|error| ModelFileError::Unreadable {
+            path: path.clone(),
+            problem: format!("{error}, this run keeps no first steps to compare with; train it again"),
+        })?;
+        serde_json::from_slice(&bytes).map_err(|error| ModelFileError::Malformed {
+            path,
+            problem: format!("it is damaged ({error}), train the run again"),
+        })
+    }
+
+    pub fn write_model(&self, model: &Model) -> Result<(), ModelFileError> {
+        model.save(&self.model_path())
+    }
+
+    fn checkpoint_path(&self, name: &str) -> PathBuf {
+        self.0.join("checkpoint").join(format!("{name}.safetensors"))
+    }
+
+    /// Writes `checkpoint/NAME.safetensors`: flat buffers by name, and the state.
+    pub fn write_checkpoint(
+        &self,
+        name: &str,
+        state: &CheckpointState,
+        buffers: &[(&str, &[f32])],
+    ) -> Result<(), ModelFileError> {
+        let path = self.checkpoint_path(name);
+        let tensors: BTreeMap<String, HostTensor> = buffers
+            .iter()
+            .map(|&(name, values)| (name.to_owned(), HostTensor::new([values.len()], values.to_vec())))
+            .collect();
+        let bytes = serde_json::to_string(state)
+            .map_err(|error| error.to_string())
+            .and_then(|state| tensor_file(&tensors, HashMap::from([("hourglass_checkpoint".to_owned(), state)])))
+            .map_err(|problem| ModelFileError::Unwritable { path: path.clone(), problem })?;
+        write_whole(&path, &bytes)
+    }
+
+    pub fn read_checkpoint(
+        &self,
+        name: &str,
+    ) -> Result<(CheckpointState, BTreeMap<String, HostTensor>), ModelFileError> {
+        let path = self.checkpoint_path(name);
+        let bytes = fs::read(&path).map_err(|error| ModelFileError::Unreadable {
+            path: path.clone(),
+            problem: format!("{error}, this run was never saved"),
+        })?;
+        let malformed = |problem: String| ModelFileError::Malformed { path: path.clone(), problem };
+        let (tensors, metadata) = read_tensor_file(&bytes).map_err(malformed)?;
+        let state = metadata.get("hourglass_checkpoint").map(String::as_str).unwrap_or_default();
+        let state = serde_json::from_str(state)
+            .map_err(|error| malformed(format!("its state is damaged ({error}), start the run again")))?;
+        Ok((state, tensors))
+    }
+}
+
+/// The first losses of a run, as its folder keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FirstSteps {
+    pub device: String,
+    pub adapter: String,
+    pub losses: Vec<f32>,
+}

@@ -1,0 +1,35 @@
+//! What a run came to, in the fields that scripts rely on.
+
+use serde::Serialize;
+
+use super::PcaReport;
+use super::diagnosis::Finding;
+use super::test_metrics::TestMetrics;
+
+/// The object that `train --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    pub version: &'static str,
+    pub device: String,
+    pub backend: String,
+    pub adapter: String,
+    pub preset: Option<String>,
+    pub seed: u64,
+    pub parameters: usize,
+    pub epochs: u32,
+    pub steps: u64,
+    pub seconds: f64,
+    pub samples_per_second: f64,
+    /// From the command to the end of the first steps, data and device included.
+    pub first_step_seconds: Option<f64>,
+    /// What steps have waited for rows; `None` where all of them lay on the device.
+    pub waited_for_data_seconds: Option<f64>,
+    pub train_loss: Option<f64>,
+    pub validation_loss: Option<f64>,
+    pub best_epoch: u32,
+    pub model: Option<String>,
+    pub run_dir: Option<String>,
+    pub test: Option<TestMetrics>,
+    pub pca: Option<PcaReport>,
+    pub diagnosis: Vec<Finding>,
+}

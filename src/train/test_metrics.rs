@@ -1,0 +1,177 @@
+//! Quality on rows never used in training.
+
+use serde::Serialize;
+
+use super::TrainError;
+use super::evaluator::{Evaluator, Outputs};
+use crate::data::{DataSet, Part};
+use crate::kernels::loss::ReconstructionLoss;
+use crate::metrics;
+use crate::metrics::Pca;
+use crate::model::{ModelKind, Network};
+use crate::nn::ObjectivePart;
+
+/// Variance of a latent mean over the data above which its unit counts as active (Burda et al. 2016).
+pub const ACTIVE_VARIANCE: f64 = 0.01;
+
+/// Quality on rows never used in training.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TestMetrics {
+    pub rows: usize,
+    /// Mean over all values; of corrupted input against the clean target, for denoising models.
+    pub mse: f64,
+    /// Mean over all values, in nats; `None` where values are not all in 0..1.
+    pub bce: Option<f64>,
+    /// Above the data's own entropy.
+    pub bce_excess: Option<f64>,
+    /// dB, from the mean MSE.
+    pub psnr: f64,
+    /// `None` where the rows are no pictures large enough for the window.
+    pub ssim: Option<f64>,
+    /// Nats a row, lower is better; `None` but for variational models whose loss is a likelihood.
+    pub negative_elbo: Option<f64>,
+    pub reconstruction: Option<f64>,
+    pub kl: Option<f64>,
+    /// Latent units that tell rows apart, by Burda et al. 2016; for TopK, units that were ever kept.
+    pub active_units: Option<usize>,
+    /// On clean input, for denoising models.
+    pub clean_mse: Option<f64>,
+    /// PSNR of the corrupted input itself, in dB.
+    pub corrupted_psnr: Option<f64>,
+    /// Share of the latent units of a TopK model that no row uses.
+    pub dead_units: Option<f64>,
+    /// Entries of the codebook in use, and the exponential of their entropy.
+    pub codebook_used: Option<usize>,
+    pub codebook_perplexity: Option<f64>,
+}
+
+/// Units of [rows, latent] whose variance over rows is above [`ACTIVE_VARIANCE`].
+fn active_units(latents: &[f32], latent: usize) -> usize {
+    let rows = (latents.len() / latent.max(1)).max(1) as f64;
+    let mut sums = vec![(0.0, 0.0); latent];
+    for row in latents.chunks_exact(latent) {
+        for (sum, &value) in sums.iter_mut().zip(row) {
+            sum.0 += f64::from(value);
+            sum.1 += f64::from(value) * f64::from(value);
+        }
+    }
+    sums.iter().filter(|(sum, squares)| squares / rows - (sum / rows) * (sum / rows) > ACTIVE_VARIANCE).count()
+}
+
+/// Entries in use and their perplexity.
+fn codebook_use(codes: &[f32], entries: usize) -> (usize, f64) {
+    let mut counts = vec![0_usize; entries];
+    for &code in codes {
+        if let Some(count) = counts.get_mut(code as usize) {
+            *count += 1;
+        }
+    }
+    let total = codes.len().max(1) as f64;
+    let shares = counts.iter().filter(|&&count| count > 0).map(|&count| count as f64 / total);
+    (counts.iter().filter(|&&count| count > 0).count(), (-shares.map(|share| share * share.ln()).sum::<f64>()).exp())
+}
+
+/// SSIM of each of the pictures [rows, height, width, channels], mean over channels; `None` where they are too small.
+pub fn row_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<Vec<f64>> {
+    use rayon::prelude::*;
+    let image = data.image?;
+    outputs
+        .par_chunks_exact(data.features)
+        .zip(targets.par_chunks_exact(data.features))
+        .map(|(output, target)| {
+            let channel = |values: &[f32], c: usize| values.iter().skip(c).step_by(image.channels).copied().collect();
+            let scores: Option<Vec<f64>> = (0..image.channels)
+                .map(|c| {
+                    let (output, target): (Vec<f32>, Vec<f32>) = (channel(output, c), channel(target, c));
+                    metrics::ssim(&output, &target, image.height, image.width)
+                })
+                .collect();
+            scores.map(|scores| scores.iter().sum::<f64>() / scores.len().max(1) as f64)
+        })
+        .collect()
+}
+
+/// Mean SSIM over rows too.
+fn mean_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<f64> {
+    row_ssim(data, outputs, targets).map(|scores| scores.iter().sum::<f64>() / scores.len().max(1) as f64)
+}
+
+impl TestMetrics {
+    /// Measures the model in `evaluator` on the test part of `data`.
+    pub fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
+        let spec = network.spec();
+        let rows = data.part(Part::Test);
+        let targets = data.rows_f32(rows.clone())?;
+        let Outputs { latents, outputs, seen, codes, .. } = evaluator.outputs(rows.clone(), true, true)?;
+        let mse = metrics::mse(&outputs, &targets);
+        let in_unit = |values: &[f32]| values.iter().all(|value| (0.0..=1.0).contains(value));
+        let bce = (in_unit(&targets) && in_unit(&outputs)).then(|| metrics::bce(&outputs, &targets));
+        let mut measured = Self {
+            rows: rows.len(),
+            mse,
+            bce,
+            bce_excess: bce.map(|bce| bce - metrics::bce_floor(&targets)),
+            psnr: metrics::psnr(mse),
+            ssim: mean_ssim(data, &outputs, &targets),
+            negative_elbo: None,
+            reconstruction: None,
+            kl: None,
+            active_units: None,
+            clean_mse: None,
+            corrupted_psnr: None,
+            dead_units: None,
+            codebook_used: None,
+            codebook_perplexity: None,
+        };
+        let latent = network.latent();
+        if spec.model.kind == ModelKind::Variational {
+            let parts = evaluator.objective(rows.clone())?;
+            let divergence: f64 = evaluator.outputs(rows.clone(), false, true)?.divergence.iter().sum();
+            measured.kl = Some(divergence);
+            measured.active_units = Some(active_units(&latents, latent));
+            let likelihood = matches!(spec.objective.loss, ReconstructionLoss::Bce | ReconstructionLoss::Gaussian);
+            if likelihood {
+                let mut reconstruction = parts[ObjectivePart::Reconstruction.index()];
+                if !spec.sums_over_values() {
+                    reconstruction *= data.features as f64;
+                }
+                measured.reconstruction = Some(reconstruction);
+                measured.negative_elbo = Some(reconstruction + divergence);
+            }
+        }
+        if spec.model.top_k.is_some() {
+            let mut used = vec![false; latent];
+            for row in latents.chunks_exact(latent) {
+                used.iter_mut().zip(row).for_each(|(used, &value)| *used |= value != 0.0);
+            }
+            let alive = used.iter().filter(|used| **used).count();
+            measured.active_units = Some(alive);
+            measured.dead_units = Some((latent - alive) as f64 / latent.max(1) as f64);
+        }
+        if let Some(entries) = spec.model.codebook {
+            let (used, perplexity) = codebook_use(&codes, entries);
+            (measured.codebook_used, measured.codebook_perplexity) = (Some(used), Some(perplexity));
+        }
+        if spec.corruption.is_active() {
+            measured.corrupted_psnr = Some(metrics::psnr(metrics::mse(&seen, &targets)));
+            let clean = evaluator.outputs(rows, true, false)?;
+            measured.clean_mse = Some(metrics::mse(&clean.outputs, &targets));
+        }
+        Ok(measured)
+    }
+}
+
+/// PCA of `train` measured on `rows`, at the size that compares; `None` where none does, or where PCA cannot be fitted
+/// (one row, too many features).
+pub fn pca_beside(network: &Network, train: &DataSet, rows: &[f32]) -> Option<PcaReport> {
+    let components = network.comparable_components()?;
+    let fitted = Pca::fit(&train.some_f32(Part::Train).ok()?, train.features, components).ok()?;
+    Some(PcaReport { components: fitted.components(), mse: fitted.reconstruction_mse(rows) })
+}
+
+/// PCA at the same latent size on the same rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PcaReport {
+    pub components: usize,
+    pub mse: f64,
+}
