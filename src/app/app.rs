@@ -15,26 +15,26 @@ use super::frame::hints::hints_ui;
 use super::frame::open::Choice;
 use super::frame::paste::Pasting;
 use super::latent_map::MapCard;
-use super::report::{LocalReporting, Now, Report, ReportWish, Reporting};
-use super::runs::{RunWish, Runs};
+use super::report::{LocalReporting, ReportAction, ReportContext, ReportWorkspace, Reporting};
+use super::runs::{Runs, RunsAction};
 use super::shell::desktop::{Dialogs, TypedPaths};
 use super::shell::settings::Settings;
 use super::train::curves::Curves;
 use super::train::findings::Findings;
-use super::train::live_edits::Controls;
+use super::train::live_edits::LiveEdits;
 use super::train::network::NetworkCard;
-use super::train::reconstructions::Textures;
+use super::train::reconstructions::ReconstructionsCard;
 pub use super::trainer::{StartTrainer, Trainer};
-use super::ui::file_picker::Picker;
+use super::ui::file_picker::FilePicker;
 use super::ui::theme;
 use super::ui::theme::{ThemeChoice, colour};
-use super::undo::History;
+use super::undo::UndoHistory;
 use super::workspace::{PLACES, Workspace};
 use crate::device::DeviceChoice;
 use crate::model::{Preset, presets};
-use crate::monitor::{Command, PlayState, Snapshot, Wish, WorkerOptions};
+use crate::monitor::{Command, PlayState, PreviewRequest, Snapshot, WorkerOptions};
 use crate::style::{Palette, space};
-use crate::tasks::DeskView;
+use crate::tasks::QueueView;
 use crate::train::default_runs_folder;
 
 /// What the window opens with.
@@ -94,31 +94,31 @@ pub struct App {
     pub(super) retiring: Vec<JoinHandle<()>>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) presets: Vec<Preset>,
-    pub(super) history: History,
+    pub(super) history: UndoHistory,
     pub(super) error: Option<String>,
     /// What was done last that is no error.
     pub(super) notice: Option<String>,
     pub(super) themed: Option<(bool, bool)>,
-    pub(super) controls: Controls,
+    pub(super) controls: LiveEdits,
     pub(super) curves: Curves,
     pub(super) network: NetworkCard,
     pub(super) map: MapCard,
     pub(super) findings: Findings,
     /// What was wished to be seen last.
-    pub(super) wished: Wish,
+    pub(super) wished: PreviewRequest,
     pub(super) explore: Explore,
     pub(super) denoise: Denoise,
     pub(super) detect: Detect,
-    pub(super) report: Report,
+    pub(super) report: ReportWorkspace,
     pub(super) runs: Runs,
     pub(super) workspace: Workspace,
     /// Where Escape leads back to from the list of runs.
     pub(super) before: Workspace,
-    pub(super) textures: Textures,
+    pub(super) textures: ReconstructionsCard,
     pub(super) drawer_open: bool,
     pub(super) help_open: bool,
     /// What a path is wanted for that was asked for by Open.
-    pub(super) picker: Picker<()>,
+    pub(super) picker: FilePicker<()>,
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
     /// A model that was opened has been looked at: it may belong to another workspace than Explore.
@@ -140,9 +140,9 @@ impl App {
         let workspace = if options.run.opened.is_some() { Workspace::Explore } else { Workspace::Train };
         let detect = Detect::new(Arc::clone(&options.detection));
         let denoise = Denoise::new(Arc::clone(&options.denoising));
-        let report = Report::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs));
+        let report = ReportWorkspace::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs));
         let explore = Explore::new(Arc::clone(&options.dialogs));
-        let picker = Picker::new(Arc::clone(&options.dialogs));
+        let picker = FilePicker::new(Arc::clone(&options.dialogs));
         let runs = Runs::new(options.runs_folder.clone());
         let drops = "Files cannot be dropped on this window (Wayland): press Ctrl+O to open one";
         let mut app = Self {
@@ -152,15 +152,15 @@ impl App {
             retiring: Vec::new(),
             snapshot: Arc::default(),
             presets: presets().unwrap_or_default(),
-            history: History::default(),
+            history: UndoHistory::default(),
             error: None,
             themed: None,
-            controls: Controls::default(),
+            controls: LiveEdits::default(),
             curves: Curves::default(),
             network: NetworkCard::default(),
             map: MapCard::new(0),
             findings: Findings::default(),
-            wished: Wish::default(),
+            wished: PreviewRequest::default(),
             explore,
             denoise,
             detect,
@@ -168,7 +168,7 @@ impl App {
             runs,
             workspace,
             before: workspace,
-            textures: Textures::default(),
+            textures: ReconstructionsCard::default(),
             drawer_open: false,
             help_open: false,
             picker,
@@ -215,7 +215,7 @@ impl App {
         if let Some(trainer) = &self.trainer {
             self.snapshot = trainer.snapshot();
         }
-        self.wish();
+        self.request_previews();
         let palette = self.options.theme.palette(ui.ctx().system_theme());
         if self.themed.is_none() {
             theme::install_fonts(ui.ctx());
@@ -231,7 +231,7 @@ impl App {
             }
         }
         self.textures.update(ui.ctx(), &Arc::clone(&self.snapshot.pairs), palette);
-        self.greet(ui.ctx());
+        self.route_opened_model(ui.ctx());
         self.keys(ui);
         let window = ui.ctx().content_rect();
         let narrow = window.width() < super::ui::NARROW;
@@ -278,12 +278,12 @@ impl App {
         let snapshot = Arc::clone(&self.snapshot);
         let opened = self.options.run.opened.clone();
         let (device, threads) = (self.options.run.device, self.options.run.threads);
-        let now = Now { snapshot: &snapshot, opened: opened.as_deref(), device, threads };
+        let now = ReportContext { snapshot: &snapshot, opened: opened.as_deref(), device, threads };
         match self.report.ui(ui, palette, area, now) {
-            Some(ReportWish::SaveModel) => self.send(Command::SaveModel),
-            Some(ReportWish::Explore) => self.go_to(Workspace::Explore),
-            Some(ReportWish::Runs) => self.go_to(Workspace::Runs),
-            Some(ReportWish::OpenModel) => self.ask_to_open(ui.ctx()),
+            Some(ReportAction::SaveModel) => self.send(Command::SaveModel),
+            Some(ReportAction::Explore) => self.go_to(Workspace::Explore),
+            Some(ReportAction::Runs) => self.go_to(Workspace::Runs),
+            Some(ReportAction::OpenModel) => self.ask_to_open(ui.ctx()),
             None => {}
         }
     }
@@ -291,12 +291,12 @@ impl App {
     fn runs_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
         let running = self.running_dir().map(Path::to_owned);
         match self.runs.ui(ui, palette, area, running.as_deref()) {
-            Some(RunWish::Open(path)) => {
+            Some(RunsAction::Open(path)) => {
                 self.open_model(path.join("model.safetensors"));
                 self.go_to(Workspace::Report);
             }
-            Some(RunWish::Resume { path, spec, preset }) => self.resume(path, *spec, preset),
-            Some(RunWish::Duplicate { spec, preset }) => self.change_design(*spec, preset),
+            Some(RunsAction::Resume { path, spec, preset }) => self.resume(path, *spec, preset),
+            Some(RunsAction::Duplicate { spec, preset }) => self.change_design(*spec, preset),
             None => {}
         }
     }
@@ -311,7 +311,7 @@ impl App {
     }
 
     /// What lies on the desk of Denoise, for tests.
-    pub fn desk(&self) -> &DeskView {
+    pub fn desk(&self) -> &QueueView {
         self.denoise.view()
     }
 

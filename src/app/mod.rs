@@ -18,9 +18,9 @@ mod workspace;
 
 pub use self::app::{App, AppOptions, Trainer};
 pub use self::denoise::{Cleaner, Denoising, LocalDenoising};
-pub use self::detect::{Detection, LocalDetection, Saved};
-pub use self::frame::opened_model::OpenedModel;
-pub use self::report::{Export, Exported, LocalReporting, ReportSubject, Reporting, Told};
+pub use self::detect::{Detection, LocalDetection, SavedScores};
+pub use self::frame::opened_model::OpenedFile;
+pub use self::report::{Evaluated, Export, Exported, LocalReporting, ReportSubject, Reporting};
 pub use self::shell::desktop::{Answer, Dialogs, NativeDialogs, Question, TypedPaths};
 pub use self::shell::settings::Settings;
 pub use self::shell::window::{WindowError, availability, open};

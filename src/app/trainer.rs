@@ -8,7 +8,7 @@ use super::undo::Design;
 use super::workspace::Workspace;
 use crate::device::DeviceChoice;
 use crate::model::{Spec, preset};
-use crate::monitor::{Command, PlayState, Snapshot, Wish, Worker, WorkerOptions};
+use crate::monitor::{Command, PlayState, PreviewRequest, Snapshot, Worker, WorkerOptions};
 use crate::train::TrainError;
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
@@ -35,7 +35,7 @@ pub type StartTrainer = Box<dyn Fn(WorkerOptions) -> Result<Box<dyn Trainer>, Tr
 impl App {
     /// Stops the run there is, and starts the one that the options name.
     pub(crate) fn start(&mut self) {
-        self.retire();
+        self.stop_in_background();
         self.error = None;
         self.report.forget();
         self.greeted = false;
@@ -48,13 +48,13 @@ impl App {
                     trainer.send(Command::ShareModel(true));
                 }
                 self.trainer = Some(trainer);
-                self.wished = Wish::default();
+                self.wished = PreviewRequest::default();
             }
             Err(error) => self.error = Some(error.to_string()),
         }
     }
 
-    fn retire(&mut self) {
+    fn stop_in_background(&mut self) {
         self.retiring.retain(|thread| !thread.is_finished());
         let Some(trainer) = self.trainer.take() else { return };
         self.notice = None;
@@ -67,7 +67,7 @@ impl App {
 
     /// Stops the run and waits until everything is saved: the last thing before the program ends.
     pub fn close(&mut self) {
-        self.retire();
+        self.stop_in_background();
         for thread in self.retiring.drain(..) {
             // A panic there has been printed already.
             let _ = thread.join();

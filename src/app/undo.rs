@@ -13,12 +13,12 @@ pub(super) struct Design {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct UndoHistory {
     past: Vec<Design>,
     future: Vec<Design>,
 }
 
-impl History {
+impl UndoHistory {
     /// `now` is about to become something else.
     pub fn record(&mut self, now: Design) {
         self.future.clear();

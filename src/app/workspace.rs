@@ -17,7 +17,7 @@ pub(crate) enum Workspace {
 }
 
 /// An entry of the rail.
-pub(crate) struct Place {
+pub(crate) struct RailEntry {
     pub workspace: Workspace,
     pub key: Key,
     pub name: &'static str,
@@ -26,36 +26,36 @@ pub(crate) struct Place {
 }
 
 /// From the top of the rail down; keys are numbered as the drawings have the whole rail.
-pub(crate) const PLACES: [Place; 5] = [
-    Place {
+pub(crate) const PLACES: [RailEntry; 5] = [
+    RailEntry {
         workspace: Workspace::Train,
         key: Key::Num1,
         name: "Train",
         icon: icons::train,
         help: "Watch the training (1)",
     },
-    Place {
+    RailEntry {
         workspace: Workspace::Explore,
         key: Key::Num2,
         name: "Explore",
         icon: icons::explore,
         help: "Move through the latent space (2)",
     },
-    Place {
+    RailEntry {
         workspace: Workspace::Denoise,
         key: Key::Num3,
         name: "Denoise",
         icon: icons::denoise,
         help: "Clean pictures (3)",
     },
-    Place {
+    RailEntry {
         workspace: Workspace::Detect,
         key: Key::Num4,
         name: "Detect",
         icon: icons::detect,
         help: "Find abnormal rows of a table (4)",
     },
-    Place {
+    RailEntry {
         workspace: Workspace::Report,
         key: Key::Num5,
         name: "Report",

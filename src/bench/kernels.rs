@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::training::{BenchModel, MODELS};
 use crate::device::Device;
-use crate::graph::{Call, GraphError, View, time_kernel, timing_noise};
+use crate::graph::{BufferView, Call, GraphError, time_kernel, timing_noise};
 use crate::kernels::Kernel;
 use crate::kernels::activation::Activation;
-use crate::kernels::dense::{DenseForward, product_alone};
-use crate::kernels::gemm_variant::ProductForm;
-use crate::kernels::pointwise::{Pointwise, Stage};
+use crate::kernels::dense::{DenseForward, matmul_alone};
+use crate::kernels::gemm_variant::GemmVariant;
+use crate::kernels::pointwise::{PointwiseKernel, PointwiseStage};
 use crate::model::{Network, presets};
 use crate::train::TrainError;
 
@@ -48,11 +48,11 @@ const SAMPLE: Duration = Duration::from_millis(40);
 pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceilings, Vec<KernelSpeed>), TrainError> {
     progress("ceilings");
     let tiny: usize = 16;
-    let copy = Pointwise::one(Stage::Scale(1.0), 16 << 20);
+    let copy = PointwiseKernel::one(PointwiseStage::Scale(1.0), 16 << 20);
     let copy_bytes = copy.count * 4;
     // The operands that a chain may have are bound, whether they are read or not.
     let copy_secs = time(device, copy, &[copy_bytes, tiny, tiny, tiny], &[copy_bytes])?;
-    let dispatch_secs = time(device, Pointwise::one(Stage::Add, 4), &[tiny; 4], &[tiny])?;
+    let dispatch_secs = time(device, PointwiseKernel::one(PointwiseStage::Add, 4), &[tiny; 4], &[tiny])?;
 
     let mut speeds: Vec<KernelSpeed> = Vec::new();
     for side in [256_usize, 512, 1024, 2048, 4096] {
@@ -70,7 +70,7 @@ pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceil
             inputs: side,
             outputs: side,
             activation: Activation::Identity,
-            form: ProductForm::ByAdapter,
+            variant: GemmVariant::ByAdapter,
         };
         let (reads, writes) = ([side * side * 4, side * side * 4, side * 4], [side * side * 4]);
         let (flops, bytes) = (kernel.flops(), reads.iter().chain(&writes).sum());
@@ -85,7 +85,7 @@ pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceil
             continue;
         }
         progress(&format!("{} of {model}", call.kernel.name()));
-        let sizes = |views: &[View]| views.iter().map(|view| view.bytes).collect::<Vec<usize>>();
+        let sizes = |views: &[BufferView]| views.iter().map(|view| view.bytes).collect::<Vec<usize>>();
         let (reads, writes) = (sizes(&call.reads), sizes(&call.writes));
         let bytes = reads.iter().chain(&writes).sum();
         let shape = match call.kernel.shape() {
@@ -111,7 +111,7 @@ pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceil
 /// The calls of the training steps of all presets and of the models whose steps are measured.
 fn preset_calls() -> Result<Vec<(String, usize, Call)>, TrainError> {
     let mut calls = Vec::new();
-    let presets = presets()?.into_iter().map(|preset| BenchModel::of_preset(preset.name, preset.spec));
+    let presets = presets()?.into_iter().map(|preset| BenchModel::from_preset(preset.name, preset.spec));
     let others = MODELS.iter().map(|name| BenchModel::named(name));
     for model in presets.chain(others) {
         let model = model?;
@@ -142,7 +142,7 @@ fn time_alone(side: usize) -> f64 {
     let mut samples = [0.0; 7];
     for sample in &mut samples {
         let started = Instant::now();
-        product_alone(side, &lhs, &rhs, &mut out);
+        matmul_alone(side, &lhs, &rhs, &mut out);
         *sample = started.elapsed().as_secs_f64();
     }
     // The first warms up.

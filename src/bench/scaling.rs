@@ -29,7 +29,7 @@ pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<Vec<G
     for batch in [32, 128, 512, 2048, 4096] {
         let mut spec = preset("undercomplete")?.spec;
         spec.train.batch_size = batch;
-        add(device, progress, &mut rows, ("batch", batch), BenchModel::of_preset("undercomplete", spec)?)?;
+        add(device, progress, &mut rows, ("batch", batch), BenchModel::from_preset("undercomplete", spec)?)?;
     }
     for width in [64, 256, 1024, 4096] {
         let mut spec = preset("undercomplete")?.spec;
@@ -37,7 +37,7 @@ pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<Vec<G
             |width: usize| format!("model.encoder=[\"dense {width} relu\", \"dense {width} relu\", \"latent\"]");
         spec.model.decoder.clear();
         let spec = spec.with_set(&[dense(width)])?;
-        add(device, progress, &mut rows, ("width", width), BenchModel::of_preset("dense", spec)?)?;
+        add(device, progress, &mut rows, ("width", width), BenchModel::from_preset("dense", spec)?)?;
     }
     for side in [28, 64, 128, 256, 512] {
         let layers = r#""conv 16 3x3 relu", "conv 16 3x3 relu", "conv 16 3x3 relu""#;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::data::{DataSet, DataSpec, Element, ImageShape, Preparation, Scaling, SourceKind};
+use crate::data::{DataSet, DataSpec, ElementType, ImageShape, Preparation, Scaling, SourceKind};
 use crate::device::Device;
-use crate::model::{DataShape, Spec, Subject, preset};
+use crate::model::{DataShape, RowSource, Spec, preset};
 use crate::random::{philox4x32, unit_float};
 use crate::train::{Session, TrainError};
 
@@ -40,13 +40,13 @@ pub(crate) struct BenchModel {
 }
 
 impl BenchModel {
-    pub fn of_preset(name: &str, spec: Spec) -> Result<Self, TrainError> {
+    pub fn from_preset(name: &str, spec: Spec) -> Result<Self, TrainError> {
         Ok(Self { name: name.to_owned(), spec, side: None })
     }
 
     pub fn named(name: &str) -> Result<Self, TrainError> {
         if name != DENOISER {
-            return Self::of_preset(name, preset(name)?.spec);
+            return Self::from_preset(name, preset(name)?.spec);
         }
         let layers = [r#""conv 64 3x3 relu""#; 4].join(", ");
         Self::pictures(name, &layers, 64, 8)
@@ -71,9 +71,9 @@ impl BenchModel {
         DataShape { features: image.values(), image: Some(image), classes: if self.side.is_some() { 0 } else { 10 } }
     }
 
-    pub fn subject(&self) -> Subject {
+    pub fn subject(&self) -> RowSource {
         let rows = 4 * self.spec.train.batch_size;
-        Subject::Data { rows, part_rows: rows, element: Element::Byte }
+        RowSource::Data { rows, part_rows: rows, element: ElementType::Byte }
     }
 
     fn data(&self) -> Result<DataSet, TrainError> {
@@ -87,7 +87,7 @@ impl BenchModel {
         let blocks = 0..u32::try_from(count.div_ceil(4)).unwrap_or(u32::MAX);
         let values = blocks.flat_map(|block| philox4x32([block, 0, 0, 0], [5, 5])).map(unit_float).take(count);
         let preparation = Preparation::new(SourceKind::Images, Scaling::Unit);
-        let mut data = DataSet::of_rows(values.collect(), image.values(), &preparation);
+        let mut data = DataSet::from_rows(values.collect(), image.values(), &preparation);
         data.image = Some(image);
         (data.train, data.validation, data.test) = (0..rows - 2, rows - 2..rows - 1, rows - 1..rows);
         Ok(data)

@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::inputs::{keep_inputs, open_data};
 use super::output::{print_json, print_out, summary, twins};
 use crate::device::Device;
-use crate::model::{preset, suggest};
+use crate::model::{auto_spec, preset};
 use crate::style;
 use crate::tasks::{self, DataReport};
 use crate::train::TrainError;
@@ -35,7 +35,7 @@ pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliE
     let data = open_data(&arguments.path, &arguments.settings, common)?;
     let report = tasks::describe(&data, common.seed.unwrap_or(1))?;
     if let Some(path) = &arguments.preview {
-        let spec = suggest(&data)?.spec.with_set(&arguments.settings)?;
+        let spec = auto_spec(&data)?.spec.with_set(&arguments.settings)?;
         let device = Device::open(common.device_choice()?, common.threads())?;
         tasks::contact_sheet(&data, &spec, &device, path)?;
     }

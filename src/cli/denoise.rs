@@ -11,7 +11,7 @@ use super::common::Common;
 use super::error::{CliError, EXIT_INTERRUPTED};
 use super::output::{print_json, print_out};
 use crate::device::Device;
-use crate::tasks::{self, Amount, DenoiseOptions, Denoised, FileOutcome, Sigma};
+use crate::tasks::{self, DenoiseOptions, Denoised, FileOutcome, Sigma, Strength};
 use crate::train::TrainError;
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliErro
     }
     let options = DenoiseOptions {
         model: arguments.model,
-        amount: Amount { sigma: arguments.sigma, strength: arguments.strength },
+        amount: Strength { sigma: arguments.sigma, strength: arguments.strength },
         reference: arguments.reference,
         memory: arguments.memory.map(|megabytes| (megabytes as usize) << 20),
         fast: arguments.fast,

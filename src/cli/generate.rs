@@ -10,7 +10,7 @@ use super::inputs::keep_inputs;
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::style;
-use crate::tasks::{self, AugmentOptions, SampleOptions, Walk, WalkOptions};
+use crate::tasks::{self, AugmentOptions, InterpolateOptions, Interpolation, SampleOptions};
 
 #[derive(Args, Debug)]
 pub(super) struct SampleArgs {
@@ -50,8 +50,8 @@ pub(super) struct WalkArgs {
 }
 
 impl WalkArgs {
-    fn options(&self) -> WalkOptions<'_> {
-        WalkOptions { data: self.data.as_deref(), label: self.label.as_deref(), output: &self.output }
+    fn options(&self) -> InterpolateOptions<'_> {
+        InterpolateOptions { data: self.data.as_deref(), label: self.label.as_deref(), output: &self.output }
     }
 }
 
@@ -167,7 +167,7 @@ pub(super) fn sample(arguments: &SampleArgs, common: &Common) -> Result<u8, CliE
     Ok(0)
 }
 
-fn print_walk(walk: &Walk, what: &str, common: &Common) -> Result<u8, CliError> {
+fn print_walk(walk: &Interpolation, what: &str, common: &Common) -> Result<u8, CliError> {
     if common.json {
         print_json(walk)?;
     } else {

@@ -26,7 +26,7 @@ pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> R
     let settings: Vec<String> = settings.iter().filter(concerned).cloned().collect();
     // Whatever is trained later, this is a spec to apply settings to.
     let mut spec = preset("undercomplete")?.spec;
-    spec.data = DataSpec::of(source);
+    spec.data = DataSpec::from_source(source);
     let mut spec = spec.with_set(&settings)?;
     spec.train.seed = common.seed.unwrap_or(spec.train.seed);
     let opened = DataSet::open(&spec.data, spec.train.validation_fraction, spec.train.seed);

@@ -10,7 +10,7 @@ use super::inputs::keep_inputs;
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::style;
-use crate::tasks::{self, Evaluation, Evidence, LabelCount, Probe, Probed};
+use crate::tasks::{self, EvaluateOptions, Evaluation, LabelCount, Probe, ProbeReport};
 
 #[derive(Args, Debug)]
 pub(super) struct EvaluateArgs {
@@ -94,7 +94,7 @@ pub(super) fn evaluate(arguments: &EvaluateArgs, common: &Common) -> Result<u8, 
         keep_inputs(folder, [Path::new(data)])?;
     }
     let evidence =
-        Evidence { pictures: arguments.pictures.as_deref(), extremes: false, seed: common.seed.unwrap_or(1) };
+        EvaluateOptions { pictures: arguments.pictures.as_deref(), extremes: false, seed: common.seed.unwrap_or(1) };
     let found = tasks::evaluate(&arguments.model, arguments.data.as_deref(), evidence, &device(common)?)?;
     say_notes(&found.notes, common);
     if common.json {
@@ -210,7 +210,7 @@ pub(super) fn probe(arguments: &ProbeArgs, common: &Common) -> Result<u8, CliErr
     Ok(0)
 }
 
-fn print_probes(found: &Probed) {
+fn print_probes(found: &ProbeReport) {
     print_out(&format!(
         "{} on {}: accuracy on {} test rows, mean of draws (sd)",
         found.model,

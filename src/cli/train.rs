@@ -15,10 +15,10 @@ use super::inputs::{keep_inputs, open_data, read_spec};
 use super::output::{print_json, print_metrics, print_out};
 use crate::data::{DataSet, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
-use crate::model::{Model, Suggestion, preset, suggest};
+use crate::model::{AutoSpec, Model, auto_spec, preset};
 use crate::monitor::{Command, Event, Worker, WorkerOptions};
 use crate::report::draw_run;
-use crate::train::{Report, RunDir, TrainError};
+use crate::train::{RunDir, RunReport, TrainError};
 use crate::{report, style};
 
 #[derive(Args, Debug)]
@@ -105,7 +105,7 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
         // Data alone: what is done with it depends on what it is.
         (None, None, Some(source)) if source != "mnist" => {
             let opened = open_data(source, &arguments.settings, common)?;
-            let suggestion = suggest(&opened)?;
+            let suggestion = auto_spec(&opened)?;
             say_choice(&opened, &suggestion, common);
             data = Some(opened);
             (suggestion.spec, None)
@@ -139,7 +139,7 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
 }
 
 /// What was found and what is made of it: on standard error, where `--json` leaves it alone.
-fn say_choice(data: &DataSet, suggestion: &Suggestion, common: &Common) {
+fn say_choice(data: &DataSet, suggestion: &AutoSpec, common: &Common) {
     if common.quiet {
         return;
     }
@@ -302,7 +302,7 @@ fn stop_on_ctrl_c(worker: &Worker, interrupted: &Arc<AtomicBool>) {
 }
 
 /// Writes the report of a run that ended; a run is no worse for having none.
-fn write_page(report: &Report, common: &Common) -> Option<PathBuf> {
+fn write_page(report: &RunReport, common: &Common) -> Option<PathBuf> {
     let folder = PathBuf::from(report.run_dir.as_ref()?);
     let device = Device::open(common.device_choice().ok()?, common.threads()).ok()?;
     match report::write_report(&folder, None, &device) {
@@ -314,14 +314,14 @@ fn write_page(report: &Report, common: &Common) -> Option<PathBuf> {
     }
 }
 
-fn draw_picture(worker: &Worker, report: &Report) -> Result<PathBuf, CliError> {
+fn draw_picture(worker: &Worker, report: &RunReport) -> Result<PathBuf, CliError> {
     let folder = report.run_dir.as_ref().map_or_else(PathBuf::new, PathBuf::from);
     let path = folder.join("picture.png");
     draw_run(&worker.snapshot(), &path)?;
     Ok(path)
 }
 
-fn finish_text(report: &Report, batch: usize) {
+fn finish_text(report: &RunReport, batch: usize) {
     print_out(&format!(
         "{} epoch{}, {} steps of {batch} in {}, {} samples/s; best by validation: epoch {}",
         report.epochs,

@@ -5,7 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::error::unreadable;
-use super::formats::array::{Array, ArrayInfo, ArrayValues, Element as Stored};
+use super::formats::array::{Array, ArrayDType as Stored, ArrayInfo, ArrayValues};
 use super::formats::array_file::ArrayFile;
 use super::formats::idx::{labels_beside, read_idx_array};
 use super::formats::npy::read_npy;
@@ -13,29 +13,29 @@ use super::formats::npz::{list_npz, read_npz};
 use super::formats::safetensors::{list_safetensors, read_safetensors};
 use super::preparation::Preparation;
 use super::spec::DataSpec;
-use super::{DataError, Element, RowSource};
+use super::{DataError, ElementType, RowReader};
 
 /// Names of arrays that are taken for labels where the spec names none.
 const LABEL_NAMES: [&str; 5] = ["y", "label", "labels", "target", "targets"];
 
 /// The numbers of an array, in memory or where they lie.
 #[derive(Debug)]
-pub(super) enum Numbers {
+pub(super) enum ArrayLocation {
     Here(ArrayValues),
     There(ArrayFile),
 }
 
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FoundArray {
     pub shape: Vec<usize>,
-    pub numbers: Numbers,
+    pub numbers: ArrayLocation,
     /// A word for each row.
     pub labels: Option<Vec<String>>,
 }
 
 /// Finds the data and its labels at `path`; what takes more than `limit_bytes` is read later, row by row, where its file
 /// allows that.
-pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<Found, DataError> {
+pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<FoundArray, DataError> {
     let wanted = options.labels.as_deref().filter(|labels| *labels != "none");
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let place = path.display().to_string();
@@ -65,10 +65,10 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
         (Some(read_idx_array(path, limit_bytes)?), None, None)
     };
     let (shape, numbers) = match array {
-        Some(array) => (array.shape, Numbers::Here(array.values)),
+        Some(array) => (array.shape, ArrayLocation::Here(array.values)),
         None => {
             let file = ArrayFile::open(path, chosen.as_deref())?;
-            (file.shape().to_vec(), Numbers::There(file))
+            (file.shape().to_vec(), ArrayLocation::There(file))
         }
     };
     let rows = shape.first().copied().unwrap_or(0);
@@ -87,7 +87,7 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
             format!("{place} has no array {wanted:?} and there is no such file; name a text file with a label a line");
         return Err(DataError::Option { field: "data.labels", problem });
     }
-    Ok(Found { shape, numbers, labels: words })
+    Ok(FoundArray { shape, numbers, labels: words })
 }
 
 fn starts_with(path: &Path, magic: &[u8]) -> Result<bool, DataError> {
@@ -146,8 +146,8 @@ pub(super) struct FileRows {
 }
 
 impl FileRows {
-    pub fn element(&self) -> Element {
-        if self.packed { Element::Byte } else { Element::Float }
+    pub fn element(&self) -> ElementType {
+        if self.packed { ElementType::Byte } else { ElementType::Float }
     }
 
     /// Whether the file holds unsigned bytes.
@@ -166,7 +166,7 @@ impl FileRows {
     }
 }
 
-impl RowSource for FileRows {
+impl RowReader for FileRows {
     fn read(&self, rows: &[u32], _: u32, out: &mut [u8]) -> Result<(), DataError> {
         let features = self.file.row_values();
         let stride = self.element().stride(features);

@@ -37,13 +37,13 @@ impl Part {
 
 /// What a value is stored as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Element {
+pub enum ElementType {
     /// A byte that means its 255th part; rows are padded to whole words.
     Byte,
     Float,
 }
 
-impl Element {
+impl ElementType {
     /// Bytes that a row of `features` takes.
     pub fn stride(self, features: usize) -> usize {
         match self {
@@ -54,7 +54,7 @@ impl Element {
 }
 
 /// Rows that are not all in memory: files decoded when they are wanted, pieces that change with the epoch.
-pub trait RowSource: std::fmt::Debug + Send + Sync {
+pub trait RowReader: std::fmt::Debug + Send + Sync {
     /// Writes rows one after the other to `out`, each as [`Element::stride`] has it. `epoch` counts passes of training;
     /// [`FIXED`] stands for what is always the same.
     fn read(&self, rows: &[u32], epoch: u32, out: &mut [u8]) -> Result<(), DataError>;
@@ -71,7 +71,7 @@ pub enum Values {
     /// [rows, features]
     Floats(Arc<Vec<f32>>),
     /// Row `i` is row `order[i]` of the source.
-    Source { source: Arc<dyn RowSource>, element: Element, order: Arc<Vec<u32>> },
+    Source { source: Arc<dyn RowReader>, element: ElementType, order: Arc<Vec<u32>> },
 }
 
 /// Names of rows for reports: files, times, documents.
@@ -79,7 +79,7 @@ pub type RowNames = Arc<Vec<String>>;
 
 /// Where the windows of a series are in it: each is a row of so many steps of all columns, step after step.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WindowPlaces {
+pub struct WindowLayout {
     /// First step of each window, by the window's number in the source.
     pub starts: Vec<u32>,
     pub window: usize,
@@ -90,7 +90,7 @@ pub struct WindowPlaces {
 
 /// Which rows of the source are in which part, as runs: the number of the first from 0, and how many follow each other.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Division {
+pub struct SplitManifest {
     pub source: String,
     /// As `data.split` names it.
     pub method: &'static str,
@@ -125,7 +125,7 @@ pub struct DataSet {
     /// Names of the source's rows, by their numbers there.
     pub names: Option<RowNames>,
     /// Where the windows of a series are in it.
-    pub windows: Option<Arc<WindowPlaces>>,
+    pub windows: Option<Arc<WindowLayout>>,
     /// What was done to the source's values, and is done to those of other data for the same model.
     pub preparation: Preparation,
     /// The section of the spec with everything that was left open filled in.
@@ -157,7 +157,7 @@ impl DataSet {
     }
 
     /// How rows were divided: their numbers in the source, from 0, part by part.
-    pub fn division(&self, seed: u64) -> Division {
+    pub fn split_manifest(&self, seed: u64) -> SplitManifest {
         let numbers = |part: Range<usize>| {
             let mut numbers: Vec<u32> = match &self.order {
                 Some(order) => order[part].to_vec(),
@@ -166,7 +166,7 @@ impl DataSet {
             numbers.sort_unstable();
             numbers.chunk_by(|a, b| a + 1 == *b).map(|run| [run[0], run.len() as u32]).collect()
         };
-        Division {
+        SplitManifest {
             source: self.options.source.clone(),
             method: self.split_method(),
             seed,
@@ -198,10 +198,10 @@ impl DataSet {
         self.train.end = self.train.end.min(self.train.start + rows);
     }
 
-    pub fn element(&self) -> Element {
+    pub fn element(&self) -> ElementType {
         match &self.values {
-            Values::Bytes(_) => Element::Byte,
-            Values::Floats(_) => Element::Float,
+            Values::Bytes(_) => ElementType::Byte,
+            Values::Floats(_) => ElementType::Float,
             Values::Source { element, .. } => *element,
         }
     }
@@ -274,11 +274,11 @@ impl DataSet {
     /// Rows of [`Self::read`] as floats.
     fn unpacked(&self, bytes: &[u8]) -> Vec<f32> {
         match self.element() {
-            Element::Byte => bytes
+            ElementType::Byte => bytes
                 .chunks_exact(self.stride())
                 .flat_map(|row| row[..self.features].iter().map(|&byte| f32::from(byte) / 255.0))
                 .collect(),
-            Element::Float => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+            ElementType::Float => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
         }
     }
 
@@ -292,7 +292,7 @@ impl DataSet {
     }
 
     /// Rows [rows, features] that are prepared already, as one part.
-    pub fn of_rows(values: Vec<f32>, features: usize, preparation: &Preparation) -> Self {
+    pub fn from_rows(values: Vec<f32>, features: usize, preparation: &Preparation) -> Self {
         let rows = values.len() / features.max(1);
         Self {
             name: String::new(),

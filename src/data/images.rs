@@ -11,7 +11,7 @@ use super::error::unreadable;
 use super::folders::{files_under, is_picture, name_below};
 use super::source::{Labels, file_labels};
 use super::spec::{DataSpec, Fit, SplitKind};
-use super::{DataError, Element, FIXED, ImageShape, RowSource};
+use super::{DataError, ElementType, FIXED, ImageShape, RowReader};
 use crate::random::{key, philox4x32, stream};
 
 /// Larger pictures are a mistake or an attack: 32,768 on a side.
@@ -29,7 +29,7 @@ const MOST_PIECES: usize = 256;
 
 /// What the header of a picture says.
 #[derive(Clone, Copy, Debug)]
-struct Header {
+struct ImageHeader {
     height: usize,
     width: usize,
     grey: bool,
@@ -89,7 +89,7 @@ fn picture_error(path: &Path, error: &image::ImageError) -> DataError {
     DataError::malformed(path.display().to_string(), words.join(" "))
 }
 
-fn header(path: &Path) -> Result<Header, DataError> {
+fn header(path: &Path) -> Result<ImageHeader, DataError> {
     use image::ExtendedColorType as Color;
     let mut decoder = decoder(path)?;
     let (width, height) = decoder.dimensions();
@@ -110,7 +110,7 @@ fn header(path: &Path) -> Result<Header, DataError> {
             | Color::La4
     );
     let sixteen = decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count() > 1;
-    Ok(Header { height: height as usize, width: width as usize, grey, sixteen })
+    Ok(ImageHeader { height: height as usize, width: width as usize, grey, sixteen })
 }
 
 /// A whole picture, the way up that its orientation tag says.
@@ -124,7 +124,7 @@ fn decode(path: &Path) -> Result<DynamicImage, DataError> {
 
 /// What a picture says beside its pixels.
 #[derive(Debug)]
-pub(crate) struct Described {
+pub(crate) struct ImageMetadata {
     /// What its pixels are in the file, before decoding makes bytes or words of them.
     pub original: image::ExtendedColorType,
     pub exif: Option<Vec<u8>>,
@@ -134,10 +134,10 @@ pub(crate) struct Described {
 }
 
 /// What the picture at `path` says beside its pixels; metadata that cannot be read are as good as none.
-pub(crate) fn read_described(path: &Path) -> Result<Described, DataError> {
+pub(crate) fn read_described(path: &Path) -> Result<ImageMetadata, DataError> {
     let mut decoder = decoder(path)?;
     let upright = image::metadata::Orientation::NoTransforms;
-    Ok(Described {
+    Ok(ImageMetadata {
         original: decoder.original_color_type(),
         exif: decoder.exif_metadata().unwrap_or_default(),
         icc: decoder.icc_profile().unwrap_or_default(),
@@ -177,51 +177,51 @@ fn without_alpha(picture: DynamicImage) -> DynamicImage {
 }
 
 /// Interleaved values of a picture of `channels`, as bytes of an element.
-fn values_of(picture: DynamicImage, channels: usize, element: Element) -> Vec<u8> {
+fn values_of(picture: DynamicImage, channels: usize, element: ElementType) -> Vec<u8> {
     let sixteen = |values: Vec<u16>| {
         values.into_iter().flat_map(|value| (f32::from(value) / 65_535.0).to_le_bytes()).collect::<Vec<u8>>()
     };
     match (element, channels) {
-        (Element::Byte, 1) => picture.into_luma8().into_raw(),
-        (Element::Byte, 3) => picture.into_rgb8().into_raw(),
-        (Element::Byte, _) => picture.into_rgba8().into_raw(),
-        (Element::Float, 1) => sixteen(picture.into_luma16().into_raw()),
-        (Element::Float, 3) => sixteen(picture.into_rgb16().into_raw()),
-        (Element::Float, _) => sixteen(picture.into_rgba16().into_raw()),
+        (ElementType::Byte, 1) => picture.into_luma8().into_raw(),
+        (ElementType::Byte, 3) => picture.into_rgb8().into_raw(),
+        (ElementType::Byte, _) => picture.into_rgba8().into_raw(),
+        (ElementType::Float, 1) => sixteen(picture.into_luma16().into_raw()),
+        (ElementType::Float, 3) => sixteen(picture.into_rgb16().into_raw()),
+        (ElementType::Float, _) => sixteen(picture.into_rgba16().into_raw()),
     }
 }
 
 /// A row: a picture, or pieces of its lines from `lines.0` to `lines.1` (shares of its height).
 #[derive(Clone, Copy, Debug)]
-struct Unit {
+struct ImageCrop {
     file: u32,
     lines: [f32; 2],
 }
 
 /// Bytes of one decoded picture at its own size.
 #[derive(Debug)]
-struct Decoded {
+struct DecodedImage {
     height: usize,
     width: usize,
     bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
-pub(super) struct Pictures {
+pub(super) struct ImageRows {
     files: Vec<PathBuf>,
-    units: Vec<Unit>,
+    units: Vec<ImageCrop>,
     shape: ImageShape,
-    element: Element,
+    element: ElementType,
     fit: Fit,
     seed: u64,
     /// What was decoded, where all of it has room in memory: resized, or whole for pieces.
-    cache: Option<Vec<OnceLock<Arc<Decoded>>>>,
+    cache: Option<Vec<OnceLock<Arc<DecodedImage>>>>,
 }
 
 /// What is known of pictures once their headers were read.
 #[derive(Debug)]
-pub(super) struct Gallery {
-    pub source: Pictures,
+pub(super) struct ImageSet {
+    pub source: ImageRows,
     /// Names of the rows.
     pub names: Vec<String>,
     pub labels: Option<Labels>,
@@ -231,7 +231,7 @@ pub(super) struct Gallery {
     pub groups: Option<Vec<u32>>,
 }
 
-impl Gallery {
+impl ImageSet {
     pub fn rows(&self) -> usize {
         self.source.units.len()
     }
@@ -269,7 +269,7 @@ impl Gallery {
         self.source.shape
     }
 
-    pub fn element(&self) -> Element {
+    pub fn element(&self) -> ElementType {
         self.source.element
     }
 }
@@ -295,7 +295,7 @@ pub(super) fn open(
     options: &mut DataSpec,
     seed: u64,
     notes: &mut Vec<String>,
-) -> Result<Gallery, DataError> {
+) -> Result<ImageSet, DataError> {
     let place = path.display().to_string();
     let single = path.is_file();
     let files = if single { vec![path.to_owned()] } else { files_under(path, is_picture, notes) };
@@ -306,7 +306,7 @@ pub(super) fn open(
             format!("no pictures are in this folder{why}; give one with PNG, JPEG, WebP, TIFF, BMP, GIF or PNM files"),
         ));
     }
-    let looked: Vec<Result<Header, DataError>> = files.par_iter().map(|file| header(file)).collect();
+    let looked: Vec<Result<ImageHeader, DataError>> = files.par_iter().map(|file| header(file)).collect();
     let (mut good, mut headers, mut bad) = (Vec::new(), Vec::new(), Vec::new());
     for (file, looked) in files.into_iter().zip(looked) {
         match looked {
@@ -324,7 +324,7 @@ pub(super) fn open(
         let problem = format!("it is {channels}, pictures have 1 (grey), 3 (colour) or 4 (with alpha)");
         return Err(DataError::Option { field: "data.channels", problem });
     }
-    let element = if headers.iter().all(|header| header.sixteen) { Element::Float } else { Element::Byte };
+    let element = if headers.iter().all(|header| header.sixteen) { ElementType::Float } else { ElementType::Byte };
     let first = headers[0];
     let alike = headers.iter().all(|header| (header.height, header.width) == (first.height, first.width));
     let small = first.height <= OWN_SIZE && first.width <= OWN_SIZE;
@@ -369,7 +369,7 @@ pub(super) fn open(
     let (mut groups, mut unit_parts) = (Vec::new(), Vec::new());
     for (file, header) in headers.iter().enumerate() {
         if fit != Fit::Patches {
-            units.push(Unit { file: file as u32, lines: [0.0, 1.0] });
+            units.push(ImageCrop { file: file as u32, lines: [0.0, 1.0] });
             unit_parts.extend(given.as_ref().map(|given| given[file]));
             continue;
         }
@@ -389,7 +389,7 @@ pub(super) fn open(
                 return Err(DataError::Option { field: "data.size", problem });
             }
             for _ in 0..(pieces * tenths).div_ceil(10) {
-                units.push(Unit { file: file as u32, lines });
+                units.push(ImageCrop { file: file as u32, lines });
                 groups.push(file as u32);
                 unit_parts.extend(match (by_lines, &given) {
                     (true, _) => Some(part),
@@ -422,10 +422,10 @@ pub(super) fn open(
     let room = crate::platform::free_memory().is_none_or(|free| whole < free / 3);
     let cache = room.then(|| good.iter().map(|_| OnceLock::new()).collect());
     let given_kind = if by_lines { SplitKind::Given } else { SplitKind::Folders };
-    Ok(Gallery {
+    Ok(ImageSet {
         given: (!unit_parts.is_empty()).then_some((unit_parts, given_kind)),
         groups: (fit == Fit::Patches && !by_lines).then_some(groups),
-        source: Pictures { files: good, units, shape, element, fit, seed, cache },
+        source: ImageRows { files: good, units, shape, element, fit, seed, cache },
         names,
         labels,
     })
@@ -456,7 +456,7 @@ fn parts_of(relative: &[String]) -> Option<Vec<u8>> {
     parts.filter(|parts| parts.contains(&0) && parts.iter().any(|&part| part > 0))
 }
 
-impl Pictures {
+impl ImageRows {
     /// Decodes what is not much to decode at once, so that damaged files are known before training.
     pub fn damaged(&self) -> Vec<(usize, DataError)> {
         let check = |file: usize| self.picture(file).err().map(|error| (file, error));
@@ -469,7 +469,7 @@ impl Pictures {
     }
 
     /// The picture of `file`, resized unless it is for pieces.
-    fn picture(&self, file: usize) -> Result<Arc<Decoded>, DataError> {
+    fn picture(&self, file: usize) -> Result<Arc<DecodedImage>, DataError> {
         if let Some(known) = self.cache.as_ref().and_then(|cache| cache[file].get()) {
             return Ok(Arc::clone(known));
         }
@@ -496,7 +496,7 @@ impl Pictures {
         }
         let (height, width) = (picture.height() as usize, picture.width() as usize);
         let bytes = values_of(picture, self.shape.channels, self.element);
-        let decoded = Arc::new(Decoded { height, width, bytes });
+        let decoded = Arc::new(DecodedImage { height, width, bytes });
         if let Some(cache) = &self.cache {
             // Another thread may have been there first; both decoded the same.
             let _ = cache[file].set(Arc::clone(&decoded));
@@ -505,7 +505,7 @@ impl Pictures {
     }
 
     /// Upper left corner of the piece that row `row` is in `epoch`.
-    fn corner(&self, row: u32, epoch: u32, picture: &Decoded) -> (usize, usize) {
+    fn corner(&self, row: u32, epoch: u32, picture: &DecodedImage) -> (usize, usize) {
         let unit = self.units[row as usize];
         let words = philox4x32([row, epoch, stream::SPLIT, 7], key(self.seed));
         let line = |share: f32| (share * picture.height as f32) as usize;
@@ -516,10 +516,10 @@ impl Pictures {
         (y.min(picture.height - self.shape.height), place(words[1], picture.width - self.shape.width))
     }
 
-    fn write_row(&self, picture: &Decoded, row: u32, epoch: u32, out: &mut [u8]) {
+    fn write_row(&self, picture: &DecodedImage, row: u32, epoch: u32, out: &mut [u8]) {
         let value_bytes = match self.element {
-            Element::Byte => 1,
-            Element::Float => 4,
+            ElementType::Byte => 1,
+            ElementType::Float => 4,
         };
         let pixel = self.shape.channels * value_bytes;
         let (y, x) = match self.fit {
@@ -534,7 +534,7 @@ impl Pictures {
     }
 }
 
-impl RowSource for Pictures {
+impl RowReader for ImageRows {
     fn read(&self, rows: &[u32], epoch: u32, out: &mut [u8]) -> Result<(), DataError> {
         let stride = self.element.stride(self.shape.values());
         // Pieces of a picture are cut from one decoding of it.

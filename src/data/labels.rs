@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::DataError;
 use super::error::unreadable;
-use super::formats::columns::Cells;
+use super::formats::columns::ColumnValues;
 use super::spec::DataSpec;
 
 /// The class of each row, and the names of the classes.
@@ -88,11 +88,11 @@ pub(crate) fn classes_of(words: &[String]) -> Option<Labels> {
 
 /// Classes of a column and their names, in the order of numbers or of words; `None` where there are more than a byte
 /// counts or fewer than two. Rows without a label have the last class, named "unknown".
-pub(crate) fn classes(cells: &Cells, known: &[String]) -> Option<Labels> {
+pub(crate) fn classes(cells: &ColumnValues, known: &[String]) -> Option<Labels> {
     let rows = match cells {
-        Cells::Numbers(values) => values.len(),
-        Cells::Words { codes, .. } => codes.len(),
-        Cells::Times(times) => times.len(),
+        ColumnValues::Numbers(values) => values.len(),
+        ColumnValues::Words { codes, .. } => codes.len(),
+        ColumnValues::Times(times) => times.len(),
     };
     let words: Vec<Option<String>> = (0..rows).map(|row| cells.word(row)).collect();
     let mut names = known.to_vec();

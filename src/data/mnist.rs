@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::data_set::pack;
 use super::formats::idx::{Images, images, images_from, labels_beside, labels_from};
-use super::split::Plan;
+use super::split::SplitPlan;
 use super::{DataError, DataSet, DataSpec, Preparation, Scaling, SourceKind, Values};
 
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
@@ -95,7 +95,12 @@ pub(super) fn folder_name(folder: &Path) -> String {
 }
 
 /// A folder with MNIST's file names (gzipped or not), the t10k files as its test part. All of it is one part where `whole`.
-pub(super) fn from_folder(folder: &Path, options: &DataSpec, plan: &Plan, whole: bool) -> Result<DataSet, DataError> {
+pub(super) fn from_folder(
+    folder: &Path,
+    options: &DataSpec,
+    plan: &SplitPlan,
+    whole: bool,
+) -> Result<DataSet, DataError> {
     let name = folder_name(folder);
     let place = folder.display().to_string();
     let missing =

@@ -20,22 +20,22 @@ mod windows;
 
 pub use self::audio::mel::{MelSpec, MelTransform};
 pub use self::audio::resample::resample;
-pub use self::audio::wav::{Sound, read_wav, write_wav};
+pub use self::audio::wav::{Waveform, read_wav, write_wav};
 use self::data_set::LOOK_BYTES;
 pub use self::data_set::{
-    DataSet, Division, Element, FIXED, ImageShape, Part, RowNames, RowSource, Values, WindowPlaces,
+    DataSet, ElementType, FIXED, ImageShape, Part, RowNames, RowReader, SplitManifest, Values, WindowLayout,
 };
 pub use self::duplicates::{Duplicates, near_duplicates};
 pub use self::error::DataError;
 pub use self::folders::PICTURE_EXTENSIONS;
-pub use self::formats::array::{Array, ArrayInfo, ArrayValues, Element as StoredElement};
+pub use self::formats::array::{Array, ArrayDType as StoredElement, ArrayInfo, ArrayValues};
 pub use self::formats::array_file::ArrayFile;
 pub use self::formats::idx::{IdxArray, read_idx, read_idx_array};
 pub use self::formats::npy::{read_npy, write_npy};
 pub use self::formats::npz::{list_npz, read_npz};
 pub use self::formats::safetensors::{list_safetensors, read_safetensors};
 pub(crate) use self::images::{pictures_and_arrays, read_described, read_stored};
-pub use self::preparation::{Column, Preparation};
+pub use self::preparation::{Preparation, PreparedColumn};
 pub use self::spec::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
 pub use self::table_stream::{TableChunk, TableStream, read_labels};
 pub use self::tfidf::{Document, TextVectors, read_documents};

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audio::mel::MelSpec;
-use super::formats::columns::{Cells, Moment, Table};
+use super::formats::columns::{ColumnValues, Table, Timestamp};
 use super::spec::{Scaling, SourceKind};
 
 /// Values of a category that have a feature of their own; rarer ones share one.
@@ -13,7 +13,7 @@ const CATEGORIES: usize = 32;
 /// A column of a table and the features that it becomes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Column {
+pub enum PreparedColumn {
     /// One feature, (x - offset) / scale; what is missing is `fill`.
     Number { name: String, fill: f64, offset: f64, scale: f64 },
     /// A feature for each value, 1 where it is that; the last is for all others.
@@ -22,7 +22,7 @@ pub enum Column {
     Time { name: String, day: bool, week: bool, year: bool },
 }
 
-impl Column {
+impl PreparedColumn {
     pub fn name(&self) -> &str {
         match self {
             Self::Number { name, .. } | Self::Category { name, .. } | Self::Time { name, .. } => name,
@@ -57,7 +57,7 @@ pub struct Preparation {
     pub scale: Vec<f64>,
     /// Of a table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<Column>,
+    pub columns: Vec<PreparedColumn>,
     /// Names of the features, where they have any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
@@ -92,10 +92,10 @@ impl Preparation {
         let scaled = self.offset.len();
         let fits = scaled == self.scale.len() && (scaled == 0 || features.is_multiple_of(scaled));
         let sane = self.scale.iter().all(|scale| scale.is_finite() && *scale > 0.0);
-        let of_columns: Vec<String> = self.columns.iter().flat_map(Column::features).collect();
+        let of_columns: Vec<String> = self.columns.iter().flat_map(PreparedColumn::features).collect();
         let named = self.columns.is_empty() || of_columns.len() == features && of_columns == self.features;
         let finite = self.columns.iter().all(|column| match column {
-            Column::Number { fill, offset, scale, .. } => {
+            PreparedColumn::Number { fill, offset, scale, .. } => {
                 fill.is_finite() && offset.is_finite() && scale.is_finite() && *scale > 0.0
             }
             _ => true,
@@ -139,8 +139,8 @@ impl Preparation {
 
     /// Takes the scaling back: rows [_, features] in the source's own units. What each window was scaled by is gone.
     pub fn undo(&self, rows: &mut [f32]) {
-        let number = |column: &Column| match column {
-            Column::Number { offset, scale, .. } => vec![(*offset, *scale)],
+        let number = |column: &PreparedColumn| match column {
+            PreparedColumn::Number { offset, scale, .. } => vec![(*offset, *scale)],
             other => vec![(0.0, 1.0); other.features().len()],
         };
         let scales: Vec<(f64, f64)> = match self.columns.is_empty() {
@@ -164,7 +164,7 @@ impl Preparation {
                 Err(why) => notes.push(format!("column {name:?} is left out: {why}")),
             }
         }
-        self.features = self.columns.iter().flat_map(Column::features).collect();
+        self.features = self.columns.iter().flat_map(PreparedColumn::features).collect();
     }
 
     /// Rows [rows, features] of `table`, whose columns are those of this preparation in any order.
@@ -183,20 +183,20 @@ impl Preparation {
     }
 }
 
-fn write_features(column: &Column, cells: Option<&Cells>, row: usize, out: &mut [f32]) {
+fn write_features(column: &PreparedColumn, cells: Option<&ColumnValues>, row: usize, out: &mut [f32]) {
     match (column, cells) {
-        (Column::Number { fill, offset, scale, .. }, Some(Cells::Numbers(values))) => {
+        (PreparedColumn::Number { fill, offset, scale, .. }, Some(ColumnValues::Numbers(values))) => {
             let value = values[row];
             let value = if value.is_nan() { *fill } else { value };
             out[0] = ((value - offset) / scale) as f32;
         }
-        (Column::Category { values, .. }, Some(Cells::Words { codes, words })) => {
+        (PreparedColumn::Category { values, .. }, Some(ColumnValues::Words { codes, words })) => {
             if let Some(word) = codes[row].and_then(|code| words.get(code as usize)) {
                 let at = values.iter().position(|value| value == word).unwrap_or(values.len());
                 out[at] = 1.0;
             }
         }
-        (Column::Time { day, week, year, .. }, Some(Cells::Times(times))) => {
+        (PreparedColumn::Time { day, week, year, .. }, Some(ColumnValues::Times(times))) => {
             let Some(moment) = times[row] else { return };
             let cycles = [(*day, moment.day), (*week, moment.week), (*year, moment.year)];
             for (pair, (_, turn)) in out.chunks_exact_mut(2).zip(cycles.into_iter().filter(|(used, _)| *used)) {
@@ -208,10 +208,10 @@ fn write_features(column: &Column, cells: Option<&Cells>, row: usize, out: &mut 
     }
 }
 
-fn fit_column(name: &str, cells: &Cells, train: &[u32], scaling: Scaling) -> Result<Column, String> {
+fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling) -> Result<PreparedColumn, String> {
     let name = name.to_owned();
     match cells {
-        Cells::Numbers(values) => {
+        ColumnValues::Numbers(values) => {
             let there: Vec<f64> =
                 train.iter().map(|&row| values[row as usize]).filter(|value| !value.is_nan()).collect();
             let Some(&first) = there.first() else {
@@ -225,9 +225,9 @@ fn fit_column(name: &str, cells: &Cells, train: &[u32], scaling: Scaling) -> Res
                 Scaling::Robust => offset,
                 _ => there.iter().sum::<f64>() / there.len() as f64,
             };
-            Ok(Column::Number { name, fill, offset, scale })
+            Ok(PreparedColumn::Number { name, fill, offset, scale })
         }
-        Cells::Words { codes, words } => {
+        ColumnValues::Words { codes, words } => {
             let mut counts = vec![0_usize; words.len()];
             for code in train.iter().filter_map(|&row| codes[row as usize]) {
                 counts[code as usize] += 1;
@@ -245,11 +245,11 @@ fn fit_column(name: &str, cells: &Cells, train: &[u32], scaling: Scaling) -> Res
             }
             used.sort_by(|&a, &b| counts[b].cmp(&counts[a]).then_with(|| words[a].cmp(&words[b])));
             used.truncate(CATEGORIES);
-            Ok(Column::Category { name, values: used.into_iter().map(|code| words[code].clone()).collect() })
+            Ok(PreparedColumn::Category { name, values: used.into_iter().map(|code| words[code].clone()).collect() })
         }
-        Cells::Times(times) => {
+        ColumnValues::Times(times) => {
             let moments = || train.iter().filter_map(|&row| times[row as usize]);
-            let differs = |of: fn(Moment) -> f64| {
+            let differs = |of: fn(Timestamp) -> f64| {
                 let mut values = moments().map(of);
                 let first = values.next();
                 values.any(|value| first.is_some_and(|first| (value - first).abs() > 1e-9))
@@ -259,7 +259,7 @@ fn fit_column(name: &str, cells: &Cells, train: &[u32], scaling: Scaling) -> Res
             let (day, week, year) =
                 (differs(|m| m.day), differs(|m| m.week) && span >= 7.0, differs(|m| m.year) && span >= 60.0);
             if day || week || year {
-                Ok(Column::Time { name, day, week, year })
+                Ok(PreparedColumn::Time { name, day, week, year })
             } else {
                 Err("its times do not differ in day, week or year".to_owned())
             }

@@ -276,7 +276,7 @@ impl Default for DataSpec {
 
 impl DataSpec {
     /// The section for the data at `source`, all else left open.
-    pub fn of(source: impl Into<String>) -> Self {
+    pub fn from_source(source: impl Into<String>) -> Self {
         Self { source: source.into(), ..Self::default() }
     }
 

@@ -14,14 +14,14 @@ const LEAST_ROWS: usize = 10;
 const LEAST_GROUPS: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(super) struct SplitPlan {
     pub validation_fraction: f64,
     pub seed: u64,
 }
 
 /// Rows of the source, in order, and how many of them from the start are train, then validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Divided {
+pub(super) struct RowSplit {
     pub order: Vec<u32>,
     pub train: usize,
     pub validation: usize,
@@ -30,7 +30,7 @@ pub(super) struct Divided {
 
 /// What is known of rows that decides their parts.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Facts<'a> {
+pub(super) struct RowAttributes<'a> {
     pub rows: usize,
     /// Rows of a group stay together.
     pub groups: Option<&'a [u32]>,
@@ -53,7 +53,12 @@ fn permuted(count: usize, seed: u64, turn: u32) -> Result<Vec<u32>, DataError> {
     Ok((0..count).map(|place| permute(place, count, keys)).collect())
 }
 
-pub(super) fn divide(facts: &Facts<'_>, options: &DataSpec, plan: &Plan, place: &str) -> Result<Divided, DataError> {
+pub(super) fn divide(
+    facts: &RowAttributes<'_>,
+    options: &DataSpec,
+    plan: &SplitPlan,
+    place: &str,
+) -> Result<RowSplit, DataError> {
     let groups = facts.groups.map_or(facts.rows, |groups| groups.iter().max().map_or(0, |&most| most as usize + 1));
     let least = if facts.groups.is_some() { LEAST_GROUPS } else { LEAST_ROWS };
     let kind = match options.split {
@@ -93,7 +98,7 @@ pub(super) fn divide(facts: &Facts<'_>, options: &DataSpec, plan: &Plan, place: 
             None => {
                 let (test, validation) = shares(facts.rows, options, plan);
                 let order = permuted(facts.rows, plan.seed, 0)?;
-                Divided { order, train: facts.rows - test - validation, validation, kind }
+                RowSplit { order, train: facts.rows - test - validation, validation, kind }
             }
         },
     };
@@ -109,23 +114,23 @@ pub(super) fn divide(facts: &Facts<'_>, options: &DataSpec, plan: &Plan, place: 
             ),
         ));
     }
-    Ok(Divided { kind, ..divided })
+    Ok(RowSplit { kind, ..divided })
 }
 
 /// Rows for test and for validation.
-fn shares(rows: usize, options: &DataSpec, plan: &Plan) -> (usize, usize) {
+fn shares(rows: usize, options: &DataSpec, plan: &SplitPlan) -> (usize, usize) {
     let test = (rows as f64 * options.test_fraction) as usize;
     let validation = (((rows - test) as f64 * plan.validation_fraction) as usize).max(1);
     (test, validation)
 }
 
 /// Rows in the order of their parts.
-fn arranged(parts: [Vec<u32>; 3], kind: SplitKind) -> Divided {
+fn arranged(parts: [Vec<u32>; 3], kind: SplitKind) -> RowSplit {
     let (train, validation) = (parts[0].len(), parts[1].len());
-    Divided { order: parts.concat(), train, validation, kind }
+    RowSplit { order: parts.concat(), train, validation, kind }
 }
 
-fn by_parts(given: &[u8], facts: &Facts<'_>, plan: &Plan) -> Result<Divided, DataError> {
+fn by_parts(given: &[u8], facts: &RowAttributes<'_>, plan: &SplitPlan) -> Result<RowSplit, DataError> {
     let mut parts: [Vec<u32>; 3] = Default::default();
     for row in permuted(given.len(), plan.seed, 0)? {
         if let Some(part) = parts.get_mut(usize::from(given[row as usize])) {
@@ -148,7 +153,7 @@ fn by_parts(given: &[u8], facts: &Facts<'_>, plan: &Plan) -> Result<Divided, Dat
 }
 
 /// The first is train, the last is test. Rows that reach into those of another part belong to none.
-fn by_time(facts: &Facts<'_>, options: &DataSpec, plan: &Plan) -> Divided {
+fn by_time(facts: &RowAttributes<'_>, options: &DataSpec, plan: &SplitPlan) -> RowSplit {
     let (test, validation) = shares(facts.rows, options, plan);
     let overlap = facts.overlap.unwrap_or(0);
     let train = facts.rows - test - validation;
@@ -160,7 +165,7 @@ fn by_time(facts: &Facts<'_>, options: &DataSpec, plan: &Plan) -> Divided {
     arranged(parts.map(|rows| rows.into_iter().map(|row| row as u32).collect()), SplitKind::Time)
 }
 
-fn stratified(labels: &[u8], options: &DataSpec, plan: &Plan) -> Result<Divided, DataError> {
+fn stratified(labels: &[u8], options: &DataSpec, plan: &SplitPlan) -> Result<RowSplit, DataError> {
     let mut classes: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
     for row in permuted(labels.len(), plan.seed, 0)? {
         classes.entry(labels[row as usize]).or_default().push(row);
@@ -189,7 +194,7 @@ fn stratified(labels: &[u8], options: &DataSpec, plan: &Plan) -> Result<Divided,
     Ok(arranged(parts, SplitKind::Stratified))
 }
 
-fn by_groups(of: &[u32], groups: usize, options: &DataSpec, plan: &Plan) -> Result<Divided, DataError> {
+fn by_groups(of: &[u32], groups: usize, options: &DataSpec, plan: &SplitPlan) -> Result<RowSplit, DataError> {
     let (test, validation) = shares(groups, options, plan);
     let test = if options.test_fraction > 0.0 { test.max(1) } else { 0 };
     let turned = permuted(groups, plan.seed, 0)?;
@@ -212,7 +217,7 @@ fn by_groups(of: &[u32], groups: usize, options: &DataSpec, plan: &Plan) -> Resu
 }
 
 /// Parts by three text files of names or of numbers from 1.
-fn listed(facts: &Facts<'_>, options: &DataSpec, place: &str) -> Result<Vec<u8>, DataError> {
+fn listed(facts: &RowAttributes<'_>, options: &DataSpec, place: &str) -> Result<Vec<u8>, DataError> {
     const NOWHERE: u8 = 3;
     let mut parts = vec![NOWHERE; facts.rows];
     let by_name: std::collections::HashMap<&str, Vec<usize>> =

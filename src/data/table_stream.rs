@@ -4,10 +4,10 @@ use std::io::Read;
 use std::path::Path;
 
 use super::DataError;
-use super::formats::columns::{Cells, Table, is_missing};
-use super::formats::csv::{Open, Text, of_any_length, unequal};
-use super::formats::table::{Builder, Holds};
-use super::preparation::{Column, Preparation};
+use super::formats::columns::{ColumnValues, Table, is_missing};
+use super::formats::csv::{CsvRows, TextHead, of_any_length, unequal};
+use super::formats::table::{ColumnBuilder, ColumnType};
+use super::preparation::{Preparation, PreparedColumn};
 use super::source::match_columns;
 use super::spec::DataSpec;
 
@@ -24,9 +24,9 @@ pub struct TableChunk {
 }
 
 /// Where a column of the model is found.
-struct Source {
+struct StreamColumn {
     place: usize,
-    holds: Holds,
+    holds: ColumnType,
 }
 
 /// A table that is read from its start to its end.
@@ -35,7 +35,7 @@ pub struct TableStream {
     names: Vec<String>,
     comma: bool,
     records: Box<dyn Iterator<Item = csv::Result<csv::ByteRecord>> + Send>,
-    sources: Vec<Source>,
+    sources: Vec<StreamColumn>,
     label: Option<usize>,
     preparation: Preparation,
     read: u64,
@@ -61,28 +61,33 @@ impl TableStream {
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        Self::new(Text::open(path)?, options, preparation, label)
+        Self::new(TextHead::open(path)?, options, preparation, label)
     }
 
     /// As [`Self::open`], from standard input or anything else that is read; `place` is what it is called in errors.
-    pub fn of(
+    pub fn from_reader(
         source: Box<dyn Read + Send>,
         place: &str,
         options: &DataSpec,
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        Self::new(Text::of(source, place.to_owned())?, options, preparation, label)
+        Self::new(TextHead::new(source, place.to_owned())?, options, preparation, label)
     }
 
-    fn new(text: Text, options: &DataSpec, preparation: &Preparation, label: Option<&str>) -> Result<Self, DataError> {
-        let Open { place, names, comma, records } = text.records(options)?;
+    fn new(
+        text: TextHead,
+        options: &DataSpec,
+        preparation: &Preparation,
+        label: Option<&str>,
+    ) -> Result<Self, DataError> {
+        let CsvRows { place, names, comma, records } = text.records(options)?;
         let mut notes = Vec::new();
         let known: Vec<String> = names.iter().filter(|name| Some(name.as_str()) != label).cloned().collect();
         match_columns(preparation, &known, &place, &mut notes)?;
-        let find = |column: &Column| {
+        let find = |column: &PreparedColumn| {
             let place = names.iter().position(|name| name == column.name())?;
-            Some(Source { place, holds: Holds::of(column) })
+            Some(StreamColumn { place, holds: ColumnType::from_prepared(column) })
         };
         let sources = preparation.columns.iter().filter_map(find).collect();
         let label = label.and_then(|label| names.iter().position(|name| name == label));
@@ -101,7 +106,8 @@ impl TableStream {
     /// When the text ends within a row or is damaged, and for rows that cannot be read unless `keep_going`.
     pub fn next(&mut self, most: usize, keep_going: bool) -> Result<Option<TableChunk>, DataError> {
         let mut chunk = TableChunk::default();
-        let mut builders: Vec<Builder> = self.sources.iter().map(|source| Builder::new(source.holds)).collect();
+        let mut builders: Vec<ColumnBuilder> =
+            self.sources.iter().map(|source| ColumnBuilder::new(source.holds)).collect();
         for record in self.records.by_ref().take(most) {
             let record = of_any_length(record, &self.place)?;
             let mut problem = unequal(&record, &self.names);
@@ -132,7 +138,7 @@ impl TableStream {
             return Ok(None);
         }
         let names = self.preparation.columns.iter().map(|column| column.name().to_owned()).collect();
-        let columns: Vec<Cells> = builders.into_iter().map(Builder::finish).collect();
+        let columns: Vec<ColumnValues> = builders.into_iter().map(ColumnBuilder::finish).collect();
         let table = Table { names, columns, rows: chunk.rows };
         let rows: Vec<u32> = (0..chunk.rows as u32).collect();
         chunk.values = self.preparation.table_rows(&table, &rows);

@@ -1,7 +1,7 @@
 //! Columns over time, cut in windows.
 
 use super::DataError;
-use super::formats::columns::{Cells, Moment, Table};
+use super::formats::columns::{ColumnValues, Table, Timestamp};
 use super::spec::DataSpec;
 
 /// A gap between two rows of more than this many usual steps is a hole: no window spans it.
@@ -28,16 +28,16 @@ pub(super) struct Windows {
 /// Whether a table looks like a series: one column of times, going on in steps that are mostly alike, and columns of numbers.
 pub(super) fn is_series(table: &Table) -> bool {
     let mut times = table.columns.iter().filter_map(|cells| match cells {
-        Cells::Times(times) => Some(times),
+        ColumnValues::Times(times) => Some(times),
         _ => None,
     });
     let (Some(times), None) = (times.next(), times.next()) else { return false };
     let Some((_, regular)) = usual_step(times) else { return false };
-    regular && table.columns.iter().all(|cells| !matches!(cells, Cells::Words { .. }))
+    regular && table.columns.iter().all(|cells| !matches!(cells, ColumnValues::Words { .. }))
 }
 
 /// The median of steps in seconds, and whether nine of ten are near it; `None` where time goes back or stands.
-fn usual_step(times: &[Option<Moment>]) -> Option<(f64, bool)> {
+fn usual_step(times: &[Option<Timestamp>]) -> Option<(f64, bool)> {
     let seconds: Vec<f64> = times.iter().map(|time| time.map(|time| time.seconds)).collect::<Option<_>>()?;
     let mut steps: Vec<f64> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let forward = steps.iter().filter(|&&step| step > 0.0).count();
@@ -64,21 +64,22 @@ pub(super) fn cut(
             field: "data.time",
             problem: format!("{place} has no column {name:?}{}", crate::platform::perhaps(name, &table.names)),
         })?),
-        None => table.columns.iter().position(|cells| matches!(cells, Cells::Times(_))),
+        None => table.columns.iter().position(|cells| matches!(cells, ColumnValues::Times(_))),
     };
     let times = time_column.and_then(|at| match &table.columns[at] {
-        Cells::Times(times) => Some(times.as_slice()),
+        ColumnValues::Times(times) => Some(times.as_slice()),
         _ => None,
     });
     options.time = time_column.map(|at| table.names[at].clone());
     if options.columns.is_empty() {
-        let numbers = table.names.iter().zip(&table.columns).filter(|(_, cells)| matches!(cells, Cells::Numbers(_)));
+        let numbers =
+            table.names.iter().zip(&table.columns).filter(|(_, cells)| matches!(cells, ColumnValues::Numbers(_)));
         options.columns = numbers.map(|(name, _)| name.clone()).collect();
     }
     let mut columns = Vec::new();
     for name in &options.columns {
         match table.find(name).map(|at| &table.columns[at]) {
-            Some(Cells::Numbers(values)) => columns.push(values),
+            Some(ColumnValues::Numbers(values)) => columns.push(values),
             Some(_) => {
                 return Err(DataError::Option {
                     field: "data.columns",
@@ -164,7 +165,7 @@ pub(super) fn cut(
 }
 
 /// As in 2014-04-01 00:30:00.
-fn stamp(moment: Moment) -> String {
+fn stamp(moment: Timestamp) -> String {
     jiff::Timestamp::from_second(moment.seconds as i64)
         .map(|stamp| jiff::tz::Offset::UTC.to_datetime(stamp).strftime("%Y-%m-%d %H:%M:%S").to_string())
         .unwrap_or_default()

@@ -32,7 +32,7 @@ impl Track {
 }
 
 #[derive(Debug)]
-struct Noted {
+struct TraceSpan {
     track: Track,
     name: String,
     start: Duration,
@@ -42,7 +42,7 @@ struct Noted {
 #[derive(Debug)]
 struct Timeline {
     origin: Instant,
-    noted: Mutex<Vec<Noted>>,
+    noted: Mutex<Vec<TraceSpan>>,
 }
 
 /// Spans that are kept: a file of some 100 MB. What comes later is left out.
@@ -67,7 +67,7 @@ pub fn note(track: Track, name: &str, start: Instant, length: Duration) {
     let start = start.saturating_duration_since(timeline.origin);
     let mut noted = timeline.noted.lock().unwrap_or_else(PoisonError::into_inner);
     if noted.len() < MOST_SPANS {
-        noted.push(Noted { track, name: name.to_owned(), start, length });
+        noted.push(TraceSpan { track, name: name.to_owned(), start, length });
     }
 }
 
@@ -83,7 +83,7 @@ pub fn span<R>(track: Track, name: &str, work: impl FnOnce() -> R) -> R {
 }
 
 #[derive(Serialize)]
-struct Event<'n> {
+struct TraceEvent<'n> {
     name: &'n str,
     /// X: a span; M: what a track is called.
     ph: &'static str,
@@ -105,14 +105,14 @@ struct Args {
 #[serde(rename_all = "camelCase")]
 struct File<'n> {
     display_time_unit: &'static str,
-    trace_events: Vec<Event<'n>>,
+    trace_events: Vec<TraceEvent<'n>>,
 }
 
 /// Writes the timeline as it is and gives the count of its spans; it goes on.
 pub fn write(path: &Path) -> io::Result<usize> {
     let Some(timeline) = TIMELINE.get() else { return Ok(0) };
     let noted = timeline.noted.lock().unwrap_or_else(PoisonError::into_inner);
-    let titles = Track::ALL.map(|(track, name)| Event {
+    let titles = Track::ALL.map(|(track, name)| TraceEvent {
         name: "thread_name",
         ph: "M",
         pid: 1,
@@ -122,7 +122,7 @@ pub fn write(path: &Path) -> io::Result<usize> {
         args: Some(Args { name }),
     });
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    let spans = noted.iter().map(|span| Event {
+    let spans = noted.iter().map(|span| TraceEvent {
         name: &span.name,
         ph: "X",
         pid: 1,

@@ -3,15 +3,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Graph, Mark, Node, Source, ValueId};
+use super::{Graph, GraphMark, Node, ValueId, ValueSource};
 
 /// Values smaller than this are kept in any case.
 const ELEMENTS_AT_LEAST: usize = 4096;
 
 /// Of the activations of the forward pass, which ends at `forward`, that the backward pass reads, keeps about the square
 /// root of their count and makes the others again, a stretch at a time, when they are first read.
-pub fn recompute(graph: &mut Graph, forward: Mark) {
-    let mut again = Again::new(graph, forward);
+pub fn checkpoint_activations(graph: &mut Graph, forward: GraphMark) {
+    let mut again = Recomputation::new(graph, forward);
     let backward = graph.nodes.split_off(forward.nodes);
     for mut node in backward {
         for input in &mut node.inputs {
@@ -23,7 +23,7 @@ pub fn recompute(graph: &mut Graph, forward: Mark) {
     }
 }
 
-struct Again {
+struct Recomputation {
     dropped: HashSet<ValueId>,
     /// Values of the forward pass that the backward pass reads as they are.
     kept: HashSet<ValueId>,
@@ -33,8 +33,8 @@ struct Again {
     made: HashMap<ValueId, ValueId>,
 }
 
-impl Again {
-    fn new(graph: &Graph, forward: Mark) -> Self {
+impl Recomputation {
+    fn new(graph: &Graph, forward: GraphMark) -> Self {
         let (before, after) = graph.nodes.split_at(forward.nodes);
         let read_later: HashSet<ValueId> = after.iter().flat_map(|node| node.inputs.iter().copied()).collect();
         let candidates: Vec<ValueId> = before
@@ -42,7 +42,7 @@ impl Again {
             .filter(|node| can_repeat(graph, node))
             .flat_map(|node| node.outputs.iter().copied())
             .filter(|id| id.0 < forward.values && read_later.contains(id))
-            .filter(|id| graph.value(*id).source == Source::Activation)
+            .filter(|id| graph.value(*id).source == ValueSource::Activation)
             .filter(|id| graph.value(*id).shape.elements() >= ELEMENTS_AT_LEAST)
             .collect();
         let stretch = (candidates.len() as f64).sqrt().ceil().max(1.0) as usize;
@@ -70,7 +70,7 @@ impl Again {
         let mut outputs = Vec::with_capacity(node.outputs.len());
         for &output in &node.outputs {
             let copy = graph.value(output).clone();
-            let copy = graph.add_value(super::Value { source: Source::Activation, ..copy });
+            let copy = graph.add_value(super::Value { source: ValueSource::Activation, ..copy });
             self.made.insert(output, copy);
             outputs.push(copy);
         }
@@ -82,5 +82,5 @@ impl Again {
 /// Whether a node gives the same a second time: not if it reads or writes what is learned without gradients, which may
 /// have moved on.
 fn can_repeat(graph: &Graph, node: &Node) -> bool {
-    !node.inputs.iter().any(|input| matches!(graph.value(*input).source, Source::Statistic(_)))
+    !node.inputs.iter().any(|input| matches!(graph.value(*input).source, ValueSource::Statistic(_)))
 }

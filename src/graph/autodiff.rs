@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::ops::Pointwise;
-use super::{Graph, GraphError, Source, ValueId};
-use crate::kernels::pointwise::Stage;
+use super::{Graph, GraphError, ValueId, ValueSource};
+use crate::kernels::pointwise::PointwiseStage;
 
 /// Appends the gradient of the sum of `losses` by every parameter that it depends on, and places each in the flat buffer
 /// of gradients. Losses must come from ops that need no gradient of their own output (loss ops).
@@ -29,7 +29,7 @@ pub fn differentiate(graph: &mut Graph, losses: &[ValueId]) -> Result<(), GraphE
                 None => dinp,
                 Some(&earlier) => {
                     let label = format!("gradient of {}", graph.value(input).label);
-                    graph.add(Pointwise::one(Stage::Add), &[earlier, dinp], &label)?
+                    graph.add(Pointwise::one(PointwiseStage::Add), &[earlier, dinp], &label)?
                 }
             };
             gradients.insert(input, total);
@@ -42,9 +42,13 @@ pub fn differentiate(graph: &mut Graph, losses: &[ValueId]) -> Result<(), GraphE
             gradient
         } else {
             // One value is the gradient of several parameters: each gets a copy in its own place.
-            graph.add(Pointwise::one(Stage::Scale(1.0)), &[gradient], &format!("gradient of {}", parameter.name))?
+            graph.add(
+                Pointwise::one(PointwiseStage::Scale(1.0)),
+                &[gradient],
+                &format!("gradient of {}", parameter.name),
+            )?
         };
-        graph.values[gradient.0].source = Source::Gradient(super::ParameterId(index));
+        graph.values[gradient.0].source = ValueSource::Gradient(super::ParameterId(index));
     }
     Ok(())
 }
@@ -52,7 +56,7 @@ pub fn differentiate(graph: &mut Graph, losses: &[ValueId]) -> Result<(), GraphE
 /// For each value, whether any parameter reaches it.
 fn depends_on_parameters(graph: &Graph) -> Vec<bool> {
     let mut depends: Vec<bool> =
-        graph.values.iter().map(|value| matches!(value.source, Source::Parameter(_))).collect();
+        graph.values.iter().map(|value| matches!(value.source, ValueSource::Parameter(_))).collect();
     for node in &graph.nodes {
         if !node.op.blocks_gradient() && node.inputs.iter().any(|input| depends[input.0]) {
             for output in &node.outputs {

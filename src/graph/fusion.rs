@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::ops::Pointwise;
-use super::{Graph, Source, ValueId};
-use crate::kernels::pointwise::{MAX_OPERANDS, MAX_STAGES, Stage};
+use super::{Graph, ValueId, ValueSource};
+use crate::kernels::pointwise::{MAX_OPERANDS, MAX_STAGES, PointwiseStage};
 
 /// Folds each gradient through an activation into the op that made the gradient, and neighbouring element-by-element
 /// ops into one, where nobody else reads the value between.
@@ -29,10 +29,10 @@ fn join_pointwise(graph: &mut Graph, index: usize, kept: &[ValueId]) -> Option<(
     let maker = &graph.nodes[producer];
     let earlier = maker.op.as_pointwise()?;
     let alone = readers(graph, first) == 1 && node.inputs.iter().filter(|&&input| input == first).count() == 1;
-    if !alone || kept.contains(&first) || graph.value(first).source != Source::Activation {
+    if !alone || kept.contains(&first) || graph.value(first).source != ValueSource::Activation {
         return None;
     }
-    let joined: Vec<Stage> = earlier.iter().chain(stages).copied().collect();
+    let joined: Vec<PointwiseStage> = earlier.iter().chain(stages).copied().collect();
     let operands = maker.inputs.len() - 1 + node.inputs.len() - 1;
     if joined.len() > MAX_STAGES || operands > MAX_OPERANDS {
         return None;

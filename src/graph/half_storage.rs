@@ -1,19 +1,19 @@
 //! Keeping in half the memory what the forward pass leaves for the backward pass.
 
-use super::ops::{Halve, Unhalve};
-use super::{Graph, GraphError, Mark, Node, Source, ValueId};
+use super::ops::{LoadF16, StoreF16};
+use super::{Graph, GraphError, GraphMark, Node, ValueId, ValueSource};
 
 /// Values smaller than this are not worth two more passes over them.
 const ELEMENTS_AT_LEAST: usize = 4096;
 
 /// Writes each activation of the forward pass, which ends at `forward`, that is read again after it as 16-bit floats once
 /// the forward pass is done with it, and back before the backward pass reads it. Arithmetic stays in 32 bits.
-pub fn store_halves(graph: &mut Graph, forward: Mark) -> Result<(), GraphError> {
+pub fn store_as_f16(graph: &mut Graph, forward: GraphMark) -> Result<(), GraphError> {
     let mut forward_nodes = forward.nodes;
     // What the backward pass itself makes is none of it, though a loss may make it early.
     for id in (0..forward.values).map(ValueId) {
         let value = graph.value(id);
-        if value.source != Source::Activation || value.shape.elements() < ELEMENTS_AT_LEAST {
+        if value.source != ValueSource::Activation || value.shape.elements() < ELEMENTS_AT_LEAST {
             continue;
         }
         let reads = |node: &Node| node.inputs.contains(&id);
@@ -30,8 +30,8 @@ pub fn store_halves(graph: &mut Graph, forward: Mark) -> Result<(), GraphError> 
         }
         let label = format!("{} in half", value.label);
         let before = graph.nodes.len();
-        let half = graph.add(Halve, &[id], &label)?;
-        let whole = graph.add(Unhalve, &[half], &label)?;
+        let half = graph.add(StoreF16, &[id], &label)?;
+        let whole = graph.add(LoadF16, &[half], &label)?;
         let added = graph.nodes.split_off(before);
         for input in graph.nodes[forward_nodes..].iter_mut().flat_map(|node| &mut node.inputs) {
             if *input == id {

@@ -11,17 +11,17 @@ mod plan;
 
 use std::sync::Arc;
 
-pub use self::activation_checkpointing::recompute;
+pub use self::activation_checkpointing::checkpoint_activations;
 pub use self::autodiff::differentiate;
 pub use self::execute::timing::{time_kernel, timing_noise};
-pub use self::execute::{Executable, Externals, MAX_STEPS_PER_SUBMISSION};
+pub use self::execute::{Executable, MAX_STEPS_PER_SUBMISSION, SharedBuffers};
 pub use self::fusion::fuse;
-pub use self::half_storage::store_halves;
-pub use self::plan::{Call, Place, Plan, PlanBytes, View};
+pub use self::half_storage::store_as_f16;
+pub use self::plan::{BufferView, Call, Location, Plan, PlanBytes};
 use crate::device::DeviceError;
 use crate::kernels::Kernel;
 use crate::kernels::activation::Activation;
-use crate::kernels::pointwise::Stage;
+use crate::kernels::pointwise::PointwiseStage;
 use crate::tensor::{DType, Shape};
 
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub struct ParameterId(pub(crate) usize);
 
 /// Memory that outlives a plan and is shared between plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum External {
+pub enum SharedBuffer {
     /// The rows of the data set.
     Data,
     /// Rows given directly, for encoding, decoding and the like.
@@ -71,7 +71,7 @@ pub enum External {
     Losses,
 }
 
-impl External {
+impl SharedBuffer {
     pub fn label(self) -> &'static str {
         match self {
             Self::Data => "data.rows",
@@ -93,10 +93,10 @@ impl External {
 
 /// Where a value lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ValueSource {
     /// In memory that the plan assigns.
     Activation,
-    External(External),
+    External(SharedBuffer),
     Parameter(ParameterId),
     /// In the flat buffer of gradients, at the parameter's place.
     Gradient(ParameterId),
@@ -109,12 +109,12 @@ pub struct Value {
     pub shape: Shape,
     pub dtype: DType,
     pub label: String,
-    pub source: Source,
+    pub source: ValueSource,
 }
 
 /// What an array starts from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Initial {
+pub enum Init {
     /// Uniform in [-bound, bound).
     Uniform(f32),
     Constant(f32),
@@ -174,7 +174,7 @@ pub struct Parameter {
     /// Place in the flat buffer, in elements.
     pub offset: usize,
     pub value: ValueId,
-    pub initial: Initial,
+    pub initial: Init,
     /// Whether weight decay applies: not to biases and gains.
     pub decays: bool,
     pub file: Option<FileLayout>,
@@ -260,7 +260,7 @@ pub trait Op: std::fmt::Debug + Send + Sync {
     }
 
     /// If it treats every element alike: its stages, of which the first takes input 0 and the binary ones the others.
-    fn as_pointwise(&self) -> Option<&[Stage]> {
+    fn as_pointwise(&self) -> Option<&[PointwiseStage]> {
         None
     }
 
@@ -279,7 +279,7 @@ pub trait Op: std::fmt::Debug + Send + Sync {
 
 /// How far a graph had grown at some time: what was there before, and what came after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct GraphMark {
     nodes: usize,
     values: usize,
 }
@@ -311,8 +311,8 @@ impl Graph {
         &self.nodes
     }
 
-    pub fn mark(&self) -> Mark {
-        Mark { nodes: self.nodes.len(), values: self.values.len() }
+    pub fn mark(&self) -> GraphMark {
+        GraphMark { nodes: self.nodes.len(), values: self.values.len() }
     }
 
     pub fn parameters(&self) -> &[Parameter] {
@@ -345,35 +345,40 @@ impl Graph {
     }
 
     /// Memory from outside, f32.
-    pub fn external(&mut self, external: External, extents: impl Into<Vec<usize>>) -> ValueId {
+    pub fn external(&mut self, external: SharedBuffer, extents: impl Into<Vec<usize>>) -> ValueId {
         self.external_typed(external, Shape::new(extents), DType::F32)
     }
 
-    pub fn external_typed(&mut self, external: External, shape: Shape, dtype: DType) -> ValueId {
-        self.add_value(Value { shape, dtype, label: external.label().to_owned(), source: Source::External(external) })
+    pub fn external_typed(&mut self, external: SharedBuffer, shape: Shape, dtype: DType) -> ValueId {
+        self.add_value(Value {
+            shape,
+            dtype,
+            label: external.label().to_owned(),
+            source: ValueSource::External(external),
+        })
     }
 
     /// A trainable array; the one that is there already, where another layer has taken this name.
-    pub fn parameter(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Initial) -> ValueId {
+    pub fn parameter(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Init) -> ValueId {
         if let Some(there) = self.parameters.iter().find(|parameter| parameter.name == name) {
             return there.value;
         }
         let id = ParameterId(self.parameters.len());
         let offset = if self.parameters.is_empty() { 0 } else { self.flat_elements() };
-        let parameter = self.array(name, extents, initial, offset, Source::Parameter(id));
+        let parameter = self.array(name, extents, initial, offset, ValueSource::Parameter(id));
         let value = parameter.value;
         self.parameters.push(parameter);
         value
     }
 
     /// An array that is learned without gradients, or the one that is there already under this name.
-    pub fn statistic(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Initial) -> ValueId {
+    pub fn statistic(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Init) -> ValueId {
         if let Some(there) = self.statistics.iter().find(|statistic| statistic.name == name) {
             return there.value;
         }
         let id = ParameterId(self.statistics.len());
         let offset = if self.statistics.is_empty() { 0 } else { self.statistic_elements() };
-        let statistic = self.array(name, extents, initial, offset, Source::Statistic(id));
+        let statistic = self.array(name, extents, initial, offset, ValueSource::Statistic(id));
         let value = statistic.value;
         self.statistics.push(statistic);
         value
@@ -383,9 +388,9 @@ impl Graph {
         &mut self,
         name: &str,
         extents: impl Into<Vec<usize>>,
-        initial: Initial,
+        initial: Init,
         offset: usize,
-        source: Source,
+        source: ValueSource,
     ) -> Parameter {
         let shape = Shape::new(extents);
         let value = self.add_value(Value { shape: shape.clone(), dtype: DType::F32, label: name.to_owned(), source });
@@ -395,8 +400,8 @@ impl Graph {
     /// Says how the parameter or statistic `value` is decayed and written.
     pub fn describe_parameter(&mut self, value: ValueId, decays: bool, file: Option<FileLayout>) {
         let array = match self.values[value.0].source {
-            Source::Parameter(id) => &mut self.parameters[id.0],
-            Source::Statistic(id) => &mut self.statistics[id.0],
+            ValueSource::Parameter(id) => &mut self.parameters[id.0],
+            ValueSource::Statistic(id) => &mut self.statistics[id.0],
             _ => return,
         };
         array.decays = decays;
@@ -412,7 +417,7 @@ impl Graph {
         let outputs: Vec<ValueId> = types
             .into_iter()
             .map(|ValueType { shape, dtype }| {
-                self.add_value(Value { shape, dtype, label: label.to_owned(), source: Source::Activation })
+                self.add_value(Value { shape, dtype, label: label.to_owned(), source: ValueSource::Activation })
             })
             .collect();
         self.nodes.push(Node { op, inputs: inputs.to_vec(), outputs: outputs.clone(), label: label.to_owned() });
@@ -437,7 +442,7 @@ impl Graph {
             .map_err(|problem| GraphError::Shape { layer: format!("{} ({})", node.label, op.name()), problem })?;
         for ValueType { shape, dtype } in types.into_iter().skip(node.outputs.len()) {
             let label = format!("gradient of {}", node.label);
-            let value = self.add_value(Value { shape, dtype, label, source: Source::Activation });
+            let value = self.add_value(Value { shape, dtype, label, source: ValueSource::Activation });
             self.nodes[index].outputs.push(value);
         }
         self.nodes[index].op = op;

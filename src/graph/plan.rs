@@ -6,26 +6,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{External, Graph, GraphError, Operand, Source, ValueId};
+use super::{Graph, GraphError, Operand, SharedBuffer, ValueId, ValueSource};
 use crate::kernels::Kernel;
 
 /// A block of memory that a call touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
-    External(External),
+pub enum Location {
+    External(SharedBuffer),
     /// A block that the plan itself owns.
     Block(usize),
 }
 
 /// A range of bytes in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
-    pub place: Place,
+pub struct BufferView {
+    pub place: Location,
     pub offset: usize,
     pub bytes: usize,
 }
 
-impl View {
+impl BufferView {
     fn overlaps(&self, other: &Self) -> bool {
         self.place == other.place && self.offset < other.offset + other.bytes && other.offset < self.offset + self.bytes
     }
@@ -34,8 +34,8 @@ impl View {
 #[derive(Clone, Debug)]
 pub struct Call {
     pub kernel: Arc<dyn Kernel>,
-    pub reads: Vec<View>,
-    pub writes: Vec<View>,
+    pub reads: Vec<BufferView>,
+    pub writes: Vec<BufferView>,
     pub label: String,
 }
 
@@ -54,8 +54,8 @@ pub struct Plan {
     /// Sizes of the plan's own blocks, in bytes.
     pub blocks: Vec<usize>,
     /// Sizes of the memory from outside, in bytes.
-    pub externals: BTreeMap<External, usize>,
-    kept: BTreeMap<ValueId, View>,
+    pub externals: BTreeMap<SharedBuffer, usize>,
+    kept: BTreeMap<ValueId, BufferView>,
 }
 
 impl Plan {
@@ -66,12 +66,12 @@ impl Plan {
 
     /// A plan of one kernel alone, each of its buffers a block of the given size in bytes: the reads first, then the
     /// writes. For tests and benchmarks.
-    pub fn of_kernel(kernel: Arc<dyn Kernel>, reads: &[usize], writes: &[usize]) -> Self {
-        let views: Vec<View> = reads
+    pub fn from_kernel(kernel: Arc<dyn Kernel>, reads: &[usize], writes: &[usize]) -> Self {
+        let views: Vec<BufferView> = reads
             .iter()
             .chain(writes)
             .enumerate()
-            .map(|(block, &bytes)| View { place: Place::Block(block), offset: 0, bytes })
+            .map(|(block, &bytes)| BufferView { place: Location::Block(block), offset: 0, bytes })
             .collect();
         let (read_views, write_views) = views.split_at(reads.len());
         let label = kernel.name().to_owned();
@@ -85,7 +85,7 @@ impl Plan {
     }
 
     /// Where a kept value lies.
-    pub fn view(&self, value: ValueId) -> Option<View> {
+    pub fn view(&self, value: ValueId) -> Option<BufferView> {
         self.kept.get(&value).copied()
     }
 
@@ -99,14 +99,14 @@ struct Planner<'g> {
     /// The value whose memory each value is seen in: itself, but for aliases.
     root: Vec<ValueId>,
     /// Where a root must lie because an alias of it must.
-    forced: BTreeMap<ValueId, Source>,
+    forced: BTreeMap<ValueId, ValueSource>,
     kept: &'g [ValueId],
     /// The last node that touches each value.
     last_use: Vec<usize>,
-    views: Vec<Option<View>>,
+    views: Vec<Option<BufferView>>,
     blocks: Vec<usize>,
     free: Vec<usize>,
-    externals: BTreeMap<External, usize>,
+    externals: BTreeMap<SharedBuffer, usize>,
 }
 
 impl<'g> Planner<'g> {
@@ -117,7 +117,7 @@ impl<'g> Planner<'g> {
             if let ([input], [output]) = (&node.inputs[..], &node.outputs[..]) {
                 root[output.0] = root[input.0];
                 let source = graph.value(*output).source;
-                if source != Source::Activation {
+                if source != ValueSource::Activation {
                     forced.insert(root[input.0], source);
                 }
             }
@@ -199,8 +199,8 @@ impl<'g> Planner<'g> {
             .map(|value| self.root[value.0])
             .filter(|root| self.last_use[root.0] == index)
             .filter_map(|root| match self.views[root.0]?.place {
-                Place::Block(block) => Some(block),
-                Place::External(_) => None,
+                Location::Block(block) => Some(block),
+                Location::External(_) => None,
             })
             .collect();
         done.sort_unstable();
@@ -231,25 +231,25 @@ impl<'g> Planner<'g> {
         let parameter = |id: super::ParameterId| self.graph.parameters[id.0].offset * 4;
         let source = self.forced.get(&value).copied().unwrap_or(described.source);
         let view = match source {
-            Source::Statistic(id) => {
-                self.externals.insert(External::Statistics, self.graph.statistic_elements() * 4);
+            ValueSource::Statistic(id) => {
+                self.externals.insert(SharedBuffer::Statistics, self.graph.statistic_elements() * 4);
                 let offset = self.graph.statistics[id.0].offset * 4;
-                View { place: Place::External(External::Statistics), offset, bytes }
+                BufferView { place: Location::External(SharedBuffer::Statistics), offset, bytes }
             }
-            Source::External(external) => {
+            ValueSource::External(external) => {
                 let size = self.externals.entry(external).or_default();
                 *size = (*size).max(bytes);
-                View { place: Place::External(external), offset: 0, bytes }
+                BufferView { place: Location::External(external), offset: 0, bytes }
             }
-            Source::Parameter(id) => {
-                self.externals.insert(External::Parameters, flat);
-                View { place: Place::External(External::Parameters), offset: parameter(id), bytes }
+            ValueSource::Parameter(id) => {
+                self.externals.insert(SharedBuffer::Parameters, flat);
+                BufferView { place: Location::External(SharedBuffer::Parameters), offset: parameter(id), bytes }
             }
-            Source::Gradient(id) => {
-                self.externals.insert(External::Gradients, flat);
-                View { place: Place::External(External::Gradients), offset: parameter(id), bytes }
+            ValueSource::Gradient(id) => {
+                self.externals.insert(SharedBuffer::Gradients, flat);
+                BufferView { place: Location::External(SharedBuffer::Gradients), offset: parameter(id), bytes }
             }
-            Source::Activation => View { place: Place::Block(self.take_block(bytes)), offset: 0, bytes },
+            ValueSource::Activation => BufferView { place: Location::Block(self.take_block(bytes)), offset: 0, bytes },
         };
         self.views[value.0] = Some(view);
         Ok(())

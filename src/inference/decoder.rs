@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::InferenceError;
 use crate::device::{Device, DeviceChoice};
-use crate::graph::{Executable, External, Externals, GraphError, View};
+use crate::graph::{BufferView, Executable, GraphError, SharedBuffer, SharedBuffers};
 use crate::kernels::StepState;
 use crate::model::{Model, Network};
 
@@ -17,9 +17,9 @@ const TASK_BATCH: usize = 256;
 #[derive(Debug)]
 pub struct Decoder {
     executable: Executable,
-    externals: Externals,
+    externals: SharedBuffers,
     device: Device,
-    output: View,
+    output: BufferView,
     latent: usize,
     features: usize,
     classes: usize,
@@ -49,11 +49,11 @@ impl Decoder {
         let network = Network::new(&model.spec, shape)?;
         let (parameters, statistics) = model.to_flat(&network, Path::new("model"))?;
         let (plan, output) = network.decoding_pass(batch)?;
-        let mut externals = Externals::default();
-        externals.allocate(device, External::Statistics, network.statistic_elements() * 4);
+        let mut externals = SharedBuffers::default();
+        externals.allocate(device, SharedBuffer::Statistics, network.statistic_elements() * 4);
         externals.allocate_for(device, &plan);
-        externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
-        externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        externals.write(device, SharedBuffer::Parameters, bytemuck::cast_slice(&parameters))?;
+        externals.write(device, SharedBuffer::Statistics, bytemuck::cast_slice(&statistics))?;
         let executable = Executable::new(device, &plan, &externals)?;
         let (latent, features) = (network.latent(), network.features());
         let device = device.clone();
@@ -80,13 +80,13 @@ impl Decoder {
         let mut made = Vec::with_capacity(latents.len() / latent * self.features);
         for (run, rows) in latents.chunks(self.batch * latent).enumerate() {
             let count = rows.len() / latent;
-            self.externals.write(&self.device, External::Latents, bytemuck::cast_slice(rows))?;
+            self.externals.write(&self.device, SharedBuffer::Latents, bytemuck::cast_slice(rows))?;
             if classes > 0 {
                 let one_hot = one_hot(labels.get(run * self.batch..).unwrap_or_default(), self.batch, classes);
-                self.externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&one_hot))?;
+                self.externals.write(&self.device, SharedBuffer::Conditions, bytemuck::cast_slice(&one_hot))?;
             }
             self.executable.run(&[StepState { rows: count as u32, ..StepState::default() }])?;
-            made.extend(self.executable.read(View { bytes: count * self.features * 4, ..self.output })?);
+            made.extend(self.executable.read(BufferView { bytes: count * self.features * 4, ..self.output })?);
         }
         Ok(made)
     }

@@ -5,16 +5,16 @@ use std::path::Path;
 use super::decoder::{BATCH, one_hot};
 use super::error::InferenceError;
 use crate::device::{Device, DeviceChoice};
-use crate::graph::{Executable, External, Externals, GraphError, View};
+use crate::graph::{BufferView, Executable, GraphError, SharedBuffer, SharedBuffers};
 use crate::kernels::StepState;
 use crate::model::{Model, Network};
 /// A model's encoder, by itself.
 #[derive(Debug)]
 pub struct Encoder {
     executable: Executable,
-    externals: Externals,
+    externals: SharedBuffers,
     device: Device,
-    code: View,
+    code: BufferView,
     latent: usize,
     features: usize,
     /// Classes that the encoder is told; 0 where it is told none.
@@ -32,14 +32,14 @@ impl Encoder {
         let network = Network::new(&model.spec, shape)?;
         let (parameters, statistics) = model.to_flat(&network, Path::new("model"))?;
         let (plan, code) = network.encoding_pass(BATCH)?;
-        let mut externals = Externals::default();
-        externals.allocate(&device, External::Statistics, network.statistic_elements() * 4);
+        let mut externals = SharedBuffers::default();
+        externals.allocate(&device, SharedBuffer::Statistics, network.statistic_elements() * 4);
         externals.allocate_for(&device, &plan);
-        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
-        externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        externals.write(&device, SharedBuffer::Parameters, bytemuck::cast_slice(&parameters))?;
+        externals.write(&device, SharedBuffer::Statistics, bytemuck::cast_slice(&statistics))?;
         let executable = Executable::new(&device, &plan, &externals)?;
         let (latent, features) = (network.latent(), network.features());
-        let classes = if plan.externals.contains_key(&External::Conditions) { shape.classes } else { 0 };
+        let classes = if plan.externals.contains_key(&SharedBuffer::Conditions) { shape.classes } else { 0 };
         Ok(Self { executable, externals, device, code, latent, features, classes })
     }
 
@@ -49,14 +49,14 @@ impl Encoder {
         let mut made = Vec::with_capacity(rows.len() / self.features.max(1) * self.latent);
         for (run, rows) in rows.chunks(BATCH * self.features.max(1)).enumerate() {
             let count = rows.len() / self.features.max(1);
-            self.externals.write(&self.device, External::Input, bytemuck::cast_slice(rows))?;
+            self.externals.write(&self.device, SharedBuffer::Input, bytemuck::cast_slice(rows))?;
             if self.classes > 0 {
                 let labels = labels.get(run * BATCH..).unwrap_or_default();
                 let one_hot = one_hot(labels, BATCH, self.classes);
-                self.externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&one_hot))?;
+                self.externals.write(&self.device, SharedBuffer::Conditions, bytemuck::cast_slice(&one_hot))?;
             }
             self.executable.run(&[StepState { rows: count as u32, ..StepState::default() }])?;
-            made.extend(self.executable.read(View { bytes: count * self.latent * 4, ..self.code })?);
+            made.extend(self.executable.read(BufferView { bytes: count * self.latent * 4, ..self.code })?);
         }
         Ok(made)
     }

@@ -35,7 +35,7 @@ impl UnitUse {
     }
 
     /// From codes [rows, latent].
-    pub fn of(latents: &[f32], latent: usize, spec: &Spec) -> Vec<Self> {
+    pub fn from_latents(latents: &[f32], latent: usize, spec: &Spec) -> Vec<Self> {
         let rows = (latents.len() / latent.max(1)).max(1) as f64;
         let mut sums = vec![(0.0_f64, 0.0_f64); latent];
         for row in latents.chunks_exact(latent.max(1)) {

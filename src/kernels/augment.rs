@@ -38,7 +38,7 @@ pub struct WarpBounds {
 
 /// reads x [batch, height, width, channels]; writes it moved, zero beyond the edges.
 #[derive(Clone, Debug)]
-pub struct Warp {
+pub struct WarpKernel {
     pub bounds: WarpBounds,
     pub batch: usize,
     pub size: [usize; 2],
@@ -46,7 +46,7 @@ pub struct Warp {
     pub stream: u32,
 }
 
-impl Kernel for Warp {
+impl Kernel for WarpKernel {
     fn name(&self) -> &'static str {
         "warp"
     }

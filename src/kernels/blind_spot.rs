@@ -24,7 +24,7 @@ struct BlindSpotParams {
 
 /// reads x [batch, height, width, channels]; writes it with spots filled by neighbors, and where they are (1, else 0).
 #[derive(Clone, Debug)]
-pub struct BlindSpot {
+pub struct BlindSpotKernel {
     /// Share of the values.
     pub rate: f32,
     pub batch: usize,
@@ -33,7 +33,7 @@ pub struct BlindSpot {
     pub stream: u32,
 }
 
-impl BlindSpot {
+impl BlindSpotKernel {
     /// The pixel of the image that fills the spot at `place`, of the word drawn for it; `None` where there is no other.
     #[inline(always)]
     fn source(&self, place: [usize; 2], drawn: u32) -> Option<usize> {
@@ -50,7 +50,7 @@ impl BlindSpot {
     }
 }
 
-impl Kernel for BlindSpot {
+impl Kernel for BlindSpotKernel {
     fn name(&self) -> &'static str {
         "blind spots"
     }

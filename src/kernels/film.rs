@@ -45,7 +45,7 @@ pub struct FilmWear {
 
 /// reads x [batch, height, width, channels]; writes it as if from worn film.
 #[derive(Clone, Debug)]
-pub struct Film {
+pub struct FilmKernel {
     pub wear: FilmWear,
     pub batch: usize,
     pub size: [usize; 2],
@@ -54,12 +54,12 @@ pub struct Film {
 }
 
 /// A scratch or a speck of dust.
-enum Mark {
+enum FilmMark {
     Scratch { middle: [f32; 2], lean: f32, half_length: f32, half_width: f32, opacity: f32, tone: f32 },
     Speck { middle: [f32; 2], radius: f32, opacity: f32, tone: f32 },
 }
 
-impl Mark {
+impl FilmMark {
     /// Share of the mark at `place`, and its tone.
     #[inline(always)]
     fn at(&self, place: [f32; 2]) -> (f32, f32) {
@@ -80,13 +80,13 @@ impl Mark {
     }
 }
 
-impl Film {
+impl FilmKernel {
     fn words(&self, counter: usize, purpose: u32, state: &StepState) -> [u32; 4] {
         philox4x32([word(counter), self.stream, state.step, purpose], state.seed)
     }
 
     /// Scratches, then dust, in the order in which they are laid over the image.
-    fn marks(&self, image: usize, state: &StepState) -> Vec<Mark> {
+    fn marks(&self, image: usize, state: &StepState) -> Vec<FilmMark> {
         let size = self.size.map(|side| side as f32);
         let drawn = self.words(image, COUNTS, state);
         let count = |mean: f32, word: u32| {
@@ -100,7 +100,7 @@ impl Film {
         let tone = |u: f32| if u >= 0.5 { 1.0 } else { 0.0 };
         let scratches = (0..count(self.wear.scratches, drawn[0])).map(|index| {
             let (a, b) = halves(index, SCRATCH);
-            Mark::Scratch {
+            FilmMark::Scratch {
                 middle: [a[0] * size[0], a[1] * size[1]],
                 lean: 0.08 * (2.0 * a[2] - 1.0),
                 half_length: (0.1 + 0.4 * a[3]) * size[0],
@@ -111,7 +111,7 @@ impl Film {
         });
         let specks = (0..count(self.wear.dust, drawn[1])).map(|index| {
             let (a, b) = halves(index, SPECK);
-            Mark::Speck {
+            FilmMark::Speck {
                 middle: [a[0] * size[0], a[1] * size[1]],
                 radius: 1.0 + 0.06 * size[0].min(size[1]) * a[2] * a[2],
                 opacity: 0.5 + 0.5 * b[2],
@@ -131,7 +131,7 @@ impl Film {
     }
 }
 
-impl Kernel for Film {
+impl Kernel for FilmKernel {
     fn name(&self) -> &'static str {
         "film"
     }

@@ -6,7 +6,7 @@ use crate::device::gpu::{GpuTarget, ShaderRequest};
 
 /// Which form of a matrix product a device runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum ProductForm {
+pub enum GemmVariant {
     /// As was chosen for the device, else by the kind of adapter: direct on software, through workgroup memory on hardware.
     #[default]
     ByAdapter,
@@ -40,7 +40,7 @@ const TILES_FOR_WIDE: usize = 4;
 /// Columns up to which half of a tile of 64 would be left empty.
 const MOST_FOR_SKINNY: usize = 32;
 
-impl ProductForm {
+impl GemmVariant {
     /// Those that a device may choose among, by the names that specs record.
     const NAMED: [(Self, &'static str); 7] = [
         (Self::Direct, "direct"),
@@ -66,7 +66,7 @@ impl ProductForm {
         if self != Self::ByAdapter {
             return self;
         }
-        let forms = kernel.forms(target);
+        let forms = kernel.variants(target);
         let chosen = target.choice(|| choice_key(kernel)).filter(|chosen| forms.contains(chosen));
         let name = chosen.or(forms.first().copied()).unwrap_or_default();
         Self::NAMED.iter().find(|(_, known)| *known == name).map_or(Self::Direct, |(form, _)| *form)
@@ -84,7 +84,7 @@ impl ProductForm {
     }
 
     /// The forms of a dense layer's product, the usual first, given the tiles of 64 by 64 that its result has.
-    pub(super) fn dense_forms(target: &GpuTarget, tiles: usize) -> Vec<&'static str> {
+    pub(super) fn dense_variants(target: &GpuTarget, tiles: usize) -> Vec<&'static str> {
         names(match target.tiled {
             false if tiles >= TILES_FOR_WIDE => &[Self::Wide, Self::Direct],
             false => &[Self::Direct, Self::Wide],
@@ -96,7 +96,7 @@ impl ProductForm {
 
     /// The forms of a convolution's product, the usual first, given the shorter side of its result that may leave tiles
     /// empty. `few`: whether one side has few values a pixel.
-    pub(super) fn conv_forms(target: &GpuTarget, shorter: usize, few: bool) -> Vec<&'static str> {
+    pub(super) fn conv_variants(target: &GpuTarget, shorter: usize, few: bool) -> Vec<&'static str> {
         let mut forms = names(match target.tiled {
             false => &[],
             true if shorter <= MOST_FOR_SKINNY => &[Self::Skinny, Self::Tiled],
@@ -109,7 +109,7 @@ impl ProductForm {
     }
 }
 
-fn names(forms: &[ProductForm]) -> Vec<&'static str> {
+fn names(forms: &[GemmVariant]) -> Vec<&'static str> {
     forms.iter().map(|form| form.name()).collect()
 }
 

@@ -11,25 +11,25 @@ use crate::device::gpu::GpuTarget;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct HalvesParams {
+struct HalfParams {
     count: u32,
     padding: [u32; 3],
 }
 
 /// reads [count] f32 and writes as many f16, or the other way round.
 #[derive(Clone, Debug)]
-pub struct Halves {
+pub struct HalfConversion {
     pub to_whole: bool,
     pub count: usize,
 }
 
-impl Kernel for Halves {
+impl Kernel for HalfConversion {
     fn name(&self) -> &'static str {
         if self.to_whole { "unhalve" } else { "halve" }
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params = HalvesParams { count: word(self.count), padding: [0; 3] };
+        let params = HalfParams { count: word(self.count), padding: [0; 3] };
         GpuLaunch {
             shader: shader("half"),
             entry_point: self.name(),

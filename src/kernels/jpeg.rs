@@ -56,7 +56,7 @@ struct JpegParams {
 
 /// reads x [batch, height, width, channels] with values in 0..1; writes it coded and decoded.
 #[derive(Clone, Debug)]
-pub struct Jpeg {
+pub struct JpegKernel {
     /// From and to, 1 to 100; drawn for each image.
     pub quality: [u32; 2],
     pub batch: usize,
@@ -153,7 +153,7 @@ fn coded(block: &Block, steps: &Block) -> Block {
     transposed(&down).map(restore)
 }
 
-impl Kernel for Jpeg {
+impl Kernel for JpegKernel {
     fn name(&self) -> &'static str {
         "jpeg"
     }

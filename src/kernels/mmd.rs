@@ -20,7 +20,7 @@ struct MmdParams {
 
 /// reads z, prior [batch, latent]; writes partials [batch], or dz where `backward`.
 #[derive(Clone, Debug)]
-pub struct Mmd {
+pub struct MmdKernel {
     pub backward: bool,
     pub batch: usize,
     pub latent: usize,
@@ -28,7 +28,7 @@ pub struct Mmd {
     pub weight: f32,
 }
 
-impl Mmd {
+impl MmdKernel {
     fn similarity(&self, distance: f32) -> f32 {
         SCALES.iter().map(|scale| 2.0 * self.latent as f32 * scale).map(|c| c / (c + distance)).sum()
     }
@@ -44,7 +44,7 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-impl Kernel for Mmd {
+impl Kernel for MmdKernel {
     fn name(&self) -> &'static str {
         if self.backward { "mmd_backward" } else { "mmd_forward" }
     }

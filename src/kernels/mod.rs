@@ -93,7 +93,7 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState);
 
     /// The forms that `target` may choose among, the usual one first; none where there is but one.
-    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+    fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
         let _ = target;
         Vec::new()
     }

@@ -10,15 +10,15 @@ use crate::device::gpu::GpuTarget;
 
 /// How many rows a slot sums; the split depends on sizes alone, so the order of additions never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlotSplit {
+pub struct SplitK {
     pub slots: usize,
     pub slot_rows: usize,
 }
 
-impl SlotSplit {
+impl SplitK {
     /// Splits `rows`, each slot of whose result takes `result` values: enough slots to keep a device busy, none so
     /// long that a software adapter's limit on loops is near, and together at most 64 MiB where that can be.
-    pub fn of(rows: usize, result: usize) -> Self {
+    pub fn new(rows: usize, result: usize) -> Self {
         const ROWS_AT_LEAST: usize = 512;
         const ROWS_AT_MOST: usize = 16 * 1024;
         const VALUES_AT_MOST: usize = 16 << 20;
@@ -31,7 +31,7 @@ impl SlotSplit {
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct SlotParams {
+struct PartialSumParams {
     rows: u32,
     columns: u32,
     slots: u32,
@@ -62,7 +62,7 @@ pub(super) fn sum_rows(values: &[f32], out: &mut [f32]) {
 pub struct ColumnSums {
     pub rows: usize,
     pub columns: usize,
-    pub split: SlotSplit,
+    pub split: SplitK,
 }
 
 impl Kernel for ColumnSums {
@@ -71,7 +71,7 @@ impl Kernel for ColumnSums {
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let params = SlotParams {
+        let params = PartialSumParams {
             rows: word(self.rows),
             columns: word(self.columns),
             slots: word(self.split.slots),
@@ -101,7 +101,7 @@ impl Kernel for ColumnSums {
 ///
 /// reads values(, bias values); writes out(, bias out).
 #[derive(Clone, Debug)]
-pub struct ReduceSlots {
+pub struct ReducePartialSums {
     pub count: usize,
     pub slots: usize,
     pub run: usize,
@@ -111,7 +111,7 @@ pub struct ReduceSlots {
     pub bias: Option<(usize, usize)>,
 }
 
-impl ReduceSlots {
+impl ReducePartialSums {
     /// Element i goes to place i.
     pub fn plain(count: usize, slots: usize) -> Self {
         Self { count, slots, run: count.max(1), pitch: 0, offset: 0, bias: None }
@@ -138,14 +138,14 @@ fn add_slots(values: &[f32], (slots, total, first): (usize, usize, usize), out: 
     });
 }
 
-impl Kernel for ReduceSlots {
+impl Kernel for ReducePartialSums {
     fn name(&self) -> &'static str {
         "reduce_slots"
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let (bias_columns, bias_slots) = self.bias.unwrap_or_default();
-        let params = SlotParams {
+        let params = PartialSumParams {
             rows: 0,
             columns: word(self.count),
             slots: word(self.slots),

@@ -24,7 +24,7 @@ const MOST_LIGHT: f32 = 1e9;
 
 /// One thing done to each element; binary stages read an operand of the same size.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Stage {
+pub enum PointwiseStage {
     Activate(Activation),
     /// value * activation'(operand), the operand being what the activation saves.
     ActivateBackward(Activation),
@@ -66,7 +66,7 @@ pub enum Stage {
     },
 }
 
-impl Stage {
+impl PointwiseStage {
     pub fn reads_operand(self) -> bool {
         matches!(self, Self::ActivateBackward(_) | Self::Add | Self::KeepWhereNonzero)
     }
@@ -181,19 +181,19 @@ struct PointwiseParams {
 /// out = stages applied to first, in order; reads first and the operands of the binary stages in their order, and
 /// whatever else (never looked at) up to four; buffers [count].
 #[derive(Clone, Debug)]
-pub struct Pointwise {
+pub struct PointwiseKernel {
     /// At most [`MAX_STAGES`].
-    pub stages: Vec<Stage>,
+    pub stages: Vec<PointwiseStage>,
     pub count: usize,
 }
 
-impl Pointwise {
-    pub fn one(stage: Stage, count: usize) -> Self {
+impl PointwiseKernel {
+    pub fn one(stage: PointwiseStage, count: usize) -> Self {
         Self { stages: vec![stage], count }
     }
 }
 
-impl Kernel for Pointwise {
+impl Kernel for PointwiseKernel {
     fn name(&self) -> &'static str {
         "pointwise"
     }

@@ -30,7 +30,7 @@ pub enum ResampleMode {
 
 /// out [N, OH, OW, OC] from the input [N, H, W, C]; sizes must fit `mode` and `factor`.
 #[derive(Clone, Debug)]
-pub struct Resample {
+pub struct ResampleKernel {
     pub mode: ResampleMode,
     pub batch: usize,
     pub size: [usize; 2],
@@ -60,7 +60,7 @@ fn bilinear(to: usize, factor: usize, count: usize) -> (usize, usize, f32) {
     (low, (low + 1).min(count - 1), centre - low as f32)
 }
 
-impl Resample {
+impl ResampleKernel {
     /// Channels that an invocation handles on a GPU: four where they stay together.
     fn element_values(&self) -> usize {
         let moves_channels = matches!(self.mode, ResampleMode::Shuffle | ResampleMode::Unshuffle);
@@ -151,7 +151,7 @@ impl Resample {
     }
 }
 
-impl Kernel for Resample {
+impl Kernel for ResampleKernel {
     fn name(&self) -> &'static str {
         match self.mode {
             ResampleMode::Repeat { .. } => "repeat",

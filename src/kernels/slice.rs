@@ -10,7 +10,7 @@ use crate::device::gpu::GpuTarget;
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct StructureParams {
+struct SliceParams {
     rows: u32,
     columns: u32,
     out_columns: u32,
@@ -20,7 +20,7 @@ struct StructureParams {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Structure {
+pub enum SliceKernel {
     /// out [rows, out_columns] = first [rows, columns] from column `offset` on; reads first.
     Slice { rows: usize, columns: usize, out_columns: usize, offset: usize },
     /// first [rows, columns] at column `offset` of out [rows, out_columns], zero elsewhere; reads first.
@@ -31,7 +31,7 @@ pub enum Structure {
     ScaleRows { rows: usize, columns: usize, sharing: usize },
 }
 
-impl Kernel for Structure {
+impl Kernel for SliceKernel {
     fn name(&self) -> &'static str {
         match self {
             Self::Slice { .. } => "slice",
@@ -53,7 +53,7 @@ impl Kernel for Structure {
         let by_fours = [columns, out_columns, offset].iter().all(|count| count.is_multiple_of(4));
         // The numbers that scale samples stand alone.
         let values = if by_fours && !matches!(self, Self::ScaleRows { .. }) { 4 } else { 1 };
-        let params = StructureParams {
+        let params = SliceParams {
             rows: word(rows),
             columns: word(columns / values),
             out_columns: word(out_columns / values),

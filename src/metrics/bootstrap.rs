@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::random::Draws;
+use crate::random::Sampler;
 
 /// Resamples of an interval: its ends are known to about a twentieth of its width.
 pub const RESAMPLES: u32 = 1000;
@@ -17,7 +17,7 @@ pub fn mean_interval(values: &[f64], seed: u64) -> Option<[f64; 2]> {
     let mut means: Vec<f64> = (0..RESAMPLES)
         .into_par_iter()
         .map(|resample| {
-            let mut draws = Draws::new(seed, resample);
+            let mut draws = Sampler::new(seed, resample);
             (0..values.len()).map(|_| values[draws.below(values.len())]).sum::<f64>() / values.len() as f64
         })
         .collect();

@@ -2,7 +2,7 @@
 //! careful seeding").
 
 use super::matmul::for_each_row;
-use crate::random::Draws;
+use crate::random::Sampler;
 
 /// Starts, of which the best is kept.
 const STARTS: u32 = 10;
@@ -27,13 +27,13 @@ pub fn kmeans(points: &[f32], features: usize, k: usize, seed: u64) -> Option<KM
         return None;
     }
     let runs =
-        (0..STARTS).map(|start| settle(points, features, spread(points, features, k, &mut Draws::new(seed, start))));
+        (0..STARTS).map(|start| settle(points, features, spread(points, features, k, &mut Sampler::new(seed, start))));
     let best = runs.min_by(|a, b| a.inertia.total_cmp(&b.inertia))?;
     Some(by_size(best, features, k))
 }
 
 /// k points as first centers, each drawn by its squared distance to those before.
-fn spread(points: &[f32], features: usize, k: usize, draws: &mut Draws) -> Vec<f32> {
+fn spread(points: &[f32], features: usize, k: usize, draws: &mut Sampler) -> Vec<f32> {
     let n = points.len() / features;
     let first = draws.below(n);
     let mut centers = points[first * features..(first + 1) * features].to_vec();

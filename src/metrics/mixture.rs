@@ -50,7 +50,7 @@ pub struct GaussianMixture {
 }
 
 /// What a task adds up: weights, weighted sums, weighted products.
-struct Sums {
+struct MixtureSums {
     log_likelihood: f64,
     counts: Vec<f64>,
     sums: Vec<f64>,
@@ -187,10 +187,10 @@ impl GaussianMixture {
         }
     }
 
-    fn expect(&self, rows: &[f64]) -> Sums {
+    fn expect(&self, rows: &[f64]) -> MixtureSums {
         let (width, components) = (self.width, self.components());
         let square = self.factors.len() / components;
-        let zero = || Sums {
+        let zero = || MixtureSums {
             log_likelihood: 0.0,
             counts: vec![0.0; components],
             sums: vec![0.0; components * width],
@@ -199,7 +199,7 @@ impl GaussianMixture {
         let mut total = zero();
         // Few parts at a time: each is as large as the model.
         for group in rows.chunks(16 * ROWS_PER_TASK * width) {
-            let parts: Vec<Sums> = group
+            let parts: Vec<MixtureSums> = group
                 .par_chunks(ROWS_PER_TASK * width)
                 .map(|rows| {
                     let mut part = zero();
@@ -230,7 +230,7 @@ impl GaussianMixture {
         total
     }
 
-    fn maximize(&mut self, sums: &Sums, rows: usize) {
+    fn maximize(&mut self, sums: &MixtureSums, rows: usize) {
         let width = self.width;
         let square = self.factors.len() / self.components();
         for (k, &count) in sums.counts.iter().enumerate() {
@@ -259,7 +259,7 @@ impl GaussianMixture {
     }
 }
 
-impl Sums {
+impl MixtureSums {
     fn add(&mut self, k: usize, share: f64, row: &[f64], square: usize) {
         let width = row.len();
         self.counts[k] += share;

@@ -46,7 +46,7 @@ impl Pca {
             return randomized(rows, mean, components.min(features).min(count - 1));
         }
         if count < features {
-            return of_few(rows, mean, components.min(count - 1));
+            return fit_few_rows(rows, mean, components.min(count - 1));
         }
         // Tasks of a fixed size, added up in order: the same bits on any number of threads.
         let mut covariance = vec![0.0_f64; features * features];
@@ -69,7 +69,7 @@ impl Pca {
     }
 
     /// What was fitted before: a mean [features] and unit vectors [components, features].
-    pub fn of(mean: Vec<f32>, directions: Vec<f32>) -> Self {
+    pub fn from_parts(mean: Vec<f32>, directions: Vec<f32>) -> Self {
         let components = directions.len().checked_div(mean.len()).unwrap_or(0);
         Self { mean, directions, components }
     }
@@ -243,7 +243,7 @@ fn product(transposed: bool, (m, n, k): (usize, usize, usize), lhs: &[f32], rhs:
 
 /// The main directions of fewer rows than features, from the products of the rows with each other: the covariance has as
 /// many directions, and decomposing its features x features zeros takes minutes.
-fn of_few(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaError> {
+fn fit_few_rows(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaError> {
     let features = mean.len();
     let centered: Vec<Vec<f64>> = rows
         .chunks_exact(features)

@@ -23,7 +23,7 @@ const MOST_EPOCHS: usize = 500;
 
 /// A spec, and the reasons for it in one sentence.
 #[derive(Clone, Debug)]
-pub struct Suggestion {
+pub struct AutoSpec {
     pub spec: Spec,
     pub reasons: String,
 }
@@ -32,7 +32,7 @@ pub struct Suggestion {
 ///
 /// # Errors
 /// When rows hold a single value: there is nothing to make smaller.
-pub fn suggest(data: &DataSet) -> Result<Suggestion, SpecError> {
+pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     let rows = data.part(Part::Train).len();
     let features = data.features;
     if features < 2 {
@@ -145,7 +145,7 @@ pub fn suggest(data: &DataSet) -> Result<Suggestion, SpecError> {
         },
     };
     let reasons = format!("{reasons}; mean squared error of {rate}; stops when validation no longer improves");
-    Ok(Suggestion { spec, reasons })
+    Ok(AutoSpec { spec, reasons })
 }
 
 /// Convolutions from a noisy picture to what must be added to it, at half its size where that is even: four times as many

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use super::layers::{Layer, NormKind, OutputForm};
+use super::layers::{Layer, NormKind, OutputLayer};
 use super::shape::{DataShape, misfit};
 use crate::graph::ops::{AddRows, Normalization, Pointwise, Resample, Reshape, Slice, StopGradient};
 use crate::graph::{Graph, GraphError, ValueId};
 use crate::kernels::activation::Activation;
-use crate::kernels::pointwise::Stage;
+use crate::kernels::pointwise::PointwiseStage;
 use crate::nn;
 use crate::tensor::Shape;
 
 /// Adds layers to a graph, and remembers what they may ask for.
-pub(super) struct Builder {
+pub(super) struct NetworkBuilder {
     pub graph: Graph,
     /// Dropout acts and batch normalization takes its own statistics.
     pub training: bool,
@@ -25,7 +25,7 @@ pub(super) struct Builder {
     pub activations: Vec<(String, Activation, ValueId)>,
 }
 
-impl Builder {
+impl NetworkBuilder {
     pub fn new(training: bool) -> Self {
         Self {
             graph: Graph::new(),
@@ -41,7 +41,7 @@ impl Builder {
         &self.graph.value(x).shape
     }
 
-    pub fn one(&mut self, stage: Stage, inputs: &[ValueId], label: &str) -> Result<ValueId, GraphError> {
+    pub fn one(&mut self, stage: PointwiseStage, inputs: &[ValueId], label: &str) -> Result<ValueId, GraphError> {
         self.graph.add(Pointwise::one(stage), inputs, label)
     }
 
@@ -113,7 +113,7 @@ impl Builder {
             Layer::Activate(activation) => nn::activate(&mut self.graph, x, *activation, name),
             Layer::Dropout { rate } if self.training && *rate > 0.0 => {
                 let stream = self.graph.next_stream();
-                self.one(Stage::Dropout { rate: *rate as f32, stream }, &[x], name)
+                self.one(PointwiseStage::Dropout { rate: *rate as f32, stream }, &[x], name)
             }
             Layer::Dropout { .. } => {
                 // Streams are numbered alike in every pass.
@@ -133,7 +133,7 @@ impl Builder {
             }
             Layer::Add(saved) => {
                 let other = self.saved(saved, name)?;
-                self.one(Stage::Add, &[x, other], name)
+                self.one(PointwiseStage::Add, &[x, other], name)
             }
             Layer::Condition => {
                 let condition = self.condition.ok_or_else(|| misfit(name, "there is no condition to add"))?;
@@ -159,7 +159,7 @@ impl Builder {
     pub fn output(
         &mut self,
         x: ValueId,
-        form: &OutputForm,
+        form: &OutputLayer,
         activation: Activation,
         data: DataShape,
         name: &str,
@@ -167,15 +167,15 @@ impl Builder {
         let channels = data.image.map_or(1, |image| image.channels);
         let graph = &mut self.graph;
         let y = match form {
-            OutputForm::Dense => nn::dense(graph, x, data.features, activation, name)?,
-            OutputForm::Tied(layer) => nn::dense_tied(graph, x, &format!("encoder.{layer}"), activation, name)?,
-            OutputForm::Same => nn::activate(graph, x, activation, name)?,
-            OutputForm::Conv(geometry) => {
+            OutputLayer::Dense => nn::dense(graph, x, data.features, activation, name)?,
+            OutputLayer::Tied(layer) => nn::dense_tied(graph, x, &format!("encoder.{layer}"), activation, name)?,
+            OutputLayer::Same => nn::activate(graph, x, activation, name)?,
+            OutputLayer::Conv(geometry) => {
                 self.needs_image(x, name)?;
                 let geometry = nn::ConvGeometry { filters: channels, ..*geometry };
                 nn::conv(&mut self.graph, &[x], geometry, activation, name)?
             }
-            OutputForm::ConvTranspose(geometry) => {
+            OutputLayer::ConvTranspose(geometry) => {
                 self.needs_image(x, name)?;
                 let geometry = nn::ConvGeometry { filters: channels, ..*geometry };
                 nn::conv_transpose(&mut self.graph, x, geometry, activation, name)?

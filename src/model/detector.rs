@@ -96,7 +96,7 @@ impl Detector {
         let pca = ["mean", "directions"].map(|name| tensors.remove(&format!("{PREFIX}pca.{name}")));
         if let [Some(mean), Some(directions)] = pca {
             let is_whole = mean.data.len() == features && directions.data.len().is_multiple_of(features.max(1));
-            self.pca = is_whole.then(|| Pca::of(mean.data, directions.data));
+            self.pca = is_whole.then(|| Pca::from_parts(mean.data, directions.data));
         }
         let names: Vec<String> = tensors.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect();
         for name in names {

@@ -242,9 +242,9 @@ pub(crate) fn tensor_file(
     safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
 }
 
-type TensorFile = (BTreeMap<String, HostTensor>, HashMap<String, String>);
+type NamedTensors = (BTreeMap<String, HostTensor>, HashMap<String, String>);
 
-pub(crate) fn read_tensor_file(bytes: &[u8]) -> Result<TensorFile, String> {
+pub(crate) fn read_tensor_file(bytes: &[u8]) -> Result<NamedTensors, String> {
     let damaged = |error: safetensors::SafeTensorError| format!("it is no whole safetensors file ({error})");
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;

@@ -1,18 +1,18 @@
 //! What a network is fed: the batch, its augmentation, and the corruption that it is to undo.
 
-use super::builder::Builder;
-use super::network::Subject;
+use super::builder::NetworkBuilder;
+use super::network::RowSource;
 use super::shape::{DataShape, misfit};
 use super::spec::{ConditionKind, Spec};
-use crate::data::Element;
+use crate::data::ElementType;
 use crate::graph::ops::{
     BlindSpot, DepthwiseConv, Film, Gather, Jpeg, RandomNumbers, Resample, Resampling, ScaleRows, Warp,
 };
-use crate::graph::{External, GraphError, Initial, ValueId};
+use crate::graph::{GraphError, Init, SharedBuffer, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::augment::WarpBounds;
 use crate::kernels::film::FilmWear;
-use crate::kernels::pointwise::Stage;
+use crate::kernels::pointwise::PointwiseStage;
 use crate::kernels::random::Distribution;
 use crate::random::stream;
 use crate::tensor::{DType, Shape};
@@ -23,7 +23,7 @@ pub(super) struct Input<'s> {
     pub spec: &'s Spec,
     pub data: DataShape,
     pub batch: usize,
-    pub subject: Subject,
+    pub subject: RowSource,
     /// Augmentation acts.
     pub training: bool,
     pub corrupted: bool,
@@ -42,7 +42,7 @@ struct Streams {
 
 impl Streams {
     /// The order is part of what a spec means: another would change the bits of every run.
-    fn next_of(builder: &mut Builder) -> Self {
+    fn next_of(builder: &mut NetworkBuilder) -> Self {
         let mut next = || builder.graph.next_stream();
         Self {
             warp: next(),
@@ -57,7 +57,12 @@ impl Streams {
 }
 
 /// Rows seen as pictures; `name` asks.
-pub(super) fn as_image(builder: &mut Builder, data: DataShape, x: ValueId, name: &str) -> Result<ValueId, GraphError> {
+pub(super) fn as_image(
+    builder: &mut NetworkBuilder,
+    data: DataShape,
+    x: ValueId,
+    name: &str,
+) -> Result<ValueId, GraphError> {
     let image = data.image.ok_or_else(|| misfit(name, "the rows of this data are no pictures"))?;
     let batch = builder.shape(x).extents()[0];
     builder.reshape(x, vec![batch, image.height, image.width, image.channels], name)
@@ -65,7 +70,7 @@ pub(super) fn as_image(builder: &mut Builder, data: DataShape, x: ValueId, name:
 
 impl Input<'_> {
     /// The clean rows, and what the network sees of them, both [batch, features]; sets the builder's condition.
-    pub fn build(self, builder: &mut Builder) -> Result<(ValueId, ValueId), GraphError> {
+    pub fn build(self, builder: &mut NetworkBuilder) -> Result<(ValueId, ValueId), GraphError> {
         let rows = self.rows(builder)?;
         let streams = Streams::next_of(builder);
         let clean = self.augment(builder, rows, &streams)?;
@@ -73,36 +78,36 @@ impl Input<'_> {
         Ok((clean, seen))
     }
 
-    fn rows(&self, builder: &mut Builder) -> Result<ValueId, GraphError> {
+    fn rows(&self, builder: &mut NetworkBuilder) -> Result<ValueId, GraphError> {
         let Self { batch, data: DataShape { features, classes, .. }, .. } = *self;
         let labelled = self.spec.model.condition == ConditionKind::Labels;
         match self.subject {
-            Subject::Input => {
+            RowSource::Input => {
                 if labelled {
-                    builder.condition = Some(builder.graph.external(External::Conditions, [batch, classes]));
+                    builder.condition = Some(builder.graph.external(SharedBuffer::Conditions, [batch, classes]));
                 }
-                Ok(builder.graph.external(External::Input, [batch, features]))
+                Ok(builder.graph.external(SharedBuffer::Input, [batch, features]))
             }
-            Subject::Data { rows, part_rows, element } => {
+            RowSource::Data { rows, part_rows, element } => {
                 let graph = &mut builder.graph;
                 let mut gather = |external, columns, dtype| {
                     let data = graph.external_typed(external, Shape::new([rows, columns]), dtype);
                     graph.add(Gather { batch, part_rows }, &[data], "batch")
                 };
                 let dtype = match element {
-                    Element::Byte => DType::PackedU8,
-                    Element::Float => DType::F32,
+                    ElementType::Byte => DType::PackedU8,
+                    ElementType::Float => DType::F32,
                 };
-                let clean = gather(External::Data, features, dtype)?;
+                let clean = gather(SharedBuffer::Data, features, dtype)?;
                 if labelled {
-                    builder.condition = Some(gather(External::Classes, classes, DType::PackedU8)?);
+                    builder.condition = Some(gather(SharedBuffer::Classes, classes, DType::PackedU8)?);
                 }
                 Ok(clean)
             }
         }
     }
 
-    fn augment(&self, builder: &mut Builder, mut x: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
+    fn augment(&self, builder: &mut NetworkBuilder, mut x: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
         let augmentation = &self.spec.augmentation;
         if !self.training {
             return Ok(x);
@@ -121,14 +126,14 @@ impl Input<'_> {
         }
         if augmentation.noise > 0.0 {
             let noise = self.normals(builder, streams.augmentation_noise, "augmentation")?;
-            let noise = builder.one(Stage::Scale(augmentation.noise as f32), &[noise], "augmentation")?;
-            x = builder.one(Stage::Add, &[x, noise], "augmentation")?;
+            let noise = builder.one(PointwiseStage::Scale(augmentation.noise as f32), &[noise], "augmentation")?;
+            x = builder.one(PointwiseStage::Add, &[x, noise], "augmentation")?;
         }
         Ok(x)
     }
 
     /// What [`super::CorruptionSpec`] says, in its order.
-    fn corrupt(&self, builder: &mut Builder, clean: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
+    fn corrupt(&self, builder: &mut NetworkBuilder, clean: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
         let corruption = &self.spec.corruption;
         let mut seen = clean;
         if self.corrupted && corruption.downscale > 0 {
@@ -143,14 +148,14 @@ impl Input<'_> {
             seen = self.film(builder, seen)?;
         }
         if self.corrupted && corruption.poisson > 0.0 {
-            let stage = Stage::ShotNoise { peak: corruption.poisson as f32, stream: stream::SHOT_NOISE };
+            let stage = PointwiseStage::ShotNoise { peak: corruption.poisson as f32, stream: stream::SHOT_NOISE };
             seen = builder.one(stage, &[seen], "corruption")?;
         }
         if let Some(range) = corruption.gaussian_range {
             seen = self.noise_of_drawn_sigma(builder, seen, range, streams)?;
         }
         if self.corrupted && corruption.gaussian > 0.0 {
-            let stage = Stage::Gaussian { sigma: corruption.gaussian as f32, stream: streams.gaussian };
+            let stage = PointwiseStage::Gaussian { sigma: corruption.gaussian as f32, stream: streams.gaussian };
             seen = builder.one(stage, &[seen], "corruption")?;
         }
         if let (true, Some(quality)) = (self.corrupted, corruption.jpeg) {
@@ -162,9 +167,12 @@ impl Input<'_> {
             for (amount, stage) in [
                 (
                     corruption.salt_and_pepper,
-                    Stage::SaltAndPepper { rate: corruption.salt_and_pepper as f32, stream: streams.salt_and_pepper },
+                    PointwiseStage::SaltAndPepper {
+                        rate: corruption.salt_and_pepper as f32,
+                        stream: streams.salt_and_pepper,
+                    },
                 ),
-                (corruption.masking, Stage::Mask { rate: corruption.masking as f32, stream: streams.masking }),
+                (corruption.masking, PointwiseStage::Mask { rate: corruption.masking as f32, stream: streams.masking }),
             ] {
                 if amount > 0.0 {
                     seen = builder.one(stage, &[seen], "corruption")?;
@@ -178,7 +186,7 @@ impl Input<'_> {
     }
 
     /// Sets the builder's spots.
-    fn blind_spots(&self, builder: &mut Builder, x: ValueId) -> Result<ValueId, GraphError> {
+    fn blind_spots(&self, builder: &mut NetworkBuilder, x: ValueId) -> Result<ValueId, GraphError> {
         const NAME: &str = "corruption.blind_spot";
         let image = as_image(builder, self.data, x, NAME)?;
         let op = BlindSpot { rate: self.spec.corruption.blind_spot as f32, stream: stream::BLIND_SPOT };
@@ -188,7 +196,7 @@ impl Input<'_> {
         builder.reshape(made[0], rows, NAME)
     }
 
-    fn film(&self, builder: &mut Builder, x: ValueId) -> Result<ValueId, GraphError> {
+    fn film(&self, builder: &mut NetworkBuilder, x: ValueId) -> Result<ValueId, GraphError> {
         let corruption = &self.spec.corruption;
         let worn = [
             ("corruption.grain", corruption.grain),
@@ -205,7 +213,7 @@ impl Input<'_> {
     /// or for rows given directly what is given with them.
     fn noise_of_drawn_sigma(
         &self,
-        builder: &mut Builder,
+        builder: &mut NetworkBuilder,
         x: ValueId,
         [low, high]: [f64; 2],
         streams: &Streams,
@@ -216,28 +224,28 @@ impl Input<'_> {
         let mut sigma = builder.graph.add(random, &[], "corruption")?;
         let mut seen = x;
         if self.corrupted {
-            sigma = builder.one(Stage::CorruptionStrength, &[sigma], "corruption")?;
+            sigma = builder.one(PointwiseStage::CorruptionStrength, &[sigma], "corruption")?;
             let noise = self.normals(builder, streams.noise_of_sigma, "corruption")?;
             let noise = builder.graph.add(ScaleRows, &[noise, sigma], "corruption")?;
-            seen = builder.one(Stage::Add, &[x, noise], "corruption")?;
+            seen = builder.one(PointwiseStage::Add, &[x, noise], "corruption")?;
         }
         if self.spec.model.condition == ConditionKind::Sigma {
-            let given = !self.corrupted && self.subject == Subject::Input;
+            let given = !self.corrupted && self.subject == RowSource::Input;
             builder.condition = Some(match given {
-                true => builder.graph.external(External::Conditions, [self.batch, 1]),
+                true => builder.graph.external(SharedBuffer::Conditions, [self.batch, 1]),
                 false => sigma,
             });
         }
         Ok(seen)
     }
 
-    fn normals(&self, builder: &mut Builder, stream: u32, label: &str) -> Result<ValueId, GraphError> {
+    fn normals(&self, builder: &mut NetworkBuilder, stream: u32, label: &str) -> Result<ValueId, GraphError> {
         let extents = vec![self.batch, self.data.features];
         builder.graph.add(RandomNumbers { extents, stream, distribution: Distribution::Normal }, &[], label)
     }
 
     /// Each image averaged down by `factor`, and up again.
-    fn downscale(&self, builder: &mut Builder, x: ValueId, factor: usize) -> Result<ValueId, GraphError> {
+    fn downscale(&self, builder: &mut NetworkBuilder, x: ValueId, factor: usize) -> Result<ValueId, GraphError> {
         const NAME: &str = "corruption.downscale";
         if let Some(image) = self.data.image
             && (image.height % factor != 0 || image.width % factor != 0)
@@ -255,15 +263,15 @@ impl Input<'_> {
     }
 
     /// Each image blurred by a Gaussian of `sigma` pixels, its edges by the zeros around it.
-    fn blur(&self, builder: &mut Builder, x: ValueId, sigma: f64) -> Result<ValueId, GraphError> {
+    fn blur(&self, builder: &mut NetworkBuilder, x: ValueId, sigma: f64) -> Result<ValueId, GraphError> {
         const NAME: &str = "corruption.blur";
         self.on_images(builder, x, NAME, |builder, image| {
             let channels = builder.shape(image).extents()[3];
             let radius = ((3.0 * sigma).ceil() as usize).max(1);
             let side = 2 * radius + 1;
             let extents = [side, side, channels];
-            let weight = builder.graph.statistic(NAME, extents, Initial::Gaussian(sigma as f32));
-            let bias = builder.graph.statistic("corruption.zero", [channels], Initial::Constant(0.0));
+            let weight = builder.graph.statistic(NAME, extents, Init::Gaussian(sigma as f32));
+            let bias = builder.graph.statistic("corruption.zero", [channels], Init::Constant(0.0));
             let activation = Activation::Identity;
             let op = DepthwiseConv { stride: [1; 2], padding: [radius; 2], dilation: 1, activation };
             builder.graph.add(op, &[image, weight, bias], NAME)
@@ -273,10 +281,10 @@ impl Input<'_> {
     /// `change` done to the rows as pictures of the same size, and rows again.
     fn on_images(
         &self,
-        builder: &mut Builder,
+        builder: &mut NetworkBuilder,
         x: ValueId,
         name: &str,
-        change: impl FnOnce(&mut Builder, ValueId) -> Result<ValueId, GraphError>,
+        change: impl FnOnce(&mut NetworkBuilder, ValueId) -> Result<ValueId, GraphError>,
     ) -> Result<ValueId, GraphError> {
         let image = as_image(builder, self.data, x, name)?;
         let changed = change(builder, image)?;

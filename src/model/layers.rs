@@ -26,7 +26,7 @@ pub enum NormKind {
 
 /// How the last layer comes to the shape of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum OutputForm {
+pub enum OutputLayer {
     Dense,
     Conv(ConvGeometry),
     ConvTranspose(ConvGeometry),
@@ -91,7 +91,7 @@ pub enum Layer {
     },
     /// The layer to as many values as the data has; the decoder's last.
     Output {
-        form: OutputForm,
+        form: OutputLayer,
         activation: Activation,
     },
 }
@@ -282,22 +282,22 @@ impl FromStr for Layer {
                 let form = match words.peek() {
                     Some("conv") => {
                         words.next += 1;
-                        OutputForm::Conv(words.geometry(1)?.0)
+                        OutputLayer::Conv(words.geometry(1)?.0)
                     }
                     Some("conv_transpose") => {
                         words.next += 1;
-                        OutputForm::ConvTranspose(words.geometry(1)?.0)
+                        OutputLayer::ConvTranspose(words.geometry(1)?.0)
                     }
                     Some("tied") => {
                         words.next += 1;
                         let layer = words.take().and_then(|word| word.parse().ok());
-                        OutputForm::Tied(layer.ok_or_else(|| format!("`{text}` needs the number of a layer"))?)
+                        OutputLayer::Tied(layer.ok_or_else(|| format!("`{text}` needs the number of a layer"))?)
                     }
                     Some("same") => {
                         words.next += 1;
-                        OutputForm::Same
+                        OutputLayer::Same
                     }
-                    _ => OutputForm::Dense,
+                    _ => OutputLayer::Dense,
                 };
                 Self::Output { form, activation: words.activation()? }
             }
@@ -383,13 +383,13 @@ impl fmt::Display for Layer {
             Self::Latent { activation } => ("latent".to_owned(), *activation),
             Self::Output { form, activation } => {
                 let name = match form {
-                    OutputForm::Dense => "output".to_owned(),
-                    OutputForm::Conv(geometry) => format!("output conv {}", geometry_words(geometry)),
-                    OutputForm::ConvTranspose(geometry) => {
+                    OutputLayer::Dense => "output".to_owned(),
+                    OutputLayer::Conv(geometry) => format!("output conv {}", geometry_words(geometry)),
+                    OutputLayer::ConvTranspose(geometry) => {
                         format!("output conv_transpose {}", geometry_words(geometry))
                     }
-                    OutputForm::Tied(layer) => format!("output tied {layer}"),
-                    OutputForm::Same => "output same".to_owned(),
+                    OutputLayer::Tied(layer) => format!("output tied {layer}"),
+                    OutputLayer::Same => "output same".to_owned(),
                 };
                 (name, *activation)
             }

@@ -1,6 +1,6 @@
 //! The decoder that goes the encoder's way back, for specs that name none.
 
-use super::layers::{Layer, OutputForm};
+use super::layers::{Layer, OutputLayer};
 use super::shape::DataShape;
 use crate::graph::ops::Resampling;
 use crate::kernels::activation::Activation;
@@ -8,12 +8,12 @@ use crate::nn::ConvGeometry;
 
 /// What a value is on its way through the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum ActivationShape {
     Rows(usize),
     Image([usize; 2], usize),
 }
 
-impl Form {
+impl ActivationShape {
     fn values(self) -> usize {
         match self {
             Self::Rows(values) => values,
@@ -28,16 +28,16 @@ impl Form {
 /// upsampling. Normalization and dropout are not repeated.
 pub(super) fn mirrored(encoder: &[Layer], data: DataShape) -> Result<Vec<Layer>, String> {
     let mut form = match data.image {
-        Some(image) => Form::Image([image.height, image.width], image.channels),
-        None => Form::Rows(data.features),
+        Some(image) => ActivationShape::Image([image.height, image.width], image.channels),
+        None => ActivationShape::Rows(data.features),
     };
     // For each step of the way: what came in, and the layer.
-    let mut steps: Vec<(Form, &Layer)> = Vec::new();
+    let mut steps: Vec<(ActivationShape, &Layer)> = Vec::new();
     for layer in encoder {
         let before = form;
         form = match (layer, form) {
-            (Layer::Dense { units, .. }, _) => Form::Rows(*units),
-            (Layer::Conv { geometry, with: None, .. }, Form::Image(size, _)) => {
+            (Layer::Dense { units, .. }, _) => ActivationShape::Rows(*units),
+            (Layer::Conv { geometry, with: None, .. }, ActivationShape::Image(size, _)) => {
                 let mut out = [0; 2];
                 for axis in 0..2 {
                     let reach = (geometry.kernel[axis] - 1) * geometry.dilation + 1;
@@ -46,12 +46,13 @@ pub(super) fn mirrored(encoder: &[Layer], data: DataShape) -> Result<Vec<Layer>,
                         / geometry.stride[axis]
                         + 1;
                 }
-                Form::Image(out, geometry.filters)
+                ActivationShape::Image(out, geometry.filters)
             }
-            (Layer::Resample { kind: Resampling::AveragePool | Resampling::MaxPool, factor }, Form::Image(size, c)) => {
-                Form::Image(size.map(|side| side / factor), c)
-            }
-            (Layer::Latent { .. }, _) => Form::Rows(0),
+            (
+                Layer::Resample { kind: Resampling::AveragePool | Resampling::MaxPool, factor },
+                ActivationShape::Image(size, c),
+            ) => ActivationShape::Image(size.map(|side| side / factor), c),
+            (Layer::Latent { .. }, _) => ActivationShape::Rows(0),
             (Layer::Normalize { .. } | Layer::Dropout { .. } | Layer::Activate(_) | Layer::Condition, same) => same,
             _ => return Err(format!("`{layer}` has no way back; name the decoder's layers")),
         };
@@ -65,23 +66,23 @@ pub(super) fn mirrored(encoder: &[Layer], data: DataShape) -> Result<Vec<Layer>,
         let first = before == steps[0].0 && steps[..index].iter().all(|(_, l)| !is_weighted(l));
         match (layer, before) {
             (Layer::Dense { .. } | Layer::Latent { .. }, _) if first => {
-                decoder.push(Layer::Output { form: OutputForm::Dense, activation: Activation::Sigmoid });
+                decoder.push(Layer::Output { form: OutputLayer::Dense, activation: Activation::Sigmoid });
             }
             (Layer::Dense { .. } | Layer::Latent { .. }, _) => {
                 decoder.push(Layer::Dense { units: before.values(), activation });
-                if let Form::Image([height, width], channels) = before {
+                if let ActivationShape::Image([height, width], channels) = before {
                     decoder.push(Layer::Reshape { height, width, channels });
                 }
             }
-            (Layer::Conv { geometry, .. }, Form::Image(size, channels)) => {
+            (Layer::Conv { geometry, .. }, ActivationShape::Image(size, channels)) => {
                 let geometry = way_back(geometry, size, channels);
                 decoder.push(if first {
-                    Layer::Output { form: OutputForm::ConvTranspose(geometry), activation: Activation::Sigmoid }
+                    Layer::Output { form: OutputLayer::ConvTranspose(geometry), activation: Activation::Sigmoid }
                 } else {
                     Layer::ConvTranspose { geometry, activation }
                 });
             }
-            (Layer::Resample { factor, .. }, Form::Image(size, _)) => {
+            (Layer::Resample { factor, .. }, ActivationShape::Image(size, _)) => {
                 if size.iter().any(|side| side % factor != 0) {
                     return Err(format!("`{layer}` drops an edge that has no way back; name the decoder's layers"));
                 }
@@ -91,7 +92,7 @@ pub(super) fn mirrored(encoder: &[Layer], data: DataShape) -> Result<Vec<Layer>,
         }
     }
     if !matches!(decoder.last(), Some(Layer::Output { .. })) {
-        decoder.push(Layer::Output { form: OutputForm::Same, activation: Activation::Sigmoid });
+        decoder.push(Layer::Output { form: OutputLayer::Same, activation: Activation::Sigmoid });
     }
     Ok(decoder)
 }

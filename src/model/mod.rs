@@ -13,12 +13,12 @@ mod pretrained;
 mod shape;
 mod spec;
 
-pub use self::auto_spec::{Suggestion, suggest};
+pub use self::auto_spec::{AutoSpec, auto_spec};
 pub use self::detector::{Detector, DetectorMember, ThresholdBy};
 pub use self::file::{Model, ModelFileError, write_whole};
 pub(crate) use self::file::{read_tensor_file, tensor_file};
-pub use self::layers::{GRAMMAR, Layer, NormKind, OutputForm};
-pub use self::network::{EvaluationMode, LayerPlace, Network, Pass, Probe, Subject};
+pub use self::layers::{GRAMMAR, Layer, NormKind, OutputLayer};
+pub use self::network::{EvaluationMode, LayerLocation, LayerProbe, Network, Pass, RowSource};
 pub use self::presets::{Preset, preset, presets};
 pub use self::pretrained::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
 pub use self::shape::{DataShape, data_shape};

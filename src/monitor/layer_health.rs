@@ -37,7 +37,7 @@ impl Filters {
     }
 
     /// Those of the first layer of `network`, whose flat buffer is `parameters`.
-    pub fn of(network: &Network, parameters: &[f32]) -> Self {
+    pub fn new(network: &Network, parameters: &[f32]) -> Self {
         let Some(first) = network.parameters().iter().find(|parameter| parameter.name == "encoder.0.weight") else {
             return Self::default();
         };
@@ -60,7 +60,7 @@ impl Filters {
 
 impl LayerState {
     /// The layers of `network`, from the flat buffers of its parameters and of the last step's gradient.
-    pub fn of(network: &Network, parameters: &[f32], gradients: &[f32], health: &[LayerHealth]) -> Vec<Self> {
+    pub fn from_network(network: &Network, parameters: &[f32], gradients: &[f32], health: &[LayerHealth]) -> Vec<Self> {
         let weights = network.parameters().iter().filter_map(|parameter| {
             let name = parameter.name.strip_suffix(".weight")?;
             let units = health.iter().find(|layer| layer.layer == name);

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DataSummary, LatentMap, Pairs, PlayState, Snapshot, Wish, pick};
+use super::{DataSummary, LatentMap, Pairs, PlayState, PreviewRequest, Snapshot, pick};
 use crate::data::{DataError, DataSet, Part};
 use crate::device::{Device, DeviceChoice};
-use crate::graph::{External, Externals, GraphError};
+use crate::graph::{GraphError, SharedBuffer, SharedBuffers};
 use crate::inference::UnitUse;
 use crate::model::{Model, Network};
-use crate::train::{Evaluator, ShelvedRun, TrainError, curve_of};
+use crate::train::{Evaluator, SavedRun, TrainError, curve_of};
 
 /// What a window shows of the model at `path`: its layers, and held-out rows of its own data on its map where those are
 /// still there.
@@ -28,7 +28,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         learning_rate: model.spec.optimizer.learning_rate,
         ..Snapshot::default()
     };
-    if let Some(run) = path.parent().and_then(ShelvedRun::read) {
+    if let Some(run) = path.parent().and_then(SavedRun::read) {
         tell_of_run(&mut snapshot, &run);
     }
     let spec = &model.spec;
@@ -38,20 +38,20 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         && data.features == model.features
     {
         let device = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
-        let mut externals = Externals::default();
+        let mut externals = SharedBuffers::default();
         let mut evaluator = Evaluator::new(&network, data, &device, &mut externals)?;
-        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+        externals.write(&device, SharedBuffer::Parameters, bytemuck::cast_slice(&parameters))?;
         if !network.statistics().is_empty() {
-            externals.write(&device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+            externals.write(&device, SharedBuffer::Statistics, bytemuck::cast_slice(&statistics))?;
         }
         let rows = data.part(Part::Validation);
         let outputs = evaluator.outputs(rows.clone(), true, false)?;
-        units = UnitUse::of(&outputs.latents, network.latent(), spec);
-        let mut map = LatentMap::of(&outputs.latents, network.latent(), data, rows.clone(), 0, &mut None);
+        units = UnitUse::from_latents(&outputs.latents, network.latent(), spec);
+        let mut map = LatentMap::from_latents(&outputs.latents, network.latent(), data, rows.clone(), 0, &mut None);
         let wanted = data.rows_f32(rows.clone())?;
         let features = data.features;
         let first = rows.start;
-        let chosen = pick(data, &Wish::default());
+        let chosen = pick(data, &PreviewRequest::default());
         let of_chosen = |values: &[f32]| -> Vec<f32> {
             chosen
                 .iter()
@@ -75,7 +75,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         snapshot.map = Arc::new(map);
         snapshot.rows = Some(Arc::clone(data));
         snapshot.device = Some(device.info().clone());
-        snapshot.data = DataSummary::of(data);
+        snapshot.data = DataSummary::new(data);
     }
     snapshot.units = Arc::new(units);
     snapshot.model = Some(Arc::new(model));
@@ -83,7 +83,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
 }
 
 /// What is known of the run that a model was kept by.
-fn tell_of_run(snapshot: &mut Snapshot, run: &ShelvedRun) {
+fn tell_of_run(snapshot: &mut Snapshot, run: &SavedRun) {
     let last = run.epochs.last();
     snapshot.preset = run.preset.clone().or_else(|| Some(run.name.clone()));
     snapshot.run_dir = Some(run.path.clone());

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use super::layer_health::{Filters, LayerState};
 use super::snapshot::{LatentMap, PAIRS, Pairs};
 use crate::data::{DataSet, Part};
-use crate::graph::External;
+use crate::graph::SharedBuffer;
 use crate::inference::UnitUse;
-use crate::train::{Evidence, Figures, Finding, Run, TrainError, diagnose};
+use crate::train::{DiagnosisInput, DiagnosticMetrics, Finding, Run, TrainError, diagnose};
 
 /// Pairs and maps may take this share of the time, and so may each of the other two.
 const SHARE: f64 = 0.03;
@@ -30,7 +30,7 @@ const ERROR_ROWS: usize = 2000;
 
 /// What whoever watches wants to see of the rows.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Wish {
+pub struct PreviewRequest {
     /// Rows that stay at their places among the pairs; the other places are picked.
     pub pinned: [Option<usize>; PAIRS],
     /// How many times other rows were asked for.
@@ -61,10 +61,10 @@ impl Clock {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Look {
+pub(crate) struct Previews {
     /// When something was made first.
     begun: Option<Instant>,
-    wish: Wish,
+    wish: PreviewRequest,
     pairs_rows: Vec<usize>,
     pub pairs: Arc<Pairs>,
     pub map: Arc<LatentMap>,
@@ -82,14 +82,14 @@ pub(crate) struct Look {
     check: Clock,
 }
 
-impl Look {
-    pub fn of(data: &DataSet) -> Self {
-        let wish = Wish::default();
+impl Previews {
+    pub fn new(data: &DataSet) -> Self {
+        let wish = PreviewRequest::default();
         Self { pairs_rows: pick(data, &wish), wish, ..Self::default() }
     }
 
     /// Takes another wish; what it asks for is made by the next [`Self::make`].
-    pub fn take(&mut self, wish: Wish, data: &DataSet) {
+    pub fn take(&mut self, wish: PreviewRequest, data: &DataSet) {
         self.pairs_rows = pick(data, &wish);
         self.whole_map = Clock::default();
         self.wish = wish;
@@ -112,7 +112,7 @@ impl Look {
         } else {
             // The units are followed whatever the map shows.
             let collected = run.session_mut().outputs(validation, false, false)?;
-            self.units = Arc::new(UnitUse::of(&collected.latents, latent, run.spec()));
+            self.units = Arc::new(UnitUse::from_latents(&collected.latents, latent, run.spec()));
         }
         self.rows.note(started);
         if self.wish.train_rows && self.whole_map.is_due(Duration::ZERO, SHARE) {
@@ -131,7 +131,7 @@ impl Look {
         let (latent, step) = (run.session().network().latent(), run.session().step());
         let held_out = held_out(&data);
         let collected = run.session_mut().outputs(held_out.clone(), false, false)?;
-        self.units = Arc::new(UnitUse::of(&collected.latents, latent, run.spec()));
+        self.units = Arc::new(UnitUse::from_latents(&collected.latents, latent, run.spec()));
         let mut latents = collected.latents;
         let train = data.part(Part::Train);
         let train = train.start..train.end.min(train.start + WHOLE_MAP_ROWS.saturating_sub(held_out.len()));
@@ -141,7 +141,7 @@ impl Look {
             parts.push(train);
         }
         let rows = parts.iter().cloned().flatten();
-        let mut map = LatentMap::of(&latents, latent, &data, rows, step, &mut self.map_directions);
+        let mut map = LatentMap::from_latents(&latents, latent, &data, rows, step, &mut self.map_directions);
         map.held_out = parts[0].len();
         if self.wish.errors {
             for part in parts {
@@ -184,20 +184,21 @@ impl Look {
     fn make_check(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let started = Instant::now();
         let data = Arc::clone(run.session().data());
-        let parameters = run.session_mut().read_flat(External::Parameters)?;
-        let gradients = run.session_mut().read_flat(External::Gradients)?;
+        let parameters = run.session_mut().read_flat(SharedBuffer::Parameters)?;
+        let gradients = run.session_mut().read_flat(SharedBuffer::Gradients)?;
         let mean_mse = match self.mean_mse {
             Some(mse) => mse,
             None => *self.mean_mse.insert(crate::train::mean_mse(&data)?),
         };
-        let figures = run.session_mut().looking(|evaluator| Figures::gather(evaluator, &data, mean_mse))?;
+        let figures =
+            run.session_mut().with_evaluator(|evaluator| DiagnosticMetrics::gather(evaluator, &data, mean_mse))?;
         let network = run.session().network();
-        self.layers = Arc::new(LayerState::of(network, &parameters, &gradients, &figures.health));
-        self.filters = Arc::new(Filters::of(network, &parameters));
+        self.layers = Arc::new(LayerState::from_network(network, &parameters, &gradients, &figures.health));
+        self.filters = Arc::new(Filters::new(network, &parameters));
         let mut findings = Vec::new();
         // Before the first epoch nothing can be said.
         if !run.epochs().is_empty() {
-            findings = diagnose(&Evidence {
+            findings = diagnose(&DiagnosisInput {
                 spec: run.spec(),
                 epochs: run.epochs(),
                 test: None,
@@ -229,7 +230,7 @@ fn row_errors(made: &[f32], wanted: &[f32], features: usize) -> Vec<f32> {
 }
 
 /// Held-out rows to show: one of each class first, then the next ones; pinned rows at their places.
-pub fn pick(data: &DataSet, wish: &Wish) -> Vec<usize> {
+pub fn pick(data: &DataSet, wish: &PreviewRequest) -> Vec<usize> {
     let validation = data.part(Part::Validation);
     let mut by_class: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
     for (&label, row) in data.labels.iter().flat_map(|labels| &labels[validation.clone()]).zip(validation.clone()) {

@@ -7,11 +7,11 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{Snapshot, Wish};
+use super::{PreviewRequest, Snapshot};
 use crate::data::DataSet;
 use crate::device::{DeviceChoice, DeviceInfo};
 use crate::model::Spec;
-use crate::train::{EpochReport, Report, Tune};
+use crate::train::{EpochReport, RunReport, TuneMode};
 /// What a watcher can ask for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -24,7 +24,7 @@ pub enum Command {
     /// Write the model that would be kept if the run ended now.
     SaveModel,
     /// What to show of held-out rows.
-    Look(Wish),
+    SetPreview(PreviewRequest),
     Edit {
         field: &'static str,
         value: f64,
@@ -57,7 +57,7 @@ pub enum Event {
     Epoch(EpochReport),
     /// The run came to its end, or was stopped (`interrupted`); everything is saved.
     Finished {
-        report: Box<Report>,
+        report: Box<RunReport>,
         interrupted: bool,
     },
     Failed {
@@ -83,7 +83,7 @@ pub struct WorkerOptions {
     pub resume: Option<PathBuf>,
     pub keep_last: bool,
     /// How forms of kernels are chosen; a run that goes on keeps those that it has.
-    pub tune: Tune,
+    pub tune: TuneMode,
     /// Whether somebody looks at snapshots: pairs and maps cost time.
     pub watched: bool,
     /// Measure on the test part at the end.
@@ -107,7 +107,7 @@ impl WorkerOptions {
             out: None,
             resume: None,
             keep_last: false,
-            tune: Tune::default(),
+            tune: TuneMode::default(),
             watched: false,
             with_test: true,
             start_paused: false,
@@ -118,22 +118,22 @@ impl WorkerOptions {
 }
 
 /// The worker's side of the channels.
-pub(crate) struct Desk {
+pub(crate) struct WorkerChannels {
     pub commands: Receiver<Command>,
     pub events: Sender<Event>,
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     pub wake: Box<dyn Fn() + Send>,
 }
 
-impl Desk {
-    pub fn tell(&self, event: Event) {
+impl WorkerChannels {
+    pub fn send(&self, event: Event) {
         // Nobody listens any more: the run goes on, its files are what counts.
         let _ = self.events.send(event);
         (self.wake)();
     }
 
     /// Replaces the snapshot by a changed copy.
-    pub fn show(&self, change: impl FnOnce(&mut Snapshot)) {
+    pub fn update_snapshot(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut next = Snapshot::clone(&self.snapshot.load());
         change(&mut next);
         self.snapshot.store(Arc::new(next));

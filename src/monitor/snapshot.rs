@@ -11,7 +11,7 @@ use crate::metrics::Pca;
 use crate::model::{Edit, Model, Spec};
 use crate::plot::{Raster, RowView};
 use crate::style::Palette;
-use crate::train::{Finding, PcaReport, Report};
+use crate::train::{Finding, PcaReport, RunReport};
 
 /// Held-out rows shown beside their reconstructions.
 pub const PAIRS: usize = 10;
@@ -50,7 +50,7 @@ impl Pairs {
 
     /// How its rows are shown.
     pub fn view(&self) -> RowView {
-        RowView::of(self.image.map(|image| [image.height, image.width, image.channels]), &self.inputs)
+        RowView::new(self.image.map(|image| [image.height, image.width, image.channels]), &self.inputs)
     }
 
     /// Whether the network sees something else than the input, as far as an eye can tell.
@@ -108,7 +108,7 @@ pub struct DataSummary {
 }
 
 impl DataSummary {
-    pub fn of(data: &DataSet) -> Self {
+    pub fn new(data: &DataSet) -> Self {
         Self {
             name: data.name.clone(),
             rows: data.rows,
@@ -124,7 +124,7 @@ impl DataSummary {
 impl LatentMap {
     /// Codes [rows, latent] of `rows` of `data` in two dimensions; `directions` are those of the projection before, so
     /// that the map does not flip.
-    pub fn of(
+    pub fn from_latents(
         latents: &[f32],
         latent: usize,
         data: &DataSet,
@@ -240,7 +240,7 @@ pub struct Snapshot {
     pub run_dir: Option<PathBuf>,
     /// Step at which the model file was last written; `None` before that.
     pub saved_step: Option<u64>,
-    pub report: Option<Arc<Report>>,
+    pub report: Option<Arc<RunReport>>,
 }
 
 impl Snapshot {

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
-use super::previews::Look;
-use super::protocol::{Command, Desk, Event, WorkerOptions};
+use super::previews::Previews;
+use super::protocol::{Command, Event, WorkerChannels, WorkerOptions};
 use super::snapshot::{PlayState, Snapshot};
 use crate::data::{DataSet, Part};
 use crate::metrics::Pca;
 use crate::model::Model;
-use crate::train::{PcaReport, Report, Run, TrainError, curve_of};
+use crate::train::{PcaReport, Run, RunReport, TrainError, curve_of};
 
 /// How often snapshots are made while training.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(80);
@@ -26,8 +26,8 @@ const UNWATCHED_SUBMISSION: Duration = Duration::from_millis(50);
 const CURVE_POINTS: usize = 2000;
 
 /// The loop around a run.
-pub(crate) struct Driver<'a> {
-    desk: &'a Desk,
+pub(crate) struct TrainingLoop<'a> {
+    desk: &'a WorkerChannels,
     run: &'a mut Run,
     watched: bool,
     with_test: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Driver<'a> {
     curve_sum: (f64, u64),
     samples_per_second: f64,
     shown: Instant,
-    look: Look,
+    look: Previews,
     /// Where the PCA that is being fitted beside the training arrives.
     pca_arrival: Option<Receiver<PcaReport>>,
     pca: Option<PcaReport>,
@@ -50,12 +50,12 @@ pub(crate) struct Driver<'a> {
     model: Option<Arc<Model>>,
     /// When the model file was last written.
     saved_step: Option<u64>,
-    report: Option<Arc<Report>>,
+    report: Option<Arc<RunReport>>,
 }
 
-impl<'a> Driver<'a> {
-    pub(crate) fn new(options: &WorkerOptions, desk: &'a Desk, run: &'a mut Run) -> Self {
-        let look = Look::of(run.session().data());
+impl<'a> TrainingLoop<'a> {
+    pub(crate) fn new(options: &WorkerOptions, desk: &'a WorkerChannels, run: &'a mut Run) -> Self {
+        let look = Previews::new(run.session().data());
         // Even long runs keep a bounded curve.
         let curve_stride = (run.session().total_steps() / CURVE_POINTS as u64).max(1);
         let on_gpu = run.session().device_info().device == "gpu";
@@ -89,8 +89,8 @@ impl<'a> Driver<'a> {
             let components = driver.run.session().network().comparable_components();
             driver.pca_arrival = components.and_then(|components| fit_pca(driver.run.session().data(), components));
             // A first look, so that nothing is empty.
-            if driver.look().is_ok() {
-                driver.show(if driver.playing { PlayState::Playing } else { PlayState::Paused });
+            if driver.refresh_previews().is_ok() {
+                driver.publish(if driver.playing { PlayState::Playing } else { PlayState::Paused });
             }
         }
         driver
@@ -99,11 +99,11 @@ impl<'a> Driver<'a> {
     pub(crate) fn drive(mut self) -> Result<(), TrainError> {
         while !self.run.is_done() {
             if !self.playing {
-                self.show(PlayState::Paused);
+                self.publish(PlayState::Paused);
                 match self.desk.commands.recv() {
                     Ok(Command::Step) => {
                         self.slice(1)?;
-                        self.look()?;
+                        self.refresh_previews()?;
                         continue;
                     }
                     Ok(command) => {
@@ -136,7 +136,7 @@ impl<'a> Driver<'a> {
                 self.playing = false;
                 // What is shown while it rests is of the step where it rests.
                 self.look.expire();
-                self.look()?;
+                self.refresh_previews()?;
             }
             Command::Step => {
                 self.playing = false;
@@ -145,31 +145,31 @@ impl<'a> Driver<'a> {
             Command::Edit { field, value } => {
                 // A value that cannot be is refused by the spec; the run goes on as it was.
                 if let Err(error) = self.run.session_mut().edit(field, value) {
-                    self.desk.show(|snapshot| snapshot.message = error.to_string());
+                    self.desk.update_snapshot(|snapshot| snapshot.message = error.to_string());
                 } else {
-                    self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                    self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
             }
             Command::ShareModel(shares) => {
                 self.shares_model = shares;
                 if shares {
-                    self.look()?;
-                    self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                    self.refresh_previews()?;
+                    self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
             }
             Command::SaveModel => match self.run.save_kept() {
                 Ok(()) => {
                     self.saved_step = Some(self.run.session().step());
-                    self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                    self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
                 // The run itself goes on; its own files are written at the end of the epoch.
-                Err(error) => self.desk.show(|snapshot| snapshot.message = error.to_string()),
+                Err(error) => self.desk.update_snapshot(|snapshot| snapshot.message = error.to_string()),
             },
-            Command::Look(wish) => {
+            Command::SetPreview(wish) => {
                 let data = Arc::clone(self.run.session().data());
                 self.look.take(wish, &data);
-                self.look()?;
-                self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                self.refresh_previews()?;
+                self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
             }
             Command::Stop => return Ok(true),
         }
@@ -202,14 +202,14 @@ impl<'a> Driver<'a> {
         }
         let ended_epoch = advance.epoch.is_some();
         if let Some(epoch) = advance.epoch {
-            self.desk.tell(Event::Epoch(epoch));
+            self.desk.send(Event::Epoch(epoch));
         }
         if self.shown.elapsed() >= SNAPSHOT_INTERVAL || ended_epoch {
             if self.watched {
                 if ended_epoch || self.look.is_due() {
-                    self.look()?;
+                    self.refresh_previews()?;
                 }
-                self.show(if self.playing { PlayState::Playing } else { PlayState::Paused });
+                self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
             }
             if let Some(&(_, loss)) = advance.losses.last() {
                 // Progress may be missed; the channel is never waited for here.
@@ -226,7 +226,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Makes what is shown of rows and layers anew from the weights of now.
-    fn look(&mut self) -> Result<(), TrainError> {
+    fn refresh_previews(&mut self) -> Result<(), TrainError> {
         if !self.watched {
             return Ok(());
         }
@@ -238,7 +238,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    fn show(&mut self, state: PlayState) {
+    fn publish(&mut self, state: PlayState) {
         if !self.watched {
             return;
         }
@@ -288,13 +288,13 @@ impl<'a> Driver<'a> {
             saved_step: self.saved_step,
             report: self.report.clone(),
         };
-        self.desk.show(|snapshot| *snapshot = next);
+        self.desk.update_snapshot(|snapshot| *snapshot = next);
     }
 
     fn finish(mut self, interrupted: bool) -> Result<(), TrainError> {
-        self.look()?;
-        self.show(PlayState::Finishing);
-        self.desk.show(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
+        self.refresh_previews()?;
+        self.publish(PlayState::Finishing);
+        self.desk.update_snapshot(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
         let report = self.run.report(self.with_test && !interrupted)?;
         self.saved_step = Some(self.run.session().step());
         self.report = Some(Arc::new(report.clone()));
@@ -305,14 +305,14 @@ impl<'a> Driver<'a> {
             self.model = Some(Arc::new(self.run.kept_model()?));
             self.shares_model = false;
             self.look.expire();
-            self.look()?;
+            self.refresh_previews()?;
         }
-        self.show(PlayState::Finished);
-        self.desk.tell(Event::Finished { report: Box::new(report), interrupted });
+        self.publish(PlayState::Finished);
+        self.desk.send(Event::Finished { report: Box::new(report), interrupted });
         if self.watched && !interrupted {
             self.serve()?;
         }
-        self.desk.show(|snapshot| snapshot.answers = false);
+        self.desk.update_snapshot(|snapshot| snapshot.answers = false);
         Ok(())
     }
 
@@ -320,11 +320,11 @@ impl<'a> Driver<'a> {
     fn serve(&mut self) -> Result<(), TrainError> {
         while let Ok(command) = self.desk.commands.recv() {
             match command {
-                Command::Look(wish) => {
+                Command::SetPreview(wish) => {
                     let data = Arc::clone(self.run.session().data());
                     self.look.take(wish, &data);
-                    self.look()?;
-                    self.show(PlayState::Finished);
+                    self.refresh_previews()?;
+                    self.publish(PlayState::Finished);
                 }
                 Command::Stop => break,
                 // There is nothing to play, step or edit any more, and the model is shared already.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::protocol::{Command, Desk, Event, WorkerOptions};
+use super::protocol::{Command, Event, WorkerChannels, WorkerOptions};
 use super::snapshot::{DataSummary, PlayState, Snapshot};
-use super::training_loop::Driver;
+use super::training_loop::TrainingLoop;
 use crate::data::{DataSet, DataSpec};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
-use crate::model::suggest;
-use crate::train::{Run, RunDir, Session, TrainError, tune};
+use crate::model::auto_spec;
+use crate::train::{Run, RunDir, Session, TrainError, autotune};
 
 /// A handle to the thread. Dropping it stops the run, which is saved, and waits for the thread.
 #[derive(Debug)]
@@ -41,9 +41,13 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("hourglass-train".to_owned())
             .spawn(move || {
-                let desk =
-                    Desk { commands: command_receiver, events: event_sender, snapshot: shared, wake: Box::new(wake) };
-                work(options, &desk);
+                let desk = WorkerChannels {
+                    commands: command_receiver,
+                    events: event_sender,
+                    snapshot: shared,
+                    wake: Box::new(wake),
+                };
+                run_worker(options, &desk);
                 (desk.wake)();
             })
             .map_err(|error| TrainError::Worker(error.to_string()))?;
@@ -90,7 +94,7 @@ impl Drop for Worker {
     }
 }
 
-fn work(options: WorkerOptions, desk: &Desk) {
+fn run_worker(options: WorkerOptions, desk: &WorkerChannels) {
     let mut run = None;
     let result = drive(&options, desk, &mut run);
     if let Err(error) = result {
@@ -102,23 +106,23 @@ fn work(options: WorkerOptions, desk: &Desk) {
                 Err(error) => message.push_str(&format!("; saving failed too: {error}")),
             }
         }
-        desk.show(|snapshot| {
+        desk.update_snapshot(|snapshot| {
             (snapshot.state, snapshot.answers) = (PlayState::Failed, false);
             snapshot.message.clone_from(&message);
         });
-        desk.tell(Event::Failed { message, usage: error.is_usage() });
+        desk.send(Event::Failed { message, usage: error.is_usage() });
     }
 }
 
-fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result<(), TrainError> {
-    desk.show(|snapshot| snapshot.message = "Loading the data".to_owned());
+fn drive(options: &WorkerOptions, desk: &WorkerChannels, slot: &mut Option<Run>) -> Result<(), TrainError> {
+    desk.update_snapshot(|snapshot| snapshot.message = "Loading the data".to_owned());
     let mut spec = options.spec.clone();
     let data = match (&options.data, &options.suggest_for) {
         (Some(data), _) => Arc::clone(data),
         (None, Some(source)) => {
             let seed = spec.train.seed;
-            let data = DataSet::open(&DataSpec::of(source), spec.train.validation_fraction, seed)?;
-            spec = suggest(&data)?.spec;
+            let data = DataSet::open(&DataSpec::from_source(source), spec.train.validation_fraction, seed)?;
+            spec = auto_spec(&data)?.spec;
             spec.train.seed = seed;
             Arc::new(data)
         }
@@ -126,21 +130,23 @@ fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result
     };
     spec.take_options(&data);
 
-    desk.show(|snapshot| {
+    desk.update_snapshot(|snapshot| {
         snapshot.message = "Starting the device".to_owned();
-        snapshot.data = DataSummary::of(&data);
+        snapshot.data = DataSummary::new(&data);
     });
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
     if options.resume.is_none() {
-        tune(&mut spec, &data, &device, options.tune, |done, all| {
-            desk.show(|snapshot| snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1));
+        autotune(&mut spec, &data, &device, options.tune, |done, all| {
+            desk.update_snapshot(|snapshot| {
+                snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1)
+            });
             // Nobody need hear of each; the channel is never waited for here.
             let _ = desk.events.try_send(Event::Tuning { done, all });
         })?;
     }
     let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
-    desk.show(|snapshot| made.clone_into(&mut snapshot.message));
+    desk.update_snapshot(|snapshot| made.clone_into(&mut snapshot.message));
     let session = Session::new(spec, data, device)?;
     let run = match &options.resume {
         Some(path) => Run::resume(session, options.preset.clone(), RunDir::open(path)?, options.keep_last)?,
@@ -155,12 +161,12 @@ fn drive(options: &WorkerOptions, desk: &Desk, slot: &mut Option<Run>) -> Result
     };
     let run = slot.insert(run);
     run.count_from(options.started);
-    desk.tell(Event::Ready {
+    desk.send(Event::Ready {
         info: run.session().device_info().clone(),
         auto_reason,
         steps_per_epoch: run.session().steps_per_epoch(),
         total_steps: run.session().total_steps(),
         batch: run.spec().train.batch_size,
     });
-    Driver::new(options, desk, run).drive()
+    TrainingLoop::new(options, desk, run).drive()
 }

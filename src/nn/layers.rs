@@ -4,13 +4,13 @@
 //! this reaches a quarter less error after 2 epochs than PyTorch's default of +-1/sqrt(fan in), and 4% less after 20.
 
 use crate::graph::ops::{Conv, ConvTranspose, Dense, DepthwiseConv, Normalization, Normalize, Pointwise, Reshape};
-use crate::graph::{FileLayout, Graph, GraphError, Initial, ValueId};
+use crate::graph::{FileLayout, Graph, GraphError, Init, ValueId};
 use crate::kernels::activation::Activation;
-use crate::kernels::pointwise::Stage;
+use crate::kernels::pointwise::PointwiseStage;
 use crate::tensor::Shape;
 
-fn glorot(fan_in: usize, fan_out: usize) -> Initial {
-    Initial::Uniform((6.0 / (fan_in + fan_out).max(1) as f32).sqrt())
+fn glorot(fan_in: usize, fan_out: usize) -> Init {
+    Init::Uniform((6.0 / (fan_in + fan_out).max(1) as f32).sqrt())
 }
 
 /// What a layer's own op can take in, and what must come after it: activations that save their input stand alone.
@@ -19,7 +19,7 @@ fn split(activation: Activation) -> (Activation, Activation) {
 }
 
 fn bias(graph: &mut Graph, units: usize, name: &str) -> ValueId {
-    let bias = graph.parameter(&format!("{name}.bias"), [units], Initial::Constant(0.0));
+    let bias = graph.parameter(&format!("{name}.bias"), [units], Init::Constant(0.0));
     graph.describe_parameter(bias, false, None);
     bias
 }
@@ -28,7 +28,7 @@ pub fn activate(graph: &mut Graph, x: ValueId, activation: Activation, name: &st
     if activation == Activation::Identity {
         return Ok(x);
     }
-    graph.add(Pointwise::one(Stage::Activate(activation)), &[x], name)
+    graph.add(Pointwise::one(PointwiseStage::Activate(activation)), &[x], name)
 }
 
 /// x seen as rows of features [N, D].
@@ -219,12 +219,12 @@ pub fn normalize(
     /// PyTorch's default.
     const EPSILON: f32 = 1e-5;
     let count = channels(graph, x);
-    let scale = graph.parameter(&format!("{name}.weight"), [count], Initial::Constant(1.0));
+    let scale = graph.parameter(&format!("{name}.weight"), [count], Init::Constant(1.0));
     graph.describe_parameter(scale, false, None);
     let shift = bias(graph, count, name);
     let mut inputs = vec![x, scale, shift];
     if !matches!(kind, Normalization::Group { .. }) {
-        let running = graph.statistic(&format!("{name}.running"), [count, 2], Initial::Pairs([0.0, 1.0]));
+        let running = graph.statistic(&format!("{name}.running"), [count, 2], Init::Pairs([0.0, 1.0]));
         // In a file: the means, then the variances.
         let file = FileLayout { extents: vec![count, 2], order: vec![1, 0], shape: vec![2, count] };
         graph.describe_parameter(running, false, Some(file));

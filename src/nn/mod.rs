@@ -7,7 +7,7 @@ pub use self::layers::{
     ConvGeometry, activate, conv, conv_transpose, dense, dense_tied, depthwise, flatten, normalize,
 };
 pub use self::objective::{LOSS_PARTS, LOSS_SLOTS, ObjectivePart, clip_and_update, element_loss, record, ring};
-use crate::graph::{Initial, Parameter};
+use crate::graph::{Init, Parameter};
 use crate::random::{key, philox4x32, stream, unit_float};
 
 /// A flat buffer as `seed` starts it: the same on every device. `first_number` keeps parameters and statistics apart.
@@ -16,10 +16,10 @@ fn initial(arrays: &[Parameter], flat_elements: usize, seed: u64, first_number: 
     for (number, parameter) in (first_number..).zip(arrays) {
         let values = &mut flat[parameter.offset..parameter.offset + parameter.shape.elements()];
         match parameter.initial {
-            Initial::Constant(value) => values.fill(value),
+            Init::Constant(value) => values.fill(value),
             // Normalization's running statistics: mean 0, variance 1 by turns.
-            Initial::Pairs(pair) => values.chunks_exact_mut(2).for_each(|values| values.copy_from_slice(&pair)),
-            Initial::Gaussian(deviation) => {
+            Init::Pairs(pair) => values.chunks_exact_mut(2).for_each(|values| values.copy_from_slice(&pair)),
+            Init::Gaussian(deviation) => {
                 let extents = parameter.shape.extents();
                 let (height, width) = (extents[0] as f64, extents[1] as f64);
                 let at = |i: usize, count: f64| {
@@ -34,7 +34,7 @@ fn initial(arrays: &[Parameter], flat_elements: usize, seed: u64, first_number: 
                     *value = (at(pixel / extents[1], height) * at(pixel % extents[1], width) / whole) as f32;
                 }
             }
-            Initial::Uniform(bound) => {
+            Init::Uniform(bound) => {
                 for (block, quad) in (0_u32..).zip(values.chunks_mut(4)) {
                     let words = philox4x32([block, stream::INITIAL_WEIGHTS, number, 0], key(seed));
                     for (value, word) in quad.iter_mut().zip(words) {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::graph::ops::{ClipGradients, ElementLoss, RecordPart, UpdateParameters};
-use crate::graph::{External, Graph, GraphError, ValueId};
+use crate::graph::ops::{ClipGradients, ElementLoss, RecordLossPart, UpdateParameters};
+use crate::graph::{Graph, GraphError, SharedBuffer, ValueId};
 use crate::kernels::loss::LossTerm;
 use crate::kernels::optimizer::{DECAY_BLOCK, Update, UpdateRule};
 
@@ -66,13 +66,13 @@ impl ObjectivePart {
 
 /// The ring of losses.
 pub fn ring(graph: &mut Graph) -> ValueId {
-    graph.external(External::Losses, [LOSS_SLOTS, LOSS_PARTS])
+    graph.external(SharedBuffer::Losses, [LOSS_SLOTS, LOSS_PARTS])
 }
 
 /// Records the sum of the first `count` partial sums as a part of the objective.
 pub fn record(graph: &mut Graph, partials: ValueId, part: ObjectivePart, count: usize) -> Result<(), GraphError> {
     let ring = ring(graph);
-    graph.add_op(Arc::new(RecordPart { part: part.index(), count }), &[partials, ring], "loss")?;
+    graph.add_op(Arc::new(RecordLossPart { part: part.index(), count }), &[partials, ring], "loss")?;
     Ok(())
 }
 
@@ -93,17 +93,17 @@ pub fn element_loss(
 /// One sweep of `update` over all parameters, their gradients first clipped to the norm `clip_norm` where there is one.
 pub fn clip_and_update(graph: &mut Graph, update: Update, clip_norm: Option<f32>) -> Result<(), GraphError> {
     let count = graph.flat_elements();
-    let gradients = graph.external(External::Gradients, [count]);
-    let mut inputs = vec![gradients, graph.external(External::DecayMask, [count / DECAY_BLOCK])];
+    let gradients = graph.external(SharedBuffer::Gradients, [count]);
+    let mut inputs = vec![gradients, graph.external(SharedBuffer::DecayMask, [count / DECAY_BLOCK])];
     if let Some(max_norm) = clip_norm {
         inputs.push(graph.add_op(Arc::new(ClipGradients { max_norm }), &[gradients], "gradient norm")?[0]);
     }
-    let mut flat = vec![External::Parameters, External::Moment1];
+    let mut flat = vec![SharedBuffer::Parameters, SharedBuffer::Moment1];
     if matches!(update.rule, UpdateRule::Adam { .. }) {
-        flat.push(External::Moment2);
+        flat.push(SharedBuffer::Moment2);
     }
     if update.average.is_some() {
-        flat.push(External::Average);
+        flat.push(SharedBuffer::Average);
     }
     for external in flat {
         inputs.push(graph.external(external, [count]));

@@ -24,7 +24,7 @@ pub struct RowView {
 
 impl RowView {
     /// For rows like `values`. Those of pictures in 0..1 are shown on that scale; others fill what there is.
-    pub fn of(image: Option<[usize; 3]>, values: &[f32]) -> Self {
+    pub fn new(image: Option<[usize; 3]>, values: &[f32]) -> Self {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         let (low, high) = (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
         let in_unit = low >= 0.0 && high <= 1.0;

@@ -7,7 +7,7 @@ mod sampler;
 
 pub use self::permutation::{permutation_half_bits, permutation_keys, permute};
 pub use self::philox::{key, normal4, philox4x32, poisson_by_inversion, unit_float};
-pub use self::sampler::Draws;
+pub use self::sampler::Sampler;
 
 /// Streams of one run never share counters.
 pub mod stream {

@@ -8,7 +8,7 @@ const METRICS: u32 = 0x6d65_7472;
 
 /// A stream of numbers: equal seeds and streams give equal numbers.
 #[derive(Clone, Debug)]
-pub struct Draws {
+pub struct Sampler {
     key: [u32; 2],
     stream: u32,
     block: u32,
@@ -16,7 +16,7 @@ pub struct Draws {
     used: usize,
 }
 
-impl Draws {
+impl Sampler {
     pub fn new(seed: u64, stream: u32) -> Self {
         Self { key: key(seed), stream, block: 0, words: [0; 4], used: 4 }
     }

@@ -35,7 +35,7 @@ pub(crate) struct ColumnError {
 
 /// What is known of the data.
 #[derive(Debug, Default)]
-pub(crate) struct About {
+pub(crate) struct DataFacts {
     pub name: String,
     pub kind: String,
     pub rows: usize,
@@ -46,14 +46,14 @@ pub(crate) struct About {
 
 /// Everything that a report shows. What a run has not got is empty.
 #[derive(Debug)]
-pub(crate) struct Story {
+pub(crate) struct ReportContent {
     pub run: String,
     pub spec: Spec,
     pub spec_text: String,
     pub epochs: Vec<EpochReport>,
     /// What the run wrote at its end; null where it did not end.
     pub recorded: Value,
-    pub data: Option<About>,
+    pub data: Option<DataFacts>,
     /// Why there is no data or no model to show.
     pub missing: Vec<String>,
     pub widths: Vec<usize>,
@@ -69,8 +69,8 @@ pub(crate) struct Story {
     pub columns: Vec<ColumnError>,
 }
 
-impl Story {
-    pub fn of(dir: &RunDir, device: &Device) -> Result<Self, TrainError> {
+impl ReportContent {
+    pub fn gather(dir: &RunDir, device: &Device) -> Result<Self, TrainError> {
         let spec = dir.read_spec()?;
         let name = dir.path().canonicalize().unwrap_or_else(|_| dir.path().to_owned());
         let mut story = Self {
@@ -124,7 +124,7 @@ impl Story {
         story.show_pairs(&data, &mut evaluator)?;
         let latents = story.show_map(&network, &data, &mut evaluator)?;
         if network.latent() > 0 {
-            let units = UnitUse::of(&latents, network.latent(), &model.spec);
+            let units = UnitUse::from_latents(&latents, network.latent(), &model.spec);
             let view = story.pairs.view();
             story.draw_samples(&model, &units, Some(view));
         }
@@ -133,7 +133,7 @@ impl Story {
 
     fn describe(&mut self, data: &DataSet) {
         self.classes.clone_from(&data.classes);
-        self.data = Some(About {
+        self.data = Some(DataFacts {
             name: data.name.clone(),
             kind: data.kind.name().to_owned(),
             rows: data.rows,
@@ -214,10 +214,10 @@ impl Story {
             return Ok(Vec::new());
         }
         let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
-        self.map = LatentMap::of(&latents, network.latent(), data, rows.clone(), 0, &mut None);
+        self.map = LatentMap::from_latents(&latents, network.latent(), data, rows.clone(), 0, &mut None);
         if let Some(image) = data.image.filter(|image| image.height.max(image.width) <= THUMB_SIDE) {
             let values = data.rows_f32(rows)?;
-            let view = RowView::of(Some([image.height, image.width, image.channels]), &values);
+            let view = RowView::new(Some([image.height, image.width, image.channels]), &values);
             let draw = |row: &[f32]| view.draw(row, None, LIGHT.ink(LIGHT.second));
             self.thumbs = values.chunks_exact(data.features).map(draw).collect();
         }
@@ -238,7 +238,7 @@ impl Story {
             made.extend(decoder.decode(latents, label).unwrap_or_default());
         }
         let image = model.data_shape().image.map(|image| [image.height, image.width, image.channels]);
-        let view = view.unwrap_or_else(|| RowView::of(image, &made));
+        let view = view.unwrap_or_else(|| RowView::new(image, &made));
         let draw = |row: &[f32]| view.draw(row, None, LIGHT.ink(LIGHT.accent));
         self.samples = made.chunks_exact(model.features).map(draw).collect();
     }

@@ -9,7 +9,7 @@ mod svg;
 
 use std::path::{Path, PathBuf};
 
-use self::content::Story;
+use self::content::ReportContent;
 pub use self::summary_png::{draw_run, held_out_title};
 use crate::device::Device;
 use crate::model::write_whole;
@@ -21,7 +21,7 @@ use crate::train::{RunDir, TrainError};
 /// When there is no run, its model cannot be read, or the file cannot be written. Data that is gone is said in the report.
 pub fn write_report(run_dir: &Path, output: Option<&Path>, device: &Device) -> Result<PathBuf, TrainError> {
     let dir = RunDir::open(run_dir)?;
-    let story = Story::of(&dir, device)?;
+    let story = ReportContent::gather(&dir, device)?;
     let path = output.map_or_else(|| dir.path().join("report.html"), Path::to_owned);
     write_whole(&path, page::page(&story).as_bytes())?;
     Ok(path)

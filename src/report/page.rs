@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::content::{SAMPLES, Story, THUMBS_ACROSS};
+use super::content::{ReportContent, SAMPLES, THUMBS_ACROSS};
 use super::html::{escape, hex};
 use super::images::{base64, picture, sheet};
 use super::svg::{MARK, curves, hourglass, map};
@@ -79,7 +79,7 @@ fn facts(facts: &[(&str, String)]) -> String {
     out + "</dl>"
 }
 
-pub(crate) fn page(story: &Story) -> String {
+pub(crate) fn page(story: &ReportContent) -> String {
     let recorded = &story.recorded;
     let preset = recorded["preset"].as_str().unwrap_or("own spec");
     let data = story.data.as_ref().map_or(story.spec.data.source.as_str(), |data| data.name.as_str());
@@ -134,7 +134,7 @@ pub(crate) fn page(story: &Story) -> String {
     )
 }
 
-fn data_card(story: &Story) -> String {
+fn data_card(story: &ReportContent) -> String {
     let Some(data) = &story.data else {
         return facts(&[("source", story.spec.data.source.clone())]);
     };
@@ -154,7 +154,7 @@ fn data_card(story: &Story) -> String {
     out
 }
 
-fn network(story: &Story) -> String {
+fn network(story: &ReportContent) -> String {
     if story.widths.is_empty() {
         return String::new();
     }
@@ -166,7 +166,7 @@ fn network(story: &Story) -> String {
         ])
 }
 
-fn run(story: &Story) -> String {
+fn run(story: &ReportContent) -> String {
     let recorded = &story.recorded;
     let text = |field: &str| recorded[field].as_str().unwrap_or_default().to_owned();
     let number = |field: &str| recorded[field].as_f64();
@@ -198,7 +198,7 @@ fn diagnosis(recorded: &Value) -> String {
     }
 }
 
-fn quality(story: &Story) -> String {
+fn quality(story: &ReportContent) -> String {
     let Some(test) = &story.test else { return String::new() };
     let pca = story.pca.as_ref();
     let mut rows: Vec<(&str, String, String, String)> = Vec::new();
@@ -252,7 +252,7 @@ fn quality(story: &Story) -> String {
     out
 }
 
-fn pairs(story: &Story) -> String {
+fn pairs(story: &ReportContent) -> String {
     let pairs = &story.pairs;
     if pairs.count() == 0 {
         return String::new();
@@ -278,11 +278,11 @@ fn pairs(story: &Story) -> String {
     out + "</div>"
 }
 
-fn name_of(story: &Story, label: u8) -> String {
+fn name_of(story: &ReportContent, label: u8) -> String {
     story.classes.get(usize::from(label)).cloned().unwrap_or_else(|| label.to_string())
 }
 
-fn map_card(story: &Story) -> String {
+fn map_card(story: &ReportContent) -> String {
     if story.map.points.is_empty() {
         return String::new();
     }
@@ -301,7 +301,7 @@ fn map_card(story: &Story) -> String {
     out
 }
 
-fn samples(story: &Story) -> String {
+fn samples(story: &ReportContent) -> String {
     if story.samples.is_empty() {
         return String::new();
     }
@@ -309,7 +309,7 @@ fn samples(story: &Story) -> String {
     format!("<div class=\"samples\"><img src=\"{source}\" alt=\"{} samples\"></div>", story.samples.len())
 }
 
-fn columns(story: &Story) -> String {
+fn columns(story: &ReportContent) -> String {
     if story.columns.is_empty() {
         return String::new();
     }
@@ -334,7 +334,7 @@ fn columns(story: &Story) -> String {
 }
 
 /// What the map needs to answer the pointer.
-fn script(story: &Story) -> String {
+fn script(story: &ReportContent) -> String {
     if story.map.points.is_empty() {
         return String::new();
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::content::Story;
+use super::content::ReportContent;
 use super::html::escape;
 use crate::style;
 use crate::style::LABELS;
@@ -65,7 +65,7 @@ pub(crate) fn hourglass(widths: &[usize]) -> String {
 }
 
 /// Loss over epochs, on an even scale and on one of ratios; the page shows one of them.
-pub(crate) fn curves(story: &Story) -> String {
+pub(crate) fn curves(story: &ReportContent) -> String {
     if story.epochs.len() < 2 {
         return String::new();
     }
@@ -87,7 +87,7 @@ pub(crate) fn curves(story: &Story) -> String {
 }
 
 /// PCA's error, where the loss is the same quantity.
-fn baseline(story: &Story) -> Option<f64> {
+fn baseline(story: &ReportContent) -> Option<f64> {
     use crate::kernels::loss::ReconstructionLoss;
     use crate::model::ModelKind;
     let spec = &story.spec;
@@ -98,7 +98,14 @@ fn baseline(story: &Story) -> Option<f64> {
     story.pca.as_ref().filter(|_| same).map(|pca| pca.mse)
 }
 
-fn chart(story: &Story, baseline: Option<f64>, class: &str, low: f64, high: f64, scale: impl Fn(f64) -> f64) -> String {
+fn chart(
+    story: &ReportContent,
+    baseline: Option<f64>,
+    class: &str,
+    low: f64,
+    high: f64,
+    scale: impl Fn(f64) -> f64,
+) -> String {
     let (plot_width, plot_height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
     let first = story.epochs.first().map_or(1.0, |epoch| f64::from(epoch.epoch));
     let last = story.epochs.last().map_or(2.0, |epoch| f64::from(epoch.epoch));
@@ -203,7 +210,7 @@ fn chart(story: &Story, baseline: Option<f64>, class: &str, low: f64, high: f64,
 }
 
 /// Held-out rows by their codes, each class in its color.
-pub(crate) fn map(story: &Story) -> String {
+pub(crate) fn map(story: &ReportContent) -> String {
     let points = &story.map.points;
     let range = |axis: usize| {
         let values = || points.iter().map(move |point| point[axis]).filter(|value| value.is_finite());

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::data::{DataSet, Duplicates, Element, Part, near_duplicates};
+use crate::data::{DataSet, Duplicates, ElementType, Part, near_duplicates};
 use crate::device::Device;
-use crate::graph::Externals;
-use crate::model::{Network, Spec, data_shape, suggest};
+use crate::graph::SharedBuffers;
+use crate::model::{Network, Spec, auto_spec, data_shape};
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
 use crate::train::{Evaluator, TrainError};
@@ -83,8 +83,8 @@ pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TrainError> {
         features: data.features,
         image: data.image.map(|image| [image.height, image.width, image.channels]),
         element: match data.element() {
-            Element::Byte => "byte",
-            Element::Float => "float",
+            ElementType::Byte => "byte",
+            ElementType::Float => "float",
         },
         range,
         missing: data.missing,
@@ -101,7 +101,7 @@ pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TrainError> {
         bytes: data.bytes(),
         columns: data.preparation.features.clone(),
         notes: data.notes.clone(),
-        suggestion: suggest(data).ok().map(|suggestion| suggestion.reasons),
+        suggestion: auto_spec(data).ok().map(|suggestion| suggestion.reasons),
     })
 }
 
@@ -112,14 +112,14 @@ const SHEET_COLUMNS: usize = 8;
 /// beside itself.
 pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &Path) -> Result<(), TrainError> {
     let network = Network::new(spec, data_shape(spec, data))?;
-    let mut externals = Externals::default();
+    let mut externals = SharedBuffers::default();
     let mut evaluator = Evaluator::new(&network, data, device, &mut externals)?;
     let pairs = spec.corruption.is_active();
     let count = (SHEET_ROWS * SHEET_COLUMNS / if pairs { 2 } else { 1 }).min(data.train.len());
     let rows = data.train.start..data.train.start + count;
     let clean = data.rows_f32(rows.clone())?;
     let seen = if pairs { evaluator.outputs(rows, true, true)?.seen } else { Vec::new() };
-    let view = RowView::of(data.image.map(|image| [image.height, image.width, image.channels]), &clean);
+    let view = RowView::new(data.image.map(|image| [image.height, image.width, image.channels]), &clean);
     let mut cells = Vec::new();
     for (i, row) in clean.chunks_exact(data.features).enumerate() {
         cells.push(view.draw(row, None, DARK.ink(DARK.second)));

@@ -14,26 +14,26 @@ pub use self::compress::{
     Compression, Decompression, RateCurve, RatePoint, TableForm, USUAL_BITS, compress, decompress, rate_curve,
 };
 pub use self::denoise::{
-    Amount, Comparison, DenoiseOptions, Denoised, Denoiser, Desk, DeskCommand, DeskItem, DeskPicture, DeskView,
-    FileOutcome, ItemState, Pixels, Sigma, denoise,
+    Comparison, DenoiseOptions, DenoiseQueue, Denoised, Denoiser, FileOutcome, ItemState, Pixels, QueueCommand,
+    QueueImage, QueueItem, QueueView, Sigma, Strength, denoise,
 };
 pub use self::detect::{
-    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, LabelChoice, Progress, Scan,
+    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, LabelChoice, Progress, ScannedRows,
     ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
     scan_rows, score_rows, write_scores,
 };
 pub(crate) use self::evaluate::evaluator_of;
 pub use self::evaluate::{
-    Evaluation, EvaluationWatch, Evidence, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside,
+    EvaluateOptions, Evaluation, EvaluationWatch, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside,
     Representation, evaluate, measure,
 };
-pub use self::export::keep;
+pub use self::export::export_decoded;
 pub use self::generate::{
-    AugmentOptions, Augmentation, MixtureReport, Nearest, SampleOptions, Samples, Traversal, Walk, WalkOptions,
-    arithmetic, augment, interpolate, sample, traverse,
+    AugmentOptions, Augmentation, InterpolateOptions, Interpolation, MixtureReport, Nearest, SampleOptions,
+    SampleReport, Traversal, arithmetic, augment, interpolate, sample, traverse,
 };
 pub use self::inspect_data::{DataReport, contact_sheet, describe};
 pub use self::reconstruct::{Reconstruction, reconstruct};
 pub use self::represent::{
-    Decoded, Encoded, LabelCount, Probe, ProbeResult, Probed, Projection, decode, encode, probe, project,
+    DecodeReport, EncodeReport, LabelCount, Probe, ProbeReport, ProbeResult, Projection, decode, encode, probe, project,
 };

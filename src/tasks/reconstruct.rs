@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::evaluate::Opened;
-use super::export::{RowForm, Rows};
+use super::evaluate::OpenedModel;
+use super::export::{NamedRows, RowWriter};
 use crate::data::Part;
 use crate::device::Device;
 use crate::metrics;
@@ -33,13 +33,13 @@ pub struct Reconstruction {
 /// # Errors
 /// When the data does not fit the model, or `output` cannot hold what its kind becomes.
 pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) -> Result<Reconstruction, TrainError> {
-    let Opened { model, mut evaluator, data } = Opened::new(path, Some(source), device)?;
+    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
     let rows = data.part(Part::Test);
     let mut made = evaluator.outputs(rows.clone(), true, false)?.outputs;
     let mse = metrics::mse(&made, &data.rows_f32(rows.clone())?);
     model.preparation.undo(&mut made);
     let names: Vec<String> = rows.clone().map(|row| data.row_name(row)).collect();
-    let files = RowForm::of_data(&data).write(Rows { values: &made, names: &names, labels: None }, output)?;
+    let files = RowWriter::from_data(&data).write(NamedRows { values: &made, names: &names, labels: None }, output)?;
     Ok(Reconstruction {
         model: path.display().to_string(),
         data: source.to_owned(),

@@ -15,12 +15,12 @@ use crate::device::Device;
 use crate::device::gpu::GpuContext;
 use crate::graph::{Call, GraphError, time_kernel};
 use crate::kernels::choice_key;
-use crate::model::{KernelChoices, Network, Spec, Subject, data_shape};
+use crate::model::{KernelChoices, Network, RowSource, Spec, data_shape};
 use crate::platform::files;
 
 /// `--tune`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Tune {
+pub enum TuneMode {
     /// By the kind of adapter.
     Off,
     /// As the spec records for this adapter, else as remembered, else by measuring.
@@ -30,7 +30,7 @@ pub enum Tune {
     Again,
 }
 
-impl FromStr for Tune {
+impl FromStr for TuneMode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -51,9 +51,9 @@ const GAIN: f64 = 0.95;
 
 /// What was chosen on each adapter and driver by each version of this program, by what kernels call themselves.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Remembered(BTreeMap<String, BTreeMap<String, String>>);
+struct TunedKernels(BTreeMap<String, BTreeMap<String, String>>);
 
-impl Remembered {
+impl TunedKernels {
     fn path() -> Option<PathBuf> {
         files::cache_folder().map(|folder| folder.join("kernels.json"))
     }
@@ -81,11 +81,11 @@ fn identity(context: &GpuContext) -> String {
 
 /// Records in `spec` which forms its training step runs on `device`. `progress` hears how many of how many kernels are
 /// measured; it is not called where nothing is.
-pub fn tune(
+pub fn autotune(
     spec: &mut Spec,
     data: &DataSet,
     device: &Device,
-    mode: Tune,
+    mode: TuneMode,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<(), TrainError> {
     let Device::Gpu(context) = device else {
@@ -96,23 +96,24 @@ pub fn tune(
     let adapter = identity(context);
     let recorded = spec.engine.kernels.take();
     match mode {
-        Tune::Off => return Ok(()),
-        Tune::Auto if recorded.as_ref().is_some_and(|recorded| recorded.adapter == adapter) => {
+        TuneMode::Off => return Ok(()),
+        TuneMode::Auto if recorded.as_ref().is_some_and(|recorded| recorded.adapter == adapter) => {
             spec.engine.kernels = recorded;
             return Ok(());
         }
-        Tune::Auto | Tune::Again => {}
+        TuneMode::Auto | TuneMode::Again => {}
     }
     let calls = calls_with_choice(spec, data, context)?;
     if calls.is_empty() {
         return Ok(());
     }
-    let mut remembered = Remembered::load();
+    let mut remembered = TunedKernels::load();
     let known = remembered.0.entry(format!("{adapter}, hourglass {}", env!("CARGO_PKG_VERSION"))).or_default();
-    let unknown: Vec<&String> = calls.keys().filter(|key| mode == Tune::Again || !known.contains_key(*key)).collect();
+    let unknown: Vec<&String> =
+        calls.keys().filter(|key| mode == TuneMode::Again || !known.contains_key(*key)).collect();
     for (index, &key) in unknown.iter().enumerate() {
         progress(index, unknown.len());
-        let best = best_form(context, key, &calls[key], spec.train.batch_size)?;
+        let best = best_variant(context, key, &calls[key], spec.train.batch_size)?;
         known.insert(key.clone(), best);
     }
     let forms = known.iter().filter(|(key, _)| calls.contains_key(*key));
@@ -133,19 +134,19 @@ const WORTH_MEASURING: f64 = 1.0 / 32.0;
 fn calls_with_choice(spec: &Spec, data: &DataSet, context: &GpuContext) -> Result<BTreeMap<String, Call>, TrainError> {
     let network = Network::new(spec, data_shape(spec, data))?;
     let rows = data.train.len();
-    let subject = Subject::Data { rows, part_rows: rows, element: data.element() };
+    let subject = RowSource::Data { rows, part_rows: rows, element: data.element() };
     let plan = network.training_pass(spec.train.batch_size, subject)?;
     let least = WORTH_MEASURING * plan.calls.iter().map(|call| call.kernel.flops()).sum::<f64>();
-    let is_worth = |call: &Call| call.kernel.forms(context.target()).len() > 1 && call.kernel.flops() >= least;
+    let is_worth = |call: &Call| call.kernel.variants(context.target()).len() > 1 && call.kernel.flops() >= least;
     let calls = plan.calls.into_iter().filter(is_worth);
     Ok(calls.map(|call| (choice_key(&*call.kernel), call)).collect())
 }
 
-fn best_form(context: &GpuContext, key: &str, call: &Call, batch: usize) -> Result<String, GraphError> {
-    let bytes = |views: &[crate::graph::View]| views.iter().map(|view| view.bytes).collect::<Vec<_>>();
+fn best_variant(context: &GpuContext, key: &str, call: &Call, batch: usize) -> Result<String, GraphError> {
+    let bytes = |views: &[crate::graph::BufferView]| views.iter().map(|view| view.bytes).collect::<Vec<_>>();
     let (reads, writes) = (bytes(&call.reads), bytes(&call.writes));
     let mut best: Option<(&str, f64)> = None;
-    for form in call.kernel.forms(context.target()) {
+    for form in call.kernel.variants(context.target()) {
         let choices = BTreeMap::from([(key.to_owned(), form.to_owned())]);
         let device = Device::Gpu(context.clone().with_choices(choices));
         let secs = time_kernel(&device, call.kernel.clone(), (&reads, &writes), batch, SAMPLE)?;

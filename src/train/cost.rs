@@ -2,13 +2,13 @@
 
 use super::TrainError;
 use crate::data::DataSet;
-use crate::model::{LayerPlace, Network, Spec, Subject, data_shape};
+use crate::model::{LayerLocation, Network, RowSource, Spec, data_shape};
 
 /// What a spec would come to on some data.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prediction {
+pub struct CostEstimate {
     /// Every layer from the input to the output, and the values that a row has after it.
-    pub outline: Vec<(LayerPlace, usize)>,
+    pub outline: Vec<(LayerLocation, usize)>,
     pub parameters: usize,
     /// Bytes that training holds on the device.
     pub memory_bytes: usize,
@@ -20,7 +20,7 @@ pub struct Prediction {
 ///
 /// # Errors
 /// What is wrong with the spec, in its own words.
-pub fn predict(spec: &Spec, data: &DataSet) -> Result<Prediction, TrainError> {
+pub fn estimate_cost(spec: &Spec, data: &DataSet) -> Result<CostEstimate, TrainError> {
     /// Operations that go by while Adam updates a parameter: between 76 on two cores (0.34 ns where products run at 220
     /// GFLOP/s) and 47 on lavapipe (3.5 ns at 13.5 GFLOP/s), by `hourglass bench`.
     const UPDATE_COST: f64 = 60.0;
@@ -30,12 +30,12 @@ pub fn predict(spec: &Spec, data: &DataSet) -> Result<Prediction, TrainError> {
     spec.check()?;
     let network = Network::new(spec, data_shape(spec, data))?;
     let batch = spec.train.batch_size;
-    let subject = Subject::Data { rows: data.rows, part_rows: data.train.len(), element: data.element() };
+    let subject = RowSource::Data { rows: data.rows, part_rows: data.train.len(), element: data.element() };
     let plan = network.training_pass(batch, subject)?;
     let work: f64 = plan.calls.iter().map(|call| call.kernel.flops() + CALL_COST).sum();
     let bytes = plan.bytes();
     let steps = (data.train.len() / batch.max(1)) as f64;
-    Ok(Prediction {
+    Ok(CostEstimate {
         outline: network.outline().to_vec(),
         parameters: network.parameter_count(),
         memory_bytes: bytes.activations + bytes.external,

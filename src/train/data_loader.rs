@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::TrainError;
 use crate::data::{DataError, DataSet};
 use crate::device::Device;
-use crate::graph::{External, Externals, GraphError};
+use crate::graph::{GraphError, SharedBuffer, SharedBuffers};
 use crate::random::{permutation_keys, permute, stream};
 
 /// Bytes of a shard, where the spec does not say: some milliseconds of copying, and many steps.
@@ -21,16 +21,16 @@ const SHARD_BYTES: usize = 32 << 20;
 
 /// Where the rows of a data set are when a plan wants them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Residence {
+pub(super) enum DataPlacement {
     /// All on the device.
     Whole,
     /// Two shards of so many rows, then a batch of evaluation.
     Shards { rows: usize },
 }
 
-impl Residence {
+impl DataPlacement {
     /// All of it where it has room and does not change.
-    pub fn of(data: &DataSet, device: &Device, batch: usize) -> Self {
+    pub fn choose(data: &DataSet, device: &Device, batch: usize) -> Self {
         let given = data.options.device_megabytes.map(|megabytes| megabytes << 20);
         let room = given.unwrap_or(usize::MAX).min(device.max_binding_bytes());
         if data.resident().is_some() && data.bytes() <= room {
@@ -55,14 +55,14 @@ impl Residence {
         data: &DataSet,
         classes: usize,
         device: &Device,
-        externals: &Externals,
+        externals: &SharedBuffers,
     ) -> Result<(), TrainError> {
         if self != Self::Whole {
             return Ok(());
         }
-        externals.write(device, External::Data, data.resident().unwrap_or_default())?;
+        externals.write(device, SharedBuffer::Data, data.resident().unwrap_or_default())?;
         if classes > 0 {
-            externals.write(device, External::Classes, &data.one_hot(0..data.rows, classes))?;
+            externals.write(device, SharedBuffer::Classes, &data.one_hot(0..data.rows, classes))?;
         }
         Ok(())
     }
@@ -74,7 +74,7 @@ impl Residence {
         rows: Range<usize>,
         classes: usize,
         device: &Device,
-        externals: &Externals,
+        externals: &SharedBuffers,
     ) -> Result<usize, TrainError> {
         let Self::Shards { rows: shard } = self else { return Ok(rows.start) };
         let first = 2 * shard;
@@ -86,16 +86,16 @@ impl Residence {
 
 /// Writes a shard from row `first` of the device's buffers on.
 fn place(
-    externals: &Externals,
+    externals: &SharedBuffers,
     device: &Device,
     data: &DataSet,
     first: usize,
     classes: usize,
     shard: &Shard,
 ) -> Result<(), GraphError> {
-    externals.write_at(device, External::Data, first * data.stride(), &shard.bytes)?;
+    externals.write_at(device, SharedBuffer::Data, first * data.stride(), &shard.bytes)?;
     if classes > 0 {
-        externals.write_at(device, External::Classes, first * classes.next_multiple_of(4), &shard.one_hot)?;
+        externals.write_at(device, SharedBuffer::Classes, first * classes.next_multiple_of(4), &shard.one_hot)?;
     }
     Ok(())
 }
@@ -115,7 +115,7 @@ impl Shard {
 
 /// What decides which rows a step sees.
 #[derive(Clone, Debug)]
-struct Order {
+struct EpochOrder {
     data: Arc<DataSet>,
     seed: u64,
     batch: usize,
@@ -124,7 +124,7 @@ struct Order {
     classes: usize,
 }
 
-impl Order {
+impl EpochOrder {
     /// Steps from `step` on that a shard holds; none reaches into the next epoch.
     fn steps(&self, step: u64) -> Range<u64> {
         let left = self.steps_per_epoch - step % self.steps_per_epoch;
@@ -145,14 +145,14 @@ impl Order {
 
 /// The thread that reads ahead.
 #[derive(Debug)]
-struct Reader {
+struct ShardReader {
     arrivals: Receiver<(Range<u64>, Result<Shard, DataError>)>,
     stop: Arc<AtomicBool>,
     next: u64,
 }
 
-impl Reader {
-    fn start(order: &Order, step: u64) -> Result<Self, DataError> {
+impl ShardReader {
+    fn start(order: &EpochOrder, step: u64) -> Result<Self, DataError> {
         let (sender, arrivals) = bounded(1);
         let stop = Arc::new(AtomicBool::new(false));
         let (order, stopped) = (order.clone(), Arc::clone(&stop));
@@ -179,7 +179,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for ShardReader {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -187,19 +187,19 @@ impl Drop for Reader {
 
 /// Brings shards to the device in step with training.
 #[derive(Debug)]
-pub(super) struct Feed {
-    order: Order,
+pub(super) struct DataLoader {
+    order: EpochOrder,
     shard_rows: usize,
-    reader: Option<Reader>,
+    reader: Option<ShardReader>,
     /// Steps of the shard in use, and in which half of the buffer it lies.
     current: Range<u64>,
     half: usize,
     waited: Duration,
 }
 
-impl Feed {
+impl DataLoader {
     pub fn new(data: &Arc<DataSet>, seed: u64, batch: usize, shard_rows: usize, classes: usize) -> Self {
-        let order = Order {
+        let order = EpochOrder {
             data: Arc::clone(data),
             seed,
             batch,
@@ -211,12 +211,12 @@ impl Feed {
     }
 
     /// Makes sure that the rows of `step` are on the device; gives how many steps from it on are.
-    pub fn make_ready(&mut self, step: u64, device: &Device, externals: &Externals) -> Result<u64, TrainError> {
+    pub fn make_ready(&mut self, step: u64, device: &Device, externals: &SharedBuffers) -> Result<u64, TrainError> {
         if !self.current.contains(&step) {
             let started = Instant::now();
             let mut reader = match self.reader.take().filter(|reader| reader.next == step) {
                 Some(reader) => reader,
-                None => Reader::start(&self.order, step)?,
+                None => ShardReader::start(&self.order, step)?,
             };
             let lost = || GraphError::Plan("the thread that reads the data ended".to_owned());
             let (steps, shard) = reader.arrivals.recv().map_err(|_| lost())?;

@@ -18,19 +18,19 @@ pub struct Finding {
 
 /// What is known of a run when it ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub struct DiagnosisInput<'a> {
     pub spec: &'a Spec,
     pub epochs: &'a [EpochReport],
     pub test: Option<&'a TestMetrics>,
     pub pca: Option<&'a PcaReport>,
-    pub figures: &'a Figures,
+    pub figures: &'a DiagnosticMetrics,
     /// Whether nothing comes after this: what still falls is no finding before.
     pub ended: bool,
 }
 
 /// What validation rows tell of a model.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub struct DiagnosticMetrics {
     pub health: Vec<LayerHealth>,
     /// Mean divergence of each latent unit, in nats.
     pub divergence: Vec<f64>,
@@ -55,7 +55,7 @@ const REGION_ROWS: usize = 5000;
 /// Neighbors that vote.
 const NEIGHBORS: usize = 10;
 
-impl Figures {
+impl DiagnosticMetrics {
     /// Of the weights that `evaluator` has; `mean_mse` is what [`mean_mse`] gave.
     pub(crate) fn gather(evaluator: &mut Evaluator, data: &DataSet, mean_mse: f64) -> Result<Self, TrainError> {
         let validation = data.part(Part::Validation);
@@ -63,13 +63,13 @@ impl Figures {
         let health = evaluator.health(rows.clone())?;
         let outputs = evaluator.outputs(rows.clone(), true, false)?;
         let own = crate::metrics::mse(&outputs.outputs, &data.rows_f32(rows)?);
-        let regions = Regions::of(evaluator, data)?;
+        let regions = Regions::measure(evaluator, data)?;
         Ok(Self { health, divergence: outputs.divergence, mean_mse: Some((mean_mse, own)), regions })
     }
 }
 
 impl Regions {
-    fn of(evaluator: &mut Evaluator, data: &DataSet) -> Result<Option<Self>, TrainError> {
+    fn measure(evaluator: &mut Evaluator, data: &DataSet) -> Result<Option<Self>, TrainError> {
         let classes = data.classes();
         let validation = data.part(Part::Validation);
         let rows = validation.start..validation.end.min(validation.start + REGION_ROWS);
@@ -128,7 +128,7 @@ fn column_means(data: &DataSet, rows: std::ops::Range<usize>) -> Result<Vec<f64>
 }
 
 /// All findings, the gravest first.
-pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Finding> {
+pub fn diagnose(evidence: &DiagnosisInput<'_>) -> Vec<Finding> {
     let checks =
         [collapse, blurred, rate_too_high, overfitting, dead_units, worse_than_pca, rate_too_low, shared_region];
     checks.iter().filter_map(|check| check(evidence)).collect()
@@ -138,7 +138,7 @@ fn finding(code: &'static str, message: String) -> Option<Finding> {
     Some(Finding { code, message })
 }
 
-fn collapse(evidence: &Evidence<'_>) -> Option<Finding> {
+fn collapse(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     /// Nats below which a unit says nothing.
     const SILENT: f64 = 0.01;
     if evidence.spec.model.kind != ModelKind::Variational || evidence.figures.divergence.is_empty() {
@@ -160,7 +160,7 @@ fn collapse(evidence: &Evidence<'_>) -> Option<Finding> {
     )
 }
 
-fn blurred(evidence: &Evidence<'_>) -> Option<Finding> {
+fn blurred(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let (mean, own) = evidence.figures.mean_mse?;
     if own < 0.95 * mean {
         return None;
@@ -175,7 +175,7 @@ fn blurred(evidence: &Evidence<'_>) -> Option<Finding> {
     )
 }
 
-fn rate_too_high(evidence: &Evidence<'_>) -> Option<Finding> {
+fn rate_too_high(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let (first, last) = (evidence.epochs.first()?, evidence.epochs.last()?);
     let lowest = evidence.epochs.iter().map(|epoch| epoch.train_loss).fold(f64::INFINITY, f64::min);
     let rose = last.train_loss > 1.2 * lowest.abs().max(1e-12) && last.train_loss > lowest;
@@ -200,7 +200,7 @@ fn rate_too_high(evidence: &Evidence<'_>) -> Option<Finding> {
     )
 }
 
-fn rate_too_low(evidence: &Evidence<'_>) -> Option<Finding> {
+fn rate_too_low(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     /// Falling so much in each of the last epochs, a run was ended in the middle.
     const SHARE: f64 = 0.08;
     let [.., a, b, c] = evidence.epochs else { return None };
@@ -221,7 +221,7 @@ fn rate_too_low(evidence: &Evidence<'_>) -> Option<Finding> {
     )
 }
 
-fn overfitting(evidence: &Evidence<'_>) -> Option<Finding> {
+fn overfitting(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let last = evidence.epochs.last()?;
     let best = evidence.epochs.iter().min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss))?;
     // Where noise is added in training alone the two losses are not of the same thing.
@@ -241,7 +241,7 @@ fn overfitting(evidence: &Evidence<'_>) -> Option<Finding> {
     )
 }
 
-fn dead_units(evidence: &Evidence<'_>) -> Option<Finding> {
+fn dead_units(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     if let Some(share) = evidence.test.and_then(|test| test.dead_units)
         && share > 0.3
     {
@@ -275,12 +275,12 @@ fn dead_units(evidence: &Evidence<'_>) -> Option<Finding> {
 }
 
 /// Borders of pictures that are always black saturate an output as they should.
-fn is_output(evidence: &Evidence<'_>, layer: &str) -> bool {
+fn is_output(evidence: &DiagnosisInput<'_>, layer: &str) -> bool {
     let last = evidence.spec.model.decoder.len().saturating_sub(1);
     evidence.spec.model.decoder.is_empty() || layer == format!("decoder.{last}")
 }
 
-fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
+fn worse_than_pca(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let (test, pca) = (evidence.test?, evidence.pca?);
     let mse = test.mse;
     // A code that is noisy or penalised on purpose, or whose input is noisy, is not in the same contest.
@@ -300,7 +300,7 @@ fn worse_than_pca(evidence: &Evidence<'_>) -> Option<Finding> {
     )
 }
 
-fn shared_region(evidence: &Evidence<'_>) -> Option<Finding> {
+fn shared_region(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     /// Share of the rows of two classes that are taken for the other from which on they share a region.
     const SHARE: f64 = 0.15;
     let regions = evidence.figures.regions.as_ref()?;

@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::TrainError;
-use super::data_loader::Residence;
+use super::data_loader::DataPlacement;
 use crate::data::DataSet;
 use crate::device::Device;
-use crate::graph::{Executable, External, Externals, GraphError, Place, Plan, View};
+use crate::graph::{BufferView, Executable, GraphError, Location, Plan, SharedBuffer, SharedBuffers};
 use crate::kernels::StepState;
 use crate::kernels::activation::Activation;
-use crate::model::{EvaluationMode, Network, Pass, Probe, Subject};
+use crate::model::{EvaluationMode, LayerProbe, Network, Pass, RowSource};
 use crate::nn::{self, LOSS_PARTS};
 
 /// Rows of a batch of evaluation: large enough to keep a device busy, small enough to be cheap in memory.
@@ -64,9 +64,9 @@ struct Prepared {
 pub struct Evaluator {
     network: Network,
     device: Device,
-    externals: Externals,
+    externals: SharedBuffers,
     data: Arc<DataSet>,
-    residence: Residence,
+    residence: DataPlacement,
     batch: usize,
     corrupts: bool,
     samples: bool,
@@ -80,7 +80,7 @@ pub struct Evaluator {
 struct Probing {
     executable: Executable,
     plan: Plan,
-    probes: Vec<Probe>,
+    probes: Vec<LayerProbe>,
 }
 
 impl Evaluator {
@@ -89,9 +89,9 @@ impl Evaluator {
         network: &Network,
         data: &Arc<DataSet>,
         device: &Device,
-        externals: &mut Externals,
+        externals: &mut SharedBuffers,
     ) -> Result<Self, TrainError> {
-        let residence = Residence::of(data, device, evaluation_batch(network, data.rows));
+        let residence = DataPlacement::choose(data, device, evaluation_batch(network, data.rows));
         let evaluator = Self::with_residence(network, data, residence, device, externals)?;
         residence.fill(data, network.data_shape().classes, device, externals)?;
         Ok(evaluator)
@@ -101,19 +101,19 @@ impl Evaluator {
     pub(super) fn with_residence(
         network: &Network,
         data: &Arc<DataSet>,
-        residence: Residence,
+        residence: DataPlacement,
         device: &Device,
-        externals: &mut Externals,
+        externals: &mut SharedBuffers,
     ) -> Result<Self, TrainError> {
         let spec = network.spec();
         let batch = evaluation_batch(network, data.rows);
         if !network.statistics().is_empty() {
-            externals.allocate(device, External::Statistics, network.statistic_elements() * 4);
+            externals.allocate(device, SharedBuffer::Statistics, network.statistic_elements() * 4);
         }
         let mut evaluator = Self {
             network: network.clone(),
             device: device.clone(),
-            externals: Externals::default(),
+            externals: SharedBuffers::default(),
             data: Arc::clone(data),
             residence,
             batch,
@@ -131,9 +131,9 @@ impl Evaluator {
         Ok(evaluator)
     }
 
-    fn subject(&self) -> Subject {
+    fn subject(&self) -> RowSource {
         let rows = self.residence.buffer_rows(&self.data, self.batch);
-        Subject::Data { rows, part_rows: self.data.rows, element: self.data.element() }
+        RowSource::Data { rows, part_rows: self.data.rows, element: self.data.element() }
     }
 
     /// Modes that come to the same are one.
@@ -200,7 +200,7 @@ impl Evaluator {
         let states = self.states(rows);
         let mode = EvaluationMode { sampled: true, corrupted: true };
         for states in states.chunks(nn::LOSS_SLOTS) {
-            if self.residence == Residence::Whole {
+            if self.residence == DataPlacement::Whole {
                 self.prepare(mode)?.executable.run(states)?;
             } else {
                 for &state in states {
@@ -210,7 +210,7 @@ impl Evaluator {
             }
             let prepared = self.prepare(mode)?;
             let bytes = states.len() * LOSS_PARTS * 4;
-            let ring = View { place: Place::External(External::Losses), offset: 0, bytes };
+            let ring = BufferView { place: Location::External(SharedBuffer::Losses), offset: 0, bytes };
             let losses = prepared.executable.read(ring)?;
             for (parts, state) in losses.chunks_exact(LOSS_PARTS).zip(states) {
                 sums.iter_mut().zip(parts).for_each(|(sum, &part)| *sum += f64::from(part) * f64::from(state.rows));
@@ -242,14 +242,14 @@ impl Evaluator {
             let prepared = self.prepare(mode)?;
             let Prepared { executable, pass } = &mut *prepared;
             executable.run(&[state])?;
-            collected.latents.extend(executable.read(View { bytes: valid * latent * 4, ..pass.latent })?);
+            collected.latents.extend(executable.read(BufferView { bytes: valid * latent * 4, ..pass.latent })?);
             if with_outputs {
                 let bytes = valid * features * 4;
-                collected.outputs.extend(executable.read(View { bytes, ..pass.output })?);
-                collected.seen.extend(executable.read(View { bytes, ..pass.seen })?);
+                collected.outputs.extend(executable.read(BufferView { bytes, ..pass.output })?);
+                collected.seen.extend(executable.read(BufferView { bytes, ..pass.seen })?);
             }
             if let Some(view) = pass.moments {
-                let mut moments = executable.read(View { bytes: valid * 2 * latent * 4, ..view })?;
+                let mut moments = executable.read(BufferView { bytes: valid * 2 * latent * 4, ..view })?;
                 let [low, high] = clamp.map(|bound| bound as f32);
                 for row in moments.chunks_exact_mut(2 * latent) {
                     row[latent..].iter_mut().for_each(|log_variance| *log_variance = log_variance.clamp(low, high));
@@ -265,7 +265,7 @@ impl Evaluator {
             }
             if let Some(view) = pass.codes {
                 let bytes = view.bytes / batch * valid;
-                collected.codes.extend(executable.read(View { bytes, ..view })?);
+                collected.codes.extend(executable.read(BufferView { bytes, ..view })?);
             }
         }
         Ok(collected)
@@ -323,8 +323,12 @@ impl Evaluator {
     }
 
     /// Waits for all work and reads a flat buffer of `elements`.
-    pub fn read_flat(&mut self, external: External, elements: usize) -> Result<Vec<f32>, TrainError> {
+    pub fn read_flat(&mut self, external: SharedBuffer, elements: usize) -> Result<Vec<f32>, TrainError> {
         let prepared = self.prepare(EvaluationMode { sampled: false, corrupted: true })?;
-        Ok(prepared.executable.read(View { place: Place::External(external), offset: 0, bytes: elements * 4 })?)
+        Ok(prepared.executable.read(BufferView {
+            place: Location::External(external),
+            offset: 0,
+            bytes: elements * 4,
+        })?)
     }
 }

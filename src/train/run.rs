@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::diagnosis::{Evidence, Figures, Finding, diagnose, mean_mse};
+use super::diagnosis::{DiagnosisInput, DiagnosticMetrics, Finding, diagnose, mean_mse};
 use super::run_dir::{CheckpointState, FirstSteps, RunDir};
-use super::run_report::Report;
+use super::run_report::RunReport;
 use super::session::Weights;
 use super::test_metrics::{PcaReport, TestMetrics, pca_beside};
 use super::verify::FIRST_STEPS;
 use super::{EpochReport, Session, TrainError};
 use crate::data::Part;
-use crate::graph::External;
+use crate::graph::SharedBuffer;
 use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError};
 
 /// A run that is killed loses no more than this, or an epoch where that is shorter.
@@ -95,7 +95,7 @@ impl Run {
         };
         if let Some(dir) = &run.dir {
             dir.write_spec(run.session.spec())?;
-            dir.write_division(&run.session.data().division(run.session.spec().train.seed))?;
+            dir.write_split_manifest(&run.session.data().split_manifest(run.session.spec().train.seed))?;
         }
         // So that a run killed at any moment can be taken up again.
         run.write_last()?;
@@ -136,8 +136,8 @@ impl Run {
                 let weights =
                     Weights { parameters: buffer(&tensors, "parameters"), statistics: buffer(&tensors, "statistics") };
                 let has_statistics = !session.network().statistics().is_empty();
-                if !fits(External::Parameters, &weights.parameters)
-                    || has_statistics && !fits(External::Statistics, &weights.statistics)
+                if !fits(SharedBuffer::Parameters, &weights.parameters)
+                    || has_statistics && !fits(SharedBuffer::Statistics, &weights.statistics)
                 {
                     return Err(misfit("best.safetensors").into());
                 }
@@ -428,7 +428,7 @@ impl Run {
 
     /// Measures the kept model on the test part, with PCA beside it, and saves it. The session goes on from where it
     /// is afterwards.
-    pub fn report(&mut self, with_test: bool) -> Result<Report, TrainError> {
+    pub fn report(&mut self, with_test: bool) -> Result<RunReport, TrainError> {
         self.save()?;
         let (mut test, mut pca) = (None, None);
         let kept = self.kept_weights()?;
@@ -444,7 +444,7 @@ impl Run {
         let info = self.session.device_info();
         let path = |path: &Path| path.display().to_string();
         let last = self.epochs.last();
-        let report = Report {
+        let report = RunReport {
             version: env!("CARGO_PKG_VERSION"),
             device: info.device.to_owned(),
             backend: info.backend.to_owned(),
@@ -485,10 +485,11 @@ impl Run {
     ) -> Result<Vec<Finding>, TrainError> {
         let data = self.session.data().clone();
         let mean_mse = mean_mse(&data)?;
-        let mut figures = self.session.with_weights(kept, |evaluator| Figures::gather(evaluator, &data, mean_mse))?;
+        let mut figures =
+            self.session.with_weights(kept, |evaluator| DiagnosticMetrics::gather(evaluator, &data, mean_mse))?;
         // Where classes lie is a matter of the map, not of how the run went.
         figures.regions = None;
-        Ok(diagnose(&Evidence {
+        Ok(diagnose(&DiagnosisInput {
             spec: self.session.spec(),
             epochs: &self.epochs,
             test,

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::epoch_report::EpochReport;
-use super::run_report::Report;
-use crate::data::Division;
+use super::run_report::RunReport;
+use crate::data::SplitManifest;
 use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
 use crate::tensor::HostTensor;
 
@@ -99,7 +99,7 @@ impl RunDir {
     }
 
     /// Which rows were for training, for validation and for the test: `split.json`.
-    pub fn write_division(&self, division: &Division) -> Result<(), ModelFileError> {
+    pub fn write_split_manifest(&self, division: &SplitManifest) -> Result<(), ModelFileError> {
         let path = self.0.join("split.json");
         let text = serde_json::to_vec(division)
             .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
@@ -107,7 +107,7 @@ impl RunDir {
     }
 
     /// What the run came to: `report.json`.
-    pub fn write_report(&self, report: &Report) -> Result<(), ModelFileError> {
+    pub fn write_report(&self, report: &RunReport) -> Result<(), ModelFileError> {
         let path = self.0.join("report.json");
         let text = serde_json::to_vec(report)
             .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;

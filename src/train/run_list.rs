@@ -9,7 +9,7 @@ use crate::model::Spec;
 
 /// A run on disk.
 #[derive(Clone, Debug)]
-pub struct ShelvedRun {
+pub struct SavedRun {
     pub path: PathBuf,
     pub name: String,
     /// Or why it cannot be read.
@@ -27,7 +27,7 @@ pub struct ShelvedRun {
     pub has_checkpoint: bool,
 }
 
-impl ShelvedRun {
+impl SavedRun {
     /// What lies in `path`, if it is a run.
     pub fn read(path: &Path) -> Option<Self> {
         let dir = RunDir::open(path).ok()?;
@@ -73,9 +73,9 @@ impl ShelvedRun {
 }
 
 /// The runs in `folder`, what was written last first.
-pub fn shelved_runs(folder: &Path) -> Vec<ShelvedRun> {
+pub fn saved_runs(folder: &Path) -> Vec<SavedRun> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut runs: Vec<ShelvedRun> = entries.filter_map(|entry| ShelvedRun::read(&entry.path())).collect();
+    let mut runs: Vec<SavedRun> = entries.filter_map(|entry| SavedRun::read(&entry.path())).collect();
     runs.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| a.name.cmp(&b.name)));
     runs
 }

@@ -8,7 +8,7 @@ use super::test_metrics::TestMetrics;
 
 /// The object that `train --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct RunReport {
     pub version: &'static str,
     pub device: String,
     pub backend: String,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::TrainError;
 use super::autotune::with_recorded;
-use super::data_loader::{Feed, Residence};
+use super::data_loader::{DataLoader, DataPlacement};
 use super::evaluator::{Evaluator, Outputs, evaluation_batch};
 use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
-use crate::graph::{Executable, External, Externals, GraphError, Place, PlanBytes, View};
+use crate::graph::{BufferView, Executable, GraphError, Location, PlanBytes, SharedBuffer, SharedBuffers};
 use crate::kernels::StepState;
 use crate::kernels::optimizer::Update;
-use crate::model::{Edit, Model, Network, Spec, Subject, data_shape, starting_model};
+use crate::model::{Edit, Model, Network, RowSource, Spec, data_shape, starting_model};
 use crate::nn::{self, LOSS_PARTS};
 use crate::random::{key, permutation_keys, stream};
 
@@ -27,12 +27,12 @@ pub struct Session {
     device: Device,
     network: Network,
     update: Update,
-    externals: Externals,
+    externals: SharedBuffers,
     training: Executable,
     training_bytes: PlanBytes,
     evaluator: Evaluator,
     /// Brings rows to the device where not all of them are there.
-    feed: Option<Feed>,
+    feed: Option<DataLoader>,
     /// Steps taken.
     step: u64,
     pending: std::collections::VecDeque<(u64, usize)>,
@@ -67,22 +67,22 @@ impl Session {
         if batch > data.train.len() {
             return Err(TrainError::BatchTooLarge { batch, rows: data.train.len() });
         }
-        let residence = Residence::of(&data, &device, batch);
+        let residence = DataPlacement::choose(&data, &device, batch);
         let buffer_rows = residence.buffer_rows(&data, evaluation_batch(&network, data.rows));
-        let subject = Subject::Data { rows: buffer_rows, part_rows: data.train.len(), element: data.element() };
+        let subject = RowSource::Data { rows: buffer_rows, part_rows: data.train.len(), element: data.element() };
         let plan = network.training_pass(batch, subject)?;
         device.check_room(plan.bytes().activations + plan.bytes().external).map_err(GraphError::from)?;
-        let mut externals = Externals::default();
+        let mut externals = SharedBuffers::default();
         externals.allocate_for(&device, &plan);
         let training = Executable::new(&device, &plan, &externals)?;
         let evaluator = Evaluator::with_residence(&network, &data, residence, &device, &mut externals)?;
         let classes = network.data_shape().classes;
         residence.fill(&data, classes, &device, &externals)?;
         let feed = match residence {
-            Residence::Whole => None,
-            Residence::Shards { rows } => Some(Feed::new(&data, spec.train.seed, batch, rows, classes)),
+            DataPlacement::Whole => None,
+            DataPlacement::Shards { rows } => Some(DataLoader::new(&data, spec.train.seed, batch, rows, classes)),
         };
-        externals.write(&device, External::DecayMask, bytemuck::cast_slice(&network.decay_mask()))?;
+        externals.write(&device, SharedBuffer::DecayMask, bytemuck::cast_slice(&network.decay_mask()))?;
         let update = network.update();
         let seed = spec.train.seed;
         let (flat, statistics) = match &spec.model.start {
@@ -109,12 +109,12 @@ impl Session {
             states: Vec::new(),
             rate_factor: 1.0,
         };
-        session.write_flat(External::Parameters, &flat)?;
+        session.write_flat(SharedBuffer::Parameters, &flat)?;
         if session.update.average.is_some() {
-            session.write_flat(External::Average, &flat)?;
+            session.write_flat(SharedBuffer::Average, &flat)?;
         }
         if !session.network.statistics().is_empty() {
-            session.write_flat(External::Statistics, &statistics)?;
+            session.write_flat(SharedBuffer::Statistics, &statistics)?;
         }
         if let Device::Gpu(context) = &session.device {
             context.keep_pipelines();
@@ -230,8 +230,8 @@ impl Session {
         // Two ranges where the ring wraps would be two copies: read it from the start instead.
         let wrapped = slot + count > nn::LOSS_SLOTS;
         let (first, slots) = if wrapped { (0, nn::LOSS_SLOTS) } else { (slot, count) };
-        self.training.begin_read(View {
-            place: Place::External(External::Losses),
+        self.training.begin_read(BufferView {
+            place: Location::External(SharedBuffer::Losses),
             offset: first * 4 * LOSS_PARTS,
             bytes: slots * 4 * LOSS_PARTS,
         })?;
@@ -319,7 +319,10 @@ impl Session {
     }
 
     /// Runs `work` with the forward pass over rows of the data set, once nothing else is under way.
-    pub fn looking<R>(&mut self, work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>) -> Result<R, TrainError> {
+    pub fn with_evaluator<R>(
+        &mut self,
+        work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
+    ) -> Result<R, TrainError> {
         self.settle()?;
         self.with_average(|session| work(&mut session.evaluator))
     }
@@ -327,12 +330,12 @@ impl Session {
     /// Puts `weights` in the place of those of now, for whoever looks after the end: training does not go on from them.
     pub fn adopt(&mut self, weights: &Weights) -> Result<(), TrainError> {
         self.settle()?;
-        self.write_flat(External::Parameters, &weights.parameters)?;
+        self.write_flat(SharedBuffer::Parameters, &weights.parameters)?;
         if self.update.average.is_some() {
-            self.write_flat(External::Average, &weights.parameters)?;
+            self.write_flat(SharedBuffer::Average, &weights.parameters)?;
         }
         if !weights.statistics.is_empty() {
-            self.write_flat(External::Statistics, &weights.statistics)?;
+            self.write_flat(SharedBuffer::Statistics, &weights.statistics)?;
         }
         Ok(())
     }
@@ -347,20 +350,20 @@ impl Session {
         if self.update.average.is_none() {
             return work(self);
         }
-        let current = self.read_flat(External::Parameters)?;
-        let average = self.read_flat(External::Average)?;
-        self.write_flat(External::Parameters, &average)?;
+        let current = self.read_flat(SharedBuffer::Parameters)?;
+        let average = self.read_flat(SharedBuffer::Average)?;
+        self.write_flat(SharedBuffer::Parameters, &average)?;
         let result = work(self);
-        self.write_flat(External::Parameters, &current)?;
+        self.write_flat(SharedBuffer::Parameters, &current)?;
         result
     }
 
     /// The weights as a model has them: their moving average where one is kept.
     pub fn weights(&mut self) -> Result<Weights, TrainError> {
-        let external = if self.update.average.is_some() { External::Average } else { External::Parameters };
+        let external = if self.update.average.is_some() { SharedBuffer::Average } else { SharedBuffer::Parameters };
         let parameters = self.read_flat(external)?;
         let statistics =
-            if self.network.statistics().is_empty() { Vec::new() } else { self.read_flat(External::Statistics)? };
+            if self.network.statistics().is_empty() { Vec::new() } else { self.read_flat(SharedBuffer::Statistics)? };
         Ok(Weights { parameters, statistics })
     }
 
@@ -371,49 +374,53 @@ impl Session {
         work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
     ) -> Result<R, TrainError> {
         self.settle()?;
-        let parameters = self.read_flat(External::Parameters)?;
+        let parameters = self.read_flat(SharedBuffer::Parameters)?;
         let has_statistics = !weights.statistics.is_empty();
-        let statistics = if has_statistics { self.read_flat(External::Statistics)? } else { Vec::new() };
-        self.write_flat(External::Parameters, &weights.parameters)?;
+        let statistics = if has_statistics { self.read_flat(SharedBuffer::Statistics)? } else { Vec::new() };
+        self.write_flat(SharedBuffer::Parameters, &weights.parameters)?;
         if has_statistics {
-            self.write_flat(External::Statistics, &weights.statistics)?;
+            self.write_flat(SharedBuffer::Statistics, &weights.statistics)?;
         }
         let result = work(&mut self.evaluator);
-        self.write_flat(External::Parameters, &parameters)?;
+        self.write_flat(SharedBuffer::Parameters, &parameters)?;
         if has_statistics {
-            self.write_flat(External::Statistics, &statistics)?;
+            self.write_flat(SharedBuffer::Statistics, &statistics)?;
         }
         result
     }
 
     /// The flat buffers that a checkpoint needs, with their names.
-    pub fn buffers(&self) -> Vec<(&'static str, External)> {
-        let mut buffers = vec![("parameters", External::Parameters), ("moment1", External::Moment1)];
+    pub fn buffers(&self) -> Vec<(&'static str, SharedBuffer)> {
+        let mut buffers = vec![("parameters", SharedBuffer::Parameters), ("moment1", SharedBuffer::Moment1)];
         if matches!(self.update.rule, crate::kernels::optimizer::UpdateRule::Adam { .. }) {
-            buffers.push(("moment2", External::Moment2));
+            buffers.push(("moment2", SharedBuffer::Moment2));
         }
         if self.update.average.is_some() {
-            buffers.push(("average", External::Average));
+            buffers.push(("average", SharedBuffer::Average));
         }
         if !self.network.statistics().is_empty() {
-            buffers.push(("statistics", External::Statistics));
+            buffers.push(("statistics", SharedBuffer::Statistics));
         }
         buffers
     }
 
     /// Elements of a flat buffer.
-    pub fn elements(&self, external: External) -> usize {
-        if external == External::Statistics { self.network.statistic_elements() } else { self.network.flat_elements() }
+    pub fn elements(&self, external: SharedBuffer) -> usize {
+        if external == SharedBuffer::Statistics {
+            self.network.statistic_elements()
+        } else {
+            self.network.flat_elements()
+        }
     }
 
     /// Waits for all work and reads a flat buffer.
-    pub fn read_flat(&mut self, external: External) -> Result<Vec<f32>, TrainError> {
+    pub fn read_flat(&mut self, external: SharedBuffer) -> Result<Vec<f32>, TrainError> {
         let elements = self.elements(external);
         self.evaluator.read_flat(external, elements)
     }
 
     /// Replaces a flat buffer.
-    pub fn write_flat(&mut self, external: External, values: &[f32]) -> Result<(), TrainError> {
+    pub fn write_flat(&mut self, external: SharedBuffer, values: &[f32]) -> Result<(), TrainError> {
         if values.len() != self.elements(external) {
             return Err(GraphError::Plan(format!("{} has {} values", external.label(), values.len())).into());
         }

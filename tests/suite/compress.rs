@@ -12,7 +12,8 @@ use crate::support::{cpu, devices};
 
 /// The small digits as pictures for a vector-quantized model.
 fn codes_model(folder: &Path) -> (PathBuf, String) {
-    let table = hourglass::data::DataSpec { labels: Some("last".to_owned()), ..hourglass::data::DataSpec::of(DIGITS) };
+    let table =
+        hourglass::data::DataSpec { labels: Some("last".to_owned()), ..hourglass::data::DataSpec::from_source(DIGITS) };
     let data = hourglass::data::DataSet::open_whole(&table, &{
         let set = hourglass::data::DataSet::open(&table, 0.1, 1).expect("digits");
         set.preparation
@@ -102,7 +103,9 @@ fn the_promised_error_is_that_of_the_decoder_on_what_is_read() {
         let mut sum = 0.0;
         let columns = &model.preparation.columns;
         for (i, (a, b)) in back.iter().zip(&expected).enumerate() {
-            let hourglass::data::Column::Number { scale, .. } = &columns[i % data.features] else { panic!("numbers") };
+            let hourglass::data::PreparedColumn::Number { scale, .. } = &columns[i % data.features] else {
+                panic!("numbers")
+            };
             sum += ((f64::from(*a) - f64::from(*b)) / scale).powi(2);
         }
         let mse = sum / back.len() as f64;

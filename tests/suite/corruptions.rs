@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::graph::ops::{BlindSpot, Film, Jpeg, Pointwise};
 use hourglass::kernels::film::{self, FilmWear, MOST_MARKS};
-use hourglass::kernels::pointwise::{self, NORMAL_FROM_RATE, Stage};
+use hourglass::kernels::pointwise::{self, NORMAL_FROM_RATE, PointwiseStage};
 use hourglass::kernels::{Kernel, StepState, blind_spot, jpeg};
 use hourglass::model::{DataShape, Network, Spec, preset};
 use hourglass::random::{philox4x32, unit_float};
@@ -125,7 +125,7 @@ pub fn corruption_cases(cases: &mut Vec<Case>) {
                 format!("{count} of {peak}"),
                 vec![(vec![count, 1], noise(count, 107))],
                 move |graph, ids| {
-                    let stage = Stage::ShotNoise { peak, stream: STREAM };
+                    let stage = PointwiseStage::ShotNoise { peak, stream: STREAM };
                     Ok(vec![graph.add(Pointwise::one(stage), ids, "shot noise")?])
                 },
                 move |arrays| vec![counted(&arrays[0], f64::from(peak)).0],
@@ -343,7 +343,8 @@ fn shot_noise_has_the_mean_and_variance_of_poisson_counts() {
             for strength in [1.0, 0.5] {
                 let light = 500.0 / (strength * strength);
                 let x = vec![(rate / light) as f32; COUNT];
-                let kernel = pointwise::Pointwise::one(Stage::ShotNoise { peak: 500.0, stream: STREAM }, COUNT);
+                let kernel =
+                    pointwise::PointwiseKernel::one(PointwiseStage::ShotNoise { peak: 500.0, stream: STREAM }, COUNT);
                 let reads = [bytes(&x); 4];
                 let out = run_kernel(&device, Arc::new(kernel), &reads, &[COUNT], &[], state(strength as f32));
                 let counts = out[0].iter().map(|&value| f64::from(value) * light);
@@ -372,7 +373,7 @@ fn grain_has_the_variance_and_the_size_that_it_says() {
         for (value, deviation) in [(0.5, 1.0), (0.0, 0.25), (1.0, 0.25)] {
             let x = vec![value; count];
             let wear = FilmWear { grain: 1.0, ..FilmWear::default() };
-            let kernel = film::Film { wear, batch, size, channels, stream: STREAM };
+            let kernel = film::FilmKernel { wear, batch, size, channels, stream: STREAM };
             let out = run_kernel(&device, Arc::new(kernel), &[bytes(&x)], &[count], &[], state(1.0)).remove(0);
             let grain: Vec<f64> = out.iter().map(|&v| f64::from(v - value) / deviation).collect();
             let (mean, variance) = mean_and_variance(grain.iter().copied());
@@ -394,7 +395,8 @@ fn flat_blocks_stay_flat_through_jpeg() {
     let x: Vec<f32> = (0..256).flat_map(|level| [level as f32 / 255.0; 64]).collect();
     for device in devices() {
         for quality in [1, 10, 25, 50, 75, 90, 99, 100] {
-            let kernel = jpeg::Jpeg { quality: [quality; 2], batch: 256, size: [8; 2], channels: 1, stream: STREAM };
+            let kernel =
+                jpeg::JpegKernel { quality: [quality; 2], batch: 256, size: [8; 2], channels: 1, stream: STREAM };
             let out = run_kernel(&device, Arc::new(kernel), &[bytes(&x)], &[x.len()], &[], state(1.0)).remove(0);
             let step = step_of(LUMINANCE, 0, quality);
             let expected: Vec<f64> = (0..256)
@@ -419,7 +421,7 @@ fn jpeg_of_the_finest_quality_changes_next_to_nothing() {
         for device in devices() {
             let error = |quality: u32| {
                 let (batch, size, channels) = sizes;
-                let kernel = jpeg::Jpeg { quality: [quality; 2], batch, size, channels, stream: STREAM };
+                let kernel = jpeg::JpegKernel { quality: [quality; 2], batch, size, channels, stream: STREAM };
                 let out = run_kernel(&device, Arc::new(kernel), &[bytes(&x)], &[x.len()], &[], state(0.0)).remove(0);
                 let differences = out.iter().zip(&clean).map(|(a, b)| f64::from(a - b).abs());
                 differences.fold(0.0_f64, f64::max)
@@ -549,10 +551,10 @@ pub fn corruption_kernels() -> Vec<Arc<dyn Kernel>> {
     let (batch, size, stream) = (2, [9, 7], STREAM);
     let wear = FilmWear { grain: 0.1, scratches: 1.0, dust: 1.0 };
     vec![
-        Arc::new(film::Film { wear, batch, size, channels: 3, stream }),
-        Arc::new(jpeg::Jpeg { quality: [30, 90], batch, size, channels: 3, stream }),
-        Arc::new(blind_spot::BlindSpot { rate: 0.1, batch, size, channels: 3, stream }),
-        Arc::new(pointwise::Pointwise::one(Stage::ShotNoise { peak: 30.0, stream }, 5)),
+        Arc::new(film::FilmKernel { wear, batch, size, channels: 3, stream }),
+        Arc::new(jpeg::JpegKernel { quality: [30, 90], batch, size, channels: 3, stream }),
+        Arc::new(blind_spot::BlindSpotKernel { rate: 0.1, batch, size, channels: 3, stream }),
+        Arc::new(pointwise::PointwiseKernel::one(PointwiseStage::ShotNoise { peak: 30.0, stream }, 5)),
     ]
 }
 

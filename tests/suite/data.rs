@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hourglass::data::{
-    Column, DataSet, DataSpec, FIXED, Fit, Part, Preparation, Scaling, SourceKind, SplitKind, near_duplicates,
+    DataSet, DataSpec, FIXED, Fit, Part, Preparation, PreparedColumn, Scaling, SourceKind, SplitKind, near_duplicates,
 };
-use hourglass::model::{Spec, preset, suggest};
+use hourglass::model::{Spec, auto_spec, preset};
 use hourglass::train::Session;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
@@ -17,7 +17,7 @@ fn open(options: &DataSpec) -> Result<DataSet, String> {
 }
 
 fn spec_of(path: &Path) -> DataSpec {
-    DataSpec::of(path.display().to_string())
+    DataSpec::from_source(path.display().to_string())
 }
 
 fn refused(options: &DataSpec, words: &[&str]) {
@@ -719,7 +719,7 @@ fn floats_and_pieces_train_on_every_device() {
     // Two devices add in another order; steps carry it on.
     const AGREE: f64 = 2e-4;
     for data in [&pieces, &table] {
-        let spec = short(suggest(data).expect("a suggestion").spec, data);
+        let spec = short(auto_spec(data).expect("a suggestion").spec, data);
         let traces: Vec<_> = devices().into_iter().map(|device| trace(&spec, data, device)).collect();
         for (losses, ..) in &traces {
             assert!(losses.len() > 10 && losses.iter().all(|loss| loss.is_finite()));
@@ -737,7 +737,7 @@ fn floats_and_pieces_train_on_every_device() {
 fn what_is_suggested_beats_pca_on_tables() {
     for (name, labels) in [("breast_cancer.csv", "malignant"), ("digits8x8.csv.gz", "last")] {
         let data = open(&DataSpec { labels: Some(labels.to_owned()), ..spec_of(&fixture(name)) }).expect("a table");
-        let suggestion = suggest(&data).expect("a suggestion");
+        let suggestion = auto_spec(&data).expect("a suggestion");
         assert!(suggestion.spec.model.latent < data.features, "{}", suggestion.reasons);
         let session = Session::new(suggestion.spec, Arc::new(data), cpu()).expect("a session");
         let mut run = hourglass::train::Run::new(session, None, None, false).expect("a run");
@@ -755,14 +755,14 @@ fn what_is_suggested_beats_pca_on_tables() {
 fn a_model_keeps_what_its_data_was_scaled_by() {
     let table = DataSpec { labels: Some("malignant".to_owned()), ..spec_of(&fixture("breast_cancer.csv")) };
     let data = open(&table).expect("a table");
-    let spec = short(suggest(&data).expect("a suggestion").spec, &data);
+    let spec = short(auto_spec(&data).expect("a suggestion").spec, &data);
     let mut session = Session::new(spec, Arc::new(data.clone()), cpu()).expect("a session");
     let weights = session.weights().expect("weights");
     let model = session.model(&weights);
     let bytes = model.to_bytes().expect("bytes");
     let read = hourglass::model::Model::from_bytes(&bytes, Path::new("model")).expect("it reads back");
     assert_eq!(read.preparation, data.preparation);
-    assert!(matches!(&read.preparation.columns[0], Column::Number { name, .. } if name == "mean_radius"));
+    assert!(matches!(&read.preparation.columns[0], PreparedColumn::Number { name, .. } if name == "mean_radius"));
     assert_eq!(read.labels.as_deref(), Some(["0".to_owned(), "1".to_owned()].as_slice()));
     let empty = Preparation::new(SourceKind::Table, Scaling::Zscore);
     assert!(empty.check(30).is_ok() && read.preparation.check(31).is_err());
@@ -857,7 +857,7 @@ fn recordings_become_rows_and_rows_recordings() {
     assert_eq!(open(&raw).expect("waveforms").features, 1024);
 
     // There and back through a model: a recording for each recording, of about its length.
-    let mut spec = short(suggest(&data).expect("a suggestion").spec, &data);
+    let mut spec = short(auto_spec(&data).expect("a suggestion").spec, &data);
     spec.train.epochs = 100;
     let mut session = Session::new(spec, Arc::new(data), cpu()).expect("a session");
     while session.train(64).expect("it trains") > 0 {}

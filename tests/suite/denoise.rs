@@ -6,7 +6,7 @@ use std::process::Command;
 use hourglass::data::{ArrayValues, read_npy, write_npy};
 use hourglass::metrics::{mse, noise_level, psnr};
 use hourglass::model::shipped_denoiser;
-use hourglass::tasks::{Amount, DenoiseOptions, Denoised, Denoiser, Sigma, denoise};
+use hourglass::tasks::{DenoiseOptions, Denoised, Denoiser, Sigma, Strength, denoise};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -89,7 +89,7 @@ fn color_is_no_worse_than_its_channels_one_by_one() {
     let seen = noisy(&clean, 25.0, 310);
     let together = folder.path().join("color.npy");
     write_npy(&together, &[size[0], size[1], 3], &seen).expect("written");
-    let options = DenoiseOptions { amount: Amount { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
+    let options = DenoiseOptions { amount: Strength { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
     run(&[&together], &folder.path().join("together.npy"), &options);
     let joint = floats(&folder.path().join("together.npy"));
     let mut apart = vec![0.0; joint.len()];
@@ -142,7 +142,7 @@ fn strength_goes_from_a_copy_to_the_whole() {
     write_npy(&input, &[96, 96], &seen).expect("written");
     let of = |strength: f64| {
         let output = folder.path().join(format!("out-{strength}.npy"));
-        let amount = Amount { sigma: Sigma::Given(20.0), strength };
+        let amount = Strength { sigma: Sigma::Given(20.0), strength };
         let done = run(&[&input], &output, &DenoiseOptions { amount, ..fast() });
         assert_eq!(done.files[0].copied, strength == 0.0);
         output
@@ -204,7 +204,7 @@ fn what_is_unlike_the_training_data_is_said() {
     for (values, is_like) in [(white, true), (blocks, false)] {
         let (input, output) = (folder.path().join("in.npy"), folder.path().join("out.npy"));
         write_npy(&input, &size, &values).expect("written");
-        let options = DenoiseOptions { amount: Amount { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
+        let options = DenoiseOptions { amount: Strength { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
         let done = run(&[&input], &output, &options);
         let said = done.files[0].notes.iter().any(|note| note.contains("unlike"));
         assert_eq!(said, !is_like, "{:?}", done.files[0].notes);
@@ -307,7 +307,7 @@ fn depth_and_alpha_come_out_as_they_went_in() {
         .save(folder.path().join("alpha.png"))
         .expect("ok");
     let out = folder.path().join("out");
-    let amount = Amount { sigma: Sigma::Given(25.0), strength: 1.0 };
+    let amount = Strength { sigma: Sigma::Given(25.0), strength: 1.0 };
     let done = run(&[folder.path()], &out, &DenoiseOptions { amount, ..fast() });
     assert_eq!((done.done, done.failed), (3, 0), "{:?}", done.files);
     for name in ["deep.png", "deep.tif"] {

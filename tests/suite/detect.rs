@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hourglass::data::{DataSet, DataSpec, Part, TableStream};
 use hourglass::device::Device;
-use hourglass::graph::{External, Externals};
+use hourglass::graph::{SharedBuffer, SharedBuffers};
 use hourglass::metrics::{average_precision, operating_points, roc_auc};
 use hourglass::model::{Model, Network, ThresholdBy};
 use hourglass::tasks::{DetectorOptions, ScoreOptions, Scores, ThresholdRule, fit_detector, score_rows};
@@ -188,9 +188,9 @@ fn variational_models_score_by_their_elbo() {
     let data = Arc::new(saved.spec.open_other_data(TABLE, &saved.preparation).expect("the table"));
     let network = Network::new(&saved.spec, saved.data_shape()).expect("a network");
     let (parameters, _) = saved.to_flat(&network, &model).expect("weights");
-    let mut externals = Externals::default();
+    let mut externals = SharedBuffers::default();
     let mut evaluator = Evaluator::new(&network, &data, &cpu(), &mut externals).expect("an evaluator");
-    externals.write(&cpu(), External::Parameters, bytemuck::cast_slice(&parameters)).expect("written");
+    externals.write(&cpu(), SharedBuffer::Parameters, bytemuck::cast_slice(&parameters)).expect("written");
     let outputs = evaluator.outputs(0..1, true, false).expect("outputs");
     let seen = data.rows_f32(0..1).expect("a row");
     let errors: f64 = (0..seen.len())
@@ -250,7 +250,7 @@ fn columns_are_found_by_name_and_broken_rows_by_number() {
 
 #[test]
 fn streamed_rows_are_those_of_whole_tables() {
-    let spec = DataSpec { labels: Some("malignant".to_owned()), ..DataSpec::of(TABLE) };
+    let spec = DataSpec { labels: Some("malignant".to_owned()), ..DataSpec::from_source(TABLE) };
     let fitted = DataSet::open(&spec, 0.1, 1).expect("a table").preparation;
     let whole = DataSet::open_whole(&spec, &fitted).expect("a table");
     let expected = whole.rows_f32(whole.part(Part::Test)).expect("rows");
@@ -311,7 +311,7 @@ fn series_of_several_columns_are_scaled_and_told_in_their_own_units() {
     let lines: Vec<String> = (0..24 * 28).map(step).collect();
     let path = home.path().join("two.csv");
     std::fs::write(&path, format!("time,load,pressure\n{}\n", lines.join("\n"))).expect("it is written");
-    let data = DataSet::open(&DataSpec::of(path.display().to_string()), 0.1, 1).expect("a series");
+    let data = DataSet::open(&DataSpec::from_source(path.display().to_string()), 0.1, 1).expect("a series");
     let values = data.rows_f32(data.train.clone()).expect("rows");
     assert!(values.iter().all(|value| value.abs() < 10.0), "in standard deviations");
     fit(&path.display().to_string(), &model, &DetectorOptions::default(), &cpu());

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use hourglass::data::ImageShape;
 use hourglass::device::gpu::GpuTarget;
 use hourglass::device::{Device, DeviceChoice};
-use hourglass::graph::{Executable, External, Externals, GraphError, Place, View};
+use hourglass::graph::{BufferView, Executable, GraphError, Location, SharedBuffer, SharedBuffers};
 use hourglass::kernels::StepState;
-use hourglass::model::{DataShape, Network, Spec, Subject, preset, presets};
+use hourglass::model::{DataShape, Network, RowSource, Spec, preset, presets};
 use hourglass::train::Session;
 
 use crate::support::{Tolerance, cpu, devices, digits, gpu, noise};
@@ -58,7 +58,7 @@ fn a_large_image_passes_through_a_unet_in_the_memory_that_the_plan_predicted() {
     let image = ImageShape { height: SIDE, width: SIDE, channels: 1 };
     let network = Network::new(&large_unet(), DataShape { features: SIDE * SIDE, image: Some(image), classes: 0 })
         .expect("the layers fit");
-    let plan = network.training_pass(1, Subject::Input).expect("a plan");
+    let plan = network.training_pass(1, RowSource::Input).expect("a plan");
     let predicted = plan.bytes().activations + plan.bytes().external;
     // 14 activations of 64 MB and their gradients would be 1.8 GB.
     assert!(predicted < 900 << 20, "{} MB", predicted >> 20);
@@ -67,15 +67,16 @@ fn a_large_image_passes_through_a_unet_in_the_memory_that_the_plan_predicted() {
     let mut results = Vec::new();
     for device in devices() {
         let before = resident();
-        let mut externals = Externals::default();
+        let mut externals = SharedBuffers::default();
         externals.allocate_for(&device, &plan);
         let mut executable = Executable::new(&device, &plan, &externals).expect("it fits");
-        externals.write(&device, External::Input, bytemuck::cast_slice(&x)).expect("written");
-        externals.write(&device, External::Parameters, bytemuck::cast_slice(&parameters)).expect("written");
+        externals.write(&device, SharedBuffer::Input, bytemuck::cast_slice(&x)).expect("written");
+        externals.write(&device, SharedBuffer::Parameters, bytemuck::cast_slice(&parameters)).expect("written");
         executable.run(&[StepState { rows: 1, ..StepState::default() }]).expect("it runs");
         let bytes = network.flat_elements() * 4;
-        let gradient =
-            executable.read(View { place: Place::External(External::Gradients), offset: 0, bytes }).expect("gradients");
+        let gradient = executable
+            .read(BufferView { place: Location::External(SharedBuffer::Gradients), offset: 0, bytes })
+            .expect("gradients");
         assert!(gradient.iter().all(|g| g.is_finite()) && gradient.iter().any(|&g| g != 0.0), "{}", device.info());
         if let (Some(before), Some(after)) = (before, resident()) {
             // Unrolled windows of a few hundred places a thread, shaders, and buffers on their way to the device.
@@ -120,7 +121,7 @@ fn what_a_device_cannot_do_is_refused_by_the_name_of_the_layer() {
     let text = "version = 1\n[model]\nencoder = [\"dense 300000 relu\", \"latent\"]\nlatent = 2\n\
                 decoder = [\"output sigmoid\"]\n[train]\nbatch_size = 256\n";
     let network = Network::new(&Spec::from_toml(text, "test").expect("right"), data).expect("it builds");
-    let plan = network.training_pass(256, Subject::Input).expect("a plan");
+    let plan = network.training_pass(256, RowSource::Input).expect("a plan");
     let small = GpuTarget {
         tiled: false,
         max_binding_bytes: 128 << 20,
@@ -137,8 +138,8 @@ fn what_a_device_cannot_do_is_refused_by_the_name_of_the_layer() {
     assert!(refused.iter().any(|message| message.contains("encoder.1")), "{refused:?}");
     assert!(refused.iter().all(|message| message.contains("use ")), "{refused:?}");
     if let Some(device) = gpu().filter(|device| device.info().software) {
-        let mut externals = Externals::default();
-        externals.allocate(&device, External::Input, 16);
+        let mut externals = SharedBuffers::default();
+        externals.allocate(&device, SharedBuffer::Input, 16);
         let error = Executable::new(&device, &plan, &externals).expect_err("too large");
         assert!(matches!(error, GraphError::Device(_)) && error.to_string().contains("encoder"), "{error}");
     }

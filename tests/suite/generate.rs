@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hourglass::data::{ArrayValues, DataSpec, read_npy};
 use hourglass::metrics::{Covariance, GaussianMixture, nearest_rows};
-use hourglass::tasks::{self, AugmentOptions, SampleOptions, WalkOptions};
+use hourglass::tasks::{self, AugmentOptions, InterpolateOptions, SampleOptions};
 
 use crate::command_line::{error_line, hourglass, json};
 use crate::support::{cpu, devices};
@@ -165,7 +165,7 @@ fn samples_come_from_prior_posterior_and_class_on_both_devices() {
             let text = std::fs::read_to_string(home.path().join("a.csv")).expect("a table");
             assert!(text.lines().next().is_some_and(|header| header.ends_with("label")), "{text}");
             assert!(text.lines().skip(1).all(|line| line.ends_with(",0")));
-            let data = DataSpec { labels: Some("last".to_owned()), ..DataSpec::of(DIGITS) };
+            let data = DataSpec { labels: Some("last".to_owned()), ..DataSpec::from_source(DIGITS) };
             let data = hourglass::data::DataSet::open(&data, 0.1, 1).expect("the digits");
             let names: Vec<String> = (0..data.rows).map(|row| data.row_name(row)).collect();
             let zeros = made.nearest.iter().filter(|near| {
@@ -194,7 +194,7 @@ fn ways_go_from_one_row_to_the_other() {
     let width = whole.len() / 1797;
     let row = |rows: &[f32], at: usize| rows[at * width..(at + 1) * width].to_vec();
     let out = home.path().join("way.npy");
-    let way = WalkOptions { data: None, label: None, output: &out };
+    let way = InterpolateOptions { data: None, label: None, output: &out };
     for device in devices() {
         for spherical in [false, true] {
             let made = tasks::interpolate(&model, ["3", "11"], 5, spherical, way, &device).expect("a way");
@@ -246,7 +246,7 @@ fn variants_keep_their_labels() {
     // The array and its labels are data for the next model.
     let next = DataSpec {
         labels: Some(home.path().join("more.labels.txt").display().to_string()),
-        ..DataSpec::of(out.display().to_string())
+        ..DataSpec::from_source(out.display().to_string())
     };
     let next = hourglass::data::DataSet::open(&next, 0.1, 1).expect("variants are data");
     assert_eq!((next.rows, next.classes.len()), (3594, 10));
@@ -299,7 +299,7 @@ fn pictures_and_recordings_come_out_as_files_by_label() {
     // Ends that are files; the strip has a cell for each step.
     let strip = home.path().join("strip.png");
     let ends = [pictures.join("dark.0/2.png"), pictures.join("light.1/3.png")].map(|path| path.display().to_string());
-    let way = WalkOptions { data: None, label: None, output: &strip };
+    let way = InterpolateOptions { data: None, label: None, output: &strip };
     tasks::interpolate(&model, [&ends[0], &ends[1]], 4, false, way, &cpu()).expect("a strip");
     assert_eq!(image::image_dimensions(&strip).expect("a picture"), (size(4), size(1)));
 }

@@ -1,10 +1,10 @@
 //! Gradients of whole networks, on both devices, against central differences of a plain f64 forward pass.
 
-use hourglass::graph::{Executable, External, Externals, Place, View};
+use hourglass::graph::{BufferView, Executable, Location, SharedBuffer, SharedBuffers};
 use hourglass::kernels::StepState;
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::loss::ReconstructionLoss;
-use hourglass::model::{DataShape, Layer, Network, Spec, Subject};
+use hourglass::model::{DataShape, Layer, Network, RowSource, Spec};
 
 use crate::support::{Tolerance, devices, noise};
 
@@ -92,24 +92,24 @@ fn gradients_match_finite_differences() {
             // The noise streams were chosen so that no ReLU sits within reach of the difference's step.
             assert!(margin > 100.0 * STEP, "a kink is too near: {margin}");
 
-            let plan = network.training_pass(BATCH, Subject::Input).expect("a training pass");
+            let plan = network.training_pass(BATCH, RowSource::Input).expect("a training pass");
             for device in devices() {
-                let mut externals = Externals::default();
+                let mut externals = SharedBuffers::default();
                 externals.allocate_for(&device, &plan);
                 let mut executable = Executable::new(&device, &plan, &externals).expect("it fits");
-                externals.write(&device, External::Input, bytemuck::cast_slice(&x)).expect("written");
+                externals.write(&device, SharedBuffer::Input, bytemuck::cast_slice(&x)).expect("written");
                 externals
-                    .write(&device, External::DecayMask, bytemuck::cast_slice(&network.decay_mask()))
+                    .write(&device, SharedBuffer::DecayMask, bytemuck::cast_slice(&network.decay_mask()))
                     .expect("written");
-                externals.write(&device, External::Parameters, bytemuck::cast_slice(&flat)).expect("written");
+                externals.write(&device, SharedBuffer::Parameters, bytemuck::cast_slice(&flat)).expect("written");
                 // A step size of zero: parameters stay, gradients are left to read.
                 executable.run(&[StepState { rows: BATCH as u32, ..StepState::default() }]).expect("it runs");
                 let bytes = network.flat_elements() * 4;
                 let mut read = |external, bytes| {
-                    executable.read(View { place: Place::External(external), offset: 0, bytes }).expect("read")
+                    executable.read(BufferView { place: Location::External(external), offset: 0, bytes }).expect("read")
                 };
-                let gradient = read(External::Gradients, bytes);
-                let loss_there = read(External::Losses, 4);
+                let gradient = read(SharedBuffer::Gradients, bytes);
+                let loss_there = read(SharedBuffer::Losses, 4);
                 GRADIENT.check("the loss", &loss_there, &[expected_loss]);
                 for parameter in network.parameters() {
                     let range = parameter.offset..parameter.offset + parameter.shape.elements();

@@ -7,11 +7,11 @@ use hourglass::kernels::StepState;
 use hourglass::kernels::activation::{self, Activation};
 use hourglass::kernels::dense::{DenseBackward, DenseForward};
 use hourglass::kernels::gather::GatherRows;
-use hourglass::kernels::gemm_variant::ProductForm;
+use hourglass::kernels::gemm_variant::GemmVariant;
 use hourglass::kernels::loss::{LOSS_CHUNK, Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
-use hourglass::kernels::partial_sums::SlotSplit;
-use hourglass::kernels::pointwise::{Pointwise, Stage};
+use hourglass::kernels::partial_sums::SplitK;
+use hourglass::kernels::pointwise::{PointwiseKernel, PointwiseStage};
 use hourglass::kernels::reduce::ReduceSum;
 use hourglass::random::{permutation_keys, permute};
 
@@ -99,17 +99,17 @@ const DENSE_SHAPES: [(usize, usize, usize); 14] = [
     (130, 20, 132),
 ];
 
-const FORMS: [ProductForm; 6] = [
-    ProductForm::Direct,
-    ProductForm::Wide,
-    ProductForm::Tiled,
-    ProductForm::Small,
-    ProductForm::Large,
-    ProductForm::Skinny,
+const FORMS: [GemmVariant; 6] = [
+    GemmVariant::Direct,
+    GemmVariant::Wide,
+    GemmVariant::Tiled,
+    GemmVariant::Small,
+    GemmVariant::Large,
+    GemmVariant::Skinny,
 ];
 
 /// The CPU has one form; a GPU is made to run all.
-fn forms(device: &Device) -> &'static [ProductForm] {
+fn forms(device: &Device) -> &'static [GemmVariant] {
     match device {
         Device::Cpu(_) => &FORMS[..1],
         Device::Gpu(_) => &FORMS,
@@ -123,7 +123,7 @@ fn dense_forward_matches() {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
                 let activation = FUSED[i % 4];
                 let (x, w, b) = (noise(n * d, 4), noise(k * d, 5), noise(k, 6));
-                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, form };
+                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant: form };
                 let out =
                     run_kernel(&device, Arc::new(kernel), &[bytes(&x), bytes(&w), bytes(&b)], &[n * k], &[], state(n));
                 let mut expected = Vec::with_capacity(n * k);
@@ -145,8 +145,8 @@ fn dense_backward_matches() {
     for device in devices() {
         for &form in forms(&device) {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
-                let whole = SlotSplit { slots: 1, slot_rows: n };
-                let split = SlotSplit { slots: n.div_ceil(32), slot_rows: 32 };
+                let whole = SplitK { slots: 1, slot_rows: n };
+                let split = SplitK { slots: n.div_ceil(32), slot_rows: 32 };
                 for (needs_dinp, split) in [(true, whole), (false, whole), (true, split), (false, split)] {
                     let input_activation = FUSED[i % 4];
                     let (dout, w) = (noise(n * k, 7), noise(k * d, 8));
@@ -383,11 +383,15 @@ fn optimizers_match_their_formulas_over_many_steps() {
 /// Where a device offers timestamps they tell a plausible time: above nothing, below the wall clock's.
 #[test]
 fn the_device_tells_how_long_it_worked() {
-    use hourglass::graph::{Executable, Externals, Plan};
+    use hourglass::graph::{Executable, Plan, SharedBuffers};
     for device in devices() {
         let count = 1 << 20;
-        let plan = Plan::of_kernel(Arc::new(Pointwise::one(Stage::Add, count)), &[4 * count; 4], &[4 * count]);
-        let mut executable = Executable::new(&device, &plan, &Externals::default()).expect("it fits");
+        let plan = Plan::from_kernel(
+            Arc::new(PointwiseKernel::one(PointwiseStage::Add, count)),
+            &[4 * count; 4],
+            &[4 * count],
+        );
+        let mut executable = Executable::new(&device, &plan, &SharedBuffers::default()).expect("it fits");
         let started = std::time::Instant::now();
         executable.run(&[state(1); 8]).expect("it runs");
         let told = executable.device_seconds().expect("a clock or none");

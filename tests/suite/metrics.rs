@@ -4,7 +4,7 @@ use hourglass::metrics::{
     Logistic, LogisticOptions, Pca, average_precision, bce, bce_floor, kmeans, kmeans_from, knn_classes, mean_interval,
     mse, psnr, roc_auc, silhouettes, ssim, trustworthiness,
 };
-use hourglass::random::Draws;
+use hourglass::random::Sampler;
 
 use crate::support::noise;
 
@@ -46,7 +46,7 @@ fn pca_keeps_the_variance_that_is_asked_for() {
         assert_eq!(pca.clone().keeping(&rows, share).components(), components, "{share}");
     }
     let one = pca.keeping(&rows, 0.5);
-    let again = Pca::of(one.mean().to_vec(), one.directions().to_vec());
+    let again = Pca::from_parts(one.mean().to_vec(), one.directions().to_vec());
     assert_eq!(again, one);
     let errors = one.squared_errors(&[2.0, 4.0, 1.0]);
     // What the other two axes hold, but for how far the fitted direction is from the axis.
@@ -288,7 +288,7 @@ fn metrics_are_the_same_on_any_number_of_threads() {
 
 #[test]
 fn draws_are_fair_and_choose_each_at_most_once() {
-    let mut draws = Draws::new(1, 0);
+    let mut draws = Sampler::new(1, 0);
     let mut counts = [0; 10];
     (0..10_000).for_each(|_| counts[draws.below(10)] += 1);
     assert!(counts.iter().all(|&count| (900..1100).contains(&count)), "{counts:?}");

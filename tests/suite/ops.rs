@@ -7,12 +7,13 @@ use std::sync::Arc;
 use hourglass::device::Device;
 use hourglass::graph::ops::*;
 use hourglass::graph::{
-    Call, Executable, External, Externals, Graph, GraphError, Initial, Place, Plan, ValueId, View, differentiate,
+    BufferView, Call, Executable, Graph, GraphError, Init, Location, Plan, SharedBuffer, SharedBuffers, ValueId,
+    differentiate,
 };
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::augment::WarpBounds;
 use hourglass::kernels::loss::{LossTerm, ReconstructionLoss};
-use hourglass::kernels::pointwise::Stage;
+use hourglass::kernels::pointwise::PointwiseStage;
 use hourglass::kernels::random::Distribution;
 use hourglass::kernels::{StepState, choice_key};
 use hourglass::random::{normal4, philox4x32, unit_float};
@@ -105,7 +106,7 @@ fn target(output: usize, count: usize) -> Vec<f32> {
 fn with_form(device: &Device, plan: &Plan, form: usize) -> Device {
     let Device::Gpu(gpu) = device else { return device.clone() };
     let chosen = |call: &Call| {
-        let forms = call.kernel.forms(gpu.target());
+        let forms = call.kernel.variants(gpu.target());
         let name = *forms.get(form).or(forms.last())?;
         Some((choice_key(call.kernel.as_ref()), name.to_owned()))
     };
@@ -115,7 +116,7 @@ fn with_form(device: &Device, plan: &Plan, form: usize) -> Device {
 /// Forms that some kernel of the plan has, at most.
 fn most_forms(device: &Device, plan: &Plan) -> usize {
     let Device::Gpu(gpu) = device else { return 1 };
-    plan.calls.iter().map(|call| call.kernel.forms(gpu.target()).len()).max().unwrap_or(1).max(1)
+    plan.calls.iter().map(|call| call.kernel.variants(gpu.target()).len()).max().unwrap_or(1).max(1)
 }
 
 fn run(case: &Case, device: &Device) -> Made {
@@ -129,7 +130,7 @@ fn run_forms(case: &Case, device: &Device) -> Vec<Made> {
         .inputs
         .iter()
         .enumerate()
-        .map(|(i, (extents, _))| graph.parameter(&format!("p{i}"), extents.clone(), Initial::Constant(0.0)))
+        .map(|(i, (extents, _))| graph.parameter(&format!("p{i}"), extents.clone(), Init::Constant(0.0)))
         .collect();
     let context = format!("{} {}", case.name, case.sizes);
     let outputs = (case.build)(&mut graph, &inputs).unwrap_or_else(|error| panic!("{context}: {error}"));
@@ -142,7 +143,7 @@ fn run_forms(case: &Case, device: &Device) -> Vec<Made> {
             let count = graph.value(output).shape.elements();
             let flat = graph.add(Reshape(Shape::new([1, count])), &[output], "flat").expect("a view");
             let name = format!("t{i}");
-            let goal = graph.statistic(&name, [1, count], Initial::Constant(0.0));
+            let goal = graph.statistic(&name, [1, count], Init::Constant(0.0));
             targets.push(target(i, count));
             let term = LossTerm { sum_over_values: true, ..LossTerm::mean(ReconstructionLoss::Mse) };
             losses.push(graph.add(ElementLoss::new(term), &[flat, goal], "goal").expect("a loss"));
@@ -153,29 +154,32 @@ fn run_forms(case: &Case, device: &Device) -> Vec<Made> {
     }
     let plan = Plan::new(&graph, &outputs).expect("a plan");
     let run = |device: &Device| {
-        let mut externals = Externals::default();
-        externals.allocate(device, External::Parameters, graph.flat_elements() * 4);
-        externals.allocate(device, External::Gradients, graph.flat_elements() * 4);
+        let mut externals = SharedBuffers::default();
+        externals.allocate(device, SharedBuffer::Parameters, graph.flat_elements() * 4);
+        externals.allocate(device, SharedBuffer::Gradients, graph.flat_elements() * 4);
         externals.allocate_for(device, &plan);
         let mut flat = vec![0.0; graph.flat_elements()];
         for (parameter, (_, values)) in graph.parameters().iter().zip(&case.inputs) {
             flat[parameter.offset..parameter.offset + values.len()].copy_from_slice(values);
         }
-        externals.write(device, External::Parameters, bytemuck::cast_slice(&flat)).expect("written");
+        externals.write(device, SharedBuffer::Parameters, bytemuck::cast_slice(&flat)).expect("written");
         if !graph.statistics().is_empty() {
             let mut flat = vec![0.0; graph.statistic_elements()];
             let goals = graph.statistics().iter().filter(|statistic| statistic.name.starts_with('t'));
             for (statistic, values) in goals.zip(&targets) {
                 flat[statistic.offset..statistic.offset + values.len()].copy_from_slice(values);
             }
-            externals.write(device, External::Statistics, bytemuck::cast_slice(&flat)).expect("written");
+            externals.write(device, SharedBuffer::Statistics, bytemuck::cast_slice(&flat)).expect("written");
         }
         let mut executable =
             Executable::new(device, &plan, &externals).unwrap_or_else(|error| panic!("{context}: {error}"));
         executable.run(&[state(case)]).expect("it runs");
         let outputs = outputs.iter().map(|&id| executable.read(plan.view(id).expect("kept")).expect("read")).collect();
-        let gradient =
-            View { place: Place::External(External::Gradients), offset: 0, bytes: graph.flat_elements() * 4 };
+        let gradient = BufferView {
+            place: Location::External(SharedBuffer::Gradients),
+            offset: 0,
+            bytes: graph.flat_elements() * 4,
+        };
         let gradients = match case.differentiable {
             true => {
                 let flat = executable.read(gradient).expect("read");
@@ -653,7 +657,7 @@ fn norm_cases(cases: &mut Vec<Case>) {
                 let op = Normalize { kind, epsilon: 1e-5, activation };
                 let mut inputs = ids.to_vec();
                 if kind == batch {
-                    inputs.push(graph.statistic("running", [channels, 2], Initial::Pairs([0.0, 1.0])));
+                    inputs.push(graph.statistic("running", [channels, 2], Init::Pairs([0.0, 1.0])));
                 }
                 Ok(vec![graph.add_op(Arc::new(op), &inputs, "norm")?[0]])
             },
@@ -700,7 +704,9 @@ fn pointwise_cases(cases: &mut Vec<Case>) {
                 &format!("activation {}", kind.name()),
                 count.to_string(),
                 vec![(extents, scaled)],
-                move |graph, ids| Ok(vec![graph.add(Pointwise::one(Stage::Activate(kind)), ids, "activation")?]),
+                move |graph, ids| {
+                    Ok(vec![graph.add(Pointwise::one(PointwiseStage::Activate(kind)), ids, "activation")?])
+                },
                 move |arrays| vec![arrays[0].iter().map(|&x| activate(kind, x)).collect()],
             ));
         }
@@ -708,15 +714,15 @@ fn pointwise_cases(cases: &mut Vec<Case>) {
             "add",
             count.to_string(),
             vec![input(&[count, 1], 71), input(&[count, 1], 72)],
-            |graph, ids| Ok(vec![graph.add(Pointwise::one(Stage::Add), ids, "add")?]),
+            |graph, ids| Ok(vec![graph.add(Pointwise::one(PointwiseStage::Add), ids, "add")?]),
             |arrays| vec![arrays[0].iter().zip(&arrays[1]).map(|(a, b)| a + b).collect()],
         ));
         let rate = 0.3;
         for (name, stage) in [
-            ("dropout", Stage::Dropout { rate, stream: 4 }),
-            ("masking", Stage::Mask { rate, stream: 4 }),
-            ("gaussian noise", Stage::Gaussian { sigma: rate, stream: 4 }),
-            ("salt and pepper", Stage::SaltAndPepper { rate, stream: 4 }),
+            ("dropout", PointwiseStage::Dropout { rate, stream: 4 }),
+            ("masking", PointwiseStage::Mask { rate, stream: 4 }),
+            ("gaussian noise", PointwiseStage::Gaussian { sigma: rate, stream: 4 }),
+            ("salt and pepper", PointwiseStage::SaltAndPepper { rate, stream: 4 }),
         ] {
             cases.push(case(
                 name,
@@ -728,12 +734,12 @@ fn pointwise_cases(cases: &mut Vec<Case>) {
                     let changed = arrays[0].iter().enumerate().map(|(i, &x)| {
                         let (u, normal) = random(i, 4);
                         match stage {
-                            Stage::Dropout { .. } if u < rate => 0.0,
-                            Stage::Dropout { .. } => x / (1.0 - rate),
-                            Stage::Mask { .. } if u < rate => 0.0,
-                            Stage::Gaussian { .. } => x + rate * normal,
-                            Stage::SaltAndPepper { .. } if u < rate / 2.0 => 0.0,
-                            Stage::SaltAndPepper { .. } if u >= 1.0 - rate / 2.0 => 1.0,
+                            PointwiseStage::Dropout { .. } if u < rate => 0.0,
+                            PointwiseStage::Dropout { .. } => x / (1.0 - rate),
+                            PointwiseStage::Mask { .. } if u < rate => 0.0,
+                            PointwiseStage::Gaussian { .. } => x + rate * normal,
+                            PointwiseStage::SaltAndPepper { .. } if u < rate / 2.0 => 0.0,
+                            PointwiseStage::SaltAndPepper { .. } if u >= 1.0 - rate / 2.0 => 1.0,
                             _ => x,
                         }
                     });
@@ -920,7 +926,7 @@ fn loss_cases(cases: &mut Vec<Case>) {
             format!("{n}x{l}"),
             vec![moments(95)],
             move |graph, ids| {
-                let made = graph.add(Divergence { clamp, free_bits: 0.6 }, ids, "kl")?;
+                let made = graph.add(GaussianKl { clamp, free_bits: 0.6 }, ids, "kl")?;
                 Ok(vec![made])
             },
             move |arrays| {
@@ -949,7 +955,7 @@ fn loss_cases(cases: &mut Vec<Case>) {
             move |graph, ids| {
                 let random = RandomNumbers { extents: vec![n, l], stream: 8, distribution: Distribution::Normal };
                 let prior = graph.add(random, &[], "prior")?;
-                Ok(vec![graph.add(Discrepancy { weight: 1.0 }, &[ids[0], prior], "mmd")?])
+                Ok(vec![graph.add(Mmd { weight: 1.0 }, &[ids[0], prior], "mmd")?])
             },
             move |arrays| {
                 let prior: Vec<f64> = (0..n * l).map(|i| random(i, 8).1).collect();
@@ -986,9 +992,7 @@ fn loss_cases(cases: &mut Vec<Case>) {
             "sparsity KL",
             format!("{n}x{d}"),
             vec![(extents, inside)],
-            |graph, ids| {
-                graph.add_op(Arc::new(RateDivergence { rate: 0.05 }), ids, "rate").map(|made| made[..1].to_vec())
-            },
+            |graph, ids| graph.add_op(Arc::new(SparsityKl { rate: 0.05 }), ids, "rate").map(|made| made[..1].to_vec()),
             move |arrays| {
                 let unit = |unit: usize| {
                     let mean = (0..n).map(|row| arrays[0][row * d + unit]).sum::<f64>() / n as f64;
@@ -1175,7 +1179,7 @@ fn nothing_flows_back_through_a_stop() {
         vec![input(&[5, 6], 87), input(&[5, 6], 88)],
         |graph, ids| {
             let stopped = graph.add(StopGradient, &ids[1..], "stop")?;
-            Ok(vec![graph.add(Pointwise::one(Stage::Add), &[ids[0], stopped], "add")?])
+            Ok(vec![graph.add(Pointwise::one(PointwiseStage::Add), &[ids[0], stopped], "add")?])
         },
         |_| Vec::new(),
     );
@@ -1260,7 +1264,7 @@ fn ops_agree_with_pytorch() {
             move |graph, ids| {
                 let mut ids = ids.to_vec();
                 if is_batch_norm {
-                    ids.push(graph.statistic("running", [6, 2], Initial::Pairs([0.0, 1.0])));
+                    ids.push(graph.statistic("running", [6, 2], Init::Pairs([0.0, 1.0])));
                 }
                 Ok(vec![graph.add_op(Arc::clone(&op), &ids, "op")?[0]])
             },

@@ -1,8 +1,8 @@
 //! Plans: shapes refused by name, memory shared and predicted, nothing twice.
 
-use hourglass::data::Element;
-use hourglass::graph::{GraphError, Place};
-use hourglass::model::{Network, Subject, preset};
+use hourglass::data::ElementType;
+use hourglass::graph::{GraphError, Location};
+use hourglass::model::{Network, RowSource, preset};
 
 fn canonical() -> Network {
     Network::new(&preset("undercomplete").expect("a preset").spec, crate::support::digit_shape()).expect("it fits")
@@ -11,7 +11,7 @@ fn canonical() -> Network {
 #[test]
 fn the_canonical_step_takes_at_most_14_dispatches() {
     let plan = canonical()
-        .training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000, element: Element::Byte })
+        .training_pass(128, RowSource::Data { rows: 70_000, part_rows: 55_000, element: ElementType::Byte })
         .expect("a plan");
     assert!(plan.calls.len() <= 14, "{:#?}", plan.calls.iter().map(|call| &call.label).collect::<Vec<_>>());
 }
@@ -20,14 +20,14 @@ fn the_canonical_step_takes_at_most_14_dispatches() {
 #[test]
 fn memory_is_shared_between_values_that_do_not_meet() {
     let plan = canonical()
-        .training_pass(128, Subject::Data { rows: 70_000, part_rows: 55_000, element: Element::Byte })
+        .training_pass(128, RowSource::Data { rows: 70_000, part_rows: 55_000, element: ElementType::Byte })
         .expect("a plan");
     // (place, written at, last read at, bytes) of each value in a block.
     let mut lives: Vec<(usize, usize, usize, usize)> = Vec::new();
     for (i, call) in plan.calls.iter().enumerate() {
         let block = |place| match place {
-            Place::Block(block) => Some(block),
-            Place::External(_) => None,
+            Location::Block(block) => Some(block),
+            Location::External(_) => None,
         };
         for view in &call.reads {
             if let Some(block) = block(view.place)
@@ -51,17 +51,18 @@ fn memory_is_shared_between_values_that_do_not_meet() {
 #[test]
 fn every_read_finds_what_was_written_for_it() {
     let network = canonical();
-    let plan =
-        network.training_pass(64, Subject::Data { rows: 500, part_rows: 400, element: Element::Byte }).expect("a plan");
+    let plan = network
+        .training_pass(64, RowSource::Data { rows: 500, part_rows: 400, element: ElementType::Byte })
+        .expect("a plan");
     let mut contents = std::collections::HashMap::new();
     for call in &plan.calls {
         for view in &call.reads {
-            if let Place::Block(block) = view.place {
+            if let Location::Block(block) = view.place {
                 assert_eq!(contents.get(&block), Some(&view.bytes), "{} reads another value's block", call.label);
             }
         }
         for view in &call.writes {
-            if let Place::Block(block) = view.place {
+            if let Location::Block(block) = view.place {
                 assert!(plan_holds(&plan.blocks, block, view.bytes), "{}", call.label);
                 contents.insert(block, view.bytes);
             }
@@ -87,12 +88,12 @@ fn parameter_views_are_aligned_and_disjoint() {
 #[test]
 fn layers_that_do_not_fit_are_named() {
     use hourglass::graph::ops::Dense;
-    use hourglass::graph::{External, Graph, Initial};
+    use hourglass::graph::{Graph, Init, SharedBuffer};
     use hourglass::kernels::activation::Activation;
     let mut graph = Graph::new();
-    let x = graph.external(External::Input, [4, 10]);
-    let weight = graph.parameter("encoder.0.weight", [3, 11], Initial::Constant(1.0));
-    let bias = graph.parameter("encoder.0.bias", [3], Initial::Constant(1.0));
+    let x = graph.external(SharedBuffer::Input, [4, 10]);
+    let weight = graph.parameter("encoder.0.weight", [3, 11], Init::Constant(1.0));
+    let bias = graph.parameter("encoder.0.bias", [3], Init::Constant(1.0));
     let error = graph.add(Dense { activation: Activation::Relu }, &[x, weight, bias], "encoder.0").unwrap_err();
     assert!(matches!(&error, GraphError::Shape { layer, .. } if layer.contains("encoder.0")), "{error}");
     assert!(error.to_string().contains("10") && error.to_string().contains("11"), "{error}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use hourglass::data::{DataSet, DataSpec};
-use hourglass::model::{preset, suggest};
+use hourglass::model::{auto_spec, preset};
 use hourglass::report::write_report;
 use hourglass::train::{Run, RunDir, Session};
 
@@ -121,9 +121,9 @@ fn names_of_columns_and_classes_are_only_text() {
         .map(|row| format!("{},{},{},</script>{}", row % 7, (row * 5) % 11, (row * row) % 13, row % 2))
         .collect();
     std::fs::write(&table, format!("{names}\n{}\n", rows.join("\n"))).expect("it is written");
-    let data = DataSpec { labels: Some("label".to_owned()), ..DataSpec::of(table.display().to_string()) };
+    let data = DataSpec { labels: Some("label".to_owned()), ..DataSpec::from_source(table.display().to_string()) };
     let data = Arc::new(DataSet::open(&data, 0.1, 1).expect("a table"));
-    let spec = suggest(&data).expect("a spec").spec.with_set(&["train.steps=20".to_owned()]).expect("settings");
+    let spec = auto_spec(&data).expect("a spec").spec.with_set(&["train.steps=20".to_owned()]).expect("settings");
     let folder = home.path().join("run <i>");
     let dir = RunDir::create(&folder).expect("a folder");
     let session = Session::new(spec, data, cpu()).expect("a session");

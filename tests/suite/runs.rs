@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::model::{LEARNING_RATE, Model, Spec, preset};
-use hourglass::monitor::{Command, Event, PlayState, Wish, Worker, WorkerOptions};
+use hourglass::monitor::{Command, Event, PlayState, PreviewRequest, Worker, WorkerOptions};
 use hourglass::train::{Run, RunDir, Session};
 
 use crate::support::{devices, digits};
@@ -278,9 +278,9 @@ fn a_worker_shows_what_is_wished() {
     let worker = worker(&folder.path().join("run"), 3, true);
     let first = wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused && snapshot.answers);
     let kept = first.pairs.rows[3];
-    let mut wish = Wish { turn: 1, train_rows: true, errors: true, ..Wish::default() };
+    let mut wish = PreviewRequest { turn: 1, train_rows: true, errors: true, ..PreviewRequest::default() };
     wish.pinned[3] = Some(kept);
-    worker.send(Command::Look(wish.clone()));
+    worker.send(Command::SetPreview(wish.clone()));
     let second = wait_for(&worker, |snapshot| snapshot.map.points.len() == 60_000);
     assert_eq!(second.pairs.rows[3], kept);
     let others = first.pairs.rows.iter().zip(&second.pairs.rows).filter(|(a, b)| a != b).count();
@@ -301,7 +301,7 @@ fn a_worker_shows_what_is_wished() {
     assert_eq!((last.filters.count(), last.layers.len()), (64, 5));
     assert!(last.layers.iter().all(|layer| layer.gradient > 0.0 && layer.gradient < 10.0), "{:?}", last.layers);
     assert_eq!(last.layers[0].name, "encoder.0");
-    worker.send(Command::Look(Wish { turn: 2, ..wish }));
+    worker.send(Command::SetPreview(PreviewRequest { turn: 2, ..wish }));
     let after = wait_for(&worker, |snapshot| snapshot.pairs.rows != second.pairs.rows);
     assert_eq!((after.state, after.pairs.rows[3]), (PlayState::Finished, kept));
     assert!(after.report.is_some());
@@ -380,10 +380,10 @@ fn starting_and_dropping_workers_never_hangs() {
 /// What is predicted of a spec is what its session then holds.
 #[test]
 fn predictions_are_what_sessions_come_to() {
-    use hourglass::model::LayerPlace;
+    use hourglass::model::LayerLocation;
     for name in ["undercomplete", "map", "convolutional", "sparse"] {
         let spec = preset(name).expect("a preset").spec;
-        let prediction = hourglass::train::predict(&spec, &digits()).expect("it plans");
+        let prediction = hourglass::train::estimate_cost(&spec, &digits()).expect("it plans");
         let session = Session::new(spec, digits(), crate::support::cpu()).expect("a session");
         assert_eq!(prediction.parameters, session.network().parameter_count(), "{name}");
         let bytes = session.bytes();
@@ -391,7 +391,7 @@ fn predictions_are_what_sessions_come_to() {
         let mut widths: Vec<usize> = prediction.outline.iter().map(|(_, width)| *width).collect();
         widths.dedup();
         assert_eq!(widths, session.network().widths(), "{name}");
-        let latent = prediction.outline.iter().find(|(place, _)| *place == LayerPlace::Latent);
+        let latent = prediction.outline.iter().find(|(place, _)| *place == LayerLocation::Latent);
         assert_eq!(latent.map(|(_, width)| *width), Some(session.network().latent()), "{name}");
     }
     let wrong = preset("undercomplete").expect("a preset").spec.with_set(&["model.latent=0".to_owned()]);

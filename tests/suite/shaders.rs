@@ -3,20 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hourglass::data::Element;
+use hourglass::data::ElementType;
 use hourglass::device::gpu::{GpuTarget, compose};
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use hourglass::kernels::dense::{DenseBackward, DenseForward};
-use hourglass::kernels::gemm_variant::ProductForm;
+use hourglass::kernels::gemm_variant::GemmVariant;
 use hourglass::kernels::loss::{Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{Update, UpdateRule};
-use hourglass::kernels::partial_sums::SlotSplit;
-use hourglass::kernels::pointwise::{Pointwise, Stage};
+use hourglass::kernels::partial_sums::SplitK;
+use hourglass::kernels::pointwise::{PointwiseKernel, PointwiseStage};
 use hourglass::kernels::random::{Distribution, RandomFill};
 use hourglass::kernels::shaders::{LIBRARY, shader};
 use hourglass::kernels::{Kernel, StepState};
-use hourglass::model::{Network, Subject, presets};
+use hourglass::model::{Network, RowSource, presets};
 
 use crate::support::digit_shape;
 
@@ -74,7 +74,7 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
     for preset in presets().expect("they read") {
         let network = Network::new(&preset.spec, digit_shape()).expect("it builds");
         let plan = network
-            .training_pass(8, Subject::Data { rows: 100, part_rows: 80, element: Element::Byte })
+            .training_pass(8, RowSource::Data { rows: 100, part_rows: 80, element: ElementType::Byte })
             .expect("a plan");
         all.extend(plan.calls.into_iter().map(|call| call.kernel));
     }
@@ -82,8 +82,8 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
         all.push(Arc::new(RandomFill { count: 5, stream: 1, distribution }));
     }
     for activation in Activation::ALL {
-        all.push(Arc::new(Pointwise::one(Stage::Activate(activation), 5)));
-        all.push(Arc::new(Pointwise::one(Stage::ActivateBackward(activation), 5)));
+        all.push(Arc::new(PointwiseKernel::one(PointwiseStage::Activate(activation), 5)));
+        all.push(Arc::new(PointwiseKernel::one(PointwiseStage::ActivateBackward(activation), 5)));
         for loss in ReconstructionLoss::ALL {
             let term = LossTerm::mean(loss);
             for gradient in [None, Some(activation)] {
@@ -91,15 +91,15 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
             }
         }
         for form in [
-            ProductForm::Direct,
-            ProductForm::Wide,
-            ProductForm::Tiled,
-            ProductForm::Small,
-            ProductForm::Large,
-            ProductForm::Skinny,
+            GemmVariant::Direct,
+            GemmVariant::Wide,
+            GemmVariant::Tiled,
+            GemmVariant::Small,
+            GemmVariant::Large,
+            GemmVariant::Skinny,
         ] {
             for inputs in [3, 4] {
-                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, form }));
+                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant: form }));
                 for needs_dinp in [false, true] {
                     let input_activation = activation;
                     all.push(Arc::new(DenseBackward {
@@ -108,15 +108,15 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                         outputs: 4,
                         needs_dinp,
                         input_activation,
-                        split: SlotSplit { slots: 1, slot_rows: 2 },
+                        split: SplitK { slots: 1, slot_rows: 2 },
                         form,
                     }));
                 }
             }
         }
     }
-    for form in [ProductForm::Direct, ProductForm::Tiled, ProductForm::Large, ProductForm::Skinny, ProductForm::Few] {
-        let channels = if form == ProductForm::Few { [1, 2, 3] } else { [1, 4, 5] };
+    for form in [GemmVariant::Direct, GemmVariant::Tiled, GemmVariant::Large, GemmVariant::Skinny, GemmVariant::Few] {
+        let channels = if form == GemmVariant::Few { [1, 2, 3] } else { [1, 4, 5] };
         for channels in channels {
             let shape = ConvShape {
                 batch: 1,
@@ -132,16 +132,16 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                 channel_offset: 0,
             };
             for finish in [Finish::Plain, Finish::Forward(Activation::Relu), Finish::Backward(Activation::Tanh)] {
-                all.push(Arc::new(ConvScatter { shape, finish, form }));
+                all.push(Arc::new(ConvScatter { shape, finish, variant: form }));
                 for accumulate in [false, true] {
-                    all.push(Arc::new(ConvGather { shape, finish, accumulate, form }));
+                    all.push(Arc::new(ConvGather { shape, finish, accumulate, variant: form }));
                 }
             }
             // Few values a pixel may be those of y too.
             let few = ConvShape { filters: 2, channels: channels + 3, weight_channels: channels + 3, ..shape };
             for shape in [shape, few] {
                 for sums_bias in [false, true] {
-                    all.push(Arc::new(ConvWeights { shape, sums_bias, form }));
+                    all.push(Arc::new(ConvWeights { shape, sums_bias, variant: form }));
                 }
             }
         }

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use hourglass::device::Device;
-use hourglass::graph::{Executable, Externals};
-use hourglass::model::{KernelChoices, Network, Spec, Subject, preset};
+use hourglass::graph::{Executable, SharedBuffers};
+use hourglass::model::{KernelChoices, Network, RowSource, Spec, preset};
 use hourglass::train::{RunDir, Session};
 
 use crate::command_line::{error_line, hourglass, json};
@@ -154,7 +154,7 @@ fn images(recompute: bool) -> Spec {
 fn activations_made_twice_take_less_memory_and_give_the_same_bits() {
     let bytes = |recompute| {
         let network = Network::new(&images(recompute), digit_shape()).expect("it fits");
-        network.training_pass(16, Subject::Input).expect("a plan").bytes().activations
+        network.training_pass(16, RowSource::Input).expect("a plan").bytes().activations
     };
     assert!(bytes(true) * 4 < bytes(false) * 3, "{} of {}", bytes(true), bytes(false));
     for device in devices() {
@@ -172,9 +172,9 @@ fn activations_made_twice_take_less_memory_and_give_the_same_bits() {
 fn memory_is_as_it_was_predicted() {
     for name in ["undercomplete", "convolutional", "map", "vq", "unet", "convolutional-deep"] {
         let network = Network::new(&preset(name).expect("a preset").spec, digit_shape()).expect("it fits");
-        let plan = network.training_pass(32, Subject::Input).expect("a plan");
+        let plan = network.training_pass(32, RowSource::Input).expect("a plan");
         for device in devices() {
-            let mut externals = Externals::default();
+            let mut externals = SharedBuffers::default();
             externals.allocate_for(&device, &plan);
             let executable = Executable::new(&device, &plan, &externals).expect("it fits");
             let predicted = plan.bytes();

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use hourglass::data::{DataSet, DataSpec, ImageShape};
 use hourglass::device::{Device, DeviceChoice};
-use hourglass::graph::{Executable, Externals, Place, Plan, View};
+use hourglass::graph::{BufferView, Executable, Location, Plan, SharedBuffers};
 use hourglass::kernels::{Kernel, StepState};
 use hourglass::model::DataShape;
 use hourglass::random::{philox4x32, unit_float};
@@ -70,8 +70,8 @@ pub fn run_kernel(
 ) -> Vec<Vec<f32>> {
     let read_bytes: Vec<usize> = reads.iter().map(|read| read.len()).collect();
     let write_bytes: Vec<usize> = write_counts.iter().map(|count| count * 4).collect();
-    let plan = Plan::of_kernel(kernel, &read_bytes, &write_bytes);
-    let mut executable = Executable::new(device, &plan, &Externals::default()).expect("the kernel fits the device");
+    let plan = Plan::from_kernel(kernel, &read_bytes, &write_bytes);
+    let mut executable = Executable::new(device, &plan, &SharedBuffers::default()).expect("the kernel fits the device");
     for (block, read) in reads.iter().enumerate() {
         executable.write_block(block, read).expect("inputs are written");
     }
@@ -85,7 +85,7 @@ pub fn run_kernel(
         .iter()
         .enumerate()
         .map(|(i, &bytes)| {
-            let view = View { place: Place::Block(reads.len() + i), offset: 0, bytes };
+            let view = BufferView { place: Location::Block(reads.len() + i), offset: 0, bytes };
             executable.read(view).expect("outputs are read")
         })
         .collect()

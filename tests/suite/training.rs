@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hourglass::model::{Spec, preset};
-use hourglass::train::{Agreement, Report, Run, RunDir, Session, verify};
+use hourglass::train::{Agreement, Run, RunDir, RunReport, Session, verify};
 
 use crate::support::{cpu, digits};
 
@@ -14,7 +14,7 @@ fn spec(name: &str, settings: &[&str]) -> Spec {
     preset(name).expect("a preset").spec.with_set(&settings).expect("settings")
 }
 
-fn train(spec: Spec) -> (Run, Report) {
+fn train(spec: Spec) -> (Run, RunReport) {
     let session = Session::new(spec, digits(), cpu()).expect("a session");
     let mut run = Run::new(session, None, None, false).expect("a run");
     while !run.is_done() {
@@ -24,7 +24,7 @@ fn train(spec: Spec) -> (Run, Report) {
     (run, report)
 }
 
-fn codes(report: &Report) -> Vec<&str> {
+fn codes(report: &RunReport) -> Vec<&str> {
     report.diagnosis.iter().map(|finding| finding.code).collect()
 }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, Cleaner, Denoising, LocalDenoising, OpenedModel, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, Cleaner, Denoising, LocalDenoising, OpenedFile, ThemeChoice, Trainer};
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
 use hourglass::monitor::WorkerOptions;
-use hourglass::tasks::{Amount, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Pixels, Sigma};
+use hourglass::tasks::{ItemState, Pixels, QueueCommand, QueueImage, QueueItem, QueueView, Sigma, Strength};
 
 use crate::support::noise;
 use crate::window::{draw, run_until, running};
@@ -18,8 +18,8 @@ use crate::window_detect::drop_file;
 /// Shows one view, and remembers what it was told.
 #[derive(Clone)]
 struct Script {
-    view: Arc<DeskView>,
-    told: Arc<Mutex<Vec<DeskCommand>>>,
+    view: Arc<QueueView>,
+    told: Arc<Mutex<Vec<QueueCommand>>>,
 }
 
 impl Denoising for Script {
@@ -29,11 +29,11 @@ impl Denoising for Script {
 }
 
 impl Cleaner for Script {
-    fn view(&self) -> Arc<DeskView> {
+    fn view(&self) -> Arc<QueueView> {
         Arc::clone(&self.view)
     }
 
-    fn send(&self, command: DeskCommand) {
+    fn send(&self, command: QueueCommand) {
         self.told.lock().unwrap().push(command);
     }
 }
@@ -56,12 +56,12 @@ fn landscape(width: usize, height: usize, amount: f32) -> Arc<Pixels> {
     Arc::new(Pixels { width, height, step: 1, rgba })
 }
 
-fn item(name: &str, state: ItemState) -> DeskItem {
-    DeskItem { path: PathBuf::from("/pictures").join(name), state }
+fn item(name: &str, state: ItemState) -> QueueItem {
+    QueueItem { path: PathBuf::from("/pictures").join(name), state }
 }
 
-fn shown(state: ItemState) -> DeskView {
-    let picture = DeskPicture {
+fn shown(state: ItemState) -> QueueView {
+    let picture = QueueImage {
         name: "harbour.png".to_owned(),
         width: 640,
         height: 427,
@@ -74,7 +74,7 @@ fn shown(state: ItemState) -> DeskView {
         warning: None,
         unchanged: false,
     };
-    DeskView {
+    QueueView {
         items: vec![
             item("harbour.png", state),
             item("scan_0012.tif", ItemState::Saved("/pictures/scan_0012-denoised.tif".into())),
@@ -82,16 +82,16 @@ fn shown(state: ItemState) -> DeskView {
             item("torn.png", ItemState::Failed("not usable as data, /pictures/torn.png, it ends early".to_owned())),
         ],
         picture: Some(Arc::new(picture)),
-        amount: Amount { strength: 0.85, ..Amount::default() },
+        amount: Strength { strength: 0.85, ..Strength::default() },
         megapixels_per_second: Some(1.9),
-        ..DeskView::default()
+        ..QueueView::default()
     }
 }
 
 fn harness(denoising: Arc<dyn Denoising>, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
     let snapshot = Arc::new(running());
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
-    let start = Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
     let options = AppOptions { theme, denoising, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
@@ -111,19 +111,19 @@ fn denoise_looks_as_it_did() {
     let mut results = SnapshotResults::new();
     let (wide, narrow) = ([1280.0, 800.0], [900.0, 600.0]);
     let working =
-        DeskView { working: Some("Refining".to_owned()), seconds_left: Some(64.0), ..shown(ItemState::Working(0.62)) };
-    let failed = DeskView {
+        QueueView { working: Some("Refining".to_owned()), seconds_left: Some(64.0), ..shown(ItemState::Working(0.62)) };
+    let failed = QueueView {
         items: vec![item(
             "torn.png",
             ItemState::Failed("not usable as data, /pictures/torn.png, it ends early".into()),
         )],
-        ..DeskView::default()
+        ..QueueView::default()
     };
     let compared = {
         let mut view = shown(ItemState::Done);
         let picture = view.picture.as_mut().map(Arc::make_mut).expect("a picture");
         picture.other = Some(landscape(640, 427, 0.06));
-        DeskView { model: Some("/runs/restore-001/model.safetensors".into()), compare: true, ..view }
+        QueueView { model: Some("/runs/restore-001/model.safetensors".into()), compare: true, ..view }
     };
     for (name, view, size, theme) in [
         ("denoise-empty", None, wide, ThemeChoice::Dark),
@@ -151,13 +151,13 @@ fn every_control_says_what_it_is_asked_for() {
     let mut harness = harness(Arc::new(script), [1280.0, 800.0], ThemeChoice::Dark);
     drop_file(&mut harness, "/pictures/harbour.png");
     harness.run_steps(2);
-    assert_eq!(told.lock().unwrap().drain(..).next(), Some(DeskCommand::Add(vec!["/pictures/harbour.png".into()])));
+    assert_eq!(told.lock().unwrap().drain(..).next(), Some(QueueCommand::Add(vec!["/pictures/harbour.png".into()])));
     for (label, command) in [
-        ("Save beside original", DeskCommand::Save),
-        ("Save all", DeskCommand::SaveAll),
-        ("Clear", DeskCommand::Clear),
-        ("grandfather.jpg", DeskCommand::Select(2)),
-        ("auto", DeskCommand::Amount(Amount { sigma: Sigma::Given(30.0), strength: 0.85 })),
+        ("Save beside original", QueueCommand::Save),
+        ("Save all", QueueCommand::SaveAll),
+        ("Clear", QueueCommand::Clear),
+        ("grandfather.jpg", QueueCommand::Select(2)),
+        ("auto", QueueCommand::Amount(Strength { sigma: Sigma::Given(30.0), strength: 0.85 })),
     ] {
         harness.get_by_label(label).click();
         harness.run_steps(2);
@@ -170,7 +170,7 @@ fn every_control_says_what_it_is_asked_for() {
     harness.drop_at(at);
     harness.run_steps(2);
     let strength = told.lock().unwrap().drain(..).find_map(|command| match command {
-        DeskCommand::Amount(amount) => Some(amount.strength),
+        QueueCommand::Amount(amount) => Some(amount.strength),
         _ => None,
     });
     assert!(strength.is_some_and(|strength| (strength - 0.25).abs() < 0.02), "{strength:?}");
@@ -230,7 +230,7 @@ fn a_pasted_picture_is_cleaned() {
     let path = folder.path().join("kept/pasted-001.png");
     harness.event(egui::Event::PasteImage(Arc::new(picture)));
     run_until(&mut harness, |_| !told.lock().unwrap().is_empty());
-    assert_eq!(told.lock().unwrap()[..], [DeskCommand::Add(vec![path.clone()])]);
+    assert_eq!(told.lock().unwrap()[..], [QueueCommand::Add(vec![path.clone()])]);
     let written = image::open(&path).expect("a picture");
     assert_eq!(written.color(), image::ColorType::Rgb8);
     assert_eq!(written.into_rgba8().into_raw(), pixels.rgba);

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, Detection, LocalDetection, OpenedModel, Saved, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, Detection, LocalDetection, OpenedFile, SavedScores, ThemeChoice, Trainer};
 use hourglass::data::{Preparation, Scaling, SourceKind};
 use hourglass::device::DeviceChoice;
 use hourglass::model::{Detector, Model, ThresholdBy, preset};
 use hourglass::monitor::WorkerOptions;
-use hourglass::tasks::{DetectOutcome, DetectRequest, DetectStage, DetectorReport, LabelChoice, Scan, Watch};
+use hourglass::tasks::{DetectOutcome, DetectRequest, DetectStage, DetectorReport, LabelChoice, ScannedRows, Watch};
 
 use crate::support::noise;
 use crate::window::{draw, run_until, running};
@@ -45,8 +45,8 @@ impl Detection for Script {
         }
     }
 
-    fn save(&self, outcome: &DetectOutcome, what: Saved, _: f64) -> Result<PathBuf, String> {
-        assert_eq!(what, Saved::Scores);
+    fn save(&self, outcome: &DetectOutcome, what: SavedScores, _: f64) -> Result<PathBuf, String> {
+        assert_eq!(what, SavedScores::Scores);
         Ok(PathBuf::from(&outcome.source).with_file_name("machines-scores.csv"))
     }
 }
@@ -71,14 +71,14 @@ fn outcome() -> DetectOutcome {
         };
         format!("{}; {}; {}", one(0), one(1), one(2))
     };
-    let scan = Scan {
+    let scan = ScannedRows {
         top: order.iter().map(|&row| (row as u64 + 1, reasons(row))).collect(),
         roc_auc: hourglass::metrics::roc_auc(&scores, &truth),
         average_precision: hourglass::metrics::average_precision(&scores, &truth),
         pca_roc_auc: Some(0.9012),
         scores,
         truth: Some(truth),
-        ..Scan::default()
+        ..ScannedRows::default()
     };
     let detector = Detector {
         label: Some("failed".to_owned()),
@@ -127,7 +127,7 @@ fn outcome() -> DetectOutcome {
 fn harness(detection: Arc<dyn Detection>, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
     let snapshot = Arc::new(running());
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
-    let start = Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
     let options = AppOptions { theme, detection, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, OpenedFile, ThemeChoice, Trainer};
 use hourglass::model::preset;
 use hourglass::monitor::{PlayState, Snapshot, WorkerOptions};
 use hourglass::train::{Run, RunDir, Session};
@@ -42,7 +42,7 @@ fn harness_of(
     let snapshot = Arc::clone(snapshot);
     let mut run = WorkerOptions::new(preset("map").expect("a preset").spec);
     run.opened = Some(folder.join("run"));
-    let start = Box::new(move |_| Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
     let options = AppOptions { theme, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };

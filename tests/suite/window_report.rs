@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, Export, Exported, ReportSubject, Reporting, ThemeChoice, Told, Trainer};
+use hourglass::app::{App, AppOptions, Evaluated, Export, Exported, ReportSubject, Reporting, ThemeChoice, Trainer};
 use hourglass::data::Part;
 use hourglass::model::preset;
 use hourglass::monitor::{Command, PlayState, Snapshot, WorkerOptions};
@@ -27,7 +27,7 @@ enum Ending {
     /// It stays here until it is cancelled.
     Stays(&'static str),
     Fails(String),
-    Done(Box<Told>),
+    Done(Box<Evaluated>),
 }
 
 struct Script {
@@ -37,7 +37,7 @@ struct Script {
 }
 
 impl Reporting for Script {
-    fn tell(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Told, String> {
+    fn evaluate(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Evaluated, String> {
         // Whoever sees that it was asked sees its stage too.
         if let Ending::Stays(stage) = &self.ending {
             let _ = watch(stage);
@@ -55,7 +55,7 @@ impl Reporting for Script {
         }
     }
 
-    fn export(&self, _: &ReportSubject, _: &Told, what: Export, path: &Path) -> Result<Exported, String> {
+    fn export(&self, _: &ReportSubject, _: &Evaluated, what: Export, path: &Path) -> Result<Exported, String> {
         self.written.lock().unwrap().push((what, path.to_owned()));
         match what {
             Export::Compressed => Err("no space is left on the disk, free some".to_owned()),
@@ -65,10 +65,10 @@ impl Reporting for Script {
 }
 
 /// Made-up figures and real digits: nothing in it depends on the machine.
-fn told() -> Told {
+fn told() -> Evaluated {
     let data = digits();
     let part = data.part(Part::Test);
-    let view = RowView::of(Some([28, 28, 1]), &[0.0, 1.0]);
+    let view = RowView::new(Some([28, 28, 1]), &[0.0, 1.0]);
     let ink = DARK.ink(DARK.second);
     let rows = |from: usize, strength: f32, mse: f64| -> Vec<ExtremeRow> {
         (0..8)
@@ -137,7 +137,7 @@ fn told() -> Told {
         "learning_rate_too_low".to_owned(),
         "validation still falls: by 9% in each of the last epochs. Train longer, or raise the rate.".to_owned(),
     )];
-    Told { measured: Measured { evaluation, extremes }, findings }
+    Evaluated { measured: Measured { evaluation, extremes }, findings }
 }
 
 /// A run in some state, and what it was told.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, OpenedModel, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, OpenedFile, ThemeChoice, Trainer};
 use hourglass::model::preset;
 use hourglass::monitor::WorkerOptions;
-use hourglass::train::{EpochReport, RunDir, delete_run, shelved_runs};
+use hourglass::train::{EpochReport, RunDir, delete_run, saved_runs};
 
 use crate::window::{draw, run_until, running};
 
@@ -51,7 +51,7 @@ fn harness(runs: &Path, size: [f32; 2], theme: ThemeChoice) -> (Harness<'static,
     let log = Arc::clone(&started);
     let start = Box::new(move |options| {
         log.lock().unwrap().push(options);
-        Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>)
+        Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>)
     });
     let run = WorkerOptions::new(preset("map").expect("a preset").spec);
     let options = AppOptions { theme, runs_folder: runs.to_owned(), ..AppOptions::new(run, start) };
@@ -88,7 +88,7 @@ fn read(harness: &mut Harness<'static, App>, name: &str) {
 #[test]
 fn runs_are_read_from_their_folders() {
     let folder = shelf();
-    let runs = shelved_runs(folder.path());
+    let runs = saved_runs(folder.path());
     let mut names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["map-001", "map-002", "map-003", "undercomplete-001"]);
@@ -101,8 +101,8 @@ fn runs_are_read_from_their_folders() {
     assert!(delete_run(&folder.path().join("notes")).is_err(), "what is no run is left alone");
     assert!(folder.path().join("notes").is_dir());
     delete_run(&of("map-001").path).expect("it is deleted");
-    assert_eq!(shelved_runs(folder.path()).len(), 3);
-    assert!(shelved_runs(&folder.path().join("nowhere")).is_empty());
+    assert_eq!(saved_runs(folder.path()).len(), 3);
+    assert!(saved_runs(&folder.path().join("nowhere")).is_empty());
 }
 
 #[test]

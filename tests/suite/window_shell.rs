@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{Answer, App, AppOptions, Dialogs, OpenedModel, Question, Settings, ThemeChoice, Trainer};
+use hourglass::app::{Answer, App, AppOptions, Dialogs, OpenedFile, Question, Settings, ThemeChoice, Trainer};
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
 use hourglass::monitor::{Snapshot, WorkerOptions};
@@ -25,7 +25,7 @@ fn bench(snapshot: Snapshot, size: [f32; 2], change: impl FnOnce(&mut AppOptions
     let log = Arc::clone(&started);
     let start = Box::new(move |options| {
         log.lock().unwrap().push(options);
-        Ok(Box::new(OpenedModel(Arc::clone(&snapshot))) as Box<dyn Trainer>)
+        Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>)
     });
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
     let mut options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };

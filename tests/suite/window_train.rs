@@ -6,7 +6,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, ThemeChoice};
 use hourglass::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, SPARSITY, Spec, preset};
-use hourglass::monitor::{Command, LatentMap, Snapshot, Wish};
+use hourglass::monitor::{Command, LatentMap, PreviewRequest, Snapshot};
 
 use crate::support::noise;
 use crate::window::{Script, running};
@@ -17,9 +17,9 @@ fn spec_of(name: &str, settings: &[&str]) -> Spec {
 }
 
 /// The wishes among what was sent.
-fn wishes(script: &Script) -> Vec<Wish> {
+fn wishes(script: &Script) -> Vec<PreviewRequest> {
     let wish = |command| match command {
-        Command::Look(wish) => Some(wish),
+        Command::SetPreview(wish) => Some(wish),
         _ => None,
     };
     script.commands().into_iter().filter_map(wish).collect()
@@ -113,20 +113,20 @@ fn rows_stay_where_they_are_pinned_while_others_are_picked() {
     let row = running().pairs.rows[3];
     let mut pinned = [None; 10];
     pinned[3] = Some(row);
-    assert_eq!(wishes(&script), [Wish { pinned, ..Wish::default() }]);
+    assert_eq!(wishes(&script), [PreviewRequest { pinned, ..PreviewRequest::default() }]);
     harness.get_by_label("pick others").click();
     harness.run();
     harness.run();
-    assert_eq!(wishes(&script), [Wish { pinned, turn: 1, ..Wish::default() }]);
+    assert_eq!(wishes(&script), [PreviewRequest { pinned, turn: 1, ..PreviewRequest::default() }]);
     // They are wished for again of the next run.
     harness.key_press(egui::Key::R);
     harness.run();
     harness.run();
-    assert_eq!(wishes(&script), [Wish { pinned, turn: 1, ..Wish::default() }]);
+    assert_eq!(wishes(&script), [PreviewRequest { pinned, turn: 1, ..PreviewRequest::default() }]);
     harness.get_by_label("Release row 4").click();
     harness.run();
     harness.run();
-    assert_eq!(wishes(&script), [Wish { turn: 1, ..Wish::default() }]);
+    assert_eq!(wishes(&script), [PreviewRequest { turn: 1, ..PreviewRequest::default() }]);
 }
 
 #[test]
@@ -136,8 +136,8 @@ fn the_map_is_moved_coloured_and_drawn_around() {
     harness.run();
     script.commands();
     for (chip, wish) in [
-        ("by error", Wish { errors: true, ..Wish::default() }),
-        ("train rows", Wish { errors: true, train_rows: true, ..Wish::default() }),
+        ("by error", PreviewRequest { errors: true, ..PreviewRequest::default() }),
+        ("train rows", PreviewRequest { errors: true, train_rows: true, ..PreviewRequest::default() }),
     ] {
         harness.get_by_label(chip).click();
         harness.run();

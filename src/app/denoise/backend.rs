@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::device::DeviceChoice;
-use crate::tasks::{Desk, DeskCommand, DeskView};
+use crate::tasks::{DenoiseQueue, QueueCommand, QueueView};
 
 /// Pictures on a desk, on a thread of its own: no frame waits for it.
 pub trait Cleaner: Send {
-    fn view(&self) -> Arc<DeskView>;
-    fn send(&self, command: DeskCommand);
+    fn view(&self) -> Arc<QueueView>;
+    fn send(&self, command: QueueCommand);
 }
 
 /// Makes one, when the first picture comes.
@@ -26,17 +26,17 @@ pub struct LocalDenoising;
 
 impl Denoising for LocalDenoising {
     fn open(&self, device: DeviceChoice, context: egui::Context) -> Result<Box<dyn Cleaner>, String> {
-        let desk = Desk::spawn(device, move || context.request_repaint());
+        let desk = DenoiseQueue::spawn(device, move || context.request_repaint());
         desk.map(|desk| Box::new(desk) as Box<dyn Cleaner>).map_err(|error| error.to_string())
     }
 }
 
-impl Cleaner for Desk {
-    fn view(&self) -> Arc<DeskView> {
+impl Cleaner for DenoiseQueue {
+    fn view(&self) -> Arc<QueueView> {
         Self::view(self)
     }
 
-    fn send(&self, command: DeskCommand) {
+    fn send(&self, command: QueueCommand) {
         Self::send(self, command);
     }
 }

@@ -11,20 +11,20 @@ use egui::{
 use crate::app::ui::theme::{colour, regular};
 use crate::app::ui::widgets::focus_ring;
 use crate::style::{Palette, size, space};
-use crate::tasks::{DeskPicture, Pixels};
+use crate::tasks::{Pixels, QueueImage};
 
 const CLOSEST: f32 = 32.0;
 const GRIP: f32 = 18.0;
 
 /// A texture and what it was made of.
 #[derive(Default)]
-struct Shown {
+struct ShownTexture {
     of: Option<Arc<Pixels>>,
     smooth: bool,
     texture: Option<TextureHandle>,
 }
 
-impl Shown {
+impl ShownTexture {
     /// Follows `pixels`; smoothed where they are shrunk, never where they are enlarged.
     fn follow(&mut self, context: &egui::Context, name: &str, pixels: &Arc<Pixels>, smooth: bool) {
         let same = self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, pixels));
@@ -38,7 +38,7 @@ impl Shown {
 }
 
 /// Where one looks, and what is shown there.
-pub(super) struct Canvas {
+pub(super) struct BeforeAfter {
     /// Points of the screen for a pixel of the picture; the whole picture where `None`.
     zoom: Option<f32>,
     /// The pixel in the middle, as shares of width and height.
@@ -48,10 +48,10 @@ pub(super) struct Canvas {
     /// The pointer went down on the divider and is down still.
     gripped: bool,
     name: String,
-    shown: [Shown; 2],
+    shown: [ShownTexture; 2],
 }
 
-impl Default for Canvas {
+impl Default for BeforeAfter {
     fn default() -> Self {
         Self {
             zoom: None,
@@ -64,7 +64,7 @@ impl Default for Canvas {
     }
 }
 
-impl Canvas {
+impl BeforeAfter {
     pub fn zoom(&self) -> Option<f32> {
         self.zoom
     }
@@ -82,7 +82,7 @@ impl Canvas {
         ui: &mut Ui,
         palette: &Palette,
         frame: Rect,
-        picture: &DeskPicture,
+        picture: &QueueImage,
         [left, right]: [&str; 2],
     ) -> Option<[f32; 2]> {
         if self.name != picture.name {
@@ -160,9 +160,9 @@ impl Canvas {
         }
         self.divider_ui(ui, Rect::from_min_max(pos2(frame.left(), seen.top()), pos2(frame.right(), seen.bottom())));
         let corner = seen.left_bottom() + vec2(space::M, -space::M);
-        label(ui, corner, Align2::LEFT_BOTTOM, left);
+        plate_label(ui, corner, Align2::LEFT_BOTTOM, left);
         let corner = seen.right_bottom() + vec2(-space::M, -space::M);
-        label(ui, corner, Align2::RIGHT_BOTTOM, right);
+        plate_label(ui, corner, Align2::RIGHT_BOTTOM, right);
 
         let percent = (100.0 * f64::from(self.divider)).round();
         line.widget_info(|| WidgetInfo::slider(true, percent, "Divider"));
@@ -197,7 +197,7 @@ impl Canvas {
 }
 
 /// Words on a dark plate that stay readable on any picture.
-pub(super) fn label(ui: &Ui, at: Pos2, anchor: Align2, words: &str) {
+pub(super) fn plate_label(ui: &Ui, at: Pos2, anchor: Align2, words: &str) {
     let galley = ui.painter().layout_no_wrap(words.to_owned(), regular(size::TEXT), Color32::WHITE);
     let plate = anchor.anchor_size(at, galley.size() + vec2(16.0, 8.0));
     ui.painter().rect_filled(plate, CornerRadius::same(4), Color32::from_black_alpha(180));

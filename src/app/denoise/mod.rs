@@ -9,15 +9,15 @@ use std::sync::Arc;
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
 pub use self::backend::{Cleaner, Denoising, LocalDenoising};
-use self::before_after::Canvas;
+use self::before_after::BeforeAfter;
 use super::ui::theme::{colour, faded, regular, semibold};
 use super::ui::widgets::{
-    Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, part_of_line, value_row,
-    written,
+    Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, part_of_line, text_label,
+    value_row,
 };
 use crate::device::DeviceChoice;
 use crate::style::{Palette, size, space};
-use crate::tasks::{Amount, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Sigma};
+use crate::tasks::{ItemState, QueueCommand, QueueImage, QueueItem, QueueView, Sigma, Strength};
 
 const LINE: f32 = 26.0;
 /// What `sigma` starts from when it is first given by hand, where nothing was estimated.
@@ -37,8 +37,8 @@ pub(super) enum Ask {
 pub(super) struct Denoise {
     engine: Arc<dyn Denoising>,
     cleaner: Option<Box<dyn Cleaner>>,
-    view: Arc<DeskView>,
-    canvas: Canvas,
+    view: Arc<QueueView>,
+    canvas: BeforeAfter,
     /// The path that is typed: a picture or a folder to clean.
     path: String,
     /// And the folder to train on.
@@ -59,7 +59,7 @@ impl Denoise {
             engine,
             cleaner: None,
             view: Arc::default(),
-            canvas: Canvas::default(),
+            canvas: BeforeAfter::default(),
             path: String::new(),
             folder: String::new(),
             problem: None,
@@ -85,14 +85,14 @@ impl Denoise {
             }
         }
         if let Some(model) = models.into_iter().next() {
-            self.send(DeskCommand::Model(Some(model)));
+            self.send(QueueCommand::Model(Some(model)));
         }
         if !pictures.is_empty() {
-            self.send(DeskCommand::Add(pictures));
+            self.send(QueueCommand::Add(pictures));
         }
     }
 
-    fn send(&self, command: DeskCommand) {
+    fn send(&self, command: QueueCommand) {
         if let Some(cleaner) = &self.cleaner {
             cleaner.send(command);
         }
@@ -145,8 +145,8 @@ impl Denoise {
         ui: &mut Ui,
         palette: &Palette,
         inside: Rect,
-        view: &DeskView,
-        picture: &Arc<DeskPicture>,
+        view: &QueueView,
+        picture: &Arc<QueueImage>,
     ) {
         let kind = match (picture.colors, picture.bits) {
             (1, 32) => "grey, floats".to_owned(),
@@ -185,7 +185,7 @@ impl Denoise {
         let after = if view.compare && picture.other.is_some() { "your model" } else { "after" };
         let looked = self.canvas.ui(ui, palette, frame, picture, [before, after]);
         if let Some(middle) = looked {
-            self.send(DeskCommand::Look(middle));
+            self.send(QueueCommand::SetViewport(middle));
         }
         if picture.unchanged && view.working.is_none() {
             let words = match (view.amount.strength == 0.0, view.amount.sigma) {
@@ -195,12 +195,12 @@ impl Denoise {
                 }
                 _ => "Nothing is changed",
             };
-            before_after::label(ui, pos2(frame.center().x, frame.bottom() - 20.0), Align2::CENTER_BOTTOM, words);
+            before_after::plate_label(ui, pos2(frame.center().x, frame.bottom() - 20.0), Align2::CENTER_BOTTOM, words);
         }
     }
 
     /// Nothing on the desk: where to drop, or what went wrong.
-    fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &DeskView, device: DeviceChoice) {
+    fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView, device: DeviceChoice) {
         let centre = inside.center();
         let width = (inside.width() - 48.0).min(520.0);
         let target = Rect::from_center_size(centre, vec2(width + 48.0, 250.0));
@@ -209,7 +209,7 @@ impl Denoise {
         let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
         ui.painter().rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
         let write = |ui: &Ui, y: f32, text: &str, font: egui::FontId, ink| {
-            written(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
+            text_label(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
         };
         let mut y = target.top() + 50.0;
         if let Some(working) = &view.working {
@@ -242,7 +242,7 @@ impl Denoise {
     }
 
     /// What is taken away, with what, and where it goes.
-    fn clean_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &DeskView) {
+    fn clean_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView) {
         card_title(ui, palette, inside, "Clean", "");
         let amount = view.amount;
         let picture = view.picture.as_deref();
@@ -250,12 +250,12 @@ impl Denoise {
         let next = |line: &mut Rect| *line = line.translate(vec2(0.0, LINE));
         let found = match picture {
             None => "\u{2013}".to_owned(),
-            Some(DeskPicture { sigma: None, .. }) if view.working.is_some() => "looking".to_owned(),
-            Some(DeskPicture { sigma: None, .. }) => "too small to tell".to_owned(),
-            Some(DeskPicture { unchanged: true, .. }) if amount.sigma == Sigma::Auto && amount.strength > 0.0 => {
+            Some(QueueImage { sigma: None, .. }) if view.working.is_some() => "looking".to_owned(),
+            Some(QueueImage { sigma: None, .. }) => "too small to tell".to_owned(),
+            Some(QueueImage { unchanged: true, .. }) if amount.sigma == Sigma::Auto && amount.strength > 0.0 => {
                 "none".to_owned()
             }
-            Some(DeskPicture { sigma: Some(sigma), .. }) => format!("sigma {sigma:.1}"),
+            Some(QueueImage { sigma: Some(sigma), .. }) => format!("sigma {sigma:.1}"),
         };
         value_row(ui, palette, line, "Noise found", &found);
         next(&mut line);
@@ -269,7 +269,7 @@ impl Denoise {
         };
         if let Some((strength, _)) = slider.show(ui, palette, line, amount.strength, &format!("{:.2}", amount.strength))
         {
-            self.send(DeskCommand::Amount(Amount { strength, ..amount }));
+            self.send(QueueCommand::Amount(Strength { strength, ..amount }));
         }
         next(&mut line);
         let (sigma, text) = match amount.sigma {
@@ -291,7 +291,7 @@ impl Denoise {
             enabled: true,
         };
         if let Some((sigma, _)) = slider.show(ui, palette, track, sigma, &text) {
-            self.send(DeskCommand::Amount(Amount { sigma: Sigma::Given(sigma), ..amount }));
+            self.send(QueueCommand::Amount(Strength { sigma: Sigma::Given(sigma), ..amount }));
         }
         let auto = amount.sigma == Sigma::Auto;
         let kind = if auto { ButtonKind::ChipOn } else { ButtonKind::Chip };
@@ -299,7 +299,7 @@ impl Denoise {
         let (response, _) = chip.show_right(ui, palette, pos2(line.right(), line.center().y - 10.0));
         if response.clicked() {
             let sigma = if auto { Sigma::Given(sigma.round()) } else { Sigma::Auto };
-            self.send(DeskCommand::Amount(Amount { sigma, ..amount }));
+            self.send(QueueCommand::Amount(Strength { sigma, ..amount }));
         }
         next(&mut line);
         self.model_ui(ui, palette, line, view);
@@ -315,7 +315,7 @@ impl Denoise {
         .enabled(ready);
         let rect = Rect::from_min_size(pos2(inside.left(), top), save.size(ui));
         if save.show(ui, palette, rect).clicked() {
-            self.send(DeskCommand::Save);
+            self.send(QueueCommand::Save);
         }
         let shown = picture.and_then(|picture| picture.after.as_ref());
         let copy = Button::new(ButtonKind::Plain, "Copy", "Put the cleaned picture on the clipboard")
@@ -331,7 +331,7 @@ impl Denoise {
     }
 
     /// Which model, and the shipped one beside it.
-    fn model_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, view: &DeskView) {
+    fn model_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, view: &QueueView) {
         let Some(model) = &view.model else {
             value_row(ui, palette, line, "Model", "built in");
             let rect = line;
@@ -344,13 +344,13 @@ impl Denoise {
         let back = Button::new(ButtonKind::Chip, "built in", "Back to the model that comes with the program");
         let (response, start) = back.show_right(ui, palette, pos2(line.right(), y));
         if response.clicked() {
-            self.send(DeskCommand::Model(None));
+            self.send(QueueCommand::Model(None));
         }
         let kind = if view.compare { ButtonKind::ChipOn } else { ButtonKind::Chip };
         let compare = Button::new(kind, "compare", "The built-in model left of the divider, this one right of it");
         let (response, start) = compare.show_right(ui, palette, pos2(start - space::XS, y));
         if response.clicked() {
-            self.send(DeskCommand::Compare(!view.compare));
+            self.send(QueueCommand::Compare(!view.compare));
         }
         let folder = model.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
         let room = start - space::S - (line.left() + 48.0);
@@ -360,7 +360,7 @@ impl Denoise {
     }
 
     /// The pictures on the desk.
-    fn list_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &DeskView) {
+    fn list_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView) {
         let saved = view.items.iter().filter(|item| matches!(item.state, ItemState::Saved(_))).count();
         let second = match view.items.len() {
             0 => String::new(),
@@ -388,23 +388,23 @@ impl Denoise {
             .enabled(saved < view.items.len() && !working);
         let rect = Rect::from_min_size(pos2(inside.left(), inside.bottom() - 28.0), vec2(all.size(ui).x, 28.0));
         if all.show(ui, palette, rect).clicked() {
-            self.send(DeskCommand::SaveAll);
+            self.send(QueueCommand::SaveAll);
         }
         let rest = Rect::from_min_size(pos2(rect.right() + space::S, rect.top()), vec2(78.0, 28.0));
         if working {
             let stop = Button::new(ButtonKind::Plain, "Stop", "End the work; what is saved stays");
             if stop.show(ui, palette, rest).clicked() {
-                self.send(DeskCommand::Stop);
+                self.send(QueueCommand::Stop);
             }
         } else if !view.items.is_empty() {
             let clear = Button::new(ButtonKind::Plain, "Clear", "Take all pictures off this list; no file is touched");
             if clear.show(ui, palette, rest).clicked() {
-                self.send(DeskCommand::Clear);
+                self.send(QueueCommand::Clear);
             }
         }
     }
 
-    fn items_ui(&self, ui: &mut Ui, palette: &Palette, list: Rect, view: &DeskView) {
+    fn items_ui(&self, ui: &mut Ui, palette: &Palette, list: Rect, view: &QueueView) {
         ui.scope_builder(UiBuilder::new().max_rect(list), |ui| {
             ui.set_clip_rect(list);
             ui.spacing_mut().item_spacing.y = 0.0;
@@ -441,7 +441,7 @@ impl Denoise {
                         egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, words.trim())
                     });
                     if response.clicked() {
-                        self.send(DeskCommand::Select(index));
+                        self.send(QueueCommand::Select(index));
                     }
                     let help = match &item.state {
                         ItemState::Saved(path) => format!("saved to {}", path.display()),
@@ -512,14 +512,14 @@ impl Denoise {
     }
 
     /// The desk as it is seen, for tests.
-    pub fn view(&self) -> &DeskView {
+    pub fn view(&self) -> &QueueView {
         &self.view
     }
 }
 
-fn failure(item: Option<&DeskItem>) -> Option<&String> {
+fn failure(item: Option<&QueueItem>) -> Option<&String> {
     match item {
-        Some(DeskItem { state: ItemState::Failed(problem), .. }) => Some(problem),
+        Some(QueueItem { state: ItemState::Failed(problem), .. }) => Some(problem),
         _ => None,
     }
 }

@@ -14,12 +14,12 @@ pub trait Detection: Send + Sync {
     fn detect(&self, request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, String>;
     /// # Errors
     /// In words.
-    fn save(&self, outcome: &DetectOutcome, what: Saved, threshold: f64) -> Result<PathBuf, String>;
+    fn save(&self, outcome: &DetectOutcome, what: SavedScores, threshold: f64) -> Result<PathBuf, String>;
 }
 
 /// What is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saved {
+pub enum SavedScores {
     Scores,
     Detector,
 }
@@ -33,10 +33,10 @@ impl Detection for LocalDetection {
         detect(request, watch).map_err(|error| error.to_string())
     }
 
-    fn save(&self, outcome: &DetectOutcome, what: Saved, threshold: f64) -> Result<PathBuf, String> {
+    fn save(&self, outcome: &DetectOutcome, what: SavedScores, threshold: f64) -> Result<PathBuf, String> {
         let saved = match what {
-            Saved::Scores => save_scores(outcome, threshold),
-            Saved::Detector => save_detector(outcome, threshold),
+            SavedScores::Scores => save_scores(outcome, threshold),
+            SavedScores::Detector => save_detector(outcome, threshold),
         };
         saved.map_err(|error| error.to_string())
     }
@@ -44,12 +44,12 @@ impl Detection for LocalDetection {
 
 /// What a job comes to.
 #[derive(Debug)]
-pub(super) enum News {
+pub(super) enum JobEvent {
     Detected(Result<Arc<DetectOutcome>, String>),
     Saved(Result<PathBuf, String>),
 }
 
-pub(super) type Job = Task<DetectStage, News>;
+pub(super) type DetectJob = Task<DetectStage, JobEvent>;
 
 const THREAD: &str = "hourglass-detect";
 
@@ -57,16 +57,16 @@ pub(super) fn start_detecting(
     context: &egui::Context,
     engine: Arc<dyn Detection>,
     request: DetectRequest,
-) -> Result<Job, String> {
-    Task::start(THREAD, waker(context), move |watch| News::Detected(engine.detect(&request, watch).map(Arc::new)))
+) -> Result<DetectJob, String> {
+    Task::start(THREAD, waker(context), move |watch| JobEvent::Detected(engine.detect(&request, watch).map(Arc::new)))
 }
 
 pub(super) fn start_saving(
     context: &egui::Context,
     engine: Arc<dyn Detection>,
     outcome: Arc<DetectOutcome>,
-    what: Saved,
+    what: SavedScores,
     threshold: f64,
-) -> Result<Job, String> {
-    Task::start(THREAD, waker(context), move |_| News::Saved(engine.save(&outcome, what, threshold)))
+) -> Result<DetectJob, String> {
+    Task::start(THREAD, waker(context), move |_| JobEvent::Saved(engine.save(&outcome, what, threshold)))
 }

@@ -2,7 +2,7 @@
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use super::score_index::View;
+use super::score_index::ScoreIndex;
 use crate::app::ui::theme::{colour, regular, semibold};
 use crate::app::ui::widgets::card_title;
 use crate::style::{self, Palette, size, space};
@@ -11,7 +11,13 @@ use crate::style::{self, Palette, size, space};
 const BARS: usize = 72;
 
 /// Draws the histogram; gives another threshold where it is dragged.
-pub(super) fn histogram(ui: &mut Ui, palette: &Palette, inside: Rect, view: &View, threshold: f64) -> Option<f64> {
+pub(super) fn histogram(
+    ui: &mut Ui,
+    palette: &Palette,
+    inside: Rect,
+    view: &ScoreIndex,
+    threshold: f64,
+) -> Option<f64> {
     let second = if inside.width() < 640.0 { "1 is usual" } else { "1 is usual; drag the line to move the threshold" };
     card_title(ui, palette, inside, "Scores", second);
     let plot = Rect::from_min_max(
@@ -91,7 +97,7 @@ pub(super) fn histogram(ui: &mut Ui, palette: &Palette, inside: Rect, view: &Vie
 }
 
 /// Draws what each threshold would find against the normal rows that it would call abnormal.
-pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &View, threshold: f64) {
+pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &ScoreIndex, threshold: f64) {
     let area = view.roc_auc.map_or_else(String::new, |area| format!("area {area:.4}"));
     card_title(ui, palette, inside, "By the labels", &area);
     let top = inside.top() + 50.0;

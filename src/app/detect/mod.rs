@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-pub use self::backend::{Detection, LocalDetection, Saved};
-use self::backend::{Job, News, start_detecting, start_saving};
-use self::score_index::View;
+use self::backend::{DetectJob, JobEvent, start_detecting, start_saving};
+pub use self::backend::{Detection, LocalDetection, SavedScores};
+use self::score_index::ScoreIndex;
 use super::ui::theme::{colour, faded, regular, semibold};
 use super::ui::widgets::{
     Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, progress, value_row,
@@ -27,13 +27,13 @@ const LINE: f32 = 24.0;
 /// The workspace's state between frames.
 pub(super) struct Detect {
     engine: Arc<dyn Detection>,
-    job: Option<Job>,
+    job: Option<DetectJob>,
     /// What the job is for.
     request: Option<DetectRequest>,
     outcome: Option<Arc<DetectOutcome>>,
     /// A detector that waits for data.
     waiting: Option<PathBuf>,
-    view: View,
+    view: ScoreIndex,
     threshold: f64,
     /// What went wrong, or what was saved where.
     said: Option<Result<String, String>>,
@@ -55,7 +55,7 @@ impl Detect {
             request: None,
             outcome: None,
             waiting: None,
-            view: View::default(),
+            view: ScoreIndex::default(),
             threshold: 1.0,
             said: None,
             path: String::new(),
@@ -103,7 +103,7 @@ impl Detect {
         self.request = Some(request);
     }
 
-    fn save(&mut self, context: &egui::Context, what: Saved) {
+    fn save(&mut self, context: &egui::Context, what: SavedScores) {
         let Some(outcome) = &self.outcome else { return };
         match start_saving(context, Arc::clone(&self.engine), Arc::clone(outcome), what, self.threshold) {
             Ok(job) => self.job = Some(job),
@@ -115,13 +115,13 @@ impl Detect {
         let Some(news) = self.job.as_ref().and_then(Task::take) else { return };
         self.job = None;
         match news {
-            News::Detected(Ok(outcome)) => {
+            JobEvent::Detected(Ok(outcome)) => {
                 self.threshold = outcome.model.detector.as_ref().map_or(1.0, |detector| detector.threshold);
-                self.view = View::of(&outcome.scan, self.threshold);
+                self.view = ScoreIndex::new(&outcome.scan, self.threshold);
                 self.outcome = Some(outcome);
             }
-            News::Detected(Err(problem)) | News::Saved(Err(problem)) => self.said = Some(Err(problem)),
-            News::Saved(Ok(path)) => self.said = Some(Ok(format!("saved to {}", path.display()))),
+            JobEvent::Detected(Err(problem)) | JobEvent::Saved(Err(problem)) => self.said = Some(Err(problem)),
+            JobEvent::Saved(Ok(path)) => self.said = Some(Ok(format!("saved to {}", path.display()))),
         }
     }
 
@@ -247,8 +247,8 @@ impl Detect {
         }
         let mut bottom = inside.bottom();
         for (label, help, what) in [
-            ("Save detector", "Write the fitted detector, with this threshold, beside the data", Saved::Detector),
-            ("Save scores", "Write row, score, abnormal and reasons of every row beside the data", Saved::Scores),
+            ("Save detector", "Write the fitted detector, with this threshold, beside the data", SavedScores::Detector),
+            ("Save scores", "Write row, score, abnormal and reasons of every row beside the data", SavedScores::Scores),
         ] {
             let button = Button::new(ButtonKind::Plain, label, help).enabled(self.job.is_none());
             let rect = Rect::from_min_size(pos2(inside.left(), bottom - 30.0), vec2(width, 30.0));

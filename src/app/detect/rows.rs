@@ -2,11 +2,11 @@
 
 use egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
-use super::score_index::View;
+use super::score_index::ScoreIndex;
 use crate::app::ui::theme::{colour, regular, semibold};
 use crate::app::ui::widgets::{card_title, part_of_line};
 use crate::style::{self, Palette, size, space};
-use crate::tasks::Scan;
+use crate::tasks::ScannedRows;
 
 const LINE: f32 = 26.0;
 /// Where the columns end: row, score; then the label's mark and the reasons.
@@ -14,7 +14,7 @@ const ROW: f32 = 64.0;
 const SCORE: f32 = 144.0;
 const LABEL: f32 = 166.0;
 
-pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &Scan, view: &View, threshold: f64) {
+pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRows, view: &ScoreIndex, threshold: f64) {
     let above = view.above(threshold);
     // Rows whose reasons are known are sorted by score.
     let score = |row: u64| scan.scores.get(row as usize - 1).copied().unwrap_or(f64::NAN);

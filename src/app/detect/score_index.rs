@@ -1,7 +1,7 @@
 //! Scores in the order and the sums that drawing and a moving threshold want.
 
 use crate::metrics::operating_points;
-use crate::tasks::Scan;
+use crate::tasks::ScannedRows;
 
 /// Points of the ROC curve that are drawn at most.
 const ROC_POINTS: usize = 600;
@@ -17,7 +17,7 @@ pub(super) struct Quality {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct View {
+pub(super) struct ScoreIndex {
     /// Sorted scores of all rows, of those labelled normal and of those labelled abnormal.
     sorted: Vec<f64>,
     normal: Vec<f64>,
@@ -33,8 +33,8 @@ fn above(sorted: &[f64], threshold: f64) -> usize {
     sorted.len() - sorted.partition_point(|&score| score <= threshold)
 }
 
-impl View {
-    pub fn of(scan: &Scan, threshold: f64) -> Self {
+impl ScoreIndex {
+    pub fn new(scan: &ScannedRows, threshold: f64) -> Self {
         let of = |wanted: Option<bool>| {
             let rows = scan.scores.iter().enumerate().filter(|(row, score)| {
                 let truth = scan.truth.as_ref().and_then(|truth| truth.get(*row));
@@ -109,13 +109,13 @@ mod tests {
 
     #[test]
     fn thresholds_count_what_is_above_them() {
-        let scan = Scan {
+        let scan = ScannedRows {
             scores: vec![0.5, 1.0, 2.0, f64::NAN, 8.0],
             truth: Some(vec![false, false, true, true, true]),
             roc_auc: Some(1.0),
-            ..Scan::default()
+            ..ScannedRows::default()
         };
-        let view = View::of(&scan, 1.5);
+        let view = ScoreIndex::new(&scan, 1.5);
         assert_eq!((view.rows(), view.above(1.5), view.above(2.0)), (4, 2, 1));
         let at = Quality { precision: Some(1.0), recall: 1.0, f1: 1.0, false_alarms: 0.0 };
         assert_eq!(view.at(1.5), Some(at));

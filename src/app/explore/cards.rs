@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use egui::{Color32, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use super::decoder_thread::{Decoded, Keeping, Origin, Rows, Same};
-use super::{Explore, GRID, GridOf, Kept, LINE, Shown, decoder_thread, range, tiles};
+use super::decoder_thread::{ById, DecodedLatents, DecodedRows, ExportRequest, Origin};
+use super::{DecodedPart, Explore, ExportResult, GRID, GridOf, LINE, decoder_thread, range, tiles};
 use crate::app::frame::paste::free_path;
 use crate::app::latent_map::MapCard;
 use crate::app::shell::desktop::Question;
@@ -33,7 +33,7 @@ impl Explore {
                 self.set(ui, 1, y);
             }
             if let (false, Some(row), Some(data)) = (flat, shown.clicked, &snapshot.rows) {
-                self.taking = Some(Origin::Row(Same(Arc::clone(data)), row));
+                self.taking = Some(Origin::Row(ById(Arc::clone(data)), row));
                 ui.ctx().request_repaint();
             }
             if let [x, y] = self.latents[..] {
@@ -98,7 +98,7 @@ impl Explore {
         }
         let side = area.width().min(area.bottom() - top);
         let grid = Rect::from_min_size(pos2(area.left(), top), vec2(side, side));
-        let response = self.picture(ui, palette, Shown::Grid, grid, title);
+        let response = self.picture(ui, palette, DecodedPart::Grid, grid, title);
         if let (true, Some(pointer)) = (response.clicked(), response.interact_pointer_pos()) {
             let cell = (pointer - grid.min) / side * GRID as f32;
             let index = (cell.y as usize).min(GRID - 1) * GRID + (cell.x as usize).min(GRID - 1);
@@ -119,7 +119,7 @@ impl Explore {
         &self,
         ui: &mut Ui,
         palette: &Palette,
-        which: Shown,
+        which: DecodedPart,
         area: Rect,
         name: &str,
     ) -> egui::Response {
@@ -147,7 +147,7 @@ impl Explore {
             (Some(problem), _) => problem.as_str(),
             (None, None) => "It appears as soon as there are weights",
             _ => {
-                self.picture(ui, palette, Shown::One, area, "Decoded");
+                self.picture(ui, palette, DecodedPart::One, area, "Decoded");
                 self.save_ui(ui, palette, inside);
                 return;
             }
@@ -163,7 +163,7 @@ impl Explore {
         let (save, left) = Button::new(ButtonKind::Chip, "save", help).show_right(ui, palette, inside.right_top());
         let copy = Button::new(ButtonKind::Chip, "copy", "Copy the decoded picture");
         if copy.show_right(ui, palette, pos2(left - 6.0, inside.top())).0.clicked() {
-            let view = RowView::of(shown.image, &shown.grid.values);
+            let view = RowView::new(shown.image, &shown.grid.values);
             ui.ctx().copy_image(tiles(&shown.one.values, &view, shown.features, 1, palette));
             self.notice = Some(("copied the decoded picture".to_owned(), false));
         }
@@ -187,8 +187,8 @@ impl Explore {
     fn keep(
         &mut self,
         ui: &Ui,
-        shown: &Decoded,
-        rows: Rows,
+        shown: &DecodedLatents,
+        rows: DecodedRows,
         columns: usize,
         (what, ending): (&'static str, &'static str),
     ) {
@@ -199,14 +199,15 @@ impl Explore {
             name: proposed.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             folder: proposed.parent().map(std::path::Path::to_owned),
         };
-        self.picker.ask(ui.ctx(), question, Keeping { model, rows, columns });
+        self.picker.ask(ui.ctx(), question, ExportRequest { model, rows, columns });
     }
 
     /// Writes what was asked about, once a path is known.
     pub(super) fn keep_ui(&mut self, ui: &Ui, palette: &Palette) {
         let Some(chosen) = self.picker.ui(ui, palette) else { return };
         if self.keeping.is_none() {
-            let work = |(keeping, path): (Keeping, PathBuf), _: &Kept| Kept(Some(keeping.write(path)));
+            let work =
+                |(keeping, path): (ExportRequest, PathBuf), _: &ExportResult| ExportResult(Some(keeping.write(path)));
             self.keeping = Latest::start("hourglass-keep", waker(ui.ctx()), work);
         }
         if let Some(keeping) = &self.keeping {

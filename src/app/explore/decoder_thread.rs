@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use crate::data::DataSet;
 use crate::inference::{Decoder, Encoder};
 use crate::model::Model;
-use crate::tasks::keep;
+use crate::tasks::export_decoded;
 
 /// Models are compared by identity.
 #[derive(Clone, Debug)]
-pub(super) struct Same<T>(pub Arc<T>);
+pub(super) struct ById<T>(pub Arc<T>);
 
-impl<T> PartialEq for Same<T> {
+impl<T> PartialEq for ById<T> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -27,7 +27,7 @@ pub(super) enum Origin {
     /// A point of the latent space as it was when it was taken.
     Point(Vec<f32>),
     /// A row of the data set, encoded with the newest weights.
-    Row(Same<DataSet>, u32),
+    Row(ById<DataSet>, u32),
     /// The first row of a file.
     File(PathBuf),
 }
@@ -38,8 +38,8 @@ pub(super) const SLOTS: usize = 5;
 pub(super) const STEPS: usize = 13;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Request {
-    pub model: Same<Model>,
+pub(super) struct DecodeRequest {
+    pub model: ById<Model>,
     pub latents: Vec<f32>,
     /// Rows of the grid.
     pub grid: Vec<f32>,
@@ -51,22 +51,22 @@ pub(super) struct Request {
 
 /// Rows and the latent numbers that they were decoded from.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct DecodedRows {
     pub latents: Vec<f32>,
     pub values: Vec<f32>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Decoded {
-    pub model: Option<Same<Model>>,
+pub(super) struct DecodedLatents {
+    pub model: Option<ById<Model>>,
     pub features: usize,
     pub image: Option<[usize; 3]>,
-    pub one: Rows,
-    pub grid: Rows,
+    pub one: DecodedRows,
+    pub grid: DecodedRows,
     /// What is in each slot: the row itself, or what its point decodes to.
-    pub slots: [Option<Rows>; SLOTS],
-    pub walk: Rows,
-    pub sum: Rows,
+    pub slots: [Option<DecodedRows>; SLOTS],
+    pub walk: DecodedRows,
+    pub sum: DecodedRows,
     /// The latent numbers that were wanted.
     pub taken: Option<(Origin, Vec<f32>)>,
     pub problem: Option<String>,
@@ -75,43 +75,48 @@ pub(super) struct Decoded {
 }
 
 /// A model's two halves.
-struct Halves {
-    of: Same<Model>,
+struct LatentCodec {
+    of: ById<Model>,
     decoder: Decoder,
     encoder: Encoder,
 }
 
-impl Halves {
-    fn new(model: &Same<Model>) -> Result<Self, String> {
+impl LatentCodec {
+    fn new(model: &ById<Model>) -> Result<Self, String> {
         let decoder = Decoder::new(&model.0).map_err(|error| error.to_string())?;
         let encoder = Encoder::new(&model.0).map_err(|error| error.to_string())?;
         Ok(Self { of: model.clone(), decoder, encoder })
     }
 
-    fn decode(&mut self, latents: Vec<f32>, label: usize) -> Result<Rows, String> {
+    fn decode(&mut self, latents: Vec<f32>, label: usize) -> Result<DecodedRows, String> {
         let values = self.decoder.decode(&latents, label).map_err(|error| error.to_string())?;
-        Ok(Rows { latents, values })
+        Ok(DecodedRows { latents, values })
     }
 
-    fn encode(&mut self, values: Vec<f32>, label: usize) -> Result<Rows, String> {
+    fn encode(&mut self, values: Vec<f32>, label: usize) -> Result<DecodedRows, String> {
         let latents = self.encoder.encode(&values, &[label]).map_err(|error| error.to_string())?;
-        Ok(Rows { latents, values })
+        Ok(DecodedRows { latents, values })
     }
 }
 
 /// The work of the thread that decodes.
 #[derive(Default)]
 pub(super) struct Decoding {
-    halves: Option<Halves>,
+    halves: Option<LatentCodec>,
     files: HashMap<PathBuf, Result<Vec<f32>, String>>,
-    before: Option<Request>,
+    before: Option<DecodeRequest>,
 }
 
 impl Decoding {
-    pub fn answer(&mut self, request: Request, before: &Decoded) -> Decoded {
+    pub fn answer(&mut self, request: DecodeRequest, before: &DecodedLatents) -> DecodedLatents {
         let model = &request.model;
         let image = model.0.data_shape().image.map(|image| [image.height, image.width, image.channels]);
-        let mut next = Decoded { model: Some(model.clone()), features: model.0.features, image, ..Decoded::default() };
+        let mut next = DecodedLatents {
+            model: Some(model.clone()),
+            features: model.0.features,
+            image,
+            ..DecodedLatents::default()
+        };
         if let Err(problem) = self.work(&request, before, &mut next) {
             next.problem = Some(problem);
         }
@@ -119,13 +124,18 @@ impl Decoding {
         next
     }
 
-    fn work(&mut self, request: &Request, before: &Decoded, next: &mut Decoded) -> Result<(), String> {
+    fn work(
+        &mut self,
+        request: &DecodeRequest,
+        before: &DecodedLatents,
+        next: &mut DecodedLatents,
+    ) -> Result<(), String> {
         if self.halves.as_ref().is_none_or(|halves| halves.of != request.model) {
-            self.halves = Some(Halves::new(&request.model)?);
+            self.halves = Some(LatentCodec::new(&request.model)?);
             self.before = None;
         }
         let same = self.before.as_ref().filter(|last| last.model == request.model && last.label == request.label);
-        let unchanged = |of: fn(&Request) -> &Vec<f32>| same.is_some_and(|last| of(last) == of(request));
+        let unchanged = |of: fn(&DecodeRequest) -> &Vec<f32>| same.is_some_and(|last| of(last) == of(request));
         let (keeps_one, keeps_grid) = (unchanged(|request| &request.latents), unchanged(|request| &request.grid));
         let keeps_slots = same.is_some_and(|last| last.slots == request.slots);
         let label = request.label;
@@ -171,10 +181,10 @@ impl Decoding {
 
     fn rows_of(
         files: &mut HashMap<PathBuf, Result<Vec<f32>, String>>,
-        halves: &mut Halves,
+        halves: &mut LatentCodec,
         origin: &Origin,
         label: usize,
-    ) -> Result<Rows, String> {
+    ) -> Result<DecodedRows, String> {
         match origin {
             Origin::Point(latents) => halves.decode(latents.clone(), label),
             Origin::Row(data, row) => {
@@ -208,8 +218,8 @@ fn first_row(model: &Model, path: &std::path::Path) -> Result<Vec<f32>, String> 
 /// What is looked for near a point.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NearRequest {
-    pub model: Same<Model>,
-    pub data: Same<DataSet>,
+    pub model: ById<Model>,
+    pub data: ById<DataSet>,
     pub latents: Vec<f32>,
     pub count: usize,
 }
@@ -228,7 +238,7 @@ const NEAR_ROWS: usize = 10_000;
 /// The work of the thread that looks for train rows.
 #[derive(Default)]
 pub(super) struct Looking {
-    of: Option<(Same<Model>, Same<DataSet>)>,
+    of: Option<(ById<Model>, ById<DataSet>)>,
     latents: Vec<f32>,
     encoded: Option<Instant>,
     took: Duration,
@@ -275,16 +285,16 @@ fn encode_train(model: &Model, data: &DataSet) -> Option<Vec<f32>> {
 
 /// What is to be written.
 #[derive(Clone, Debug)]
-pub(super) struct Keeping {
-    pub model: Same<Model>,
-    pub rows: Rows,
+pub(super) struct ExportRequest {
+    pub model: ById<Model>,
+    pub rows: DecodedRows,
     pub columns: usize,
 }
 
-impl Keeping {
+impl ExportRequest {
     /// Writes it in the form that the path's ending names; gives the path, or what went wrong.
     pub fn write(self, path: PathBuf) -> Result<PathBuf, String> {
-        keep(&self.model.0, &self.rows.values, &self.rows.latents, self.columns, &path)
+        export_decoded(&self.model.0, &self.rows.values, &self.rows.latents, self.columns, &path)
             .map_err(|error| error.to_string())?;
         Ok(path)
     }

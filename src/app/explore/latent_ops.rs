@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::decoder_thread::{Origin, SLOTS, STEPS, Same};
+use super::decoder_thread::{ById, Origin, SLOTS, STEPS};
 use super::slots::{NAMES, offered};
-use super::{Explore, Shown};
+use super::{DecodedPart, Explore};
 use crate::app::ui::theme::{colour, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, focus_ring, line_of_text};
 use crate::monitor::Snapshot;
@@ -74,7 +74,7 @@ impl Explore {
         self.slot_ui(ui, palette, 0, a, snapshot);
         let middle = top + (tile - strip_tile) / 2.0;
         let strip = Rect::from_min_size(pos2(a.right() + gap, middle), vec2(strip_tile * STEPS as f32, strip_tile));
-        let response = self.picture(ui, palette, Shown::Walk, strip, "Walk");
+        let response = self.picture(ui, palette, DecodedPart::Walk, strip, "Walk");
         if let (true, Some(pointer)) = (response.clicked(), response.interact_pointer_pos()) {
             let step = (((pointer.x - strip.left()) / strip_tile) as usize).min(STEPS - 1);
             let units = self.latents.len();
@@ -110,7 +110,7 @@ impl Explore {
             x = rect.right() + 20.0;
         }
         let rect = Rect::from_min_size(pos2(x, top), vec2(tile, tile));
-        let response = self.picture(ui, palette, Shown::Sum, rect, "Sum");
+        let response = self.picture(ui, palette, DecodedPart::Sum, rect, "Sum");
         if response.clicked()
             && let Some(shown) = self.shown.clone()
         {
@@ -124,7 +124,7 @@ impl Explore {
     /// A row that was chosen, and the choice of another.
     fn slot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, slot: usize, rect: Rect, snapshot: &Snapshot) {
         let filled = self.shown.as_ref().is_some_and(|shown| shown.slots[slot].is_some());
-        match &self.textures[Shown::Slots as usize] {
+        match &self.textures[DecodedPart::Slots as usize] {
             Some(texture) if filled => {
                 let part = |slot: usize| slot as f32 / SLOTS as f32;
                 let uv = Rect::from_min_max(pos2(part(slot), 0.0), pos2(part(slot + 1), 1.0));
@@ -199,7 +199,7 @@ impl Explore {
                     ui.painter().rect_stroke(cell, 0.0, stroke, StrokeKind::Inside);
                 }
                 if response.clicked() {
-                    chosen = Some(Origin::Row(Same(Arc::clone(data)), row));
+                    chosen = Some(Origin::Row(ById(Arc::clone(data)), row));
                 }
             }
         });
@@ -235,10 +235,10 @@ impl Explore {
             let name = format!("Near row {}", i + 1);
             response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
             if response.clicked() {
-                self.taking = Some(Origin::Row(Same(Arc::clone(data)), row));
+                self.taking = Some(Origin::Row(ById(Arc::clone(data)), row));
                 ui.ctx().request_repaint();
             }
-            let origin = Origin::Row(Same(Arc::clone(data)), row);
+            let origin = Origin::Row(ById(Arc::clone(data)), row);
             let words = origin_words(&origin, snapshot);
             response.on_hover_text(format!("{words}, {distance:.2} away; click to take its numbers"));
         }

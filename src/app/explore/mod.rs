@@ -12,12 +12,14 @@ use std::sync::Arc;
 
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui};
 
-use self::decoder_thread::{Decoded, Decoding, Keeping, Looking, Near, NearRequest, Origin, Request, Same};
-use self::slots::Bench;
+use self::decoder_thread::{
+    ById, DecodeRequest, DecodedLatents, Decoding, ExportRequest, Looking, Near, NearRequest, Origin,
+};
+use self::slots::LatentSlots;
 use super::frame::paste::pictures_folder;
 use super::latent_map::MapCard;
 use super::shell::desktop::Dialogs;
-use super::ui::file_picker::Picker;
+use super::ui::file_picker::FilePicker;
 use super::ui::theme::colour;
 use super::ui::waker;
 use crate::inference::{UnitUse, draw_latents};
@@ -40,7 +42,7 @@ enum GridOf {
 
 /// Textures of what is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+enum DecodedPart {
     One,
     Grid,
     Walk,
@@ -50,19 +52,19 @@ enum Shown {
 
 /// What came of keeping something.
 #[derive(Debug, Default)]
-struct Kept(Option<Result<PathBuf, String>>);
+struct ExportResult(Option<Result<PathBuf, String>>);
 
 /// The workspace's state between frames.
 #[derive(Default)]
 pub(super) struct Explore {
-    decoding: Option<Latest<Request, Decoded>>,
+    decoding: Option<Latest<DecodeRequest, DecodedLatents>>,
     looking: Option<Latest<NearRequest, Near>>,
-    keeping: Option<Latest<(Keeping, PathBuf), Kept>>,
-    picker: Picker<Keeping>,
-    asked: Option<Request>,
+    keeping: Option<Latest<(ExportRequest, PathBuf), ExportResult>>,
+    picker: FilePicker<ExportRequest>,
+    asked: Option<DecodeRequest>,
     asked_near: Option<NearRequest>,
-    kept: Option<Arc<Kept>>,
-    shown: Option<Arc<Decoded>>,
+    kept: Option<Arc<ExportResult>>,
+    shown: Option<Arc<DecodedLatents>>,
     textures: [Option<TextureHandle>; 5],
     dark: bool,
     latents: Vec<f32>,
@@ -76,7 +78,7 @@ pub(super) struct Explore {
     /// Units of the grid's two ways, where they were chosen.
     axes: Option<[usize; 2]>,
     map: Option<MapCard>,
-    bench: Bench,
+    bench: LatentSlots,
     /// Units in the order of their use.
     order: Vec<usize>,
     scroll: f32,
@@ -117,7 +119,7 @@ fn plane(snapshot: &Snapshot) -> [(f32, f32); 2] {
 impl Explore {
     /// `dialogs` are asked where something is to be kept.
     pub fn new(dialogs: Arc<dyn Dialogs>) -> Self {
-        Self { picker: Picker::new(dialogs), ..Self::default() }
+        Self { picker: FilePicker::new(dialogs), ..Self::default() }
     }
 
     /// Asks for what the sliders, the grid and the newest weights come to, if it is not what was asked for last.
@@ -135,8 +137,8 @@ impl Explore {
         self.bench.follow(snapshot);
         self.order = order_of_use(units);
         let grid = self.grid_latents(snapshot);
-        let request = Request {
-            model: Same(Arc::clone(model)),
+        let request = DecodeRequest {
+            model: ById(Arc::clone(model)),
             latents: self.latents.clone(),
             grid,
             label: self.label,
@@ -146,7 +148,7 @@ impl Explore {
         if self.asked.as_ref() != Some(&request) {
             if self.decoding.is_none() {
                 let mut decoding = Decoding::default();
-                let work = move |request: Request, before: &Decoded| decoding.answer(request, before);
+                let work = move |request: DecodeRequest, before: &DecodedLatents| decoding.answer(request, before);
                 self.decoding = Latest::start("hourglass-decode", waker(ui.ctx()), work);
             }
             if let Some(decoding) = &self.decoding {
@@ -155,7 +157,7 @@ impl Explore {
             }
         }
         let Some(data) = &snapshot.rows else { return };
-        let (model, data) = (Same(Arc::clone(model)), Same(Arc::clone(data)));
+        let (model, data) = (ById(Arc::clone(model)), ById(Arc::clone(data)));
         let request = NearRequest { model, data, latents: self.latents.clone(), count: slots::NEAR };
         if self.asked_near.as_ref() != Some(&request) {
             if self.looking.is_none() {
@@ -244,7 +246,7 @@ impl Explore {
             self.taking = None;
             self.set_all(ui, &latents);
         }
-        let view = RowView::of(decoded.image, &decoded.grid.values);
+        let view = RowView::new(decoded.image, &decoded.grid.values);
         let features = decoded.features;
         // Empty slots are blank rows.
         let slots: Vec<f32> = decoded
@@ -253,11 +255,11 @@ impl Explore {
             .flat_map(|slot| slot.as_ref().map_or_else(|| vec![0.0; features], |rows| rows.values.clone()))
             .collect();
         for (which, values, columns) in [
-            (Shown::One, &decoded.one.values, 1),
-            (Shown::Grid, &decoded.grid.values, GRID),
-            (Shown::Walk, &decoded.walk.values, decoder_thread::STEPS),
-            (Shown::Sum, &decoded.sum.values, 1),
-            (Shown::Slots, &slots, decoder_thread::SLOTS),
+            (DecodedPart::One, &decoded.one.values, 1),
+            (DecodedPart::Grid, &decoded.grid.values, GRID),
+            (DecodedPart::Walk, &decoded.walk.values, decoder_thread::STEPS),
+            (DecodedPart::Sum, &decoded.sum.values, 1),
+            (DecodedPart::Slots, &slots, decoder_thread::SLOTS),
         ] {
             let slot = &mut self.textures[which as usize];
             if features == 0 || values.len() < columns * features {

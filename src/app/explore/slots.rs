@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::decoder_thread::{Origin, SLOTS, Same};
-use crate::app::ui::thumbnails::Thumbs;
+use super::decoder_thread::{ById, Origin, SLOTS};
+use crate::app::ui::thumbnails::Thumbnails;
 use crate::data::DataSet;
 use crate::monitor::Snapshot;
 
@@ -18,18 +18,18 @@ pub(super) const OFFERED: usize = 30;
 pub(super) const NAMES: [&str; SLOTS] = ["A", "B", "a", "b", "c"];
 
 #[derive(Debug, Default)]
-pub(super) struct Bench {
+pub(super) struct LatentSlots {
     pub slots: [Option<Origin>; SLOTS],
     /// Pictures of the rows that slots offer, and of train rows.
-    pub offered: Thumbs,
-    pub near: Thumbs,
+    pub offered: Thumbnails,
+    pub near: Thumbnails,
     /// How often other rows were asked for.
     pub turn: usize,
     /// Where the next file that is dropped goes.
     pub next_file: usize,
 }
 
-impl Bench {
+impl LatentSlots {
     pub fn origins(&self) -> [Option<Origin>; SLOTS] {
         self.slots.clone()
     }
@@ -68,7 +68,7 @@ impl Bench {
         let rows = offered(snapshot, 0);
         let of_share = |share: f32| rows.get((share * rows.len().min(10) as f32) as usize);
         for (slot, share) in [0.35, 0.85, 0.75, 0.15, 0.45].into_iter().enumerate() {
-            self.slots[slot] = of_share(share).map(|&row| Origin::Row(Same(Arc::clone(data)), row));
+            self.slots[slot] = of_share(share).map(|&row| Origin::Row(ById(Arc::clone(data)), row));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::app::app::App;
 use crate::app::ui::format::short_path;
 use crate::app::ui::icons;
 use crate::app::ui::theme::{ThemeChoice, colour, regular, semibold};
-use crate::app::ui::widgets::{Button, ButtonKind, Icon, focus_ring, heard, line_of_text, written};
+use crate::app::ui::widgets::{Button, ButtonKind, Icon, accessible_label, focus_ring, line_of_text, text_label};
 use crate::app::workspace::Workspace;
 use crate::device::DeviceChoice;
 use crate::monitor::{Command, PlayState};
@@ -79,7 +79,7 @@ impl App {
             let text = format!("{} images/s", style::grouped(((rate / unit).round() * unit) as u64));
             let at = pos2(right.x, y);
             let place = (at, Align2::RIGHT_CENTER);
-            let drawn = written(ui, "speed", place, &text, regular(size::TEXT), colour(palette.muted));
+            let drawn = text_label(ui, "speed", place, &text, regular(size::TEXT), colour(palette.muted));
             right.x = drawn.left() - space::L;
         }
         self.run_chip(ui, palette, Rect::from_min_max(pos2(left, bar.top()), pos2(right.x, bar.bottom())));
@@ -193,7 +193,12 @@ impl App {
         if let Some(whole) = snapshot.step.checked_div(snapshot.steps_per_epoch) {
             let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
             let epoch = (whole + 1).min(u64::from(epochs));
-            heard(ui, "step", bar, &format!("epoch {epoch} of {epochs}, step {}", style::grouped(snapshot.step)));
+            accessible_label(
+                ui,
+                "step",
+                bar,
+                &format!("epoch {epoch} of {epochs}, step {}", style::grouped(snapshot.step)),
+            );
             x = write(x, "epoch", false, muted) + 4.0;
             x = write(x, &epoch.to_string(), true, ink) + 4.0;
             x = write(x, &format!("of {epochs}"), false, muted) + space::XL;

@@ -100,7 +100,7 @@ impl Offer {
 
 /// Which workspace something comes to: some take what they can use at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum OpenIn {
     Detect,
     Denoise,
     Explore,
@@ -109,20 +109,20 @@ pub(crate) enum Place {
 
 /// What is offered for something of `kind`, the likeliest first. Detect looks data through and Denoise cleans pictures
 /// without asking.
-pub(crate) fn offers(kind: Kind, place: Place) -> Vec<Offer> {
+pub(crate) fn offers(kind: Kind, place: OpenIn) -> Vec<Offer> {
     use Kind::{Compressed, Folder, Model, Picture, Rows, Run, Spec, Table, Unknown};
     match (kind, place) {
-        (Model, Place::Detect) => vec![Offer::ScoreWith],
-        (Model | Folder, Place::Denoise) | (Picture, Place::Denoise | Place::Other) => vec![Offer::Clean],
+        (Model, OpenIn::Detect) => vec![Offer::ScoreWith],
+        (Model | Folder, OpenIn::Denoise) | (Picture, OpenIn::Denoise | OpenIn::Other) => vec![Offer::Clean],
         (Model, _) => vec![Offer::OpenModel],
         (Spec, _) => vec![Offer::TrainSpec],
         (Run, _) => vec![Offer::OpenRun],
-        (Picture | Folder | Table | Rows, Place::Detect) => vec![Offer::FindAbnormal],
+        (Picture | Folder | Table | Rows, OpenIn::Detect) => vec![Offer::FindAbnormal],
         (Table, _) => vec![Offer::FindAbnormal, Offer::TrainOn],
-        (Picture | Rows, Place::Explore) => vec![Offer::WalkFrom],
+        (Picture | Rows, OpenIn::Explore) => vec![Offer::WalkFrom],
         (Folder, _) => vec![Offer::TrainOn, Offer::Clean, Offer::FindAbnormal],
-        (Rows, Place::Denoise) => vec![Offer::Clean, Offer::TrainOn],
-        (Rows, Place::Other) => vec![Offer::TrainOn, Offer::FindAbnormal, Offer::Clean],
+        (Rows, OpenIn::Denoise) => vec![Offer::Clean, Offer::TrainOn],
+        (Rows, OpenIn::Other) => vec![Offer::TrainOn, Offer::FindAbnormal, Offer::Clean],
         (Compressed | Unknown, _) => Vec::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use egui::{Rect, Ui};
 
-use super::open::{Choice, Offer, Place, dialog_kinds, drop_target, kind_of, offers, refusal};
+use super::open::{Choice, Offer, OpenIn, dialog_kinds, drop_target, kind_of, offers, refusal};
 use crate::app::app::App;
 use crate::app::shell::desktop::Question;
 use crate::app::ui::format::short_path;
@@ -12,7 +12,7 @@ use crate::app::workspace::Workspace;
 use crate::model::{ModelKind, Spec};
 use crate::monitor::PlayState;
 use crate::style::Palette;
-use crate::train::ShelvedRun;
+use crate::train::SavedRun;
 
 impl App {
     /// Takes what was dropped or pasted.
@@ -68,10 +68,10 @@ impl App {
 
     fn offers_for(&self, path: &Path) -> Vec<Offer> {
         let place = match self.workspace {
-            Workspace::Detect => Place::Detect,
-            Workspace::Denoise => Place::Denoise,
-            Workspace::Explore => Place::Explore,
-            _ => Place::Other,
+            Workspace::Detect => OpenIn::Detect,
+            Workspace::Denoise => OpenIn::Denoise,
+            Workspace::Explore => OpenIn::Explore,
+            _ => OpenIn::Other,
         };
         offers(kind_of(path), place)
     }
@@ -112,7 +112,7 @@ impl App {
                     Err(problem) => self.error = Some(problem),
                 }
             }
-            Offer::OpenRun => match ShelvedRun::read(path) {
+            Offer::OpenRun => match SavedRun::read(path) {
                 Some(run) if run.has_model => {
                     self.open_model(run.model_path());
                     self.go_to(Workspace::Report);
@@ -159,7 +159,7 @@ impl App {
     }
 
     /// Leads a model that has been opened to where it belongs.
-    pub(crate) fn greet(&mut self, context: &egui::Context) {
+    pub(crate) fn route_opened_model(&mut self, context: &egui::Context) {
         if self.greeted || self.snapshot.state != PlayState::Finished {
             return;
         }

@@ -11,9 +11,9 @@ use crate::train::TrainError;
 
 /// Its snapshot never changes.
 #[derive(Debug)]
-pub struct OpenedModel(pub Arc<Snapshot>);
+pub struct OpenedFile(pub Arc<Snapshot>);
 
-impl Trainer for OpenedModel {
+impl Trainer for OpenedFile {
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.0)
     }

@@ -5,7 +5,7 @@ use egui::{
 };
 
 use crate::app::ui::theme::{colour, faded, regular};
-use crate::app::ui::thumbnails::Thumbs;
+use crate::app::ui::thumbnails::Thumbnails;
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
 use crate::monitor::{LatentMap, Snapshot};
 use crate::style;
@@ -25,7 +25,7 @@ pub(crate) struct Lasso {
     rows: Vec<u32>,
     /// Counts what was chosen, so that others see a change.
     number: u32,
-    thumbs: Thumbs,
+    thumbs: Thumbnails,
 }
 
 impl Lasso {

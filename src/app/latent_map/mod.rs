@@ -13,7 +13,7 @@ use glam::{Mat4, Vec2, Vec3};
 use self::lasso::Lasso;
 use self::scatter::{Bounds, Camera, Point, Scatter};
 use super::ui::theme::{colour, faded, regular};
-use super::ui::thumbnails::Thumbs;
+use super::ui::thumbnails::Thumbnails;
 use super::ui::widgets::{Button, ButtonKind, card_title, focus_ring};
 use crate::monitor::{LatentMap, Snapshot};
 use crate::plot::map_view;
@@ -45,15 +45,15 @@ pub(super) struct MapCard {
     /// Whether a drag decodes instead of moving the map.
     pub decodes: bool,
     camera: Camera,
-    made: Option<Made>,
+    made: Option<MapPoints>,
     by_error: bool,
     pub train_rows: bool,
     lasso: Lasso,
-    thumbs: Thumbs,
+    thumbs: Thumbnails,
 }
 
 /// Points as the GPU takes them, and what they were made of.
-struct Made {
+struct MapPoints {
     map: Arc<LatentMap>,
     dark: bool,
     by_error: bool,
@@ -78,7 +78,7 @@ impl MapCard {
             by_error: false,
             train_rows: false,
             lasso: Lasso::default(),
-            thumbs: Thumbs::default(),
+            thumbs: Thumbnails::default(),
         }
     }
 
@@ -220,11 +220,11 @@ impl MapCard {
         };
         let points = Arc::new(map.points.iter().enumerate().map(point).collect());
         let (map, dark, lasso) = (Arc::clone(map), palette.dark, self.lasso.number());
-        self.made = Some(Made { map, dark, by_error, lasso, points, bounds });
+        self.made = Some(MapPoints { map, dark, by_error, lasso, points, bounds });
     }
 
     fn plot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, plot: Rect, snapshot: &Snapshot) -> Option<MapShown> {
-        let Made { map, points, bounds, .. } = self.made.as_ref()?;
+        let MapPoints { map, points, bounds, .. } = self.made.as_ref()?;
         let (map, points, bounds) = (Arc::clone(map), Arc::clone(points), *bounds);
         let scale = ui.ctx().pixels_per_point();
         let size = Vec2::new(plot.width(), plot.height());

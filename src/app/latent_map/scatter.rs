@@ -25,7 +25,7 @@ pub(crate) struct Point {
 /// What the shader is told of the view.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
-struct View {
+struct ScatterView {
     to_clip: [[f32; 4]; 4],
     size: [f32; 2],
     radius: f32,
@@ -147,31 +147,31 @@ impl Scatter {
         painter.add(Callback::new_paint_callback(rect, self));
     }
 
-    fn view(&self) -> View {
+    fn view(&self) -> ScatterView {
         let size = Vec2::new(self.size[0] as f32, self.size[1] as f32);
         let to_clip = Mat4::from_scale(Vec3::new(2.0 / size.x, 2.0 / size.y, 1.0)) * self.to_pixels;
         let far = if self.fades { 0.35 } else { 1.0 };
-        View { to_clip: to_clip.to_cols_array_2d(), size: size.to_array(), radius: self.radius, far }
+        ScatterView { to_clip: to_clip.to_cols_array_2d(), size: size.to_array(), radius: self.radius, far }
     }
 }
 
 const PICTURE: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
 /// Pipelines, and the pictures of the maps there are.
-struct Stage {
+struct ScatterPipelines {
     layout: wgpu::BindGroupLayout,
     points: wgpu::RenderPipeline,
     /// Every fourth.
     some_points: wgpu::RenderPipeline,
     show: wgpu::RenderPipeline,
-    maps: HashMap<u8, Drawn>,
+    maps: HashMap<u8, DrawnScatter>,
 }
 
 /// A map as it was drawn last.
-struct Drawn {
+struct DrawnScatter {
     points: Arc<Vec<Point>>,
     buffer: wgpu::Buffer,
-    view: View,
+    view: ScatterView,
     /// When the view moved, if not all points were drawn since.
     moving: Option<Instant>,
     uniform: wgpu::Buffer,
@@ -181,7 +181,7 @@ struct Drawn {
     to_show: wgpu::BindGroup,
 }
 
-impl Stage {
+impl ScatterPipelines {
     fn new(device: &wgpu::Device, target: wgpu::TextureFormat) -> Self {
         let shader = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("latent map"),
@@ -258,7 +258,7 @@ impl Stage {
         Self { layout, points, some_points, show, maps: HashMap::new() }
     }
 
-    fn make(&self, device: &wgpu::Device, scatter: &Scatter) -> Drawn {
+    fn make(&self, device: &wgpu::Device, scatter: &Scatter) -> DrawnScatter {
         let view = scatter.view();
         let buffer = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("latent map.points"),
@@ -268,7 +268,7 @@ impl Stage {
         });
         let uniform = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("latent map.view"),
-            size: size_of::<View>() as u64,
+            size: size_of::<ScatterView>() as u64,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
@@ -297,7 +297,16 @@ impl Stage {
             })
         };
         let (to_draw, to_show) = (group(&nothing), group(&picture));
-        Drawn { points: Arc::clone(&scatter.points), buffer, view, moving: None, uniform, picture, to_draw, to_show }
+        DrawnScatter {
+            points: Arc::clone(&scatter.points),
+            buffer,
+            view,
+            moving: None,
+            uniform,
+            picture,
+            to_draw,
+            to_show,
+        }
     }
 }
 
@@ -313,7 +322,7 @@ impl CallbackTrait for Scatter {
         // Without a word, what draws without a window.
         let target = resources.get::<TargetFormat>().map_or(PICTURE, |format| format.0);
         let is_software = resources.get::<SoftwareGpu>().is_some();
-        let stage = resources.entry::<Stage>().or_insert_with(|| Stage::new(device, target));
+        let stage = resources.entry::<ScatterPipelines>().or_insert_with(|| ScatterPipelines::new(device, target));
         let view = self.view();
         let before = stage.maps.get(&self.map);
         let same_points = before.is_some_and(|drawn| Arc::ptr_eq(&drawn.points, &self.points));
@@ -364,7 +373,7 @@ impl CallbackTrait for Scatter {
     }
 
     fn paint(&self, _: egui::PaintCallbackInfo, pass: &mut wgpu::RenderPass<'static>, resources: &CallbackResources) {
-        let Some(stage) = resources.get::<Stage>() else { return };
+        let Some(stage) = resources.get::<ScatterPipelines>() else { return };
         let Some(drawn) = stage.maps.get(&self.map) else { return };
         pass.set_pipeline(&stage.show);
         pass.set_bind_group(0, &drawn.to_show, &[]);

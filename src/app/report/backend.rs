@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::device::{Device, DeviceChoice};
 use crate::model::{Model, write_whole};
 use crate::report::write_report;
-use crate::tasks::{EvaluationWatch, Evidence, Measured, USUAL_BITS};
+use crate::tasks::{EvaluateOptions, EvaluationWatch, Measured, USUAL_BITS};
 use crate::train::RunDir;
 use crate::{style, tasks};
 
@@ -24,7 +24,7 @@ pub struct ReportSubject {
 
 /// What the figures of a subject are.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Evaluated {
     pub measured: Measured,
     /// What the run's end said of it: a code and a sentence each.
     pub findings: Vec<(String, String)>,
@@ -51,12 +51,12 @@ pub enum Export {
 pub trait Reporting: Send + Sync {
     /// # Errors
     /// In words.
-    fn tell(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Told, String>;
+    fn evaluate(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Evaluated, String>;
     /// Writes `what` to `path`; of other data `path` is the data. Gives what was written, in words.
     ///
     /// # Errors
     /// In words.
-    fn export(&self, subject: &ReportSubject, told: &Told, what: Export, path: &Path) -> Result<Exported, String>;
+    fn export(&self, subject: &ReportSubject, told: &Evaluated, what: Export, path: &Path) -> Result<Exported, String>;
 }
 
 /// What an export came to.
@@ -75,22 +75,22 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 impl Reporting for LocalReporting {
-    fn tell(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Told, String> {
+    fn evaluate(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Evaluated, String> {
         if watch("Starting the device").is_break() {
             return Err("cancelled".to_owned());
         }
         let device = Device::open(subject.device, subject.threads).map_err(said)?;
-        let evidence = Evidence { pictures: None, extremes: true, seed: subject.seed };
+        let evidence = EvaluateOptions { pictures: None, extremes: true, seed: subject.seed };
         let measured = tasks::measure(&subject.model, None, evidence, &device, watch).map_err(said)?;
         let recorded = subject.run_dir.as_ref().and_then(|path| RunDir::open(path).ok()?.read_report());
         let findings = recorded.as_ref().and_then(|report| report["diagnosis"].as_array());
         let findings = findings.into_iter().flatten().filter_map(|finding| {
             Some((finding["code"].as_str()?.to_owned(), finding["message"].as_str()?.to_owned()))
         });
-        Ok(Told { findings: findings.collect(), measured })
+        Ok(Evaluated { findings: findings.collect(), measured })
     }
 
-    fn export(&self, subject: &ReportSubject, told: &Told, what: Export, path: &Path) -> Result<Exported, String> {
+    fn export(&self, subject: &ReportSubject, told: &Evaluated, what: Export, path: &Path) -> Result<Exported, String> {
         let device = || Device::open(subject.device, subject.threads).map_err(said);
         let evaluation = &told.measured.evaluation;
         let exported = |path: &Path, words: String| Exported { path: path.to_owned(), words };

@@ -2,10 +2,10 @@
 
 use egui::{Align2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
-use super::{Export, Now, Report, ReportWish, Said, extremes, open_in_browser, tables};
+use super::{Export, ExportMessage, ReportAction, ReportContext, ReportWorkspace, extremes, open_in_browser, tables};
 use crate::app::ui::theme::{colour, regular, semibold};
 use crate::app::ui::widgets::{
-    Button, ButtonKind, card, card_title, cards, line_of_text, paragraph, progress, value_row, written,
+    Button, ButtonKind, card, card_title, cards, line_of_text, paragraph, progress, text_label, value_row,
 };
 use crate::monitor::PlayState;
 use crate::style;
@@ -16,23 +16,29 @@ const BUTTON: f32 = 30.0;
 /// What the card of exports needs.
 const TAKE_ALONG: f32 = 330.0;
 
-impl Report {
+impl ReportWorkspace {
     /// Nothing is told yet: why, how far it is, and what can be done.
-    pub(super) fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, now: Now<'_>) -> Option<ReportWish> {
+    pub(super) fn empty_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        area: Rect,
+        now: ReportContext<'_>,
+    ) -> Option<ReportAction> {
         let whole = area.shrink(space::L);
         cards(ui, palette, area, &[whole]);
         let centre = whole.center();
         let width = whole.width().min(520.0);
         let mut y = centre.y - 70.0;
         let write = |ui: &Ui, y: f32, text: &str, font, ink| {
-            written(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
+            text_label(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
         };
         let title = |ui: &Ui, y: f32, text: &str| write(ui, y, text, semibold(size::NAME), colour(palette.text));
         let button = |ui: &mut Ui, y: f32, button: Button<'_>| {
             let rect = Rect::from_center_size(pos2(centre.x, y), button.size(ui));
             button.show(ui, palette, rect).clicked()
         };
-        if let Some(telling) = &self.telling {
+        if let Some(telling) = &self.measuring {
             title(ui, y, "Measuring on rows never trained on");
             y += 30.0;
             let stage = telling.task.stage().unwrap_or("Starting");
@@ -41,7 +47,7 @@ impl Report {
             progress(ui, palette, Rect::from_center_size(pos2(centre.x, y), vec2(width * 0.7, 6.0)), None);
             y += 44.0;
             if button(ui, y, Button::new(ButtonKind::Plain, "Cancel", "Stop measuring; the model stays as it is")) {
-                self.telling = None;
+                self.measuring = None;
                 self.problem = Some("It was cancelled.".to_owned());
             }
             return None;
@@ -54,7 +60,7 @@ impl Report {
             if button(ui, bottom + 34.0, again) {
                 self.problem = None;
                 if let Some((subject, step)) = now.subject() {
-                    self.tell(ui.ctx(), subject, step);
+                    self.measure(ui.ctx(), subject, step);
                 }
             }
             return None;
@@ -76,16 +82,22 @@ impl Report {
             bottom + 34.0,
             Button::new(ButtonKind::Primary, "Open a model", "Report on a model from disk (Ctrl O)"),
         ) {
-            wish = Some(ReportWish::OpenModel);
+            wish = Some(ReportAction::OpenModel);
         }
         if button(ui, bottom + 74.0, Button::new(ButtonKind::Plain, "Runs", "Choose among the runs on disk (0)")) {
-            wish = Some(ReportWish::Runs);
+            wish = Some(ReportAction::Runs);
         }
         wish
     }
 
     /// The run goes on: the best state so far can be measured.
-    fn training_ui(&mut self, ui: &mut Ui, palette: &Palette, now: Now<'_>, whole: Rect) -> Option<ReportWish> {
+    fn training_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        now: ReportContext<'_>,
+        whole: Rect,
+    ) -> Option<ReportAction> {
         let (snapshot, centre) = (now.snapshot, whole.center());
         let mut y = centre.y - 70.0;
         let painter = ui.painter().clone();
@@ -119,7 +131,7 @@ impl Report {
         write(y, &words, regular(size::SECOND), colour(palette.muted));
         if clicked {
             self.wanted_step = Some(snapshot.step);
-            return Some(ReportWish::SaveModel);
+            return Some(ReportAction::SaveModel);
         }
         None
     }
@@ -129,8 +141,8 @@ impl Report {
         ui: &mut Ui,
         palette: &Palette,
         area: Rect,
-        now: Now<'_>,
-    ) -> Option<ReportWish> {
+        now: ReportContext<'_>,
+    ) -> Option<ReportAction> {
         let narrow = area.width() < 1000.0;
         if !narrow {
             let rects = wide(area.shrink(space::L));
@@ -169,8 +181,8 @@ impl Report {
         ui: &mut Ui,
         palette: &Palette,
         [about, along, metrics, worth, extremes, findings]: [Rect; 6],
-        now: Now<'_>,
-    ) -> Option<ReportWish> {
+        now: ReportContext<'_>,
+    ) -> Option<ReportAction> {
         let told = std::sync::Arc::clone(&self.outcome.as_ref()?.told);
         let mut wish = card(ui, about, |ui, inside| self.about_ui(ui, palette, inside, now));
         wish = card(ui, along, |ui, inside| self.along_ui(ui, palette, inside)).or(wish);
@@ -184,7 +196,13 @@ impl Report {
     }
 
     /// What is told of.
-    fn about_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, now: Now<'_>) -> Option<ReportWish> {
+    fn about_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        now: ReportContext<'_>,
+    ) -> Option<ReportAction> {
         let outcome = self.outcome.as_ref()?;
         let snapshot = now.snapshot;
         let name = outcome.subject.run_dir.as_ref().and_then(|folder| folder.file_name());
@@ -218,7 +236,7 @@ impl Report {
             vec2((inside.width() - space::S) / 2.0, BUTTON),
         );
         let second = bottom.translate(vec2(bottom.width() + space::S, 0.0));
-        let busy = self.telling.is_some() || self.wanted_step.is_some();
+        let busy = self.measuring.is_some() || self.wanted_step.is_some();
         let again = match (busy, training) {
             (true, _) => Button::new(ButtonKind::Plain, "Measuring", "It is being measured anew").enabled(false),
             (false, true) => {
@@ -229,18 +247,18 @@ impl Report {
         if again.show(ui, palette, bottom).clicked() {
             if training {
                 self.wanted_step = Some(snapshot.step);
-                return Some(ReportWish::SaveModel);
+                return Some(ReportAction::SaveModel);
             }
             if let Some((subject, step)) = now.subject() {
-                self.tell(ui.ctx(), subject, step);
+                self.measure(ui.ctx(), subject, step);
             }
         }
         let explore = Button::new(ButtonKind::Plain, "Explore it", "Move through its latent space (2)");
-        explore.show(ui, palette, second).clicked().then_some(ReportWish::Explore)
+        explore.show(ui, palette, second).clicked().then_some(ReportAction::Explore)
     }
 
     /// What can be taken along.
-    fn along_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<ReportWish> {
+    fn along_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<ReportAction> {
         card_title(ui, palette, inside, "Take it along", "");
         let outcome = self.outcome.as_ref()?;
         let in_run = outcome.subject.run_dir.is_some();
@@ -298,10 +316,10 @@ impl Report {
                 let bar = Rect::from_min_size(pos2(inside.left(), bottom + 6.0), vec2(inside.width(), 4.0));
                 progress(ui, palette, bar, None);
             }
-            (None, Some(Said::Problem(problem))) => {
+            (None, Some(ExportMessage::Problem(problem))) => {
                 paragraph(ui, at, inside.width(), problem, regular(size::SECOND), colour(palette.bad));
             }
-            (None, Some(Said::Written(written))) => {
+            (None, Some(ExportMessage::Written(written))) => {
                 let bottom =
                     paragraph(ui, at, inside.width(), &written.words, regular(size::SECOND), colour(palette.good));
                 if written.path.extension().is_some_and(|extension| extension == "html") {

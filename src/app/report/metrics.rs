@@ -13,12 +13,12 @@ pub(super) struct Figure {
     pub value: f64,
     pub interval: Option<[f64; 2]>,
     pub pca: Option<f64>,
-    pub form: Form,
+    pub form: FigureFormat,
 }
 
 /// How a figure is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum FigureFormat {
     /// An error or a loss.
     Loss,
     Decibel,
@@ -30,10 +30,10 @@ pub(super) enum Form {
 impl Figure {
     pub fn text(&self, value: f64) -> String {
         match self.form {
-            Form::Loss => crate::style::figure(value),
-            Form::Decibel => format!("{value:.2}"),
-            Form::Share => format!("{value:.4}"),
-            Form::Count => format!("{value:.0}"),
+            FigureFormat::Loss => crate::style::figure(value),
+            FigureFormat::Decibel => format!("{value:.2}"),
+            FigureFormat::Share => format!("{value:.4}"),
+            FigureFormat::Count => format!("{value:.0}"),
         }
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "mse",
             "MSE",
             "",
-            Form::Loss,
+            FigureFormat::Loss,
             Some(test.mse),
             "Mean squared error over all values of rows never trained on",
         ),
@@ -60,7 +60,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "clean_mse",
             "MSE, clean input",
             "",
-            Form::Loss,
+            FigureFormat::Loss,
             test.clean_mse,
             "The same where the network is given the clean row",
         ),
@@ -68,7 +68,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "psnr",
             "PSNR",
             "dB",
-            Form::Decibel,
+            FigureFormat::Decibel,
             Some(test.psnr),
             "Signal over error, from the mean MSE; higher is better",
         ),
@@ -76,17 +76,24 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "corrupted_psnr",
             "PSNR of the input",
             "dB",
-            Form::Decibel,
+            FigureFormat::Decibel,
             test.corrupted_psnr,
             "Of the corrupted input itself: what it was before",
         ),
-        figure("ssim", "SSIM", "", Form::Share, test.ssim, "Likeness of structure as people see it; 1 is equal"),
-        figure("bce", "BCE", "nats a value", Form::Loss, test.bce, "Binary cross-entropy, mean over values"),
+        figure(
+            "ssim",
+            "SSIM",
+            "",
+            FigureFormat::Share,
+            test.ssim,
+            "Likeness of structure as people see it; 1 is equal",
+        ),
+        figure("bce", "BCE", "nats a value", FigureFormat::Loss, test.bce, "Binary cross-entropy, mean over values"),
         figure(
             "bce_excess",
             "BCE above its floor",
             "nats a value",
-            Form::Loss,
+            FigureFormat::Loss,
             test.bce_excess,
             "What is left of it above the data's own entropy",
         ),
@@ -94,7 +101,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "negative_elbo",
             "-ELBO",
             "nats a row",
-            Form::Loss,
+            FigureFormat::Loss,
             test.negative_elbo,
             "Reconstruction and KL together: a bound of minus the log-likelihood; lower is better",
         ),
@@ -102,25 +109,32 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "reconstruction",
             "reconstruction",
             "nats a row",
-            Form::Loss,
+            FigureFormat::Loss,
             test.reconstruction,
             "The part of -ELBO that the decoder misses",
         ),
-        figure("kl", "KL", "nats a row", Form::Loss, test.kl, "What the latents say of a row beyond the prior"),
+        figure("kl", "KL", "nats a row", FigureFormat::Loss, test.kl, "What the latents say of a row beyond the prior"),
         figure(
             "active_units",
             "active units",
             "",
-            Form::Count,
+            FigureFormat::Count,
             count(test.active_units),
             "Latent units that tell rows apart",
         ),
-        figure("dead_units", "dead units", "", Form::Share, test.dead_units, "Share of the units that no row uses"),
+        figure(
+            "dead_units",
+            "dead units",
+            "",
+            FigureFormat::Share,
+            test.dead_units,
+            "Share of the units that no row uses",
+        ),
         figure(
             "codebook_used",
             "codes in use",
             "",
-            Form::Count,
+            FigureFormat::Count,
             count(test.codebook_used),
             "Entries of the codebook that some row uses",
         ),
@@ -146,7 +160,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
                 value: bound.negative_log_likelihood,
                 interval: bound.interval,
                 pca: None,
-                form: Form::Loss,
+                form: FigureFormat::Loss,
             },
         );
     }
@@ -159,7 +173,7 @@ pub(super) fn worth(evaluation: &Evaluation) -> Vec<Figure> {
     let theirs = evaluation.pca.as_ref().map(|pca| &pca.representation);
     let figure = |key, title, help, value: Option<f64>, pca: Option<f64>| {
         let interval = ours.intervals.get(key).copied();
-        Some(Figure { key, title, help, unit: "", value: value?, interval, pca, form: Form::Share })
+        Some(Figure { key, title, help, unit: "", value: value?, interval, pca, form: FigureFormat::Share })
     };
     let list = [
         figure(

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use egui::{TextureHandle, Ui};
 
-pub use self::backend::{Export, Exported, LocalReporting, ReportSubject, Reporting, Told};
+pub use self::backend::{Evaluated, Export, Exported, LocalReporting, ReportSubject, Reporting};
 use super::shell::desktop::{Dialogs, Question};
-use super::ui::file_picker::Picker;
+use super::ui::file_picker::FilePicker;
 use super::ui::waker;
 use crate::data::PICTURE_EXTENSIONS;
 use crate::device::DeviceChoice;
@@ -23,7 +23,7 @@ use crate::style::Palette;
 
 /// What the workspace wants of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ReportWish {
+pub(super) enum ReportAction {
     /// The best state so far as a file.
     SaveModel,
     Explore,
@@ -35,7 +35,7 @@ pub(super) enum ReportWish {
 
 /// What there is to report on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Now<'a> {
+pub(super) struct ReportContext<'a> {
     pub snapshot: &'a Snapshot,
     /// The model that is looked at instead of a run.
     pub opened: Option<&'a Path>,
@@ -43,7 +43,7 @@ pub(super) struct Now<'a> {
     pub threads: Option<usize>,
 }
 
-impl Now<'_> {
+impl ReportContext<'_> {
     fn is_training(&self) -> bool {
         self.opened.is_none()
             && matches!(self.snapshot.state, PlayState::Playing | PlayState::Paused | PlayState::Finishing)
@@ -73,61 +73,61 @@ impl Now<'_> {
 }
 
 /// What is told, and of what.
-struct Outcome {
+struct EvaluatedModel {
     subject: ReportSubject,
     step: u64,
-    told: Arc<Told>,
+    told: Arc<Evaluated>,
 }
 
 /// What is being measured.
-struct Telling {
+struct Measuring {
     subject: ReportSubject,
     step: u64,
-    task: Task<&'static str, Result<Told, String>>,
+    task: Task<&'static str, Result<Evaluated, String>>,
 }
 
 /// What was said last at the bottom of the card of exports.
 #[derive(Debug)]
-enum Said {
+enum ExportMessage {
     Written(Exported),
     Problem(String),
 }
 
 /// The workspace's state between frames.
-pub(super) struct Report {
-    engine: Arc<dyn Reporting>,
-    telling: Option<Telling>,
+pub(super) struct ReportWorkspace {
+    backend: Arc<dyn Reporting>,
+    measuring: Option<Measuring>,
     exporting: Option<Task<(), Result<Exported, String>>>,
-    outcome: Option<Outcome>,
+    outcome: Option<EvaluatedModel>,
     problem: Option<String>,
-    said: Option<Said>,
+    said: Option<ExportMessage>,
     /// A page that is opened in the browser as soon as it is written.
     opens_page: bool,
     /// The best state so far is being written: it is measured when it is of this step or later.
     wanted_step: Option<u64>,
-    picker: Picker<Export>,
+    picker: FilePicker<Export>,
     /// Best and worst rows, a picture each.
     pictures: [Option<TextureHandle>; 2],
 }
 
-impl std::fmt::Debug for Report {
+impl std::fmt::Debug for ReportWorkspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Report({:?})", self.telling.as_ref().map(|telling| &telling.subject))
+        write!(f, "Report({:?})", self.measuring.as_ref().map(|telling| &telling.subject))
     }
 }
 
-impl Report {
+impl ReportWorkspace {
     pub fn new(engine: Arc<dyn Reporting>, dialogs: Arc<dyn Dialogs>) -> Self {
         Self {
-            engine,
-            telling: None,
+            backend: engine,
+            measuring: None,
             exporting: None,
             outcome: None,
             problem: None,
             said: None,
             opens_page: false,
             wanted_step: None,
-            picker: Picker::new(dialogs),
+            picker: FilePicker::new(dialogs),
             pictures: [None, None],
         }
     }
@@ -138,13 +138,19 @@ impl Report {
 
     /// Another run or model: what was told before is of no interest.
     pub fn forget(&mut self) {
-        (self.telling, self.outcome, self.wanted_step) = (None, None, None);
+        (self.measuring, self.outcome, self.wanted_step) = (None, None, None);
         (self.problem, self.said) = (None, None);
         self.pictures = [None, None];
     }
 
     /// Draws the workspace.
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: egui::Rect, now: Now<'_>) -> Option<ReportWish> {
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        area: egui::Rect,
+        now: ReportContext<'_>,
+    ) -> Option<ReportAction> {
         self.receive(ui.ctx(), palette);
         self.follow(ui.ctx(), now);
         let wish = match &self.outcome {
@@ -158,41 +164,41 @@ impl Report {
     }
 
     /// Starts to measure what has come to its end, without being asked.
-    fn follow(&mut self, context: &egui::Context, now: Now<'_>) {
+    fn follow(&mut self, context: &egui::Context, now: ReportContext<'_>) {
         let Some((subject, step)) = now.subject() else { return };
         if self.outcome.as_ref().is_some_and(|outcome| outcome.subject.model != subject.model) {
             self.forget();
         }
-        if self.telling.is_some() || self.problem.is_some() {
+        if self.measuring.is_some() || self.problem.is_some() {
             return;
         }
         let ended = now.opened.is_some() || now.snapshot.state == PlayState::Finished;
         let stale = self.outcome.as_ref().is_none_or(|outcome| outcome.step < step);
         let asked = self.wanted_step.is_some_and(|wanted| step >= wanted);
         if ended && stale || asked {
-            self.tell(context, subject, step);
+            self.measure(context, subject, step);
         }
     }
 
-    fn tell(&mut self, context: &egui::Context, subject: ReportSubject, step: u64) {
+    fn measure(&mut self, context: &egui::Context, subject: ReportSubject, step: u64) {
         (self.wanted_step, self.problem) = (None, None);
-        let (engine, wanted) = (Arc::clone(&self.engine), subject.clone());
-        match Task::start("hourglass-report", waker(context), move |watch| engine.tell(&wanted, watch)) {
-            Ok(task) => self.telling = Some(Telling { subject, step, task }),
+        let (engine, wanted) = (Arc::clone(&self.backend), subject.clone());
+        match Task::start("hourglass-report", waker(context), move |watch| engine.evaluate(&wanted, watch)) {
+            Ok(task) => self.measuring = Some(Measuring { subject, step, task }),
             Err(problem) => self.problem = Some(problem),
         }
     }
 
     fn receive(&mut self, context: &egui::Context, palette: &Palette) {
-        if let Some(told) = self.telling.as_ref().and_then(|telling| telling.task.take())
-            && let Some(Telling { subject, step, .. }) = self.telling.take()
+        if let Some(told) = self.measuring.as_ref().and_then(|telling| telling.task.take())
+            && let Some(Measuring { subject, step, .. }) = self.measuring.take()
         {
             match told {
                 Ok(told) => {
                     let extremes = &told.measured.extremes;
                     self.pictures =
                         [&extremes.best, &extremes.worst].map(|rows| extremes::picture(context, rows, palette));
-                    self.outcome = Some(Outcome { subject, step, told: Arc::new(told) });
+                    self.outcome = Some(EvaluatedModel { subject, step, told: Arc::new(told) });
                 }
                 Err(problem) => self.problem = Some(problem),
             }
@@ -205,9 +211,9 @@ impl Report {
                     if opens {
                         open_in_browser(context, &exported.path);
                     }
-                    Said::Written(exported)
+                    ExportMessage::Written(exported)
                 }
-                Err(problem) => Said::Problem(problem),
+                Err(problem) => ExportMessage::Problem(problem),
             });
         }
     }
@@ -234,11 +240,11 @@ impl Report {
 
     fn export(&mut self, context: &egui::Context, what: Export, path: PathBuf) {
         let Some(outcome) = &self.outcome else { return };
-        let (engine, subject, told) = (Arc::clone(&self.engine), outcome.subject.clone(), Arc::clone(&outcome.told));
+        let (engine, subject, told) = (Arc::clone(&self.backend), outcome.subject.clone(), Arc::clone(&outcome.told));
         self.said = None;
         match Task::start("hourglass-export", waker(context), move |_| engine.export(&subject, &told, what, &path)) {
             Ok(task) => self.exporting = Some(task),
-            Err(problem) => self.said = Some(Said::Problem(problem)),
+            Err(problem) => self.said = Some(ExportMessage::Problem(problem)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use super::Told;
+use super::Evaluated;
 use super::metrics::{Figure, figures, worth};
 use crate::app::ui::theme::{colour, regular, semibold};
 use crate::app::ui::widgets::{card_title, paragraph, part_of_line};
@@ -141,7 +141,7 @@ fn bars_ui(ui: &Ui, palette: &Palette, bars: Rect, y: f32, figure: &Figure) {
 }
 
 /// What the figures say in words.
-pub(crate) fn findings_ui(ui: &mut Ui, palette: &Palette, inside: Rect, told: &Told) {
+pub(crate) fn findings_ui(ui: &mut Ui, palette: &Palette, inside: Rect, told: &Evaluated) {
     card_title(ui, palette, inside, "What it shows", "");
     let mut y = inside.top() + 32.0;
     for (ink, title, evidence) in lines(palette, told) {
@@ -158,7 +158,7 @@ pub(crate) fn findings_ui(ui: &mut Ui, palette: &Palette, inside: Rect, told: &T
     }
 }
 
-fn lines(palette: &Palette, told: &Told) -> Vec<(Rgb, String, String)> {
+fn lines(palette: &Palette, told: &Evaluated) -> Vec<(Rgb, String, String)> {
     let evaluation = &told.measured.evaluation;
     let mut lines = Vec::new();
     if let Some(pca) = &evaluation.pca {

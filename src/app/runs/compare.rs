@@ -6,20 +6,20 @@ use super::Runs;
 use crate::app::ui::theme::{colour, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text};
 use crate::style::{self, Palette, Rgb, size, space};
-use crate::train::ShelvedRun;
+use crate::train::SavedRun;
 
 /// What names beside their curves take from the right.
 const NAMES: f32 = 104.0;
 
 impl Runs {
     pub(super) fn compare_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) {
-        let shown: Vec<(&ShelvedRun, Rgb)> = self
+        let shown: Vec<(&SavedRun, Rgb)> = self
             .shown
             .iter()
             .filter_map(|path| self.runs.iter().find(|run| run.path == *path))
             .filter_map(|run| Some((run, self.ink(&run.path)?)))
             .collect();
-        let title = |run: &ShelvedRun| run.spec.as_ref().ok().map(|spec| spec.objective_title());
+        let title = |run: &SavedRun| run.spec.as_ref().ok().map(|spec| spec.objective_title());
         // Only equal objectives can be compared: those of the selected run, or of the first that is shown.
         let selected = self.selected().filter(|run| shown.iter().any(|(other, _)| other.path == run.path));
         let objective = selected.or_else(|| shown.first().map(|(run, _)| *run)).and_then(title);
@@ -55,7 +55,7 @@ impl Runs {
     }
 }
 
-fn plot_ui(ui: &mut Ui, palette: &Palette, plot: Rect, runs: &[(&ShelvedRun, Rgb)], log_scale: bool) {
+fn plot_ui(ui: &mut Ui, palette: &Palette, plot: Rect, runs: &[(&SavedRun, Rgb)], log_scale: bool) {
     let scaled = |loss: f64| if log_scale { loss.max(1e-12).log10() } else { loss };
     let epochs = runs.iter().filter_map(|(run, _)| run.epochs.last()).map(|epoch| epoch.epoch).max().unwrap_or(1);
     let mut losses: Vec<f64> = runs

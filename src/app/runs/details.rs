@@ -5,12 +5,12 @@ use std::path::Path;
 use egui::{Rect, Sense, Ui, pos2, vec2};
 
 use super::summary::{ago, model_of, state_of};
-use super::{RunWish, Runs};
+use super::{Runs, RunsAction};
 use crate::app::ui::theme::{colour, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph, value_row};
 use crate::model::live_text;
 use crate::style::{self, Palette, size, space};
-use crate::train::ShelvedRun;
+use crate::train::SavedRun;
 
 const LINE: f32 = 24.0;
 const BUTTON: f32 = 30.0;
@@ -33,7 +33,7 @@ impl Runs {
         palette: &Palette,
         inside: Rect,
         running: Option<&Path>,
-    ) -> Option<RunWish> {
+    ) -> Option<RunsAction> {
         let Some(run) = self.selected().cloned() else {
             card_title(ui, palette, inside, "Run", "choose one in the list");
             return None;
@@ -63,12 +63,12 @@ impl Runs {
             ui.interact(rect, ui.scope_id().with("path"), Sense::hover()).on_hover_text(path);
         }
         match act.0? {
-            Act::Open => Some(RunWish::Open(run.path)),
+            Act::Open => Some(RunsAction::Open(run.path)),
             Act::Resume => {
                 let spec = Box::new(run.spec_to_resume()?);
-                Some(RunWish::Resume { path: run.path, spec, preset: run.preset })
+                Some(RunsAction::Resume { path: run.path, spec, preset: run.preset })
             }
-            Act::Duplicate => Some(RunWish::Duplicate { spec: Box::new(run.spec.ok()?), preset: run.preset }),
+            Act::Duplicate => Some(RunsAction::Duplicate { spec: Box::new(run.spec.ok()?), preset: run.preset }),
             Act::AskToDelete => {
                 self.confirming = true;
                 None
@@ -90,7 +90,7 @@ impl Runs {
         ui: &mut Ui,
         palette: &Palette,
         inside: Rect,
-        run: &ShelvedRun,
+        run: &SavedRun,
         running: Option<&Path>,
     ) -> (Option<Act>, f32) {
         let mut act = None;
@@ -141,7 +141,7 @@ impl Runs {
 }
 
 /// Names and values, the most telling first.
-fn facts(run: &ShelvedRun) -> Vec<(&'static str, String)> {
+fn facts(run: &SavedRun) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Model", model_of(run)), ("Last written", ago(run))];
     if let Some((epoch, loss)) = run.best() {
         facts.push(("Best validation", format!("{} at epoch {epoch}", style::figure(loss))));

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use egui::{Align2, Rect, Ui, pos2, vec2};
 
-use self::order::Order;
+use self::order::RunOrder;
 use super::ui::theme::{colour, regular, semibold};
 use super::ui::waker;
-use super::ui::widgets::{card, cards, written};
+use super::ui::widgets::{card, cards, text_label};
 use crate::model::Spec;
 use crate::platform::Task;
 use crate::style::{LABELS, Palette, Rgb, size, space};
-use crate::train::{ShelvedRun, delete_run, shelved_runs};
+use crate::train::{SavedRun, delete_run, saved_runs};
 
 /// Curves that are shown without being asked for.
 const FIRST_SHOWN: usize = 4;
@@ -28,7 +28,7 @@ const REFRESH: Duration = Duration::from_secs(3);
 
 /// What is wanted of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum RunWish {
+pub(super) enum RunsAction {
     Open(PathBuf),
     /// Go on from its last state, as this spec says.
     Resume {
@@ -47,12 +47,12 @@ pub(super) enum RunWish {
 #[derive(Debug)]
 pub(super) struct Runs {
     folder: PathBuf,
-    runs: Vec<ShelvedRun>,
-    reading: Option<Task<(), Vec<ShelvedRun>>>,
+    runs: Vec<SavedRun>,
+    reading: Option<Task<(), Vec<SavedRun>>>,
     deleting: Option<Task<(), Result<(), String>>>,
     /// When the list was read; `None` before the first time.
     read: Option<Instant>,
-    order: Order,
+    order: RunOrder,
     selected: Option<PathBuf>,
     /// Runs whose curves are shown, in the order of their colours.
     shown: Vec<PathBuf>,
@@ -70,7 +70,7 @@ impl Runs {
             reading: None,
             deleting: None,
             read: None,
-            order: Order::default(),
+            order: RunOrder::default(),
             selected: None,
             shown: Vec::new(),
             log_scale: false,
@@ -103,7 +103,7 @@ impl Runs {
             }
             if first {
                 let with_curves = self.runs.iter().filter(|run| !run.epochs.is_empty());
-                let title = |run: &ShelvedRun| run.spec.as_ref().ok().map(Spec::objective_title);
+                let title = |run: &SavedRun| run.spec.as_ref().ok().map(Spec::objective_title);
                 let newest = with_curves.clone().next().and_then(title);
                 self.shown = with_curves
                     .filter(|run| title(run) == newest)
@@ -120,7 +120,7 @@ impl Runs {
         let due = self.read.is_none_or(|read| read.elapsed() >= REFRESH);
         if due && self.reading.is_none() && self.deleting.is_none() {
             let folder = self.folder.clone();
-            match Task::start("hourglass-runs", waker(context), move |_| shelved_runs(&folder)) {
+            match Task::start("hourglass-runs", waker(context), move |_| saved_runs(&folder)) {
                 Ok(task) => self.reading = Some(task),
                 Err(problem) => self.problem = Some(problem),
             }
@@ -128,7 +128,7 @@ impl Runs {
         context.request_repaint_after(REFRESH);
     }
 
-    fn selected(&self) -> Option<&ShelvedRun> {
+    fn selected(&self) -> Option<&SavedRun> {
         let path = self.selected.as_ref()?;
         self.runs.iter().find(|run| run.path == *path)
     }
@@ -148,7 +148,7 @@ impl Runs {
     }
 
     /// Draws the list; `running` is the folder of the run that is going on.
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, running: Option<&Path>) -> Option<RunWish> {
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, running: Option<&Path>) -> Option<RunsAction> {
         self.follow(ui.ctx());
         let (work, gap) = (area.shrink(space::L), space::L);
         if self.runs.is_empty() {
@@ -160,7 +160,7 @@ impl Runs {
                 _ => ("There is no run yet", format!("Each training is kept in {}", self.folder.display())),
             };
             let write = |y: f32, text: &str, font, ink| {
-                written(ui, text, (pos2(centre.x, centre.y + y), Align2::CENTER_CENTER), text, font, colour(ink));
+                text_label(ui, text, (pos2(centre.x, centre.y + y), Align2::CENTER_CENTER), text, font, colour(ink));
             };
             write(-12.0, title, semibold(size::NAME), palette.text);
             write(14.0, &words, regular(size::TEXT), palette.muted);

@@ -1,11 +1,11 @@
 //! The order of the list of runs.
 
 use super::summary::{model_of, state_of};
-use crate::train::ShelvedRun;
+use crate::train::SavedRun;
 
 /// What the list is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+pub(super) enum RunColumn {
     Name,
     Model,
     When,
@@ -16,32 +16,32 @@ pub(super) enum Column {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Order {
-    pub by: Column,
+pub(super) struct RunOrder {
+    pub by: RunColumn,
     pub backwards: bool,
 }
 
-impl Default for Order {
+impl Default for RunOrder {
     fn default() -> Self {
-        Self { by: Column::When, backwards: false }
+        Self { by: RunColumn::When, backwards: false }
     }
 }
 
-impl Order {
+impl RunOrder {
     /// Newest, longest and best first; names as in a book. What has no figure comes last.
-    pub fn sort(self, runs: &mut [ShelvedRun]) {
+    pub fn sort(self, runs: &mut [SavedRun]) {
         let figure = |value: Option<f64>| value.unwrap_or(f64::INFINITY);
         runs.sort_by(|a, b| {
             let order = match self.by {
-                Column::Name => a.name.cmp(&b.name),
-                Column::Model => model_of(a).cmp(&model_of(b)),
-                Column::When => b.changed.cmp(&a.changed),
-                Column::Epochs => b.epochs.len().cmp(&a.epochs.len()),
-                Column::Validation => {
+                RunColumn::Name => a.name.cmp(&b.name),
+                RunColumn::Model => model_of(a).cmp(&model_of(b)),
+                RunColumn::When => b.changed.cmp(&a.changed),
+                RunColumn::Epochs => b.epochs.len().cmp(&a.epochs.len()),
+                RunColumn::Validation => {
                     figure(a.best().map(|best| best.1)).total_cmp(&figure(b.best().map(|best| best.1)))
                 }
-                Column::Test => figure(a.test_mse).total_cmp(&figure(b.test_mse)),
-                Column::State => state_of(a, None).cmp(state_of(b, None)),
+                RunColumn::Test => figure(a.test_mse).total_cmp(&figure(b.test_mse)),
+                RunColumn::State => state_of(a, None).cmp(state_of(b, None)),
             };
             if self.backwards { order.reverse() } else { order }
         });

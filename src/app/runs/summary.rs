@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::train::ShelvedRun;
+use crate::train::SavedRun;
 
 /// How long ago, in the words of people.
-pub(super) fn ago(run: &ShelvedRun) -> String {
+pub(super) fn ago(run: &SavedRun) -> String {
     let seconds = run.changed.elapsed().unwrap_or_default().as_secs();
     let plural = |count: u64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
     match seconds {
@@ -18,7 +18,7 @@ pub(super) fn ago(run: &ShelvedRun) -> String {
 }
 
 /// What it trains, in a word or two.
-pub(super) fn model_of(run: &ShelvedRun) -> String {
+pub(super) fn model_of(run: &SavedRun) -> String {
     match (&run.preset, &run.spec) {
         (Some(preset), _) => preset.clone(),
         (None, Ok(spec)) => spec.model.kind.title().to_owned(),
@@ -26,7 +26,7 @@ pub(super) fn model_of(run: &ShelvedRun) -> String {
     }
 }
 
-pub(super) fn state_of(run: &ShelvedRun, running: Option<&Path>) -> &'static str {
+pub(super) fn state_of(run: &SavedRun, running: Option<&Path>) -> &'static str {
     match (running == Some(run.path.as_path()), run.ended, run.has_checkpoint) {
         (true, ..) => "open here",
         (_, true, _) => "ended",

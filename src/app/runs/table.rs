@@ -4,18 +4,18 @@ use std::path::Path;
 
 use egui::{Align2, CornerRadius, Rect, ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
-use super::order::{Column, Order};
+use super::order::{RunColumn, RunOrder};
 use super::summary::{ago, model_of, state_of};
-use super::{RunWish, Runs};
+use super::{Runs, RunsAction};
 use crate::app::ui::theme::{colour, regular, semibold};
 use crate::app::ui::widgets::{card_title, focus_ring, line_of_text};
 use crate::style::{self, Palette, size, space};
-use crate::train::ShelvedRun;
+use crate::train::SavedRun;
 
 const LINE: f32 = 30.0;
 
 struct Head {
-    column: Column,
+    column: RunColumn,
     title: &'static str,
     help: &'static str,
     width: f32,
@@ -23,27 +23,27 @@ struct Head {
     right: bool,
 }
 
-const fn head(column: Column, title: &'static str, help: &'static str, width: f32, right: bool) -> Head {
+const fn head(column: RunColumn, title: &'static str, help: &'static str, width: f32, right: bool) -> Head {
     Head { column, title, help, width, right }
 }
 
 /// All columns; those that a narrow list keeps are marked by `NARROW`.
 const HEADS: [Head; 7] = [
-    head(Column::Name, "run", "Sort by name", 150.0, false),
-    head(Column::Model, "model", "Sort by model", 130.0, false),
-    head(Column::When, "when", "Sort by when it was last written to, the newest first", 96.0, false),
-    head(Column::Epochs, "epochs", "Sort by epochs made", 76.0, true),
+    head(RunColumn::Name, "run", "Sort by name", 150.0, false),
+    head(RunColumn::Model, "model", "Sort by model", 130.0, false),
+    head(RunColumn::When, "when", "Sort by when it was last written to, the newest first", 96.0, false),
+    head(RunColumn::Epochs, "epochs", "Sort by epochs made", 76.0, true),
     head(
-        Column::Validation,
+        RunColumn::Validation,
         "best validation",
         "Sort by the best validation loss; only equal losses compare",
         112.0,
         true,
     ),
-    head(Column::Test, "test MSE", "Sort by mean squared error on the test part", 88.0, true),
-    head(Column::State, "state", "Sort by state", 72.0, true),
+    head(RunColumn::Test, "test MSE", "Sort by mean squared error on the test part", 88.0, true),
+    head(RunColumn::State, "state", "Sort by state", 72.0, true),
 ];
-const NARROW: [Column; 4] = [Column::Name, Column::When, Column::Epochs, Column::Validation];
+const NARROW: [RunColumn; 4] = [RunColumn::Name, RunColumn::When, RunColumn::Epochs, RunColumn::Validation];
 
 /// What the mark that shows a curve takes from the left.
 const MARK: f32 = 30.0;
@@ -55,7 +55,7 @@ impl Runs {
         palette: &Palette,
         inside: Rect,
         running: Option<&Path>,
-    ) -> Option<RunWish> {
+    ) -> Option<RunsAction> {
         let count = style::grouped(self.runs.len() as u64);
         card_title(ui, palette, inside, "Runs", &format!("{count} on disk"));
         let narrow = inside.width() < 620.0;
@@ -76,7 +76,7 @@ impl Runs {
             x += width;
         }
         if let Some(column) = sorted {
-            self.order = Order { by: column, backwards: column == self.order.by && !self.order.backwards };
+            self.order = RunOrder { by: column, backwards: column == self.order.by && !self.order.backwards };
             self.order.sort(&mut self.runs);
         }
         ui.painter().hline(inside.x_range(), top + 25.0, Stroke::new(1.0, colour(palette.line)));
@@ -125,7 +125,7 @@ impl Runs {
         index: usize,
         columns: &[(&Head, f32, f32)],
         running: Option<&Path>,
-    ) -> Option<RunWish> {
+    ) -> Option<RunsAction> {
         let run = &self.runs[index];
         let here = self.selected.as_deref() == Some(run.path.as_path());
         let row = Rect::from_min_max(pos2(line.left() + MARK - 6.0, line.top() + 1.0), line.max - vec2(0.0, 1.0));
@@ -136,7 +136,7 @@ impl Runs {
         }
         for (head, x, width) in columns {
             let (text, ink) = cell_text(run, head.column, running, palette);
-            let font = if head.column == Column::Name { semibold(size::TEXT) } else { regular(size::TEXT) };
+            let font = if head.column == RunColumn::Name { semibold(size::TEXT) } else { regular(size::TEXT) };
             let at = match head.right {
                 true => {
                     let galley = ui.painter().layout_no_wrap(text.clone(), font.clone(), ink);
@@ -158,7 +158,7 @@ impl Runs {
             self.selected = Some(path.clone());
             self.confirming = false;
         }
-        (twice && has_model).then_some(RunWish::Open(path))
+        (twice && has_model).then_some(RunsAction::Open(path))
     }
 
     /// The mark at the left, which shows or hides the run's curve.
@@ -194,20 +194,22 @@ impl Runs {
     }
 }
 
-fn cell_text(run: &ShelvedRun, column: Column, running: Option<&Path>, palette: &Palette) -> (String, egui::Color32) {
+fn cell_text(run: &SavedRun, column: RunColumn, running: Option<&Path>, palette: &Palette) -> (String, egui::Color32) {
     let muted = colour(palette.muted);
     let missing = || ("\u{2013}".to_owned(), muted);
     match column {
-        Column::Name => (run.name.clone(), colour(palette.text)),
-        Column::Model => (model_of(run), muted),
-        Column::When => (ago(run), muted),
-        Column::Epochs => match &run.spec {
+        RunColumn::Name => (run.name.clone(), colour(palette.text)),
+        RunColumn::Model => (model_of(run), muted),
+        RunColumn::When => (ago(run), muted),
+        RunColumn::Epochs => match &run.spec {
             Ok(spec) => (format!("{} of {}", run.epochs.len(), spec.train.epochs), muted),
             Err(_) => missing(),
         },
-        Column::Validation => run.best().map_or_else(missing, |(_, loss)| (style::figure(loss), colour(palette.text))),
-        Column::Test => run.test_mse.map_or_else(missing, |mse| (style::figure(mse), colour(palette.text))),
-        Column::State => {
+        RunColumn::Validation => {
+            run.best().map_or_else(missing, |(_, loss)| (style::figure(loss), colour(palette.text)))
+        }
+        RunColumn::Test => run.test_mse.map_or_else(missing, |mse| (style::figure(mse), colour(palette.text))),
+        RunColumn::State => {
             let state = state_of(run, running);
             let ink = if state == "open here" { colour(palette.accent) } else { muted };
             (state.to_owned(), ink)

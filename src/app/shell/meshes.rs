@@ -30,14 +30,14 @@ struct Corner {
 }
 
 /// Triangles of a mesh that follow each other and are all fills, or all not.
-struct Run {
+struct TriangleRun {
     triangles: Range<usize>,
     is_fill: bool,
     area: f32,
 }
 
-fn runs(mesh: &Mesh) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+fn runs(mesh: &Mesh) -> Vec<TriangleRun> {
+    let mut runs: Vec<TriangleRun> = Vec::new();
     for (index, triangle) in mesh.indices.chunks_exact(3).enumerate() {
         let [a, b, c] = [0, 1, 2].map(|corner| mesh.vertices[triangle[corner] as usize]);
         let is_fill = mesh.texture_id == TextureId::default() && [a, b, c].iter().all(|vertex| vertex.uv == WHITE_UV);
@@ -48,14 +48,14 @@ fn runs(mesh: &Mesh) -> Vec<Run> {
                 run.triangles.end = index + 1;
                 run.area += area;
             }
-            None => runs.push(Run { triangles: index..index + 1, is_fill, area }),
+            None => runs.push(TriangleRun { triangles: index..index + 1, is_fill, area }),
         }
     }
     runs
 }
 
 /// Whether a run is worth a change of shader.
-fn stands_alone(run: &Run) -> bool {
+fn stands_alone(run: &TriangleRun) -> bool {
     run.is_fill && run.area >= LEAST_AREA
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn drawn_here(
         let primitive = match piece {
             Piece::As(primitive) => primitive,
             Piece::Drawn(paint, range) => {
-                let drawn = Drawn { triangles: Arc::clone(&triangles), paint, range };
+                let drawn = DrawnMesh { triangles: Arc::clone(&triangles), paint, range };
                 Primitive::Callback(Callback::new_paint_callback(whole, drawn))
             }
         };
@@ -129,7 +129,7 @@ pub(crate) fn drawn_here(
 }
 
 /// Some triangles of a frame.
-struct Drawn {
+struct DrawnMesh {
     triangles: Arc<Triangles>,
     paint: Paint,
     range: Range<u32>,
@@ -141,14 +141,14 @@ struct Bound {
 }
 
 /// Textures of egui's as the shaders here take them, by what egui calls them.
-pub(crate) struct Textures {
+pub(crate) struct MeshTextures {
     layout: wgpu::BindGroupLayout,
     /// For sampling to the nearest texel, and between four.
     samplers: [wgpu::Sampler; 2],
     bound: BTreeMap<TextureId, Bound>,
 }
 
-impl Textures {
+impl MeshTextures {
     fn new(device: &wgpu::Device) -> Self {
         let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
             binding,
@@ -218,7 +218,8 @@ pub(crate) fn prepared(
             renderer.update_texture(&state.device, &state.queue, id, &change);
         }
     }
-    let mut textures = renderer.callback_resources.remove::<Textures>().unwrap_or_else(|| Textures::new(&state.device));
+    let mut textures =
+        renderer.callback_resources.remove::<MeshTextures>().unwrap_or_else(|| MeshTextures::new(&state.device));
     textures.bound.retain(|id, _| renderer.texture(id).is_some());
     for primitive in &primitives {
         if let Primitive::Mesh(mesh) = &primitive.primitive
@@ -233,7 +234,7 @@ pub(crate) fn prepared(
     drawn
 }
 
-struct Stage {
+struct MeshPipelines {
     fills: wgpu::RenderPipeline,
     pictures: wgpu::RenderPipeline,
     /// Of this frame.
@@ -251,7 +252,7 @@ fn buffer_for(device: &wgpu::Device, bytes: usize, usage: wgpu::BufferUsages) ->
     })
 }
 
-impl Stage {
+impl MeshPipelines {
     fn new(device: &wgpu::Device, format: wgpu::TextureFormat, pictures: &wgpu::BindGroupLayout) -> Self {
         let shader = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("meshes"),
@@ -329,7 +330,7 @@ fn upload(
     queue.write_buffer(buffer, 0, bytes);
 }
 
-impl CallbackTrait for Drawn {
+impl CallbackTrait for DrawnMesh {
     fn prepare(
         &self,
         device: &wgpu::Device,
@@ -341,9 +342,10 @@ impl CallbackTrait for Drawn {
         // The first of the frame brings the triangles of all.
         if self.range.start == 0
             && let Some(TargetFormat(format)) = resources.get::<TargetFormat>().copied()
-            && let Some(layout) = resources.get::<Textures>().map(|textures| textures.layout.clone())
+            && let Some(layout) = resources.get::<MeshTextures>().map(|textures| textures.layout.clone())
         {
-            let stage = resources.entry::<Stage>().or_insert_with(|| Stage::new(device, format, &layout));
+            let stage =
+                resources.entry::<MeshPipelines>().or_insert_with(|| MeshPipelines::new(device, format, &layout));
             let Triangles { corners, indices } = &*self.triangles;
             let (vertex, index) = (wgpu::BufferUsages::VERTEX, wgpu::BufferUsages::INDEX);
             upload(device, queue, &mut stage.corners, vertex, bytemuck::cast_slice(corners));
@@ -353,7 +355,9 @@ impl CallbackTrait for Drawn {
     }
 
     fn paint(&self, _: egui::PaintCallbackInfo, pass: &mut wgpu::RenderPass<'static>, resources: &CallbackResources) {
-        let (Some(stage), Some(textures)) = (resources.get::<Stage>(), resources.get::<Textures>()) else { return };
+        let (Some(stage), Some(textures)) = (resources.get::<MeshPipelines>(), resources.get::<MeshTextures>()) else {
+            return;
+        };
         match self.paint {
             Paint::Fill => pass.set_pipeline(&stage.fills),
             Paint::Picture(id) => {

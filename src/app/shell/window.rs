@@ -209,7 +209,7 @@ struct Shell {
     app: App,
     proxy: EventLoopProxy<Wake>,
     context: egui::Context,
-    open: Option<OpenWindow>,
+    open: Option<OpenedWindow>,
     error: Option<String>,
     /// When egui or the worker wants the next frame.
     next_frame: Option<Instant>,
@@ -218,7 +218,7 @@ struct Shell {
     keeper: Keeper,
 }
 
-struct OpenWindow {
+struct OpenedWindow {
     window: Arc<Window>,
     painter: Painter,
     input: egui_winit::State,
@@ -247,7 +247,7 @@ const REST_WHILE_PRESSED: f32 = 0.2;
 const LONGEST_INTERVAL: Duration = Duration::from_millis(95);
 
 impl Shell {
-    fn create(&mut self, event_loop: &ActiveEventLoop) -> Result<OpenWindow, String> {
+    fn create(&mut self, event_loop: &ActiveEventLoop) -> Result<OpenedWindow, String> {
         let settings = self.app.settings();
         let ([width, height], [least_width, least_height]) = (settings.size, SMALLEST);
         self.context.set_zoom_factor(settings.zoom);
@@ -297,7 +297,7 @@ impl Shell {
         let (frames, painted, frame_duration) = (FrameLog::from_environment(), Instant::now(), Duration::ZERO);
         let (info, title) = (egui::ViewportInfo::default(), String::new());
         let pressed = false;
-        Ok(OpenWindow {
+        Ok(OpenedWindow {
             window,
             painter,
             input,

@@ -3,7 +3,7 @@
 use egui::{Align2, CornerRadius, Rect, Shape, Stroke, Ui, pos2, vec2};
 
 use crate::app::ui::theme::{colour, faded, regular, semibold};
-use crate::app::ui::widgets::{Button, ButtonKind, Scale, Slider, card_title, written};
+use crate::app::ui::widgets::{Button, ButtonKind, Scale, Slider, card_title, text_label};
 use crate::model::{ModelKind, live_text};
 use crate::monitor::{PlayState, Snapshot};
 use crate::plot::{curve_range, smooth_by};
@@ -70,7 +70,7 @@ impl Curves {
             let Some(point) = point else { continue };
             let text = format!("{name} {}", style::figure(f64::from(point[1])));
             let at = pos2(right, inside.top() + 10.0);
-            let drawn = written(ui, name, (at, Align2::RIGHT_CENTER), &text, semibold(size::TEXT), colour(ink));
+            let drawn = text_label(ui, name, (at, Align2::RIGHT_CENTER), &text, semibold(size::TEXT), colour(ink));
             right = drawn.left() - space::M;
         }
         let titles = snapshot.spec.as_ref().map_or(["Loss"; 2], |spec| spec.objective_titles());
@@ -94,7 +94,7 @@ impl Curves {
                 _ => "The first steps are on their way",
             };
             let font = regular(size::TEXT);
-            written(ui, "no curves", (plot.center(), Align2::CENTER_CENTER), words, font, colour(palette.muted));
+            text_label(ui, "no curves", (plot.center(), Align2::CENTER_CENTER), words, font, colour(palette.muted));
             return;
         };
         let done = snapshot.train_curve.last().map_or(0.0, |p| f64::from(p[0]));

@@ -2,14 +2,14 @@
 
 use egui::{Align2, CornerRadius, Rect, Ui, pos2, vec2};
 
-use super::reconstructions::Textures;
+use super::reconstructions::ReconstructionsCard;
 use crate::app::ui::theme::{colour, regular};
-use crate::app::ui::widgets::{card_title, value_row, written};
+use crate::app::ui::widgets::{card_title, text_label, value_row};
 use crate::monitor::Snapshot;
 use crate::style;
 use crate::style::{Palette, size};
 
-pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot, textures: &Textures) {
+pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot, textures: &ReconstructionsCard) {
     let data = &snapshot.data;
     card_title(ui, palette, inside, "Data", "");
     if data.rows == 0 {
@@ -53,7 +53,7 @@ pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
     ];
     for (x, align, rows, name, ink) in words {
         let text = format!("{} {name}", style::grouped(rows as u64));
-        written(ui, &format!("{name} rows"), (pos2(x, y), align), &text, regular(size::AXIS), colour(ink));
+        text_label(ui, &format!("{name} rows"), (pos2(x, y), align), &text, regular(size::AXIS), colour(ink));
     }
 }
 

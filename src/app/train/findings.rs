@@ -18,7 +18,7 @@ struct Line {
 
 /// What the card shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Side {
+enum SideTab {
     #[default]
     Findings,
     Layers,
@@ -27,7 +27,7 @@ enum Side {
 
 #[derive(Default)]
 pub(crate) struct Findings {
-    side: Side,
+    side: SideTab,
     /// The filters that the texture shows.
     drawn: Option<(Arc<Filters>, bool)>,
     texture: Option<TextureHandle>,
@@ -44,24 +44,24 @@ const LAYER_LINE: f32 = 22.0;
 impl Findings {
     pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
         let title = match self.side {
-            Side::Findings => "What it shows",
-            Side::Layers => "Layers",
-            Side::Filters => "First layer",
+            SideTab::Findings => "What it shows",
+            SideTab::Layers => "Layers",
+            SideTab::Filters => "First layer",
         };
         card_title(ui, palette, inside, title, "");
         let mut right = inside.right_top();
         for (side, label, help, there) in [
-            (Side::Filters, "filters", "What each unit of the first layer looks for", snapshot.filters.count() > 0),
+            (SideTab::Filters, "filters", "What each unit of the first layer looks for", snapshot.filters.count() > 0),
             (
-                Side::Layers,
+                SideTab::Layers,
                 "layers",
                 "Silent units and the size of gradients, layer by layer",
                 !snapshot.layers.is_empty(),
             ),
-            (Side::Findings, "findings", "What the figures say, in words", !snapshot.layers.is_empty()),
+            (SideTab::Findings, "findings", "What the figures say, in words", !snapshot.layers.is_empty()),
         ] {
             if !there && self.side == side {
-                self.side = Side::Findings;
+                self.side = SideTab::Findings;
             }
             if there {
                 let kind = if self.side == side { ButtonKind::ChipOn } else { ButtonKind::Chip };
@@ -77,9 +77,11 @@ impl Findings {
             return;
         }
         match self.side {
-            Side::Findings => scrolled(ui, below, "findings", |ui, below| findings_ui(ui, palette, below, snapshot)),
-            Side::Layers => scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.layers)),
-            Side::Filters => self.filters_ui(ui, palette, below, &snapshot.filters),
+            SideTab::Findings => scrolled(ui, below, "findings", |ui, below| findings_ui(ui, palette, below, snapshot)),
+            SideTab::Layers => {
+                scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.layers))
+            }
+            SideTab::Filters => self.filters_ui(ui, palette, below, &snapshot.filters),
         }
     }
 

@@ -13,7 +13,7 @@ const LINE: f32 = 28.0;
 
 /// State of the sliders: what the pointer holds is ahead of what the run has.
 #[derive(Debug, Default)]
-pub(crate) struct Controls {
+pub(crate) struct LiveEdits {
     held: Option<(&'static str, f64)>,
 }
 
@@ -85,7 +85,7 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
     all.into_iter().filter(has).map(|(field, slider)| Live { field, slider }).collect()
 }
 
-impl Controls {
+impl LiveEdits {
     /// Draws the card's contents; gives the field and its value when a change is finished.
     pub fn ui(
         &mut self,

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use egui::{Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use self::data_card::data_ui;
-use self::network::NetworkAct;
+use self::network::NetworkAction;
 use super::app::{App, RIGHT_COLUMN};
 use super::ui::theme::colour;
 use super::ui::widgets::{card, cards};
 use super::workspace::Workspace;
-use crate::monitor::{Command, Wish};
+use crate::monitor::{Command, PreviewRequest};
 use crate::style::{Palette, space};
 
 const LEFT_COLUMN: f32 = 300.0;
@@ -35,13 +35,13 @@ impl App {
     }
 
     /// Tells the trainer what is to be seen of the rows, where that has changed.
-    pub(crate) fn wish(&mut self) {
+    pub(crate) fn request_previews(&mut self) {
         let (pinned, turn) = self.textures.wanted();
         let explored = self.explore.map().filter(|_| self.workspace == Workspace::Explore);
         let map = explored.unwrap_or(&self.map);
-        let wish = Wish { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
+        let wish = PreviewRequest { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
         if wish != self.wished && self.snapshot.answers {
-            self.send(Command::Look(wish.clone()));
+            self.send(Command::SetPreview(wish.clone()));
             self.wished = wish;
         }
     }
@@ -120,8 +120,8 @@ impl App {
             self.send(Command::Edit { field, value });
         }
         match act {
-            Some(NetworkAct::Preset(name)) => self.choose_preset(&name, None),
-            Some(NetworkAct::Train(spec)) => self.change_design(*spec, None),
+            Some(NetworkAction::Preset(name)) => self.choose_preset(&name, None),
+            Some(NetworkAction::Train(spec)) => self.change_design(*spec, None),
             None => {}
         }
     }

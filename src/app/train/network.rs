@@ -12,14 +12,14 @@ use crate::app::frame::hints::Target;
 use crate::app::ui::theme::{colour, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
 use crate::data::DataSet;
-use crate::model::{LayerPlace, ModelSpec, Preset, Spec};
+use crate::model::{LayerLocation, ModelSpec, Preset, Spec};
 use crate::monitor::Snapshot;
 use crate::style;
 use crate::style::{Palette, Rgb, size, space};
-use crate::train::{Prediction, predict};
+use crate::train::{CostEstimate, estimate_cost};
 
 /// What the card asks for.
-pub(crate) enum NetworkAct {
+pub(crate) enum NetworkAction {
     Preset(String),
     /// Train this instead, from the same seed.
     Train(Box<Spec>),
@@ -28,9 +28,9 @@ pub(crate) enum NetworkAct {
 #[derive(Debug, Default)]
 pub(crate) struct NetworkCard {
     draft: Option<Draft>,
-    selected: Option<LayerPlace>,
+    selected: Option<LayerLocation>,
     /// What the present model comes to.
-    present: Option<(ModelSpec, Option<Prediction>)>,
+    present: Option<(ModelSpec, Option<CostEstimate>)>,
     /// Seconds of an epoch, as measured last.
     epoch_secs: f64,
 }
@@ -53,7 +53,7 @@ impl NetworkCard {
         inside: Rect,
         snapshot: &Snapshot,
         presets: &[Preset],
-    ) -> Option<NetworkAct> {
+    ) -> Option<NetworkAction> {
         self.follow(snapshot);
         let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
         let second = if latent == 0 { String::new() } else { format!("bottleneck of {latent}") };
@@ -61,7 +61,7 @@ impl NetworkCard {
         let mut act = if self.draft.is_some() {
             self.apply_ui(ui, palette, inside)
         } else {
-            presets_ui(ui, palette, inside, presets, snapshot.preset.as_deref()).map(NetworkAct::Preset)
+            presets_ui(ui, palette, inside, presets, snapshot.preset.as_deref()).map(NetworkAction::Preset)
         };
         let values = 4.0 * VALUE_LINE;
         let drawing = Rect::from_min_max(
@@ -105,7 +105,7 @@ impl NetworkCard {
         }
         let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) else { return };
         if self.present.as_ref().is_none_or(|(model, _)| *model != spec.model) {
-            self.present = Some((spec.model.clone(), predict(spec, data).ok()));
+            self.present = Some((spec.model.clone(), estimate_cost(spec, data).ok()));
             // Another model came from elsewhere.
             (self.draft, self.selected) = (None, None);
             if snapshot.samples_per_second == 0.0 {
@@ -114,18 +114,18 @@ impl NetworkCard {
         }
     }
 
-    fn outline(&self, snapshot: &Snapshot) -> Vec<(LayerPlace, usize)> {
+    fn outline(&self, snapshot: &Snapshot) -> Vec<(LayerLocation, usize)> {
         let drafted = self.draft.as_ref().map(|draft| &draft.outline);
         let present = self.present.as_ref().and_then(|(_, prediction)| prediction.as_ref());
         let present = present.map(|prediction| &prediction.outline);
         match drafted.or(present) {
             Some(outline) => outline.clone(),
             // Without data only the widths are known.
-            None => snapshot.widths.iter().map(|&width| (LayerPlace::Input, width)).collect(),
+            None => snapshot.widths.iter().map(|&width| (LayerLocation::Input, width)).collect(),
         }
     }
 
-    fn apply_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<NetworkAct> {
+    fn apply_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<NetworkAction> {
         let draft = self.draft.as_ref()?;
         let help = "Forget the changes";
         let discard = Button::new(ButtonKind::Chip, "discard", help);
@@ -137,7 +137,7 @@ impl NetworkCard {
             (self.draft, self.selected) = (None, None);
             return None;
         }
-        (applied.clicked() && draft.prediction.is_ok()).then(|| NetworkAct::Train(Box::new(draft.spec.clone())))
+        (applied.clicked() && draft.prediction.is_ok()).then(|| NetworkAction::Train(Box::new(draft.spec.clone())))
     }
 
     fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, spec: &Spec, data: &Arc<DataSet>) {
@@ -147,7 +147,7 @@ impl NetworkCard {
             ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
             return;
         };
-        let mut draft = self.draft.take().unwrap_or_else(|| Draft::of(spec, data));
+        let mut draft = self.draft.take().unwrap_or_else(|| Draft::new(spec, data));
         let selected = draft.editor_ui(ui, palette, line, place);
         if draft.changed_from(spec) {
             draft.renew(data);
@@ -156,7 +156,7 @@ impl NetworkCard {
         self.selected = selected;
     }
 
-    fn values_ui(&self, ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot, drafted: Option<&Prediction>) {
+    fn values_ui(&self, ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot, drafted: Option<&CostEstimate>) {
         let nothing = || "\u{2013}".to_owned();
         let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
         let input = snapshot.widths.first().copied().unwrap_or(snapshot.data.features);
@@ -248,10 +248,10 @@ fn hourglass_ui(
     ui: &mut Ui,
     palette: &Palette,
     area: Rect,
-    outline: &[(LayerPlace, usize)],
-    selected: Option<LayerPlace>,
+    outline: &[(LayerLocation, usize)],
+    selected: Option<LayerLocation>,
     spec: Option<&Spec>,
-) -> Option<LayerPlace> {
+) -> Option<LayerLocation> {
     let widest = outline.iter().map(|(_, width)| *width).max()?;
     let narrowest = outline.iter().map(|(_, width)| *width).min().unwrap_or(1);
     let labels = 22.0;
@@ -277,7 +277,7 @@ fn hourglass_ui(
     let mut clicked = None;
     let mut labelled = f32::NEG_INFINITY;
     for (i, &(place, width)) in outline.iter().enumerate() {
-        let bottleneck = place == LayerPlace::Latent || spec.is_none() && width == narrowest;
+        let bottleneck = place == LayerLocation::Latent || spec.is_none() && width == narrowest;
         // What leaves the width as it is, is drawn thin.
         let same = i > 0 && outline[i - 1].1 == width && !bottleneck;
         let fill = if bottleneck { palette.accent } else { palette.faint };
@@ -285,7 +285,7 @@ fn hourglass_ui(
         let rect = Rect::from_center_size(pos2(x(i), drawing.center().y), vec2(thickness, height(width)));
         let reach =
             Rect::from_center_size(pos2(x(i), drawing.center().y), vec2(step.clamp(6.0, 34.0), drawing.height()));
-        let can_change = place != LayerPlace::Input;
+        let can_change = place != LayerLocation::Input;
         let sense = if can_change { Sense::click() } else { Sense::hover() };
         let response = ui.interact(reach, ui.scope_id().with(("layer", i)), sense);
         ui.painter().rect_filled(rect, 2.0, colour(fill));

@@ -6,41 +6,41 @@ use crate::app::ui::theme::{colour, regular};
 use crate::app::ui::widgets::{Button, ButtonKind};
 use crate::data::DataSet;
 use crate::kernels::activation::Activation;
-use crate::model::{Layer, LayerPlace, Spec};
+use crate::model::{Layer, LayerLocation, Spec};
 use crate::style::{Palette, size};
-use crate::train::{Prediction, predict};
+use crate::train::{CostEstimate, estimate_cost};
 
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub spec: Spec,
     /// What it comes to, or what is wrong with it.
-    pub prediction: Result<Prediction, String>,
+    pub prediction: Result<CostEstimate, String>,
     /// Layers as they last fitted together.
-    pub outline: Vec<(LayerPlace, usize)>,
+    pub outline: Vec<(LayerLocation, usize)>,
     /// What is being typed, and for which layer.
-    typed: Option<(LayerPlace, String)>,
+    typed: Option<(LayerLocation, String)>,
     /// What the prediction was made of.
     predicted: Spec,
 }
 
 /// A layer in the words of a spec.
-pub(crate) fn words(spec: Option<&Spec>, place: LayerPlace) -> String {
+pub(crate) fn words(spec: Option<&Spec>, place: LayerLocation) -> String {
     let Some(spec) = spec else { return "layer".to_owned() };
     let mirrored = spec.model.decoder.is_empty();
     match place {
-        LayerPlace::Input => "input".to_owned(),
-        LayerPlace::Latent => "bottleneck".to_owned(),
-        LayerPlace::Encoder(index) => spec.model.encoder.get(index).map_or_else(String::new, Layer::to_string),
-        LayerPlace::Decoder(_) if mirrored => "mirrors the encoder".to_owned(),
-        LayerPlace::Decoder(index) => spec.model.decoder.get(index).map_or_else(String::new, Layer::to_string),
+        LayerLocation::Input => "input".to_owned(),
+        LayerLocation::Latent => "bottleneck".to_owned(),
+        LayerLocation::Encoder(index) => spec.model.encoder.get(index).map_or_else(String::new, Layer::to_string),
+        LayerLocation::Decoder(_) if mirrored => "mirrors the encoder".to_owned(),
+        LayerLocation::Decoder(index) => spec.model.decoder.get(index).map_or_else(String::new, Layer::to_string),
     }
 }
 
 impl Draft {
     /// Of what is trained now, without the edits of its past.
-    pub fn of(spec: &Spec, data: &DataSet) -> Self {
+    pub fn new(spec: &Spec, data: &DataSet) -> Self {
         let spec = Spec { edits: Vec::new(), ..spec.clone() };
-        let prediction = predict(&spec, data).map_err(|error| error.to_string());
+        let prediction = estimate_cost(&spec, data).map_err(|error| error.to_string());
         let outline = prediction.as_ref().map(|prediction| prediction.outline.clone()).unwrap_or_default();
         Self { predicted: spec.clone(), spec, prediction, outline, typed: None }
     }
@@ -52,7 +52,7 @@ impl Draft {
     /// Predicts anew what was changed.
     pub fn renew(&mut self, data: &DataSet) {
         if self.predicted != self.spec {
-            self.prediction = predict(&self.spec, data).map_err(|error| error.to_string());
+            self.prediction = estimate_cost(&self.spec, data).map_err(|error| error.to_string());
             if let Ok(prediction) = &self.prediction {
                 self.outline.clone_from(&prediction.outline);
             }
@@ -66,29 +66,36 @@ impl Draft {
     }
 
     /// The layer of the encoder that a mirrored one of the decoder follows.
-    fn mirrored(&self, place: LayerPlace) -> LayerPlace {
-        if !(matches!(place, LayerPlace::Decoder(_)) && self.spec.model.decoder.is_empty()) {
+    fn mirrored(&self, place: LayerLocation) -> LayerLocation {
+        if !(matches!(place, LayerLocation::Decoder(_)) && self.spec.model.decoder.is_empty()) {
             return place;
         }
         let width = self.outline.iter().find(|(other, _)| *other == place).map(|(_, width)| *width);
-        let same = |(other, of): &&(LayerPlace, usize)| matches!(other, LayerPlace::Encoder(_)) && Some(*of) == width;
+        let same =
+            |(other, of): &&(LayerLocation, usize)| matches!(other, LayerLocation::Encoder(_)) && Some(*of) == width;
         self.outline.iter().rev().find(same).map_or(place, |(other, _)| *other)
     }
 
     /// Where a layer is written.
-    fn list(&mut self, place: LayerPlace) -> Option<(&mut Vec<Layer>, usize)> {
+    fn list(&mut self, place: LayerLocation) -> Option<(&mut Vec<Layer>, usize)> {
         match place {
-            LayerPlace::Encoder(index) => Some((&mut self.spec.model.encoder, index)),
-            LayerPlace::Decoder(index) => Some((&mut self.spec.model.decoder, index)),
-            LayerPlace::Input | LayerPlace::Latent => None,
+            LayerLocation::Encoder(index) => Some((&mut self.spec.model.encoder, index)),
+            LayerLocation::Decoder(index) => Some((&mut self.spec.model.decoder, index)),
+            LayerLocation::Input | LayerLocation::Latent => None,
         }
         .filter(|(list, index)| *index < list.len())
     }
 
     /// The line in which the layer at `place` is changed; gives the layer that is selected from here on.
-    pub fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, place: LayerPlace) -> Option<LayerPlace> {
+    pub fn editor_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        line: Rect,
+        place: LayerLocation,
+    ) -> Option<LayerLocation> {
         let place = self.mirrored(place);
-        if place == LayerPlace::Latent {
+        if place == LayerLocation::Latent {
             let at = line.left_center();
             let font = regular(size::SECOND);
             ui.painter().text(at, Align2::LEFT_CENTER, "Bottleneck", font, colour(palette.muted));
@@ -103,7 +110,7 @@ impl Draft {
             let rect = Rect::from_min_size(pos2(x, line.center().y - 10.0), add.size(ui));
             if add.show(ui, palette, rect).clicked() {
                 let at = self.spec.model.encoder.len().saturating_sub(1);
-                return self.insert(LayerPlace::Encoder(at));
+                return self.insert(LayerLocation::Encoder(at));
             }
             return Some(place);
         }
@@ -161,8 +168,8 @@ impl Draft {
         if added.clicked() {
             self.typed = None;
             let next = match place {
-                LayerPlace::Encoder(index) => LayerPlace::Encoder(index + 1),
-                LayerPlace::Decoder(index) => LayerPlace::Decoder(index + 1),
+                LayerLocation::Encoder(index) => LayerLocation::Encoder(index + 1),
+                LayerLocation::Decoder(index) => LayerLocation::Decoder(index + 1),
                 other => other,
             };
             return self.insert(next);
@@ -171,10 +178,10 @@ impl Draft {
     }
 
     /// Puts a layer before the one at `place` that takes the width halfway from what comes before to what comes after.
-    fn insert(&mut self, place: LayerPlace) -> Option<LayerPlace> {
+    fn insert(&mut self, place: LayerLocation) -> Option<LayerLocation> {
         let at = self.outline.iter().position(|(other, _)| *other == place);
         // The encoder's last layer is the bottleneck.
-        let at = at.or_else(|| self.outline.iter().position(|(other, _)| *other == LayerPlace::Latent))?;
+        let at = at.or_else(|| self.outline.iter().position(|(other, _)| *other == LayerLocation::Latent))?;
         let (before, after) = (self.outline.get(at.checked_sub(1)?)?.1, self.outline[at].1);
         let units = ((before as f64 * after.max(1) as f64).sqrt().round() as usize).max(1);
         let (list, index) = self.list(place)?;

@@ -12,7 +12,7 @@ use crate::style::{Palette, size};
 
 /// The pictures of one snapshot as textures, made anew only when the pairs change.
 #[derive(Default)]
-pub(crate) struct Textures {
+pub(crate) struct ReconstructionsCard {
     made_of: Option<Arc<Pairs>>,
     rows: [Option<TextureHandle>; 4],
     count: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Textures {
     corrupted: bool,
 }
 
-impl std::fmt::Debug for Textures {
+impl std::fmt::Debug for ReconstructionsCard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Textures({} pairs)", self.count)
     }
@@ -37,7 +37,7 @@ const ROWS: [(&str, &str); 4] = [
     ("Error", "How far each value is off: dark is right, bright is wrong"),
 ];
 
-impl Textures {
+impl ReconstructionsCard {
     /// Follows `pairs`.
     pub fn update(&mut self, context: &egui::Context, pairs: &Arc<Pairs>, palette: &Palette) {
         let same = self.made_of.as_ref().is_some_and(|made_of| Arc::ptr_eq(made_of, pairs));

@@ -24,18 +24,18 @@ struct Asked<P> {
 }
 
 /// Asks one question at a time.
-pub(crate) struct Picker<P> {
+pub(crate) struct FilePicker<P> {
     dialogs: Arc<dyn Dialogs>,
     asked: Option<Asked<P>>,
 }
 
-impl<P> Default for Picker<P> {
+impl<P> Default for FilePicker<P> {
     fn default() -> Self {
         Self::new(Arc::new(TypedPaths))
     }
 }
 
-impl<P> Picker<P> {
+impl<P> FilePicker<P> {
     pub fn new(dialogs: Arc<dyn Dialogs>) -> Self {
         Self { dialogs, asked: None }
     }

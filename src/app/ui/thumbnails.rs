@@ -13,52 +13,52 @@ use crate::plot::{Raster, RowView};
 use crate::style::Palette;
 
 #[derive(Clone, Debug)]
-struct Request {
+struct ThumbnailRequest {
     data: Arc<DataSet>,
     rows: Vec<u32>,
     palette: &'static Palette,
 }
 
-impl PartialEq for Request {
+impl PartialEq for ThumbnailRequest {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.data, &other.data) && self.rows == other.rows && self.palette.dark == other.palette.dark
     }
 }
 
 #[derive(Debug, Default)]
-struct Made {
-    of: Option<Request>,
+struct DrawnThumbnails {
+    of: Option<ThumbnailRequest>,
     side: usize,
     pictures: Vec<Raster>,
 }
 
 /// The rows that were asked for last, side by side in one texture.
 #[derive(Default)]
-pub(crate) struct Thumbs {
-    thread: Option<Latest<Request, Made>>,
-    asked: Option<Request>,
-    shown: Option<Arc<Made>>,
+pub(crate) struct Thumbnails {
+    thread: Option<Latest<ThumbnailRequest, DrawnThumbnails>>,
+    asked: Option<ThumbnailRequest>,
+    shown: Option<Arc<DrawnThumbnails>>,
     texture: Option<TextureHandle>,
 }
 
-impl std::fmt::Debug for Thumbs {
+impl std::fmt::Debug for Thumbnails {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Thumbs({:?})", self.asked.as_ref().map(|asked| asked.rows.len()))
     }
 }
 
 /// Draws the rows of a request.
-fn draw(request: Request) -> Made {
+fn draw(request: ThumbnailRequest) -> DrawnThumbnails {
     let data = &request.data;
     let rows: Vec<usize> = request.rows.iter().map(|&row| row as usize).filter(|&row| row < data.rows).collect();
     // Rows that cannot be read are not shown; the run says why in its own words.
     let values = data.chosen_f32(&rows).unwrap_or_default();
-    let view = RowView::of(data.image.map(|image| [image.height, image.width, image.channels]), &values);
+    let view = RowView::new(data.image.map(|image| [image.height, image.width, image.channels]), &values);
     let ink = request.palette.ink(request.palette.second);
     let rows = values.chunks_exact(data.features.max(1));
     let pictures: Vec<Raster> = rows.map(|row| shrunk(view.draw(row, None, ink))).collect();
     let side = pictures.first().map_or(1, |picture| picture.side);
-    Made { of: Some(request), side, pictures }
+    DrawnThumbnails { of: Some(request), side, pictures }
 }
 
 /// Large pictures in fewer pixels: all of them must fit one texture.
@@ -70,13 +70,14 @@ fn shrunk(raster: Raster) -> Raster {
     Raster { side, pixels: (0..side * side).map(pixel).collect() }
 }
 
-impl Thumbs {
+impl Thumbnails {
     /// Asks for `rows`; they are there some frames later. Call it in every frame that shows them.
     pub fn ask(&mut self, ui: &Ui, palette: &'static Palette, data: &Arc<DataSet>, rows: &[u32]) {
-        let request = Request { data: Arc::clone(data), rows: rows.to_vec(), palette };
+        let request = ThumbnailRequest { data: Arc::clone(data), rows: rows.to_vec(), palette };
         if self.asked.as_ref() != Some(&request) && !rows.is_empty() {
             if self.thread.is_none() {
-                self.thread = Latest::start("hourglass-rows", waker(ui.ctx()), |request, _: &Made| draw(request));
+                self.thread =
+                    Latest::start("hourglass-rows", waker(ui.ctx()), |request, _: &DrawnThumbnails| draw(request));
             }
             if let Some(thread) = &self.thread {
                 thread.ask(request.clone());

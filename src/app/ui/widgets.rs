@@ -78,12 +78,12 @@ fn corner_mesh(mesh: &mut egui::Mesh, corner: Pos2, inward: Vec2, fill: Color32)
 }
 
 /// Tells who listens instead of looking what is painted at `rect`; `key` stays the same while the words change.
-pub(crate) fn heard(ui: &Ui, key: &str, rect: Rect, words: &str) {
-    heard_as(ui, Role::Label, key, rect, words);
+pub(crate) fn accessible_label(ui: &Ui, key: &str, rect: Rect, words: &str) {
+    accessible_label_for(ui, Role::Label, key, rect, words);
 }
 
 /// Paints words and tells them; gives where they are.
-pub(crate) fn written(
+pub(crate) fn text_label(
     ui: &Ui,
     key: &str,
     (at, align): (Pos2, Align2),
@@ -92,11 +92,11 @@ pub(crate) fn written(
     ink: Color32,
 ) -> Rect {
     let rect = ui.painter().text(at, align, words, font, ink);
-    heard(ui, key, rect, words);
+    accessible_label(ui, key, rect, words);
     rect
 }
 
-fn heard_as(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str) {
+fn accessible_label_for(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str) {
     let id = ui.scope_id().with(("heard", key));
     ui.ctx().accesskit_node_builder(id, |node| {
         node.set_role(role);
@@ -117,12 +117,12 @@ pub(crate) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, 
     let at = pos2(inside.left(), y);
     let mut drawn = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), colour(palette.text));
     if second.is_empty() {
-        heard_as(ui, Role::Heading, title, drawn, title);
+        accessible_label_for(ui, Role::Heading, title, drawn, title);
     } else {
         let at = pos2(drawn.right() + space::S, y);
         let (width, font) = (inside.right() - at.x, regular(size::SECOND));
         drawn = drawn.union(part_of_line(ui, at, width, second, font, colour(palette.muted)));
-        heard_as(ui, Role::Heading, title, drawn, &format!("{title}, {second}"));
+        accessible_label_for(ui, Role::Heading, title, drawn, &format!("{title}, {second}"));
     }
     drawn.right()
 }
@@ -130,7 +130,7 @@ pub(crate) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, 
 /// Text on one line, cut with an ellipsis where it is wider than `width`.
 pub(crate) fn line_of_text(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> Rect {
     let rect = part_of_line(ui, at, width, text, font, colour);
-    heard(ui, text, rect, text);
+    accessible_label(ui, text, rect, text);
     rect
 }
 
@@ -151,7 +151,7 @@ pub(crate) fn paragraph(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::F
     let galley = ui.painter().layout(text.to_owned(), font, colour, width.max(1.0));
     let rect = Rect::from_min_size(at, galley.size());
     ui.painter().galley(at, galley, colour);
-    heard(ui, text, rect, text);
+    accessible_label(ui, text, rect, text);
     rect.bottom()
 }
 
@@ -313,7 +313,7 @@ pub(crate) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, v
     let painter = ui.painter();
     painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), colour(palette.muted));
     painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(ink));
-    heard(ui, name, line, &format!("{name}: {value}"));
+    accessible_label(ui, name, line, &format!("{name}: {value}"));
 }
 
 /// A filled bar of progress; `None` where nobody knows how far it is.

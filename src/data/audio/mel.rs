@@ -38,7 +38,7 @@ pub struct MelSpec {
 
 /// A triangle over neighbouring bins of the spectrum.
 #[derive(Debug)]
-struct Band {
+struct MelBand {
     first: usize,
     weights: Vec<f32>,
 }
@@ -50,7 +50,7 @@ pub struct MelTransform {
     window: Vec<f32>,
     /// The window's sum: a full sine's power is a quarter whatever the window.
     window_sum: f32,
-    bands: Vec<Band>,
+    bands: Vec<MelBand>,
     forward: Arc<dyn RealToComplex<f32>>,
     backward: Arc<dyn ComplexToReal<f32>>,
 }
@@ -101,7 +101,7 @@ impl MelSpec {
         let (low, high) = (mel(self.low_hz), mel(self.high_hz));
         let corner = |index: usize| hz(low + (high - low) * index as f64 / (self.bands + 1) as f64);
         let bin_hz = f64::from(self.rate) / self.window as f64;
-        let bands: Vec<Band> = (0..self.bands)
+        let bands: Vec<MelBand> = (0..self.bands)
             .map(|band| {
                 let (start, peak, end) = (corner(band), corner(band + 1), corner(band + 2));
                 let weight = |bin: usize| {
@@ -109,7 +109,7 @@ impl MelSpec {
                     ((here - start) / (peak - start)).min((end - here) / (end - peak)) as f32
                 };
                 let inside: Vec<usize> = (0..=self.window / 2).filter(|&bin| weight(bin) > 0.0).collect();
-                Band {
+                MelBand {
                     first: inside.first().copied().unwrap_or_default(),
                     weights: inside.into_iter().map(weight).collect(),
                 }

@@ -11,7 +11,7 @@ use crate::platform::files::write_whole;
 
 /// One channel of sound.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sound {
+pub struct Waveform {
     /// Samples a second.
     pub rate: u32,
     /// -1 to 1; floats of a file may lie beyond.
@@ -20,7 +20,7 @@ pub struct Sound {
 
 /// Reads a WAV file of 8, 16, 24 or 32-bit integers or 32-bit floats; channels are averaged. Reading takes at most
 /// `limit_bytes` of memory, or is refused.
-pub fn read_wav(path: &Path, limit_bytes: u64) -> Result<Sound, DataError> {
+pub fn read_wav(path: &Path, limit_bytes: u64) -> Result<Waveform, DataError> {
     let place = path.display().to_string();
     let unusable = |error: hound::Error| malformed(&place, in_our_words(&error));
     let (file, length) = open(path)?;
@@ -62,7 +62,7 @@ pub fn read_wav(path: &Path, limit_bytes: u64) -> Result<Sound, DataError> {
     if let Some(sample) = samples.iter().position(|sample| !sample.is_finite()) {
         return Err(malformed(&place, format!("its sample {sample} is no number; save the sound again")));
     }
-    Ok(Sound { rate: sample_rate, samples })
+    Ok(Waveform { rate: sample_rate, samples })
 }
 
 /// The mean of the channels at each time; an unfinished last time is left out.

@@ -43,7 +43,7 @@ impl Array {
 
 /// What a file's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
+pub enum ArrayDType {
     Bool,
     U8,
     U16,
@@ -59,7 +59,7 @@ pub enum Element {
     F64,
 }
 
-impl Element {
+impl ArrayDType {
     /// Bytes of a value in a file.
     pub fn size(self) -> usize {
         match self {
@@ -82,14 +82,14 @@ pub struct ArrayInfo {
     pub name: String,
     pub shape: Vec<usize>,
     /// The kind of its values, or why they cannot be read.
-    pub element: Result<Element, String>,
+    pub element: Result<ArrayDType, String>,
 }
 
 /// How a file lays an array out. The count of its values fits in memory's addresses, and is not 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub shape: Vec<usize>,
-    pub element: Element,
+    pub element: ArrayDType,
     pub big_endian: bool,
     /// The first dimension's neighbours lie side by side (Fortran's order).
     pub column_major: bool,
@@ -99,7 +99,7 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn new(
         shape: Vec<usize>,
-        element: Element,
+        element: ArrayDType,
         big_endian: bool,
         column_major: bool,
         place: &str,
@@ -162,7 +162,7 @@ impl Layout {
     /// Reads the values, after which `reader` must end.
     pub(crate) fn read(mut self, reader: &mut dyn Read, limit_bytes: u64, place: &str) -> Result<Array, DataError> {
         self.check_limit(limit_bytes, place)?;
-        let values = if self.element == Element::U8 {
+        let values = if self.element == ArrayDType::U8 {
             ArrayValues::Bytes(self.collect(reader, place, |bytes, out| out.extend_from_slice(bytes))?)
         } else {
             ArrayValues::Floats(self.collect(reader, place, |bytes, out| self.decode(bytes, out))?)
@@ -223,19 +223,19 @@ impl Layout {
     /// Appends the values that `bytes` hold as the file has them.
     pub(crate) fn decode(&self, bytes: &[u8], out: &mut Vec<f32>) {
         match self.element {
-            Element::Bool => self.each(bytes, out, |[byte]| f32::from(u8::from(byte != 0))),
-            Element::U8 => self.each(bytes, out, |[byte]| f32::from(byte)),
-            Element::I8 => self.each(bytes, out, |byte| f32::from(i8::from_le_bytes(byte))),
-            Element::U16 => self.each(bytes, out, |bytes| f32::from(u16::from_le_bytes(bytes))),
-            Element::I16 => self.each(bytes, out, |bytes| f32::from(i16::from_le_bytes(bytes))),
-            Element::F16 => self.each(bytes, out, |bytes| half::f16::from_le_bytes(bytes).to_f32()),
-            Element::Bf16 => self.each(bytes, out, |bytes| half::bf16::from_le_bytes(bytes).to_f32()),
-            Element::U32 => self.each(bytes, out, |bytes| u32::from_le_bytes(bytes) as f32),
-            Element::I32 => self.each(bytes, out, |bytes| i32::from_le_bytes(bytes) as f32),
-            Element::F32 => self.each(bytes, out, f32::from_le_bytes),
-            Element::U64 => self.each(bytes, out, |bytes| u64::from_le_bytes(bytes) as f32),
-            Element::I64 => self.each(bytes, out, |bytes| i64::from_le_bytes(bytes) as f32),
-            Element::F64 => self.each(bytes, out, |bytes| f64::from_le_bytes(bytes) as f32),
+            ArrayDType::Bool => self.each(bytes, out, |[byte]| f32::from(u8::from(byte != 0))),
+            ArrayDType::U8 => self.each(bytes, out, |[byte]| f32::from(byte)),
+            ArrayDType::I8 => self.each(bytes, out, |byte| f32::from(i8::from_le_bytes(byte))),
+            ArrayDType::U16 => self.each(bytes, out, |bytes| f32::from(u16::from_le_bytes(bytes))),
+            ArrayDType::I16 => self.each(bytes, out, |bytes| f32::from(i16::from_le_bytes(bytes))),
+            ArrayDType::F16 => self.each(bytes, out, |bytes| half::f16::from_le_bytes(bytes).to_f32()),
+            ArrayDType::Bf16 => self.each(bytes, out, |bytes| half::bf16::from_le_bytes(bytes).to_f32()),
+            ArrayDType::U32 => self.each(bytes, out, |bytes| u32::from_le_bytes(bytes) as f32),
+            ArrayDType::I32 => self.each(bytes, out, |bytes| i32::from_le_bytes(bytes) as f32),
+            ArrayDType::F32 => self.each(bytes, out, f32::from_le_bytes),
+            ArrayDType::U64 => self.each(bytes, out, |bytes| u64::from_le_bytes(bytes) as f32),
+            ArrayDType::I64 => self.each(bytes, out, |bytes| i64::from_le_bytes(bytes) as f32),
+            ArrayDType::F64 => self.each(bytes, out, |bytes| f64::from_le_bytes(bytes) as f32),
         }
     }
 

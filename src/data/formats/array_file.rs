@@ -5,9 +5,9 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::array::{Element, Layout, broken, malformed, open};
-use super::npy::Header;
-use super::safetensors::TensorFile;
+use super::array::{ArrayDType, Layout, broken, malformed, open};
+use super::npy::NpyHeader;
+use super::safetensors::SafetensorsFile;
 use super::{idx, npy};
 use crate::data::DataError;
 
@@ -47,14 +47,14 @@ impl ArrayFile {
             }
             _ if start.starts_with(npy::MAGIC) => {
                 let (mut reader, _) = open(path)?;
-                let header = Header::read(&mut reader, &place)?;
+                let header = NpyHeader::read(&mut reader, &place)?;
                 let offset = header.length;
                 let layout = header.layout(&place)?;
                 layout.check_stored(length.saturating_sub(offset), &place)?;
                 (layout, offset)
             }
             // A header of JSON: the length of IDX's would be larger than any file.
-            [_, _, _, _, _, _, _, _, b'{'] => TensorFile::open(path)?.locate(name)?,
+            [_, _, _, _, _, _, _, _, b'{'] => SafetensorsFile::open(path)?.locate(name)?,
             [0, 0, ..] => {
                 let (mut reader, _) = open(path)?;
                 let (layout, offset) = idx::header(&mut reader, &place)?;
@@ -77,7 +77,7 @@ impl ArrayFile {
         &self.layout.shape
     }
 
-    pub fn element(&self) -> Element {
+    pub fn element(&self) -> ArrayDType {
         self.layout.element
     }
 
@@ -101,7 +101,7 @@ impl ArrayFile {
 
     /// Replaces `out` by the bytes of `rows`, of an array of unsigned bytes.
     pub fn read_row_bytes(&self, rows: Range<usize>, out: &mut Vec<u8>) -> Result<(), DataError> {
-        if self.layout.element != Element::U8 {
+        if self.layout.element != ArrayDType::U8 {
             let problem = format!("its values are {:?}, not unsigned bytes; read them as numbers", self.layout.element);
             return Err(self.malformed(problem));
         }

@@ -5,7 +5,7 @@ const MISSING: [&str; 10] = ["", "na", "n/a", "nan", "null", "none", "?", "-", "
 
 /// A point in time: seconds since 1970, and its place in the day, the week and the year, each from 0 to below 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moment {
+pub struct Timestamp {
     pub seconds: f64,
     pub day: f64,
     pub week: f64,
@@ -14,7 +14,7 @@ pub struct Moment {
 
 /// The cells of a column.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cells {
+pub enum ColumnValues {
     /// NaN where there is none.
     Numbers(Vec<f64>),
     /// Numbers into `words`, in the order of their first use.
@@ -22,10 +22,10 @@ pub enum Cells {
         codes: Vec<Option<u32>>,
         words: Vec<String>,
     },
-    Times(Vec<Option<Moment>>),
+    Times(Vec<Option<Timestamp>>),
 }
 
-impl Cells {
+impl ColumnValues {
     pub fn missing(&self) -> usize {
         match self {
             Self::Numbers(values) => values.iter().filter(|value| value.is_nan()).count(),
@@ -48,13 +48,13 @@ impl Cells {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     pub names: Vec<String>,
-    pub columns: Vec<Cells>,
+    pub columns: Vec<ColumnValues>,
     pub rows: usize,
 }
 
 impl Table {
     /// Takes a column out.
-    pub fn take(&mut self, index: usize) -> (String, Cells) {
+    pub fn take(&mut self, index: usize) -> (String, ColumnValues) {
         (self.names.remove(index), self.columns.remove(index))
     }
 
@@ -77,7 +77,7 @@ pub(crate) fn number(cell: &str, comma: bool) -> Option<f64> {
 }
 
 /// A date, or a date with its time of day, in the forms that are not to be mistaken; those with a zone are turned to UTC.
-pub(crate) fn moment(cell: &str) -> Option<Moment> {
+pub(crate) fn moment(cell: &str) -> Option<Timestamp> {
     use jiff::civil::{Date, DateTime};
     // What neither begins like a date nor is as long as one is not tried.
     if cell.len() < 8 || !cell.as_bytes().first().is_some_and(u8::is_ascii_digit) {
@@ -106,12 +106,12 @@ pub(crate) fn moment(cell: &str) -> Option<Moment> {
 
 /// The moment so many seconds after 1970 began.
 #[cfg(feature = "parquet")]
-pub(crate) fn moment_at(seconds: f64) -> Option<Moment> {
+pub(crate) fn moment_at(seconds: f64) -> Option<Timestamp> {
     let stamp = jiff::Timestamp::from_millisecond((seconds * 1e3) as i64).ok()?;
     moment_of(jiff::tz::Offset::UTC.to_datetime(stamp))
 }
 
-fn moment_of(at: jiff::civil::DateTime) -> Option<Moment> {
+fn moment_of(at: jiff::civil::DateTime) -> Option<Timestamp> {
     let seconds_of_day = f64::from(at.hour()) * 3600.0
         + f64::from(at.minute()) * 60.0
         + f64::from(at.second())
@@ -119,7 +119,7 @@ fn moment_of(at: jiff::civil::DateTime) -> Option<Moment> {
     let day = seconds_of_day / 86_400.0;
     let stamp = jiff::tz::Offset::UTC.to_timestamp(at).ok()?;
     let days_in_year = f64::from(at.date().days_in_year());
-    Some(Moment {
+    Some(Timestamp {
         seconds: stamp.as_second() as f64 + f64::from(at.subsec_nanosecond()) * 1e-9,
         day,
         week: (f64::from(at.date().weekday().to_monday_zero_offset()) + day) / 7.0,

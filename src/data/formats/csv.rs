@@ -12,7 +12,7 @@ use crate::data::spec::DataSpec;
 const HEAD: u64 = 1 << 16;
 
 /// Text whose start has been looked at.
-pub(crate) struct Text {
+pub(crate) struct TextHead {
     place: String,
     head: Vec<u8>,
     rest: Box<dyn Read + Send>,
@@ -20,13 +20,13 @@ pub(crate) struct Text {
 
 /// How a file is cut in cells.
 #[derive(Clone, Copy, Debug)]
-struct Form {
+struct CsvDialect {
     delimiter: u8,
     header: bool,
 }
 
 /// A table of which no row has been read.
-pub(crate) struct Open {
+pub(crate) struct CsvRows {
     pub place: String,
     pub names: Vec<String>,
     /// Whether numbers may have decimal commas.
@@ -34,17 +34,17 @@ pub(crate) struct Open {
     pub records: Box<dyn Iterator<Item = csv::Result<csv::ByteRecord>> + Send>,
 }
 
-impl Text {
+impl TextHead {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         if path.is_dir() {
             return Err(DataError::malformed(path.display().to_string(), "it is a folder; give a table as CSV or TSV"));
         }
         let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
-        Self::of(Box::new(file), path.display().to_string())
+        Self::new(Box::new(file), path.display().to_string())
     }
 
     /// What `source` holds, unpacked where it is gzipped; `place` is what it is called in errors.
-    pub fn of(source: Box<dyn Read + Send>, place: String) -> Result<Self, DataError> {
+    pub fn new(source: Box<dyn Read + Send>, place: String) -> Result<Self, DataError> {
         let damaged = |error: std::io::Error| {
             DataError::malformed(&place, format!("it ends within its rows or is damaged ({error}); fetch it again"))
         };
@@ -68,7 +68,7 @@ impl Text {
     }
 
     /// Its records, of which the line of names is none. They may be of any length.
-    pub fn records(self, options: &DataSpec) -> Result<Open, DataError> {
+    pub fn records(self, options: &DataSpec) -> Result<CsvRows, DataError> {
         let form = find_form(&self.head, options);
         let Self { place, head, rest } = self;
         // Of "\r\n" the reader would count the second half to the next line, and name the wrong one; cells are trimmed of
@@ -89,7 +89,7 @@ impl Text {
         let is_empty = |record: &csv::ByteRecord| record.len() == 1 && record[0].is_empty();
         let filled = reader.into_byte_records().filter(move |record| !record.as_ref().is_ok_and(is_empty));
         let records = Box::new(before.into_iter().chain(filled));
-        Ok(Open { place, names, comma: form.delimiter == b';', records })
+        Ok(CsvRows { place, names, comma: form.delimiter == b';', records })
     }
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn of_any_length(record: csv::Result<csv::ByteRecord>, place: &str) -
     record.map_err(|error| csv_error(place, &error))
 }
 
-fn find_form(head: &[u8], options: &DataSpec) -> Form {
+fn find_form(head: &[u8], options: &DataSpec) -> CsvDialect {
     let text = String::from_utf8_lossy(head);
     let first = text.lines().next().unwrap_or_default();
     let delimiter = options.delimiter.map(|delimiter| delimiter as u8).unwrap_or_else(|| {
@@ -163,7 +163,7 @@ fn find_form(head: &[u8], options: &DataSpec) -> Form {
             cells.iter().all(|cell| number(cell.trim(), delimiter == b';').is_none() && moment(cell.trim()).is_none())
         }
     };
-    Form { delimiter, header }
+    CsvDialect { delimiter, header }
 }
 
 /// Names of the columns; those without a name are numbered.

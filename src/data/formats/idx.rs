@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::array::{Array, ArrayValues, Element, Layout, broken, malformed, open};
+use super::array::{Array, ArrayDType, ArrayValues, Layout, broken, malformed, open};
 use crate::data::error::reason;
 use crate::data::{DataError, ImageShape};
 
@@ -20,7 +20,7 @@ pub struct IdxArray {
 
 /// Parses an IDX array of unsigned bytes, gzipped or not. `place` names it in errors.
 pub fn read_idx(content: &[u8], place: &str) -> Result<IdxArray, DataError> {
-    let array = read(content, content.len() as u64, MAX_BYTES, place, |element| element == Element::U8)?;
+    let array = read(content, content.len() as u64, MAX_BYTES, place, |element| element == ArrayDType::U8)?;
     match array.values {
         ArrayValues::Bytes(bytes) => Ok(IdxArray { extents: array.shape, bytes }),
         ArrayValues::Floats(_) => Err(malformed(place, "its values are no unsigned bytes; give IDX type 0x08")),
@@ -39,7 +39,7 @@ fn read(
     length: u64,
     limit_bytes: u64,
     place: &str,
-    wanted: impl Fn(Element) -> bool,
+    wanted: impl Fn(ArrayDType) -> bool,
 ) -> Result<Array, DataError> {
     let start = content.fill_buf().map_err(|error| broken(&error, place))?;
     if start.starts_with(&[0x1f, 0x8b]) {
@@ -57,19 +57,23 @@ pub(crate) fn header(reader: &mut dyn Read, place: &str) -> Result<(Layout, u64)
     header_of(reader, place, |_| true)
 }
 
-fn header_of(reader: &mut dyn Read, place: &str, wanted: impl Fn(Element) -> bool) -> Result<(Layout, u64), DataError> {
+fn header_of(
+    reader: &mut dyn Read,
+    place: &str,
+    wanted: impl Fn(ArrayDType) -> bool,
+) -> Result<(Layout, u64), DataError> {
     let mut start = Vec::new();
     reader.take(4).read_to_end(&mut start).map_err(|error| broken(&error, place))?;
     let [0, 0, kind, rank] = start[..] else {
         return Err(malformed(place, "it does not start like an IDX file; give an IDX file of images or other arrays"));
     };
     let element = match kind {
-        0x08 => Some(Element::U8),
-        0x09 => Some(Element::I8),
-        0x0b => Some(Element::I16),
-        0x0c => Some(Element::I32),
-        0x0d => Some(Element::F32),
-        0x0e => Some(Element::F64),
+        0x08 => Some(ArrayDType::U8),
+        0x09 => Some(ArrayDType::I8),
+        0x0b => Some(ArrayDType::I16),
+        0x0c => Some(ArrayDType::I32),
+        0x0d => Some(ArrayDType::F32),
+        0x0e => Some(ArrayDType::F64),
         _ => None,
     };
     let Some(element) = element else {

@@ -7,7 +7,7 @@
 use std::io::{Read, Write as _};
 use std::path::Path;
 
-use super::array::{Array, Element, Layout, broken, malformed, open};
+use super::array::{Array, ArrayDType, Layout, broken, malformed, open};
 use crate::data::DataError;
 use crate::platform::files::write_whole;
 
@@ -15,16 +15,16 @@ pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Headers of arrays of numbers take about a hundred bytes; structured types may take more, and are not read.
 const MAX_HEADER: u64 = 1 << 20;
 
-pub(crate) struct Header {
+pub(crate) struct NpyHeader {
     pub shape: Vec<usize>,
     /// The kind of values and whether their bytes are big-endian, or why they cannot be read.
-    pub element: Result<(Element, bool), String>,
+    pub element: Result<(ArrayDType, bool), String>,
     column_major: bool,
     /// Where the values start.
     pub length: u64,
 }
 
-impl Header {
+impl NpyHeader {
     pub(crate) fn read(reader: &mut dyn Read, place: &str) -> Result<Self, DataError> {
         let mut take = |count: u64| {
             let mut bytes = Vec::new();
@@ -78,7 +78,7 @@ impl Header {
 pub fn read_npy(path: &Path, limit_bytes: u64) -> Result<Array, DataError> {
     let place = path.display().to_string();
     let (mut reader, length) = open(path)?;
-    let header = Header::read(&mut reader, &place)?;
+    let header = NpyHeader::read(&mut reader, &place)?;
     let held = length.saturating_sub(header.length);
     let layout = header.layout(&place)?;
     layout.check_stored(held, &place)?;
@@ -112,7 +112,7 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Dat
     .map_err(|error| unwritable(error.to_string()))
 }
 
-type Parsed = (Vec<usize>, Result<(Element, bool), String>, bool);
+type Parsed = (Vec<usize>, Result<(ArrayDType, bool), String>, bool);
 
 /// Shape, kind of values and order from a header's text; `None` for anything that is no such header.
 fn parse(text: &[u8]) -> Option<Parsed> {
@@ -154,7 +154,7 @@ fn parse(text: &[u8]) -> Option<Parsed> {
 }
 
 /// What `code`, such as `<f4`, says of values: their kind and whether their bytes are big-endian.
-fn element_of(code: &str) -> Result<(Element, bool), String> {
+fn element_of(code: &str) -> Result<(ArrayDType, bool), String> {
     let (big_endian, kind) = match code.as_bytes().first() {
         Some(b'>') => (true, code.get(1..)),
         Some(b'<' | b'|' | b'=') => (false, code.get(1..)),
@@ -162,18 +162,18 @@ fn element_of(code: &str) -> Result<(Element, bool), String> {
     };
     let kind = kind.unwrap_or_default();
     let element = match kind {
-        "b1" | "?" => Element::Bool,
-        "u1" => Element::U8,
-        "u2" => Element::U16,
-        "u4" => Element::U32,
-        "u8" => Element::U64,
-        "i1" => Element::I8,
-        "i2" => Element::I16,
-        "i4" => Element::I32,
-        "i8" => Element::I64,
-        "f2" => Element::F16,
-        "f4" => Element::F32,
-        "f8" => Element::F64,
+        "b1" | "?" => ArrayDType::Bool,
+        "u1" => ArrayDType::U8,
+        "u2" => ArrayDType::U16,
+        "u4" => ArrayDType::U32,
+        "u8" => ArrayDType::U64,
+        "i1" => ArrayDType::I8,
+        "i2" => ArrayDType::I16,
+        "i4" => ArrayDType::I32,
+        "i8" => ArrayDType::I64,
+        "f2" => ArrayDType::F16,
+        "f4" => ArrayDType::F32,
+        "f8" => ArrayDType::F64,
         _ => {
             let what = match kind.bytes().next() {
                 Some(b'O') => "Python objects",

@@ -11,7 +11,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::array::{Array, ArrayInfo, choose, malformed, open};
-use super::npy::Header;
+use super::npy::NpyHeader;
 use crate::data::DataError;
 
 struct Archive {
@@ -39,16 +39,16 @@ impl Archive {
     }
 
     /// Shape and kind of one array, of which nothing but the header is expanded.
-    fn header(&mut self, index: usize, name: &str) -> Result<Header, DataError> {
+    fn header(&mut self, index: usize, name: &str) -> Result<NpyHeader, DataError> {
         let place = format!("{}, array {name}", self.place);
         let mut member = self.zip.by_index(index).map_err(|error| unusable(&error, &place))?;
-        Header::read(&mut member, &place)
+        NpyHeader::read(&mut member, &place)
     }
 
     fn read(&mut self, index: usize, name: &str, limit_bytes: u64) -> Result<Array, DataError> {
         let place = format!("{}, array {name}", self.place);
         let mut member = self.zip.by_index(index).map_err(|error| unusable(&error, &place))?;
-        let header = Header::read(&mut member, &place)?;
+        let header = NpyHeader::read(&mut member, &place)?;
         let held = member.size().saturating_sub(header.length);
         let layout = header.layout(&place)?;
         layout.check_stored(held, &place)?;

@@ -6,41 +6,41 @@ use std::path::Path;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 
-use super::columns::{Cells, Moment, Table, moment_at};
+use super::columns::{ColumnValues, Table, Timestamp, moment_at};
 use crate::data::DataError;
 use crate::data::error::unreadable;
 
 /// A column while rows come in: what it holds is known from its first value.
 #[derive(Default)]
-struct Column {
+struct ParquetColumn {
     missing_first: usize,
-    cells: Option<Cells>,
+    cells: Option<ColumnValues>,
     known: HashMap<String, u32>,
 }
 
-enum Value {
+enum ParquetValue {
     Missing,
     Number(f64),
     Word(String),
-    Time(Moment),
+    Time(Timestamp),
 }
 
-fn value_of(field: &Field) -> Option<Value> {
-    let time = |seconds: f64| moment_at(seconds).map(Value::Time);
+fn value_of(field: &Field) -> Option<ParquetValue> {
+    let time = |seconds: f64| moment_at(seconds).map(ParquetValue::Time);
     Some(match field {
-        Field::Null => Value::Missing,
-        Field::Bool(value) => Value::Number(f64::from(u8::from(*value))),
-        Field::Byte(value) => Value::Number(f64::from(*value)),
-        Field::Short(value) => Value::Number(f64::from(*value)),
-        Field::Int(value) => Value::Number(f64::from(*value)),
-        Field::Long(value) => Value::Number(*value as f64),
-        Field::UByte(value) => Value::Number(f64::from(*value)),
-        Field::UShort(value) => Value::Number(f64::from(*value)),
-        Field::UInt(value) => Value::Number(f64::from(*value)),
-        Field::ULong(value) => Value::Number(*value as f64),
-        Field::Float(value) => Value::Number(f64::from(*value)),
-        Field::Double(value) => Value::Number(*value),
-        Field::Str(value) => Value::Word(value.clone()),
+        Field::Null => ParquetValue::Missing,
+        Field::Bool(value) => ParquetValue::Number(f64::from(u8::from(*value))),
+        Field::Byte(value) => ParquetValue::Number(f64::from(*value)),
+        Field::Short(value) => ParquetValue::Number(f64::from(*value)),
+        Field::Int(value) => ParquetValue::Number(f64::from(*value)),
+        Field::Long(value) => ParquetValue::Number(*value as f64),
+        Field::UByte(value) => ParquetValue::Number(f64::from(*value)),
+        Field::UShort(value) => ParquetValue::Number(f64::from(*value)),
+        Field::UInt(value) => ParquetValue::Number(f64::from(*value)),
+        Field::ULong(value) => ParquetValue::Number(*value as f64),
+        Field::Float(value) => ParquetValue::Number(f64::from(*value)),
+        Field::Double(value) => ParquetValue::Number(*value),
+        Field::Str(value) => ParquetValue::Word(value.clone()),
         Field::Date(days) => time(f64::from(*days) * 86_400.0)?,
         Field::TimestampMillis(at) => time(*at as f64 / 1e3)?,
         Field::TimestampMicros(at) => time(*at as f64 / 1e6)?,
@@ -48,39 +48,39 @@ fn value_of(field: &Field) -> Option<Value> {
     })
 }
 
-impl Column {
-    fn push(&mut self, value: Value, as_words: bool) -> Result<(), String> {
+impl ParquetColumn {
+    fn push(&mut self, value: ParquetValue, as_words: bool) -> Result<(), String> {
         let value = match value {
-            Value::Number(number) if as_words && !number.is_nan() => Value::Word(number.to_string()),
-            Value::Number(number) if number.is_infinite() => return Err("it is infinite".to_owned()),
+            ParquetValue::Number(number) if as_words && !number.is_nan() => ParquetValue::Word(number.to_string()),
+            ParquetValue::Number(number) if number.is_infinite() => return Err("it is infinite".to_owned()),
             other => other,
         };
         let Some(cells) = &mut self.cells else {
             let before = self.missing_first;
             self.cells = match &value {
-                Value::Missing => {
+                ParquetValue::Missing => {
                     self.missing_first += 1;
                     return Ok(());
                 }
-                Value::Number(_) => Some(Cells::Numbers(vec![f64::NAN; before])),
-                Value::Word(_) => Some(Cells::Words { codes: vec![None; before], words: Vec::new() }),
-                Value::Time(_) => Some(Cells::Times(vec![None; before])),
+                ParquetValue::Number(_) => Some(ColumnValues::Numbers(vec![f64::NAN; before])),
+                ParquetValue::Word(_) => Some(ColumnValues::Words { codes: vec![None; before], words: Vec::new() }),
+                ParquetValue::Time(_) => Some(ColumnValues::Times(vec![None; before])),
             };
             return self.push(value, as_words);
         };
         match (cells, value) {
-            (Cells::Numbers(values), Value::Number(value)) => values.push(value),
-            (Cells::Numbers(values), Value::Missing) => values.push(f64::NAN),
-            (Cells::Words { codes, words }, Value::Word(word)) => {
+            (ColumnValues::Numbers(values), ParquetValue::Number(value)) => values.push(value),
+            (ColumnValues::Numbers(values), ParquetValue::Missing) => values.push(f64::NAN),
+            (ColumnValues::Words { codes, words }, ParquetValue::Word(word)) => {
                 let code = *self.known.entry(word.clone()).or_insert_with(|| {
                     words.push(word);
                     words.len() as u32 - 1
                 });
                 codes.push(Some(code));
             }
-            (Cells::Words { codes, .. }, Value::Missing) => codes.push(None),
-            (Cells::Times(times), Value::Time(time)) => times.push(Some(time)),
-            (Cells::Times(times), Value::Missing) => times.push(None),
+            (ColumnValues::Words { codes, .. }, ParquetValue::Missing) => codes.push(None),
+            (ColumnValues::Times(times), ParquetValue::Time(time)) => times.push(Some(time)),
+            (ColumnValues::Times(times), ParquetValue::Missing) => times.push(None),
             _ => return Err("it is of another kind than those before it".to_owned()),
         }
         Ok(())
@@ -98,7 +98,7 @@ pub(crate) fn read_parquet(path: &Path, as_words: impl Fn(&str) -> bool) -> Resu
     let reader = SerializedFileReader::new(file).map_err(damaged)?;
     let schema = reader.metadata().file_metadata().schema();
     let names: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
-    let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
+    let mut columns: Vec<ParquetColumn> = names.iter().map(|_| ParquetColumn::default()).collect();
     let mut rows = 0;
     for row in reader.get_row_iter(None).map_err(damaged)? {
         let row = row.map_err(damaged)?;
@@ -119,6 +119,6 @@ pub(crate) fn read_parquet(path: &Path, as_words: impl Fn(&str) -> bool) -> Resu
     }
     // A column without any value is numbers that are missing.
     let columns =
-        columns.into_iter().map(|column| column.cells.unwrap_or_else(|| Cells::Numbers(vec![f64::NAN; rows])));
+        columns.into_iter().map(|column| column.cells.unwrap_or_else(|| ColumnValues::Numbers(vec![f64::NAN; rows])));
     Ok(Table { columns: columns.collect(), names, rows })
 }

@@ -9,13 +9,13 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::Value;
 
-use super::array::{Array, ArrayInfo, Element, Layout, broken, choose, malformed, open};
+use super::array::{Array, ArrayDType, ArrayInfo, Layout, broken, choose, malformed, open};
 use crate::data::DataError;
 
 /// The format's own limit is 100 MB; a header of so many names is a mistake or an attack.
 const MAX_HEADER: u64 = 16 << 20;
 
-pub(crate) struct TensorFile {
+pub(crate) struct SafetensorsFile {
     pub reader: BufReader<File>,
     tensors: Vec<(String, TensorInfo)>,
     /// Where the values start, and their bytes.
@@ -24,7 +24,7 @@ pub(crate) struct TensorFile {
     pub place: String,
 }
 
-impl TensorFile {
+impl SafetensorsFile {
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let place = path.display().to_string();
         let (mut reader, length) = open(path)?;
@@ -94,7 +94,7 @@ impl TensorFile {
 
 /// Names, shapes and kinds of the arrays in a safetensors file, in the order of their names.
 pub fn list_safetensors(path: &Path) -> Result<Vec<ArrayInfo>, DataError> {
-    let file = TensorFile::open(path)?;
+    let file = SafetensorsFile::open(path)?;
     let info =
         |(name, info): (String, TensorInfo)| ArrayInfo { name, element: element_of(info.dtype), shape: info.shape };
     Ok(file.tensors.into_iter().map(info).collect())
@@ -102,7 +102,7 @@ pub fn list_safetensors(path: &Path) -> Result<Vec<ArrayInfo>, DataError> {
 
 /// Reads the array called `name`, or all of them. Together they take at most `limit_bytes` of memory, or are refused.
 pub fn read_safetensors(path: &Path, name: Option<&str>, limit_bytes: u64) -> Result<Vec<(String, Array)>, DataError> {
-    let mut file = TensorFile::open(path)?;
+    let mut file = SafetensorsFile::open(path)?;
     let names: Vec<String> = match name {
         Some(name) => vec![name.to_owned()],
         None => file.names().into_iter().map(ToOwned::to_owned).collect(),
@@ -118,21 +118,21 @@ pub fn read_safetensors(path: &Path, name: Option<&str>, limit_bytes: u64) -> Re
         .collect()
 }
 
-fn element_of(dtype: Dtype) -> Result<Element, String> {
+fn element_of(dtype: Dtype) -> Result<ArrayDType, String> {
     Ok(match dtype {
-        Dtype::BOOL => Element::Bool,
-        Dtype::U8 => Element::U8,
-        Dtype::U16 => Element::U16,
-        Dtype::U32 => Element::U32,
-        Dtype::U64 => Element::U64,
-        Dtype::I8 => Element::I8,
-        Dtype::I16 => Element::I16,
-        Dtype::I32 => Element::I32,
-        Dtype::I64 => Element::I64,
-        Dtype::F16 => Element::F16,
-        Dtype::BF16 => Element::Bf16,
-        Dtype::F32 => Element::F32,
-        Dtype::F64 => Element::F64,
+        Dtype::BOOL => ArrayDType::Bool,
+        Dtype::U8 => ArrayDType::U8,
+        Dtype::U16 => ArrayDType::U16,
+        Dtype::U32 => ArrayDType::U32,
+        Dtype::U64 => ArrayDType::U64,
+        Dtype::I8 => ArrayDType::I8,
+        Dtype::I16 => ArrayDType::I16,
+        Dtype::I32 => ArrayDType::I32,
+        Dtype::I64 => ArrayDType::I64,
+        Dtype::F16 => ArrayDType::F16,
+        Dtype::BF16 => ArrayDType::Bf16,
+        Dtype::F32 => ArrayDType::F32,
+        Dtype::F64 => ArrayDType::F64,
         other => return Err(format!("its values are {other:?}, which is not read; save them as F32")),
     })
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::columns::{Cells, Moment, Table, is_missing, moment, number};
-use super::csv::{Open, Text, of_equal_length};
+use super::columns::{ColumnValues, Table, Timestamp, is_missing, moment, number};
+use super::csv::{CsvRows, TextHead, of_equal_length};
 use crate::data::DataError;
 use crate::data::spec::DataSpec;
 
@@ -14,18 +14,18 @@ const LOOK_ROWS: usize = 2000;
 const MOST: f64 = 0.8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holds {
+pub(crate) enum ColumnType {
     Numbers,
     Words,
     Times,
 }
 
-impl Holds {
-    pub(crate) fn of(column: &crate::data::Column) -> Self {
+impl ColumnType {
+    pub(crate) fn from_prepared(column: &crate::data::PreparedColumn) -> Self {
         match column {
-            crate::data::Column::Number { .. } => Self::Numbers,
-            crate::data::Column::Category { .. } => Self::Words,
-            crate::data::Column::Time { .. } => Self::Times,
+            crate::data::PreparedColumn::Number { .. } => Self::Numbers,
+            crate::data::PreparedColumn::Category { .. } => Self::Words,
+            crate::data::PreparedColumn::Time { .. } => Self::Times,
         }
     }
 }
@@ -34,13 +34,13 @@ impl Holds {
 pub(crate) fn read_table(
     path: &Path,
     options: &DataSpec,
-    wanted: Option<&[crate::data::Column]>,
+    wanted: Option<&[crate::data::PreparedColumn]>,
 ) -> Result<Table, DataError> {
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
         return read_columns(path, options, wanted);
     }
     let place = path.display().to_string();
-    let Open { names, comma, mut records, .. } = Text::open(path)?.records(options)?;
+    let CsvRows { names, comma, mut records, .. } = TextHead::open(path)?.records(options)?;
     let mut look: Vec<csv::ByteRecord> = Vec::new();
     for record in records.by_ref().take(LOOK_ROWS) {
         look.push(of_equal_length(record, &names, &place)?);
@@ -55,17 +55,17 @@ pub(crate) fn read_table(
             problem: format!("{place} has no column {unknown:?}{near}; it has {}", names.join(", ")),
         });
     }
-    let holds: Vec<Holds> = (0..names.len())
+    let holds: Vec<ColumnType> = (0..names.len())
         .map(|column| {
             let known = wanted.and_then(|wanted| wanted.iter().find(|known| known.name() == names[column]));
             match known {
-                Some(known) => Holds::of(known),
-                None if options.categorical.contains(&names[column]) => Holds::Words,
+                Some(known) => ColumnType::from_prepared(known),
+                None if options.categorical.contains(&names[column]) => ColumnType::Words,
                 None => what_it_holds(&look, column, comma),
             }
         })
         .collect();
-    let mut builders: Vec<Builder> = holds.iter().map(|&holds| Builder::new(holds)).collect();
+    let mut builders: Vec<ColumnBuilder> = holds.iter().map(|&holds| ColumnBuilder::new(holds)).collect();
     let mut count = 0_usize;
     for record in look.into_iter().map(Ok).chain(records) {
         let record = of_equal_length(record, &names, &place)?;
@@ -88,7 +88,7 @@ pub(crate) fn read_table(
         }
         count += 1;
     }
-    let columns: Vec<Cells> = builders.into_iter().map(Builder::finish).collect();
+    let columns: Vec<ColumnValues> = builders.into_iter().map(ColumnBuilder::finish).collect();
     let mut table = Table { names, columns, rows: count };
     for name in &options.exclude {
         if let Some(index) = table.find(name) {
@@ -100,10 +100,15 @@ pub(crate) fn read_table(
 
 /// A table that is kept by columns.
 #[cfg(feature = "parquet")]
-fn read_columns(path: &Path, options: &DataSpec, wanted: Option<&[crate::data::Column]>) -> Result<Table, DataError> {
+fn read_columns(
+    path: &Path,
+    options: &DataSpec,
+    wanted: Option<&[crate::data::PreparedColumn]>,
+) -> Result<Table, DataError> {
     let is_category = |name: &str| {
         let known = wanted.and_then(|wanted| wanted.iter().find(|known| known.name() == name));
-        matches!(known, Some(crate::data::Column::Category { .. })) || options.categorical.iter().any(|own| own == name)
+        matches!(known, Some(crate::data::PreparedColumn::Category { .. }))
+            || options.categorical.iter().any(|own| own == name)
     };
     let mut table = super::parquet::read_parquet(path, is_category)?;
     for name in &options.exclude {
@@ -115,14 +120,14 @@ fn read_columns(path: &Path, options: &DataSpec, wanted: Option<&[crate::data::C
 }
 
 #[cfg(not(feature = "parquet"))]
-fn read_columns(path: &Path, _: &DataSpec, _: Option<&[crate::data::Column]>) -> Result<Table, DataError> {
+fn read_columns(path: &Path, _: &DataSpec, _: Option<&[crate::data::PreparedColumn]>) -> Result<Table, DataError> {
     Err(DataError::malformed(
         path.display().to_string(),
         "Parquet is read by programs built with `--features parquet`; build one, or save the table as CSV",
     ))
 }
 
-fn what_it_holds(look: &[csv::ByteRecord], column: usize, comma: bool) -> Holds {
+fn what_it_holds(look: &[csv::ByteRecord], column: usize, comma: bool) -> ColumnType {
     let (mut filled, mut numbers, mut times) = (0_usize, 0_usize, 0_usize);
     for record in look {
         let cell = String::from_utf8_lossy(record.get(column).unwrap_or_default());
@@ -136,26 +141,26 @@ fn what_it_holds(look: &[csv::ByteRecord], column: usize, comma: bool) -> Holds 
     let most = |count: usize| count as f64 >= MOST * filled as f64;
     // A column without any value in it is numbers that are missing.
     if most(numbers) {
-        Holds::Numbers
+        ColumnType::Numbers
     } else if most(times) {
-        Holds::Times
+        ColumnType::Times
     } else {
-        Holds::Words
+        ColumnType::Words
     }
 }
 
-pub(crate) enum Builder {
+pub(crate) enum ColumnBuilder {
     Numbers(Vec<f64>),
     Words { codes: Vec<Option<u32>>, words: Vec<String>, known: HashMap<String, u32> },
-    Times(Vec<Option<Moment>>),
+    Times(Vec<Option<Timestamp>>),
 }
 
-impl Builder {
-    pub(crate) fn new(holds: Holds) -> Self {
+impl ColumnBuilder {
+    pub(crate) fn new(holds: ColumnType) -> Self {
         match holds {
-            Holds::Numbers => Self::Numbers(Vec::new()),
-            Holds::Words => Self::Words { codes: Vec::new(), words: Vec::new(), known: HashMap::new() },
-            Holds::Times => Self::Times(Vec::new()),
+            ColumnType::Numbers => Self::Numbers(Vec::new()),
+            ColumnType::Words => Self::Words { codes: Vec::new(), words: Vec::new(), known: HashMap::new() },
+            ColumnType::Times => Self::Times(Vec::new()),
         }
     }
 
@@ -201,11 +206,11 @@ impl Builder {
         }
     }
 
-    pub(crate) fn finish(self) -> Cells {
+    pub(crate) fn finish(self) -> ColumnValues {
         match self {
-            Self::Numbers(values) => Cells::Numbers(values),
-            Self::Words { codes, words, .. } => Cells::Words { codes, words },
-            Self::Times(times) => Cells::Times(times),
+            Self::Numbers(values) => ColumnValues::Numbers(values),
+            Self::Words { codes, words, .. } => ColumnValues::Words { codes, words },
+            Self::Times(times) => ColumnValues::Times(times),
         }
     }
 }

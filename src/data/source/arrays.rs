@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::raw::{Body, Read, limit};
-use crate::data::array_rows::{FileRows, Found, Numbers};
+use super::raw::{RawRows, RawValues, limit};
+use crate::data::array_rows::{ArrayLocation, FileRows, FoundArray};
 use crate::data::formats::array::ArrayValues;
 use crate::data::labels::classes_of;
 use crate::data::spec::{DataSpec, Scaling};
 use crate::data::{DataError, ImageShape, array_rows};
 
-pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<Read, DataError> {
+pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     let place = path.display().to_string();
-    let Found { shape, numbers, labels } = array_rows::find(path, options, limit())?;
+    let FoundArray { shape, numbers, labels } = array_rows::find(path, options, limit())?;
     let (&count, inner) = shape.split_first().filter(|(_, inner)| !inner.is_empty()).ok_or_else(|| {
         DataError::malformed(
             &place,
@@ -25,8 +25,8 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
     let (image, channels_first) = pictures_of(inner, features, options, &place)?;
     let period = image.map(|image| image.channels);
     let mut body = match numbers {
-        Numbers::Here(ArrayValues::Bytes(bytes)) => Body::Bytes(bytes),
-        Numbers::Here(ArrayValues::Floats(floats)) => {
+        ArrayLocation::Here(ArrayValues::Bytes(bytes)) => RawValues::Bytes(bytes),
+        ArrayLocation::Here(ArrayValues::Floats(floats)) => {
             if let Some(at) = floats.iter().position(|value| !value.is_finite()) {
                 let (row, value, seen) = (at / features + 1, at % features + 1, floats[at]);
                 return Err(DataError::malformed(
@@ -34,35 +34,36 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
                     format!("row {row}, value {value} is {seen}; replace what is missing or infinite"),
                 ));
             }
-            Body::Floats(floats)
+            RawValues::Floats(floats)
         }
-        Numbers::There(_) if channels_first => {
+        ArrayLocation::There(_) if channels_first => {
             return Err(DataError::malformed(
                 place,
                 "it is larger than memory and has its channels first; save it with channels last (N, H, W, C)",
             ));
         }
-        Numbers::There(file) => {
+        ArrayLocation::There(file) => {
             notes.push("larger than half of the free memory: rows are read from the file while training".to_owned());
-            Body::File(file)
+            RawValues::File(file)
         }
     };
     if let (true, Some(image)) = (channels_first, image) {
         body = match body {
-            Body::Bytes(bytes) => Body::Bytes(channels_last(&bytes, image)),
-            Body::Floats(floats) => Body::Floats(channels_last(&floats, image)),
+            RawValues::Bytes(bytes) => RawValues::Bytes(channels_last(&bytes, image)),
+            RawValues::Floats(floats) => RawValues::Floats(channels_last(&floats, image)),
             other => other,
         };
     }
-    let bytes = matches!(&body, Body::Bytes(_)) || matches!(&body, Body::File(file) if FileRows::holds_bytes(file));
+    let bytes =
+        matches!(&body, RawValues::Bytes(_)) || matches!(&body, RawValues::File(file) if FileRows::holds_bytes(file));
     let in_unit = |floats: &[f32]| period.is_some() && floats.iter().all(|value| (0.0..=1.0).contains(value));
     options.scale.get_or_insert(match &body {
         _ if bytes => Scaling::Unit,
-        Body::Floats(floats) if in_unit(floats) => Scaling::None,
+        RawValues::Floats(floats) if in_unit(floats) => Scaling::None,
         _ => options.usual_scaling(),
     });
-    if let (Body::Bytes(bytes), false) = (&body, options.scale == Some(Scaling::Unit)) {
-        body = Body::Floats(bytes.iter().map(|&byte| f32::from(byte)).collect());
+    if let (RawValues::Bytes(bytes), false) = (&body, options.scale == Some(Scaling::Unit)) {
+        body = RawValues::Floats(bytes.iter().map(|&byte| f32::from(byte)).collect());
     }
     let labels = match labels {
         Some(words) if words.len() == count => classes_of(&words),
@@ -72,7 +73,7 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
         }
         None => None,
     };
-    Ok(Read { image, labels, period, ..Read::new(count, features, body) })
+    Ok(RawRows { image, labels, period, ..RawRows::new(count, features, body) })
 }
 
 /// What pictures the rows of an array are, by its shape or by the spec; and whether channels come before pixels.

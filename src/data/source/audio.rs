@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::file_labels;
-use super::raw::{Body, Read, limit};
+use super::raw::{RawRows, RawValues, limit};
 use crate::data::audio::mel::MelSpec;
 use crate::data::audio::wav;
 use crate::data::folders::{files_under, name_below};
@@ -24,12 +24,12 @@ pub(super) fn read_audio(
     options: &mut DataSpec,
     fitted: Option<&Preparation>,
     notes: &mut Vec<String>,
-) -> Result<Read, DataError> {
+) -> Result<RawRows, DataError> {
     use rayon::prelude::*;
     let place = path.display().to_string();
     let is_wav = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"));
     let files = if path.is_file() { vec![path.to_owned()] } else { files_under(path, is_wav, notes) };
-    let sounds: Vec<Result<wav::Sound, DataError>> =
+    let sounds: Vec<Result<wav::Waveform, DataError>> =
         files.par_iter().map(|file| wav::read_wav(file, limit())).collect();
     let (mut good, mut kept) = (Vec::new(), Vec::new());
     let mut first_error = None;
@@ -116,7 +116,7 @@ pub(super) fn read_audio(
     }
     options.scale.get_or_insert(options.usual_scaling());
     let labels = file_labels.map(|labels| labels.of_files(groups.iter().copied()));
-    Ok(Read {
+    Ok(RawRows {
         image,
         labels,
         names: Some(names),
@@ -125,7 +125,7 @@ pub(super) fn read_audio(
         groups: (good.len() >= 3).then_some(groups),
         period: Some(1),
         mel: (form == AudioForm::Mel).then_some(mel),
-        ..Read::new(rows, window * step, Body::Floats(values))
+        ..RawRows::new(rows, window * step, RawValues::Floats(values))
     })
 }
 

@@ -10,18 +10,18 @@ mod texts;
 use std::path::Path;
 use std::sync::Arc;
 
-use self::raw::{Body, Read};
+use self::raw::{RawRows, RawValues};
 pub(super) use self::tables::match_columns;
 use super::array_rows::FileRows;
 use super::data_set::pack;
 use super::error::unreadable;
-use super::formats::columns::Cells;
+use super::formats::columns::ColumnValues;
 use super::formats::table;
-use super::images::Gallery;
+use super::images::ImageSet;
 pub(super) use super::labels::{Labels, file_labels};
 use super::preparation::Preparation;
 use super::spec::{DataSpec, Fit, Scaling, SourceKind, SplitKind};
-use super::split::{Divided, Facts, Plan, divide};
+use super::split::{RowAttributes, RowSplit, SplitPlan, divide};
 use super::tfidf::TextVectors;
 use super::{DataError, DataSet, Values, images, mnist};
 
@@ -34,17 +34,17 @@ impl DataSet {
     /// # Errors
     /// What is wrong with the source, where in it, and what would be right.
     pub fn open(options: &DataSpec, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
-        open(options, &Plan { validation_fraction, seed }, None)
+        open(options, &SplitPlan { validation_fraction, seed }, None)
     }
 
     /// Every row of the data that `options` describe as one part, in its own order, prepared as `fitted` was: what `--data`
     /// means for a model that is there already.
     pub fn open_whole(options: &DataSpec, fitted: &Preparation) -> Result<Self, DataError> {
-        open(options, &Plan { validation_fraction: 0.0, seed: 1 }, Some(fitted))
+        open(options, &SplitPlan { validation_fraction: 0.0, seed: 1 }, Some(fitted))
     }
 }
 
-pub(super) fn open(options: &DataSpec, plan: &Plan, fitted: Option<&Preparation>) -> Result<DataSet, DataError> {
+pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Preparation>) -> Result<DataSet, DataError> {
     options.check().map_err(|(field, problem)| DataError::Option { field, problem })?;
     if options.source == "mnist" {
         let mut set = mnist::embedded()?;
@@ -105,7 +105,7 @@ pub(super) fn open(options: &DataSpec, plan: &Plan, fitted: Option<&Preparation>
     finish(name, kind, read, options, plan, fitted, notes)
 }
 
-fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<String>) -> Result<Read, DataError> {
+fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     /// So much is decoded at once, so that damage is known before training.
     const AT_ONCE: usize = 256 << 20;
     let mut gallery = images::open(path, options, seed, notes)?;
@@ -116,19 +116,19 @@ fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<S
     options.scale = Some(Scaling::Unit);
     let shape = gallery.shape();
     let (rows, element) = (gallery.rows(), gallery.element());
-    let Gallery { source, names, labels, given, groups } = gallery;
-    Ok(Read {
+    let ImageSet { source, names, labels, given, groups } = gallery;
+    Ok(RawRows {
         image: Some(shape),
         labels,
         names: Some(names),
         given,
         groups,
-        ..Read::new(rows, shape.values(), Body::Source(Arc::new(source), element))
+        ..RawRows::new(rows, shape.values(), RawValues::Source(Arc::new(source), element))
     })
 }
 
 /// All rows but those that are left out, in the parts that they are in.
-fn without(divided: Divided, omitted: &[[u32; 2]], place: &str) -> Result<Divided, DataError> {
+fn without(divided: RowSplit, omitted: &[[u32; 2]], place: &str) -> Result<RowSplit, DataError> {
     let is_kept = |row: u32| !is_omitted(omitted, row);
     let counted = |rows: &[u32]| rows.iter().filter(|&&row| is_kept(row)).count();
     let (train, held) = divided.order.split_at(divided.train);
@@ -140,7 +140,7 @@ fn without(divided: Divided, omitted: &[[u32; 2]], place: &str) -> Result<Divide
         return Err(DataError::malformed(place, problem));
     }
     let order = divided.order.into_iter().filter(|&row| is_kept(row)).collect();
-    Ok(Divided { order, train, validation, kind: divided.kind })
+    Ok(RowSplit { order, train, validation, kind: divided.kind })
 }
 
 /// Whether `row` is in one of the runs, which are sorted.
@@ -153,14 +153,14 @@ pub(super) fn is_omitted(omitted: &[[u32; 2]], row: u32) -> bool {
 fn finish(
     name: String,
     kind: SourceKind,
-    read: Read,
+    read: RawRows,
     mut options: DataSpec,
-    plan: &Plan,
+    plan: &SplitPlan,
     fitted: Option<&Preparation>,
     mut notes: Vec<String>,
 ) -> Result<DataSet, DataError> {
     let place = options.source.clone();
-    let facts = Facts {
+    let facts = RowAttributes {
         rows: read.rows,
         groups: read.groups.as_deref(),
         labels: read.labels.as_ref().map(|labels| labels.of_rows.as_slice()),
@@ -172,7 +172,7 @@ fn finish(
     let divided = match fitted {
         Some(_) => {
             let order = (0..u32::try_from(read.rows).unwrap_or(u32::MAX)).collect();
-            Divided { order, train: 0, validation: 0, kind: SplitKind::Given }
+            RowSplit { order, train: 0, validation: 0, kind: SplitKind::Given }
         }
         None => divide(&facts, &options, plan, &place)?,
     };
@@ -201,11 +201,11 @@ fn finish(
             .collect()
     };
     let values = match read.body {
-        Body::Bytes(bytes) => {
+        RawValues::Bytes(bytes) => {
             let rows = divided.order.iter().map(|&row| &bytes[row as usize * features..(row as usize + 1) * features]);
             Values::Bytes(Arc::new(pack(rows, features)))
         }
-        Body::Floats(floats) => {
+        RawValues::Floats(floats) => {
             let mut rows = gathered(&floats, features);
             drop(floats);
             if fitted.is_none() && scaling == Scaling::Unit {
@@ -222,8 +222,8 @@ fn finish(
             }
             Values::Floats(Arc::new(rows))
         }
-        Body::Table(table) => {
-            missing = table.columns.iter().map(Cells::missing).sum();
+        RawValues::Table(table) => {
+            missing = table.columns.iter().map(ColumnValues::missing).sum();
             if fitted.is_none() {
                 preparation.fit_table(&table, train, &mut notes);
                 if preparation.columns.is_empty() {
@@ -238,7 +238,7 @@ fn finish(
             features = preparation.features.len();
             Values::Floats(Arc::new(preparation.table_rows(&table, &divided.order)))
         }
-        Body::Documents(documents) => {
+        RawValues::Documents(documents) => {
             if fitted.is_none() {
                 let of_train = train.iter().map(|&row| documents[row as usize].as_str());
                 preparation.text = Some(TextVectors::fit(of_train, features, options.bigrams, false)?);
@@ -253,7 +253,7 @@ fn finish(
             let rows = divided.order.iter().flat_map(|&row| vectors.transform(&documents[row as usize])).collect();
             Values::Floats(Arc::new(rows))
         }
-        Body::File(file) => {
+        RawValues::File(file) => {
             if fitted.is_none() && matches!(scaling, Scaling::Zscore | Scaling::Minmax | Scaling::Robust) {
                 let most = (super::LOOK_BYTES / (features * 4)).max(1);
                 let some = FileRows::raw(&file, &train[..train.len().min(most)])?;
@@ -267,7 +267,9 @@ fn finish(
             let element = source.element();
             Values::Source { source: Arc::new(source), element, order: Arc::new(divided.order.clone()) }
         }
-        Body::Source(source, element) => Values::Source { source, element, order: Arc::new(divided.order.clone()) },
+        RawValues::Source(source, element) => {
+            Values::Source { source, element, order: Arc::new(divided.order.clone()) }
+        }
     };
     let rows = divided.order.len();
     let held = divided.train + divided.validation;

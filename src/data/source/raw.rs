@@ -6,28 +6,28 @@ use crate::data::audio::mel::MelSpec;
 use crate::data::formats::array_file::ArrayFile;
 use crate::data::formats::columns::Table;
 use crate::data::labels::Labels;
-use crate::data::{Element, ImageShape, RowSource, SplitKind, WindowPlaces};
+use crate::data::{ElementType, ImageShape, RowReader, SplitKind, WindowLayout};
 use crate::platform::free_memory;
 
 /// The numbers of a source before they are prepared.
-pub(super) enum Body {
+pub(super) enum RawValues {
     /// [rows, features] of bytes that mean their 255th part.
     Bytes(Vec<u8>),
     /// [rows, features]
     Floats(Vec<f32>),
     Table(Table),
     Documents(Vec<String>),
-    Source(Arc<dyn RowSource>, Element),
+    Source(Arc<dyn RowReader>, ElementType),
     /// Rows of a file larger than memory.
     File(ArrayFile),
 }
 
 /// What was read, before rows are divided and scaled.
-pub(super) struct Read {
+pub(super) struct RawRows {
     pub rows: usize,
     pub features: usize,
     pub image: Option<ImageShape>,
-    pub body: Body,
+    pub body: RawValues,
     pub labels: Option<Labels>,
     pub names: Option<Vec<String>>,
     pub feature_names: Vec<String>,
@@ -37,11 +37,11 @@ pub(super) struct Read {
     /// Values that have an offset and a scale each, over and over; each value of a row where not given.
     pub period: Option<usize>,
     pub mel: Option<MelSpec>,
-    pub windows: Option<WindowPlaces>,
+    pub windows: Option<WindowLayout>,
 }
 
-impl Read {
-    pub fn new(rows: usize, features: usize, body: Body) -> Self {
+impl RawRows {
+    pub fn new(rows: usize, features: usize, body: RawValues) -> Self {
         Self {
             rows,
             features,

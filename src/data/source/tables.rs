@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::Labels;
-use super::raw::{Body, Read};
+use super::raw::{RawRows, RawValues};
 use crate::data::formats::columns::Table;
 use crate::data::labels::classes;
-use crate::data::preparation::{Column, Preparation};
+use crate::data::preparation::{Preparation, PreparedColumn};
 use crate::data::spec::{DataSpec, SourceKind};
-use crate::data::{DataError, WindowPlaces, windows};
+use crate::data::{DataError, WindowLayout, windows};
 use crate::platform::perhaps;
 
 /// Columns of these names are labels where nothing else is said and they have few values.
@@ -24,7 +24,7 @@ pub(super) fn read_table(
     options: &mut DataSpec,
     fitted: Option<&Preparation>,
     notes: &mut Vec<String>,
-) -> Result<Read, DataError> {
+) -> Result<RawRows, DataError> {
     let place = path.display().to_string();
     let label_column = match options.labels.as_deref() {
         Some("none") => None,
@@ -74,20 +74,20 @@ pub(super) fn read_table(
             Labels { of_rows: windows.starts.iter().map(of).collect(), names }
         });
         options.scale.get_or_insert(options.usual_scaling());
-        let places = WindowPlaces {
+        let places = WindowLayout {
             starts: windows.starts.iter().map(|&start| start as u32).collect(),
             window,
             columns: options.columns.len(),
             steps: table.rows,
         };
-        return Ok(Read {
+        return Ok(RawRows {
             labels,
             windows: Some(places),
             names: Some(windows.names),
             feature_names: windows.feature_names,
             overlap: Some(windows.overlap),
             period: Some(options.columns.len()),
-            ..Read::new(windows.rows, windows.features, Body::Floats(windows.values))
+            ..RawRows::new(windows.rows, windows.features, RawValues::Floats(windows.values))
         });
     }
     if table.columns.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn read_table(
     }
     options.scale.get_or_insert(options.usual_scaling());
     let rows = table.rows;
-    Ok(Read { labels, ..Read::new(rows, 0, Body::Table(table)) })
+    Ok(RawRows { labels, ..RawRows::new(rows, 0, RawValues::Table(table)) })
 }
 
 /// Columns that the model was fitted on must be there; others are ignored, and that is said.
@@ -106,7 +106,7 @@ pub(in crate::data) fn match_columns(
     notes: &mut Vec<String>,
 ) -> Result<(), DataError> {
     let missing: Vec<&str> =
-        fitted.columns.iter().map(Column::name).filter(|name| !names.iter().any(|own| own == name)).collect();
+        fitted.columns.iter().map(PreparedColumn::name).filter(|name| !names.iter().any(|own| own == name)).collect();
     if !missing.is_empty() {
         return Err(DataError::malformed(
             place,

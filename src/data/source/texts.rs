@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::file_labels;
-use super::raw::{Body, Read, limit};
+use super::raw::{RawRows, RawValues, limit};
 use crate::data::spec::{DataSpec, Scaling, TextUnit};
 use crate::data::tfidf::Document;
 use crate::data::{DataError, tfidf};
@@ -11,7 +11,7 @@ use crate::data::{DataError, tfidf};
 /// Numbers that words are hashed to, where the spec does not say.
 const USUAL_DIMENSIONS: usize = 1024;
 
-pub(super) fn read_text(path: &Path, options: &mut DataSpec) -> Result<Read, DataError> {
+pub(super) fn read_text(path: &Path, options: &mut DataSpec) -> Result<RawRows, DataError> {
     let unit = *options.text.get_or_insert(if path.is_file() { TextUnit::Lines } else { TextUnit::Documents });
     let read = tfidf::read_documents(path, limit())?;
     let (mut documents, mut names) = (Vec::with_capacity(read.len()), Vec::with_capacity(read.len()));
@@ -43,5 +43,5 @@ pub(super) fn read_text(path: &Path, options: &mut DataSpec) -> Result<Read, Dat
         },
     };
     let rows = documents.len();
-    Ok(Read { labels, names: Some(names), ..Read::new(rows, dimensions, Body::Documents(documents)) })
+    Ok(RawRows { labels, names: Some(names), ..RawRows::new(rows, dimensions, RawValues::Documents(documents)) })
 }

@@ -3,25 +3,25 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::Externals;
+use super::SharedBuffers;
 use crate::device::Memory;
 use crate::device::cpu::{CpuDevice, CpuMemory};
 use crate::device::trace::{self, Track};
-use crate::graph::plan::{Call, Plan, View};
-use crate::graph::{GraphError, Place};
+use crate::graph::plan::{BufferView, Call, Plan};
+use crate::graph::{GraphError, Location};
 use crate::kernels::StepState;
 
 #[derive(Debug)]
 pub struct CpuExecutable {
     device: CpuDevice,
     plan: Plan,
-    externals: Externals,
+    externals: SharedBuffers,
     blocks: Vec<Memory>,
     requested: VecDeque<Vec<f32>>,
 }
 
 impl CpuExecutable {
-    pub(super) fn new(device: &CpuDevice, plan: &Plan, externals: &Externals) -> Result<Self, GraphError> {
+    pub(super) fn new(device: &CpuDevice, plan: &Plan, externals: &SharedBuffers) -> Result<Self, GraphError> {
         let blocks = plan.blocks.iter().map(|&bytes| Memory::Cpu(CpuMemory::zeroed(bytes))).collect();
         let executable = Self {
             device: device.clone(),
@@ -36,10 +36,10 @@ impl CpuExecutable {
         Ok(executable)
     }
 
-    fn memory(&self, place: Place) -> Result<&CpuMemory, GraphError> {
+    fn memory(&self, place: Location) -> Result<&CpuMemory, GraphError> {
         let memory = match place {
-            Place::External(external) => self.externals.get(external)?.as_ref(),
-            Place::Block(index) => {
+            Location::External(external) => self.externals.get(external)?.as_ref(),
+            Location::Block(index) => {
                 self.blocks.get(index).ok_or_else(|| GraphError::Plan(format!("there is no block {index}")))?
             }
         };
@@ -83,13 +83,13 @@ impl CpuExecutable {
         Ok(())
     }
 
-    pub(super) fn write(&self, place: Place, bytes: &[u8]) -> Result<(), GraphError> {
+    pub(super) fn write(&self, place: Location, bytes: &[u8]) -> Result<(), GraphError> {
         // SAFETY: no plan runs while `self` is borrowed here; see `run`.
         unsafe { self.memory(place)?.view_mut(0, bytes.len()) }.copy_from_slice(bytes);
         Ok(())
     }
 
-    pub(super) fn begin_read(&mut self, view: View) -> Result<(), GraphError> {
+    pub(super) fn begin_read(&mut self, view: BufferView) -> Result<(), GraphError> {
         let values = self.read(view)?;
         self.requested.push_back(values);
         Ok(())
@@ -107,7 +107,7 @@ impl CpuExecutable {
         self.blocks.iter().map(Memory::len).sum()
     }
 
-    pub(super) fn read(&self, view: View) -> Result<Vec<f32>, GraphError> {
+    pub(super) fn read(&self, view: BufferView) -> Result<Vec<f32>, GraphError> {
         // SAFETY: no plan runs while `self` is borrowed here; see `run`.
         let bytes = unsafe { self.memory(view.place)?.view(view.offset, view.bytes) };
         Ok(bytemuck::cast_slice(bytes).to_vec())

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Externals, MAX_STEPS_PER_SUBMISSION};
+use super::{MAX_STEPS_PER_SUBMISSION, SharedBuffers};
 use crate::device::gpu::{GpuClock, GpuContext, Readback};
 use crate::device::trace::{self, Track};
 use crate::device::{DeviceError, Memory};
-use crate::graph::plan::{Plan, View};
-use crate::graph::{GraphError, Place};
+use crate::graph::plan::{BufferView, Plan};
+use crate::graph::{GraphError, Location};
 use crate::kernels::StepState;
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Dispatch {
 #[derive(Debug)]
 pub struct GpuExecutable {
     context: GpuContext,
-    externals: Externals,
+    externals: SharedBuffers,
     blocks: Vec<wgpu::Buffer>,
     dispatches: Vec<Dispatch>,
     states: wgpu::Buffer,
@@ -47,7 +47,7 @@ pub struct GpuExecutable {
 }
 
 impl GpuExecutable {
-    pub(super) fn new(context: &GpuContext, plan: &Plan, externals: &Externals) -> Result<Self, GraphError> {
+    pub(super) fn new(context: &GpuContext, plan: &Plan, externals: &SharedBuffers) -> Result<Self, GraphError> {
         let target = context.target();
         let limit = target.max_binding_bytes;
         let launches: Vec<_> = plan.calls.iter().map(|call| call.kernel.gpu(target)).collect();
@@ -232,7 +232,7 @@ impl GpuExecutable {
         Ok(self.context.check()?)
     }
 
-    pub(super) fn write(&self, place: Place, bytes: &[u8]) -> Result<(), GraphError> {
+    pub(super) fn write(&self, place: Location, bytes: &[u8]) -> Result<(), GraphError> {
         let buffer = gpu_buffer(&self.externals, &self.blocks, place)?;
         Ok(self.context.write(buffer, 0, bytes)?)
     }
@@ -260,7 +260,7 @@ impl GpuExecutable {
         self.blocks.iter().map(|block| block.size() as usize).sum()
     }
 
-    fn copy_to_staging(&mut self, view: View) -> Result<Readback, GraphError> {
+    fn copy_to_staging(&mut self, view: BufferView) -> Result<Readback, GraphError> {
         let fitting = self.staging.iter().position(|staging| staging.capacity() >= view.bytes);
         let mut staging = match fitting {
             Some(index) => self.staging.swap_remove(index),
@@ -275,7 +275,7 @@ impl GpuExecutable {
         Ok(staging)
     }
 
-    pub(super) fn begin_read(&mut self, view: View) -> Result<(), GraphError> {
+    pub(super) fn begin_read(&mut self, view: BufferView) -> Result<(), GraphError> {
         let staging = self.copy_to_staging(view)?;
         self.in_flight.push_back(staging);
         Ok(())
@@ -294,7 +294,7 @@ impl GpuExecutable {
         Ok(values)
     }
 
-    pub(super) fn read(&mut self, view: View) -> Result<Vec<f32>, GraphError> {
+    pub(super) fn read(&mut self, view: BufferView) -> Result<Vec<f32>, GraphError> {
         let mut staging = self.copy_to_staging(view)?;
         let values =
             trace::span(Track::Host, "read back", || staging.take(&self.context, true, bytemuck::pod_collect_to_vec))?;
@@ -304,15 +304,17 @@ impl GpuExecutable {
 }
 
 fn gpu_buffer<'a>(
-    externals: &'a Externals,
+    externals: &'a SharedBuffers,
     blocks: &'a [wgpu::Buffer],
-    place: Place,
+    place: Location,
 ) -> Result<&'a wgpu::Buffer, GraphError> {
     match place {
-        Place::External(external) => match externals.get(external)?.as_ref() {
+        Location::External(external) => match externals.get(external)?.as_ref() {
             Memory::Gpu(buffer) => Ok(buffer),
             Memory::Cpu(_) => Err(GraphError::Plan(format!("{} is not on the GPU", external.label()))),
         },
-        Place::Block(index) => blocks.get(index).ok_or_else(|| GraphError::Plan(format!("there is no block {index}"))),
+        Location::Block(index) => {
+            blocks.get(index).ok_or_else(|| GraphError::Plan(format!("there is no block {index}")))
+        }
     }
 }

@@ -10,16 +10,16 @@ use std::sync::Arc;
 
 pub use self::cpu::CpuExecutable;
 pub use self::gpu::GpuExecutable;
-use super::plan::{Plan, View};
-use super::{External, GraphError, Place};
+use super::plan::{BufferView, Plan};
+use super::{GraphError, Location, SharedBuffer};
 use crate::device::{Device, Memory};
 use crate::kernels::StepState;
 
 /// Memory shared between plans, by its role.
 #[derive(Clone, Debug, Default)]
-pub struct Externals(BTreeMap<External, Arc<Memory>>);
+pub struct SharedBuffers(BTreeMap<SharedBuffer, Arc<Memory>>);
 
-impl Externals {
+impl SharedBuffers {
     /// Allocates what `plan` needs and is not there yet.
     pub fn allocate_for(&mut self, device: &Device, plan: &Plan) {
         for (&external, &bytes) in &plan.externals {
@@ -28,23 +28,29 @@ impl Externals {
     }
 
     /// Makes sure of `bytes` bytes of `external`, where one plan may name fewer than another.
-    pub fn allocate(&mut self, device: &Device, external: External, bytes: usize) {
+    pub fn allocate(&mut self, device: &Device, external: SharedBuffer, bytes: usize) {
         if self.0.get(&external).is_none_or(|memory| memory.len() < bytes) {
             self.0.insert(external, Arc::new(device.allocate(external.label(), bytes)));
         }
     }
 
-    pub fn get(&self, external: External) -> Result<&Arc<Memory>, GraphError> {
+    pub fn get(&self, external: SharedBuffer) -> Result<&Arc<Memory>, GraphError> {
         self.0.get(&external).ok_or_else(|| GraphError::Plan(format!("{} was not allocated", external.label())))
     }
 
     /// Fills the start of `external`; at once on a CPU, behind submitted work on a GPU.
-    pub fn write(&self, device: &Device, external: External, bytes: &[u8]) -> Result<(), GraphError> {
+    pub fn write(&self, device: &Device, external: SharedBuffer, bytes: &[u8]) -> Result<(), GraphError> {
         self.write_at(device, external, 0, bytes)
     }
 
     /// As [`Self::write`], from byte `offset` on.
-    pub fn write_at(&self, device: &Device, external: External, offset: usize, bytes: &[u8]) -> Result<(), GraphError> {
+    pub fn write_at(
+        &self,
+        device: &Device,
+        external: SharedBuffer,
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<(), GraphError> {
         match (self.get(external)?.as_ref(), device) {
             (Memory::Gpu(buffer), Device::Gpu(context)) => Ok(context.write(buffer, offset, bytes)?),
             (Memory::Cpu(memory), Device::Cpu(_)) => {
@@ -74,7 +80,7 @@ pub enum Executable {
 
 impl Executable {
     /// Checks `plan` against the device, compiles its pipelines and allocates its blocks.
-    pub fn new(device: &Device, plan: &Plan, externals: &Externals) -> Result<Self, GraphError> {
+    pub fn new(device: &Device, plan: &Plan, externals: &SharedBuffers) -> Result<Self, GraphError> {
         match device {
             Device::Gpu(context) => Ok(Self::Gpu(GpuExecutable::new(context, plan, externals)?)),
             Device::Cpu(cpu) => Ok(Self::Cpu(CpuExecutable::new(cpu, plan, externals)?)),
@@ -90,7 +96,7 @@ impl Executable {
     }
 
     /// Waits for all work and reads `view` as f32.
-    pub fn read(&mut self, view: View) -> Result<Vec<f32>, GraphError> {
+    pub fn read(&mut self, view: BufferView) -> Result<Vec<f32>, GraphError> {
         match self {
             Self::Gpu(gpu) => gpu.read(view),
             Self::Cpu(cpu) => cpu.read(view),
@@ -100,8 +106,8 @@ impl Executable {
     /// Writes `bytes` at the start of one of the plan's own blocks; for tests and benchmarks.
     pub fn write_block(&mut self, block: usize, bytes: &[u8]) -> Result<(), GraphError> {
         match self {
-            Self::Gpu(gpu) => gpu.write(Place::Block(block), bytes),
-            Self::Cpu(cpu) => cpu.write(Place::Block(block), bytes),
+            Self::Gpu(gpu) => gpu.write(Location::Block(block), bytes),
+            Self::Cpu(cpu) => cpu.write(Location::Block(block), bytes),
         }
     }
 
@@ -131,7 +137,7 @@ impl Executable {
 
     /// Asks for `view` as it will be after the work submitted so far; [`Self::finish_read`] gives it, in the order of
     /// the requests.
-    pub fn begin_read(&mut self, view: View) -> Result<(), GraphError> {
+    pub fn begin_read(&mut self, view: BufferView) -> Result<(), GraphError> {
         match self {
             Self::Gpu(gpu) => gpu.begin_read(view),
             Self::Cpu(cpu) => cpu.begin_read(view),

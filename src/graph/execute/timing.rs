@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::device::Device;
-use crate::graph::{Executable, Externals, GraphError, MAX_STEPS_PER_SUBMISSION, Plan};
+use crate::graph::{Executable, GraphError, MAX_STEPS_PER_SUBMISSION, Plan, SharedBuffers};
 use crate::kernels::{Kernel, StepState};
 use crate::random::{philox4x32, unit_float};
 
@@ -29,8 +29,8 @@ pub fn time_kernel(
     rows: usize,
     sample: Duration,
 ) -> Result<f64, GraphError> {
-    let plan = Plan::of_kernel(kernel, reads, writes);
-    let mut executable = Executable::new(device, &plan, &Externals::default())?;
+    let plan = Plan::from_kernel(kernel, reads, writes);
+    let mut executable = Executable::new(device, &plan, &SharedBuffers::default())?;
     for (block, &bytes) in reads.iter().chain(writes).enumerate() {
         executable.write_block(block, &timing_noise(bytes, block as u32))?;
     }

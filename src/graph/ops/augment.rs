@@ -26,7 +26,7 @@ impl Op for Warp {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let Ok((batch, size, channels)) = image(inputs[0]) else { return Vec::new() };
-        let kernel = kernels::Warp { bounds: self.bounds, batch, size, channels, stream: self.stream };
+        let kernel = kernels::WarpKernel { bounds: self.bounds, batch, size, channels, stream: self.stream };
         vec![call(kernel, &[Input(0)], &[Output(0)])]
     }
 }

@@ -9,19 +9,19 @@ use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueTy
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use crate::kernels::depthwise::{Depthwise, DepthwiseProduct};
-use crate::kernels::gemm_variant::ProductForm;
-use crate::kernels::partial_sums::{ColumnSums, ReduceSlots, SlotSplit};
+use crate::kernels::gemm_variant::GemmVariant;
+use crate::kernels::partial_sums::{ColumnSums, ReducePartialSums, SplitK};
 
 /// How windows lie on the input; pairs are (down, along).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct ConvWindow {
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub padding: [usize; 2],
     pub dilation: usize,
 }
 
-impl Window {
+impl ConvWindow {
     /// Height and width after a convolution, or what is wrong.
     fn out_size(&self, size: [usize; 2]) -> Result<[usize; 2], String> {
         if self.stride.contains(&0) || self.kernel.contains(&0) || self.dilation == 0 {
@@ -42,7 +42,7 @@ impl Window {
     }
 }
 
-impl Window {
+impl ConvWindow {
     /// The product that it makes of images, all of whose channels the weights see.
     pub fn shape(
         self,
@@ -91,10 +91,10 @@ pub struct Conv {
 }
 
 impl Conv {
-    fn window(&self, weight: &Value) -> Result<Window, String> {
+    fn window(&self, weight: &Value) -> Result<ConvWindow, String> {
         match *weight.shape.extents() {
             [_, kh, kw, _] => {
-                Ok(Window { kernel: [kh, kw], stride: self.stride, padding: self.padding, dilation: self.dilation })
+                Ok(ConvWindow { kernel: [kh, kw], stride: self.stride, padding: self.padding, dilation: self.dilation })
             }
             _ => Err(format!("weights are [K, KH, KW, C], not {}", weight.shape)),
         }
@@ -143,7 +143,7 @@ impl Op for Conv {
         douts: &[Option<ValueId>],
         needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
-        layer_gradients(graph, node, (Layer::Conv, self.activation), douts[0], needs, |values| self.shapes(values))
+        layer_gradients(graph, node, (ConvKind::Conv, self.activation), douts[0], needs, |values| self.shapes(values))
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
@@ -152,7 +152,7 @@ impl Op for Conv {
         let calls = shapes.iter().enumerate().map(|(index, &shape)| {
             // The bias and the activation come with the last input.
             let finish = if index == last { Finish::Forward(self.activation) } else { Finish::Plain };
-            let kernel = ConvGather { shape, finish, accumulate: index > 0, form: ProductForm::default() };
+            let kernel = ConvGather { shape, finish, accumulate: index > 0, variant: GemmVariant::default() };
             call(kernel, &[Input(index), Input(last + 1), Input(last + 2)], &[Output(0)])
         });
         calls.collect()
@@ -161,7 +161,7 @@ impl Op for Conv {
 
 /// Which of the kernels carries a gradient back to a layer's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layer {
+pub(super) enum ConvKind {
     Conv,
     ConvTranspose,
     Depthwise,
@@ -171,7 +171,7 @@ pub(super) enum Layer {
 /// where that is folded in.
 #[derive(Clone, Debug)]
 struct InputGradient {
-    layer: Layer,
+    layer: ConvKind,
     shape: ConvShape,
     input_activation: Activation,
 }
@@ -186,16 +186,18 @@ impl Op for InputGradient {
     }
 
     fn lower(&self, _: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let (shape, form) = (self.shape, ProductForm::default());
+        let (shape, variant) = (self.shape, GemmVariant::default());
         let finish = match self.input_activation {
             Activation::Identity => Finish::Plain,
             activation => Finish::Backward(activation),
         };
         let (reads, writes) = ([Input(0), Input(1), Input(2)], [Output(0)]);
         vec![match self.layer {
-            Layer::Conv => call(ConvScatter { shape, finish, form }, &reads, &writes),
-            Layer::ConvTranspose => call(ConvGather { shape, finish, accumulate: false, form }, &reads, &writes),
-            Layer::Depthwise => call(Depthwise { shape, product: DepthwiseProduct::Scatter(finish) }, &reads, &writes),
+            ConvKind::Conv => call(ConvScatter { shape, finish, variant }, &reads, &writes),
+            ConvKind::ConvTranspose => call(ConvGather { shape, finish, accumulate: false, variant }, &reads, &writes),
+            ConvKind::Depthwise => {
+                call(Depthwise { shape, product: DepthwiseProduct::Scatter(finish) }, &reads, &writes)
+            }
         }]
     }
 
@@ -208,7 +210,7 @@ impl Op for InputGradient {
 /// (gradient of the output, each input, weight, bias) -> dweight, dbias, and the partial sums that they are made from.
 #[derive(Clone, Debug)]
 struct WeightGradient {
-    layer: Layer,
+    layer: ConvKind,
     /// One for each input.
     shapes: Vec<ConvShape>,
 }
@@ -218,24 +220,24 @@ impl WeightGradient {
     fn biased(&self) -> (usize, usize) {
         let shape = &self.shapes[0];
         match self.layer {
-            Layer::ConvTranspose => (shape.batch * shape.size[0] * shape.size[1], shape.channels),
-            Layer::Conv | Layer::Depthwise => (shape.places(), shape.filters),
+            ConvKind::ConvTranspose => (shape.batch * shape.size[0] * shape.size[1], shape.channels),
+            ConvKind::Conv | ConvKind::Depthwise => (shape.places(), shape.filters),
         }
     }
 
-    fn split(&self, shape: &ConvShape) -> SlotSplit {
-        if self.layer == Layer::Depthwise { shape.depthwise_split() } else { shape.split() }
+    fn split(&self, shape: &ConvShape) -> SplitK {
+        if self.layer == ConvKind::Depthwise { shape.depthwise_split() } else { shape.split() }
     }
 
     /// Of the sums that the bias is made from: a convolution's come with those of its weights.
-    fn bias_split(&self) -> SlotSplit {
+    fn bias_split(&self) -> SplitK {
         let (rows, columns) = self.biased();
-        if self.layer == Layer::Conv { self.split(&self.shapes[0]) } else { SlotSplit::of(rows, columns) }
+        if self.layer == ConvKind::Conv { self.split(&self.shapes[0]) } else { SplitK::new(rows, columns) }
     }
 
     /// Weights that an input meets.
     fn count(&self, shape: &ConvShape) -> usize {
-        let filters = if self.layer == Layer::Depthwise { 1 } else { shape.filters };
+        let filters = if self.layer == ConvKind::Depthwise { 1 } else { shape.filters };
         filters * shape.taps() * shape.channels
     }
 }
@@ -258,24 +260,24 @@ impl Op for WeightGradient {
         let (rows, columns) = self.biased();
         let split = self.bias_split();
         let mut calls = Vec::new();
-        if self.layer != Layer::Conv {
+        if self.layer != ConvKind::Conv {
             calls.push(call(ColumnSums { rows, columns, split }, &[Input(0)], &[Output(2)]));
         }
         for (index, &shape) in self.shapes.iter().enumerate() {
             let (gradient, input, partials) = (Input(0), Input(1 + index), [Output(3 + index)]);
             // The bias comes with the first input.
-            let sums_bias = self.layer == Layer::Conv && index == 0;
-            let weights = ConvWeights { shape, sums_bias, form: ProductForm::default() };
+            let sums_bias = self.layer == ConvKind::Conv && index == 0;
+            let weights = ConvWeights { shape, sums_bias, variant: GemmVariant::default() };
             calls.push(match self.layer {
-                Layer::Conv if sums_bias => call(weights, &[input, gradient], &[partials[0], Output(2)]),
-                Layer::Conv => call(weights, &[input, gradient], &partials),
+                ConvKind::Conv if sums_bias => call(weights, &[input, gradient], &[partials[0], Output(2)]),
+                ConvKind::Conv => call(weights, &[input, gradient], &partials),
                 // The gradient comes in on the fine side, where a convolution has its input.
-                Layer::ConvTranspose => call(weights, &[gradient, input], &partials),
-                Layer::Depthwise => {
+                ConvKind::ConvTranspose => call(weights, &[gradient, input], &partials),
+                ConvKind::Depthwise => {
                     call(Depthwise { shape, product: DepthwiseProduct::Weights }, &[input, gradient], &partials)
                 }
             });
-            let reduce = ReduceSlots {
+            let reduce = ReducePartialSums {
                 count: self.count(&shape),
                 slots: self.split(&shape).slots,
                 run: shape.channels,
@@ -296,7 +298,7 @@ impl Op for WeightGradient {
 pub(super) fn layer_gradients(
     graph: &mut Graph,
     node: &Node,
-    (layer, activation): (Layer, Activation),
+    (layer, activation): (ConvKind, Activation),
     dout: Option<ValueId>,
     needs: &[bool],
     shapes: impl Fn(&[&Value]) -> Result<Vec<ConvShape>, String>,
@@ -390,13 +392,13 @@ impl Op for ConvTranspose {
         needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
         let shapes = |values: &[&Value]| Ok(vec![self.shape(values)?]);
-        layer_gradients(graph, node, (Layer::ConvTranspose, self.activation), douts[0], needs, shapes)
+        layer_gradients(graph, node, (ConvKind::ConvTranspose, self.activation), douts[0], needs, shapes)
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let Ok(shape) = self.shape(inputs) else { return Vec::new() };
         let finish = Finish::Forward(self.activation);
-        let kernel = ConvScatter { shape, finish, form: ProductForm::default() };
+        let kernel = ConvScatter { shape, finish, variant: GemmVariant::default() };
         vec![call(kernel, &[Input(0), Input(1), Input(2)], &[Output(0)])]
     }
 }

@@ -26,7 +26,7 @@ impl Op for Film {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let Ok((batch, size, channels)) = image(inputs[0]) else { return Vec::new() };
-        let kernel = film::Film { wear: self.wear, batch, size, channels, stream: self.stream };
+        let kernel = film::FilmKernel { wear: self.wear, batch, size, channels, stream: self.stream };
         vec![call(kernel, &[Input(0)], &[Output(0)])]
     }
 }
@@ -54,7 +54,7 @@ impl Op for Jpeg {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let Ok((batch, size, channels)) = image(inputs[0]) else { return Vec::new() };
-        let kernel = jpeg::Jpeg { quality: self.quality, batch, size, channels, stream: self.stream };
+        let kernel = jpeg::JpegKernel { quality: self.quality, batch, size, channels, stream: self.stream };
         vec![call(kernel, &[Input(0)], &[Output(0)])]
     }
 }
@@ -78,7 +78,7 @@ impl Op for BlindSpot {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let Ok((batch, size, channels)) = image(inputs[0]) else { return Vec::new() };
-        let kernel = blind_spot::BlindSpot { rate: self.rate, batch, size, channels, stream: self.stream };
+        let kernel = blind_spot::BlindSpotKernel { rate: self.rate, batch, size, channels, stream: self.stream };
         vec![call(kernel, &[Input(0)], &[Output(0), Output(1)])]
     }
 }

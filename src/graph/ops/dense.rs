@@ -7,8 +7,8 @@ use super::pointwise::activation_gradient;
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Operand, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
 use crate::kernels::dense::{DenseBackward, DenseForward, dense_split};
-use crate::kernels::gemm_variant::ProductForm;
-use crate::kernels::partial_sums::ReduceSlots;
+use crate::kernels::gemm_variant::GemmVariant;
+use crate::kernels::partial_sums::ReducePartialSums;
 
 /// (x [N, D], weight [K, D], bias [K]) -> activation(x weight^T + bias) [N, K]
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Op for Dense {
             inputs: inputs_width,
             outputs: inputs[1].shape.extents()[0],
             activation: self.activation,
-            form: ProductForm::default(),
+            variant: GemmVariant::default(),
         };
         vec![call(kernel, &[Operand::Input(0), Operand::Input(1), Operand::Input(2)], &[Operand::Output(0)])]
     }
@@ -109,7 +109,7 @@ impl Op for DenseGradient {
             needs_dinp: self.needs_dinp,
             input_activation: self.input_activation,
             split,
-            form: ProductForm::default(),
+            form: GemmVariant::default(),
         };
         let count = if self.needs_dinp { 3 } else { 2 };
         let reads: Vec<Operand> = (0..count).map(Operand::Input).collect();
@@ -119,7 +119,10 @@ impl Op for DenseGradient {
         }
         let partials = [Operand::Output(count), Operand::Output(count + 1)];
         writes[..2].copy_from_slice(&partials);
-        let reduce = ReduceSlots { bias: Some((units, split.slots)), ..ReduceSlots::plain(units * width, split.slots) };
+        let reduce = ReducePartialSums {
+            bias: Some((units, split.slots)),
+            ..ReducePartialSums::plain(units * width, split.slots)
+        };
         vec![call(kernel, &reads, &writes), call(reduce, &partials, &[Operand::Output(0), Operand::Output(1)])]
     }
 

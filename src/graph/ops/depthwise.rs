@@ -1,7 +1,7 @@
 //! Depthwise convolutions: each channel has its own window.
 
 use super::call;
-use super::conv::{Layer, Window, image, layer_gradients};
+use super::conv::{ConvKind, ConvWindow, image, layer_gradients};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
@@ -27,7 +27,8 @@ impl DepthwiseConv {
         if weight_channels != channels || bias.shape.extents() != [channels] {
             return Err(format!("{channels} channels do not fit weights {} and bias {}", weight.shape, bias.shape));
         }
-        let window = Window { kernel: [kh, kw], stride: self.stride, padding: self.padding, dilation: self.dilation };
+        let window =
+            ConvWindow { kernel: [kh, kw], stride: self.stride, padding: self.padding, dilation: self.dilation };
         window.shape(image, channels)
     }
 }
@@ -50,7 +51,7 @@ impl Op for DepthwiseConv {
         needs: &[bool],
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
         let shapes = |values: &[&Value]| Ok(vec![self.shape(values)?]);
-        layer_gradients(graph, node, (Layer::Depthwise, self.activation), douts[0], needs, shapes)
+        layer_gradients(graph, node, (ConvKind::Depthwise, self.activation), douts[0], needs, shapes)
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {

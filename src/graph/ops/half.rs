@@ -3,14 +3,14 @@
 use super::call;
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Lowered, Op, Value, ValueType};
-use crate::kernels::half::Halves;
+use crate::kernels::half::HalfConversion;
 use crate::tensor::DType;
 
 /// (x) -> x as 16-bit floats
 #[derive(Clone, Debug)]
-pub struct Halve;
+pub struct StoreF16;
 
-impl Op for Halve {
+impl Op for StoreF16 {
     fn name(&self) -> &'static str {
         "halve"
     }
@@ -21,15 +21,15 @@ impl Op for Halve {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let count = inputs[0].shape.elements();
-        vec![call(Halves { to_whole: false, count }, &[Input(0)], &[Output(0)])]
+        vec![call(HalfConversion { to_whole: false, count }, &[Input(0)], &[Output(0)])]
     }
 }
 
 /// (x as 16-bit floats) -> x
 #[derive(Clone, Debug)]
-pub struct Unhalve;
+pub struct LoadF16;
 
-impl Op for Unhalve {
+impl Op for LoadF16 {
     fn name(&self) -> &'static str {
         "unhalve"
     }
@@ -40,6 +40,6 @@ impl Op for Unhalve {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let count = inputs[0].shape.elements();
-        vec![call(Halves { to_whole: true, count }, &[Input(0)], &[Output(0)])]
+        vec![call(HalfConversion { to_whole: true, count }, &[Input(0)], &[Output(0)])]
     }
 }

@@ -4,7 +4,7 @@ use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::latent::{Latent, LatentStage};
-use crate::kernels::mmd::Mmd;
+use crate::kernels::mmd::MmdKernel;
 use crate::kernels::random::{Distribution, RandomFill};
 
 fn moments(value: &Value) -> Result<(usize, usize), String> {
@@ -60,19 +60,19 @@ impl Op for SampleLatent {
 /// (moments [N, 2L]) -> divergences [2, L] from N(0, 1), the mean over rows for each unit: no less than `free_bits` (what
 /// is trained on, times the step's beta), then as they are.
 #[derive(Clone, Debug)]
-pub struct Divergence {
+pub struct GaussianKl {
     pub clamp: [f32; 2],
     pub free_bits: f32,
 }
 
-impl Divergence {
+impl GaussianKl {
     fn kernel(&self, stage: LatentStage, moments: &Value) -> Latent {
         let (batch, both) = moments.shape.rows_and_columns();
         Latent { stage, batch, latent: both / 2, stream: 0, clamp: self.clamp, free_bits: self.free_bits }
     }
 }
 
-impl Op for Divergence {
+impl Op for GaussianKl {
     fn name(&self) -> &'static str {
         "KL divergence"
     }
@@ -124,19 +124,19 @@ impl Op for RandomNumbers {
 
 /// (z [N, L], samples of the prior [N, L]) -> what each row adds to the maximum mean discrepancy between them.
 #[derive(Clone, Debug)]
-pub struct Discrepancy {
+pub struct Mmd {
     /// What the gradient by z is multiplied by.
     pub weight: f32,
 }
 
-impl Discrepancy {
-    fn kernel(&self, z: &Value, backward: bool) -> Mmd {
+impl Mmd {
+    fn kernel(&self, z: &Value, backward: bool) -> MmdKernel {
         let (batch, latent) = z.shape.rows_and_columns();
-        Mmd { backward, batch, latent, weight: self.weight }
+        MmdKernel { backward, batch, latent, weight: self.weight }
     }
 }
 
-impl Op for Discrepancy {
+impl Op for Mmd {
     fn name(&self) -> &'static str {
         "maximum mean discrepancy"
     }

@@ -9,7 +9,7 @@ use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{LOSS_CHUNK, Loss, LossTerm};
-use crate::kernels::pointwise::Stage;
+use crate::kernels::pointwise::PointwiseStage;
 use crate::kernels::reduce::ReduceSum;
 use crate::kernels::ssim::{SSIM_WINDOW, Ssim, SsimStage};
 
@@ -72,7 +72,7 @@ impl Op for ElementLoss {
         let negative = match needs[1] && self.term.has_target {
             true => {
                 let label = format!("gradient of {}", node.label);
-                Some(graph.add(Pointwise::one(Stage::Scale(-1.0)), &[gradient], &label)?)
+                Some(graph.add(Pointwise::one(PointwiseStage::Scale(-1.0)), &[gradient], &label)?)
             }
             false => None,
         };
@@ -147,12 +147,12 @@ impl Op for SsimLoss {
 
 /// (partial sums, ring of losses [slots, parts]): the step's slot of the ring gets the sum of the first `count`.
 #[derive(Clone, Debug)]
-pub struct RecordPart {
+pub struct RecordLossPart {
     pub part: usize,
     pub count: usize,
 }
 
-impl Op for RecordPart {
+impl Op for RecordLossPart {
     fn name(&self) -> &'static str {
         "record loss"
     }

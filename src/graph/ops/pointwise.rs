@@ -5,16 +5,16 @@ use std::sync::Arc;
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Operand, Value, ValueId, ValueType};
 use crate::kernels::activation::Activation;
 use crate::kernels::pointwise as kernels;
-use crate::kernels::pointwise::{MAX_OPERANDS, Stage};
+use crate::kernels::pointwise::{MAX_OPERANDS, PointwiseStage};
 
 /// (first, operands of the binary stages in their order) -> the stages applied to first.
 #[derive(Clone, Debug)]
 pub struct Pointwise {
-    pub stages: Vec<Stage>,
+    pub stages: Vec<PointwiseStage>,
 }
 
 impl Pointwise {
-    pub fn one(stage: Stage) -> Self {
+    pub fn one(stage: PointwiseStage) -> Self {
         Self { stages: vec![stage] }
     }
 }
@@ -22,14 +22,14 @@ impl Pointwise {
 impl Op for Pointwise {
     fn name(&self) -> &'static str {
         match self.stages[..] {
-            [Stage::Activate(activation)] => activation.name(),
-            [Stage::ActivateBackward(_)] => "activation gradient",
-            [Stage::Add] => "add",
-            [Stage::Dropout { .. }] => "dropout",
-            [Stage::Gaussian { .. }] => "gaussian noise",
-            [Stage::Mask { .. }] => "masking",
-            [Stage::SaltAndPepper { .. }] => "salt and pepper",
-            [Stage::ShotNoise { .. }] => "shot noise",
+            [PointwiseStage::Activate(activation)] => activation.name(),
+            [PointwiseStage::ActivateBackward(_)] => "activation gradient",
+            [PointwiseStage::Add] => "add",
+            [PointwiseStage::Dropout { .. }] => "dropout",
+            [PointwiseStage::Gaussian { .. }] => "gaussian noise",
+            [PointwiseStage::Mask { .. }] => "masking",
+            [PointwiseStage::SaltAndPepper { .. }] => "salt and pepper",
+            [PointwiseStage::ShotNoise { .. }] => "shot noise",
             _ => "pointwise",
         }
     }
@@ -58,40 +58,44 @@ impl Op for Pointwise {
     ) -> Result<Vec<Option<ValueId>>, GraphError> {
         let Some(dout) = douts[0] else { return Ok(vec![None; node.inputs.len()]) };
         let label = format!("gradient of {}", node.label);
-        let mut through = |stage: Stage, inputs: &[ValueId]| {
+        let mut through = |stage: PointwiseStage, inputs: &[ValueId]| {
             graph.add(Self::one(stage), inputs, &label).map(|gradient| vec![Some(gradient)])
         };
         match self.stages[..] {
-            [Stage::Activate(activation)] => {
+            [PointwiseStage::Activate(activation)] => {
                 let saved = if activation.saves_input() { node.inputs[0] } else { node.outputs[0] };
                 Ok(vec![Some(activation_gradient(graph, activation, dout, saved, &node.label)?)])
             }
-            [Stage::Add] => Ok(needs.iter().map(|&need| need.then_some(dout)).collect()),
-            [Stage::Gaussian { .. }] => Ok(vec![Some(dout)]),
-            [Stage::KeepWhereNonzero] => {
-                let kept = through(Stage::KeepWhereNonzero, &[dout, node.inputs[1]])?;
+            [PointwiseStage::Add] => Ok(needs.iter().map(|&need| need.then_some(dout)).collect()),
+            [PointwiseStage::Gaussian { .. }] => Ok(vec![Some(dout)]),
+            [PointwiseStage::KeepWhereNonzero] => {
+                let kept = through(PointwiseStage::KeepWhereNonzero, &[dout, node.inputs[1]])?;
                 Ok(kept.into_iter().chain([None]).collect())
             }
-            [stage @ (Stage::Scale(_) | Stage::Dropout { .. } | Stage::Mask { .. })] => through(stage, &[dout]),
-            [Stage::SaltAndPepper { rate, stream }] => through(Stage::SaltAndPepperBackward { rate, stream }, &[dout]),
+            [stage @ (PointwiseStage::Scale(_) | PointwiseStage::Dropout { .. } | PointwiseStage::Mask { .. })] => {
+                through(stage, &[dout])
+            }
+            [PointwiseStage::SaltAndPepper { rate, stream }] => {
+                through(PointwiseStage::SaltAndPepperBackward { rate, stream }, &[dout])
+            }
             _ => Err(GraphError::NotDifferentiable(node.label.clone())),
         }
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
-        let kernel = kernels::Pointwise { stages: self.stages.clone(), count: inputs[0].shape.elements() };
+        let kernel = kernels::PointwiseKernel { stages: self.stages.clone(), count: inputs[0].shape.elements() };
         // The shader names as many operands as a chain can have: what is not there is the first input again.
         let reads = (0..=MAX_OPERANDS).map(|i| Operand::Input(if i < inputs.len() { i } else { 0 })).collect();
         vec![Lowered { kernel: Arc::new(kernel), reads, writes: vec![Operand::Output(0)] }]
     }
 
-    fn as_pointwise(&self) -> Option<&[Stage]> {
+    fn as_pointwise(&self) -> Option<&[PointwiseStage]> {
         Some(&self.stages)
     }
 
     fn as_activation_backward(&self) -> Option<Activation> {
         match self.stages[..] {
-            [Stage::ActivateBackward(activation)] if !activation.saves_input() => Some(activation),
+            [PointwiseStage::ActivateBackward(activation)] if !activation.saves_input() => Some(activation),
             _ => None,
         }
     }
@@ -109,6 +113,6 @@ pub(super) fn activation_gradient(
     if activation == Activation::Identity {
         return Ok(dout);
     }
-    let stage = Stage::ActivateBackward(activation);
+    let stage = PointwiseStage::ActivateBackward(activation);
     graph.add(Pointwise::one(stage), &[dout, saved], &format!("gradient of {label}"))
 }

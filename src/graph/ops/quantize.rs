@@ -55,7 +55,7 @@ impl Op for QuantizeRows {
 /// (z, numbers of the entries, codebook [M, D], counts [M], sums [M, D]): moves the last three towards the rows that
 /// chose each entry, and starts entries that nobody chooses again at some row; -> what each entry got.
 #[derive(Clone, Debug)]
-pub struct MoveCodebook {
+pub struct CodebookEma {
     /// Share of the old averages.
     pub decay: f32,
     /// An entry with fewer rows a step on average starts again.
@@ -63,7 +63,7 @@ pub struct MoveCodebook {
     pub stream: u32,
 }
 
-impl Op for MoveCodebook {
+impl Op for CodebookEma {
     fn name(&self) -> &'static str {
         "move codebook"
     }

@@ -27,13 +27,13 @@ pub struct Resample {
     pub factor: usize,
 }
 
-fn kernel(mode: ResampleMode, input: &Value, output: &Value, factor: usize) -> kernels::Resample {
+fn kernel(mode: ResampleMode, input: &Value, output: &Value, factor: usize) -> kernels::ResampleKernel {
     let ends = |value: &Value| match *value.shape.extents() {
         [batch, height, width, channels] => (batch, [height, width], channels),
         _ => (0, [0, 0], 0),
     };
     let ((batch, size, channels), (_, out_size, out_channels)) = (ends(input), ends(output));
-    kernels::Resample { mode, batch, size, channels, out_size, out_channels, factor }
+    kernels::ResampleKernel { mode, batch, size, channels, out_size, out_channels, factor }
 }
 
 impl Op for Resample {

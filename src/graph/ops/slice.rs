@@ -3,8 +3,8 @@
 use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
-use crate::kernels::partial_sums::{ColumnSums, SlotSplit};
-use crate::kernels::slice::Structure;
+use crate::kernels::partial_sums::{ColumnSums, SplitK};
+use crate::kernels::slice::SliceKernel;
 use crate::tensor::Shape;
 
 /// (x [..., C]) -> columns offset .. offset + width of the last axis.
@@ -39,13 +39,13 @@ impl Op for Slice {
         let Some(dout) = douts[0] else { return Ok(vec![None]) };
         let x = node.inputs[0];
         let (rows, out_columns) = graph.value(x).shape.rows_and_columns();
-        let kernel = Structure::Pad { rows, columns: self.width, out_columns, offset: self.offset };
+        let kernel = SliceKernel::Pad { rows, columns: self.width, out_columns, offset: self.offset };
         Ok(vec![Some(add_call(graph, kernel, &[dout], x, &node.label)?)])
     }
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (rows, columns) = inputs[0].shape.rows_and_columns();
-        let kernel = Structure::Slice { rows, columns, out_columns: self.width, offset: self.offset };
+        let kernel = SliceKernel::Slice { rows, columns, out_columns: self.width, offset: self.offset };
         vec![call(kernel, &[Input(0)], &[Output(0)])]
     }
 }
@@ -154,7 +154,7 @@ impl Op for AddRows {
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (rows, columns) = inputs[0].shape.rows_and_columns();
         let sharing = rows / inputs[1].shape.rows_and_columns().0;
-        let kernel = Structure::AddRows { rows, columns, sharing };
+        let kernel = SliceKernel::AddRows { rows, columns, sharing };
         vec![call(kernel, &[Input(0), Input(1)], &[Output(0)])]
     }
 }
@@ -193,8 +193,8 @@ impl Op for SumRows {
         let (rows, columns) = inputs[0].shape.rows_and_columns();
         let (count, _) = self.rows.rows_and_columns();
         let (together, parts) = self.split(inputs[0]);
-        let first = SlotSplit { slots: count * parts, slot_rows: together / parts };
-        let second = SlotSplit { slots: count, slot_rows: parts };
+        let first = SplitK { slots: count * parts, slot_rows: together / parts };
+        let second = SplitK { slots: count, slot_rows: parts };
         vec![
             call(ColumnSums { rows, columns, split: first }, &[Input(0)], &[Output(1)]),
             call(ColumnSums { rows: count * parts, columns, split: second }, &[Output(1)], &[Output(0)]),
@@ -222,6 +222,6 @@ impl Op for ScaleRows {
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (rows, columns) = inputs[0].shape.rows_and_columns();
         let sharing = rows / inputs[1].shape.elements();
-        vec![call(Structure::ScaleRows { rows, columns, sharing }, &[Input(0), Input(1)], &[Output(0)])]
+        vec![call(SliceKernel::ScaleRows { rows, columns, sharing }, &[Input(0), Input(1)], &[Output(0)])]
     }
 }

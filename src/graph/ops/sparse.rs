@@ -4,8 +4,8 @@ use super::pointwise::Pointwise;
 use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueType};
-use crate::kernels::partial_sums::{ColumnSums, ReduceSlots, SlotSplit};
-use crate::kernels::pointwise::Stage;
+use crate::kernels::partial_sums::{ColumnSums, ReducePartialSums, SplitK};
+use crate::kernels::pointwise::PointwiseStage;
 use crate::kernels::sparse::{Sparse, SparseStage};
 
 fn codes(value: &Value) -> Result<(usize, usize), String> {
@@ -46,7 +46,7 @@ impl Op for TopK {
         let mut gradients = vec![None; node.inputs.len()];
         if let Some(dout) = douts[0] {
             let label = format!("gradient of {}", node.label);
-            let op = Pointwise::one(Stage::KeepWhereNonzero);
+            let op = Pointwise::one(PointwiseStage::KeepWhereNonzero);
             gradients[0] = Some(graph.add(op, &[dout, node.outputs[0]], &label)?);
         }
         Ok(gradients)
@@ -64,9 +64,9 @@ impl Op for TopK {
 
 /// (h [N, D], silent steps [D]): counts for each unit the steps since it was last active.
 #[derive(Clone, Debug)]
-pub struct CountSilent;
+pub struct DeadUnitCount;
 
-impl Op for CountSilent {
+impl Op for DeadUnitCount {
     fn name(&self) -> &'static str {
         "count silent steps"
     }
@@ -88,11 +88,11 @@ impl Op for CountSilent {
 /// (h [N, D] in 0..1) -> KL(rate || mean activation) of each unit, with the sums and partial sums of activations. Trained
 /// on times the step's weight of sparsity (Ng 2011).
 #[derive(Clone, Debug)]
-pub struct RateDivergence {
+pub struct SparsityKl {
     pub rate: f32,
 }
 
-impl Op for RateDivergence {
+impl Op for SparsityKl {
     fn name(&self) -> &'static str {
         "sparsity KL"
     }
@@ -102,7 +102,7 @@ impl Op for RateDivergence {
         if !(self.rate > 0.0 && self.rate < 1.0) {
             return Err(format!("a rate of {} does not lie between 0 and 1", self.rate));
         }
-        let slots = SlotSplit::of(batch, units).slots;
+        let slots = SplitK::new(batch, units).slots;
         Ok(vec![ValueType::f32([units]), ValueType::f32([units]), ValueType::f32([slots, units])])
     }
 
@@ -121,11 +121,11 @@ impl Op for RateDivergence {
 
     fn lower(&self, inputs: &[&Value], _: &[&Value]) -> Vec<Lowered> {
         let (batch, units) = inputs[0].shape.rows_and_columns();
-        let split = SlotSplit::of(batch, units);
+        let split = SplitK::new(batch, units);
         let kernel = Sparse { stage: SparseStage::KlTarget { rate: self.rate }, batch, units };
         vec![
             call(ColumnSums { rows: batch, columns: units, split }, &[Input(0)], &[Output(2)]),
-            call(ReduceSlots::plain(units, split.slots), &[Output(2)], &[Output(1)]),
+            call(ReducePartialSums::plain(units, split.slots), &[Output(2)], &[Output(1)]),
             call(kernel, &[Output(1)], &[Output(0)]),
         ]
     }

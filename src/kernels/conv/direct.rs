@@ -24,7 +24,7 @@ const FEWEST_OUTPUTS: usize = 8;
 
 /// Values that lie next to each other in a line: neighbouring taps of one line of the kernel.
 #[derive(Clone, Copy, Debug)]
-struct Stretch {
+struct TapRun {
     down: isize,
     along: isize,
     values: usize,
@@ -37,7 +37,7 @@ struct Phase {
     first: [usize; 2],
     /// Numbers in the kernel, in the order of the sum.
     taps: Vec<usize>,
-    stretches: Vec<Stretch>,
+    stretches: Vec<TapRun>,
     /// Where its weights begin.
     weights: usize,
 }
@@ -151,13 +151,13 @@ impl Direct {
         let mut seen = 0;
         for (first, mut taps) in phases {
             taps.sort_unstable();
-            let mut stretches: Vec<Stretch> = Vec::new();
+            let mut stretches: Vec<TapRun> = Vec::new();
             for &([down, along], _) in &taps {
                 match stretches.last_mut() {
                     Some(last) if last.down == down && last.along + (last.values / self.channels) as isize == along => {
                         last.values += self.channels;
                     }
-                    _ => stretches.push(Stretch { down, along, values: self.channels }),
+                    _ => stretches.push(TapRun { down, along, values: self.channels }),
                 }
             }
             let weights = seen * self.channels * self.blocks() * self.block;
@@ -197,7 +197,7 @@ impl Direct {
         pieces.into_par_iter().for_each(|(index, top, out)| {
             let x = &x[index * self.size[0] * self.size[1] * self.channels..];
             BAND.with_borrow_mut(|band| {
-                let task = Task { direct: self, weights: &packed, x, top, accumulate, band, out };
+                let task = DirectTask { direct: self, weights: &packed, x, top, accumulate, band, out };
                 Arch::new().dispatch(task);
             });
             let start = index * image + top * line;
@@ -229,8 +229,8 @@ impl Direct {
     /// Least and largest shift of any tap along `axis`.
     fn shifts(&self, axis: usize) -> [isize; 2] {
         let stretches = || self.phases.iter().flat_map(|phase| &phase.stretches);
-        let least = |s: &Stretch| if axis == 0 { s.down } else { s.along };
-        let most = |s: &Stretch| if axis == 0 { s.down } else { s.along + (s.values / self.channels) as isize - 1 };
+        let least = |s: &TapRun| if axis == 0 { s.down } else { s.along };
+        let most = |s: &TapRun| if axis == 0 { s.down } else { s.along + (s.values / self.channels) as isize - 1 };
         [stretches().map(least).min().unwrap_or(0), stretches().map(most).max().unwrap_or(0)]
     }
 
@@ -247,7 +247,7 @@ impl Direct {
 }
 
 /// A band of lines of one image.
-struct Task<'a> {
+struct DirectTask<'a> {
     direct: &'a Direct,
     weights: &'a [f32],
     /// The image.
@@ -259,7 +259,7 @@ struct Task<'a> {
     out: &'a mut [f32],
 }
 
-impl WithSimd for Task<'_> {
+impl WithSimd for DirectTask<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -282,7 +282,7 @@ impl WithSimd for Task<'_> {
     }
 }
 
-impl Task<'_> {
+impl DirectTask<'_> {
     /// Places that are computed together: as the registers allow, and so that the last block of a line is not mostly
     /// repeated.
     fn places(&self, lanes: usize) -> usize {

@@ -14,26 +14,26 @@ pub(super) const COLUMNS_AT_ONCE: usize = 16;
 
 /// Which side of a product has few values a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum FewChannelSide {
     Read,
     Made,
 }
 
 /// y from x.
-pub(super) fn gather_side(shape: &ConvShape) -> Option<Side> {
+pub(super) fn gather_side(shape: &ConvShape) -> Option<FewChannelSide> {
     if shape.filters <= MOST && shape.stride[1] == 1 && shape.dilation == 1 {
-        Some(Side::Made)
+        Some(FewChannelSide::Made)
     } else {
-        (shape.channels <= MOST).then_some(Side::Read)
+        (shape.channels <= MOST).then_some(FewChannelSide::Read)
     }
 }
 
 /// x from y.
-pub(super) fn scatter_side(shape: &ConvShape) -> Option<Side> {
+pub(super) fn scatter_side(shape: &ConvShape) -> Option<FewChannelSide> {
     if shape.channels <= MOST && shape.dilation == 1 {
-        Some(Side::Made)
+        Some(FewChannelSide::Made)
     } else {
-        (shape.filters <= MOST && shape.stride == [1; 2]).then_some(Side::Read)
+        (shape.filters <= MOST && shape.stride == [1; 2]).then_some(FewChannelSide::Read)
     }
 }
 
@@ -46,11 +46,11 @@ pub(super) fn can_scatter(shape: &ConvShape) -> bool {
 }
 
 /// Gradients by the weights: whether y or x has few.
-pub(super) fn weights_side(shape: &ConvShape) -> Option<Side> {
+pub(super) fn weights_side(shape: &ConvShape) -> Option<FewChannelSide> {
     if shape.filters <= MOST && shape.channels > MOST && shape.stride == [1; 2] && shape.dilation == 1 {
-        Some(Side::Made)
+        Some(FewChannelSide::Made)
     } else {
-        (shape.channels <= MOST).then_some(Side::Read)
+        (shape.channels <= MOST).then_some(FewChannelSide::Read)
     }
 }
 

@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 
 use super::direct::Direct;
-use super::few_channels::{Side, can_gather, few_values, from_few, gather_side, to_few};
+use super::few_channels::{FewChannelSide, can_gather, few_values, from_few, gather_side, to_few};
 use super::finish::Finish;
 use super::shape::{ConvShape, with_scratch};
 use super::{CPU_PLACES, column_lanes};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::GpuTarget;
-use crate::kernels::dense::product;
-use crate::kernels::gemm_variant::ProductForm;
+use crate::kernels::dense::matmul;
+use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::shaders::shader;
 use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 
@@ -21,7 +21,7 @@ pub struct ConvGather {
     pub finish: Finish,
     /// Add to what is in y first.
     pub accumulate: bool,
-    pub form: ProductForm,
+    pub variant: GemmVariant,
 }
 
 impl Kernel for ConvGather {
@@ -37,15 +37,15 @@ impl Kernel for ConvGather {
         self.shape.to_string()
     }
 
-    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        ProductForm::conv_forms(target, self.shape.filters, can_gather(&self.shape))
+    fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
+        GemmVariant::conv_variants(target, self.shape.filters, can_gather(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let form = self.form.resolve(target, self);
-        if form == ProductForm::Few {
-            return self.few(target);
+        let form = self.variant.resolve(target, self);
+        if form == GemmVariant::Few {
+            return self.few_channels(target);
         }
         let quads = shape.channels.div_ceil(4);
         let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
@@ -83,7 +83,7 @@ impl Kernel for ConvGather {
                     assert!(rows.len() >= places * window);
                     // SAFETY: out is [places, filters] and ours, rows [places, window], weight [filters, window].
                     unsafe {
-                        product(
+                        matmul(
                             (places, filters, window),
                             out.as_mut_ptr(),
                             (filters, 1),
@@ -113,11 +113,11 @@ impl Kernel for ConvGather {
 }
 
 impl ConvGather {
-    fn few(&self, target: &GpuTarget) -> GpuLaunch {
+    fn few_channels(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let finished =
             |shader| self.finish.shader(shader).constant("ACCUMULATE", self.accumulate).constant("GATHER", true);
-        if gather_side(shape) != Some(Side::Made) {
+        if gather_side(shape) != Some(FewChannelSide::Made) {
             let shader = finished(few_values("conv/conv_from_few_channels", shape.channels));
             return from_few(shape, target, shader, (shape.places(), shape.filters));
         }

@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 
 use super::direct::Direct;
-use super::few_channels::{Side, can_scatter, few_values, from_few, scatter_side, to_few};
+use super::few_channels::{FewChannelSide, can_scatter, few_values, from_few, scatter_side, to_few};
 use super::finish::Finish;
-use super::shape::{Band, ConvShape, with_scratch};
+use super::shape::{ConvShape, ScatterBand, with_scratch};
 use super::{CPU_PLACES, column_lanes};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::GpuTarget;
-use crate::kernels::dense::product;
-use crate::kernels::gemm_variant::ProductForm;
+use crate::kernels::dense::matmul;
+use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::shaders::shader;
 use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 
@@ -19,7 +19,7 @@ use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 pub struct ConvScatter {
     pub shape: ConvShape,
     pub finish: Finish,
-    pub form: ProductForm,
+    pub variant: GemmVariant,
 }
 
 impl Kernel for ConvScatter {
@@ -35,15 +35,15 @@ impl Kernel for ConvScatter {
         self.shape.to_string()
     }
 
-    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        ProductForm::conv_forms(target, self.shape.channels, can_scatter(&self.shape))
+    fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
+        GemmVariant::conv_variants(target, self.shape.channels, can_scatter(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let form = self.form.resolve(target, self);
-        if form == ProductForm::Few {
-            return self.few(target);
+        let form = self.variant.resolve(target, self);
+        if form == GemmVariant::Few {
+            return self.few_channels(target);
         }
         let grid = shape.batch * shape.size[0].div_ceil(shape.stride[0]) * shape.size[1].div_ceil(shape.stride[1]);
         let phases = shape.stride[0] * shape.stride[1];
@@ -77,7 +77,7 @@ impl Kernel for ConvScatter {
                 let y = &y[first * filters..(first + places) * filters];
                 // SAFETY: out is [places, channels] and ours, y [places, filters], weight [filters, channels].
                 unsafe {
-                    product(
+                    matmul(
                         (places, channels, filters),
                         out.as_mut_ptr(),
                         (channels, 1),
@@ -127,7 +127,7 @@ impl Kernel for ConvScatter {
                 with_scratch(places * window, |rows| {
                     // SAFETY: rows is [window, places] and ours, y [places, filters], weight [filters, window].
                     unsafe {
-                        product(
+                        matmul(
                             (window, places, filters),
                             rows.as_mut_ptr(),
                             (places, 1),
@@ -138,7 +138,7 @@ impl Kernel for ConvScatter {
                             (1, filters),
                         );
                     }
-                    let within = Band { top, lines, line, count };
+                    let within = ScatterBand { top, lines, line, count };
                     vectorized(
                         #[inline(always)]
                         || shape.add_windows(rows, within, out),
@@ -156,10 +156,10 @@ impl Kernel for ConvScatter {
 }
 
 impl ConvScatter {
-    fn few(&self, target: &GpuTarget) -> GpuLaunch {
+    fn few_channels(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let finished = |shader| self.finish.shader(shader).constant("GATHER", false);
-        if scatter_side(shape) != Some(Side::Made) {
+        if scatter_side(shape) != Some(FewChannelSide::Made) {
             let shader = finished(few_values("conv/conv_from_few_channels", shape.filters));
             return from_few(shape, target, shader, (shape.batch * shape.size[0] * shape.size[1], shape.channels));
         }

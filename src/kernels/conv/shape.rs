@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use bytemuck::{Pod, Zeroable};
 
 use crate::device::gpu::ShaderRequest;
-use crate::kernels::partial_sums::SlotSplit;
+use crate::kernels::partial_sums::SplitK;
 use crate::kernels::word;
 
 /// Sizes of a convolution; pairs are (down, along).
@@ -51,8 +51,8 @@ impl ConvShape {
     }
 
     /// Split of the places for the gradient by the weights.
-    pub fn split(&self) -> SlotSplit {
-        SlotSplit::of(self.places(), self.filters * self.window())
+    pub fn split(&self) -> SplitK {
+        SplitK::new(self.places(), self.filters * self.window())
     }
 
     pub(super) fn vec4(&self) -> bool {
@@ -60,11 +60,11 @@ impl ConvShape {
     }
 
     /// The same where each filter sees its own channel alone.
-    pub fn depthwise_split(&self) -> SlotSplit {
-        SlotSplit::of(self.places(), self.window())
+    pub fn depthwise_split(&self) -> SplitK {
+        SplitK::new(self.places(), self.window())
     }
 
-    pub(in crate::kernels) fn params(&self, split: SlotSplit) -> ConvParams {
+    pub(in crate::kernels) fn params(&self, split: SplitK) -> ConvParams {
         ConvParams {
             batch: word(self.batch),
             size: self.size.map(word),
@@ -132,7 +132,7 @@ impl ConvShape {
 
     /// Adds to a band of lines of x what windows [window, lines, out width] of some lines of y bring, tap by tap.
     #[inline(always)]
-    pub(super) fn add_windows(&self, windows: &[f32], band: Band, out: &mut [f32]) {
+    pub(super) fn add_windows(&self, windows: &[f32], band: ScatterBand, out: &mut [f32]) {
         let ([_, width], [_, out_width], channels) = (self.size, self.out_size, self.channels);
         let (stride, padding) = (self.stride[1], self.padding[1]);
         for (row, values) in windows.chunks_exact(band.count * out_width).enumerate() {
@@ -180,7 +180,7 @@ impl std::fmt::Display for ConvShape {
 
 /// Lines of x that a task sums, and lines of y whose windows it has at hand.
 #[derive(Clone, Copy)]
-pub(super) struct Band {
+pub(super) struct ScatterBand {
     pub top: usize,
     pub lines: usize,
     pub line: usize,

@@ -3,13 +3,13 @@
 use rayon::prelude::*;
 
 use super::CPU_PLACES;
-use super::few_channels::{COLUMNS_AT_ONCE, Side, can_make_weights, few_values, lanes, weights_side};
+use super::few_channels::{COLUMNS_AT_ONCE, FewChannelSide, can_make_weights, few_values, lanes, weights_side};
 use super::shape::{ConvShape, with_scratch};
 use super::weights_few_channels::{add_weights, can_sum};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
-use crate::kernels::dense::product;
-use crate::kernels::gemm_variant::ProductForm;
+use crate::kernels::dense::matmul;
+use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::partial_sums::sum_rows;
 use crate::kernels::shaders::shader;
 use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
@@ -20,7 +20,7 @@ use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 pub struct ConvWeights {
     pub shape: ConvShape,
     pub sums_bias: bool,
-    pub form: ProductForm,
+    pub variant: GemmVariant,
 }
 
 impl ConvWeights {
@@ -54,16 +54,16 @@ impl Kernel for ConvWeights {
         self.shape.to_string()
     }
 
-    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        ProductForm::conv_forms(target, self.shape.filters, can_make_weights(&self.shape))
+    fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
+        GemmVariant::conv_variants(target, self.shape.filters, can_make_weights(&self.shape))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let split = shape.split();
-        let form = self.form.resolve(target, self);
-        if form == ProductForm::Few {
-            return self.few(target);
+        let form = self.variant.resolve(target, self);
+        if form == GemmVariant::Few {
+            return self.few_channels(target);
         }
         let quads = shape.taps() * shape.channels.div_ceil(4);
         let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
@@ -115,7 +115,7 @@ impl Kernel for ConvWeights {
                     assert!(rows.len() >= count * window && out.len() == size);
                     // SAFETY: out is [filters, window] and ours, dy [count, filters], rows [count, window].
                     unsafe {
-                        product(
+                        matmul(
                             (filters, window, count),
                             out.as_mut_ptr(),
                             (window, 1),
@@ -141,9 +141,9 @@ impl Kernel for ConvWeights {
 }
 
 impl ConvWeights {
-    fn few(&self, target: &GpuTarget) -> GpuLaunch {
+    fn few_channels(&self, target: &GpuTarget) -> GpuLaunch {
         let (shape, split, lanes) = (&self.shape, self.shape.split(), lanes(target));
-        if weights_side(shape) == Some(Side::Made) {
+        if weights_side(shape) == Some(FewChannelSide::Made) {
             return self.to_few(target);
         }
         let shader =

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 /// # Safety
 /// The three pointers must be valid for the elements that sizes and strides reach, and dst must overlap neither.
 #[expect(clippy::too_many_arguments, reason = "the shape of every BLAS")]
-pub(in crate::kernels) unsafe fn product(
+pub(in crate::kernels) unsafe fn matmul(
     sizes: (usize, usize, usize),
     dst: *mut f32,
     dst_strides: (usize, usize),
@@ -22,7 +22,7 @@ pub(in crate::kernels) unsafe fn product(
 ) {
     let alone = gemm::Parallelism::None;
     // SAFETY: the caller's promise.
-    unsafe { product_on(alone, sizes, dst, dst_strides, accumulate, lhs, lhs_strides, rhs, rhs_strides) };
+    unsafe { matmul_on(alone, sizes, dst, dst_strides, accumulate, lhs, lhs_strides, rhs, rhs_strides) };
 }
 
 /// On all threads of the pool. The inner dimension is cut by the caches and never by threads, so that their count
@@ -40,7 +40,7 @@ pub(super) fn is_large(m: usize, n: usize, k: usize) -> bool {
 /// # Safety
 /// As for [`product`].
 #[expect(clippy::too_many_arguments, reason = "the shape of every BLAS")]
-pub(super) unsafe fn product_on(
+pub(super) unsafe fn matmul_on(
     parallelism: gemm::Parallelism,
     (m, n, k): (usize, usize, usize),
     dst: *mut f32,
@@ -147,7 +147,7 @@ fn transpose_four([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
 
 /// out = lhs rhs, squares of `side`, by the gemm crate as it is, on the threads of the pool: what the benchmark measures
 /// ours against.
-pub fn product_alone(side: usize, lhs: &[f32], rhs: &[f32], out: &mut [f32]) {
+pub fn matmul_alone(side: usize, lhs: &[f32], rhs: &[f32], out: &mut [f32]) {
     let (values, stride) = (side * side, side as isize);
     assert!(lhs.len() >= values && rhs.len() >= values && out.len() >= values);
     // SAFETY: three squares of `side` rows, as checked; `out` is borrowed alone.

@@ -6,12 +6,12 @@ mod matmul;
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-pub(super) use self::matmul::product;
-pub use self::matmul::product_alone;
-use self::matmul::{ALL_THREADS, TRANSPOSE_FROM, TRANSPOSED, is_large, product_on, rows_per_task, transpose};
+pub(super) use self::matmul::matmul;
+pub use self::matmul::matmul_alone;
+use self::matmul::{ALL_THREADS, TRANSPOSE_FROM, TRANSPOSED, is_large, matmul_on, rows_per_task, transpose};
 use super::activation::Activation;
-use super::gemm_variant::ProductForm;
-use super::partial_sums::{SlotSplit, sum_rows};
+use super::gemm_variant::GemmVariant;
+use super::partial_sums::{SplitK, sum_rows};
 use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
@@ -21,8 +21,8 @@ use crate::device::gpu::{GpuTarget, ShaderRequest};
 const DIRECT_ROWS: usize = 8;
 
 /// Columns that a workgroup makes in registers.
-fn direct_columns(form: ProductForm) -> usize {
-    if form == ProductForm::Wide { 64 } else { 32 }
+fn direct_columns(form: GemmVariant) -> usize {
+    if form == GemmVariant::Wide { 64 } else { 32 }
 }
 
 /// Whether every access can be a vec4.
@@ -31,9 +31,9 @@ fn is_vec4(inputs: usize, outputs: usize) -> bool {
 }
 
 /// A product in registers alone, in the form that is asked for.
-fn direct_shader(file: &'static str, form: ProductForm) -> ShaderRequest {
+fn direct_shader(file: &'static str, form: GemmVariant) -> ShaderRequest {
     let shader = shader(file);
-    if form == ProductForm::Wide { shader.constant("WIDE", true) } else { shader }
+    if form == GemmVariant::Wide { shader.constant("WIDE", true) } else { shader }
 }
 
 #[repr(C)]
@@ -52,7 +52,7 @@ pub struct DenseForward {
     pub inputs: usize,
     pub outputs: usize,
     pub activation: Activation,
-    pub form: ProductForm,
+    pub variant: GemmVariant,
 }
 
 impl Kernel for DenseForward {
@@ -68,14 +68,14 @@ impl Kernel for DenseForward {
         format!("{}x{}x{}", self.batch, self.inputs, self.outputs)
     }
 
-    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
-        ProductForm::dense_forms(target, self.batch.div_ceil(64) * self.outputs.div_ceil(64))
+    fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
+        GemmVariant::dense_variants(target, self.batch.div_ceil(64) * self.outputs.div_ceil(64))
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let params =
             DenseParams { batch: word(self.batch), inputs: word(self.inputs), outputs: word(self.outputs), padding: 0 };
-        let form = self.form.resolve(target, self);
+        let form = self.variant.resolve(target, self);
         let (shader, entry_point, groups, iterations) = match form.tile() {
             Some(tile) => (
                 tile.shader("dense/dense_forward_tiled"),
@@ -127,7 +127,7 @@ impl DenseForward {
             assert!(x.len() >= m * inputs);
             // SAFETY: out is [m, outputs] and ours, x [m, inputs], and the weights reach as far as checked above.
             unsafe {
-                product_on(
+                matmul_on(
                     parallelism,
                     (m, outputs, inputs),
                     out.as_mut_ptr(),
@@ -177,8 +177,8 @@ pub struct DenseBackward {
     /// The activation that made x, whose derivative is folded into dinp; identity for the plain gradient.
     pub input_activation: Activation,
     /// Of the rows of the batch; `slot_rows` is a multiple of 16 where there are several.
-    pub split: SlotSplit,
-    pub form: ProductForm,
+    pub split: SplitK,
+    pub form: GemmVariant,
 }
 
 #[repr(C)]
@@ -194,7 +194,7 @@ struct DenseBackwardParams {
 
 /// How the sums over a batch that make the gradient of [outputs, inputs] weights are split: not at all where their tiles
 /// alone keep a large GPU busy, or where the batch is short.
-pub fn dense_split(batch: usize, inputs: usize, outputs: usize) -> SlotSplit {
+pub fn dense_split(batch: usize, inputs: usize, outputs: usize) -> SplitK {
     // Workgroups of 64 by 64 that such a GPU runs at once.
     const BUSY: usize = 256;
     const ROWS_AT_LEAST: usize = 512;
@@ -204,7 +204,7 @@ pub fn dense_split(batch: usize, inputs: usize, outputs: usize) -> SlotSplit {
     let tiles = outputs.div_ceil(64) * inputs.div_ceil(64);
     let slots = (BUSY / tiles).min(batch / ROWS_AT_LEAST).max(batch.div_ceil(ROWS_AT_MOST)).max(1);
     let slot_rows = batch.div_ceil(slots).max(1).next_multiple_of(SLICE);
-    SlotSplit { slots: batch.div_ceil(slot_rows).max(1), slot_rows }
+    SplitK { slots: batch.div_ceil(slot_rows).max(1), slot_rows }
 }
 
 impl DenseBackward {
@@ -218,7 +218,7 @@ impl DenseBackward {
             assert!(dout.len() >= m * outputs);
             // SAFETY: dinp is [m, inputs] and ours, dout [m, outputs], weight [outputs, inputs].
             unsafe {
-                product_on(
+                matmul_on(
                     parallelism,
                     (m, inputs, outputs),
                     dinp.as_mut_ptr(),
@@ -269,7 +269,7 @@ impl DenseBackward {
                 // SAFETY: dweight is [m, inputs] and ours; columns task * units .. + m of dout [batch, outputs] exist,
                 // because the chunks cover exactly `outputs` rows; x is [batch, inputs], and the rows are of the batch.
                 unsafe {
-                    product_on(
+                    matmul_on(
                         parallelism,
                         (m, inputs, rows.len()),
                         dweight.as_mut_ptr(),
@@ -308,14 +308,14 @@ impl Kernel for DenseBackward {
         format!("{}x{}x{}", self.batch, self.inputs, self.outputs)
     }
 
-    fn forms(&self, target: &GpuTarget) -> Vec<&'static str> {
+    fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
         let features = self.inputs.div_ceil(64);
         let dinp = if self.needs_dinp { self.batch.div_ceil(64) * features } else { 0 };
-        ProductForm::dense_forms(target, self.split.slots * self.outputs.div_ceil(64) * features + dinp)
+        GemmVariant::dense_variants(target, self.split.slots * self.outputs.div_ceil(64) * features + dinp)
     }
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
-        let SlotSplit { slots, slot_rows } = self.split;
+        let SplitK { slots, slot_rows } = self.split;
         let params = DenseBackwardParams {
             batch: word(self.batch),
             inputs: word(self.inputs),

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{EvaluationMode, LayerPlace, Network, Subject};
+use super::{EvaluationMode, LayerLocation, Network, RowSource};
 use crate::graph::ops::{QuantizeRows, SampleLatent, TopK};
-use crate::graph::{GraphError, Initial, ValueId};
+use crate::graph::{GraphError, Init, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
-use crate::kernels::pointwise::Stage;
-use crate::model::builder::Builder;
+use crate::kernels::pointwise::PointwiseStage;
+use crate::model::builder::NetworkBuilder;
 use crate::model::input::{Input, as_image};
 use crate::model::layers::Layer;
 use crate::model::spec::ModelKind;
 use crate::nn;
 
-pub(super) struct Encoded {
+pub(super) struct EncodedBatch {
     /// What the decoder takes.
     pub z: ValueId,
     /// What is read as latent numbers.
@@ -28,20 +28,24 @@ pub(super) struct Encoded {
 }
 
 pub(super) struct Built {
-    pub builder: Builder,
+    pub builder: NetworkBuilder,
     pub clean: ValueId,
     pub seen: ValueId,
-    pub encoded: Encoded,
+    pub encoded: EncodedBatch,
     /// What the loss compares with the target: logits for BCE, else the activated output.
     pub prediction: ValueId,
     /// Losses to differentiate.
     pub losses: Vec<ValueId>,
     pub divergence: Option<ValueId>,
-    pub outline: Vec<(LayerPlace, usize)>,
+    pub outline: Vec<(LayerLocation, usize)>,
 }
 
 impl Network {
-    pub(super) fn finished_output(&self, builder: &mut Builder, prediction: ValueId) -> Result<ValueId, GraphError> {
+    pub(super) fn finished_output(
+        &self,
+        builder: &mut NetworkBuilder,
+        prediction: ValueId,
+    ) -> Result<ValueId, GraphError> {
         if self.loss_takes_logits() {
             nn::activate(&mut builder.graph, prediction, self.output_activation(), "output")
         } else {
@@ -63,9 +67,9 @@ impl Network {
     /// Rows as the encoder's first layer takes them, and the encoder up to what comes before `latent`.
     pub(super) fn encode(
         &self,
-        builder: &mut Builder,
+        builder: &mut NetworkBuilder,
         seen: ValueId,
-        mut outline: Option<&mut Vec<(LayerPlace, usize)>>,
+        mut outline: Option<&mut Vec<(LayerLocation, usize)>>,
     ) -> Result<ValueId, GraphError> {
         let takes_image = self.spec.model.encoder.iter().chain(&self.decoder).find_map(|layer| match layer {
             Layer::Dense { .. } | Layer::Latent { .. } | Layer::Reshape { .. } => Some(false),
@@ -81,13 +85,13 @@ impl Network {
                 break;
             }
             x = builder.layer(x, layer, &format!("encoder.{index}"))?;
-            note_width(builder, x, LayerPlace::Encoder(index), outline.as_deref_mut());
+            note_width(builder, x, LayerLocation::Encoder(index), outline.as_deref_mut());
         }
         Ok(x)
     }
 
     /// The code that `latent` makes of what comes before it, without any sampling.
-    pub(super) fn code(&self, builder: &mut Builder, x: ValueId) -> Result<ValueId, GraphError> {
+    pub(super) fn code(&self, builder: &mut NetworkBuilder, x: ValueId) -> Result<ValueId, GraphError> {
         let model = &self.spec.model;
         let name = format!("encoder.{}", model.encoder.len().saturating_sub(1));
         let activation = match model.encoder.last() {
@@ -111,12 +115,12 @@ impl Network {
         }
     }
 
-    fn bottleneck(&self, builder: &mut Builder, x: ValueId, sampled: bool) -> Result<Encoded, GraphError> {
+    fn bottleneck(&self, builder: &mut NetworkBuilder, x: ValueId, sampled: bool) -> Result<EncodedBatch, GraphError> {
         let model = &self.spec.model;
         let code = self.code(builder, x)?;
         let stream = builder.graph.next_stream();
         let mut encoded =
-            Encoded { z: code, latent: code, moments: None, codes: None, before_top: None, before_codebook: None };
+            EncodedBatch { z: code, latent: code, moments: None, codes: None, before_top: None, before_codebook: None };
         match model.kind {
             ModelKind::Variational => {
                 encoded.moments = Some(code);
@@ -131,7 +135,7 @@ impl Network {
                 let entries = model.codebook.unwrap_or(1);
                 let bound = 1.0 / entries as f32;
                 let codebook =
-                    builder.graph.statistic("codebook.weight", [entries, model.latent], Initial::Uniform(bound));
+                    builder.graph.statistic("codebook.weight", [entries, model.latent], Init::Uniform(bound));
                 let made = builder.graph.add_op(Arc::new(QuantizeRows), &[code, codebook], "codebook")?;
                 encoded.before_codebook = Some(code);
                 (encoded.z, encoded.codes) = (made[0], Some(made[1]));
@@ -153,9 +157,9 @@ impl Network {
 
     pub(super) fn decode(
         &self,
-        builder: &mut Builder,
+        builder: &mut NetworkBuilder,
         z: ValueId,
-        mut outline: Option<&mut Vec<(LayerPlace, usize)>>,
+        mut outline: Option<&mut Vec<(LayerLocation, usize)>>,
     ) -> Result<ValueId, GraphError> {
         let mut x = z;
         for (index, layer) in self.decoder.iter().enumerate() {
@@ -168,7 +172,7 @@ impl Network {
                 }
                 layer => builder.layer(x, layer, &name)?,
             };
-            note_width(builder, x, LayerPlace::Decoder(index), outline.as_deref_mut());
+            note_width(builder, x, LayerLocation::Decoder(index), outline.as_deref_mut());
         }
         Ok(x)
     }
@@ -176,20 +180,20 @@ impl Network {
     pub(super) fn build(
         &self,
         batch: usize,
-        subject: Subject,
+        subject: RowSource,
         training: bool,
         mode: EvaluationMode,
     ) -> Result<Built, GraphError> {
-        let mut builder = Builder::new(training);
+        let mut builder = NetworkBuilder::new(training);
         let input = Input { spec: &self.spec, data: self.data, batch, subject, training, corrupted: mode.corrupted };
         let (clean, seen) = input.build(&mut builder)?;
-        let mut outline = vec![(LayerPlace::Input, self.data.features)];
+        let mut outline = vec![(LayerLocation::Input, self.data.features)];
         let x = self.encode(&mut builder, seen, Some(&mut outline))?;
         let encoded = self.bottleneck(&mut builder, x, mode.sampled)?;
-        note_width(&builder, encoded.latent, LayerPlace::Latent, Some(&mut outline));
+        note_width(&builder, encoded.latent, LayerLocation::Latent, Some(&mut outline));
         let mut prediction = self.decode(&mut builder, encoded.z, Some(&mut outline))?;
         if self.spec.model.residual {
-            prediction = builder.one(Stage::Add, &[prediction, seen], "residual")?;
+            prediction = builder.one(PointwiseStage::Add, &[prediction, seen], "residual")?;
         }
         let mut built =
             Built { builder, clean, seen, encoded, prediction, losses: Vec::new(), divergence: None, outline };
@@ -199,7 +203,12 @@ impl Network {
 }
 
 /// Adds the values of a row after a layer.
-fn note_width(builder: &Builder, x: ValueId, place: LayerPlace, outline: Option<&mut Vec<(LayerPlace, usize)>>) {
+fn note_width(
+    builder: &NetworkBuilder,
+    x: ValueId,
+    place: LayerLocation,
+    outline: Option<&mut Vec<(LayerLocation, usize)>>,
+) {
     let shape = builder.shape(x);
     let width = shape.elements() / shape.extents().first().copied().unwrap_or(1).max(1);
     if let Some(outline) = outline {

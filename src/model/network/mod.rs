@@ -10,8 +10,8 @@ use super::layers::Layer;
 use super::mirrored_decoder::mirrored;
 use super::shape::misfit;
 use super::spec::{ConditionKind, ModelKind, OptimizerKind, Spec};
-use crate::data::Element;
-use crate::graph::{GraphError, Parameter, Plan, ValueId, View};
+use crate::data::ElementType;
+use crate::graph::{BufferView, GraphError, Parameter, Plan, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::optimizer::{Update, UpdateRule};
 use crate::nn::{LOSS_PARTS, ObjectivePart};
@@ -21,9 +21,9 @@ pub const DEAD_AFTER_STEPS: f32 = 100.0;
 
 /// What a pass works on: rows of the data set, or rows given directly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum RowSource {
     /// Gathered from the data set of this many rows; the permuted part has `part_rows`.
-    Data { rows: usize, part_rows: usize, element: Element },
+    Data { rows: usize, part_rows: usize, element: ElementType },
     /// [batch, features] written before each run.
     Input,
 }
@@ -42,22 +42,22 @@ pub struct EvaluationMode {
 pub struct Pass {
     pub plan: Plan,
     /// [batch, latent]: codes or their means.
-    pub latent: View,
+    pub latent: BufferView,
     /// [batch, features], activated.
-    pub output: View,
+    pub output: BufferView,
     /// [batch, features]: what the network saw.
-    pub seen: View,
+    pub seen: BufferView,
     /// [batch, 2 * latent] of a variational model: means, then logarithms of variances, before any clamp.
-    pub moments: Option<View>,
+    pub moments: Option<BufferView>,
     /// [2, latent] of a variational model: the second row is the divergence of each unit.
-    pub divergence: Option<View>,
+    pub divergence: Option<BufferView>,
     /// Entry numbers of a vector-quantized model.
-    pub codes: Option<View>,
+    pub codes: Option<BufferView>,
 }
 
 /// Which layer of a network something is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LayerPlace {
+pub enum LayerLocation {
     Input,
     /// By its number in the spec's list, as in the decoder.
     Encoder(usize),
@@ -67,7 +67,7 @@ pub enum LayerPlace {
 
 /// The output of a layer, to be looked at.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub struct LayerProbe {
     pub layer: String,
     pub activation: Activation,
     pub value: ValueId,
@@ -85,7 +85,7 @@ pub struct Network {
     flat_elements: usize,
     statistics: Vec<Parameter>,
     statistic_elements: usize,
-    outline: Vec<(LayerPlace, usize)>,
+    outline: Vec<(LayerLocation, usize)>,
     latent_width: usize,
 }
 
@@ -111,7 +111,7 @@ impl Network {
             outline: Vec::new(),
             latent_width: 0,
         };
-        let built = network.build(1, Subject::Input, true, EvaluationMode { sampled: true, corrupted: true })?;
+        let built = network.build(1, RowSource::Input, true, EvaluationMode { sampled: true, corrupted: true })?;
         let graph = &built.builder.graph;
         network.parameters = graph.parameters().to_vec();
         network.flat_elements = graph.flat_elements();
@@ -195,7 +195,7 @@ impl Network {
     }
 
     /// Every layer from the input to the output, and the values that a row has after it.
-    pub fn outline(&self) -> &[(LayerPlace, usize)] {
+    pub fn outline(&self) -> &[(LayerLocation, usize)] {
         &self.outline
     }
 

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use super::body::Built;
 use super::{DEAD_AFTER_STEPS, Network};
-use crate::graph::ops::{
-    CountSilent, Discrepancy, Divergence, MoveCodebook, RandomNumbers, RateDivergence, SsimLoss, TopK,
-};
-use crate::graph::{GraphError, Initial, ValueId};
+use crate::graph::ops::{CodebookEma, DeadUnitCount, GaussianKl, Mmd, RandomNumbers, SparsityKl, SsimLoss, TopK};
+use crate::graph::{GraphError, Init, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::{LossTerm, ReconstructionLoss};
-use crate::kernels::pointwise::Stage;
+use crate::kernels::pointwise::PointwiseStage;
 use crate::kernels::random::Distribution;
 use crate::model::input::as_image;
 use crate::model::spec::{ModelKind, SparsityKind};
@@ -55,8 +53,8 @@ impl Network {
             let scale = if objective.loss == ReconstructionLoss::Mse { rate.sqrt().recip() } else { rate.recip() };
             for value in [&mut judged, &mut target] {
                 let rows = builder.reshape(*value, vec![batch, self.data.features], "blind spots")?;
-                let kept = builder.one(Stage::KeepWhereNonzero, &[rows, spots], "blind spots")?;
-                *value = builder.one(Stage::Scale(scale), &[kept], "blind spots")?;
+                let kept = builder.one(PointwiseStage::KeepWhereNonzero, &[rows, spots], "blind spots")?;
+                *value = builder.one(PointwiseStage::Scale(scale), &[kept], "blind spots")?;
             }
         }
         let term = LossTerm {
@@ -72,7 +70,7 @@ impl Network {
         let Some(moments) = built.encoded.moments else { return Ok(None) };
         let objective = &self.spec.objective;
         let clamp = objective.log_variance.map(|bound| bound as f32);
-        let op = Divergence { clamp, free_bits: objective.free_bits as f32 };
+        let op = GaussianKl { clamp, free_bits: objective.free_bits as f32 };
         let graph = &mut built.builder.graph;
         let divergence = graph.add(op, &[moments], "kl")?;
         nn::record(graph, divergence, ObjectivePart::Divergence, self.spec.model.latent)?;
@@ -94,7 +92,7 @@ impl Network {
                 nn::element_loss(graph, term, ObjectivePart::Sparsity, z, z)
             }
             SparsityKind::Kl => {
-                let op = RateDivergence { rate: objective.sparsity_target as f32 };
+                let op = SparsityKl { rate: objective.sparsity_target as f32 };
                 let made = graph.add_op(Arc::new(op), &[z], "sparsity")?;
                 nn::record(graph, made[0], ObjectivePart::Sparsity, self.spec.model.latent)?;
                 Ok(made[0])
@@ -109,7 +107,7 @@ impl Network {
         let extents = vec![batch, self.spec.model.latent];
         let random = RandomNumbers { extents, stream, distribution: Distribution::Normal };
         let prior = graph.add(random, &[], "prior")?;
-        let op = Discrepancy { weight: self.spec.objective.mmd as f32 };
+        let op = Mmd { weight: self.spec.objective.mmd as f32 };
         let discrepancy = graph.add(op, &[built.encoded.z, prior], "mmd")?;
         nn::record(graph, discrepancy, ObjectivePart::Discrepancy, batch)?;
         Ok(discrepancy)
@@ -129,10 +127,10 @@ impl Network {
             let entries = model.codebook.unwrap_or(1);
             let bound = 1.0 / entries as f32;
             let extents = [entries, model.latent];
-            let codebook = graph.statistic("codebook.weight", extents, Initial::Uniform(bound));
-            let counts = graph.statistic("codebook.counts", [entries], Initial::Constant(0.0));
-            let sums = graph.statistic("codebook.sums", extents, Initial::Constant(0.0));
-            let op = MoveCodebook { decay: 0.99, restart_below: 0.05, stream: graph.next_stream() };
+            let codebook = graph.statistic("codebook.weight", extents, Init::Uniform(bound));
+            let counts = graph.statistic("codebook.counts", [entries], Init::Constant(0.0));
+            let sums = graph.statistic("codebook.sums", extents, Init::Constant(0.0));
+            let op = CodebookEma { decay: 0.99, restart_below: 0.05, stream: graph.next_stream() };
             graph.add_op(Arc::new(op), &[code, numbers, codebook, counts, sums], "codebook")?;
         }
         Ok(Some(loss))
@@ -143,7 +141,7 @@ impl Network {
         let Some(before) = built.encoded.before_top else { return Ok(None) };
         let (model, objective) = (&self.spec.model, &self.spec.objective);
         let builder = &mut built.builder;
-        let silent = builder.graph.statistic("latent.silent_steps", [model.latent], Initial::Constant(0.0));
+        let silent = builder.graph.statistic("latent.silent_steps", [model.latent], Init::Constant(0.0));
         let mut loss = None;
         if objective.auxiliary > 0.0 {
             // Dead units try to make what is missing (Gao et al. 2024); where the output is not linear, the whole.
@@ -154,8 +152,8 @@ impl Network {
             let made = self.finished_output(builder, made)?;
             let target = if self.output_activation() == Activation::Identity {
                 let output = builder.stop_gradient(built.prediction, "auxiliary")?;
-                let negative = builder.one(Stage::Scale(-1.0), &[output], "auxiliary")?;
-                builder.one(Stage::Add, &[negative, built.clean], "auxiliary")?
+                let negative = builder.one(PointwiseStage::Scale(-1.0), &[output], "auxiliary")?;
+                builder.one(PointwiseStage::Add, &[negative, built.clean], "auxiliary")?
             } else {
                 built.clean
             };
@@ -163,7 +161,7 @@ impl Network {
             loss = Some(nn::element_loss(&mut builder.graph, term, ObjectivePart::Auxiliary, made, target)?);
         }
         if training {
-            builder.graph.add_op(Arc::new(CountSilent), &[built.encoded.z, silent], "silent units")?;
+            builder.graph.add_op(Arc::new(DeadUnitCount), &[built.encoded.z, silent], "silent units")?;
         }
         Ok(loss)
     }
@@ -177,8 +175,8 @@ impl Network {
         let stream = builder.graph.next_stream();
         let random = RandomNumbers { extents, stream, distribution: Distribution::Normal };
         let noise = builder.graph.add(random, &[], "contraction")?;
-        let step = builder.one(Stage::Scale(STEP), &[noise], "contraction")?;
-        let moved = builder.one(Stage::Add, &[step, built.seen], "contraction")?;
+        let step = builder.one(PointwiseStage::Scale(STEP), &[noise], "contraction")?;
+        let moved = builder.one(PointwiseStage::Add, &[step, built.seen], "contraction")?;
         let x = self.encode(builder, moved, None)?;
         let mut code = self.code(builder, x)?;
         let mut original = encoded.moments.or(encoded.before_codebook).or(encoded.before_top).unwrap_or(encoded.z);
@@ -186,8 +184,8 @@ impl Network {
             code = builder.slice(code, 0, self.spec.model.latent, "contraction")?;
             original = encoded.latent;
         }
-        let code = builder.one(Stage::Scale(1.0 / STEP), &[code], "contraction")?;
-        let original = builder.one(Stage::Scale(1.0 / STEP), &[original], "contraction")?;
+        let code = builder.one(PointwiseStage::Scale(1.0 / STEP), &[code], "contraction")?;
+        let original = builder.one(PointwiseStage::Scale(1.0 / STEP), &[original], "contraction")?;
         let term = LossTerm { sum_over_values: true, ..squares(self.spec.objective.contractive) };
         nn::element_loss(&mut builder.graph, term, ObjectivePart::Contraction, code, original)
     }

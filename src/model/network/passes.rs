@@ -1,14 +1,16 @@
 //! What a network is run for: training, evaluation, decoding and the like, each planned from the same body.
 
-use super::{EvaluationMode, Network, Pass, Probe, Subject};
-use crate::graph::{External, GraphError, Plan, ValueId, View, differentiate, fuse, recompute, store_halves};
+use super::{EvaluationMode, LayerProbe, Network, Pass, RowSource};
+use crate::graph::{
+    BufferView, GraphError, Plan, SharedBuffer, ValueId, checkpoint_activations, differentiate, fuse, store_as_f16,
+};
 use crate::model::shape::misfit;
 use crate::model::spec::ModelKind;
 use crate::nn;
 
 impl Network {
     /// Batch, forward, losses, backward, optimiser.
-    pub fn training_pass(&self, batch: usize, subject: Subject) -> Result<Plan, GraphError> {
+    pub fn training_pass(&self, batch: usize, subject: RowSource) -> Result<Plan, GraphError> {
         let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
         let graph = &mut built.builder.graph;
         let forward = graph.mark();
@@ -16,17 +18,17 @@ impl Network {
         let clip_norm = self.spec.optimizer.clip_norm.map(|norm| norm as f32);
         nn::clip_and_update(graph, self.update(), clip_norm)?;
         if self.spec.engine.recompute {
-            recompute(graph, forward);
+            checkpoint_activations(graph, forward);
         }
         if self.spec.engine.precision == "f16" {
-            store_halves(graph, forward)?;
+            store_as_f16(graph, forward)?;
         }
         fuse(graph, &[]);
         Plan::new(graph, &[])
     }
 
     /// Batch, forward and losses, with latent numbers and output to read.
-    pub fn evaluation_pass(&self, batch: usize, subject: Subject, mode: EvaluationMode) -> Result<Pass, GraphError> {
+    pub fn evaluation_pass(&self, batch: usize, subject: RowSource, mode: EvaluationMode) -> Result<Pass, GraphError> {
         let mut built = self.build(batch, subject, false, mode)?;
         let output = self.finished_output(&mut built.builder, built.prediction)?;
         let (latent, seen) = (built.encoded.latent, built.seen);
@@ -49,13 +51,13 @@ impl Network {
     }
 
     /// Forward, with the outputs of all layers that end in an activation to read: (name, activation, value).
-    pub fn probing_pass(&self, batch: usize, subject: Subject) -> Result<(Plan, Vec<Probe>), GraphError> {
+    pub fn probing_pass(&self, batch: usize, subject: RowSource) -> Result<(Plan, Vec<LayerProbe>), GraphError> {
         let built = self.build(batch, subject, false, EvaluationMode { sampled: false, corrupted: true })?;
-        let probes: Vec<Probe> = built
+        let probes: Vec<LayerProbe> = built
             .builder
             .activations
             .iter()
-            .map(|(layer, activation, value)| Probe {
+            .map(|(layer, activation, value)| LayerProbe {
                 layer: layer.clone(),
                 activation: *activation,
                 value: *value,
@@ -69,15 +71,15 @@ impl Network {
     }
 
     /// From latent numbers given directly to the output, which can be read where the view says.
-    pub fn decoding_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+    pub fn decoding_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
         if self.spec.model.kind == ModelKind::Denoiser || self.has_skips() {
             return Err(misfit("decoder", "this model has no bottleneck to decode from"));
         }
         // Parameters take their places in the order of a whole network's.
         let mut built =
-            self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+            self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
         let extents = built.builder.shape(built.encoded.z).extents().to_vec();
-        let z = built.builder.graph.external(External::Latents, extents);
+        let z = built.builder.graph.external(SharedBuffer::Latents, extents);
         let prediction = self.decode(&mut built.builder, z, None)?;
         let output = self.finished_output(&mut built.builder, prediction)?;
         built.builder.graph.retain_for(&[output]);
@@ -88,9 +90,9 @@ impl Network {
 
     /// From rows given directly, as they are, to the output alone, which can be read where the view says: the least memory
     /// that a pass takes.
-    pub fn filtering_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
+    pub fn filtering_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
         let mut built =
-            self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+            self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
         let output = self.finished_output(&mut built.builder, built.prediction)?;
         let mut graph = built.builder.graph;
         graph.retain_for(&[output]);
@@ -101,8 +103,8 @@ impl Network {
 
     /// From rows given directly, as they are, to their latent numbers (means, where they are drawn), which can be read where
     /// the view says.
-    pub fn encoding_pass(&self, batch: usize) -> Result<(Plan, View), GraphError> {
-        let built = self.build(batch, Subject::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
+    pub fn encoding_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
+        let built = self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
         let latent = built.encoded.latent;
         let mut graph = built.builder.graph;
         graph.retain_for(&[latent]);

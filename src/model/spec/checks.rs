@@ -4,7 +4,7 @@ use super::{
     ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
 };
 use crate::kernels::activation::Activation;
-use crate::kernels::gemm_variant::ProductForm;
+use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::loss::ReconstructionLoss;
 use crate::model::layers::Layer;
 
@@ -22,7 +22,7 @@ impl Spec {
         if !["f32", "f16"].contains(&self.engine.precision.as_str()) {
             return invalid("engine.precision", "use \"f32\" or \"f16\"");
         }
-        if let Some(name) = self.engine.kernels.iter().flat_map(|k| k.forms.values()).find(|n| !ProductForm::is_name(n))
+        if let Some(name) = self.engine.kernels.iter().flat_map(|k| k.forms.values()).find(|n| !GemmVariant::is_name(n))
         {
             return Err(SpecError::Invalid {
                 field: "engine.kernels",

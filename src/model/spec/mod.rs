@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::engine::{EngineSpec, KernelChoices};
 pub use self::live::{BETA, CORRUPTION, DROPOUT, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY, live_text};
-use super::layers::{Layer, OutputForm};
+use super::layers::{Layer, OutputLayer};
 use crate::data::{DataError, DataSet, DataSpec, Preparation};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
@@ -507,10 +507,10 @@ impl Spec {
     }
 
     /// Form and activation of the last layer: of a mirrored decoder, as many values as the data has, in 0..1.
-    pub fn output(&self) -> (OutputForm, Activation) {
+    pub fn output(&self) -> (OutputLayer, Activation) {
         match self.model.decoder.last() {
             Some(Layer::Output { form, activation }) => (*form, *activation),
-            _ => (OutputForm::Dense, Activation::Sigmoid),
+            _ => (OutputLayer::Dense, Activation::Sigmoid),
         }
     }
 

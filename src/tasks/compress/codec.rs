@@ -1,8 +1,8 @@
 //! What stands between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which place.
 
-use super::coder::{Coder, Counts, Table};
+use super::coder::{Coder, Counts, FrequencyTable};
 use super::quantizer::Quantizer;
-use super::varint::{Reader, put_number, put_signed};
+use super::varint::{ByteReader, put_number, put_signed};
 
 /// Places that a row may have: more would make a small damaged file ask for much memory.
 const MOST_PLACES: usize = 1 << 24;
@@ -45,7 +45,7 @@ impl TableForm {
 pub(super) struct Codec {
     pub meaning: Meaning,
     pub form: TableForm,
-    tables: Vec<Table>,
+    tables: Vec<FrequencyTable>,
     /// Reach and curvature of each table of [`TableForm::Bells`].
     bells: Vec<(u16, u8)>,
     /// Classes of labels that come before the symbols of a row; 0 where rows have none.
@@ -57,14 +57,14 @@ impl Codec {
     pub fn fit(meaning: &Meaning, classes: usize, train: &[i32]) -> Vec<Self> {
         let places = meaning.places().max(1);
         let counts: Vec<Counts> =
-            (0..places).map(|place| Counts::of(train.iter().skip(place).step_by(places).copied())).collect();
+            (0..places).map(|place| Counts::count(train.iter().skip(place).step_by(places).copied())).collect();
         let made = TableForm::ALL.into_iter().filter_map(|form| {
             let (tables, bells) = match (form, meaning) {
-                (TableForm::Histograms, _) => (counts.iter().map(Table::histogram).collect(), Vec::new()),
+                (TableForm::Histograms, _) => (counts.iter().map(FrequencyTable::histogram).collect(), Vec::new()),
                 (TableForm::SharedHistogram, Meaning::Codes { .. }) => {
-                    (vec![Table::histogram(&Counts::of(train.iter().copied()))], Vec::new())
+                    (vec![FrequencyTable::histogram(&Counts::count(train.iter().copied()))], Vec::new())
                 }
-                (TableForm::Bells, Meaning::Latents(_)) => counts.iter().map(Table::bell).unzip(),
+                (TableForm::Bells, Meaning::Latents(_)) => counts.iter().map(FrequencyTable::bell).unzip(),
                 _ => return None,
             };
             Some(Self { meaning: meaning.clone(), form, tables, bells, classes })
@@ -84,7 +84,7 @@ impl Codec {
             return Coder::new(&self.tables, of_place.collect());
         }
         let mut tables = self.tables.clone();
-        tables.push(Table::uniform(self.classes));
+        tables.push(FrequencyTable::uniform(self.classes));
         Coder::new(&tables, std::iter::once(self.tables.len()).chain(of_place).collect())
     }
 
@@ -145,7 +145,7 @@ impl Codec {
         }
     }
 
-    pub fn take(from: &mut Reader<'_>) -> Result<Self, String> {
+    pub fn take(from: &mut ByteReader<'_>) -> Result<Self, String> {
         let number = from.byte()?;
         let form = TableForm::ALL.into_iter().find(|form| form.number() == number);
         let form = form.ok_or_else(|| format!("its tables are of the unknown kind {number}"))?;
@@ -169,7 +169,7 @@ impl Codec {
             let bells: Result<Vec<(u16, u8)>, String> =
                 reaches?.into_iter().map(|reach| Ok((reach, from.byte()?))).collect();
             let bells = bells?;
-            let tables = bells.iter().map(|&(reach, curvature)| Table::of_bell(reach, curvature)).collect();
+            let tables = bells.iter().map(|&(reach, curvature)| FrequencyTable::from_bell(reach, curvature)).collect();
             return Ok(Self { meaning, form, tables, bells, classes });
         }
         let mut tables = Vec::new();
@@ -185,7 +185,7 @@ impl Codec {
             if levels.len() < 2 {
                 return Err("one of its tables is empty".to_owned());
             }
-            tables.push(Table { least, levels });
+            tables.push(FrequencyTable { least, levels });
         }
         Ok(Self { meaning, form, tables, bells: Vec::new(), classes })
     }

@@ -30,7 +30,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub fn of(symbols: impl Iterator<Item = i32> + Clone) -> Self {
+    pub fn count(symbols: impl Iterator<Item = i32> + Clone) -> Self {
         let near = || symbols.clone().filter(|symbol| symbol.abs() <= REACH);
         let (least, most) = (near().min().unwrap_or(0), near().max().unwrap_or(0));
         let mut counts = vec![0; (most - least + 1) as usize];
@@ -56,13 +56,13 @@ impl Counts {
 
 /// Frequencies of the symbols from `least` on; the last is of the escape, which says that any other number follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct FrequencyTable {
     pub least: i32,
     /// In half octaves, 0 to 48.
     pub levels: Vec<u8>,
 }
 
-impl Table {
+impl FrequencyTable {
     /// As often as was seen, evened out a little: what was not seen is not impossible.
     pub fn histogram(counts: &Counts) -> Self {
         /// Symbols beyond the ends that have a frequency of their own.
@@ -93,14 +93,14 @@ impl Table {
     pub fn bell(counts: &Counts) -> (Self, (u16, u8)) {
         let ends = [counts.least, counts.least + counts.counts.len() as i32 - 1];
         let reach = ends.into_iter().map(i32::unsigned_abs).max().unwrap_or(0).min(REACH as u32) as u16;
-        let made = (0..CURVATURES).map(|curvature| (Self::of_bell(reach, curvature), (reach, curvature)));
+        let made = (0..CURVATURES).map(|curvature| (Self::from_bell(reach, curvature), (reach, curvature)));
         let cost = |table: &Self| table.bits(counts);
         let best = made.min_by(|a, b| cost(&a.0).total_cmp(&cost(&b.0)));
-        best.unwrap_or_else(|| (Self::of_bell(reach, 0), (reach, 0)))
+        best.unwrap_or_else(|| (Self::from_bell(reach, 0), (reach, 0)))
     }
 
     /// Symbols up to `reach` either way, whose level falls by their square: a normal distribution, in integers.
-    pub fn of_bell(reach: u16, curvature: u8) -> Self {
+    pub fn from_bell(reach: u16, curvature: u8) -> Self {
         let reach = i32::from(reach).min(REACH);
         let rate = half_octaves(curvature.min(CURVATURES));
         let level = |symbol: i32| {
@@ -166,7 +166,7 @@ pub(super) struct Coder {
 
 impl Coder {
     /// For rows whose symbol `i` has the table `tables[places[i]]`.
-    pub fn new(tables: &[Table], places: Vec<usize>) -> Result<Self, String> {
+    pub fn new(tables: &[FrequencyTable], places: Vec<usize>) -> Result<Self, String> {
         let tables = tables.iter().map(|table| {
             let made = Frequencies::from_nonzero_fixed_point_probabilities(table.frequencies(), false);
             let frequencies = made.map_err(|()| "a table of frequencies has no symbols".to_owned())?;
@@ -227,7 +227,7 @@ impl Coder {
 mod tests {
     use super::*;
 
-    fn roundtrip(tables: &[Table], places: &[usize], symbols: &[i32]) -> usize {
+    fn roundtrip(tables: &[FrequencyTable], places: &[usize], symbols: &[i32]) -> usize {
         let coder = Coder::new(tables, places.to_vec()).expect("tables");
         let bytes = coder.encode(symbols).expect("coded");
         assert_eq!(coder.decode(&bytes, symbols.len() / places.len()).expect("read"), symbols);
@@ -242,38 +242,43 @@ mod tests {
     #[test]
     fn one_symbol_costs_nothing() {
         let same = vec![7; 10_000];
-        let table = Table::histogram(&Counts::of(same.iter().copied()));
+        let table = FrequencyTable::histogram(&Counts::count(same.iter().copied()));
         // Neighbors and the escape keep a little: about three bits for a thousand symbols.
         assert!(roundtrip(&[table], &[0], &same) < 16);
-        assert!(roundtrip(&[Table::uniform(1)], &[0], &vec![0; 10_000]) <= 8);
+        assert!(roundtrip(&[FrequencyTable::uniform(1)], &[0], &vec![0; 10_000]) <= 8);
     }
 
     #[test]
     fn two_and_many_symbols_take_their_entropy() {
         let two = numbers(20_000, 2);
-        let table = Table::histogram(&Counts::of(two.iter().copied()));
+        let table = FrequencyTable::histogram(&Counts::count(two.iter().copied()));
         assert!(roundtrip(&[table], &[0], &two) < 20_000 / 8 * 101 / 100);
         let many = numbers(20_000, 4000);
-        let table = Table::uniform(4000);
+        let table = FrequencyTable::uniform(4000);
         // log2 4000 is 11.97 bits.
         assert!(roundtrip(&[table], &[0], &many) < 20_000 * 12 / 8);
-        let own = Table::histogram(&Counts::of(many.iter().map(|symbol| symbol - 2000)));
+        let own = FrequencyTable::histogram(&Counts::count(many.iter().map(|symbol| symbol - 2000)));
         roundtrip(&[own], &[0], &many);
     }
 
     #[test]
     fn what_no_table_has_is_escaped() {
-        let table = Table::of_bell(3, 40);
+        let table = FrequencyTable::from_bell(3, 40);
         let strange = [0, 3, -3, 4, -4, 5000, -70_000, i32::MAX, i32::MIN, 0, 1];
         roundtrip(std::slice::from_ref(&table), &[0], &strange);
-        let two = [Table::uniform(3), table];
+        let two = [FrequencyTable::uniform(3), table];
         roundtrip(&two, &[0, 1, 1], &[2, 0, 9, 0, -1, 2, 77, 1, i32::MIN]);
         roundtrip(&two, &[0, 1], &[]);
     }
 
     #[test]
     fn frequencies_are_whole_and_add_up() {
-        let tables = [Table::uniform(1), Table::uniform(65_535), Table::of_bell(2048, 0), Table::of_bell(0, 60)];
+        let tables = [
+            FrequencyTable::uniform(1),
+            FrequencyTable::uniform(65_535),
+            FrequencyTable::from_bell(2048, 0),
+            FrequencyTable::from_bell(0, 60),
+        ];
         for table in tables {
             let frequencies = table.frequencies();
             assert!(frequencies.iter().all(|&frequency| frequency > 0));
@@ -290,8 +295,8 @@ mod tests {
             .map(|i| crate::random::normal4(crate::random::philox4x32([i, 1, 0, 0], [5, 6]))[0])
             .map(|x| (x * 5.0).round() as i32)
             .collect();
-        let counts = Counts::of(normal.iter().copied());
-        let bell = roundtrip(&[Table::bell(&counts).0], &[0], &normal);
+        let counts = Counts::count(normal.iter().copied());
+        let bell = roundtrip(&[FrequencyTable::bell(&counts).0], &[0], &normal);
         let ideal = counts.entropy() * 20_000.0 / 8.0;
         assert!((bell as f64) < 1.03 * ideal, "{bell} bytes, entropy {ideal}");
     }

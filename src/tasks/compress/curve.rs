@@ -5,7 +5,7 @@ use std::path::Path;
 use super::codec::Meaning;
 use super::quantizer::Quantizer;
 use super::rate_curve::{RateCurve, RatePoint};
-use super::{Subject, defect, jpeg, rate_distortion_plot, smallest};
+use super::{CompressionInput, defect, jpeg, rate_distortion_plot, smallest};
 use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics::{self, Pca};
@@ -33,7 +33,7 @@ pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> 
             format!("{} is of no kind that a curve is written as; give a .json, .csv or .png file", output.display());
         return Err(DataError::Option { field: "--curve", problem }.into());
     }
-    let mut subject = Subject::open(path, source, device)?;
+    let mut subject = CompressionInput::open(path, source, device)?;
     let mut points = Vec::new();
     // A vector-quantized model has one size.
     let all = if subject.has_codes() { &BITS[..1] } else { &BITS[..] };
@@ -89,7 +89,7 @@ fn point(method: &'static str, setting: String, bytes: usize, rows: usize, mse: 
 }
 
 /// PCA at the rates of the model, in bits a row: with as many components as the model has latent numbers, and with many.
-fn pca_points(subject: &Subject, rates: &[f64]) -> Result<Vec<RatePoint>, TrainError> {
+fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint>, TrainError> {
     let features = subject.opened.data.features;
     let train = match &subject.train {
         Some(train) => train.some_f32(Part::Train)?,

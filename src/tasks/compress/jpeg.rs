@@ -14,7 +14,7 @@ const SQUARE: usize = 8;
 const MOST_SIDE: usize = 65_535;
 
 /// Bytes of all files, and mean squared error over all values.
-pub(super) type Outcome = (usize, f64);
+pub(super) type JpegSize = (usize, f64);
 
 /// Whether there is a JPEG of such pictures: grey or colour, values in 0..1.
 pub(super) fn fits(image: ImageShape, rows: &[f32]) -> bool {
@@ -22,8 +22,8 @@ pub(super) fn fits(image: ImageShape, rows: &[f32]) -> bool {
 }
 
 /// A file for each of `rows` [rows, features].
-pub(super) fn each(rows: &[f32], image: ImageShape, quality: u8) -> Result<Outcome, String> {
-    let outcomes: Vec<Result<Outcome, String>> = rows
+pub(super) fn each(rows: &[f32], image: ImageShape, quality: u8) -> Result<JpegSize, String> {
+    let outcomes: Vec<Result<JpegSize, String>> = rows
         .par_chunks_exact(image.values())
         .map(|row| {
             let (bytes, made) = through(row, image, quality)?;
@@ -38,7 +38,7 @@ pub(super) fn each(rows: &[f32], image: ImageShape, quality: u8) -> Result<Outco
 
 /// All rows on one sheet, each in whole squares of its own, its edge repeated to fill them; `None` where the sheet is larger
 /// than JPEG allows.
-pub(super) fn sheet(rows: &[f32], image: ImageShape, quality: u8) -> Result<Option<Outcome>, String> {
+pub(super) fn sheet(rows: &[f32], image: ImageShape, quality: u8) -> Result<Option<JpegSize>, String> {
     let count = rows.len() / image.values();
     let across = (1..=count).find(|side| side * side >= count).unwrap_or(1);
     let (height, width) = (image.height.next_multiple_of(SQUARE), image.width.next_multiple_of(SQUARE));

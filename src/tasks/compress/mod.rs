@@ -24,10 +24,10 @@ pub use self::curve::rate_curve;
 use self::pack::Packed;
 use self::quantizer::{Quantizer, sensitivities};
 pub use self::rate_curve::{RateCurve, RatePoint};
-use super::evaluate::Opened;
-use super::export::{RowForm, Rows};
+use super::evaluate::OpenedModel;
+use super::export::{NamedRows, RowWriter};
 use super::generate::TrainLatents;
-use crate::data::{DataError, DataSet, Element, Part, SourceKind};
+use crate::data::{DataError, DataSet, ElementType, Part, SourceKind};
 use crate::device::Device;
 use crate::inference::Decoder;
 use crate::metrics;
@@ -76,8 +76,8 @@ pub struct Decompression {
 }
 
 /// A model, the rows to be compressed, and what it makes of them.
-struct Subject {
-    opened: Opened,
+struct CompressionInput {
+    opened: OpenedModel,
     decoder: Decoder,
     rows: usize,
     /// [rows, features], as the network sees them.
@@ -104,9 +104,9 @@ struct Coded {
     restored: Vec<f32>,
 }
 
-impl Subject {
+impl CompressionInput {
     fn open(path: &Path, source: &str, device: &Device) -> Result<Self, TrainError> {
-        let mut opened = Opened::new(path, Some(source), device)?;
+        let mut opened = OpenedModel::new(path, Some(source), device)?;
         let mut decoder = Decoder::on(&opened.model, device)?;
         let range = opened.data.part(Part::Test);
         let rows = range.len();
@@ -128,7 +128,7 @@ impl Subject {
         };
         let codes = whole(&own.codes);
         let mut train_set = None;
-        let (train_latents, train_codes, train_labels, fitted_on) = match TrainLatents::of(path, device) {
+        let (train_latents, train_codes, train_labels, fitted_on) = match TrainLatents::open(path, device) {
             Ok(train) => {
                 let start = train.data.train.start;
                 let labels = train.data.labels.iter().flat_map(|labels| &labels[start..]);
@@ -250,11 +250,11 @@ pub fn compress(
     bits: f64,
     device: &Device,
 ) -> Result<Compression, TrainError> {
-    let mut subject = Subject::open(path, source, device)?;
+    let mut subject = CompressionInput::open(path, source, device)?;
     let data = &subject.opened.data;
     let named = matches!(data.kind, SourceKind::Images | SourceKind::Audio) && data.names.is_some();
     let names = named.then(|| (0..subject.rows).map(|row| data.row_name(row)).collect());
-    let source_bytes = subject.rows * data.features * if data.element() == Element::Byte { 1 } else { 4 };
+    let source_bytes = subject.rows * data.features * if data.element() == ElementType::Byte { 1 } else { 4 };
     let coded = subject.code(bits, names)?;
     write_whole(output, &coded.bytes)?;
     let mse = subject.mse_of(&coded.restored)?;
@@ -295,7 +295,7 @@ pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> 
         );
         return Err(unusable(problem).into());
     }
-    let form = RowForm::of_model(&model);
+    let form = RowWriter::from_model(&model);
     form.check(output)?;
     let needed = packed.rows.saturating_mul(model.features + 2 * packed.codec.width()).saturating_mul(4);
     if packed.rows == 0 || free_memory().is_some_and(|free| needed > free) {
@@ -312,7 +312,7 @@ pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> 
     let mut made = decoder.decode_rows(&latents, &labels)?;
     model.preparation.undo(&mut made);
     let names = packed.names.unwrap_or_else(|| (1..=packed.rows).map(|row| format!("row {row}")).collect());
-    let files = form.write(Rows { values: &made, names: &names, labels: None }, output)?;
+    let files = form.write(NamedRows { values: &made, names: &names, labels: None }, output)?;
     Ok(Decompression {
         model: path.display().to_string(),
         input: input.display().to_string(),

@@ -11,7 +11,7 @@
 use std::io::{Read as _, Write as _};
 
 use super::codec::Codec;
-use super::varint::{Reader, put_number};
+use super::varint::{ByteReader, put_number};
 
 const MAGIC: &[u8; 4] = b"HGLZ";
 const VERSION: u8 = 1;
@@ -69,7 +69,7 @@ impl Packed {
         if crc32fast::hash(&bytes[..bytes.len() - 4]) != u32::from_le_bytes(*checksum) {
             return Err(DAMAGED.to_owned());
         }
-        let mut from = Reader(rest);
+        let mut from = ByteReader(rest);
         let version = from.byte()?;
         if version != VERSION {
             return Err(format!("its version is {version}, this program reads {VERSION}"));
@@ -84,7 +84,7 @@ impl Packed {
             .take(MOST_SIDE)
             .read_to_end(&mut unpacked)
             .map_err(|error| format!("its side section cannot be unpacked ({error})"))?;
-        let mut side = Reader(&unpacked);
+        let mut side = ByteReader(&unpacked);
         let codec = Codec::take(&mut side)?;
         let mut names = None;
         if side.byte()? == 1 {

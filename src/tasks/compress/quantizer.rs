@@ -100,7 +100,7 @@ impl Quantizer {
     /// Bits a row of `latents` takes by the entropy of each unit.
     fn bits(&self, latents: &[f32]) -> f64 {
         let (symbols, units) = (self.quantize(latents), self.units());
-        (0..units).map(|unit| Counts::of(symbols.iter().skip(unit).step_by(units).copied()).entropy()).sum()
+        (0..units).map(|unit| Counts::count(symbols.iter().skip(unit).step_by(units).copied()).entropy()).sum()
     }
 }
 

@@ -16,9 +16,9 @@ pub(super) fn put_signed(out: &mut Vec<u8>, number: i64) {
 
 /// What is left to read.
 #[derive(Debug)]
-pub(super) struct Reader<'b>(pub &'b [u8]);
+pub(super) struct ByteReader<'b>(pub &'b [u8]);
 
-impl<'b> Reader<'b> {
+impl<'b> ByteReader<'b> {
     pub fn bytes(&mut self, count: usize) -> Result<&'b [u8], String> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| "it ends too early".to_owned())?;
         self.0 = rest;

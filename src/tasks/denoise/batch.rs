@@ -7,12 +7,12 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::filter::Filtered;
-use super::image::Content;
+use super::image::Image;
 use super::model::Denoiser;
-use super::paths::{Job, jobs};
+use super::paths::{FileJob, jobs};
 use super::reference::{Comparison, compare, reference_of};
 use super::self_ensemble::ALL;
-use super::strength::{Amount, Sigma};
+use super::strength::{Sigma, Strength};
 use crate::data::DataError;
 use crate::device::Device;
 use crate::model::{Model, ModelFileError, SHIPPED_DENOISER, shipped_denoiser, write_whole};
@@ -23,7 +23,7 @@ use crate::train::TrainError;
 pub struct DenoiseOptions {
     /// The model that comes with the program where `None`.
     pub model: Option<PathBuf>,
-    pub amount: Amount,
+    pub amount: Strength,
     /// A clean picture, or a folder of them under the same names.
     pub reference: Option<PathBuf>,
     /// Bytes that the network's work may take; a part of what is free where `None`.
@@ -101,12 +101,12 @@ pub fn denoise(
         None => (shipped_denoiser()?, PathBuf::from(SHIPPED_DENOISER)),
     };
     let mut denoiser = Denoiser::new(model, &path, device, options.memory)?;
-    denoiser.look(if options.fast { 1 } else { ALL });
+    denoiser.ensemble(if options.fast { 1 } else { ALL });
     if !denoiser.removes_noise() {
         notes.push(format!("{} was not trained to take noise away", path.display()));
     }
     // By their bytes: what a file takes is known well enough before it is read.
-    let bytes = |job: &Job| std::fs::metadata(&job.input).map_or(1.0, |file| file.len().max(1) as f64);
+    let bytes = |job: &FileJob| std::fs::metadata(&job.input).map_or(1.0, |file| file.len().max(1) as f64);
     let total: f64 = jobs.iter().map(bytes).sum();
     let (mut before, mut files, mut megapixels) = (0.0, Vec::with_capacity(jobs.len()), 0.0);
     for job in &jobs {
@@ -149,7 +149,7 @@ pub fn denoise(
 }
 
 /// The model and the clean pictures are read too.
-fn refuse_to_replace(jobs: &[Job], options: &DenoiseOptions) -> Result<(), DataError> {
+fn refuse_to_replace(jobs: &[FileJob], options: &DenoiseOptions) -> Result<(), DataError> {
     for job in jobs {
         let Ok(output) = job.output.canonicalize() else { continue };
         let reference = options.reference.as_ref().map(|reference| reference_of(reference, job));
@@ -164,7 +164,7 @@ fn refuse_to_replace(jobs: &[Job], options: &DenoiseOptions) -> Result<(), DataE
 }
 
 fn one(
-    job: &Job,
+    job: &FileJob,
     options: &DenoiseOptions,
     denoiser: &mut Denoiser,
     outcome: &mut FileOutcome,
@@ -173,7 +173,7 @@ fn one(
     if progress(0.0).is_break() {
         return Err(TrainError::Cancelled);
     }
-    let seen = Content::read(&job.input)?;
+    let seen = Image::read(&job.input)?;
     outcome.width = Some(seen.size[1]);
     outcome.height = Some(seen.size[0]);
     (outcome.channels, outcome.bits) = (Some(seen.channels), Some(seen.bits()));

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::image::Content;
+use super::image::Image;
 use super::model::Denoiser;
 use super::opponent_planes::{Mixture, mixtures};
-use super::strength::{Amount, CLEAN, Noise, Sigma, UNLIKE, found};
+use super::strength::{CLEAN, NoiseEstimate, Sigma, Strength, UNLIKE, found};
 use crate::train::TrainError;
 
 /// A model is not asked again for a sigma that is nearer than this to what it was told.
@@ -13,11 +13,11 @@ const SAME: f64 = 0.96;
 
 /// What a model would change of one plane, in the units of the picture.
 #[derive(Debug)]
-struct Change {
+struct PredictedNoise {
     /// A color where `None`.
     mixture: Option<Mixture>,
     color: usize,
-    noise: Noise,
+    noise: NoiseEstimate,
     /// How much stronger noise is where the model sees it.
     factor: f64,
     /// Empty where the model was not asked.
@@ -27,8 +27,8 @@ struct Change {
 /// A picture and what a model would change of it.
 #[derive(Debug)]
 pub(super) struct Filtered {
-    pub seen: Content,
-    changes: Vec<Change>,
+    pub seen: Image,
+    changes: Vec<PredictedNoise>,
     /// What a model that is told how strong the noise is was told.
     told: Option<Sigma>,
     /// The strongest noise that the model knows, on the scale of 0..255.
@@ -41,8 +41,8 @@ impl Filtered {
     /// Asks the model about each plane of `seen`; where `amount` leaves it to the estimate and that finds nothing, not
     /// even that. `progress` hears the share that is done, and may end the work.
     pub fn new(
-        seen: Content,
-        amount: &Amount,
+        seen: Image,
+        amount: &Strength,
         denoiser: &mut Denoiser,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Self, TrainError> {
@@ -53,10 +53,16 @@ impl Filtered {
         let mut changes = Vec::with_capacity(planes.len());
         for (index, mixture) in planes.into_iter().enumerate() {
             let (values, factor) = plane(&seen, index, mixture);
-            let noise = Noise::by_patches(&values, seen.size, factor);
-            changes.push(Change { mixture, color: index, noise, factor: f64::from(factor), values: Vec::new() });
+            let noise = NoiseEstimate::by_patches(&values, seen.size, factor);
+            changes.push(PredictedNoise {
+                mixture,
+                color: index,
+                noise,
+                factor: f64::from(factor),
+                values: Vec::new(),
+            });
         }
-        let is_clean = |noise: &Noise| noise.by_patches.unwrap_or(0.0) <= CLEAN;
+        let is_clean = |noise: &NoiseEstimate| noise.by_patches.unwrap_or(0.0) <= CLEAN;
         let (largest, bounded) = (denoiser.largest_sigma(), denoiser.removes_noise_alone());
         let skipped = amount.strength == 0.0
             || bounded && amount.sigma == Sigma::Auto && changes.iter().all(|change| is_clean(&change.noise));
@@ -92,10 +98,10 @@ impl Filtered {
             if told == Some(Sigma::Auto) {
                 // A look at it says more of the noise than its patches do: where texture raised the estimate, the model
                 // is told less and asked again.
-                let looks = denoiser.look(1);
+                let looks = denoiser.ensemble(1);
                 let first = 1.0 / (looks + 1) as f64;
                 let answer = denoiser.run(&input, seen.size, sigma, &mut |done| hear(first * done));
-                denoiser.look(looks);
+                denoiser.ensemble(looks);
                 let values = difference(&answer?);
                 let found = found(&values, seen.size, sigma / change.factor);
                 let refined = found.map_or(sigma, |found| sigma.min(change.factor * found));
@@ -115,7 +121,7 @@ impl Filtered {
     }
 
     /// The share of a change that is made.
-    fn share(&self, change: &Change, amount: &Amount) -> f64 {
+    fn share(&self, change: &PredictedNoise, amount: &Strength) -> f64 {
         match change.values.is_empty() {
             true => 0.0,
             false if self.bounded => change.noise.share(amount),
@@ -129,7 +135,7 @@ impl Filtered {
     }
 
     /// Whether `amount` would have the model asked, for the first time or told otherwise.
-    pub fn lacks(&self, amount: &Amount) -> bool {
+    pub fn lacks(&self, amount: &Strength) -> bool {
         let told_otherwise = self.told.is_some_and(|told| told != amount.sigma);
         amount.strength > 0.0 && (told_otherwise || self.is_empty() && amount.sigma != Sigma::Auto)
     }
@@ -143,7 +149,7 @@ impl Filtered {
     }
 
     /// Why what the model makes of it is to be looked at closely, if there is a reason.
-    pub fn warnings(&self, amount: &Amount) -> Vec<String> {
+    pub fn warnings(&self, amount: &Strength) -> Vec<String> {
         let mut warnings = Vec::new();
         let sigma = match amount.sigma {
             Sigma::Given(sigma) => Some(sigma),
@@ -158,7 +164,7 @@ impl Filtered {
             ));
         }
         let weight =
-            |change: &Change| if self.share(change, amount) > 0.0 { change.noise.removed.powi(2) } else { 0.0 };
+            |change: &PredictedNoise| if self.share(change, amount) > 0.0 { change.noise.removed.powi(2) } else { 0.0 };
         let whole: f64 = self.changes.iter().map(weight).sum();
         let agreed: f64 = self.changes.iter().map(|change| weight(change) * change.noise.correlation).sum();
         if self.bounded && whole > 0.0 && agreed / whole > UNLIKE {
@@ -172,7 +178,7 @@ impl Filtered {
     }
 
     /// The picture with `amount` of the changes made; `None` where nothing is changed.
-    pub fn result(&self, amount: &Amount) -> Option<Content> {
+    pub fn result(&self, amount: &Strength) -> Option<Image> {
         let shares: Vec<f32> = self.changes.iter().map(|change| self.share(change, amount) as f32).collect();
         if shares.iter().all(|&share| share == 0.0) {
             return None;
@@ -196,9 +202,9 @@ impl Filtered {
     }
 }
 
-impl Change {
+impl PredictedNoise {
     /// What a model is told of the noise that it sees, on the scale of 0..255.
-    fn told(&self, amount: &Amount) -> f64 {
+    fn told(&self, amount: &Strength) -> f64 {
         self.factor * self.noise.told(amount)
     }
 
@@ -218,9 +224,9 @@ fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// What the network takes of plane `index`, and how strong noise is there.
-fn plane(seen: &Content, index: usize, mixture: Option<Mixture>) -> (Vec<f32>, f32) {
+fn plane(seen: &Image, index: usize, mixture: Option<Mixture>) -> (Vec<f32>, f32) {
     match mixture {
-        Some(mixture) => (mixture.of(|color| seen.plane(color)), mixture.factor),
+        Some(mixture) => (mixture.apply(|color| seen.plane(color)), mixture.factor),
         None => (seen.plane(index), 1.0),
     }
 }

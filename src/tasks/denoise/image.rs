@@ -6,7 +6,7 @@ use std::path::Path;
 use image::codecs::{bmp, jpeg, png, pnm, tiff, webp};
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
 
-use super::metadata::{Carried, carry_jpeg, carry_png};
+use super::metadata::{KeptMetadata, carry_jpeg, carry_png};
 use crate::data::{ArrayValues, DataError, read_described, read_npy, read_stored, write_npy};
 use crate::model::{ModelFileError, write_whole};
 use crate::platform::free_memory;
@@ -18,7 +18,7 @@ const JPEG_QUALITY: u8 = 95;
 const FARTHEST: f32 = 16.0;
 
 #[derive(Clone, Debug)]
-enum Samples {
+enum PixelValues {
     Bytes(Vec<u8>),
     Words(Vec<u16>),
     /// Not clipped.
@@ -26,19 +26,19 @@ enum Samples {
 }
 
 #[derive(Clone, Debug)]
-enum Form {
+enum StoredForm {
     Picture { format: ImageFormat, color: ExtendedColorType },
     Array { shape: Vec<usize> },
 }
 
 /// What a file holds: `channels` interleaved samples a pixel, the last of them alpha where it has that.
 #[derive(Clone, Debug)]
-pub(super) struct Content {
+pub(super) struct Image {
     pub size: [usize; 2],
     pub channels: usize,
     pub alpha: bool,
-    samples: Samples,
-    form: Form,
+    samples: PixelValues,
+    form: StoredForm,
 }
 
 /// Whether `path` is read as an array.
@@ -50,7 +50,7 @@ fn malformed(path: &Path, problem: impl Into<String>) -> DataError {
     DataError::Malformed { place: path.display().to_string(), problem: problem.into() }
 }
 
-impl Content {
+impl Image {
     pub fn read(path: &Path) -> Result<Self, DataError> {
         if is_array(path) { Self::read_array(path) } else { Self::read_picture(path) }
     }
@@ -68,8 +68,8 @@ impl Content {
         if let Some(value) = values.iter().find(|value| !value.is_finite() || value.abs() > FARTHEST) {
             return Err(malformed(path, format!("it holds {value}; give finite values in 0..1 but for noise")));
         }
-        let form = Form::Array { shape: array.shape };
-        Ok(Self { size: [height, width], channels, alpha: false, samples: Samples::Floats(values), form })
+        let form = StoredForm::Array { shape: array.shape };
+        Ok(Self { size: [height, width], channels, alpha: false, samples: PixelValues::Floats(values), form })
     }
 
     fn read_picture(path: &Path) -> Result<Self, DataError> {
@@ -78,26 +78,26 @@ impl Content {
         let size = [picture.height() as usize, picture.width() as usize];
         let color = picture.color();
         let samples = match picture {
-            DynamicImage::ImageLuma16(pixels) => Samples::Words(pixels.into_raw()),
-            DynamicImage::ImageLumaA16(pixels) => Samples::Words(pixels.into_raw()),
-            DynamicImage::ImageRgb16(pixels) => Samples::Words(pixels.into_raw()),
-            DynamicImage::ImageRgba16(pixels) => Samples::Words(pixels.into_raw()),
+            DynamicImage::ImageLuma16(pixels) => PixelValues::Words(pixels.into_raw()),
+            DynamicImage::ImageLumaA16(pixels) => PixelValues::Words(pixels.into_raw()),
+            DynamicImage::ImageRgb16(pixels) => PixelValues::Words(pixels.into_raw()),
+            DynamicImage::ImageRgba16(pixels) => PixelValues::Words(pixels.into_raw()),
             DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
                 return Err(malformed(path, "its values are floats; give 8 or 16 bits a channel, or an .npy file"));
             }
-            bytes => Samples::Bytes(bytes.into_bytes()),
+            bytes => PixelValues::Bytes(bytes.into_bytes()),
         };
         let channels = usize::from(color.channel_count());
-        let form = Form::Picture { format, color: color.into() };
+        let form = StoredForm::Picture { format, color: color.into() };
         Ok(Self { size, channels, alpha: color.has_alpha(), samples, form })
     }
 
     /// Bits of a sample.
     pub fn bits(&self) -> usize {
         match self.samples {
-            Samples::Bytes(_) => 8,
-            Samples::Words(_) => 16,
-            Samples::Floats(_) => 32,
+            PixelValues::Bytes(_) => 8,
+            PixelValues::Words(_) => 16,
+            PixelValues::Floats(_) => 32,
         }
     }
 
@@ -110,13 +110,13 @@ impl Content {
     pub fn plane(&self, channel: usize) -> Vec<f32> {
         let step = self.channels;
         match &self.samples {
-            Samples::Bytes(values) => {
+            PixelValues::Bytes(values) => {
                 values[channel..].iter().step_by(step).map(|&value| f32::from(value) / 255.0).collect()
             }
-            Samples::Words(values) => {
+            PixelValues::Words(values) => {
                 values[channel..].iter().step_by(step).map(|&value| f32::from(value) / 65_535.0).collect()
             }
-            Samples::Floats(values) => values[channel..].iter().step_by(step).copied().collect(),
+            PixelValues::Floats(values) => values[channel..].iter().step_by(step).copied().collect(),
         }
     }
 
@@ -124,15 +124,15 @@ impl Content {
     pub fn set_plane(&mut self, channel: usize, plane: &[f32]) {
         let step = self.channels;
         match &mut self.samples {
-            Samples::Bytes(values) => {
+            PixelValues::Bytes(values) => {
                 let places = values[channel..].iter_mut().step_by(step);
                 places.zip(plane).for_each(|(place, value)| *place = (value * 255.0).round() as u8);
             }
-            Samples::Words(values) => {
+            PixelValues::Words(values) => {
                 let places = values[channel..].iter_mut().step_by(step);
                 places.zip(plane).for_each(|(place, value)| *place = (value * 65_535.0).round() as u16);
             }
-            Samples::Floats(values) => {
+            PixelValues::Floats(values) => {
                 values[channel..].iter_mut().step_by(step).zip(plane).for_each(|(place, value)| *place = *value);
             }
         }
@@ -146,9 +146,9 @@ impl Content {
         let line = self.size[1] * self.channels;
         let within = columns.start * self.channels..columns.end * self.channels;
         let samples = match &self.samples {
-            Samples::Bytes(values) => Samples::Bytes(cut(values, line, &rows, &within)),
-            Samples::Words(values) => Samples::Words(cut(values, line, &rows, &within)),
-            Samples::Floats(values) => Samples::Floats(cut(values, line, &rows, &within)),
+            PixelValues::Bytes(values) => PixelValues::Bytes(cut(values, line, &rows, &within)),
+            PixelValues::Words(values) => PixelValues::Words(cut(values, line, &rows, &within)),
+            PixelValues::Floats(values) => PixelValues::Floats(cut(values, line, &rows, &within)),
         };
         Self { size: [rows.len(), columns.len()], samples, form: self.form.clone(), ..*self }
     }
@@ -168,23 +168,28 @@ impl Content {
     /// what was not.
     pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TrainError> {
         let (format, color) = match &self.form {
-            Form::Array { shape } => {
-                let Samples::Floats(values) = &self.samples else { return Ok(Default::default()) };
+            StoredForm::Array { shape } => {
+                let PixelValues::Floats(values) = &self.samples else { return Ok(Default::default()) };
                 write_npy(output, shape, values)?;
                 return Ok(Default::default());
             }
-            Form::Picture { format, color } => (*format, *color),
+            StoredForm::Picture { format, color } => (*format, *color),
         };
         let carried = self.encoded(original, format, color)?;
         write_whole(output, &carried.bytes)?;
         Ok((carried.kept, carried.lost))
     }
 
-    fn encoded(&self, original: &Path, format: ImageFormat, color: ExtendedColorType) -> Result<Carried, TrainError> {
+    fn encoded(
+        &self,
+        original: &Path,
+        format: ImageFormat,
+        color: ExtendedColorType,
+    ) -> Result<KeptMetadata, TrainError> {
         let bytes: &[u8] = match &self.samples {
-            Samples::Bytes(bytes) => bytes,
-            Samples::Words(values) => bytemuck::cast_slice(values),
-            Samples::Floats(values) => bytemuck::cast_slice(values),
+            PixelValues::Bytes(bytes) => bytes,
+            PixelValues::Words(values) => bytemuck::cast_slice(values),
+            PixelValues::Floats(values) => bytemuck::cast_slice(values),
         };
         let (width, height) = (self.size[1] as u32, self.size[0] as u32);
         let failed = |error: image::ImageError| ModelFileError::Unwritable {
@@ -221,11 +226,11 @@ impl Content {
             }
             ImageFormat::Bmp => {
                 bmp::BmpEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
-                Ok(Carried { bytes: made.into_inner(), ..Carried::default() })
+                Ok(KeptMetadata { bytes: made.into_inner(), ..KeptMetadata::default() })
             }
             _ => {
                 pnm::PnmEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
-                Ok(Carried { bytes: made.into_inner(), ..Carried::default() })
+                Ok(KeptMetadata { bytes: made.into_inner(), ..KeptMetadata::default() })
             }
         }
     }
@@ -242,9 +247,9 @@ fn format_of(path: &Path) -> Result<ImageFormat, DataError> {
 }
 
 /// `encoder` told what `original` says beside its pixels, where it can write that.
-fn described<E: ImageEncoder>(mut encoder: E, original: &Path) -> Result<(E, Carried), DataError> {
+fn described<E: ImageEncoder>(mut encoder: E, original: &Path) -> Result<(E, KeptMetadata), DataError> {
     let header = read_described(original)?;
-    let mut carried = Carried::default();
+    let mut carried = KeptMetadata::default();
     let mut note = |name: &str, is_kept: bool| match is_kept {
         true => carried.kept.push(name.to_owned()),
         false => carried.lost.push(name.to_owned()),

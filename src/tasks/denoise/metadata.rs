@@ -10,7 +10,7 @@ const ANIMATION: [&[u8; 4]; 3] = [b"acTL", b"fcTL", b"fdAT"];
 
 /// A file with its metadata, their names, and what could not be kept.
 #[derive(Debug, Default)]
-pub(super) struct Carried {
+pub(super) struct KeptMetadata {
     pub bytes: Vec<u8>,
     pub kept: Vec<String>,
     pub lost: Vec<String>,
@@ -24,13 +24,17 @@ fn add(names: &mut Vec<String>, name: impl Into<String>) {
 }
 
 /// `made`, a PNG, with all that `original` says beside its pixels, byte for byte.
-pub(super) fn carry_png(original: &[u8], made: Vec<u8>) -> Carried {
+pub(super) fn carry_png(original: &[u8], made: Vec<u8>) -> KeptMetadata {
     let (Ok(from), Ok(mut to)) =
         (Png::from_bytes(Bytes::copy_from_slice(original)), Png::from_bytes(Bytes::copy_from_slice(&made)))
     else {
-        return Carried { bytes: made, kept: Vec::new(), lost: vec!["its chunks, which cannot be read".to_owned()] };
+        return KeptMetadata {
+            bytes: made,
+            kept: Vec::new(),
+            lost: vec!["its chunks, which cannot be read".to_owned()],
+        };
     };
-    let mut carried = Carried::default();
+    let mut carried = KeptMetadata::default();
     let mut chunks: Vec<PngChunk> = Vec::new();
     for chunk in from.chunks() {
         let kind = chunk.kind();
@@ -55,13 +59,17 @@ pub(super) fn carry_png(original: &[u8], made: Vec<u8>) -> Carried {
 }
 
 /// `made`, a JPEG, with the segments of `original` that do not belong to its pixels, byte for byte.
-pub(super) fn carry_jpeg(original: &[u8], made: Vec<u8>, inks: bool) -> Carried {
+pub(super) fn carry_jpeg(original: &[u8], made: Vec<u8>, inks: bool) -> KeptMetadata {
     let (Ok(from), Ok(mut to)) =
         (Jpeg::from_bytes(Bytes::copy_from_slice(original)), Jpeg::from_bytes(Bytes::copy_from_slice(&made)))
     else {
-        return Carried { bytes: made, kept: Vec::new(), lost: vec!["its segments, which cannot be read".to_owned()] };
+        return KeptMetadata {
+            bytes: made,
+            kept: Vec::new(),
+            lost: vec!["its segments, which cannot be read".to_owned()],
+        };
     };
-    let mut carried = Carried::default();
+    let mut carried = KeptMetadata::default();
     let mut segments: Vec<JpegSegment> = Vec::new();
     for segment in from.segments() {
         let (marker, contents) = (segment.marker(), segment.contents());

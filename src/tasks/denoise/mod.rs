@@ -16,6 +16,6 @@ mod tiles;
 
 pub use self::batch::{DenoiseOptions, Denoised, FileOutcome, denoise};
 pub use self::model::Denoiser;
-pub use self::queue::{Desk, DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Pixels};
+pub use self::queue::{DenoiseQueue, ItemState, Pixels, QueueCommand, QueueImage, QueueItem, QueueView};
 pub use self::reference::Comparison;
-pub use self::strength::{Amount, Sigma};
+pub use self::strength::{Sigma, Strength};

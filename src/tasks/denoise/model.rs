@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::self_ensemble::{ALL, View};
+use super::self_ensemble::{ALL, Symmetry};
 use super::tiles::{OVERLAP, Tiling};
 use crate::data::{Fit, ImageShape, Scaling};
 use crate::device::Device;
-use crate::graph::{self, Executable, External, Externals, GraphError, Plan};
+use crate::graph::{self, Executable, GraphError, Plan, SharedBuffer, SharedBuffers};
 use crate::kernels::StepState;
-use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputForm};
+use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputLayer};
 use crate::platform::free_memory;
 use crate::train::TrainError;
 
@@ -31,12 +31,12 @@ enum Sizes {
 
 /// A plan made ready for tiles of one size.
 #[derive(Debug)]
-struct Ready {
+struct TilePlan {
     tile: [usize; 2],
     batch: usize,
     executable: Executable,
-    externals: Externals,
-    output: graph::View,
+    externals: SharedBuffers,
+    output: graph::BufferView,
 }
 
 /// A denoising model ready to be run over pictures of any size, tile by tile.
@@ -51,7 +51,7 @@ pub struct Denoiser {
     memory: usize,
     /// Sides from which each picture is looked at.
     views: usize,
-    ready: Option<Ready>,
+    ready: Option<TilePlan>,
 }
 
 impl Denoiser {
@@ -137,7 +137,7 @@ impl Denoiser {
     }
 
     /// The plan for `batch` tiles.
-    fn plan(&self, tile: [usize; 2], batch: usize) -> Result<(Plan, graph::View), GraphError> {
+    fn plan(&self, tile: [usize; 2], batch: usize) -> Result<(Plan, graph::BufferView), GraphError> {
         network_for(&self.model.spec, tile, self.channels)?.filtering_pass(batch)
     }
 
@@ -194,23 +194,23 @@ impl Denoiser {
             // The old one goes before the new one comes.
             self.ready = None;
             let (plan, output) = self.plan(tile, batch)?;
-            let mut externals = Externals::default();
+            let mut externals = SharedBuffers::default();
             externals.allocate_for(&self.device, &plan);
-            externals.allocate(&self.device, External::Parameters, self.parameters.len() * 4);
-            externals.write(&self.device, External::Parameters, bytemuck::cast_slice(&self.parameters))?;
+            externals.allocate(&self.device, SharedBuffer::Parameters, self.parameters.len() * 4);
+            externals.write(&self.device, SharedBuffer::Parameters, bytemuck::cast_slice(&self.parameters))?;
             if !self.statistics.is_empty() {
-                externals.allocate(&self.device, External::Statistics, self.statistics.len() * 4);
-                externals.write(&self.device, External::Statistics, bytemuck::cast_slice(&self.statistics))?;
+                externals.allocate(&self.device, SharedBuffer::Statistics, self.statistics.len() * 4);
+                externals.write(&self.device, SharedBuffer::Statistics, bytemuck::cast_slice(&self.statistics))?;
             }
             let executable = Executable::new(&self.device, &plan, &externals)?;
-            self.ready = Some(Ready { tile, batch, executable, externals, output });
+            self.ready = Some(TilePlan { tile, batch, executable, externals, output });
         }
         Ok(tiling)
     }
 
     /// From now on the answer is the mean over so many of a picture's eight sides, 1 if not asked for: what is gained
     /// is a tenth or two of a decibel, what it costs is as many times the work. Gives how many it was before.
-    pub fn look(&mut self, views: usize) -> usize {
+    pub fn ensemble(&mut self, views: usize) -> usize {
         std::mem::replace(&mut self.views, views.clamp(1, ALL))
     }
 
@@ -229,20 +229,20 @@ impl Denoiser {
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
     ) -> Result<Vec<f32>, TrainError> {
         if self.views == 1 {
-            return self.look_once(values, size, sigma, progress);
+            return self.run_once(values, size, sigma, progress);
         }
         let (channels, share) = (self.channels, 1.0 / self.views as f32);
         let mut out = vec![0.0; values.len()];
         for index in 0..self.views {
-            let view = View(index);
+            let view = Symmetry(index);
             let mut hear = |done: f64| progress((index as f64 + done) * f64::from(share));
-            let answer = self.look_once(&view.of(values, size, channels), view.size(size), sigma, &mut hear)?;
+            let answer = self.run_once(&view.apply(values, size, channels), view.size(size), sigma, &mut hear)?;
             view.add_back(&answer, share, size, channels, &mut out);
         }
         Ok(out)
     }
 
-    fn look_once(
+    fn run_once(
         &mut self,
         values: &[f32],
         size: [usize; 2],
@@ -254,10 +254,10 @@ impl Denoiser {
         let told = self.is_told_sigma().then(|| (sigma.min(self.largest_sigma().unwrap_or(sigma)) / 255.0) as f32);
         let channels = self.channels;
         let lost = || GraphError::Plan("a plan for tiles was lost".to_owned());
-        let Ready { tile, batch, executable, externals, output } = self.ready.as_mut().ok_or_else(lost)?;
+        let TilePlan { tile, batch, executable, externals, output } = self.ready.as_mut().ok_or_else(lost)?;
         let tile_values = tile[0] * tile[1] * channels;
         if let Some(told) = told {
-            externals.write(&self.device, External::Conditions, bytemuck::cast_slice(&vec![told; *batch]))?;
+            externals.write(&self.device, SharedBuffer::Conditions, bytemuck::cast_slice(&vec![told; *batch]))?;
         }
         let mut out = vec![0.0; values.len()];
         let mut input = Vec::with_capacity(*batch * tile_values);
@@ -265,9 +265,9 @@ impl Denoiser {
         for indices in indices.chunks(*batch) {
             input.clear();
             indices.iter().for_each(|&index| tiling.cut(index, values, channels, &mut input));
-            externals.write(&self.device, External::Input, bytemuck::cast_slice(&input))?;
+            externals.write(&self.device, SharedBuffer::Input, bytemuck::cast_slice(&input))?;
             executable.run(&[StepState { rows: indices.len() as u32, ..StepState::default() }])?;
-            let made = executable.read(graph::View { bytes: indices.len() * tile_values * 4, ..*output })?;
+            let made = executable.read(graph::BufferView { bytes: indices.len() * tile_values * 4, ..*output })?;
             for (&index, tile) in indices.iter().zip(made.chunks_exact(tile_values)) {
                 tiling.blend(index, tile, channels, &mut out);
             }
@@ -292,7 +292,7 @@ fn multiple_of(network: &Network, image: ImageShape) -> Option<usize> {
     let looks_at_all = |layer: &Layer| match layer {
         Layer::Dense { .. } | Layer::Tied { .. } | Layer::Latent { .. } | Layer::Reshape { .. } => true,
         Layer::Normalize { kind, .. } => *kind != NormKind::Batch,
-        Layer::Output { form, .. } => matches!(form, OutputForm::Dense | OutputForm::Tied(_)),
+        Layer::Output { form, .. } => matches!(form, OutputLayer::Dense | OutputLayer::Tied(_)),
         _ => false,
     };
     let spec = network.spec();

@@ -34,7 +34,7 @@ pub(super) fn mixtures(colors: usize) -> Vec<Option<Mixture>> {
 
 impl Mixture {
     /// The plane; `color` gives the colors one by one.
-    pub fn of(&self, color: impl Fn(usize) -> Vec<f32>) -> Vec<f32> {
+    pub fn apply(&self, color: impl Fn(usize) -> Vec<f32>) -> Vec<f32> {
         let mut mixed: Vec<f32> = Vec::new();
         for (index, weight) in self.weights.into_iter().enumerate().filter(|(_, weight)| *weight != 0.0) {
             let values = color(index);
@@ -60,9 +60,9 @@ mod tests {
             let wanted = [0, 1, 2].map(|bit| f32::from(u8::from(corner >> bit & 1 == 1)));
             let mut back = [0.0; 3];
             for mixture in mixtures(3).into_iter().flatten() {
-                let plane = mixture.of(|color| vec![wanted[color]])[0];
+                let plane = mixture.apply(|color| vec![wanted[color]])[0];
                 assert!((-1e-6..1.000_001).contains(&plane), "{plane} of {wanted:?}");
-                let black = mixture.of(|_| vec![0.0])[0];
+                let black = mixture.apply(|_| vec![0.0])[0];
                 for (color, back) in back.iter_mut().enumerate() {
                     *back += mixture.share_of(color) * (plane - black) / mixture.factor;
                 }

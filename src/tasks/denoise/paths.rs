@@ -7,7 +7,7 @@ use crate::data::{DataError, pictures_and_arrays};
 
 /// A file to be denoised.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Job {
+pub(super) struct FileJob {
     pub input: PathBuf,
     pub output: PathBuf,
     /// Its name below the folder that it was found in.
@@ -40,7 +40,7 @@ pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>) -> Vec
 ///
 /// # Errors
 /// When two would go to one place, one would go over an input, or `output` cannot be what it has to be.
-pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -> Result<Vec<Job>, DataError> {
+pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -> Result<Vec<FileJob>, DataError> {
     let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
     for input in inputs {
         if input.is_dir() {
@@ -63,14 +63,14 @@ pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -
     if to_file && !output.is_dir() && !ends_as_folder {
         let Some((input, name)) = found.pop() else { return Ok(Vec::new()) };
         check_form(&input, output)?;
-        let jobs = vec![Job { input, output: output.to_owned(), name }];
+        let jobs = vec![FileJob { input, output: output.to_owned(), name }];
         return check_apart(jobs);
     }
     if output.is_file() {
         let problem = format!("{} is a file and there are {} inputs; give a folder", output.display(), found.len());
         return Err(wrong(problem));
     }
-    let jobs = found.into_iter().map(|(input, name)| Job { input, output: output.join(&name), name }).collect();
+    let jobs = found.into_iter().map(|(input, name)| FileJob { input, output: output.join(&name), name }).collect();
     check_apart(jobs)
 }
 
@@ -94,7 +94,7 @@ fn check_form(input: &Path, output: &Path) -> Result<(), DataError> {
 }
 
 /// Refuses places that are inputs or the place of two.
-fn check_apart(jobs: Vec<Job>) -> Result<Vec<Job>, DataError> {
+fn check_apart(jobs: Vec<FileJob>) -> Result<Vec<FileJob>, DataError> {
     let inputs: BTreeMap<PathBuf, &Path> =
         jobs.iter().filter_map(|job| Some((job.input.canonicalize().ok()?, job.input.as_path()))).collect();
     let mut outputs: BTreeMap<&Path, &Path> = BTreeMap::new();

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::image::Content;
-use super::paths::Job;
+use super::image::Image;
+use super::paths::FileJob;
 use crate::data::DataError;
 use crate::metrics;
 
@@ -20,15 +20,15 @@ pub struct Comparison {
 }
 
 /// The clean picture for `job`: `reference` itself, or the file of the same name in it.
-pub(super) fn reference_of(reference: &Path, job: &Job) -> PathBuf {
+pub(super) fn reference_of(reference: &Path, job: &FileJob) -> PathBuf {
     if reference.is_dir() { reference.join(&job.name) } else { reference.to_owned() }
 }
 
 /// Compares `seen` and `made` with the file at `reference`.
-pub(super) fn compare(seen: &Content, made: &Content, reference: &Path) -> Result<Comparison, DataError> {
-    let clean = Content::read(reference)?;
+pub(super) fn compare(seen: &Image, made: &Image, reference: &Path) -> Result<Comparison, DataError> {
+    let clean = Image::read(reference)?;
     if (clean.size, clean.colors()) != (seen.size, seen.colors()) {
-        let shape = |content: &Content| format!("{}x{}x{}", content.size[0], content.size[1], content.colors());
+        let shape = |content: &Image| format!("{}x{}x{}", content.size[0], content.size[1], content.colors());
         return Err(DataError::Malformed {
             place: reference.display().to_string(),
             problem: format!("it is {} and the input {}; give the clean version of it", shape(&clean), shape(seen)),

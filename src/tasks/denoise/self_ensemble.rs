@@ -6,9 +6,9 @@ pub(super) const ALL: usize = 8;
 
 /// One of them: `ALL` views, the first is the picture as it is, the later half have height and width changed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct View(pub usize);
+pub(super) struct Symmetry(pub usize);
 
-impl View {
+impl Symmetry {
     fn transposes(self) -> bool {
         self.0 & 4 != 0
     }
@@ -27,7 +27,7 @@ impl View {
     }
 
     /// `values` [height, width, channels] as seen this way.
-    pub fn of(self, values: &[f32], size: [usize; 2], channels: usize) -> Vec<f32> {
+    pub fn apply(self, values: &[f32], size: [usize; 2], channels: usize) -> Vec<f32> {
         let [height, width] = self.size(size);
         let mut seen = Vec::with_capacity(values.len());
         for row in 0..height {
@@ -55,15 +55,15 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALL, View};
+    use super::{ALL, Symmetry};
 
     #[test]
     fn each_view_is_another_and_comes_back() {
         let (size, channels) = ([2, 3], 2);
         let values: Vec<f32> = (0..12).map(|value| value as f32).collect();
         let mut all = Vec::new();
-        for view in (0..ALL).map(View) {
-            let seen = view.of(&values, size, channels);
+        for view in (0..ALL).map(Symmetry) {
+            let seen = view.apply(&values, size, channels);
             let mut back = vec![0.0; values.len()];
             view.add_back(&seen, 1.0, size, channels, &mut back);
             assert_eq!(back, values);

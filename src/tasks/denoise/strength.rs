@@ -38,13 +38,13 @@ pub enum Sigma {
 
 /// What is to be removed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Amount {
+pub struct Strength {
     pub sigma: Sigma,
     /// 0 leaves a picture as it is, 1 takes away all that the bound allows.
     pub strength: f64,
 }
 
-impl Default for Amount {
+impl Default for Strength {
     fn default() -> Self {
         Self { sigma: Sigma::Auto, strength: 1.0 }
     }
@@ -52,7 +52,7 @@ impl Default for Amount {
 
 /// What is known of the noise in a plane, on the scale of 0..255; `None` where it is too small to tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Noise {
+pub(super) struct NoiseEstimate {
     pub by_patches: Option<f64>,
     pub by_removal: Option<f64>,
     /// Root mean square of what the model takes away.
@@ -63,7 +63,7 @@ pub(super) struct Noise {
     pub correlation: f64,
 }
 
-impl Noise {
+impl NoiseEstimate {
     /// Of a plane [height, width] of values in 0..1, in which noise is `factor` times as strong as in the picture.
     pub fn by_patches(values: &[f32], size: [usize; 2], factor: f32) -> Self {
         let scale = 255.0 / f64::from(factor);
@@ -93,7 +93,7 @@ impl Noise {
     }
 
     /// What a model that wants to be told is told, before there is anything removed.
-    pub fn told(&self, amount: &Amount) -> f64 {
+    pub fn told(&self, amount: &Strength) -> f64 {
         match amount.sigma {
             Sigma::Given(sigma) => sigma,
             Sigma::Auto => without_texture(self.by_patches.unwrap_or(0.0)),
@@ -101,7 +101,7 @@ impl Noise {
     }
 
     /// The share of the change that is made.
-    pub fn share(&self, amount: &Amount) -> f64 {
+    pub fn share(&self, amount: &Strength) -> f64 {
         let bound = match amount.sigma {
             Sigma::Given(sigma) => sigma,
             // What cannot be told is left alone.

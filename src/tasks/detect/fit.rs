@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::reconstructions::{Scorer, Seen, relative_errors, squared_distance};
+use super::reconstructions::{Chunk, Reconstructor, relative_errors, squared_distance};
 use super::threshold::{by_labels, quantile};
 use super::{is_abnormal, member_models, series};
 use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
 use crate::metrics::Pca;
-use crate::model::{Detector, DetectorMember, Model, Spec, ThresholdBy, preset, suggest};
+use crate::model::{Detector, DetectorMember, Model, Spec, ThresholdBy, auto_spec, preset};
 use crate::train::{Run, Session, TrainError};
 
 /// A feature's usual error counts as if so many rows had the mean of all features: few rows tell little of each.
@@ -128,7 +128,7 @@ pub fn make_detector(
 ) -> Result<(Model, DetectorReport), TrainError> {
     let path = Path::new("detector");
     let started = std::time::Instant::now();
-    let mut wanted = Wanted::new(source, options)?;
+    let mut wanted = TrainingRows::new(source, options)?;
     let fits = options.ensemble + usize::from(options.outliers > 0.0);
     if options.outliers > 0.0 {
         let data = wanted.open()?;
@@ -163,7 +163,7 @@ pub fn make_detector(
         pca: pca_of(&data)?,
     };
     let held = data.validation.start..data.test.end;
-    let mut scorer = Scorer::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
+    let mut scorer = Reconstructor::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
     let mut normal = Vec::new();
     if data.kind == SourceKind::Series {
         normal = series::scores_of_steps(&mut scorer, &detector, &data, held.clone())?;
@@ -207,7 +207,7 @@ pub fn make_detector(
 }
 
 /// The data as it is wanted: labels no feature, abnormal rows left out.
-struct Wanted<'a> {
+struct TrainingRows<'a> {
     options: &'a DetectorOptions,
     base: DataSpec,
     label: Option<String>,
@@ -216,13 +216,13 @@ struct Wanted<'a> {
     validation: f64,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> TrainingRows<'a> {
     fn new(source: &str, options: &'a DetectorOptions) -> Result<Self, TrainError> {
         let spec = match &options.spec {
             Some(spec) => spec.clone(),
             None => preset("undercomplete")?.spec,
         };
-        let given = if options.spec.is_some() { spec.data.clone() } else { DataSpec::of(source) };
+        let given = if options.spec.is_some() { spec.data.clone() } else { DataSpec::from_source(source) };
         let bounded = options.spec.is_some() && spec.output().1 == crate::kernels::activation::Activation::Sigmoid;
         let mut base = DataSpec { source: source.to_owned(), bounded, ..given };
         base.exclude.extend(options.exclude.iter().cloned());
@@ -294,7 +294,7 @@ impl<'a> Wanted<'a> {
                 "it is for rows that stand alone; of a series, name the abnormal steps with --label".to_owned();
             return Err(DataError::Option { field: "--outliers", problem }.into());
         }
-        let mut scorer = Scorer::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
+        let mut scorer = Reconstructor::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
         let mut scores = Vec::new();
         while let Some(seen) = scorer.next()? {
             scores.extend(seen.scores(std::slice::from_ref(member), data.features));
@@ -330,7 +330,7 @@ impl<'a> Wanted<'a> {
             return Err(DataError::Option { field: "--threshold-by", problem }.into());
         }
         let stream = TableStream::open(Path::new(&self.base.source), &self.base, &model.preparation, None)?;
-        let mut scorer = Scorer::streaming(&models, stream, false, device, path)?;
+        let mut scorer = Reconstructor::streaming(&models, stream, false, device, path)?;
         let (mut row, mut scores) = (0, Vec::new());
         while let Some(seen) = scorer.next()? {
             for score in seen.scores(&detector.members, model.features) {
@@ -363,14 +363,14 @@ struct Trained {
 
 fn train(
     data: &Arc<DataSet>,
-    wanted: &Wanted<'_>,
+    wanted: &TrainingRows<'_>,
     member: u64,
     device: &Device,
     progress: &mut Progress<'_>,
 ) -> Result<Trained, TrainError> {
     let mut spec = match &wanted.options.spec {
         Some(spec) => spec.clone(),
-        None => suggest(data)?.spec,
+        None => auto_spec(data)?.spec,
     };
     spec.data = wanted.base.clone();
     spec.train.seed = wanted.options.seed + member;
@@ -389,8 +389,8 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
     let (features, held) = (data.features, data.validation.start..data.test.end);
     let models = std::slice::from_ref(model);
     let mut usual = vec![0.0_f64; features];
-    let over_held = |each: &mut dyn FnMut(&Seen)| -> Result<(), TrainError> {
-        let mut scorer = Scorer::over(models, data, held.clone(), device, path)?;
+    let over_held = |each: &mut dyn FnMut(&Chunk)| -> Result<(), TrainError> {
+        let mut scorer = Reconstructor::over(models, data, held.clone(), device, path)?;
         while let Some(seen) = scorer.next()? {
             each(&seen);
         }
@@ -453,7 +453,7 @@ fn pca_of(data: &DataSet) -> Result<Option<Pca>, TrainError> {
 
 /// Mean and whitening of the latents of all normal rows.
 fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TrainError> {
-    let mut scorer = Scorer::over(models, data, 0..data.rows, device, path)?;
+    let mut scorer = Reconstructor::over(models, data, 0..data.rows, device, path)?;
     let mut latent = 0;
     let (mut sums, mut products) = (Vec::new(), Vec::new());
     while let Some(seen) = scorer.next()? {

@@ -23,7 +23,7 @@ pub use self::fit::{DetectorOptions, DetectorReport, Progress, ThresholdRule, fi
 pub use self::pipeline::{
     DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores,
 };
-pub use self::row_scan::{Scan, scan_rows};
+pub use self::row_scan::{ScannedRows, scan_rows};
 pub use self::score::{ScoreOptions, score_rows, write_scores};
 pub use self::scores::Scores;
 use crate::model::{Detector, Model};

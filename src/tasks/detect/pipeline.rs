@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{DetectorOptions, DetectorReport, Scan, ScoreOptions, make_detector, scan_rows, write_scores};
+use super::{DetectorOptions, DetectorReport, ScannedRows, ScoreOptions, make_detector, scan_rows, write_scores};
 use crate::data::{DataError, DataSet, DataSpec, Preparation, SourceKind};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
@@ -54,7 +54,7 @@ pub struct DetectOutcome {
     pub model: Arc<Model>,
     /// How it was fitted; `None` where it was there already.
     pub report: Option<DetectorReport>,
-    pub scan: Scan,
+    pub scan: ScannedRows,
     /// The column of labels.
     pub label: Option<String>,
     /// Columns that could be one.
@@ -119,7 +119,7 @@ pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOu
 
 /// What is taken for labels where nothing is said.
 fn usual_label(source: &str) -> Result<Option<String>, TrainError> {
-    let data = DataSet::open(&DataSpec::of(source), 0.1, 1)?;
+    let data = DataSet::open(&DataSpec::from_source(source), 0.1, 1)?;
     Ok(data.labels.as_ref().and(data.options.labels.clone()))
 }
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::reconstructions::{Seen, relative_errors, squared_distance};
-use crate::data::{Column, ImageShape, Preparation};
+use super::reconstructions::{Chunk, relative_errors, squared_distance};
+use crate::data::{ImageShape, Preparation, PreparedColumn};
 use crate::inference::Decoder;
 use crate::model::{Detector, Model};
 use crate::train::TrainError;
@@ -14,7 +14,7 @@ const REASONS: usize = 3;
 /// A column and its features.
 #[derive(Debug)]
 struct Span {
-    column: Column,
+    column: PreparedColumn,
     features: Range<usize>,
 }
 
@@ -37,7 +37,7 @@ impl Reasons {
 
     /// What would be expected of rows [rows, features]: what the first member makes of them, or, where their latents are
     /// farther out than those of normal rows, of the nearest latents that are not.
-    pub fn expected(&mut self, seen: &Seen, detector: &Detector) -> Result<Vec<f32>, TrainError> {
+    pub fn expected(&mut self, seen: &Chunk, detector: &Detector) -> Result<Vec<f32>, TrainError> {
         let (features, member) = (self.features, &detector.members[0]);
         let mut expected = seen.made[0].clone();
         let latent = member.latent_mean.len();
@@ -65,7 +65,7 @@ impl Reasons {
     }
 
     /// `column=seen (expected E)` for the columns that tell most, the largest first, of each row.
-    pub fn of_rows(&mut self, rows: &Seen, detector: &Detector) -> Result<Vec<String>, TrainError> {
+    pub fn of_rows(&mut self, rows: &Chunk, detector: &Detector) -> Result<Vec<String>, TrainError> {
         let mut expected = self.expected(rows, detector)?;
         let (features, usual) = (self.features, &detector.members[0].usual_errors);
         let shares: Vec<Vec<f64>> = (0..rows.rows)
@@ -105,12 +105,12 @@ impl Span {
     fn value(&self, values: &[f32]) -> String {
         let at = &self.features;
         match &self.column {
-            Column::Number { .. } => number(f64::from(values[at.start])),
-            Column::Category { values: names, .. } => {
+            PreparedColumn::Number { .. } => number(f64::from(values[at.start])),
+            PreparedColumn::Category { values: names, .. } => {
                 let best = at.clone().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(at.start);
                 names.get(best - at.start).cloned().unwrap_or_else(|| "other".to_owned())
             }
-            Column::Time { day, week, .. } => {
+            PreparedColumn::Time { day, week, .. } => {
                 let angle = f64::from(values[at.start]).atan2(f64::from(values[at.start + 1]));
                 let turn = (angle / std::f64::consts::TAU).rem_euclid(1.0);
                 let minutes = (turn * 1440.0).round() as u32 % 1440;
@@ -152,13 +152,13 @@ fn spans(preparation: &Preparation, features: usize, image: Option<ImageShape>) 
             (None, None) => format!("value {}", at + 1),
         };
         let column = |at: usize| {
-            let column = Column::Number { name: name(at), fill: 0.0, offset: 0.0, scale: 1.0 };
+            let column = PreparedColumn::Number { name: name(at), fill: 0.0, offset: 0.0, scale: 1.0 };
             Span { column, features: at..at + 1 }
         };
         return (0..features).map(column).collect();
     }
     let mut first = 0;
-    let span = |column: &Column| {
+    let span = |column: &PreparedColumn| {
         let start = first;
         first += column.features().len();
         Span { column: column.clone(), features: start..first }

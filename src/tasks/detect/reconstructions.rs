@@ -17,7 +17,7 @@ const CHUNK_BYTES: usize = 64 << 20;
 
 /// Some rows, prepared as the network takes them, and what is made of them.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Chunk {
     pub rows: usize,
     /// [rows, features]
     pub seen: Vec<f32>,
@@ -43,16 +43,16 @@ struct TableRows {
 }
 
 #[derive(Debug)]
-enum Rows {
+enum ChunkSource {
     Table(Box<TableRows>),
     Whole { data: Arc<DataSet>, left: Range<usize>, step: usize },
 }
 
 /// The models of a detector over rows.
 #[derive(Debug)]
-pub(super) struct Scorer {
+pub(super) struct Reconstructor {
     members: Vec<Evaluator>,
-    rows: Rows,
+    rows: ChunkSource,
     features: usize,
 }
 
@@ -61,7 +61,7 @@ fn chunk(features: usize) -> usize {
     (CHUNK_BYTES / (features * 4).max(1)).clamp(1, CHUNK_ROWS)
 }
 
-impl Scorer {
+impl Reconstructor {
     /// `models` over `rows` of `data`; `path` is where they are from, for errors.
     pub fn over(
         models: &[Model],
@@ -71,7 +71,7 @@ impl Scorer {
         path: &Path,
     ) -> Result<Self, TrainError> {
         let members = models.iter().map(|model| evaluator_of(model, data, device, path)).collect::<Result<_, _>>()?;
-        let rows = Rows::Whole { data: Arc::clone(data), left: rows, step: chunk(data.features) };
+        let rows = ChunkSource::Whole { data: Arc::clone(data), left: rows, step: chunk(data.features) };
         Ok(Self { members, rows, features: data.features })
     }
 
@@ -85,39 +85,39 @@ impl Scorer {
     ) -> Result<Self, TrainError> {
         let (features, preparation) = (models[0].features, models[0].preparation.clone());
         let capacity = chunk(features);
-        let empty = Arc::new(DataSet::of_rows(vec![0.0; capacity * features], features, &preparation));
+        let empty = Arc::new(DataSet::from_rows(vec![0.0; capacity * features], features, &preparation));
         let members = models.iter().map(|model| evaluator_of(model, &empty, device, path)).collect::<Result<_, _>>()?;
         let rows = TableRows { stream, keep_going, capacity, preparation };
-        Ok(Self { members, rows: Rows::Table(Box::new(rows)), features })
+        Ok(Self { members, rows: ChunkSource::Table(Box::new(rows)), features })
     }
 
     /// The next rows; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Seen>, TrainError> {
+    pub fn next(&mut self) -> Result<Option<Chunk>, TrainError> {
         let (mut next, range) = match &mut self.rows {
-            Rows::Table(table) => {
+            ChunkSource::Table(table) => {
                 let Some(chunk) = table.stream.next(table.capacity, table.keep_going)? else { return Ok(None) };
                 let mut values = chunk.values.clone();
                 values.resize(table.capacity * self.features, 0.0);
-                let data = Arc::new(DataSet::of_rows(values, self.features, &table.preparation));
+                let data = Arc::new(DataSet::from_rows(values, self.features, &table.preparation));
                 for member in &mut self.members {
                     member.replace_rows(Arc::clone(&data))?;
                 }
-                let next = Seen {
+                let next = Chunk {
                     rows: chunk.rows,
                     seen: chunk.values,
                     labels: chunk.labels,
                     unusable: chunk.unusable,
-                    ..Seen::default()
+                    ..Chunk::default()
                 };
                 (next, 0..chunk.rows)
             }
-            Rows::Whole { data, left, step } => {
+            ChunkSource::Whole { data, left, step } => {
                 if left.start >= left.end {
                     return Ok(None);
                 }
                 let range = left.start..left.end.min(left.start + *step);
                 left.start = range.end;
-                let mut next = Seen { rows: range.len(), seen: data.rows_f32(range.clone())?, ..Seen::default() };
+                let mut next = Chunk { rows: range.len(), seen: data.rows_f32(range.clone())?, ..Chunk::default() };
                 if let Some(labels) = &data.labels {
                     let name = |row: usize| data.classes.get(usize::from(labels[row])).cloned();
                     next.labels = range.clone().map(name).collect();
@@ -135,7 +135,7 @@ impl Scorer {
     }
 }
 
-impl Seen {
+impl Chunk {
     /// The score of each row: the mean of what `members` say.
     pub fn scores(&self, members: &[DetectorMember], features: usize) -> Vec<f64> {
         let of = |row: usize| {

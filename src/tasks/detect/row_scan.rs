@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::reasons::Reasons;
-use super::reconstructions::Scorer;
+use super::reconstructions::Reconstructor;
 use super::{is_abnormal, member_models, series};
 use crate::data::{DataError, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
@@ -36,7 +36,7 @@ pub(super) type Sink<'a, E> = dyn FnMut(Scored<'_>) -> Result<(), E> + 'a;
 
 /// What is walked over, and with what.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct RowScan<'a> {
     pub model: &'a Model,
     /// Where the model is from, for errors.
     pub path: &'a Path,
@@ -49,7 +49,7 @@ pub(super) struct Walk<'a> {
     pub device: &'a Device,
 }
 
-impl Walk<'_> {
+impl RowScan<'_> {
     pub fn detector(&self) -> Result<&Detector, ModelFileError> {
         self.model.detector.as_ref().ok_or_else(|| ModelFileError::Malformed {
             path: self.path.into(),
@@ -67,7 +67,7 @@ impl Walk<'_> {
         if kind == SourceKind::Table && !is_parquet {
             let stream = self.stream(spec, label).map_err(TrainError::from)?;
             notes.extend(stream.notes.iter().cloned());
-            let mut scorer = Scorer::streaming(&models, stream, self.keep_going, self.device, self.path)?;
+            let mut scorer = Reconstructor::streaming(&models, stream, self.keep_going, self.device, self.path)?;
             return self.rows(&mut scorer, detector, sink);
         }
         if self.source == "-" {
@@ -92,11 +92,12 @@ impl Walk<'_> {
         }
         notes.extend(data.notes.iter().cloned());
         let rows = data.part(Part::Test);
-        let mut scorer = Scorer::over(&models, &data, rows.clone(), self.device, self.path)?;
+        let mut scorer = Reconstructor::over(&models, &data, rows.clone(), self.device, self.path)?;
         if kind != SourceKind::Series {
             return self.rows(&mut scorer, detector, sink);
         }
-        let words = label.and_then(|label| read_labels(Path::new(self.source), &DataSpec::of(self.source), label).ok());
+        let words = label
+            .and_then(|label| read_labels(Path::new(self.source), &DataSpec::from_source(self.source), label).ok());
         let scored = series::score_steps(&mut scorer, self.model, detector, &data, rows)?;
         for (step, scored) in scored.iter().enumerate() {
             let word = words.as_ref().map(|words| words.get(step).and_then(|word| word.as_deref()));
@@ -115,7 +116,7 @@ impl Walk<'_> {
         let preparation = &self.model.preparation;
         let stream = if self.source == "-" {
             let input: Box<dyn Read + Send> = Box::new(std::io::stdin());
-            TableStream::of(input, "standard input", &spec.data, preparation, label)?
+            TableStream::from_reader(input, "standard input", &spec.data, preparation, label)?
         } else {
             TableStream::open(Path::new(self.source), &spec.data, preparation, label)?
         };
@@ -130,7 +131,7 @@ impl Walk<'_> {
 
     fn rows<E: From<TrainError>>(
         &self,
-        scorer: &mut Scorer,
+        scorer: &mut Reconstructor,
         detector: &Detector,
         sink: &mut Sink<'_, E>,
     ) -> Result<(), E> {
@@ -165,7 +166,7 @@ impl Walk<'_> {
 
 /// Scores that are looked at rather than written.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Scan {
+pub struct ScannedRows {
     /// Of each row, in order; NaN where it could not be scored.
     pub scores: Vec<f64>,
     /// Whether its label says that a row is abnormal; `None` without labels.
@@ -189,10 +190,10 @@ pub fn scan_rows(
     source: &str,
     device: &Device,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> Result<Scan, TrainError> {
+) -> Result<ScannedRows, TrainError> {
     let path = Path::new("detector");
-    let walk = Walk { model, path, source, label: None, abnormal: &[], keep_going: true, device };
-    let mut scan = Scan::default();
+    let walk = RowScan { model, path, source, label: None, abnormal: &[], keep_going: true, device };
+    let mut scan = ScannedRows::default();
     let (mut truth, mut beside, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     let mut top: Vec<(f64, u64, String)> = Vec::new();
     let keep = |top: &mut Vec<(f64, u64, String)>| {

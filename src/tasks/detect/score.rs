@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::histogram::Histogram;
 use super::plots::draw_pictures;
-use super::row_scan::{Scored, Walk};
+use super::row_scan::{RowScan, Scored};
 use super::scores::Scores;
 use crate::device::Device;
 use crate::metrics::{average_precision, roc_auc};
@@ -67,7 +67,8 @@ pub fn write_scores(
     device: &Device,
 ) -> Result<Scores, TrainError> {
     let label = options.label.as_deref();
-    let walk = Walk { model, path, source, label, abnormal: &options.abnormal, keep_going: options.keep_going, device };
+    let walk =
+        RowScan { model, path, source, label, abnormal: &options.abnormal, keep_going: options.keep_going, device };
     let threshold = options.threshold.unwrap_or(walk.detector()?.threshold);
     let started = std::time::Instant::now();
     let mut gathered = Gathered {

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use super::reasons::{Reasons, number};
-use super::reconstructions::{Scorer, Seen};
-use crate::data::{DataSet, WindowPlaces};
+use super::reconstructions::{Chunk, Reconstructor};
+use crate::data::{DataSet, WindowLayout};
 use crate::model::{Detector, Model};
 use crate::train::TrainError;
 
 /// What windows say of the steps in them, added up.
 #[derive(Debug)]
-struct Sums {
+struct StepSums {
     columns: usize,
     /// Windows that hold each step.
     counts: Vec<u32>,
@@ -21,8 +21,8 @@ struct Sums {
     seen: Vec<f64>,
 }
 
-impl Sums {
-    fn new(places: &WindowPlaces) -> Self {
+impl StepSums {
+    fn new(places: &WindowLayout) -> Self {
         let (steps, columns) = (places.steps, places.columns);
         let cells = || vec![0.0; steps * columns];
         let (shares, expected, seen) = (cells(), cells(), cells());
@@ -30,7 +30,7 @@ impl Sums {
     }
 
     /// A window that starts at step `start`; of its distance in latent space each step has its part.
-    fn add(&mut self, start: usize, row: usize, rows: &Seen, expected: &[f32], detector: &Detector) {
+    fn add(&mut self, start: usize, row: usize, rows: &Chunk, expected: &[f32], detector: &Detector) {
         let (columns, features) = (self.columns, expected.len() / rows.rows.max(1));
         let span = row * features..(row + 1) * features;
         let (seen, expected) = (&rows.seen[span.clone()], &expected[span.clone()]);
@@ -61,14 +61,14 @@ impl Sums {
 }
 
 fn sums(
-    scorer: &mut Scorer,
+    scorer: &mut Reconstructor,
     detector: &Detector,
     data: &DataSet,
     rows: Range<usize>,
-    places: &WindowPlaces,
+    places: &WindowLayout,
     mut reasons: Option<&mut Reasons>,
-) -> Result<Sums, TrainError> {
-    let mut sums = Sums::new(places);
+) -> Result<StepSums, TrainError> {
+    let mut sums = StepSums::new(places);
     let mut at = rows.start;
     while let Some(seen) = scorer.next()? {
         let expected = match reasons.as_deref_mut() {
@@ -88,7 +88,7 @@ fn sums(
 
 /// Scores of the steps that the windows `rows` hold.
 pub(super) fn scores_of_steps(
-    scorer: &mut Scorer,
+    scorer: &mut Reconstructor,
     detector: &Detector,
     data: &DataSet,
     rows: Range<usize>,
@@ -101,7 +101,7 @@ pub(super) fn scores_of_steps(
 
 /// A score and reasons for each step of the series; nothing for those that no whole window holds.
 pub(super) fn score_steps(
-    scorer: &mut Scorer,
+    scorer: &mut Reconstructor,
     model: &Model,
     detector: &Detector,
     data: &DataSet,

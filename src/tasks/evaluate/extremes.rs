@@ -31,7 +31,7 @@ pub struct Extremes {
 
 impl Extremes {
     /// `errors` has one for each test row.
-    pub(super) fn of(evaluator: &mut Evaluator, data: &DataSet, errors: &[f64]) -> Result<Self, TrainError> {
+    pub(super) fn new(evaluator: &mut Evaluator, data: &DataSet, errors: &[f64]) -> Result<Self, TrainError> {
         let part = data.part(Part::Test);
         let mut order: Vec<usize> = (0..errors.len()).collect();
         order.sort_by(|&a, &b| errors[a].total_cmp(&errors[b]).then(a.cmp(&b)));
@@ -41,7 +41,7 @@ impl Extremes {
         let ink = DARK.ink(DARK.second);
         let draw = |rows: &[usize]| -> Result<Vec<ExtremeRow>, TrainError> {
             let clean = data.chosen_f32(&rows.iter().map(|row| part.start + row).collect::<Vec<usize>>())?;
-            let view = RowView::of(image, &clean);
+            let view = RowView::new(image, &clean);
             let drawn = rows.iter().zip(clean.chunks_exact(width)).map(|(&row, clean)| {
                 let of = |values: &[f32]| values[row * width..(row + 1) * width].to_vec();
                 let (seen, output) = (of(&made.seen), of(&made.outputs));

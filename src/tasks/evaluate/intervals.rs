@@ -9,7 +9,7 @@ use crate::model::{ModelKind, Network};
 use crate::train::{Evaluator, Outputs, TrainError, row_ssim};
 
 /// A value for each row of the test part.
-pub(super) struct Rows {
+pub(super) struct RowMetrics {
     pub mse: Vec<f64>,
     bce: Option<Vec<f64>>,
     ssim: Option<Vec<f64>>,
@@ -18,7 +18,10 @@ pub(super) struct Rows {
 }
 
 /// Bootstrap intervals of the means of `metrics`; those that have none are left out.
-pub(super) fn of<'a>(metrics: impl IntoIterator<Item = (&'static str, &'a [f64])>, seed: u64) -> Intervals {
+pub(super) fn bootstrap_intervals<'a>(
+    metrics: impl IntoIterator<Item = (&'static str, &'a [f64])>,
+    seed: u64,
+) -> Intervals {
     let interval = |(name, values): (&'static str, &[f64])| Some((name, metrics::mean_interval(values, seed)?));
     metrics.into_iter().filter_map(interval).collect()
 }
@@ -54,7 +57,7 @@ fn row_divergence(moments: &[f32], latent: usize) -> Vec<f64> {
     moments.chunks_exact(2 * latent).map(of_row).collect()
 }
 
-impl Rows {
+impl RowMetrics {
     pub fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
         let (rows, width) = (data.part(Part::Test), data.features);
         let targets = data.rows_f32(rows.clone())?;
@@ -82,7 +85,7 @@ impl Rows {
         let optional =
             [("bce", &self.bce), ("ssim", &self.ssim), ("kl", &self.kl), ("negative_elbo", &self.negative_elbo)];
         let optional = optional.into_iter().filter_map(|(name, values)| Some((name, values.as_deref()?)));
-        let mut found = of([("mse", &self.mse[..])].into_iter().chain(optional), seed);
+        let mut found = bootstrap_intervals([("mse", &self.mse[..])].into_iter().chain(optional), seed);
         // PSNR is of the mean MSE, and falls as that rises.
         if let Some(&[low, high]) = found.get("mse") {
             found.insert("psnr", [metrics::psnr(high), metrics::psnr(low)]);

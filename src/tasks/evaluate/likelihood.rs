@@ -14,7 +14,7 @@ use crate::device::Device;
 use crate::inference::Decoder;
 use crate::metrics::mean_interval;
 use crate::model::{Model, ModelKind, Network};
-use crate::random::Draws;
+use crate::random::Sampler;
 use crate::tasks::represent::features::{TEST_ROWS, draw_rows, drawn};
 use crate::train::TrainError;
 
@@ -65,7 +65,7 @@ pub(super) fn bound(
         let sampled: Vec<Sampled> = moments
             .par_chunks_exact(2 * latent)
             .enumerate()
-            .map(|(i, moments)| Sampled::of(moments, &mut Draws::new(seed, (first + i) as u32)))
+            .map(|(i, moments)| Sampled::from_moments(moments, &mut Sampler::new(seed, (first + i) as u32)))
             .collect();
         let latents: Vec<f32> = sampled.iter().flat_map(|row| &row.latents).copied().collect();
         let label = |row: usize| rows.labels.as_ref().map_or(0, |labels| usize::from(labels[row]));
@@ -97,7 +97,7 @@ struct Sampled {
 }
 
 impl Sampled {
-    fn of(moments: &[f32], draws: &mut Draws) -> Self {
+    fn from_moments(moments: &[f32], draws: &mut Sampler) -> Self {
         let (means, log_variances) = moments.split_at(moments.len() / 2);
         let (mut latents, mut log_ratios) = (Vec::new(), Vec::new());
         for _ in 0..SAMPLES {

@@ -16,7 +16,7 @@ pub use self::extremes::{ExtremeRow, Extremes};
 pub use self::intervals::Intervals;
 pub use self::likelihood::ImportanceWeighted;
 use self::open::own_data;
-pub(crate) use self::open::{Opened, evaluator_of};
+pub(crate) use self::open::{OpenedModel, evaluator_of};
 pub use self::representation::Representation;
 use crate::data::{DataError, Part};
 use crate::device::Device;
@@ -54,7 +54,7 @@ pub struct Evaluation {
 
 /// What is measured besides.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Evidence<'a> {
+pub struct EvaluateOptions<'a> {
     /// A folder for pictures of the best and of the worst reconstructions.
     pub pictures: Option<&'a Path>,
     /// Whether those rows are given back, too.
@@ -80,7 +80,7 @@ pub type EvaluationWatch<'a> = dyn FnMut(&'static str) -> ControlFlow<()> + 'a;
 pub fn evaluate(
     path: &Path,
     data: Option<&str>,
-    evidence: Evidence<'_>,
+    evidence: EvaluateOptions<'_>,
     device: &Device,
 ) -> Result<Evaluation, TrainError> {
     Ok(measure(path, data, evidence, device, &mut |_| ControlFlow::Continue(()))?.evaluation)
@@ -93,13 +93,13 @@ pub fn evaluate(
 pub fn measure(
     path: &Path,
     data: Option<&str>,
-    evidence: Evidence<'_>,
+    evidence: EvaluateOptions<'_>,
     device: &Device,
     watch: &mut EvaluationWatch<'_>,
 ) -> Result<Measured, TrainError> {
     let mut next = |stage| if watch(stage).is_break() { Err(TrainError::Cancelled) } else { Ok(()) };
     next("Loading the model and its data")?;
-    let Opened { model, mut evaluator, data: set } = Opened::new(path, data, device)?;
+    let OpenedModel { model, mut evaluator, data: set } = OpenedModel::new(path, data, device)?;
     if evidence.pictures.is_some() && set.image.is_none() {
         let problem = format!("{} are no pictures; leave it out", set.kind.name());
         return Err(DataError::Option { field: "--pictures", problem }.into());
@@ -108,12 +108,12 @@ pub fn measure(
     let network = Network::new(&model.spec, model.data_shape())?;
     let test = TestMetrics::measure(&mut evaluator, &network, &set)?;
     next("Measuring each row")?;
-    let rows = intervals::Rows::measure(&mut evaluator, &network, &set)?;
+    let rows = intervals::RowMetrics::measure(&mut evaluator, &network, &set)?;
     let intervals = rows.intervals(evidence.seed);
     let mut extremes = Extremes::default();
     if evidence.extremes || evidence.pictures.is_some() {
         next("Finding the best and the worst rows")?;
-        extremes = Extremes::of(&mut evaluator, &set, &rows.mse)?;
+        extremes = Extremes::new(&mut evaluator, &set, &rows.mse)?;
     }
     let pictures = evidence.pictures.map(|folder| extremes.write(folder)).transpose()?.unwrap_or_default();
     next("Bounding the likelihood by many samples")?;
@@ -127,7 +127,7 @@ pub fn measure(
         _ => None,
     };
     next("Asking what the latents are worth")?;
-    let subject = representation::Subject::new(&model, &set, train.as_deref(), evidence.seed, device, path)?;
+    let subject = representation::ComparedRows::new(&model, &set, train.as_deref(), evidence.seed, device, path)?;
     let pca = match pca {
         Some(pca) => {
             let errors = pca.squared_errors(&set.rows_f32(set.part(Part::Test))?);
@@ -135,7 +135,7 @@ pub fn measure(
             let mean = mse.iter().sum::<f64>() / mse.len() as f64;
             Some(PcaBeside {
                 report: PcaReport { components: pca.components(), mse: mean },
-                intervals: intervals::of([("mse", &mse[..])], evidence.seed),
+                intervals: intervals::bootstrap_intervals([("mse", &mse[..])], evidence.seed),
                 representation: subject.of_pca(&pca),
             })
         }

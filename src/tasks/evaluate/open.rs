@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use crate::data::{DataError, DataSet};
 use crate::device::Device;
-use crate::graph::{External, Externals};
+use crate::graph::{SharedBuffer, SharedBuffers};
 use crate::model::{Model, Network, Spec};
 use crate::train::{Evaluator, TrainError};
 /// A saved model ready to be run over data.
-pub(crate) struct Opened {
+pub(crate) struct OpenedModel {
     pub model: Model,
     pub evaluator: Evaluator,
     /// Its own data in its parts, or all of other data as the test part.
     pub data: Arc<DataSet>,
 }
 
-impl Opened {
+impl OpenedModel {
     /// The model at `path` over the data that it was trained on, or over every row of `data`.
     pub fn new(path: &Path, data: Option<&str>, device: &Device) -> Result<Self, TrainError> {
         let model = Model::load(path)?;
@@ -49,11 +49,11 @@ pub(crate) fn evaluator_of(
         let problem = "the model is conditioned on labels and this data has none".to_owned();
         return Err(DataError::Malformed { place: data.options.source.clone(), problem }.into());
     }
-    let mut externals = Externals::default();
+    let mut externals = SharedBuffers::default();
     let evaluator = Evaluator::new(&network, data, device, &mut externals)?;
-    externals.write(device, External::Parameters, bytemuck::cast_slice(&parameters))?;
+    externals.write(device, SharedBuffer::Parameters, bytemuck::cast_slice(&parameters))?;
     if !network.statistics().is_empty() {
-        externals.write(device, External::Statistics, bytemuck::cast_slice(&statistics))?;
+        externals.write(device, SharedBuffer::Statistics, bytemuck::cast_slice(&statistics))?;
     }
     Ok(evaluator)
 }

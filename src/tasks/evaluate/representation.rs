@@ -9,8 +9,8 @@ use crate::data::{DataSet, Part};
 use crate::device::Device;
 use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes, silhouettes, trustworthiness};
 use crate::model::{Model, Network};
-use crate::random::Draws;
-use crate::tasks::represent::features::{Frozen, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
+use crate::random::Sampler;
+use crate::tasks::represent::features::{Features, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
 use crate::train::TrainError;
 
 /// Rows that classifiers learn from and rows they are tried on; drawn where there are more.
@@ -38,9 +38,9 @@ pub struct Representation {
 }
 
 /// The rows by which representations are compared.
-pub(super) struct Subject {
-    test: Frozen,
-    train: Option<Frozen>,
+pub(super) struct ComparedRows {
+    test: Features,
+    train: Option<Features>,
     /// Numbers among the rows of `test`.
     mutual: Vec<usize>,
     /// Whether the decoder sees the latents alone.
@@ -48,7 +48,7 @@ pub(super) struct Subject {
     seed: u64,
 }
 
-impl Subject {
+impl ComparedRows {
     pub fn new(
         model: &Model,
         data: &DataSet,
@@ -60,12 +60,12 @@ impl Subject {
         let has_bottleneck = Network::new(&model.spec, model.data_shape())?.decoding_pass(1).is_ok();
         let frozen = |data: &DataSet, part, stream| {
             let rows = drawn(data, &draw_rows(data, part, MOST_ROWS, seed, stream))?;
-            Frozen::of(model, rows, device, path)
+            Features::encode(model, rows, device, path)
         };
         let test = frozen(data, Part::Test, TEST_ROWS)?;
         let labelled = train.filter(|train| train.labels.is_some() && test.labels.is_some() && has_bottleneck);
         let train = labelled.map(|train| frozen(train, Part::Train, TRAIN_ROWS)).transpose()?;
-        let mutual = Draws::new(seed, 3).choose(MOST_MUTUAL, test.rows());
+        let mutual = Sampler::new(seed, 3).choose(MOST_MUTUAL, test.rows());
         Ok(Self { test, train, mutual, has_bottleneck, seed })
     }
 
@@ -117,7 +117,8 @@ impl Subject {
             by_row.push(("knn_accuracy", voted));
             by_row.extend(probed.map(|probed| ("probe_accuracy", probed)));
         }
-        found.intervals = intervals::of(by_row.iter().map(|(name, values)| (*name, &values[..])), self.seed);
+        found.intervals =
+            intervals::bootstrap_intervals(by_row.iter().map(|(name, values)| (*name, &values[..])), self.seed);
         found
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::rows::{RowForm, Rows, extension};
+use super::rows::{NamedRows, RowWriter, extension};
 use crate::data::{DataError, write_npy};
 use crate::model::{Model, ModelFileError, write_whole};
 use crate::plot::{Raster, RowView, write_sheet};
@@ -21,9 +21,15 @@ const END: Duration = Duration::from_millis(600);
 ///
 /// # Errors
 /// When the file cannot be written or has another ending.
-pub fn keep(model: &Model, rows: &[f32], latents: &[f32], columns: usize, path: &Path) -> Result<(), TrainError> {
-    let form = RowForm::of_model(model);
-    let view = RowView::of(form.image.map(|image| [image.height, image.width, image.channels]), rows);
+pub fn export_decoded(
+    model: &Model,
+    rows: &[f32],
+    latents: &[f32],
+    columns: usize,
+    path: &Path,
+) -> Result<(), TrainError> {
+    let form = RowWriter::from_model(model);
+    let view = RowView::new(form.image.map(|image| [image.height, image.width, image.channels]), rows);
     let cells = || -> Vec<Raster> {
         rows.chunks_exact(form.features.max(1)).map(|row| view.draw(row, None, DARK.ink(DARK.second))).collect()
     };
@@ -35,7 +41,7 @@ pub fn keep(model: &Model, rows: &[f32], latents: &[f32], columns: usize, path: 
             model.preparation.undo(&mut rows);
             let count = rows.len() / form.features.max(1);
             let names: Vec<String> = (1..=count).map(|row| format!("row {row}")).collect();
-            form.write(Rows { values: &rows, names: &names, labels: None }, path)?;
+            form.write(NamedRows { values: &rows, names: &names, labels: None }, path)?;
             write_npy(&path.with_extension("latents.npy"), &[count, latents.len() / count.max(1)], latents)?;
         }
         _ => {

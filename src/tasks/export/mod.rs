@@ -3,5 +3,5 @@
 mod decoded;
 mod rows;
 
-pub use self::decoded::keep;
-pub(super) use self::rows::{RowForm, Rows, extension, file_and_rest};
+pub use self::decoded::export_decoded;
+pub(super) use self::rows::{NamedRows, RowWriter, extension, file_and_rest};

@@ -12,7 +12,7 @@ const PHASE_ITERATIONS: usize = 64;
 
 /// What the source of some rows looks like.
 #[derive(Clone, Debug)]
-pub(crate) struct RowForm {
+pub(crate) struct RowWriter {
     pub kind: SourceKind,
     pub features: usize,
     pub image: Option<ImageShape>,
@@ -28,7 +28,7 @@ pub(crate) struct RowForm {
 
 /// Rows to be written, in the source's own units.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rows<'r> {
+pub(crate) struct NamedRows<'r> {
     /// [rows, features]
     pub values: &'r [f32],
     /// One for each row; files are called after them.
@@ -37,9 +37,9 @@ pub(crate) struct Rows<'r> {
     pub labels: Option<&'r [String]>,
 }
 
-impl RowForm {
+impl RowWriter {
     /// Of the rows that `model` takes and makes.
-    pub fn of_model(model: &Model) -> Self {
+    pub fn from_model(model: &Model) -> Self {
         let (data, preparation) = (&model.spec.data, &model.preparation);
         let window = data.window.unwrap_or(1);
         Self {
@@ -55,7 +55,7 @@ impl RowForm {
         }
     }
 
-    pub fn of_data(data: &DataSet) -> Self {
+    pub fn from_data(data: &DataSet) -> Self {
         let window = data.options.window.unwrap_or(1);
         Self {
             kind: data.kind,
@@ -96,7 +96,7 @@ impl RowForm {
 
     /// Writes rows to one `.npy` or `.csv` file, or to a folder of PNG or WAV files; gives the count of files. Beside an
     /// array with labels there is a text file with one on each line.
-    pub fn write(&self, rows: Rows<'_>, output: &Path) -> Result<usize, TrainError> {
+    pub fn write(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TrainError> {
         self.check(output)?;
         match (extension(output).as_deref(), self.kind) {
             (Some("npy"), _) => self.write_array(rows, output),
@@ -106,7 +106,7 @@ impl RowForm {
         }
     }
 
-    fn write_array(&self, rows: Rows<'_>, output: &Path) -> Result<usize, TrainError> {
+    fn write_array(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TrainError> {
         let count = rows.values.len() / self.features.max(1);
         let shape = match self.image {
             Some(image) if image.channels > 1 => vec![count, image.height, image.width, image.channels],
@@ -119,7 +119,7 @@ impl RowForm {
         Ok(2)
     }
 
-    fn write_table(&self, rows: Rows<'_>, output: &Path) -> Result<usize, TrainError> {
+    fn write_table(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TrainError> {
         let unwritable = |problem: String| ModelFileError::Unwritable { path: output.into(), problem };
         let mut table = csv::Writer::from_writer(Vec::new());
         let mut header: Vec<String> = match self.columns.len() == self.features {
@@ -140,7 +140,7 @@ impl RowForm {
         Ok(1)
     }
 
-    fn write_pictures(&self, rows: Rows<'_>, folder: &Path) -> Result<usize, TrainError> {
+    fn write_pictures(&self, rows: NamedRows<'_>, folder: &Path) -> Result<usize, TrainError> {
         let Some(image) = self.image else { return Ok(0) };
         let (width, height) = (image.width as u32, image.height as u32);
         let unwritable = |path: &Path, problem: String| ModelFileError::Unwritable { path: path.into(), problem };
@@ -166,7 +166,7 @@ impl RowForm {
     }
 
     /// The pieces of each recording one after the other, as sound.
-    fn write_sounds(&self, rows: Rows<'_>, folder: &Path) -> Result<usize, TrainError> {
+    fn write_sounds(&self, rows: NamedRows<'_>, folder: &Path) -> Result<usize, TrainError> {
         let file_of = |row: usize| file_and_rest(&rows.names[row]).0;
         let mut taken = HashSet::new();
         let count = rows.values.len() / self.features.max(1);
@@ -203,7 +203,7 @@ impl RowForm {
     }
 }
 
-impl Rows<'_> {
+impl NamedRows<'_> {
     /// The file for a row, in a folder called after its class where it has one and does not lie in it already; none that is
     /// `taken`.
     fn place(&self, folder: &Path, row: usize, name: &str, extension: &str, taken: &mut HashSet<PathBuf>) -> PathBuf {

@@ -11,8 +11,8 @@ use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::inference::Decoder;
 use crate::metrics;
-use crate::tasks::evaluate::Opened;
-use crate::tasks::export::{RowForm, Rows, file_and_rest};
+use crate::tasks::evaluate::OpenedModel;
+use crate::tasks::export::{NamedRows, RowWriter, file_and_rest};
 use crate::train::TrainError;
 
 #[derive(Clone, Debug)]
@@ -62,8 +62,8 @@ pub fn augment(
     options: &AugmentOptions,
     device: &Device,
 ) -> Result<Augmentation, TrainError> {
-    let Opened { model, mut evaluator, data } = Opened::new(path, Some(source), device)?;
-    let form = RowForm::of_data(&data);
+    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
+    let form = RowWriter::from_data(&data);
     form.check(output)?;
     let mut decoder = Decoder::on(&model, device)?;
     let rows = data.part(Part::Test);
@@ -103,7 +103,7 @@ pub fn augment(
     let labels: Option<Vec<String>> = classes.is_some().then(|| of_rows.iter().map(class_name).collect());
     let variants = (1..=options.count).flat_map(|variant| rows.clone().map(move |row| (variant, row)));
     let row_names: Vec<String> = variants.map(|(variant, row)| variant_name(&data.row_name(row), variant)).collect();
-    let files = form.write(Rows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?;
+    let files = form.write(NamedRows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?;
     let mut used: Vec<String> = labels.unwrap_or_default();
     used.sort();
     used.dedup();

@@ -12,8 +12,8 @@ use crate::inference::Decoder;
 use crate::model::{Model, ModelFileError};
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
-use crate::tasks::evaluate::Opened;
-use crate::tasks::export::{RowForm, Rows, extension};
+use crate::tasks::evaluate::OpenedModel;
+use crate::tasks::export::{NamedRows, RowWriter, extension};
 use crate::train::TrainError;
 
 /// Steps of a traversal, and how many deviations its ends are from the middle.
@@ -24,7 +24,7 @@ const TRAVERSE_UNITS: usize = 64;
 
 /// The object that `interpolate --json` and `arithmetic --json` print.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Walk {
+pub struct Interpolation {
     pub model: String,
     /// What goes in, in words.
     pub from: Vec<String>,
@@ -50,23 +50,23 @@ pub struct Traversal {
 }
 
 /// Finds the latent numbers of what is named on the command line.
-struct Places<'m> {
+struct LatentLookup<'m> {
     path: &'m Path,
     source: String,
     device: &'m Device,
-    opened: Option<Opened>,
+    opened: Option<OpenedModel>,
     train: Option<TrainLatents>,
 }
 
 /// A place in the latent space.
-struct Place {
+struct LatentPoint {
     name: String,
     latents: Vec<f32>,
     /// Where the data has labels.
     class: Option<usize>,
 }
 
-impl<'m> Places<'m> {
+impl<'m> LatentLookup<'m> {
     /// `data` is where numbers of rows count, the data that the model was trained on where it is not given.
     fn new(path: &'m Path, model: &Model, data: Option<&str>, device: &'m Device) -> Self {
         let source = data.unwrap_or(&model.spec.data.source).to_owned();
@@ -74,21 +74,21 @@ impl<'m> Places<'m> {
     }
 
     /// What `asked` is: a file with one row, the number of a row from 1, or `class:NAME`, the mean of a class of train rows.
-    fn find(&mut self, asked: &str) -> Result<Place, TrainError> {
+    fn find(&mut self, asked: &str) -> Result<LatentPoint, TrainError> {
         let name = asked.to_owned();
         if let Some(class) = asked.strip_prefix("class:") {
             let train = match self.train.take() {
                 Some(train) => train,
-                None => TrainLatents::of(self.path, self.device)?,
+                None => TrainLatents::open(self.path, self.device)?,
             };
             let train = self.train.insert(train);
             let class = class_of(&train.data.classes, train.data.classes(), class)?;
             let latents = moments(&train.of_class(class), train.latent);
             let latents = latents.iter().map(|(mean, _)| *mean as f32).collect();
-            return Ok(Place { name, latents, class: Some(class) });
+            return Ok(LatentPoint { name, latents, class: Some(class) });
         }
         if Path::new(asked).exists() {
-            let mut opened = Opened::new(self.path, Some(asked), self.device)?;
+            let mut opened = OpenedModel::new(self.path, Some(asked), self.device)?;
             let rows = opened.data.part(Part::Test).len();
             if rows != 1 {
                 let problem = format!("it has {rows} rows; give --data {asked} and the numbers of the rows");
@@ -102,7 +102,7 @@ impl<'m> Places<'m> {
         };
         let opened = match self.opened.take() {
             Some(opened) => opened,
-            None => Opened::new(self.path, Some(&self.source), self.device)?,
+            None => OpenedModel::new(self.path, Some(&self.source), self.device)?,
         };
         let opened = self.opened.insert(opened);
         let rows = opened.data.part(Part::Test).len();
@@ -115,24 +115,24 @@ impl<'m> Places<'m> {
     }
 }
 
-fn latents_at(opened: &mut Opened, row: usize, name: String) -> Result<Place, TrainError> {
+fn latents_at(opened: &mut OpenedModel, row: usize, name: String) -> Result<LatentPoint, TrainError> {
     let latents = opened.evaluator.outputs(row..row + 1, false, false)?.latents;
     let class = opened.data.labels.as_ref().and_then(|labels| labels.get(row)).map(|&label| usize::from(label));
-    Ok(Place { name, latents, class })
+    Ok(LatentPoint { name, latents, class })
 }
 
 /// How the rows of a walk are made and written.
-struct Maker {
+struct PathWriter {
     model: Model,
     decoder: Decoder,
-    form: RowForm,
+    form: RowWriter,
     label: Option<usize>,
 }
 
-impl Maker {
+impl PathWriter {
     fn new(path: &Path, output: &Path, label: Option<&str>, device: &Device) -> Result<Self, TrainError> {
         let model = Model::load(path)?;
-        let form = RowForm::of_model(&model);
+        let form = RowWriter::from_model(&model);
         if extension(output).as_deref() != Some("png") {
             form.check(output)?;
         }
@@ -155,7 +155,7 @@ impl Maker {
         let mut made = self.decoder.decode(&latents, self.label.or(class).unwrap_or(0))?;
         if extension(output).as_deref() == Some("png") {
             let image = self.form.image.map(|image| [image.height, image.width, image.channels]);
-            let view = RowView::of(image, &made);
+            let view = RowView::new(image, &made);
             let draw = |row: &[f32]| view.draw(row, None, DARK.ink(DARK.second));
             let cells: Vec<_> = made.chunks_exact(self.form.features).map(draw).collect();
             write_sheet(&cells, columns, output)?;
@@ -163,13 +163,13 @@ impl Maker {
         }
         self.model.preparation.undo(&mut made);
         let names: Vec<String> = (1..=made.len() / self.form.features).map(|step| format!("step {step}")).collect();
-        self.form.write(Rows { values: &made, names: &names, labels: None }, output)
+        self.form.write(NamedRows { values: &made, names: &names, labels: None }, output)
     }
 }
 
 /// What a walk goes through, and where its rows are written.
 #[derive(Clone, Copy, Debug)]
-pub struct WalkOptions<'o> {
+pub struct InterpolateOptions<'o> {
     /// Where numbers of rows count; the data that the model was trained on where it is not given.
     pub data: Option<&'o str>,
     /// What a conditional model is told, the class of the first row where it is not given.
@@ -187,11 +187,11 @@ pub fn interpolate(
     [a, b]: [&str; 2],
     steps: usize,
     spherical: bool,
-    options: WalkOptions<'_>,
+    options: InterpolateOptions<'_>,
     device: &Device,
-) -> Result<Walk, TrainError> {
-    let mut maker = Maker::new(path, options.output, options.label, device)?;
-    let mut places = Places::new(path, &maker.model, options.data, device);
+) -> Result<Interpolation, TrainError> {
+    let mut maker = PathWriter::new(path, options.output, options.label, device)?;
+    let mut places = LatentLookup::new(path, &maker.model, options.data, device);
     let (a, b) = (places.find(a)?, places.find(b)?);
     let angle = spherical.then(|| angle_between(&a.latents, &b.latents));
     let mut latents = Vec::with_capacity(steps * a.latents.len());
@@ -208,7 +208,7 @@ pub fn interpolate(
         latents.extend(a.latents.iter().zip(&b.latents).map(between));
     }
     let files = maker.write(latents, a.class, steps, options.output)?;
-    Ok(Walk {
+    Ok(Interpolation {
         model: path.display().to_string(),
         from: vec![a.name, b.name],
         rows: steps,
@@ -225,16 +225,16 @@ pub fn interpolate(
 pub fn arithmetic(
     path: &Path,
     terms: [&str; 3],
-    options: WalkOptions<'_>,
+    options: InterpolateOptions<'_>,
     device: &Device,
-) -> Result<Walk, TrainError> {
-    let mut maker = Maker::new(path, options.output, options.label, device)?;
-    let mut places = Places::new(path, &maker.model, options.data, device);
+) -> Result<Interpolation, TrainError> {
+    let mut maker = PathWriter::new(path, options.output, options.label, device)?;
+    let mut places = LatentLookup::new(path, &maker.model, options.data, device);
     let (a, b, c) = (places.find(terms[0])?, places.find(terms[1])?, places.find(terms[2])?);
     let sum = a.latents.iter().zip(&b.latents).zip(&c.latents).map(|((a, b), c)| a - b + c);
     let latents: Vec<f32> = [&a.latents, &b.latents, &c.latents].into_iter().flatten().copied().chain(sum).collect();
     let files = maker.write(latents, a.class, 4, options.output)?;
-    Ok(Walk {
+    Ok(Interpolation {
         model: path.display().to_string(),
         from: vec![a.name, b.name, c.name],
         rows: 4,
@@ -252,11 +252,11 @@ pub fn arithmetic(
 pub fn traverse(
     path: &Path,
     row: Option<&str>,
-    options: WalkOptions<'_>,
+    options: InterpolateOptions<'_>,
     device: &Device,
 ) -> Result<Traversal, TrainError> {
-    let mut maker = Maker::new(path, options.output, options.label, device)?;
-    let train = TrainLatents::of(path, device)?;
+    let mut maker = PathWriter::new(path, options.output, options.label, device)?;
+    let train = TrainLatents::open(path, device)?;
     let moments = moments(&train.latents, train.latent);
     let mut units: Vec<usize> = (0..train.latent).filter(|&unit| is_active(&maker.model, moments[unit].1)).collect();
     units.sort_by(|&a, &b| moments[b].1.total_cmp(&moments[a].1));
@@ -267,8 +267,8 @@ pub fn traverse(
         return Err(ModelFileError::Malformed { path: path.into(), problem }.into());
     }
     let middle = match row {
-        Some(row) => Places::new(path, &maker.model, options.data, device).find(row)?,
-        None => Place {
+        Some(row) => LatentLookup::new(path, &maker.model, options.data, device).find(row)?,
+        None => LatentPoint {
             name: "the middle".to_owned(),
             latents: moments.iter().map(|(mean, _)| *mean as f32).collect(),
             class: None,

@@ -6,7 +6,7 @@ mod posterior;
 pub(crate) mod sample;
 
 pub use self::augment::{AugmentOptions, Augmentation, augment};
-pub use self::interpolate::{Traversal, Walk, WalkOptions, arithmetic, interpolate, traverse};
+pub use self::interpolate::{InterpolateOptions, Interpolation, Traversal, arithmetic, interpolate, traverse};
 pub use self::posterior::MixtureReport;
 pub(super) use self::posterior::{TrainLatents, moments};
-pub use self::sample::{Nearest, SampleOptions, Samples, sample};
+pub use self::sample::{Nearest, SampleOptions, SampleReport, sample};

@@ -10,7 +10,7 @@ use crate::device::Device;
 use crate::metrics::{Covariance, GaussianMixture, MixtureError, Pca};
 use crate::model::{Model, ModelKind};
 use crate::random::{key, normal4, philox4x32, stream};
-use crate::tasks::evaluate::Opened;
+use crate::tasks::evaluate::OpenedModel;
 use crate::train::{ACTIVE_VARIANCE, Outputs, TrainError};
 
 /// Train rows whose latent numbers are looked at; more tell no more.
@@ -37,8 +37,8 @@ pub(crate) struct TrainLatents {
 impl TrainLatents {
     /// # Errors
     /// When the data that the model at `path` was trained on is not there any more.
-    pub fn of(path: &Path, device: &Device) -> Result<Self, TrainError> {
-        let Opened { mut evaluator, data, .. } = Opened::new(path, None, device)?;
+    pub fn open(path: &Path, device: &Device) -> Result<Self, TrainError> {
+        let OpenedModel { mut evaluator, data, .. } = OpenedModel::new(path, None, device)?;
         let train = data.part(Part::Train);
         let rows = train.start..train.end.min(train.start + MOST_ROWS);
         let Outputs { latents, codes, .. } = evaluator.outputs(rows.clone(), false, false)?;

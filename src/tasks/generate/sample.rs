@@ -13,7 +13,7 @@ use crate::metrics::nearest_rows;
 use crate::model::{Model, write_whole};
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
-use crate::tasks::export::{RowForm, Rows, extension};
+use crate::tasks::export::{NamedRows, RowWriter, extension};
 use crate::train::TrainError;
 
 /// Train rows that are compared with at a time.
@@ -48,7 +48,7 @@ pub struct Nearest {
 
 /// The object that `sample --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Samples {
+pub struct SampleReport {
     pub model: String,
     pub samples: usize,
     /// `prior`, or `posterior`: what the latents were drawn from.
@@ -69,9 +69,14 @@ pub struct Samples {
 ///
 /// # Errors
 /// When the model has no bottleneck, the class is unknown, or what it was trained on is needed and not there.
-pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Device) -> Result<Samples, TrainError> {
+pub fn sample(
+    path: &Path,
+    output: &Path,
+    options: &SampleOptions,
+    device: &Device,
+) -> Result<SampleReport, TrainError> {
     let model = Model::load(path)?;
-    let form = RowForm::of_model(&model);
+    let form = RowWriter::from_model(&model);
     let grid = extension(output).as_deref() == Some("png");
     if !grid {
         form.check(output)?;
@@ -82,7 +87,7 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
     if posterior && !options.posterior {
         notes.push("the model has no prior to draw from: drawn from the latents of its train rows".to_owned());
     }
-    let train = match TrainLatents::of(path, device) {
+    let train = match TrainLatents::open(path, device) {
         Ok(train) => Some(train),
         Err(error) if posterior => return Err(error),
         Err(error) => {
@@ -114,7 +119,7 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
     let classes: Vec<usize> =
         (0..options.count).map(|row| label.unwrap_or_else(|| row % decoder.classes().max(1))).collect();
     let mut made = decoder.decode_rows(&latents, &classes)?;
-    let near = train.as_ref().map(|train| Neighbors::of(&made, &train.data)).transpose()?;
+    let near = train.as_ref().map(|train| Neighbors::new(&made, &train.data)).transpose()?;
 
     let files = if grid {
         draw_grid(&form, &made, near.as_ref(), output)?;
@@ -125,9 +130,9 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
         let class_name = |&class: &usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
         let labels: Option<Vec<String>> =
             (decoder.classes() > 0 || label.is_some()).then(|| classes.iter().map(class_name).collect());
-        form.write(Rows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?
+        form.write(NamedRows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?
     };
-    let mut report = Samples {
+    let mut report = SampleReport {
         model: path.display().to_string(),
         samples: options.count,
         latents: if posterior { "posterior" } else { "prior" },
@@ -175,7 +180,7 @@ struct Neighbors {
 
 impl Neighbors {
     /// Of `made` [rows, features] among the train rows of `data`.
-    fn of(made: &[f32], data: &DataSet) -> Result<Self, TrainError> {
+    fn new(made: &[f32], data: &DataSet) -> Result<Self, TrainError> {
         let held = data.part(Part::Validation);
         let held = data.rows_f32(held.start..held.end.min(held.start + HELD_ROWS))?;
         let queries = [made, &held].concat();
@@ -201,10 +206,10 @@ impl Neighbors {
 }
 
 /// Each sample with its nearest train row to the right.
-fn draw_grid(form: &RowForm, made: &[f32], near: Option<&Neighbors>, output: &Path) -> Result<(), TrainError> {
+fn draw_grid(form: &RowWriter, made: &[f32], near: Option<&Neighbors>, output: &Path) -> Result<(), TrainError> {
     let neighbors = near.map_or(&[][..], |near| &near.values);
     let image = form.image.map(|image| [image.height, image.width, image.channels]);
-    let view = RowView::of(image, &[made, neighbors].concat());
+    let view = RowView::new(image, &[made, neighbors].concat());
     let mut cells = Vec::new();
     for (row, values) in made.chunks_exact(form.features).enumerate() {
         cells.push(view.draw(values, None, DARK.ink(DARK.second)));

@@ -9,8 +9,8 @@ use crate::device::Device;
 use crate::inference::Decoder;
 use crate::model::{Model, ModelFileError, Network, write_whole};
 use crate::platform::free_memory;
-use crate::tasks::evaluate::Opened;
-use crate::tasks::export::{RowForm, Rows, extension};
+use crate::tasks::evaluate::OpenedModel;
+use crate::tasks::export::{NamedRows, RowWriter, extension};
 use crate::train::TrainError;
 
 /// The array of a safetensors file of latents.
@@ -18,7 +18,7 @@ const TENSOR: &str = "latents";
 
 /// The object that `encode --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Encoded {
+pub struct EncodeReport {
     pub model: String,
     pub data: String,
     pub rows: usize,
@@ -32,7 +32,7 @@ pub struct Encoded {
 
 /// The object that `decode --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Decoded {
+pub struct DecodeReport {
     pub model: String,
     pub latents: String,
     pub rows: usize,
@@ -50,13 +50,13 @@ fn wrong(field: &'static str, problem: String) -> TrainError {
 ///
 /// # Errors
 /// When the data does not fit the model, the model has no bottleneck, or `output` is no such file.
-pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Result<Encoded, TrainError> {
+pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Result<EncodeReport, TrainError> {
     let kind = extension(output);
     if !matches!(kind.as_deref(), Some("npy" | "csv" | "safetensors")) {
         let problem = format!("{} cannot hold latents; give a .npy, .csv or .safetensors file", output.display());
         return Err(wrong("--output", problem));
     }
-    let Opened { model, mut evaluator, data } = Opened::new(path, Some(source), device)?;
+    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
     let network = Network::new(&model.spec, model.data_shape())?;
     network.decoding_pass(1)?;
     let latents = evaluator.outputs(data.part(Part::Test), false, false)?.latents;
@@ -83,7 +83,7 @@ pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Resu
             write_whole(output, &file.map_err(|error| unwritable(error.to_string()))?)?;
         }
     }
-    Ok(Encoded {
+    Ok(EncodeReport {
         model: path.display().to_string(),
         data: source.to_owned(),
         rows,
@@ -105,9 +105,9 @@ pub fn decode(
     output: &Path,
     label: Option<&str>,
     device: &Device,
-) -> Result<Decoded, TrainError> {
+) -> Result<DecodeReport, TrainError> {
     let model = Model::load(path)?;
-    let form = RowForm::of_model(&model);
+    let form = RowWriter::from_model(&model);
     form.check(output)?;
     let mut decoder = Decoder::on(&model, device)?;
     let (found, values) = read_latents(latents)?;
@@ -134,8 +134,8 @@ pub fn decode(
     model.preparation.undo(&mut made);
     let rows = values.len() / found.max(1);
     let names: Vec<String> = (1..=rows).map(|row| format!("row {row}")).collect();
-    let files = form.write(Rows { values: &made, names: &names, labels: None }, output)?;
-    Ok(Decoded {
+    let files = form.write(NamedRows { values: &made, names: &names, labels: None }, output)?;
+    Ok(DecodeReport {
         model: path.display().to_string(),
         latents: latents.display().to_string(),
         rows,

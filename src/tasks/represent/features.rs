@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
 use crate::model::{Model, Network};
-use crate::random::Draws;
+use crate::random::Sampler;
 use crate::tasks::evaluate::evaluator_of;
 use crate::train::TrainError;
 
@@ -21,7 +21,7 @@ pub(crate) const TEST_ROWS: u32 = 2;
 pub(crate) fn draw_rows(data: &DataSet, part: Part, count: usize, seed: u64, stream: u32) -> Vec<usize> {
     let rows = data.part(part);
     let most = (MOST_BYTES / (4 * data.features.max(1))).max(1);
-    let chosen = Draws::new(seed, stream).choose(count.min(most), rows.len());
+    let chosen = Sampler::new(seed, stream).choose(count.min(most), rows.len());
     chosen.into_iter().map(|row| rows.start + row).collect()
 }
 
@@ -34,12 +34,12 @@ pub(crate) fn drawn(data: &DataSet, rows: &[usize]) -> Result<DataSet, DataError
         labels,
         classes: data.classes.clone(),
         options: data.options.clone(),
-        ..DataSet::of_rows(values, data.features, &data.preparation)
+        ..DataSet::from_rows(values, data.features, &data.preparation)
     })
 }
 
 /// Latents [rows, latent] of clean rows.
-pub(crate) struct Frozen {
+pub(crate) struct Features {
     pub latents: Vec<f32>,
     pub latent: usize,
     /// [rows, features]
@@ -49,8 +49,8 @@ pub(crate) struct Frozen {
     pub classes: Vec<String>,
 }
 
-impl Frozen {
-    pub fn of(model: &Model, rows: DataSet, device: &Device, path: &Path) -> Result<Self, TrainError> {
+impl Features {
+    pub fn encode(model: &Model, rows: DataSet, device: &Device, path: &Path) -> Result<Self, TrainError> {
         let latent = Network::new(&model.spec, model.data_shape())?.latent();
         let rows = Arc::new(rows);
         let latents = match rows.rows {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::features::{Frozen, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
+use super::features::{Features, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
 use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes};
 use crate::model::{Model, Network};
-use crate::random::Draws;
+use crate::random::Sampler;
 use crate::tasks::evaluate::open::own_data;
 use crate::train::TrainError;
 
@@ -49,7 +49,7 @@ pub struct ProbeResult {
 
 /// The object that `probe --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Probed {
+pub struct ProbeReport {
     pub model: String,
     pub data: String,
     pub train_rows: usize,
@@ -72,7 +72,7 @@ pub struct Probe {
 ///
 /// # Errors
 /// When the data has no labels, does not fit the model, or has more classes than there are to be labels.
-pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) -> Result<Probed, TrainError> {
+pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) -> Result<ProbeReport, TrainError> {
     let model = Model::load(path)?;
     let network = Network::new(&model.spec, model.data_shape())?;
     network.decoding_pass(1)?;
@@ -95,7 +95,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     }
     let frozen = |part, most, stream| {
         let rows = draw_rows(&set, part, most, options.seed, stream);
-        Frozen::of(&model, drawn(&set, &rows)?, device, path)
+        Features::encode(&model, drawn(&set, &rows)?, device, path)
     };
     let train = frozen(Part::Train, usize::MAX, TRAIN_ROWS)?;
     let test = frozen(Part::Test, MOST_TEST, TEST_ROWS)?;
@@ -119,7 +119,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     for &count in &options.labels {
         let draws: Vec<Vec<usize>> = match count {
             LabelCount::Some(count) if count < labels.len() => (0..DRAWS)
-                .map(|draw| stratified(labels, classes, count, &mut Draws::new(options.seed, 100 + draw)))
+                .map(|draw| stratified(labels, classes, count, &mut Sampler::new(options.seed, 100 + draw)))
                 .collect::<Result<_, _>>()?,
             _ => vec![(0..labels.len()).collect()],
         };
@@ -142,7 +142,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
             });
         }
     }
-    Ok(Probed {
+    Ok(ProbeReport {
         model: path.display().to_string(),
         data: place,
         train_rows: train.rows(),
@@ -189,7 +189,7 @@ fn once(
 }
 
 /// `count` rows, as many of each class as its share says and at least one of each.
-fn stratified(labels: &[usize], classes: usize, count: usize, draws: &mut Draws) -> Result<Vec<usize>, TrainError> {
+fn stratified(labels: &[usize], classes: usize, count: usize, draws: &mut Sampler) -> Result<Vec<usize>, TrainError> {
     let mut of_class = vec![Vec::new(); classes];
     labels.iter().enumerate().for_each(|(row, &label)| of_class[label].push(row));
     let present = of_class.iter().filter(|rows| !rows.is_empty()).count();

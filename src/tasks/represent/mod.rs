@@ -5,6 +5,6 @@ pub(super) mod features;
 mod linear_probe;
 pub(crate) mod project;
 
-pub use self::encode::{Decoded, Encoded, decode, encode};
-pub use self::linear_probe::{LabelCount, Probe, ProbeResult, Probed, probe};
+pub use self::encode::{DecodeReport, EncodeReport, decode, encode};
+pub use self::linear_probe::{LabelCount, Probe, ProbeReport, ProbeResult, probe};
 pub use self::project::{Projection, project};

@@ -10,9 +10,9 @@ use crate::metrics::{KMeans, kmeans, silhouettes};
 use crate::model::{ModelFileError, Network, write_whole};
 use crate::monitor::plane;
 use crate::plot::{Area, Canvas, PictureError, map_view};
-use crate::random::Draws;
+use crate::random::Sampler;
 use crate::style::{DARK, LABELS};
-use crate::tasks::evaluate::Opened;
+use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::extension;
 use crate::train::TrainError;
 
@@ -65,7 +65,7 @@ pub fn project(
         let problem = format!("{} cannot hold a map; give a .csv or .png file", output.display());
         return Err(wrong("--output", problem));
     }
-    let Opened { model, mut evaluator, data } = Opened::new(path, Some(source), device)?;
+    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
     let network = Network::new(&model.spec, model.data_shape())?;
     network.decoding_pass(1)?;
     let (latent, rows) = (network.latent(), data.part(Part::Test));
@@ -74,7 +74,7 @@ pub fn project(
     if map.len() != 2 * rows.len() {
         return Err(wrong("--data", format!("{} row is no map; give two or more", rows.len())));
     }
-    let references = Draws::new(seed, 5).choose(REFERENCES, rows.len());
+    let references = Sampler::new(seed, 5).choose(REFERENCES, rows.len());
     let grouped = |k: usize| {
         let found = kmeans(&latents, latent, k, seed)?;
         let scores = silhouettes(&latents, latent, &found.groups, &references);

@@ -12,43 +12,43 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, bounded};
 
-pub use self::protocol::{DeskCommand, DeskItem, DeskPicture, DeskView, ItemState, Pixels};
-use self::worker::Work;
+pub use self::protocol::{ItemState, Pixels, QueueCommand, QueueImage, QueueItem, QueueView};
+use self::worker::QueueWorker;
 use crate::device::DeviceChoice;
 
 /// A handle to the thread. Dropping it ends the work at hand and waits for that.
 #[derive(Debug)]
-pub struct Desk {
-    commands: Option<Sender<DeskCommand>>,
-    view: Arc<ArcSwap<DeskView>>,
+pub struct DenoiseQueue {
+    commands: Option<Sender<QueueCommand>>,
+    view: Arc<ArcSwap<QueueView>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Desk {
+impl DenoiseQueue {
     /// Starts the thread; `wake` is called whenever there is something new to see.
     pub fn spawn(choice: DeviceChoice, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(64);
-        let view = Arc::new(ArcSwap::from_pointee(DeskView::default()));
+        let view = Arc::new(ArcSwap::from_pointee(QueueView::default()));
         let shared = Arc::clone(&view);
         let thread = std::thread::Builder::new().name("hourglass-denoise".to_owned()).spawn(move || {
-            Work::new(receiver, shared, Box::new(wake), choice).run();
+            QueueWorker::new(receiver, shared, Box::new(wake), choice).run();
         })?;
         Ok(Self { commands: Some(sender), view, thread: Some(thread) })
     }
 
     /// Sends a command; a full queue drops it, as no frame may wait.
-    pub fn send(&self, command: DeskCommand) {
+    pub fn send(&self, command: QueueCommand) {
         if let Some(commands) = &self.commands {
             let _ = commands.try_send(command);
         }
     }
 
-    pub fn view(&self) -> Arc<DeskView> {
+    pub fn view(&self) -> Arc<QueueView> {
         self.view.load_full()
     }
 }
 
-impl Drop for Desk {
+impl Drop for DenoiseQueue {
     fn drop(&mut self) {
         // The thread ends when nobody can send any more.
         self.commands = None;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::tasks::denoise::strength::Amount;
+use crate::tasks::denoise::strength::Strength;
 
 /// Pixels to be shown: red, green, blue and alpha, line by line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,17 +17,17 @@ pub struct Pixels {
 
 /// What can be asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum DeskCommand {
+pub enum QueueCommand {
     /// Files, and folders with what is in them; the first of them is looked at.
     Add(Vec<PathBuf>),
     Select(usize),
-    Amount(Amount),
+    Amount(Strength),
     /// A model.safetensors; the one that comes with the program where `None`.
     Model(Option<PathBuf>),
     /// Whether the shipped model's answer is wanted too.
     Compare(bool),
     /// Where the middle of what is seen lies, as shares of width and height.
-    Look([f32; 2]),
+    SetViewport([f32; 2]),
     /// Saves the picture that is looked at beside its original.
     Save,
     SaveAll,
@@ -38,14 +38,14 @@ pub enum DeskCommand {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeskItem {
+pub struct QueueItem {
     pub path: PathBuf,
     pub state: ItemState,
 }
 
 /// The picture that is looked at.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeskPicture {
+pub struct QueueImage {
     pub name: String,
     pub width: usize,
     pub height: usize,
@@ -67,11 +67,11 @@ pub struct DeskPicture {
 
 /// What there is to see.
 #[derive(Clone, Debug, Default)]
-pub struct DeskView {
-    pub items: Vec<DeskItem>,
+pub struct QueueView {
+    pub items: Vec<QueueItem>,
     pub selected: usize,
-    pub picture: Option<Arc<DeskPicture>>,
-    pub amount: Amount,
+    pub picture: Option<Arc<QueueImage>>,
+    pub amount: Strength,
     /// `None` is the one that comes with the program.
     pub model: Option<PathBuf>,
     pub compare: bool,

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use super::protocol::Pixels;
 use crate::model::write_whole;
 use crate::tasks::denoise::filter::Filtered;
-use crate::tasks::denoise::image::Content;
-use crate::tasks::denoise::strength::Amount;
+use crate::tasks::denoise::image::Image;
+use crate::tasks::denoise::strength::Strength;
 use crate::train::TrainError;
 
 /// Pictures are shown with sides of at most this; every device has textures as large.
 const LARGEST_SHOWN: usize = 8192;
 
 /// Writes what `amount` makes beside `original`, under a name that is free.
-pub(crate) fn save_beside(filtered: &Filtered, amount: &Amount, original: &Path) -> Result<PathBuf, TrainError> {
+pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Path) -> Result<PathBuf, TrainError> {
     let stem = original.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension = original.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
     let named = |number: usize| {
@@ -37,7 +37,7 @@ pub(crate) fn save_beside(filtered: &Filtered, amount: &Amount, original: &Path)
 }
 
 /// What is shown of a picture.
-pub(crate) fn pixels(content: &Content) -> Pixels {
+pub(crate) fn pixels(content: &Image) -> Pixels {
     let [height, width] = content.size;
     let step = height.max(width).div_ceil(LARGEST_SHOWN).max(1);
     let (shown_height, shown_width) = (height.div_ceil(step), width.div_ceil(step));

@@ -9,31 +9,31 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Receiver;
 
-use super::protocol::{DeskCommand, DeskItem, DeskPicture, DeskView, ItemState};
+use super::protocol::{ItemState, QueueCommand, QueueImage, QueueItem, QueueView};
 use super::save::{pixels, save_beside};
 use crate::device::{Device, DeviceChoice};
 use crate::model::{Model, SHIPPED_DENOISER, shipped_denoiser};
 use crate::tasks::denoise::filter::Filtered;
-use crate::tasks::denoise::image::Content;
+use crate::tasks::denoise::image::Image;
 use crate::tasks::denoise::model::Denoiser;
 use crate::tasks::denoise::paths::pictures_of;
 use crate::tasks::denoise::self_ensemble::ALL;
-use crate::tasks::denoise::strength::Amount;
+use crate::tasks::denoise::strength::Strength;
 use crate::train::TrainError;
 
 /// Sides of what is cleaned at once, in pixels.
 const REGION: usize = 256;
 
-pub(crate) struct Work {
-    commands: Receiver<DeskCommand>,
+pub(crate) struct QueueWorker {
+    commands: Receiver<QueueCommand>,
     /// Heard while at work, not done yet.
-    queue: VecDeque<DeskCommand>,
+    queue: VecDeque<QueueCommand>,
     ended: bool,
-    shared: Arc<ArcSwap<DeskView>>,
+    shared: Arc<ArcSwap<QueueView>>,
     wake: Box<dyn Fn() + Send>,
     choice: DeviceChoice,
     device: Option<Device>,
-    view: DeskView,
+    view: QueueView,
     middle: [f32; 2],
     denoiser: Option<Denoiser>,
     shipped: Option<Denoiser>,
@@ -48,15 +48,15 @@ pub(crate) struct Work {
 
 /// Whose answer is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
+enum ModelChoice {
     Chosen,
     Shipped,
 }
 
-impl Work {
+impl QueueWorker {
     pub fn new(
-        commands: Receiver<DeskCommand>,
-        shared: Arc<ArcSwap<DeskView>>,
+        commands: Receiver<QueueCommand>,
+        shared: Arc<ArcSwap<QueueView>>,
         wake: Box<dyn Fn() + Send>,
         choice: DeviceChoice,
     ) -> Self {
@@ -68,7 +68,7 @@ impl Work {
             wake,
             choice,
             device: None,
-            view: DeskView::default(),
+            view: QueueView::default(),
             middle: [0.5; 2],
             denoiser: None,
             shipped: None,
@@ -101,8 +101,8 @@ impl Work {
     fn hear(&mut self) {
         loop {
             match self.commands.try_recv() {
-                Ok(DeskCommand::Amount(amount)) if self.queue.is_empty() => self.set_amount(amount),
-                Ok(DeskCommand::Look(middle)) => self.middle = middle,
+                Ok(QueueCommand::Amount(amount)) if self.queue.is_empty() => self.set_strength(amount),
+                Ok(QueueCommand::SetViewport(middle)) => self.middle = middle,
                 Ok(command) => self.queue.push_back(command),
                 Err(crossbeam_channel::TryRecvError::Empty) => return,
                 Err(crossbeam_channel::TryRecvError::Disconnected) => {
@@ -118,7 +118,7 @@ impl Work {
         (self.wake)();
     }
 
-    fn item(&self) -> Option<&DeskItem> {
+    fn item(&self) -> Option<&QueueItem> {
         self.view.items.get(self.view.selected)
     }
 
@@ -132,14 +132,14 @@ impl Work {
         looking || self.save_all
     }
 
-    fn obey(&mut self, command: DeskCommand) {
+    fn obey(&mut self, command: QueueCommand) {
         match command {
-            DeskCommand::Add(paths) => {
+            QueueCommand::Add(paths) => {
                 let first = self.view.items.len();
                 let mut problems = Vec::new();
                 for path in pictures_of(&paths, &mut problems) {
                     if !self.view.items.iter().any(|item| item.path == path) {
-                        self.view.items.push(DeskItem { path, state: ItemState::Waiting });
+                        self.view.items.push(QueueItem { path, state: ItemState::Waiting });
                     }
                 }
                 self.view.error = problems.into_iter().next();
@@ -149,9 +149,9 @@ impl Work {
                     self.select(place);
                 }
             }
-            DeskCommand::Select(index) => self.select(index),
-            DeskCommand::Amount(amount) => self.set_amount(amount),
-            DeskCommand::Model(path) => {
+            QueueCommand::Select(index) => self.select(index),
+            QueueCommand::Amount(amount) => self.set_strength(amount),
+            QueueCommand::Model(path) => {
                 match self.open_denoiser(path.as_deref()) {
                     Ok(denoiser) => {
                         self.denoiser = Some(denoiser);
@@ -164,17 +164,17 @@ impl Work {
                 }
                 self.show();
             }
-            DeskCommand::Compare(compare) => {
+            QueueCommand::Compare(compare) => {
                 self.view.compare = compare && self.view.model.is_some();
                 self.publish();
             }
-            DeskCommand::Look(middle) => self.middle = middle,
-            DeskCommand::Save => self.save_selected(),
-            DeskCommand::SaveAll => {
+            QueueCommand::SetViewport(middle) => self.middle = middle,
+            QueueCommand::Save => self.save_selected(),
+            QueueCommand::SaveAll => {
                 self.save_all = true;
                 self.view.error = None;
             }
-            DeskCommand::Stop => {
+            QueueCommand::Stop => {
                 self.save_all = false;
                 // What is there is good enough from now on, unless it is of another sigma.
                 self.best = self.filtered.is_some() && !self.is_stale();
@@ -183,10 +183,10 @@ impl Work {
                 }
                 self.rest();
             }
-            DeskCommand::Clear => {
+            QueueCommand::Clear => {
                 self.save_all = false;
                 let (amount, model) = (self.view.amount, self.view.model.take());
-                self.view = DeskView { amount, model, ..DeskView::default() };
+                self.view = QueueView { amount, model, ..QueueView::default() };
                 self.forget();
                 self.show();
             }
@@ -217,7 +217,7 @@ impl Work {
         self.filtered.as_ref().is_some_and(|filtered| filtered.lacks(&self.view.amount))
     }
 
-    fn set_amount(&mut self, amount: Amount) {
+    fn set_strength(&mut self, amount: Strength) {
         self.view.amount = amount;
         // What is shown stays until there is something better.
         self.best &= !self.is_stale();
@@ -270,11 +270,11 @@ impl Work {
         let result = if self.filtered.is_none() {
             self.begin()
         } else if self.is_stale() {
-            self.filter_selected(Whose::Chosen, 1)
+            self.filter_selected(ModelChoice::Chosen, 1)
         } else if self.view.compare && self.other.is_none() {
-            self.filter_selected(Whose::Shipped, 1)
+            self.filter_selected(ModelChoice::Shipped, 1)
         } else {
-            self.filter_selected(Whose::Chosen, ALL)
+            self.filter_selected(ModelChoice::Chosen, ALL)
         };
         match result {
             Ok(()) => {}
@@ -291,15 +291,15 @@ impl Work {
         let Some(path) = self.item().map(|item| item.path.clone()) else { return Ok(()) };
         self.view.working = Some("Reading".to_owned());
         self.show();
-        let seen = Content::read(&path)?;
-        self.view.picture = Some(Arc::new(DeskPicture {
+        let seen = Image::read(&path)?;
+        self.view.picture = Some(Arc::new(QueueImage {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             width: seen.size[1],
             height: seen.size[0],
             bits: seen.bits(),
             colors: seen.colors(),
             before: Arc::new(pixels(&seen)),
-            ..DeskPicture::default()
+            ..QueueImage::default()
         }));
         self.view.working = Some("Cleaning".to_owned());
         self.show();
@@ -310,14 +310,14 @@ impl Work {
         };
         let (rows, columns) = (side(seen.size[0], self.middle[1]), side(seen.size[1], self.middle[0]));
         if rows.len() * columns.len() * 2 < seen.size[0] * seen.size[1] {
-            let region = self.filter(seen.crop(rows.clone(), columns.clone()), Whose::Chosen, 1)?;
+            let region = self.filter(seen.crop(rows.clone(), columns.clone()), ModelChoice::Chosen, 1)?;
             if let Some(made) = region.result(&self.view.amount) {
                 let mut whole = seen.clone();
                 whole.paste(&made, rows.start, columns.start);
                 self.change_picture(|picture| picture.after = Some(Arc::new(pixels(&whole))));
             }
         }
-        let filtered = self.filter(seen, Whose::Chosen, 1)?;
+        let filtered = self.filter(seen, ModelChoice::Chosen, 1)?;
         self.filtered = Some(filtered);
         // Of a picture that the model was not asked about there is nothing better to be had.
         self.best = self.filtered.as_ref().is_some_and(Filtered::is_empty);
@@ -335,42 +335,42 @@ impl Work {
         }
     }
 
-    fn filter_selected(&mut self, whose: Whose, looks: usize) -> Result<(), TrainError> {
+    fn filter_selected(&mut self, whose: ModelChoice, looks: usize) -> Result<(), TrainError> {
         let Some(seen) = self.filtered.as_ref().map(|filtered| filtered.seen.clone()) else { return Ok(()) };
         let doing = match (whose, looks) {
-            (Whose::Shipped, _) => "Comparing",
-            (Whose::Chosen, 1) => "Cleaning",
+            (ModelChoice::Shipped, _) => "Comparing",
+            (ModelChoice::Chosen, 1) => "Cleaning",
             _ => "Refining",
         };
         self.view.working = Some(doing.to_owned());
         let filtered = self.filter(seen, whose, looks)?;
         match whose {
-            Whose::Chosen => {
+            ModelChoice::Chosen => {
                 self.best = looks == ALL || filtered.is_empty();
                 self.filtered = Some(filtered);
             }
-            Whose::Shipped => self.other = Some(filtered),
+            ModelChoice::Shipped => self.other = Some(filtered),
         }
         self.publish();
         Ok(())
     }
 
     /// Runs a model, showing how far it is; anything heard that changes what is to be done ends it.
-    fn filter(&mut self, seen: Content, whose: Whose, looks: usize) -> Result<Filtered, TrainError> {
+    fn filter(&mut self, seen: Image, whose: ModelChoice, looks: usize) -> Result<Filtered, TrainError> {
         let taken = match whose {
-            Whose::Chosen => self.denoiser.take(),
-            Whose::Shipped => self.shipped.take(),
+            ModelChoice::Chosen => self.denoiser.take(),
+            ModelChoice::Shipped => self.shipped.take(),
         };
         let mut denoiser = match taken {
             Some(denoiser) => denoiser,
             None => {
-                let path = self.view.model.clone().filter(|_| whose == Whose::Chosen);
+                let path = self.view.model.clone().filter(|_| whose == ModelChoice::Chosen);
                 self.open_denoiser(path.as_deref())?
             }
         };
-        denoiser.look(looks);
+        denoiser.ensemble(looks);
         // All of the change: how much of it is made can be chosen afterwards.
-        let amount = Amount { strength: 1.0, ..self.view.amount };
+        let amount = Strength { strength: 1.0, ..self.view.amount };
         let is_told = denoiser.is_told_sigma();
         let (started, mut shown) = (Instant::now(), Instant::now());
         let megapixels = (seen.size[0] * seen.size[1]) as f64 / 1e6;
@@ -393,8 +393,8 @@ impl Work {
         let filtered = Filtered::new(seen, &amount, &mut denoiser, &mut progress);
         let seconds = started.elapsed().as_secs_f64();
         match whose {
-            Whose::Chosen => self.denoiser = Some(denoiser),
-            Whose::Shipped => self.shipped = Some(denoiser),
+            ModelChoice::Chosen => self.denoiser = Some(denoiser),
+            ModelChoice::Shipped => self.shipped = Some(denoiser),
         }
         self.set_state(ItemState::Done);
         self.view.seconds_left = None;
@@ -405,7 +405,7 @@ impl Work {
         Ok(filtered)
     }
 
-    fn change_picture(&mut self, change: impl FnOnce(&mut DeskPicture)) {
+    fn change_picture(&mut self, change: impl FnOnce(&mut QueueImage)) {
         if let Some(picture) = &mut self.view.picture {
             change(Arc::make_mut(picture));
         }
@@ -464,7 +464,7 @@ impl Work {
 
     /// Saves the next of all pictures that are not saved yet: the one that is looked at from what is known of it.
     fn save_next(&mut self) {
-        let waits = |item: &DeskItem| !matches!(item.state, ItemState::Saved(_) | ItemState::Failed(_));
+        let waits = |item: &QueueItem| !matches!(item.state, ItemState::Saved(_) | ItemState::Failed(_));
         let Some(index) = self.view.items.iter().position(waits) else {
             self.save_all = false;
             self.rest();
