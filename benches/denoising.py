@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mean PSNR and SSIM of `hourglass denoise` on grey pictures with Gaussian noise, beside BM3D on the same noise.
+"""Mean PSNR and SSIM of `hourglass denoise` on gray pictures with Gaussian noise, beside BM3D on the same noise.
 
 usage: denoising.py FOLDER [--every N] [--told] [--no-bm3d] [-- ARGUMENTS FOR hourglass denoise]
 --told: sigma is given to Hourglass, as it always is to BM3D.
@@ -28,7 +28,7 @@ options = parser.parse_args(own)
 
 pictures = sorted(path for path in options.folder.iterdir() if path.suffix in (".png", ".jpg", ".bmp", ".tif"))
 pictures = pictures[::options.every]
-print(f"{len(pictures)} grey pictures, unclipped noise; PSNR in dB (SSIM)")
+print(f"{len(pictures)} gray pictures, unclipped noise; PSNR in dB (SSIM)")
 print("| sigma | noisy | Hourglass | sigma estimated | BM3D |\n|---|---|---|---|---|")
 with tempfile.TemporaryDirectory() as scratch:
     scratch = pathlib.Path(scratch)

@@ -53,12 +53,12 @@ fn warp(
     let coins = philox4x32(vec4<u32>(image, params.stream, step_state.step, 1u), step_state.seed);
     let angle = 6.2831853 * params.rotate * draw.z;
     let factor = 1.0 / (1.0 + params.scale * draw.w);
-    let centre = 0.5 * (vec2<f32>(f32(params.height), f32(params.width)) - 1.0);
-    var source = vec2<f32>(f32(row), f32(column)) - centre;
+    let center = 0.5 * (vec2<f32>(f32(params.height), f32(params.width)) - 1.0);
+    var source = vec2<f32>(f32(row), f32(column)) - center;
     if (params.mirror & 2u) != 0u && (coins.x & 1u) != 0u { source.x = -source.x; }
     if (params.mirror & 1u) != 0u && (coins.y & 1u) != 0u { source.y = -source.y; }
     source = factor * vec2<f32>(cos(angle) * source.x - sin(angle) * source.y, sin(angle) * source.x + cos(angle) * source.y);
-    source += centre + params.shift * draw.xy;
+    source += center + params.shift * draw.xy;
     let corner = floor(source);
     let share = source - corner;
     let r = i32(corner.x);

@@ -1,6 +1,6 @@
 // Depthwise convolution: each channel has its own window.
 //   x [N, H, W, C]   weight [taps, C]   y [N, OH, OW, C]   geometry as in lib/conv_params, with K = C
-// ONE invocation makes one element; neighbouring invocations are neighbouring channels.
+// ONE invocation makes one element; neighboring invocations are neighboring channels.
 #import lib/index
 #import lib/activation
 #import lib/conv/params

@@ -4,7 +4,7 @@
 // grain is four times as strong in the middle as near black and white) and g the same in all of them: normal numbers at
 // every pixel, and one pixel beyond the edges, under the kernel (1 2 1)' (1 2 1) / 6, whose squares add up to 1.
 // Scratches and dust: counts are Poisson numbers with a mean of scratches * strength and dust * strength, at most 32;
-// each mark is laid over the last, light (1) or dark (0), by its opacity and how far it covers the pixel's centre.
+// each mark is laid over the last, light (1) or dark (0), by its opacity and how far it covers the pixel's center.
 // Blocks of Philox: (tile, stream, step, 0) for the four normal numbers of 2x2 pixels, (image, stream, step, 1) for the
 // counts, (mark, stream, step, 2) and (mark, stream, step, 3) for scratches and dust.
 // ONE invocation makes one pixel.

@@ -62,7 +62,7 @@ fn level(at: u32) -> i32 {
     return i32(floor(clamp(x[at], 0.0, 1.0) * 255.0 + 0.5));
 }
 
-// A pixel's value of one component, about 0. Colours turn in whole numbers of 1/65536: the same on every device. The
+// A pixel's value of one component, about 0. Colors turn in whole numbers of 1/65536: the same on every device. The
 // chrominances' halves are rounded down, so that 127.5 does not become 128.
 fn component_of(pixel: u32, component: u32) -> f32 {
     let at = pixel * params.channels;
@@ -79,7 +79,7 @@ fn component_of(pixel: u32, component: u32) -> f32 {
 // loops spill on GPUs and take software adapters ten seconds to compile. No invocation looks at another's.
 var<workgroup> blocks: array<vec4<f32>, 512>;
 
-// Neighbouring invocations lie side by side.
+// Neighboring invocations lie side by side.
 fn slot(quad: u32, lane: u32) -> u32 {
     return quad * WORKGROUP + lane;
 }
@@ -203,7 +203,7 @@ fn jpeg(
     let drawn = unit_float(philox4x32(vec4<u32>(image, params.stream, step_state.step, 0u), step_state.seed));
     let choices = params.high - params.low + 1u;
     let quality = params.low + min(u32(drawn.x * f32(choices)), choices - 1u);
-    let colour = params.channels == 3u;
+    let color = params.channels == 3u;
     let last_row = min(top + 8u, params.height);
     let last_column = min(left + 8u, params.width);
 
@@ -225,7 +225,7 @@ fn jpeg(
         }
         for (var i = 0u; i < 16u; i += 1u) {
             var table = LUMINANCE[i];
-            if colour && component > 0u { table = CHROMINANCE[i]; }
+            if color && component > 0u { table = CHROMINANCE[i]; }
             // Products of the two directions' norms: 1 / sqrt(8) of frequencies 0 and 4, 1/2 of the others.
             var norm = vec4<f32>(0.17677670, 0.25, 0.25, 0.25);
             if i % 8u < 2u { norm = vec4<f32>(0.125, 0.17677670, 0.17677670, 0.17677670); }
@@ -240,12 +240,12 @@ fn jpeg(
                 let place = 8u * (row - top) + column - left;
                 let at = ((image * params.height + row) * params.width + column) * params.channels;
                 var value = blocks[slot(place / 4u, lane)][place % 4u];
-                if !colour { value = clamp((value + 128.0) / 255.0, 0.0, 1.0); }
+                if !color { value = clamp((value + 128.0) / 255.0, 0.0, 1.0); }
                 out[at + component] = value;
             }
         }
     }
-    if !colour { return; }
+    if !color { return; }
     for (var row = top; row < last_row; row += 1u) {
         for (var column = left; column < last_column; column += 1u) {
             let at = ((image * params.height + row) * params.width + column) * 3u;

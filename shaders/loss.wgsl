@@ -6,7 +6,7 @@
 //   l1:       |y - x|
 //   huber:    (y - x)^2 / 2 where |y - x| <= 1, else |y - x| - 1/2
 //   gaussian: (y - x)^2 / (2 variance) + log(2 pi variance) / 2
-// ONE workgroup of 64 covers CHUNK = 1024 neighbouring values; invocation i takes i, i + 64, ... of the chunk.
+// ONE workgroup of 64 covers CHUNK = 1024 neighboring values; invocation i takes i, i + 64, ... of the chunk.
 #import lib/step
 #import lib/index
 #import lib/activation

@@ -3,7 +3,7 @@
 //     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step_size * m / (sqrt(v) * inv_sqrt_correction + epsilon)
 //   sgd, as PyTorch has it: m = momentum m + g;  p -= learning_rate * m, or with Nesterov (g + momentum m)
 // Weight decay is decoupled (p -= learning_rate * decay * p, Loshchilov & Hutter 2019) or added to the gradient.
-// ONE invocation updates four neighbouring parameters.
+// ONE invocation updates four neighboring parameters.
 #import lib/step
 #import lib/index
 #import lib/reduce_tree

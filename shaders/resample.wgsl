@@ -45,12 +45,12 @@ fn input(n: u32, y: u32, x: u32, c: u32) -> Element {
     return first[((n * params.height + y) * params.width + x) * params.channels + c];
 }
 
-// Weight of input place `from` for output place `to` of bilinear upsampling (pixel centres aligned, edges repeated).
+// Weight of input place `from` for output place `to` of bilinear upsampling (pixel centers aligned, edges repeated).
 fn bilinear_weight(to: u32, source: u32, count: u32) -> f32 {
-    let centre = max((f32(to) + 0.5) / f32(params.factor) - 0.5, 0.0);
-    let low = u32(centre);
+    let center = max((f32(to) + 0.5) / f32(params.factor) - 0.5, 0.0);
+    let low = u32(center);
     let high = min(low + 1u, count - 1u);
-    let fraction = centre - f32(low);
+    let fraction = center - f32(low);
     var weight = 0.0;
     if source == low { weight += 1.0 - fraction; }
     if source == high { weight += fraction; }
@@ -108,14 +108,14 @@ fn resample(
             value = select(value, gradient, chosen);
         }
     } else if MODE == BILINEAR {
-        let centre_y = max((f32(y) + 0.5) / f32(s) - 0.5, 0.0);
-        let centre_x = max((f32(x) + 0.5) / f32(s) - 0.5, 0.0);
-        let y0 = u32(centre_y);
-        let x0 = u32(centre_x);
+        let center_y = max((f32(y) + 0.5) / f32(s) - 0.5, 0.0);
+        let center_x = max((f32(x) + 0.5) / f32(s) - 0.5, 0.0);
+        let y0 = u32(center_y);
+        let x0 = u32(center_x);
         let y1 = min(y0 + 1u, params.height - 1u);
         let x1 = min(x0 + 1u, params.width - 1u);
-        let fy = centre_y - f32(y0);
-        let fx = centre_x - f32(x0);
+        let fy = center_y - f32(y0);
+        let fx = center_x - f32(x0);
         let top = (1.0 - fx) * input(n, y0, x0, c) + fx * input(n, y0, x1, c);
         let bottom = (1.0 - fx) * input(n, y1, x0, c) + fx * input(n, y1, x1, c);
         value = (1.0 - fy) * top + fy * bottom;

@@ -30,7 +30,7 @@ const CHUNK: u32 = 1024u;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 @group(0) @binding(5) var<uniform> params: SsimParams;
 
-// Gaussian of deviation 1.5 over 11 places, normalised.
+// Gaussian of deviation 1.5 over 11 places, normalized.
 const GAUSSIAN = array<f32, 11>(
     0.0010283801, 0.0075987581, 0.036000773, 0.10936069, 0.21300554, 0.26601172,
     0.21300554, 0.10936069, 0.036000773, 0.0075987581, 0.0010283801,

@@ -1,5 +1,5 @@
-//! Hourglass trains autoencoders on any GPU through hand-written WGSL compute shaders, or on the CPU through native
-//! twins of the same kernels, and puts the trained model to work. ARCHITECTURE.md shows the rooms.
+//! Hourglass trains autoencoders on any GPU through hand-written WGSL compute shaders, or on the CPU through CPU
+//! references of the same kernels, and puts the trained model to work. ARCHITECTURE.md shows the rooms.
 
 #[cfg(feature = "window")]
 pub mod app;

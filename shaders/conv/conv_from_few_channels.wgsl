@@ -89,7 +89,7 @@ fn store_tile(row: u32, column: u32, t: Tile8x4) {
 }
 
 @compute @workgroup_size(LANES)
-fn conv_from_few(
+fn conv_from_few_channels(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

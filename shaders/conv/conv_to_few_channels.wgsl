@@ -98,7 +98,7 @@ fn store_four(image: u32, y: u32, x: u32, step: u32, v0: vec4<f32>, v1: vec4<f32
 }
 
 @compute @workgroup_size(LANES)
-fn conv_to_few(
+fn conv_to_few_channels(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

@@ -57,7 +57,7 @@ fn store_column(
 }
 
 @compute @workgroup_size(LANES)
-fn conv_weights_few(
+fn conv_weights_few_channels(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

@@ -58,7 +58,7 @@ fn store_column(row: u32, down: u32, along: u32, channel: u32, sums: Column) {
 }
 
 @compute @workgroup_size(LANES)
-fn conv_weights_to_few(
+fn conv_weights_to_few_channels(
     @builtin(workgroup_id) workgroup_id: vec3<u32>,
     @builtin(num_workgroups) num_workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

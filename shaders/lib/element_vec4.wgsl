@@ -1,3 +1,3 @@
-// What an invocation handles where rows are multiples of 4: four neighbouring values, counted as one.
+// What an invocation handles where rows are multiples of 4: four neighboring values, counted as one.
 alias Element = vec4<f32>;
 alias Mask = vec4<bool>;

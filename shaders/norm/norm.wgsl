@@ -1,4 +1,4 @@
-// Normalization in stages, those that make statistics and sums (norm_apply.wgsl has the rest). x [images, P, C] in G groups of neighbouring channels; statistics are of each image and
+// Normalization in stages, those that make statistics and sums (norm_apply.wgsl has the rest). x [images, P, C] in G groups of neighboring channels; statistics are of each image and
 // group. Batch normalization is one image of all the batch's pixels with a group for each channel; layer
 // normalization is one group.
 //   partials   [slots, C, 2]       mean and sum of squared deviations of each slot of pixels and channel
@@ -83,7 +83,7 @@ fn norm_statistics(
     out[item * 2u + 1u] = squares / total;
 }
 
-// Running statistics [C, 2] (out) move towards the batch's (binding 1), the variance unbiased, as PyTorch has it.
+// Running statistics [C, 2] (out) move toward the batch's (binding 1), the variance unbiased, as PyTorch has it.
 // ONE invocation handles one channel.
 @compute @workgroup_size(WORKGROUP)
 fn norm_running(

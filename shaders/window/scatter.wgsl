@@ -1,5 +1,5 @@
 // Points of the latent map, drawn into a picture of their own when they or the view change; every frame shows the picture.
-//   point: a place in the latent space and a colour; ONE instance of three vertices is a triangle around it
+//   point: a place in the latent space and a color; ONE instance of three vertices is a triangle around it
 // `points` makes round, softly bordered discs with premultiplied alpha; `show` copies the picture pixel for pixel.
 
 struct View {

@@ -27,7 +27,7 @@ use super::train::reconstructions::ReconstructionsCard;
 pub use super::trainer::{StartTrainer, Trainer};
 use super::ui::file_picker::FilePicker;
 use super::ui::theme;
-use super::ui::theme::{ThemeChoice, colour};
+use super::ui::theme::{ThemeChoice, color};
 use super::undo::UndoHistory;
 use super::workspace::{PLACES, Workspace};
 use crate::device::DeviceChoice;
@@ -206,8 +206,8 @@ impl App {
     }
 
     /// What the window is cleared to: bars and cards, which are therefore not painted.
-    pub fn clear_colour(&self, context: &egui::Context) -> Color32 {
-        colour(self.options.theme.palette(context.system_theme()).panel)
+    pub fn clear_color(&self, context: &egui::Context) -> Color32 {
+        color(self.options.theme.palette(context.system_theme()).panel)
     }
 
     /// One frame.

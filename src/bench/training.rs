@@ -35,7 +35,7 @@ pub struct TrainingSpeed {
 pub(crate) struct BenchModel {
     pub name: String,
     pub spec: Spec,
-    /// Side of square grey pictures of noise.
+    /// Side of square gray pictures of noise.
     pub side: Option<usize>,
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::common::Common;
 use super::error::CliError;
 use super::inputs::{keep_inputs, open_data};
-use super::output::{print_json, print_out, summary, twins};
+use super::output::{near_duplicates_line, print_json, print_out, summary};
 use crate::device::Device;
 use crate::model::{auto_spec, preset};
 use crate::style;
@@ -88,7 +88,7 @@ fn details(report: &DataReport) -> Vec<String> {
         let more = if report.columns.len() > shown.len() { ", ..." } else { "" };
         lines.push(format!("features  {}{more}", shown.join(", ")));
     }
-    lines.extend(twins(&report.duplicates));
+    lines.extend(near_duplicates_line(&report.duplicates));
     if let Some(suggestion) = &report.suggestion {
         lines.push(format!("training  {suggestion}"));
     }

@@ -80,7 +80,7 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliErro
     });
     bar.finish_and_clear();
     let denoised = match denoised {
-        Err(TrainError::Cancelled) => {
+        Err(TrainError::Canceled) => {
             eprintln!("interrupted; files that were done are there, no other was begun");
             return Ok(EXIT_INTERRUPTED);
         }

@@ -84,11 +84,11 @@ pub(super) fn summary(data: &DataSet) -> Vec<String> {
 }
 
 /// What to know of held-out rows that training saw, if there are any.
-pub(super) fn twins(duplicates: &Duplicates) -> Option<String> {
+pub(super) fn near_duplicates_line(duplicates: &Duplicates) -> Option<String> {
     let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
     (duplicates.equal + duplicates.near > 0).then(|| {
         format!(
-            "twins     of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
+            "copies    of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
             style::grouped(duplicates.compared as u64),
             duplicates.equal,
             duplicates.near,

@@ -54,7 +54,7 @@ pub(super) struct DecodeArgs {
 pub(super) struct ProbeArgs {
     /// A model.safetensors.
     model: PathBuf,
-    /// Other labelled data, every second row to learn from, instead of the model's own.
+    /// Other labeled data, every second row to learn from, instead of the model's own.
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
     /// How many rows have labels, of all classes together.

@@ -266,7 +266,11 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                 } else if !common.json {
                     finish_text(&report, batch);
                     let duplicates = brought.as_deref().map(near_duplicates).transpose().map_err(TrainError::from)?;
-                    duplicates.as_ref().and_then(super::output::twins).iter().for_each(|line| print_out(line));
+                    duplicates
+                        .as_ref()
+                        .and_then(super::output::near_duplicates_line)
+                        .iter()
+                        .for_each(|line| print_out(line));
                 }
                 if common.json {
                     print_json(&*report)?;

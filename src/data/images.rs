@@ -32,7 +32,7 @@ const MOST_PIECES: usize = 256;
 struct ImageHeader {
     height: usize,
     width: usize,
-    grey: bool,
+    gray: bool,
     sixteen: bool,
 }
 
@@ -96,7 +96,7 @@ fn header(path: &Path) -> Result<ImageHeader, DataError> {
     let turned = decoder.orientation().is_ok_and(|orientation| orientation.to_exif() >= 5);
     let (height, width) = if turned { (width, height) } else { (height, width) };
     let original = decoder.original_color_type();
-    let grey = matches!(
+    let gray = matches!(
         original,
         Color::L1
             | Color::L2
@@ -110,7 +110,7 @@ fn header(path: &Path) -> Result<ImageHeader, DataError> {
             | Color::La4
     );
     let sixteen = decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count() > 1;
-    Ok(ImageHeader { height: height as usize, width: width as usize, grey, sixteen })
+    Ok(ImageHeader { height: height as usize, width: width as usize, gray, sixteen })
 }
 
 /// A whole picture, the way up that its orientation tag says.
@@ -318,10 +318,10 @@ pub(super) fn open(
         }
     }
     leave_out(bad, good.is_empty(), notes)?;
-    let grey = headers.iter().all(|header| header.grey);
-    let channels = *options.channels.get_or_insert(if grey { 1 } else { 3 });
+    let gray = headers.iter().all(|header| header.gray);
+    let channels = *options.channels.get_or_insert(if gray { 1 } else { 3 });
     if !matches!(channels, 1 | 3 | 4) {
-        let problem = format!("it is {channels}, pictures have 1 (grey), 3 (colour) or 4 (with alpha)");
+        let problem = format!("it is {channels}, pictures have 1 (gray), 3 (color) or 4 (with alpha)");
         return Err(DataError::Option { field: "data.channels", problem });
     }
     let element = if headers.iter().all(|header| header.sixteen) { ElementType::Float } else { ElementType::Byte };

@@ -293,7 +293,7 @@ fn offset_and_scale(scaling: Scaling, values: &[f64]) -> (f64, f64) {
     (if offset.is_finite() { offset } else { 0.0 }, if scale > 0.0 && scale.is_finite() { scale } else { 1.0 })
 }
 
-/// Of sorted values, between neighbours where it falls between them.
+/// Of sorted values, between neighbors where it falls between them.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * sorted.len().saturating_sub(1) as f64;
     let (below, above) = (place.floor() as usize, place.ceil() as usize);

@@ -143,7 +143,7 @@ pub struct DataSpec {
     /// Height and width that pictures come to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
-    /// Channels of the pictures: 1 grey, 3 colour, 4 with alpha.
+    /// Channels of the pictures: 1 gray, 3 color, 4 with alpha.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
     /// Classes of the labels, filled in from the data.
@@ -304,7 +304,7 @@ impl DataSpec {
             within("data.size", Some(height.max(width)), 1, 16_384)?;
         }
         if self.channels.is_some_and(|channels| channels == 0 || channels > 1024) {
-            return Err(("data.channels", "use 1 (grey), 3 (colour) or 4 (with alpha)".to_owned()));
+            return Err(("data.channels", "use 1 (gray), 3 (color) or 4 (with alpha)".to_owned()));
         }
         if self.split == Some(SplitKind::Files) && self.lists.is_none() {
             let problem =

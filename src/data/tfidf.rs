@@ -70,7 +70,7 @@ impl From<TextVectors> for Stored {
 
 impl TextVectors {
     /// Learns how rare words are from `documents`, which should be the train part alone: what is measured on others
-    /// must not have been seen. `bigrams` counts neighbouring words as well; `signed` lets half of the words count
+    /// must not have been seen. `bigrams` counts neighboring words as well; `signed` lets half of the words count
     /// down, so that words that share a column cancel and do not add (Weinberger et al., ICML 2009).
     pub fn fit<'a>(
         documents: impl IntoIterator<Item = &'a str>,
@@ -127,7 +127,7 @@ impl TextVectors {
         row
     }
 
-    /// Calls `with` the column and sign of each word and, if asked for, each pair of neighbours.
+    /// Calls `with` the column and sign of each word and, if asked for, each pair of neighbors.
     fn each_term(&self, document: &str, mut with: impl FnMut(usize, f32)) {
         let mut term = |hash: u64| {
             // The sign is the highest bit, which says next to nothing of the remainder.

@@ -6,7 +6,7 @@ use super::ops::Pointwise;
 use super::{Graph, ValueId, ValueSource};
 use crate::kernels::pointwise::{MAX_OPERANDS, MAX_STAGES, PointwiseStage};
 
-/// Folds each gradient through an activation into the op that made the gradient, and neighbouring element-by-element
+/// Folds each gradient through an activation into the op that made the gradient, and neighboring element-by-element
 /// ops into one, where nobody else reads the value between.
 pub fn fuse(graph: &mut Graph, kept: &[ValueId]) {
     fold_activations(graph, kept);

@@ -1,13 +1,13 @@
-//! Activations and their derivatives: the twin of `shaders/lib/activation.wgsl`.
+//! Activations and their derivatives: the CPU reference of `shaders/lib/activation.wgsl`.
 //!
 //! The derivative is written in terms of the output where that can be, so that the input need not be kept. exp and log are our own
-//! polynomials: the compiler can vectorise them, and they give the same bits whatever the C library.
+//! polynomials: the compiler can vectorize them, and they give the same bits whatever the C library.
 
 use serde::{Deserialize, Serialize};
 
 use crate::math::{exp, ln};
 
-/// ReLU's slope below zero in its leaky form, as PyTorch's default.
+/// ReLU's slope below zero in its leaky variant, as PyTorch's default.
 const LEAKY_SLOPE: f32 = 0.01;
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 
@@ -25,7 +25,7 @@ pub enum Activation {
     Softplus,
     /// x sigmoid(x), also called swish.
     Silu,
-    /// GELU in its tanh form (Hendrycks & Gimpel 2016).
+    /// GELU in its tanh variant (Hendrycks & Gimpel 2016).
     GeluTanh,
     Gelu,
 }

@@ -1,4 +1,4 @@
-//! Random shift, rotation, scale and mirroring of images: the twin of `shaders/augment.wgsl`.
+//! Random shift, rotation, scale and mirroring of images: the CPU reference of `shaders/augment.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -81,7 +81,7 @@ impl Kernel for WarpKernel {
             let turn = self.bounds.rotate * draw[2];
             let (cos, sin) = cos_sin_of_turn(turn - turn.floor());
             let factor = 1.0 / (1.0 + self.bounds.scale * draw[3]);
-            let (centre_y, centre_x) = (0.5 * (height as f32 - 1.0), 0.5 * (width as f32 - 1.0));
+            let (center_y, center_x) = (0.5 * (height as f32 - 1.0), 0.5 * (width as f32 - 1.0));
             let pixel = |row: i64, column: i64, channel: usize| {
                 if row < 0 || column < 0 || row >= height as i64 || column >= width as i64 {
                     0.0
@@ -90,16 +90,16 @@ impl Kernel for WarpKernel {
                 }
             };
             for (place, out) in out.chunks_exact_mut(channels).enumerate() {
-                let mut dy = (place / width) as f32 - centre_y;
-                let mut dx = (place % width) as f32 - centre_x;
+                let mut dy = (place / width) as f32 - center_y;
+                let mut dx = (place % width) as f32 - center_x;
                 if self.bounds.mirror[1] && coins[0] & 1 != 0 {
                     dy = -dy;
                 }
                 if self.bounds.mirror[0] && coins[1] & 1 != 0 {
                     dx = -dx;
                 }
-                let from_y = factor * (cos * dy - sin * dx) + centre_y + self.bounds.shift * draw[0];
-                let from_x = factor * (sin * dy + cos * dx) + centre_x + self.bounds.shift * draw[1];
+                let from_y = factor * (cos * dy - sin * dx) + center_y + self.bounds.shift * draw[0];
+                let from_x = factor * (sin * dy + cos * dx) + center_x + self.bounds.shift * draw[1];
                 let (share_y, share_x) = (from_y - from_y.floor(), from_x - from_x.floor());
                 let (r, c) = (from_y.floor() as i64, from_x.floor() as i64);
                 for (channel, out) in out.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! Blind spots: the twin of `shaders/blind_spot.wgsl`, which says what they are.
+//! Blind spots: the CPU reference of `shaders/blind_spot.wgsl`, which says what they are.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

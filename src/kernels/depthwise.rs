@@ -1,4 +1,4 @@
-//! Depthwise convolution, where each channel has its own window: the twin of `shaders/depthwise.wgsl`.
+//! Depthwise convolution, where each channel has its own window: the CPU reference of `shaders/depthwise.wgsl`.
 
 use rayon::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Grain, scratches and dust: the twin of `shaders/film.wgsl`, which gives the formulas.
+//! Grain, scratches and dust: the CPU reference of `shaders/film.wgsl`, which gives the formulas.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

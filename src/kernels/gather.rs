@@ -1,4 +1,4 @@
-//! Collecting a batch on the device: the twin of `shaders/gather.wgsl`.
+//! Collecting a batch on the device: the CPU reference of `shaders/gather.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

@@ -1,10 +1,10 @@
-//! The forms in which devices run matrix products: dense layers' and those that convolutions are.
+//! The variants in which devices run matrix products: dense layers' and those that convolutions are.
 
 use super::shaders::shader;
 use super::{Kernel, choice_key};
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
-/// Which form of a matrix product a device runs.
+/// Which variant of a matrix product a device runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum GemmVariant {
     /// As was chosen for the device, else by the kind of adapter: direct on software, through workgroup memory on hardware.
@@ -58,21 +58,21 @@ impl GemmVariant {
     }
 
     pub(super) fn name(self) -> &'static str {
-        Self::NAMED.iter().find(|(form, _)| *form == self).map_or("", |(_, name)| name)
+        Self::NAMED.iter().find(|(variant, _)| *variant == self).map_or("", |(_, name)| name)
     }
 
-    /// The form that `kernel` runs in on `target`.
+    /// The variant that `kernel` runs in on `target`.
     pub(super) fn resolve(self, target: &GpuTarget, kernel: &dyn Kernel) -> Self {
         if self != Self::ByAdapter {
             return self;
         }
-        let forms = kernel.variants(target);
-        let chosen = target.choice(|| choice_key(kernel)).filter(|chosen| forms.contains(chosen));
-        let name = chosen.or(forms.first().copied()).unwrap_or_default();
-        Self::NAMED.iter().find(|(_, known)| *known == name).map_or(Self::Direct, |(form, _)| *form)
+        let variants = kernel.variants(target);
+        let chosen = target.choice(|| choice_key(kernel)).filter(|chosen| variants.contains(chosen));
+        let name = chosen.or(variants.first().copied()).unwrap_or_default();
+        Self::NAMED.iter().find(|(_, known)| *known == name).map_or(Self::Direct, |(variant, _)| *variant)
     }
 
-    /// The tile of a workgroup, of the forms that go through workgroup memory.
+    /// The tile of a workgroup, of the variants that go through workgroup memory.
     pub(super) fn tile(self) -> Option<Tile> {
         match self {
             Self::Tiled => Some(Tile { rows: 64, columns: 64, slice: 16, blocks: 1 }),
@@ -83,7 +83,7 @@ impl GemmVariant {
         }
     }
 
-    /// The forms of a dense layer's product, the usual first, given the tiles of 64 by 64 that its result has.
+    /// The variants of a dense layer's product, the usual first, given the tiles of 64 by 64 that its result has.
     pub(super) fn dense_variants(target: &GpuTarget, tiles: usize) -> Vec<&'static str> {
         names(match target.tiled {
             false if tiles >= TILES_FOR_WIDE => &[Self::Wide, Self::Direct],
@@ -94,23 +94,23 @@ impl GemmVariant {
         })
     }
 
-    /// The forms of a convolution's product, the usual first, given the shorter side of its result that may leave tiles
+    /// The variants of a convolution's product, the usual first, given the shorter side of its result that may leave tiles
     /// empty. `few`: whether one side has few values a pixel.
     pub(super) fn conv_variants(target: &GpuTarget, shorter: usize, few: bool) -> Vec<&'static str> {
-        let mut forms = names(match target.tiled {
+        let mut variants = names(match target.tiled {
             false => &[],
             true if shorter <= MOST_FOR_SKINNY => &[Self::Skinny, Self::Tiled],
             true if shorter > 64 => &[Self::Tiled, Self::Large],
             true => &[Self::Tiled],
         });
-        forms.extend(few.then_some(Self::Few.name()));
-        forms.push(Self::Direct.name());
-        forms
+        variants.extend(few.then_some(Self::Few.name()));
+        variants.push(Self::Direct.name());
+        variants
     }
 }
 
-fn names(forms: &[GemmVariant]) -> Vec<&'static str> {
-    forms.iter().map(|form| form.name()).collect()
+fn names(variants: &[GemmVariant]) -> Vec<&'static str> {
+    variants.iter().map(|variant| variant.name()).collect()
 }
 
 /// Of a matrix product that goes through workgroup memory, as `shaders/lib/matmul/tile_shared.wgsl` has it.

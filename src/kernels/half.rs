@@ -1,4 +1,4 @@
-//! 32-bit floats as pairs of 16-bit ones and back: the twin of `shaders/half.wgsl`.
+//! 32-bit floats as pairs of 16-bit ones and back: the CPU reference of `shaders/half.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;

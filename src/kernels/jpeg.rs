@@ -1,4 +1,4 @@
-//! What JPEG leaves of a picture: the twin of `shaders/jpeg.wgsl`, which gives the rules.
+//! What JPEG leaves of a picture: the CPU reference of `shaders/jpeg.wgsl`, which gives the rules.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -169,7 +169,7 @@ impl Kernel for JpegKernel {
         };
         // As many blocks a workgroup as the shader has memory for.
         let blocks = self.batch * self.size[0].div_ceil(SIDE) * self.size[1].div_ceil(SIDE);
-        // Loading, four transforms, quantization and storing, for each channel; then the colours.
+        // Loading, four transforms, quantization and storing, for each channel; then the colors.
         let iterations = 10 + self.channels * (24 + 4 * 2 + 16 + 72) + 72;
         GpuLaunch::in_order(shader("jpeg"), "jpeg", 2, &params, target.fold(blocks.div_ceil(32)), iterations)
     }

@@ -1,4 +1,4 @@
-//! Diagonal Gaussians in latent space: the twin of `shaders/latent.wgsl`, which explains the buffers.
+//! Diagonal Gaussians in latent space: the CPU reference of `shaders/latent.wgsl`, which explains the buffers.
 
 use bytemuck::{Pod, Zeroable};
 

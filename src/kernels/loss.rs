@@ -1,4 +1,4 @@
-//! Losses that compare values one by one, and their gradients: the twin of `shaders/loss.wgsl`.
+//! Losses that compare values one by one, and their gradients: the CPU reference of `shaders/loss.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 use crate::math::{exp, ln};
 
-/// Neighbouring values that make one partial sum.
+/// Neighboring values that make one partial sum.
 pub const LOSS_CHUNK: usize = 1024;
 
 /// How far the output is from the input, value by value.
@@ -35,7 +35,7 @@ pub enum ReconstructionLoss {
 impl ReconstructionLoss {
     pub const ALL: [Self; 5] = [Self::Mse, Self::Bce, Self::L1, Self::Huber, Self::Gaussian];
 
-    /// Whether it is the mean squared error, which PCA minimises too.
+    /// Whether it is the mean squared error, which PCA minimizes too.
     pub fn is_mse(self) -> bool {
         self == Self::Mse
     }
@@ -204,7 +204,7 @@ pub struct Loss {
 const CHUNKS_PER_TASK: usize = 16;
 
 impl Loss {
-    /// `partials` of neighbouring chunks from value `start` on, and `dinp` of all their values where there is one.
+    /// `partials` of neighboring chunks from value `start` on, and `dinp` of all their values where there is one.
     fn cpu_chunks(
         &self,
         y: &[f32],

@@ -1,4 +1,4 @@
-//! Maximum mean discrepancy between codes and the prior: the twin of `shaders/mmd.wgsl`, which gives the formula.
+//! Maximum mean discrepancy between codes and the prior: the CPU reference of `shaders/mmd.wgsl`, which gives the formula.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

@@ -1,5 +1,5 @@
 //! The only place where WGSL and Rust meet: one file per kernel family, named as its shader is. Each kernel says how
-//! it is launched on a GPU and carries its native twin with the same meaning and parameters.
+//! it is launched on a GPU and carries its CPU reference with the same meaning and parameters.
 
 pub mod activation;
 pub mod augment;
@@ -89,10 +89,10 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch;
 
-    /// The native twin. Runs inside the CPU device's thread pool.
+    /// The CPU reference. Runs inside the CPU device's thread pool.
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState);
 
-    /// The forms that `target` may choose among, the usual one first; none where there is but one.
+    /// The variants that `target` may choose among, the usual one first; none where there is but one.
     fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
         let _ = target;
         Vec::new()
@@ -109,7 +109,7 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// What a choice among the forms of `kernel` is recorded under.
+/// What a choice among the variants of `kernel` is recorded under.
 pub fn choice_key(kernel: &dyn Kernel) -> String {
     format!("{} {}", kernel.name(), kernel.shape())
 }

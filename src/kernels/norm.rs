@@ -1,4 +1,4 @@
-//! Batch, layer and group normalization: the twin of `shaders/norm/norm.wgsl` and `norm_apply.wgsl`, which explain the stages.
+//! Batch, layer and group normalization: the CPU reference of `shaders/norm/norm.wgsl` and `norm_apply.wgsl`, which explain the stages.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use crate::device::gpu::GpuTarget;
 /// Pixels that an invocation handles, as `shaders/norm/norm_apply.wgsl` has it.
 const PIXELS: usize = 8;
 
-/// x [images, pixels, channels]; statistics are of each image and group of neighbouring channels.
+/// x [images, pixels, channels]; statistics are of each image and group of neighboring channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormShape {
     pub images: usize,

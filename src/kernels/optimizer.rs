@@ -1,4 +1,4 @@
-//! One sweep over all parameters, and the norm of their gradients: the twin of `shaders/optimizer.wgsl`.
+//! One sweep over all parameters, and the norm of their gradients: the CPU reference of `shaders/optimizer.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

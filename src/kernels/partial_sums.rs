@@ -1,4 +1,4 @@
-//! Long sums in two stages with a fixed order: the twin of `shaders/partial_sums.wgsl`.
+//! Long sums in two stages with a fixed order: the CPU reference of `shaders/partial_sums.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

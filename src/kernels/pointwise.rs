@@ -1,4 +1,4 @@
-//! Chains of element-by-element stages: the twin of `shaders/pointwise.wgsl`.
+//! Chains of element-by-element stages: the CPU reference of `shaders/pointwise.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Vector quantization: the twin of `shaders/quantize.wgsl`, which explains the buffers.
+//! Vector quantization: the CPU reference of `shaders/quantize.wgsl`, which explains the buffers.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Counter-based randomness: Philox4x32-10, the twin of `shaders/lib/random/philox.wgsl` and `shaders/random.wgsl`, and the
+//! Counter-based randomness: Philox4x32-10, the CPU reference of `shaders/lib/random/philox.wgsl` and `shaders/random.wgsl`, and the
 //! keyed permutation of `shaders/lib/random/permutation.wgsl`.
 //!
 //! A number depends on its key (the run's seed) and its counter (element, stream, step) alone: no state, so that any

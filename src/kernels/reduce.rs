@@ -1,4 +1,4 @@
-//! Sums in a fixed order: the twin of `shaders/reduce.wgsl` and `shaders/lib/reduce_tree.wgsl`.
+//! Sums in a fixed order: the CPU reference of `shaders/reduce.wgsl` and `shaders/lib/reduce_tree.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -6,7 +6,7 @@ use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 
-/// Lanes of the tree; on the CPU they are the lanes of the vectorised loop.
+/// Lanes of the tree; on the CPU they are the lanes of the vectorized loop.
 pub(crate) const REDUCE_LANES: usize = 64;
 
 /// Sum of `values` as the shader adds them: lane i takes i, i + 64, ..., and a binary tree adds the lanes.

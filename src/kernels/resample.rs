@@ -1,4 +1,4 @@
-//! Changes of resolution by a whole factor: the twin of `shaders/resample.wgsl`.
+//! Changes of resolution by a whole factor: the CPU reference of `shaders/resample.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ pub enum ResampleMode {
     BlockMax,
     /// Gradient of [`Self::BlockMax`]: reads x and dout.
     BlockMaxBackward,
-    /// Pixel centres aligned, edges repeated: PyTorch's `align_corners=False`.
+    /// Pixel centers aligned, edges repeated: PyTorch's `align_corners=False`.
     Bilinear,
     BilinearBackward,
     /// Channels to places (Shi et al. 2016), in PyTorch's order of channels.
@@ -55,9 +55,9 @@ struct ResampleParams {
 
 /// Low and high place and the high one's weight, for output place `to`.
 fn bilinear(to: usize, factor: usize, count: usize) -> (usize, usize, f32) {
-    let centre = ((to as f32 + 0.5) / factor as f32 - 0.5).max(0.0);
-    let low = centre as usize;
-    (low, (low + 1).min(count - 1), centre - low as f32)
+    let center = ((to as f32 + 0.5) / factor as f32 - 0.5).max(0.0);
+    let low = center as usize;
+    (low, (low + 1).min(count - 1), center - low as f32)
 }
 
 impl ResampleKernel {

@@ -1,4 +1,4 @@
-//! Parts of rows, and one row for many pixels: the twin of `shaders/slice.wgsl`.
+//! Parts of rows, and one row for many pixels: the CPU reference of `shaders/slice.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Sparse codes: the twin of `shaders/sparse.wgsl`, which explains the buffers.
+//! Sparse codes: the CPU reference of `shaders/sparse.wgsl`, which explains the buffers.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

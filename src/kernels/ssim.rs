@@ -1,4 +1,4 @@
-//! Structural similarity as a loss: the twin of `shaders/ssim.wgsl`, which gives the formulas.
+//! Structural similarity as a loss: the CPU reference of `shaders/ssim.wgsl`, which gives the formulas.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use crate::device::gpu::GpuTarget;
 pub const SSIM_WINDOW: usize = 11;
 const C1: f32 = 0.0001;
 const C2: f32 = 0.0009;
-/// Gaussian of deviation 1.5, normalised.
+/// Gaussian of deviation 1.5, normalized.
 const GAUSSIAN: [f32; SSIM_WINDOW] = [
     0.001_028_380_1,
     0.007_598_758,

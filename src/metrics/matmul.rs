@@ -83,17 +83,17 @@ pub(super) fn for_each_row<T: Send>(
     for row in references.chunks_exact(features) {
         mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x) / count as f64);
     }
-    let centred = |rows: &[f32]| -> Vec<f64> {
+    let centered = |rows: &[f32]| -> Vec<f64> {
         rows.chunks_exact(features).flat_map(|row| row.iter().zip(&mean).map(|(&x, m)| f64::from(x) - m)).collect()
     };
     let norms =
         |rows: &[f64]| -> Vec<f64> { rows.chunks_exact(features).map(|row| row.iter().map(|x| x * x).sum()).collect() };
     let pieces = queries.par_chunks(QUERY_ROWS * features).enumerate().map(|(piece, rows)| {
-        let rows = centred(rows);
+        let rows = centered(rows);
         let row_norms = norms(&rows);
         let mut distances = vec![0.0; row_norms.len() * count];
         for (part, others) in references.chunks(REFERENCE_ROWS * features).enumerate() {
-            let others = centred(others);
+            let others = centered(others);
             let other_norms = norms(&others);
             let products = Matrix::new(&rows, features).times(Matrix::new(&others, features).transposed());
             for (row, products) in products.chunks_exact(other_norms.len().max(1)).enumerate() {

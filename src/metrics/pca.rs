@@ -1,4 +1,4 @@
-//! Principal component analysis, the honest neighbour of every autoencoder: exactly, from the covariance, and by a
+//! Principal component analysis, the honest neighbor of every autoencoder: exactly, from the covariance, and by a
 //! randomized range finder where there are too many features for that.
 
 use faer::{Mat, Side};
@@ -174,15 +174,15 @@ impl Pca {
     }
 }
 
-/// centred^T centred of a chunk of rows.
+/// centered^T centered of a chunk of rows.
 fn products(chunk: &[f32], mean: &[f32]) -> Vec<f32> {
     let features = mean.len();
     let count = chunk.len() / features;
-    let centred: Vec<f32> =
+    let centered: Vec<f32> =
         chunk.chunks_exact(features).flat_map(|row| row.iter().zip(mean).map(|(x, m)| x - m)).collect();
     let mut product = vec![0.0_f32; features * features];
     let width = features as isize;
-    // SAFETY: product is [features, features] and ours, centred is [count, features].
+    // SAFETY: product is [features, features] and ours, centered is [count, features].
     unsafe {
         gemm::gemm(
             features,
@@ -192,10 +192,10 @@ fn products(chunk: &[f32], mean: &[f32]) -> Vec<f32> {
             1,
             width,
             false,
-            centred.as_ptr(),
+            centered.as_ptr(),
             width,
             1,
-            centred.as_ptr(),
+            centered.as_ptr(),
             1,
             width,
             0.0,
@@ -290,7 +290,7 @@ fn randomized(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, Pc
         .flat_map(|block| normal4(philox4x32([block, stream::PCA, 0, 0], [0, 0])))
         .take(features * width)
         .collect();
-    orthonormalise(&mut basis, width);
+    orthonormalize(&mut basis, width);
     let mut small = vec![0.0_f64; width * width];
     for round in 0..=ROUNDS {
         // Blocks of rows of a fixed size, added up in order.
@@ -298,11 +298,11 @@ fn randomized(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, Pc
             .par_chunks(ROWS_PER_TASK * features)
             .map(|chunk| {
                 let lines = chunk.len() / features;
-                let centred: Vec<f32> =
+                let centered: Vec<f32> =
                     chunk.chunks_exact(features).flat_map(|row| row.iter().zip(&mean).map(|(x, m)| x - m)).collect();
-                let projected = product(false, (lines, width, features), &centred, &basis);
+                let projected = product(false, (lines, width, features), &centered, &basis);
                 if round < ROUNDS {
-                    (product(true, (features, width, lines), &centred, &projected), Vec::new())
+                    (product(true, (features, width, lines), &centered, &projected), Vec::new())
                 } else {
                     (Vec::new(), product(true, (width, width, lines), &projected, &projected))
                 }
@@ -315,7 +315,7 @@ fn randomized(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, Pc
             }
             let largest = next.iter().fold(f64::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
             basis = next.iter().map(|value| (value / largest) as f32).collect();
-            orthonormalise(&mut basis, width);
+            orthonormalize(&mut basis, width);
         } else {
             for (_, part) in &parts {
                 small.iter_mut().zip(part).for_each(|(sum, &value)| *sum += f64::from(value));
@@ -337,7 +337,7 @@ fn randomized(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, Pc
 }
 
 /// Makes the columns of [rows, width] orthonormal, by Gram and Schmidt's method twice over.
-fn orthonormalise(columns: &mut [f32], width: usize) {
+fn orthonormalize(columns: &mut [f32], width: usize) {
     let rows = columns.len() / width;
     for column in 0..width {
         for _ in 0..2 {

@@ -17,7 +17,7 @@ const PREFIX: &str = "detector.";
 pub enum ThresholdBy {
     /// So that a given share of held-out normal rows is above it.
     FalseAlarms,
-    /// So that F1 is highest on held-out normal rows and labelled abnormal ones.
+    /// So that F1 is highest on held-out normal rows and labeled abnormal ones.
     F1,
     /// So that false alarms and missed rows, which cost more or less, cost least.
     Cost,

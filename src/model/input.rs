@@ -80,10 +80,10 @@ impl Input<'_> {
 
     fn rows(&self, builder: &mut NetworkBuilder) -> Result<ValueId, GraphError> {
         let Self { batch, data: DataShape { features, classes, .. }, .. } = *self;
-        let labelled = self.spec.model.condition == ConditionKind::Labels;
+        let labeled = self.spec.model.condition == ConditionKind::Labels;
         match self.subject {
             RowSource::Input => {
-                if labelled {
+                if labeled {
                     builder.condition = Some(builder.graph.external(SharedBuffer::Conditions, [batch, classes]));
                 }
                 Ok(builder.graph.external(SharedBuffer::Input, [batch, features]))
@@ -99,7 +99,7 @@ impl Input<'_> {
                     ElementType::Float => DType::F32,
                 };
                 let clean = gather(SharedBuffer::Data, features, dtype)?;
-                if labelled {
+                if labeled {
                     builder.condition = Some(gather(SharedBuffer::Classes, classes, DType::PackedU8)?);
                 }
                 Ok(clean)

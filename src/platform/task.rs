@@ -14,7 +14,7 @@ struct Shared<S, T> {
 #[derive(Debug)]
 pub(crate) struct Task<S, T> {
     shared: Arc<Mutex<Shared<S, T>>>,
-    cancelled: Arc<AtomicBool>,
+    canceled: Arc<AtomicBool>,
 }
 
 fn locked<S, T>(shared: &Mutex<Shared<S, T>>) -> MutexGuard<'_, Shared<S, T>> {
@@ -34,8 +34,8 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
         work: impl FnOnce(&mut dyn FnMut(S) -> ControlFlow<()>) -> T + Send + 'static,
     ) -> Result<Self, String> {
         let shared = Arc::new(Mutex::new(Shared { stage: None, outcome: None }));
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let (slot, stop) = (Arc::clone(&shared), Arc::clone(&cancelled));
+        let canceled = Arc::new(AtomicBool::new(false));
+        let (slot, stop) = (Arc::clone(&shared), Arc::clone(&canceled));
         let run = move || {
             let mut watch = |stage| {
                 locked(&slot).stage = Some(stage);
@@ -50,7 +50,7 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
             .name(name.to_owned())
             .spawn(run)
             .map_err(|error| format!("no thread for the work, {error}, close other programs"))?;
-        Ok(Self { shared, cancelled })
+        Ok(Self { shared, canceled })
     }
 
     pub fn stage(&self) -> Option<S> {
@@ -65,6 +65,6 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
 
 impl<S, T> Drop for Task<S, T> {
     fn drop(&mut self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.canceled.store(true, Ordering::Relaxed);
     }
 }

@@ -41,7 +41,7 @@ pub fn curve_range(smoothed: &[[f32; 2]], validation: &[[f32; 2]]) -> Option<(f6
 /// The part of the plane that a map shows.
 #[derive(Clone, Copy, Debug)]
 pub struct MapView {
-    pub centre: [f32; 2],
+    pub center: [f32; 2],
     pub half: [f32; 2],
 }
 
@@ -58,5 +58,5 @@ pub fn map_view(points: &[[f32; 2]]) -> Option<MapView> {
     };
     let ((x0, x1), (y0, y1)) = (bounds(0)?, bounds(1)?);
     let half = |low: f32, high: f32| ((high - low) / 2.0 * 1.08).max(1e-3);
-    Some(MapView { centre: [(x0 + x1) / 2.0, (y0 + y1) / 2.0], half: [half(x0, x1), half(y0, y1)] })
+    Some(MapView { center: [(x0 + x1) / 2.0, (y0 + y1) / 2.0], half: [half(x0, x1), half(y0, y1)] })
 }

@@ -1,4 +1,4 @@
-//! What pictures are drawn on: shapes, lines and text in the colours and type of the window.
+//! What pictures are drawn on: shapes, lines and text in the colors and type of the window.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ impl Area {
 #[derive(Clone, Copy)]
 pub(crate) enum Align {
     Left,
-    Centre,
+    Center,
     Right,
 }
 
@@ -41,11 +41,11 @@ pub(crate) struct Canvas {
     semibold: FontRef<'static>,
 }
 
-fn paint(colour: Rgb, alpha: f32) -> Paint<'static> {
+fn paint(color: Rgb, alpha: f32) -> Paint<'static> {
     let mut paint = Paint::default();
     let channel = |value: u8| f32::from(value) / 255.0;
-    let colour = Color::from_rgba(channel(colour.0), channel(colour.1), channel(colour.2), alpha.clamp(0.0, 1.0));
-    paint.set_color(colour.unwrap_or(Color::BLACK));
+    let color = Color::from_rgba(channel(color.0), channel(color.1), channel(color.2), alpha.clamp(0.0, 1.0));
+    paint.set_color(color.unwrap_or(Color::BLACK));
     paint.anti_alias = true;
     paint
 }
@@ -66,15 +66,15 @@ impl Canvas {
         write_picture(path, &png)
     }
 
-    pub fn fill_rect(&mut self, area: Area, colour: Rgb, radius: f32) {
+    pub fn fill_rect(&mut self, area: Area, color: Rgb, radius: f32) {
         let Some(outline) = rounded(area, radius) else { return };
-        self.pixmap.fill_path(&outline, &paint(colour, 1.0), FillRule::Winding, Transform::identity(), None);
+        self.pixmap.fill_path(&outline, &paint(color, 1.0), FillRule::Winding, Transform::identity(), None);
     }
 
     pub fn line(
         &mut self,
         points: &[(f32, f32)],
-        colour: Rgb,
+        color: Rgb,
         width: f32,
         alpha: f32,
         dashed: bool,
@@ -92,17 +92,17 @@ impl Canvas {
             dash: if dashed { StrokeDash::new(vec![4.0, 4.0], 0.0) } else { None },
             ..Stroke::default()
         };
-        self.pixmap.stroke_path(&outline, &paint(colour, alpha), &stroke, Transform::identity(), mask);
+        self.pixmap.stroke_path(&outline, &paint(color, alpha), &stroke, Transform::identity(), mask);
     }
 
-    pub fn dot(&mut self, x: f32, y: f32, radius: f32, colour: Rgb, alpha: f32) {
+    pub fn dot(&mut self, x: f32, y: f32, radius: f32, color: Rgb, alpha: f32) {
         let Some(outline) = PathBuilder::from_circle(x, y, radius) else { return };
-        self.pixmap.fill_path(&outline, &paint(colour, alpha), FillRule::Winding, Transform::identity(), None);
+        self.pixmap.fill_path(&outline, &paint(color, alpha), FillRule::Winding, Transform::identity(), None);
     }
 
     /// Text with its baseline at `y`; gives its width.
     #[expect(clippy::too_many_arguments, reason = "a line of text has that many properties")]
-    pub fn text(&mut self, x: f32, y: f32, size: f32, text: &str, colour: Rgb, bold: bool, align: Align) -> f32 {
+    pub fn text(&mut self, x: f32, y: f32, size: f32, text: &str, color: Rgb, bold: bool, align: Align) -> f32 {
         let font = if bold { &self.semibold } else { &self.regular };
         // A design size is the em; the font's scale is ascent to descent.
         let em = font.units_per_em().unwrap_or(1000.0);
@@ -111,7 +111,7 @@ impl Canvas {
         let width: f32 = text.chars().map(|c| scaled.h_advance(font.glyph_id(c))).sum();
         let mut pen = match align {
             Align::Left => x,
-            Align::Centre => x - width / 2.0,
+            Align::Center => x - width / 2.0,
             Align::Right => x - width,
         };
         let stride = self.pixmap.width() as usize;
@@ -134,9 +134,9 @@ impl Canvas {
                     (f32::from(below) + coverage.min(1.0) * (f32::from(above) - f32::from(below))).round() as u8
                 };
                 let mixed = tiny_skia::PremultipliedColorU8::from_rgba(
-                    mix(under.red(), colour.0),
-                    mix(under.green(), colour.1),
-                    mix(under.blue(), colour.2),
+                    mix(under.red(), color.0),
+                    mix(under.green(), color.1),
+                    mix(under.blue(), color.2),
                     255,
                 );
                 *under = mixed.unwrap_or(*under);
@@ -145,11 +145,11 @@ impl Canvas {
         width
     }
 
-    /// A picture of `width` x `height` colours, each pixel a sharp square, into `area`.
-    pub fn image(&mut self, area: Area, width: usize, height: usize, colour: impl Fn(usize, usize) -> Rgb) {
+    /// A picture of `width` x `height` colors, each pixel a sharp square, into `area`.
+    pub fn image(&mut self, area: Area, width: usize, height: usize, color: impl Fn(usize, usize) -> Rgb) {
         let Some(mut image) = Pixmap::new(width as u32, height as u32) else { return };
         for (i, pixel) in image.pixels_mut().iter_mut().enumerate() {
-            let Rgb(r, g, b) = colour(i % width, i / width);
+            let Rgb(r, g, b) = color(i % width, i / width);
             *pixel = tiny_skia::PremultipliedColorU8::from_rgba(r, g, b, 255).unwrap_or(*pixel);
         }
         let scale = Transform::from_row(area.w / width as f32, 0.0, 0.0, area.h / height as f32, area.x, area.y);

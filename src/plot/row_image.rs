@@ -48,8 +48,8 @@ impl RowView {
     pub fn draw(&self, values: &[f32], under: Option<&[f32]>, ink: Ink) -> Raster {
         let Some([.., channels]) = self.image else {
             let mut raster = Raster { side: CURVE, pixels: vec![ink.paper; CURVE * CURVE] };
-            for (values, colour) in under.map(|under| (under, ink.under)).into_iter().chain([(values, ink.line)]) {
-                self.curve(&mut raster, values, colour);
+            for (values, color) in under.map(|under| (under, ink.under)).into_iter().chain([(values, ink.line)]) {
+                self.curve(&mut raster, values, color);
             }
             return raster;
         };
@@ -80,21 +80,21 @@ impl RowView {
         })
     }
 
-    /// A picture whose pixel at value `at` of the row has the colour that `colour` says, in the middle of a square.
-    fn picture(&self, colour: impl Fn(usize) -> Rgb) -> Raster {
+    /// A picture whose pixel at value `at` of the row has the color that `color` says, in the middle of a square.
+    fn picture(&self, color: impl Fn(usize) -> Rgb) -> Raster {
         let [height, width, channels] = self.image.unwrap_or([1, 1, 1]);
         let side = height.max(width);
         let (top, left) = ((side - height) / 2, (side - width) / 2);
         let mut pixels = vec![Rgb(0, 0, 0); side * side];
         for y in 0..height {
             for x in 0..width {
-                pixels[(top + y) * side + left + x] = colour((y * width + x) * channels);
+                pixels[(top + y) * side + left + x] = color((y * width + x) * channels);
             }
         }
         Raster { side, pixels }
     }
 
-    fn curve(&self, raster: &mut Raster, values: &[f32], colour: Rgb) {
+    fn curve(&self, raster: &mut Raster, values: &[f32], color: Rgb) {
         const MARGIN: usize = 6;
         if values.is_empty() {
             return;
@@ -107,7 +107,7 @@ impl RowView {
             let (from, to) = (height(x.saturating_sub(1)), height(x));
             // Two pixels thick: a line of one is lost when it is made smaller.
             for y in from.min(to)..=(from.max(to) + 1).min(CURVE - 1) {
-                raster.pixels[y * CURVE + x] = colour;
+                raster.pixels[y * CURVE + x] = color;
             }
         }
     }

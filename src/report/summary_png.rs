@@ -85,7 +85,7 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
             &format!("{value:.0}"),
             DARK.muted,
             false,
-            Align::Centre,
+            Align::Center,
         );
     }
     let mut mask = Mask::new(WIDTH, HEIGHT);
@@ -155,18 +155,18 @@ fn draw_map(canvas: &mut Canvas, area: Area, map: &LatentMap) {
     let scale = (plot.w / (2.0 * view.half[0])).min(plot.h / (2.0 * view.half[1]));
     let (cx, cy) = (plot.x + plot.w / 2.0, plot.y + plot.h / 2.0);
     for (i, p) in map.points.iter().enumerate() {
-        let (x, y) = (cx + (p[0] - view.centre[0]) * scale, cy - (p[1] - view.centre[1]) * scale);
+        let (x, y) = (cx + (p[0] - view.center[0]) * scale, cy - (p[1] - view.center[1]) * scale);
         if x < plot.x || x > plot.x + plot.w || y < plot.y || y > plot.y + plot.h {
             continue;
         }
-        let colour = map.labels.get(i).map_or(DARK.accent, |&label| LABELS[usize::from(label) % LABELS.len()]);
-        canvas.dot(x, y, 2.4, colour, 0.75);
+        let color = map.labels.get(i).map_or(DARK.accent, |&label| LABELS[usize::from(label) % LABELS.len()]);
+        canvas.dot(x, y, 2.4, color, 0.75);
     }
     let classes = map.labels.iter().copied().max().map_or(0, |highest| usize::from(highest) + 1).min(LABELS.len());
-    for (label, colour) in LABELS.into_iter().enumerate().take(classes) {
+    for (label, color) in LABELS.into_iter().enumerate().take(classes) {
         let x = area.x + label as f32 * area.w / classes as f32;
         let y = area.y + area.h - 14.0;
-        canvas.dot(x + 5.0, y - 5.0, 5.0, colour, 1.0);
+        canvas.dot(x + 5.0, y - 5.0, 5.0, color, 1.0);
         canvas.text(x + 16.0, y, style::size::SECOND, &label.to_string(), DARK.muted, false, Align::Left);
     }
 }

@@ -1,4 +1,4 @@
-//! Design tokens: every colour and size that the window and the pictures use, here and nowhere else.
+//! Design tokens: every color and size that the window and the pictures use, here and nowhere else.
 
 /// Red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub const LIGHT: Palette = Palette {
     dark: false,
 };
 
-/// One colour for each of ten classes, as far apart for people who lack a kind of cones as ten can be
+/// One color for each of ten classes, as far apart for people who lack a kind of cones as ten can be
 /// (`tests/suite/style.rs`).
 pub const LABELS: [Rgb; 10] = [
     hex(0x7ca8fb),
@@ -104,7 +104,7 @@ const INFERNO: [Rgb; 9] = [
     hex(0xfcffa4),
 ];
 
-/// The heat colour of `value` in 0..1.
+/// The heat color of `value` in 0..1.
 pub fn heat(value: f32) -> Rgb {
     let place = value.clamp(0.0, 1.0) * (INFERNO.len() - 1) as f32;
     let low = (place as usize).min(INFERNO.len() - 2);

@@ -1,4 +1,4 @@
-//! Which form of each kernel a GPU runs: measured once on the shapes of a plan, before the first step, and remembered by
+//! Which variant of each kernel a GPU runs: measured once on the shapes of a plan, before the first step, and remembered by
 //! adapter, driver and version. The spec records what was chosen, because it decides the order of sums: a spec reproduces
 //! its bits on the same device and driver, whatever is remembered.
 
@@ -43,10 +43,10 @@ impl FromStr for TuneMode {
     }
 }
 
-/// How long one of the samples of a form lasts.
+/// How long one of the samples of a variant lasts.
 const SAMPLE: Duration = Duration::from_millis(4);
 
-/// What another form must gain to take the place of the usual one: less is noise.
+/// What another variant must gain to take the place of the usual one: less is noise.
 const GAIN: f64 = 0.95;
 
 /// What was chosen on each adapter and driver by each version of this program, by what kernels call themselves.
@@ -79,7 +79,7 @@ fn identity(context: &GpuContext) -> String {
     format!("{}, {}", info.adapter, info.driver).trim_end_matches([',', ' ']).to_owned()
 }
 
-/// Records in `spec` which forms its training step runs on `device`. `progress` hears how many of how many kernels are
+/// Records in `spec` which variants its training step runs on `device`. `progress` hears how many of how many kernels are
 /// measured; it is not called where nothing is.
 pub fn autotune(
     spec: &mut Spec,
@@ -89,7 +89,7 @@ pub fn autotune(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<(), TrainError> {
     let Device::Gpu(context) = device else {
-        // The processor has one form of each.
+        // The processor has one variant of each.
         spec.engine.kernels = None;
         return Ok(());
     };
@@ -116,9 +116,11 @@ pub fn autotune(
         let best = best_variant(context, key, &calls[key], spec.train.batch_size)?;
         known.insert(key.clone(), best);
     }
-    let forms = known.iter().filter(|(key, _)| calls.contains_key(*key));
-    spec.engine.kernels =
-        Some(KernelChoices { adapter, forms: forms.map(|(key, form)| (key.clone(), form.clone())).collect() });
+    let variants = known.iter().filter(|(key, _)| calls.contains_key(*key));
+    spec.engine.kernels = Some(KernelChoices {
+        adapter,
+        variants: variants.map(|(key, variant)| (key.clone(), variant.clone())).collect(),
+    });
     if !unknown.is_empty() {
         // Where nothing can be kept, it is measured again the next time.
         let _ = remembered.save();
@@ -126,11 +128,11 @@ pub fn autotune(
     Ok(())
 }
 
-/// Share of a step's arithmetic below which the form of a kernel is not worth measuring: compiling both takes longer on
+/// Share of a step's arithmetic below which the variant of a kernel is not worth measuring: compiling both takes longer on
 /// some drivers than it could ever gain.
 const WORTH_MEASURING: f64 = 1.0 / 32.0;
 
-/// The calls of a training step that have more than one form, by what they are recorded under.
+/// The calls of a training step that have more than one variant, by what they are recorded under.
 fn calls_with_choice(spec: &Spec, data: &DataSet, context: &GpuContext) -> Result<BTreeMap<String, Call>, TrainError> {
     let network = Network::new(spec, data_shape(spec, data))?;
     let rows = data.train.len();
@@ -146,22 +148,22 @@ fn best_variant(context: &GpuContext, key: &str, call: &Call, batch: usize) -> R
     let bytes = |views: &[crate::graph::BufferView]| views.iter().map(|view| view.bytes).collect::<Vec<_>>();
     let (reads, writes) = (bytes(&call.reads), bytes(&call.writes));
     let mut best: Option<(&str, f64)> = None;
-    for form in call.kernel.variants(context.target()) {
-        let choices = BTreeMap::from([(key.to_owned(), form.to_owned())]);
+    for variant in call.kernel.variants(context.target()) {
+        let choices = BTreeMap::from([(key.to_owned(), variant.to_owned())]);
         let device = Device::Gpu(context.clone().with_choices(choices));
         let secs = time_kernel(&device, call.kernel.clone(), (&reads, &writes), batch, SAMPLE)?;
         if best.is_none_or(|(_, fastest)| secs < fastest * GAIN) {
-            best = Some((form, secs));
+            best = Some((variant, secs));
         }
     }
-    Ok(best.map_or_else(String::new, |(form, _)| form.to_owned()))
+    Ok(best.map_or_else(String::new, |(variant, _)| variant.to_owned()))
 }
 
-/// `device` with the forms that `spec` records for it.
+/// `device` with the variants that `spec` records for it.
 pub(super) fn with_recorded(spec: &Spec, device: Device) -> Device {
     match (device, &spec.engine.kernels) {
         (Device::Gpu(context), Some(recorded)) if recorded.adapter == identity(&context) => {
-            Device::Gpu(context.with_choices(recorded.forms.clone()))
+            Device::Gpu(context.with_choices(recorded.variants.clone()))
         }
         (device, _) => device,
     }

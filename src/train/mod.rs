@@ -52,8 +52,8 @@ pub enum TrainError {
     Diverged { step: u64, loss: f32, learning_rate: f64, outcome: String },
     #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
     BatchTooLarge { batch: usize, rows: usize },
-    #[error("cancelled, nothing was written")]
-    Cancelled,
+    #[error("canceled, nothing was written")]
+    Canceled,
     #[error("the run's thread ended early, {0}, start the run again")]
     Worker(String),
     #[error("{0}, this is a defect of the program")]
@@ -92,7 +92,7 @@ impl TrainError {
             Self::Graph(_)
             | Self::File(_)
             | Self::Diverged { .. }
-            | Self::Cancelled
+            | Self::Canceled
             | Self::Worker(_)
             | Self::Defect(_) => false,
         }

@@ -193,7 +193,7 @@ fn remembered_kernels_are_used_and_settings_are_read() {
         .engine
         .kernels
         .expect("choices")
-        .forms;
+        .variants;
     let remembered: serde_json::Value = serde_json::from_str(&remembered).expect("JSON");
     let (_, known) = remembered.as_object().and_then(|all| all.iter().next()).expect("one adapter");
     let known = known.as_object().expect("choices");

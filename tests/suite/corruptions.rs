@@ -361,12 +361,12 @@ fn shot_noise_has_the_mean_and_variance_of_poisson_counts() {
     }
 }
 
-/// Unit variance before the amount, neighbours that go together by 2/3, and a quarter of it near black.
+/// Unit variance before the amount, neighbors that go together by 2/3, and a quarter of it near black.
 #[test]
 fn grain_has_the_variance_and_the_size_that_it_says() {
     let (batch, size, channels) = (16, [64, 64], 1);
     let count = batch * size[0] * size[1];
-    // Neighbours go together: their squares of correlation add up to 3.8, and so a variance has the error of as many
+    // Neighbors go together: their squares of correlation add up to 3.8, and so a variance has the error of as many
     // fewer numbers. Four times sqrt(2 * 3.8 / 65536).
     const BOUND: f64 = 0.043;
     for device in devices() {
@@ -411,7 +411,7 @@ fn flat_blocks_stay_flat_through_jpeg() {
     }
 }
 
-/// A coarser quality is farther from the picture; the finest moves no value of grey by two levels and a half.
+/// A coarser quality is farther from the picture; the finest moves no value of gray by two levels and a half.
 #[test]
 fn jpeg_of_the_finest_quality_changes_next_to_nothing() {
     for (channels, levels) in [(1, 2.5), (3, 5.0)] {

@@ -226,7 +226,7 @@ fn folders_name_classes_and_parts() {
     }
 }
 
-const PEOPLE: &str = "name,height,\"hair, colour\",born,member,age\n";
+const PEOPLE: &str = "name,height,\"hair, color\",born,member,age\n";
 
 /// A table with everything in it: words, gaps, dates, quotes.
 fn people() -> String {
@@ -241,7 +241,7 @@ fn people() -> String {
 }
 
 #[test]
-fn columns_become_features_by_what_they_hold() {
+fn columns_become_features_by_their_type() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = file(folder.path(), "people.csv", people());
     let data = open(&DataSpec { labels: Some("age".to_owned()), ..spec_of(&path) }).expect("a table");
@@ -255,9 +255,9 @@ fn columns_become_features_by_what_they_hold() {
     }
     for there in [
         "height",
-        "hair, colour=black",
-        "hair, colour=fair, light",
-        "hair, colour=other",
+        "hair, color=black",
+        "hair, color=fair, light",
+        "hair, color=other",
         "born day sine",
         "born year cosine",
     ] {
@@ -272,8 +272,8 @@ fn columns_become_features_by_what_they_hold() {
         data.rows_f32(row_of(source)..row_of(source) + 1).expect("a row")[at]
     };
     // Row 10 is fair, row 12 was born at noon: half a turn.
-    assert_eq!(feature(10, "hair, colour=fair, light"), 1.0);
-    assert_eq!(feature(10, "hair, colour=black"), 0.0);
+    assert_eq!(feature(10, "hair, color=fair, light"), 1.0);
+    assert_eq!(feature(10, "hair, color=black"), 0.0);
     assert!((feature(12, "born day cosine") + 1.0).abs() < 1e-6);
     // What is missing is the mean, which is 0 once scaled.
     assert!(feature(3, "height").abs() < 1e-6, "{}", feature(3, "height"));
@@ -284,7 +284,7 @@ fn columns_become_features_by_what_they_hold() {
 }
 
 #[test]
-fn tables_come_in_many_clothes() {
+fn csv_dialects_are_detected() {
     let folder = tempfile::tempdir().expect("a folder");
     let rows = |separator: &str, decimal: &str| -> String {
         (0..30).map(|i| format!("{i}{decimal}5{separator}{}{decimal}25\n", i * i % 17)).collect()
@@ -473,7 +473,7 @@ fn parts_are_seeded_stratified_or_listed() {
 }
 
 #[test]
-fn twins_across_the_split_are_found() {
+fn near_duplicates_across_the_split_are_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let noise = crate::support::noise(200 * 40, 3);
     let line = |row: usize, shift: f32| {
@@ -685,7 +685,7 @@ fn trace(spec: &Spec, data: &DataSet, device: hourglass::device::Device) -> (Vec
 }
 
 #[test]
-fn data_that_streams_gives_the_same_bits_as_data_that_lies_there() {
+fn streamed_data_gives_the_same_bits_as_resident_data() {
     let data = crate::support::digits();
     for device in devices() {
         let mut spec = preset("denoising-gaussian").expect("a preset").spec;
@@ -734,7 +734,7 @@ fn floats_and_pieces_train_on_every_device() {
 }
 
 #[test]
-fn what_is_suggested_beats_pca_on_tables() {
+fn automatic_specs_beat_pca_on_tables() {
     for (name, labels) in [("breast_cancer.csv", "malignant"), ("digits8x8.csv.gz", "last")] {
         let data = open(&DataSpec { labels: Some(labels.to_owned()), ..spec_of(&fixture(name)) }).expect("a table");
         let suggestion = auto_spec(&data).expect("a suggestion");
@@ -807,8 +807,8 @@ fn parquet_tables_are_read_as_csv_is() {
     let text: String = (0..40)
         .map(|i| {
             let b = if i % 10 == 0 { String::new() } else { (i * i % 13).to_string() };
-            let colour = ["red", "blue"][i % 2];
-            format!("{},{b},{colour},2020-01-{:02} {:02}:00:00\n", i as f64 * 0.5, 1 + i / 24, i % 24)
+            let color = ["red", "blue"][i % 2];
+            format!("{},{b},{color},2020-01-{:02} {:02}:00:00\n", i as f64 * 0.5, 1 + i / 24, i % 24)
         })
         .collect();
     let csv = file(folder.path(), "a.csv", format!("a,b,c,d\n{text}"));

@@ -190,7 +190,7 @@ fn more_is_taken_away_where_more_noise_is_told() {
     }
 }
 
-/// What is taken away of noise has no neighbours; of what is no noise it has, and that is said.
+/// What is taken away of noise has no neighbors; of what is no noise it has, and that is said.
 #[test]
 fn what_is_unlike_the_training_data_is_said() {
     let folder = TempDir::new().expect("a folder");
@@ -312,7 +312,7 @@ fn depth_and_alpha_come_out_as_they_went_in() {
     assert_eq!((done.done, done.failed), (3, 0), "{:?}", done.files);
     for name in ["deep.png", "deep.tif"] {
         let DynamicImage::ImageLuma16(made) = image::open(out.join(name)).expect("readable") else {
-            panic!("{name} is 16 bit grey")
+            panic!("{name} is 16 bit gray")
         };
         assert_ne!(made.into_raw(), deep);
     }

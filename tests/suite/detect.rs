@@ -54,7 +54,7 @@ fn changed(folder: &Path, name: &str, change: impl Fn(usize, &str) -> String) ->
 }
 
 #[test]
-fn areas_are_those_of_known_answers() {
+fn roc_auc_and_precision_match_known_answers() {
     // By hand: of the six pairs four are in order and one is a tie.
     let (scores, positive) = ([0.1, 0.4, 0.35, 0.8, 0.35], [false, false, true, true, false]);
     assert_eq!(roc_auc(&scores, &positive), Some((1.0 + 0.5 + 3.0) / 6.0));

@@ -13,7 +13,7 @@ use hourglass::train::Session;
 
 use crate::support::{Tolerance, cpu, devices, digits, gpu, noise};
 
-/// Four levels, base width 16, skips at each, one grey channel.
+/// Four levels, base width 16, skips at each, one gray channel.
 fn large_unet() -> Spec {
     let text = r#"
         version = 1
@@ -95,7 +95,7 @@ fn a_large_image_passes_through_a_unet_in_the_memory_that_the_plan_predicted() {
 }
 
 #[test]
-fn half_precision_takes_less_memory_and_learns_as_well() {
+fn f16_storage_takes_less_memory_and_learns_as_well() {
     let spec = |precision: &str| {
         let settings = [format!("engine.precision={precision}"), "train.batch_size=32".to_owned()];
         preset("convolutional-deep").expect("a preset").spec.with_set(&settings).expect("settings")

@@ -185,7 +185,7 @@ fn samples_come_from_prior_posterior_and_class_on_both_devices() {
 }
 
 #[test]
-fn ways_go_from_one_row_to_the_other() {
+fn interpolations_go_from_one_row_to_the_other() {
     let home = tempfile::tempdir().expect("a folder");
     let model = small_model(home.path(), "v.safetensors", VARIATIONAL);
     let whole = home.path().join("whole.npy");

@@ -81,7 +81,7 @@ fn reduce_sums_in_place_of_its_slot() {
     }
 }
 
-/// (N, D, K): one of everything awkward, non-square, vec4 and scalar forms, ragged tiles.
+/// (N, D, K): one of everything awkward, non-square, vec4 and scalar variants, ragged tiles.
 const DENSE_SHAPES: [(usize, usize, usize); 14] = [
     (1, 1, 1),
     (1, 4, 4),
@@ -109,7 +109,7 @@ const FORMS: [GemmVariant; 6] = [
 ];
 
 /// The CPU has one form; a GPU is made to run all.
-fn forms(device: &Device) -> &'static [GemmVariant] {
+fn variants(device: &Device) -> &'static [GemmVariant] {
     match device {
         Device::Cpu(_) => &FORMS[..1],
         Device::Gpu(_) => &FORMS,
@@ -119,11 +119,11 @@ fn forms(device: &Device) -> &'static [GemmVariant] {
 #[test]
 fn dense_forward_matches() {
     for device in devices() {
-        for &form in forms(&device) {
+        for &variant in variants(&device) {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
                 let activation = FUSED[i % 4];
                 let (x, w, b) = (noise(n * d, 4), noise(k * d, 5), noise(k, 6));
-                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant: form };
+                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant: variant };
                 let out =
                     run_kernel(&device, Arc::new(kernel), &[bytes(&x), bytes(&w), bytes(&b)], &[n * k], &[], state(n));
                 let mut expected = Vec::with_capacity(n * k);
@@ -133,7 +133,7 @@ fn dense_forward_matches() {
                         expected.push(apply(activation, dot + f64::from(b[unit])));
                     }
                 }
-                let what = format!("dense_forward {n}x{d}x{k} {form:?} on {}", device.info());
+                let what = format!("dense_forward {n}x{d}x{k} {variant:?} on {}", device.info());
                 product_tolerance(d).check(&what, &out[0], &expected);
             }
         }
@@ -143,7 +143,7 @@ fn dense_forward_matches() {
 #[test]
 fn dense_backward_matches() {
     for device in devices() {
-        for &form in forms(&device) {
+        for &variant in variants(&device) {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
                 let whole = SplitK { slots: 1, slot_rows: n };
                 let split = SplitK { slots: n.div_ceil(32), slot_rows: 32 };
@@ -153,7 +153,7 @@ fn dense_backward_matches() {
                     let mut x = noise(n * d, 9);
                     input_activation.apply(&mut x);
                     let kernel =
-                        DenseBackward { batch: n, inputs: d, outputs: k, needs_dinp, input_activation, split, form };
+                        DenseBackward { batch: n, inputs: d, outputs: k, needs_dinp, input_activation, split, variant };
                     let all_reads = [bytes(&dout), bytes(&x), bytes(&w)];
                     let all_writes = [split.slots * k * d, split.slots * k, n * d];
                     let count = if needs_dinp { 3 } else { 2 };
@@ -173,7 +173,7 @@ fn dense_backward_matches() {
                             }
                         }
                     }
-                    let what = format!("dense_backward {n}x{d}x{k} {split:?} {form:?} on {}", device.info());
+                    let what = format!("dense_backward {n}x{d}x{k} {split:?} {variant:?} on {}", device.info());
                     product_tolerance(n).check(&format!("{what} dweight"), &out[0], &dweight);
                     product_tolerance(n).check(&format!("{what} dbias"), &out[1], &dbias);
                     if needs_dinp {

@@ -287,7 +287,7 @@ fn metrics_are_the_same_on_any_number_of_threads() {
 }
 
 #[test]
-fn draws_are_fair_and_choose_each_at_most_once() {
+fn samples_are_uniform_and_without_replacement() {
     let mut draws = Sampler::new(1, 0);
     let mut counts = [0; 10];
     (0..10_000).for_each(|_| counts[draws.below(10)] += 1);

@@ -1,5 +1,5 @@
-//! Every op on every device, its values and its gradients: the native twin against plain f64 loops, the shaders against
-//! the twin, and gradients against central differences of the f64 loops. Writes a table of the worst errors.
+//! Every op on every device, its values and its gradients: the CPU reference against plain f64 loops, the shaders against
+//! the reference, and gradients against central differences of the f64 loops. Writes a table of the worst errors.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::support::{cpu, gpu, noise};
 /// Rounding of f32 in sums of up to a few thousand terms, relative to the largest value of the result; softplus, GELU
 /// and the like add the 2e-7 of exp and erf.
 const VALUE_ERROR: f64 = 1e-5;
-/// A gradient is a sum of products of such values; WGSL allows exp and log a few more roundings than the twin has.
+/// A gradient is a sum of products of such values; WGSL allows exp and log a few more roundings than the reference has.
 const GRADIENT_ERROR: f64 = 5e-5;
 /// Step of the central differences: their own error is its square.
 const STEP: f64 = 1e-5;
@@ -221,7 +221,7 @@ fn objective(case: &Case, inputs: &[Vec<f64>]) -> f64 {
 
 #[derive(Default)]
 struct Errors {
-    twin: f64,
+    reference: f64,
     shader: f64,
     tiled: f64,
     gradient: f64,
@@ -251,13 +251,13 @@ fn check(case: &Case) -> Errors {
         outputs
     };
     let mut errors = Errors::default();
-    let twin = settled(summed(&on_cpu.outputs));
-    for (actual, expected) in twin.iter().zip(&expected) {
-        errors.twin = errors.twin.max(error(actual, expected));
+    let reference = settled(summed(&on_cpu.outputs));
+    for (actual, expected) in reference.iter().zip(&expected) {
+        errors.reference = errors.reference.max(error(actual, expected));
     }
-    assert!(errors.twin < VALUE_ERROR, "{context}: the twin is off by {:e}", errors.twin);
+    assert!(errors.reference < VALUE_ERROR, "{context}: the reference is off by {:e}", errors.reference);
 
-    let mut all = vec![("twin".to_owned(), on_cpu)];
+    let mut all = vec![("reference".to_owned(), on_cpu)];
     if let Some(Device::Gpu(gpu)) = gpu() {
         let both = [("shader", false), ("tiled shader", true)];
         let made = both.map(|(name, tiled)| {
@@ -266,8 +266,8 @@ fn check(case: &Case) -> Errors {
         });
         for (name, tiled, made) in made.into_iter().flatten() {
             let mut worst: f64 = 0.0;
-            for (actual, twin) in settled(summed(&made.outputs)).iter().zip(&twin) {
-                worst = worst.max(error(actual, &wide(twin)));
+            for (actual, reference) in settled(summed(&made.outputs)).iter().zip(&reference) {
+                worst = worst.max(error(actual, &wide(reference)));
             }
             assert!(worst < VALUE_ERROR, "{context}: the {name} is off by {worst:e}");
             let kept = if tiled { &mut errors.tiled } else { &mut errors.shader };
@@ -597,9 +597,9 @@ fn resample_cases(cases: &mut Vec<Case>) {
                                     }
                                     Bilinear => {
                                         let ends = |to: usize, count: usize| {
-                                            let centre = ((to as f64 + 0.5) / s as f64 - 0.5).max(0.0);
-                                            let low = centre.floor() as usize;
-                                            (low, (low + 1).min(count - 1), centre - centre.floor())
+                                            let center = ((to as f64 + 0.5) / s as f64 - 0.5).max(0.0);
+                                            let low = center.floor() as usize;
+                                            (low, (low + 1).min(count - 1), center - center.floor())
                                         };
                                         let ((y0, y1, fy), (x0, x1, fx)) = (ends(y, h), ends(z, w));
                                         let row = |r| (1.0 - fx) * at(x, i, r, x0, k) + fx * at(x, i, r, x1, k);
@@ -1144,7 +1144,7 @@ fn every_op_matches_and_its_gradient_too() {
     ragged_cases(&mut cases);
     corruption_cases(&mut cases);
     let mut table = String::from(
-        "| op | sizes | twin, f64 loops | shader, twin | tiled shader, twin | gradient, differences |\n|---|---|---|---|---|---|\n",
+        "| op | sizes | CPU reference, f64 loops | shader, CPU reference | tiled shader, CPU reference | gradient, differences |\n|---|---|---|---|---|---|\n",
     );
     let mut merged: Vec<(String, Vec<String>, Errors)> = Vec::new();
     for case in &cases {
@@ -1152,7 +1152,7 @@ fn every_op_matches_and_its_gradient_too() {
         match merged.iter_mut().find(|(name, ..)| *name == case.name) {
             Some((_, sizes, worst)) => {
                 sizes.push(case.sizes.clone());
-                worst.twin = worst.twin.max(errors.twin);
+                worst.reference = worst.reference.max(errors.reference);
                 worst.shader = worst.shader.max(errors.shader);
                 worst.tiled = worst.tiled.max(errors.tiled);
                 worst.gradient = worst.gradient.max(errors.gradient);
@@ -1161,9 +1161,13 @@ fn every_op_matches_and_its_gradient_too() {
         }
     }
     for (name, sizes, errors) in merged {
-        let Errors { twin, shader, tiled, gradient } = errors;
-        writeln!(table, "| {name} | {} | {twin:.1e} | {shader:.1e} | {tiled:.1e} | {gradient:.1e} |", sizes.join("; "))
-            .expect("text");
+        let Errors { reference, shader, tiled, gradient } = errors;
+        writeln!(
+            table,
+            "| {name} | {} | {reference:.1e} | {shader:.1e} | {tiled:.1e} | {gradient:.1e} |",
+            sizes.join("; ")
+        )
+        .expect("text");
     }
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel-errors.md");
     std::fs::write(&path, &table).expect("the table is written");

@@ -105,7 +105,7 @@ fn epochs_and_seeds_visit_in_different_orders() {
     };
     assert_ne!(order(1, 0), order(1, 1));
     assert_ne!(order(1, 0), order(2, 0));
-    // No run of neighbours survives: the mean step between neighbours of a random order of n is n / 3.
+    // No run of neighbors survives: the mean step between neighbors of a random order of n is n / 3.
     let visited = order(1, 0);
     let mean: f64 = visited.windows(2).map(|w| f64::from(w[0].abs_diff(w[1]))).sum::<f64>() / 999.0;
     assert!((mean - 333.0).abs() < 40.0, "{mean}");

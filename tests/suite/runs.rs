@@ -197,8 +197,8 @@ fn a_worker_obeys_and_records_live_edits() {
     let picture = folder.path().join("picture.png");
     hourglass::report::draw_run(&last, &picture).expect("it draws");
     let drawn = image::open(&picture).expect("a PNG").into_rgb8();
-    let colours: std::collections::BTreeSet<[u8; 3]> = drawn.pixels().map(|pixel| pixel.0).collect();
-    assert!(colours.len() > 500, "curves, digits and a map are in it: {} colours", colours.len());
+    let colors: std::collections::BTreeSet<[u8; 3]> = drawn.pixels().map(|pixel| pixel.0).collect();
+    assert!(colors.len() > 500, "curves, digits and a map are in it: {} colors", colors.len());
     let spec = RunDir::open(&out).expect("the run").read_spec().expect("its spec");
     assert_eq!(spec.edits.len(), 1);
     assert_eq!((spec.edits[0].step, spec.edits[0].value), (1, 0.0005));
@@ -273,7 +273,7 @@ fn an_edit_of_what_a_model_has_not_is_refused_in_words() {
 /// What a watcher is shown on wish: pinned rows stay, train rows and errors are on the map, layers tell of themselves; and
 /// after the end somebody still answers.
 #[test]
-fn a_worker_shows_what_is_wished() {
+fn a_worker_publishes_the_previews_requested() {
     let folder = tempfile::tempdir().expect("a folder");
     let worker = worker(&folder.path().join("run"), 3, true);
     let first = wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused && snapshot.answers);
@@ -379,7 +379,7 @@ fn starting_and_dropping_workers_never_hangs() {
 
 /// What is predicted of a spec is what its session then holds.
 #[test]
-fn predictions_are_what_sessions_come_to() {
+fn cost_estimates_match_sessions() {
     use hourglass::model::LayerLocation;
     for name in ["undercomplete", "map", "convolutional", "sparse"] {
         let spec = preset(name).expect("a preset").spec;

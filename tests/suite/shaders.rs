@@ -68,7 +68,7 @@ fn a_wrong_request_is_refused() {
     assert!(compose(&shader("gather").constant("NO_SUCH", 1)).is_err());
 }
 
-/// Every kernel that every preset's training step calls, and forms that no preset has.
+/// Every kernel that every preset's training step calls, and variants that no preset has.
 fn kernels() -> Vec<Arc<dyn Kernel>> {
     let mut all: Vec<Arc<dyn Kernel>> = Vec::new();
     for preset in presets().expect("they read") {
@@ -90,7 +90,7 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                 all.push(Arc::new(Loss { term, batch: 2, features: 3, gradient }));
             }
         }
-        for form in [
+        for variant in [
             GemmVariant::Direct,
             GemmVariant::Wide,
             GemmVariant::Tiled,
@@ -99,7 +99,7 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
             GemmVariant::Skinny,
         ] {
             for inputs in [3, 4] {
-                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant: form }));
+                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant: variant }));
                 for needs_dinp in [false, true] {
                     let input_activation = activation;
                     all.push(Arc::new(DenseBackward {
@@ -109,14 +109,15 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                         needs_dinp,
                         input_activation,
                         split: SplitK { slots: 1, slot_rows: 2 },
-                        form,
+                        variant,
                     }));
                 }
             }
         }
     }
-    for form in [GemmVariant::Direct, GemmVariant::Tiled, GemmVariant::Large, GemmVariant::Skinny, GemmVariant::Few] {
-        let channels = if form == GemmVariant::Few { [1, 2, 3] } else { [1, 4, 5] };
+    for variant in [GemmVariant::Direct, GemmVariant::Tiled, GemmVariant::Large, GemmVariant::Skinny, GemmVariant::Few]
+    {
+        let channels = if variant == GemmVariant::Few { [1, 2, 3] } else { [1, 4, 5] };
         for channels in channels {
             let shape = ConvShape {
                 batch: 1,
@@ -132,16 +133,16 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                 channel_offset: 0,
             };
             for finish in [Finish::Plain, Finish::Forward(Activation::Relu), Finish::Backward(Activation::Tanh)] {
-                all.push(Arc::new(ConvScatter { shape, finish, variant: form }));
+                all.push(Arc::new(ConvScatter { shape, finish, variant: variant }));
                 for accumulate in [false, true] {
-                    all.push(Arc::new(ConvGather { shape, finish, accumulate, variant: form }));
+                    all.push(Arc::new(ConvGather { shape, finish, accumulate, variant: variant }));
                 }
             }
             // Few values a pixel may be those of y too.
             let few = ConvShape { filters: 2, channels: channels + 3, weight_channels: channels + 3, ..shape };
             for shape in [shape, few] {
                 for sums_bias in [false, true] {
-                    all.push(Arc::new(ConvWeights { shape, sums_bias, variant: form }));
+                    all.push(Arc::new(ConvWeights { shape, sums_bias, variant: variant }));
                 }
             }
         }

@@ -27,7 +27,7 @@ fn kernels_of(run: &Path) -> Option<KernelChoices> {
 /// Measured once, remembered, recorded; with `off` nothing is; a spec that records a form runs in it wherever what is
 /// remembered says otherwise, and gives the same bits.
 #[test]
-fn forms_of_kernels_are_chosen_once_and_recorded() {
+fn kernel_variants_are_chosen_once_and_recorded() {
     if gpu().is_none() {
         return;
     }
@@ -37,7 +37,7 @@ fn forms_of_kernels_are_chosen_once_and_recorded() {
     assert_eq!(kernels_of(&at("off")), None);
     train(&["--device", "gpu"], &at("first"), home.path());
     let first = kernels_of(&at("first")).expect("a GPU has forms to choose among");
-    assert!(!first.forms.is_empty() && !first.adapter.is_empty());
+    assert!(!first.variants.is_empty() && !first.adapter.is_empty());
     let state = RunDir::open(&at("first")).expect("a run").read_checkpoint("last").expect("a checkpoint").0;
     assert_eq!(state.kernels.as_ref(), Some(&first), "the checkpoint records them too");
     let model = std::fs::read(at("first").join("model.safetensors")).expect("a model");
@@ -65,7 +65,7 @@ fn forms_of_kernels_are_chosen_once_and_recorded() {
 
 /// A run goes on in the forms that it began with.
 #[test]
-fn forms_of_kernels_never_change_within_a_run() {
+fn kernel_variants_never_change_within_a_run() {
     if gpu().is_none() {
         return;
     }
@@ -82,11 +82,11 @@ fn forms_of_kernels_never_change_within_a_run() {
 }
 
 #[test]
-fn an_unknown_form_is_refused_and_the_processor_records_none() {
+fn an_unknown_kernel_variant_is_refused_and_the_cpu_records_none() {
     let mut spec = preset("undercomplete").expect("a preset").spec;
-    let forms = [("dense_forward 128x784x256".to_owned(), "fastest".to_owned())].into();
-    spec.engine.kernels = Some(KernelChoices { adapter: "any".to_owned(), forms });
-    let error = spec.check().expect_err("no such form").to_string();
+    let variants = [("dense_forward 128x784x256".to_owned(), "fastest".to_owned())].into();
+    spec.engine.kernels = Some(KernelChoices { adapter: "any".to_owned(), variants });
+    let error = spec.check().expect_err("no such variant").to_string();
     assert!(error.contains("engine.kernels") && error.contains("fastest"), "{error}");
     let home = tempfile::tempdir().expect("a folder");
     let run = home.path().join("run");
@@ -151,7 +151,7 @@ fn images(recompute: bool) -> Spec {
 }
 
 #[test]
-fn activations_made_twice_take_less_memory_and_give_the_same_bits() {
+fn activation_checkpointing_takes_less_memory_and_gives_the_same_bits() {
     let bytes = |recompute| {
         let network = Network::new(&images(recompute), digit_shape()).expect("it fits");
         network.training_pass(16, RowSource::Input).expect("a plan").bytes().activations

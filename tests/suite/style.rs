@@ -1,4 +1,4 @@
-//! The tokens: text can be read on whatever it lies on, and classes can be told apart by people who see fewer colours.
+//! The tokens: text can be read on whatever it lies on, and classes can be told apart by people who see fewer colors.
 
 use hourglass::style::{DARK, LABELS, LIGHT, Palette, Rgb};
 
@@ -12,8 +12,8 @@ fn linear(Rgb(r, g, b): Rgb) -> [f64; 3] {
 
 /// Contrast as WCAG 2.2 has it: from 1 to 21.
 fn contrast(a: Rgb, b: Rgb) -> f64 {
-    let luminance = |colour| {
-        let [r, g, b] = linear(colour);
+    let luminance = |color| {
+        let [r, g, b] = linear(color);
         0.2126 * r + 0.7152 * g + 0.0722 * b
     };
     let (a, b) = (luminance(a), luminance(b));
@@ -44,7 +44,7 @@ fn text_can_be_read_on_whatever_it_lies_on() {
     }
 }
 
-/// Oklab of a linear colour (Ottosson 2020).
+/// Oklab of a linear color (Ottosson 2020).
 fn oklab([r, g, b]: [f64; 3]) -> [f64; 3] {
     let l = (0.412_221_470_8 * r + 0.536_332_536_3 * g + 0.051_445_992_9 * b).max(0.0).cbrt();
     let m = (0.211_903_498_2 * r + 0.680_699_545_1 * g + 0.107_396_956_6 * b).max(0.0).cbrt();
@@ -77,11 +77,11 @@ const SIGHTS: [(&str, [[f64; 3]; 3]); 4] = [
 const APART: f64 = 6.5;
 
 #[test]
-fn classes_are_told_apart_with_fewer_colours() {
+fn classes_are_told_apart_with_fewer_colors() {
     for (sight, matrix) in SIGHTS {
         let seen = LABELS.map(|label| {
-            let colour = linear(label);
-            oklab(matrix.map(|row| row.iter().zip(colour).map(|(a, b)| a * b).sum::<f64>().clamp(0.0, 1.0)))
+            let color = linear(label);
+            oklab(matrix.map(|row| row.iter().zip(color).map(|(a, b)| a * b).sum::<f64>().clamp(0.0, 1.0)))
         });
         for (i, a) in seen.iter().enumerate() {
             for (j, b) in seen.iter().enumerate().take(i) {

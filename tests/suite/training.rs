@@ -131,7 +131,7 @@ fn faults_are_diagnosed_by_their_names() {
 }
 
 #[test]
-fn a_usual_run_is_not_blamed() {
+fn a_healthy_run_has_no_findings() {
     for (name, settings) in [("variational", &["train.epochs=3"][..]), ("undercomplete", &["train.epochs=6"][..])] {
         let (_, report) = train(spec(name, settings));
         assert!(codes(&report).is_empty(), "{name}: {:?}", report.diagnosis);

@@ -33,11 +33,11 @@ impl Trainer for Script {
     }
 }
 
-/// A frame as the shell makes it: on the colour that the window is cleared to.
+/// A frame as the shell makes it: on the color that the window is cleared to.
 pub fn draw(ui: &mut egui::Ui, app: &mut App) {
     let context = ui.ctx().clone();
     let painter = context.layer_painter(egui::LayerId::background());
-    painter.rect_filled(context.content_rect(), 0.0, app.clear_colour(&context));
+    painter.rect_filled(context.content_rect(), 0.0, app.clear_color(&context));
     app.ui(ui);
 }
 
@@ -173,7 +173,7 @@ fn in_state(state: PlayState, message: &str) -> Snapshot {
 ///
 /// Text and curves are antialiased by the driver: another version of it may round a few edge pixels differently.
 #[test]
-fn the_window_looks_as_it_did() {
+fn the_window_matches_its_snapshots() {
     if crate::support::gpu().is_none() {
         return;
     }

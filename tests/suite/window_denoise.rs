@@ -62,7 +62,7 @@ fn item(name: &str, state: ItemState) -> QueueItem {
 
 fn shown(state: ItemState) -> QueueView {
     let picture = QueueImage {
-        name: "harbour.png".to_owned(),
+        name: "harbor.png".to_owned(),
         width: 640,
         height: 427,
         bits: 8,
@@ -76,7 +76,7 @@ fn shown(state: ItemState) -> QueueView {
     };
     QueueView {
         items: vec![
-            item("harbour.png", state),
+            item("harbor.png", state),
             item("scan_0012.tif", ItemState::Saved("/pictures/scan_0012-denoised.tif".into())),
             item("grandfather.jpg", ItemState::Waiting),
             item("torn.png", ItemState::Failed("not usable as data, /pictures/torn.png, it ends early".to_owned())),
@@ -103,7 +103,7 @@ fn harness(denoising: Arc<dyn Denoising>, size: [f32; 2], theme: ThemeChoice) ->
 }
 
 #[test]
-fn denoise_looks_as_it_did() {
+fn denoise_matches_its_snapshots() {
     if crate::support::gpu().is_none() {
         return;
     }
@@ -136,7 +136,7 @@ fn denoise_looks_as_it_did() {
         let script = Script { view: Arc::new(view.clone().unwrap_or_default()), told: Arc::default() };
         let mut harness = harness(Arc::new(script), size, theme);
         if view.is_some() {
-            drop_file(&mut harness, "/pictures/harbour.png");
+            drop_file(&mut harness, "/pictures/harbor.png");
         }
         harness.run_steps(3);
         harness.snapshot_options(name, &options);
@@ -149,9 +149,9 @@ fn every_control_says_what_it_is_asked_for() {
     let script = Script { view: Arc::new(shown(ItemState::Done)), told: Arc::default() };
     let told = Arc::clone(&script.told);
     let mut harness = harness(Arc::new(script), [1280.0, 800.0], ThemeChoice::Dark);
-    drop_file(&mut harness, "/pictures/harbour.png");
+    drop_file(&mut harness, "/pictures/harbor.png");
     harness.run_steps(2);
-    assert_eq!(told.lock().unwrap().drain(..).next(), Some(QueueCommand::Add(vec!["/pictures/harbour.png".into()])));
+    assert_eq!(told.lock().unwrap().drain(..).next(), Some(QueueCommand::Add(vec!["/pictures/harbor.png".into()])));
     for (label, command) in [
         ("Save beside original", QueueCommand::Save),
         ("Save all", QueueCommand::SaveAll),
@@ -181,7 +181,7 @@ fn every_control_says_what_it_is_asked_for() {
 fn a_dropped_picture_is_cleaned_and_saved() {
     let folder = tempfile::tempdir().expect("a folder");
     let pixels = landscape(96, 72, 0.2);
-    let path = folder.path().join("harbour.png");
+    let path = folder.path().join("harbor.png");
     image::RgbaImage::from_raw(96, 72, pixels.rgba.clone()).expect("it fits").save(&path).expect("written");
     let before = std::fs::read(&path).expect("read");
     let mut harness = harness(Arc::new(LocalDenoising), [1280.0, 800.0], ThemeChoice::Dark);
@@ -206,13 +206,13 @@ fn a_dropped_picture_is_cleaned_and_saved() {
     assert!(clean < 0.5 * noisy, "{clean} away from clean, {noisy} before");
     harness.get_by_label("Save beside original").click();
     harness.run_steps(2);
-    let saved = folder.path().join("harbour-denoised.png");
+    let saved = folder.path().join("harbor-denoised.png");
     run_until(&mut harness, |_| saved.exists());
     assert_eq!(std::fs::read(&path).expect("read"), before, "the original is as it was");
     // A second time under another name.
     run_until(&mut harness, |harness| harness.state().desk().saved.is_some());
     harness.get_by_label("Save beside original").click();
-    run_until(&mut harness, |_| folder.path().join("harbour-denoised-2.png").exists());
+    run_until(&mut harness, |_| folder.path().join("harbor-denoised-2.png").exists());
 }
 
 /// A picture on the clipboard becomes a file, and goes to where a file of its kind would.

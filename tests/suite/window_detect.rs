@@ -19,7 +19,7 @@ use crate::window::{draw, run_until, running};
 /// What a scripted detection comes to.
 #[derive(Clone)]
 enum Ending {
-    /// It stays here until it is cancelled.
+    /// It stays here until it is canceled.
     Stays(DetectStage),
     Fails(String),
     Done(Box<DetectOutcome>),
@@ -38,7 +38,7 @@ impl Detection for Script {
                 while watch(*stage) == ControlFlow::Continue(()) {
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
-                Err("cancelled, nothing was written".to_owned())
+                Err("canceled, nothing was written".to_owned())
             }
             Ending::Fails(problem) => Err(problem.clone()),
             Ending::Done(outcome) => Ok((**outcome).clone()),
@@ -166,7 +166,7 @@ pub fn place_of_saving() -> egui::Rect {
 }
 
 #[test]
-fn detect_looks_as_it_did() {
+fn detect_matches_its_snapshots() {
     if crate::support::gpu().is_none() {
         return;
     }
@@ -214,7 +214,7 @@ fn detect_looks_as_it_did() {
 }
 
 #[test]
-fn detection_can_be_cancelled_and_asked_again_with_other_labels() {
+fn detection_can_be_canceled_and_asked_again_with_other_labels() {
     let asked: Arc<Mutex<Vec<DetectRequest>>> = Arc::default();
     let script = Script { ending: Ending::Stays(DetectStage::Reading), asked: Arc::clone(&asked) };
     let mut waiting = harness(Arc::new(script), [1280.0, 800.0], ThemeChoice::Dark);

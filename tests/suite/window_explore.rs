@@ -66,7 +66,7 @@ fn save_picture(harness: &mut Harness<'static, App>, name: &str) {
 }
 
 #[test]
-fn explore_looks_as_it_did() {
+fn explore_matches_its_snapshots() {
     if crate::support::gpu().is_none() {
         return;
     }
@@ -137,7 +137,7 @@ fn an_opened_model_is_explored() {
     harness.get_by_label("Sample").click();
     harness.run_steps(3);
     assert_ne!(harness.state().explored(), [x, y]);
-    harness.get_by_label("Centre").click();
+    harness.get_by_label("Center").click();
     harness.run_steps(3);
     assert_eq!(harness.state().explored(), [0.0, 0.0]);
     if crate::support::gpu().is_some() {
@@ -162,7 +162,7 @@ fn an_opened_model_is_explored() {
 
 /// The ends of the walk are chosen, its steps are taken, and what is seen is kept.
 #[test]
-fn a_walk_is_chosen_taken_and_kept() {
+fn an_interpolation_is_chosen_decoded_and_exported() {
     let folder = tempfile::tempdir().expect("a folder");
     let snapshot = opened(&["model.latent=6"], folder.path());
     let mut harness = harness(&snapshot, folder.path());
@@ -181,7 +181,7 @@ fn a_walk_is_chosen_taken_and_kept() {
     let sampled = harness.state().explored().to_vec();
     harness.get_by_label("Set B").click();
     harness.run_steps(3);
-    harness.get_by_label("Centre").click();
+    harness.get_by_label("Center").click();
     run_until(&mut harness, |harness| harness.state().walk_end() == Some(sampled.clone()));
     click_in(&mut harness, "Walk", 0.99);
     assert_eq!(harness.state().explored(), sampled, "its last step is its end");

@@ -24,7 +24,7 @@ use crate::window::{draw, run_until, running};
 /// What the engine comes to.
 #[derive(Clone)]
 enum Ending {
-    /// It stays here until it is cancelled.
+    /// It stays here until it is canceled.
     Stays(&'static str),
     Fails(String),
     Done(Box<Evaluated>),
@@ -48,7 +48,7 @@ impl Reporting for Script {
                 while watch(stage) == ControlFlow::Continue(()) {
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
-                Err("cancelled".to_owned())
+                Err("canceled".to_owned())
             }
             Ending::Fails(problem) => Err(problem.clone()),
             Ending::Done(told) => Ok((**told).clone()),
@@ -241,7 +241,7 @@ fn what_came_of_a_run_is_taken_along() {
 }
 
 #[test]
-fn measuring_is_cancelled_and_failures_are_said() {
+fn measuring_is_canceled_and_failures_are_said() {
     let (mut harness, ..) =
         harness(Ending::Stays("Fitting PCA of the same size"), finished(), [900.0, 600.0], ThemeChoice::Dark);
     run_until(&mut harness, |harness| harness.query_by_label("Cancel").is_some());
@@ -258,7 +258,7 @@ fn measuring_is_cancelled_and_failures_are_said() {
 
 /// Pictures of the workspace in each state.
 #[test]
-fn report_looks_as_it_did() {
+fn report_matches_its_snapshots() {
     if crate::support::gpu().is_none() {
         return;
     }

@@ -164,7 +164,7 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
 
 /// Pictures of the list: full, and empty.
 #[test]
-fn runs_look_as_they_did() {
+fn runs_match_their_snapshots() {
     if crate::support::gpu().is_none() {
         return;
     }

@@ -246,7 +246,7 @@ fn what_is_chosen_is_remembered_and_hints_go_for_good() {
 
 /// Pictures of what lies over and around the workspaces.
 #[test]
-fn the_shell_looks_as_it_did() {
+fn the_shell_matches_its_snapshots() {
     if crate::support::gpu().is_none() {
         return;
     }

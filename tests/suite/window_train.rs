@@ -130,7 +130,7 @@ fn rows_stay_where_they_are_pinned_while_others_are_picked() {
 }
 
 #[test]
-fn the_map_is_moved_coloured_and_drawn_around() {
+fn the_map_is_moved_colored_and_drawn_around() {
     let script = Script::new(running());
     let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
     harness.run();
@@ -265,7 +265,7 @@ fn a_layer_in_words_is_parsed_where_it_is_typed() {
 
 /// What Train looks like when it is touched: a layer being changed, a lasso, layers and filters, the crosshair, 3D.
 #[test]
-fn train_looks_as_it_did_when_touched() {
+fn train_matches_its_snapshots_when_edited() {
     if crate::support::gpu().is_none() {
         return;
     }

@@ -13,7 +13,7 @@ const K_QUADS: u32 = TILE_K / 4u;
 const BLOCK_ROWS: u32 = ROW_QUADS / BLOCKS;
 const BLOCK_COLUMNS: u32 = COLUMN_QUADS / BLOCKS;
 const TILE_THREADS: u32 = BLOCK_ROWS * BLOCK_COLUMNS;
-// One vec4 of padding a row keeps neighbouring rows out of the same banks.
+// One vec4 of padding a row keeps neighboring rows out of the same banks.
 const LEFT_STRIDE: u32 = ROW_QUADS + 1u;
 const RIGHT_STRIDE: u32 = COLUMN_QUADS + 1u;
 // vec4s of each side of a slice.

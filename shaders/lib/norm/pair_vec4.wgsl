@@ -1,4 +1,4 @@
-// The same for four neighbouring channels.
+// The same for four neighboring channels.
 #import lib/element_vec4
 struct Pair { first: Element, second: Element }
 

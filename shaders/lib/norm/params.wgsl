@@ -1,4 +1,4 @@
-// Sizes of a normalization. x [images, P, C] in G groups of neighbouring channels; statistics are of each image and group.
+// Sizes of a normalization. x [images, P, C] in G groups of neighboring channels; statistics are of each image and group.
 struct NormParams {
     images: u32,
     pixels: u32,

@@ -8,7 +8,7 @@ use egui::{
     WidgetInfo, pos2, vec2,
 };
 
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::focus_ring;
 use crate::style::{Palette, size, space};
 use crate::tasks::{Pixels, QueueImage};
@@ -184,12 +184,12 @@ impl BeforeAfter {
         // On any picture: light within dark.
         painter.vline(x, frame.y_range(), Stroke::new(3.0, Color32::from_black_alpha(70)));
         painter.vline(x, frame.y_range(), Stroke::new(1.5, Color32::WHITE));
-        let centre = pos2(x, frame.center().y);
-        painter.circle(centre, GRIP - 2.0, Color32::WHITE, Stroke::new(1.0, Color32::from_black_alpha(60)));
-        let ink = colour(crate::style::LIGHT.text);
+        let center = pos2(x, frame.center().y);
+        painter.circle(center, GRIP - 2.0, Color32::WHITE, Stroke::new(1.0, Color32::from_black_alpha(60)));
+        let ink = color(crate::style::LIGHT.text);
         for side in [-1.0, 1.0] {
-            let tip = centre + vec2(side * 9.0, 0.0);
-            let base = centre + vec2(side * 4.0, 0.0);
+            let tip = center + vec2(side * 9.0, 0.0);
+            let base = center + vec2(side * 4.0, 0.0);
             let points = vec![tip, base + vec2(0.0, -4.0), base + vec2(0.0, 4.0)];
             painter.add(egui::Shape::convex_polygon(points, ink, Stroke::NONE));
         }

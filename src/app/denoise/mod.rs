@@ -10,7 +10,7 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder,
 
 pub use self::backend::{Cleaner, Denoising, LocalDenoising};
 use self::before_after::BeforeAfter;
-use super::ui::theme::{colour, faded, regular, semibold};
+use super::ui::theme::{color, faded, regular, semibold};
 use super::ui::widgets::{
     Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, part_of_line, text_label,
     value_row,
@@ -149,9 +149,9 @@ impl Denoise {
         picture: &Arc<QueueImage>,
     ) {
         let kind = match (picture.colors, picture.bits) {
-            (1, 32) => "grey, floats".to_owned(),
+            (1, 32) => "gray, floats".to_owned(),
             (colors, 32) => format!("{colors} channels, floats"),
-            (1, bits) => format!("{bits} bit grey"),
+            (1, bits) => format!("{bits} bit gray"),
             (_, bits) => format!("{bits} bit color"),
         };
         let mut right = pos2(inside.right(), inside.top());
@@ -176,10 +176,10 @@ impl Denoise {
             room * 0.6,
             &picture.name,
             semibold(size::TEXT),
-            colour(palette.text),
+            color(palette.text),
         );
         let at = pos2(name.right() + space::S, inside.top() + 10.0);
-        line_of_text(ui, at, right.x - at.x - space::S, &size, regular(size::SECOND), colour(palette.muted));
+        line_of_text(ui, at, right.x - at.x - space::S, &size, regular(size::SECOND), color(palette.muted));
         let frame = Rect::from_min_max(pos2(inside.left(), inside.top() + 32.0), inside.max);
         let before = if view.compare && picture.other.is_some() { "built in" } else { "before" };
         let after = if view.compare && picture.other.is_some() { "your model" } else { "after" };
@@ -201,29 +201,29 @@ impl Denoise {
 
     /// Nothing on the desk: where to drop, or what went wrong.
     fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView, device: DeviceChoice) {
-        let centre = inside.center();
+        let center = inside.center();
         let width = (inside.width() - 48.0).min(520.0);
-        let target = Rect::from_center_size(centre, vec2(width + 48.0, 250.0));
+        let target = Rect::from_center_size(center, vec2(width + 48.0, 250.0));
         let hovered = ui.input(|input| !input.raw.hovered_files.is_empty());
         let ink = if hovered { palette.accent } else { palette.line };
         let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
-        ui.painter().rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
+        ui.painter().rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, color(ink)), StrokeKind::Inside);
         let write = |ui: &Ui, y: f32, text: &str, font: egui::FontId, ink| {
-            text_label(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
+            text_label(ui, text, (pos2(center.x, y), Align2::CENTER_CENTER), text, font, ink);
         };
         let mut y = target.top() + 50.0;
         if let Some(working) = &view.working {
-            write(ui, centre.y, working, semibold(size::NAME), colour(palette.text));
+            write(ui, center.y, working, semibold(size::NAME), color(palette.text));
             return;
         }
-        write(ui, y, "Drop noisy pictures or a folder", semibold(size::NAME), colour(palette.text));
+        write(ui, y, "Drop noisy pictures or a folder", semibold(size::NAME), color(palette.text));
         for words in ["They are cleaned by the model that comes with the program.", "Your originals are never changed."]
         {
             y += 24.0;
-            write(ui, y, words, regular(size::TEXT), colour(palette.muted));
+            write(ui, y, words, regular(size::TEXT), color(palette.muted));
         }
         y += 42.0;
-        let field = Rect::from_min_size(pos2(centre.x - width / 2.0, y - 15.0), vec2(width, 30.0));
+        let field = Rect::from_min_size(pos2(center.x - width / 2.0, y - 15.0), vec2(width, 30.0));
         if let Some(path) = path_field(ui, palette, field, &mut self.path, "or type the path of one", "Open") {
             self.take(ui.ctx(), vec![path], device);
         }
@@ -232,11 +232,11 @@ impl Denoise {
         match said {
             Some(problem) => {
                 let at = pos2(field.left(), y - 12.0);
-                paragraph(ui, at, width, problem, regular(size::TEXT), colour(palette.bad));
+                paragraph(ui, at, width, problem, regular(size::TEXT), color(palette.bad));
             }
             None => {
                 let words = "PNG, JPEG, WebP, TIFF, BMP, PNM and .npy; 8 and 16 bit, any size";
-                write(ui, y, words, regular(size::SECOND), colour(palette.muted));
+                write(ui, y, words, regular(size::SECOND), color(palette.muted));
             }
         }
     }
@@ -355,7 +355,7 @@ impl Denoise {
         let folder = model.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
         let room = start - space::S - (line.left() + 48.0);
         let at = pos2(line.left() + 48.0, line.center().y);
-        let rect = line_of_text(ui, at, room, &folder, regular(size::TEXT), colour(palette.text));
+        let rect = line_of_text(ui, at, room, &folder, regular(size::TEXT), color(palette.text));
         ui.interact(rect, ui.scope_id().with("model"), Sense::hover()).on_hover_text(model.display().to_string());
     }
 
@@ -373,13 +373,13 @@ impl Denoise {
                 None => working.clone(),
             };
             let at = pos2(inside.right(), inside.top() + 10.0);
-            ui.painter().text(at, Align2::RIGHT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            ui.painter().text(at, Align2::RIGHT_CENTER, words, regular(size::SECOND), color(palette.muted));
         }
         let below = inside.bottom() - 34.0;
         let list = Rect::from_min_max(pos2(inside.left(), inside.top() + 28.0), pos2(inside.right(), below));
         if view.items.is_empty() {
             let words = "Drop images or a folder anywhere in this window";
-            paragraph(ui, list.min, list.width(), words, regular(size::TEXT), colour(palette.muted));
+            paragraph(ui, list.min, list.width(), words, regular(size::TEXT), color(palette.muted));
         } else if list.is_positive() {
             self.items_ui(ui, palette, list, view);
         }
@@ -416,7 +416,7 @@ impl Denoise {
                     let here = index == view.selected;
                     if response.hovered() || here {
                         let radius = CornerRadius::same(space::RADIUS_CONTROL);
-                        ui.painter().rect_filled(line.expand2(vec2(6.0, 0.0)), radius, colour(palette.raised));
+                        ui.painter().rect_filled(line.expand2(vec2(6.0, 0.0)), radius, color(palette.raised));
                     }
                     let (words, ink) = match &item.state {
                         ItemState::Waiting => (String::new(), palette.muted),
@@ -426,15 +426,15 @@ impl Denoise {
                         ItemState::Failed(_) => ("failed".to_owned(), palette.bad),
                     };
                     let at = line.right_center();
-                    let state = ui.painter().text(at, Align2::RIGHT_CENTER, &words, regular(size::TEXT), colour(ink));
+                    let state = ui.painter().text(at, Align2::RIGHT_CENTER, &words, regular(size::TEXT), color(ink));
                     let name = item.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     let font = if here { semibold(size::TEXT) } else { regular(size::TEXT) };
-                    let ink = colour(if here { palette.text } else { palette.muted });
+                    let ink = color(if here { palette.text } else { palette.muted });
                     part_of_line(ui, line.left_center(), state.left() - line.left() - space::S, &name, font, ink);
                     if let ItemState::Working(done) = item.state {
                         let share = (line.width() * done as f32).max(2.0);
                         let bar = Rect::from_min_size(pos2(line.left(), line.bottom() - 2.0), vec2(share, 2.0));
-                        ui.painter().rect_filled(bar, 1.0, colour(palette.accent));
+                        ui.painter().rect_filled(bar, 1.0, color(palette.accent));
                     }
                     response.widget_info(|| {
                         let words = format!("{name} {words}");
@@ -460,7 +460,7 @@ impl Denoise {
         let words =
             "Train on a folder of yours: a few dozen pictures are enough, clean ones or, without any, noisy ones.";
         let at = pos2(inside.left(), inside.top() + 26.0);
-        paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
+        paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
         let field = Rect::from_min_size(pos2(inside.left(), inside.bottom() - 70.0), vec2(inside.width(), 30.0));
         let edit = egui::TextEdit::singleline(&mut self.folder)
             .hint_text("path of the folder")
@@ -499,16 +499,16 @@ impl Denoise {
         let view = &self.view;
         let problem = view.error.as_ref().or_else(|| failure(view.items.get(view.selected)));
         if let Some(problem) = problem {
-            return (problem.clone(), colour(palette.bad));
+            return (problem.clone(), color(palette.bad));
         }
         if let Some(path) = &view.saved {
-            return (format!("saved to {}", path.display()), colour(palette.good));
+            return (format!("saved to {}", path.display()), color(palette.good));
         }
         if let Some(warning) = view.picture.as_ref().and_then(|picture| picture.warning.as_ref()) {
-            return (warning.clone(), colour(palette.text));
+            return (warning.clone(), color(palette.text));
         }
         let speed = view.megapixels_per_second.map_or_else(String::new, |speed| format!("{speed:.2} megapixels/s, "));
-        (format!("{speed}originals are never changed"), colour(palette.muted))
+        (format!("{speed}originals are never changed"), color(palette.muted))
     }
 
     /// The desk as it is seen, for tests.

@@ -3,7 +3,7 @@
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::score_index::ScoreIndex;
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::card_title;
 use crate::style::{self, Palette, size, space};
 
@@ -37,14 +37,14 @@ pub(super) fn histogram(
     let axis = regular(size::AXIS);
     for count in [1, 10, 100, 1000, 10_000, 100_000, 1_000_000].into_iter().filter(|&count| count as f32 <= most) {
         let y = plot.bottom() - height(count);
-        painter.hline(plot.x_range(), y, Stroke::new(1.0, colour(palette.line)));
+        painter.hline(plot.x_range(), y, Stroke::new(1.0, color(palette.line)));
         let text = style::grouped(u64::from(count));
-        painter.text(pos2(plot.left() - 8.0, y), Align2::RIGHT_CENTER, text, axis.clone(), colour(palette.muted));
+        painter.text(pos2(plot.left() - 8.0, y), Align2::RIGHT_CENTER, text, axis.clone(), color(palette.muted));
     }
     let power = |power: i32| 10_f64.powi(power);
     for score in (-4..9).map(power).filter(|score| (low..=high).contains(score)) {
         let at = pos2(x(score), plot.bottom() + 8.0);
-        painter.text(at, Align2::CENTER_TOP, score.to_string(), axis.clone(), colour(palette.muted));
+        painter.text(at, Align2::CENTER_TOP, score.to_string(), axis.clone(), color(palette.muted));
     }
     let width = plot.width() / BARS as f32;
     let cut = across(threshold) * BARS as f32;
@@ -61,30 +61,30 @@ pub(super) fn histogram(
             // Only what lies above the threshold is bright, within a bar too.
             let above = pos2(bar.left().max(plot.left() + cut * width), bar.top());
             let strength = if view.has_labels() { 1.0 } else { 0.55 };
-            painter.rect_filled(bar, CornerRadius::same(1), colour(ink).gamma_multiply(strength));
+            painter.rect_filled(bar, CornerRadius::same(1), color(ink).gamma_multiply(strength));
             if !view.has_labels() && above.x < bar.right() {
-                painter.rect_filled(Rect::from_min_max(above, bar.max), CornerRadius::same(1), colour(ink));
+                painter.rect_filled(Rect::from_min_max(above, bar.max), CornerRadius::same(1), color(ink));
             }
         }
     }
-    painter.hline(plot.x_range(), plot.bottom(), Stroke::new(1.0, colour(palette.line)));
+    painter.hline(plot.x_range(), plot.bottom(), Stroke::new(1.0, color(palette.line)));
     let line = x(threshold);
     let response = ui.interact(plot, ui.scope_id().with("threshold"), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::slider(true, threshold, "Threshold on the histogram"));
     let hot = response.hovered() || response.dragged();
-    painter.vline(line, plot.y_range(), Stroke::new(if hot { 3.0 } else { 2.0 }, colour(palette.accent)));
-    painter.circle_filled(pos2(line, plot.top()), 5.0, colour(palette.accent));
+    painter.vline(line, plot.y_range(), Stroke::new(if hot { 3.0 } else { 2.0 }, color(palette.accent)));
+    painter.circle_filled(pos2(line, plot.top()), 5.0, color(palette.accent));
     let (align, beside) =
         if across(threshold) > 0.75 { (Align2::RIGHT_CENTER, -10.0) } else { (Align2::LEFT_CENTER, 10.0) };
     let text = format!("threshold {}", style::figure(threshold));
-    painter.text(pos2(line + beside, plot.top() + 2.0), align, text, semibold(size::SECOND), colour(palette.accent));
+    painter.text(pos2(line + beside, plot.top() + 2.0), align, text, semibold(size::SECOND), color(palette.accent));
     if view.has_labels() {
         let mut right = inside.right();
-        for (name, ink) in [("labelled abnormal", palette.bad), ("labelled normal", palette.second)] {
+        for (name, ink) in [("labeled abnormal", palette.bad), ("labeled normal", palette.second)] {
             let at = pos2(right, inside.top() + 10.0);
-            let drawn = painter.text(at, Align2::RIGHT_CENTER, name, regular(size::SECOND), colour(palette.muted));
+            let drawn = painter.text(at, Align2::RIGHT_CENTER, name, regular(size::SECOND), color(palette.muted));
             let mark = Rect::from_center_size(pos2(drawn.left() - 10.0, at.y), vec2(9.0, 9.0));
-            painter.rect_filled(mark, CornerRadius::same(2), colour(ink));
+            painter.rect_filled(mark, CornerRadius::same(2), color(ink));
             right = mark.left() - space::M;
         }
     }
@@ -110,8 +110,8 @@ pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &ScoreInde
     let axis = regular(size::AXIS);
     for share in [0.0, 0.5, 1.0] {
         let y = plot.bottom() - share * side;
-        painter.hline(plot.x_range(), y, Stroke::new(1.0, colour(palette.line)));
-        let muted = colour(palette.muted);
+        painter.hline(plot.x_range(), y, Stroke::new(1.0, color(palette.line)));
+        let muted = color(palette.muted);
         painter.text(pos2(plot.left() - 6.0, y), Align2::RIGHT_CENTER, share.to_string(), axis.clone(), muted);
         let at = pos2(plot.left() + share * side, plot.bottom() + 6.0);
         // Between the ends the axis has its name.
@@ -119,18 +119,18 @@ pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &ScoreInde
             painter.text(at, Align2::CENTER_TOP, share.to_string(), axis.clone(), muted);
         }
     }
-    let muted = colour(palette.muted);
+    let muted = color(palette.muted);
     painter.text(pos2(inside.left(), top - 16.0), Align2::LEFT_CENTER, "abnormal rows found", axis.clone(), muted);
     let at = pos2(plot.center().x, plot.bottom() + 6.0);
     painter.text(at, Align2::CENTER_TOP, "false alarms", axis, muted);
     let place =
         |[found, alarms]: [f64; 2]| pos2(plot.left() + alarms as f32 * side, plot.bottom() - found as f32 * side);
-    painter.line_segment([plot.left_bottom(), plot.right_top()], Stroke::new(1.0, colour(palette.faint)));
+    painter.line_segment([plot.left_bottom(), plot.right_top()], Stroke::new(1.0, color(palette.faint)));
     let points: Vec<egui::Pos2> = view.roc.iter().copied().map(place).collect();
-    painter.add(egui::Shape::line(points, Stroke::new(2.0, colour(palette.second))));
+    painter.add(egui::Shape::line(points, Stroke::new(2.0, color(palette.second))));
     if let Some(at) = view.at(threshold) {
-        painter.circle_filled(place([at.recall, at.false_alarms]), 6.0, colour(palette.panel));
-        painter.circle_filled(place([at.recall, at.false_alarms]), 4.5, colour(palette.accent));
+        painter.circle_filled(place([at.recall, at.false_alarms]), 6.0, color(palette.panel));
+        painter.circle_filled(place([at.recall, at.false_alarms]), 4.5, color(palette.accent));
     }
     let response = ui.interact(plot, ui.scope_id().with("roc"), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, "ROC curve"));

@@ -13,7 +13,7 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2
 use self::backend::{DetectJob, JobEvent, start_detecting, start_saving};
 pub use self::backend::{Detection, LocalDetection, SavedScores};
 use self::score_index::ScoreIndex;
-use super::ui::theme::{colour, faded, regular, semibold};
+use super::ui::theme::{color, faded, regular, semibold};
 use super::ui::widgets::{
     Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, progress, value_row,
 };
@@ -197,7 +197,7 @@ impl Detect {
             }
         }
         let at = pos2(left.right() + space::L, line.center().y);
-        line_of_text(ui, at, room, &words, regular(size::TEXT), colour(palette.text));
+        line_of_text(ui, at, room, &words, regular(size::TEXT), color(palette.text));
         dragged.or(slid.map(|(value, _)| value))
     }
 
@@ -215,7 +215,7 @@ impl Detect {
         let width = inside.width();
         let mut y = inside.top() + 34.0;
         let name = name.unwrap_or_else(|| outcome.source.clone());
-        let rect = line_of_text(ui, pos2(inside.left(), y), width, &name, semibold(size::TEXT), colour(palette.text));
+        let rect = line_of_text(ui, pos2(inside.left(), y), width, &name, semibold(size::TEXT), color(palette.text));
         ui.interact(rect, ui.scope_id().with("source"), Sense::hover()).on_hover_text(&outcome.source);
         y += 10.0;
         let mut row = |ui: &Ui, name: &str, value: &str| {
@@ -266,7 +266,7 @@ impl Detect {
                 None => ("Drop other data, or a detector to score this with", palette.muted),
             };
             let at = pos2(inside.left(), words_top);
-            paragraph(ui, at, width, words, regular(size::SECOND), colour(ink));
+            paragraph(ui, at, width, words, regular(size::SECOND), color(ink));
         }
     }
 
@@ -301,20 +301,20 @@ impl Detect {
     fn empty(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice, seed: u64) {
         let whole = area.shrink(space::L);
         cards(ui, palette, area, &[whole]);
-        let centre = whole.center();
+        let center = whole.center();
         let width = whole.width().min(520.0);
-        let column = Rect::from_center_size(centre, vec2(width, 190.0));
+        let column = Rect::from_center_size(center, vec2(width, 190.0));
         let painter = ui.painter().clone();
         let target = column.expand2(vec2(36.0, 36.0));
         if self.job.is_none() {
             let hovered = ui.input(|input| !input.raw.hovered_files.is_empty());
             let ink = if hovered { palette.accent } else { palette.line };
             let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
-            painter.rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
+            painter.rect(target, CornerRadius::same(10), fill, Stroke::new(1.5, color(ink)), StrokeKind::Inside);
         }
         let mut y = column.top() + 14.0;
         let write = |y: f32, text: &str, font: egui::FontId, ink| {
-            painter.text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
+            painter.text(pos2(center.x, y), Align2::CENTER_CENTER, text, font, ink);
         };
         if let Some(job) = &self.job {
             let (words, done) = match job.stage() {
@@ -322,24 +322,24 @@ impl Detect {
                 Some(DetectStage::Fitting(done)) => (format!("Fitting, {:.0} %", 100.0 * done), Some(done as f32)),
                 Some(DetectStage::Scoring(rows)) => (format!("Scoring, {} rows so far", style::grouped(rows)), None),
             };
-            write(y, &words, semibold(size::NAME), colour(palette.text));
+            write(y, &words, semibold(size::NAME), color(palette.text));
             y += 34.0;
-            let bar = Rect::from_center_size(pos2(centre.x, y), vec2(width * 0.7, 6.0));
+            let bar = Rect::from_center_size(pos2(center.x, y), vec2(width * 0.7, 6.0));
             progress(ui, palette, bar, done);
             y += 30.0;
             let cancel = Button::new(ButtonKind::Plain, "Cancel", "Stop; nothing is written");
-            let rect = Rect::from_center_size(pos2(centre.x, y + 14.0), cancel.size(ui));
+            let rect = Rect::from_center_size(pos2(center.x, y + 14.0), cancel.size(ui));
             if cancel.show(ui, palette, rect).clicked() {
                 self.job = None;
             }
             return;
         }
-        write(y, "Drop a table, a series or a folder of pictures", semibold(size::NAME), colour(palette.text));
+        write(y, "Drop a table, a series or a folder of pictures", semibold(size::NAME), color(palette.text));
         y += 26.0;
         let words = "A model is fitted to its normal rows. Every row gets a score,";
-        write(y, words, regular(size::TEXT), colour(palette.muted));
+        write(y, words, regular(size::TEXT), color(palette.muted));
         y += 20.0;
-        write(y, "and the columns that make it abnormal.", regular(size::TEXT), colour(palette.muted));
+        write(y, "and the columns that make it abnormal.", regular(size::TEXT), color(palette.muted));
         y += 40.0;
         let open = Button::new(ButtonKind::Primary, "Open", "Read the file or folder at this path");
         let open_size = open.size(ui);
@@ -362,10 +362,10 @@ impl Detect {
                 Ok(words) => (words, palette.good),
                 Err(problem) => (problem, palette.bad),
             };
-            paragraph(ui, at, width, words, regular(size::TEXT), colour(ink));
+            paragraph(ui, at, width, words, regular(size::TEXT), color(ink));
         } else {
             let words = "CSV, TSV, gzipped or not; a time column makes it a series";
-            write(y, words, regular(size::SECOND), colour(palette.muted));
+            write(y, words, regular(size::SECOND), color(palette.muted));
         }
     }
 }

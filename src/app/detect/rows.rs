@@ -3,7 +3,7 @@
 use egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use super::score_index::ScoreIndex;
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{card_title, part_of_line};
 use crate::style::{self, Palette, size, space};
 use crate::tasks::ScannedRows;
@@ -28,7 +28,7 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRow
     };
     card_title(ui, palette, inside, "Abnormal rows", &second);
     let head = inside.top() + 36.0;
-    let muted = colour(palette.muted);
+    let muted = color(palette.muted);
     let painter = ui.painter().clone();
     let small = regular(size::AXIS);
     for (x, name) in [(ROW - 16.0, "row"), (SCORE - 16.0, "score")] {
@@ -36,7 +36,7 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRow
     }
     let words = "seen, and what would be expected";
     painter.text(pos2(inside.left() + LABEL, head), Align2::LEFT_CENTER, words, small, muted);
-    painter.hline(inside.x_range(), head + 12.0, Stroke::new(1.0, colour(palette.line)));
+    painter.hline(inside.x_range(), head + 12.0, Stroke::new(1.0, color(palette.line)));
     let list = Rect::from_min_max(pos2(inside.left(), head + 13.0), inside.max);
     if !list.is_positive() {
         return;
@@ -48,15 +48,15 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRow
             for (row, reasons) in &scan.top[range] {
                 let (line, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::hover());
                 let y = line.center().y;
-                let ink = colour(palette.text);
+                let ink = color(palette.text);
                 let at = |x: f32| pos2(line.left() + x, y);
                 let number = style::grouped(*row);
-                painter_text(ui, at(ROW - 16.0), &number, regular(size::TEXT), colour(palette.muted));
+                painter_text(ui, at(ROW - 16.0), &number, regular(size::TEXT), color(palette.muted));
                 let value = format!("{:.2}", score(*row));
                 painter_text(ui, at(SCORE - 16.0), &value, semibold(size::TEXT), ink);
                 if let Some(&is_abnormal) = scan.truth.as_ref().and_then(|truth| truth.get(*row as usize - 1)) {
                     let ink = if is_abnormal { palette.bad } else { palette.second };
-                    ui.painter().circle_filled(at(SCORE + 4.0), 4.0, colour(ink));
+                    ui.painter().circle_filled(at(SCORE + 4.0), 4.0, color(ink));
                 }
                 let room = line.width() - LABEL - space::M;
                 part_of_line(ui, at(LABEL), room, reasons, regular(size::TEXT), ink);

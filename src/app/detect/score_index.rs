@@ -18,7 +18,7 @@ pub(super) struct Quality {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ScoreIndex {
-    /// Sorted scores of all rows, of those labelled normal and of those labelled abnormal.
+    /// Sorted scores of all rows, of those labeled normal and of those labeled abnormal.
     sorted: Vec<f64>,
     normal: Vec<f64>,
     abnormal: Vec<f64>,
@@ -74,7 +74,7 @@ impl ScoreIndex {
         above(&self.sorted, threshold)
     }
 
-    /// Rows in each of `count` bars, equal ratios wide: labelled normal or not labelled, and labelled abnormal.
+    /// Rows in each of `count` bars, equal ratios wide: labeled normal or not labeled, and labeled abnormal.
     pub fn bars(&self, count: usize) -> Vec<[u32; 2]> {
         let [low, high] = self.range;
         let edge = |bar: usize| (low.ln() + (high.ln() - low.ln()) * bar as f64 / count as f64).exp();

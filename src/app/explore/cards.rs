@@ -10,7 +10,7 @@ use super::{DecodedPart, Explore, ExportResult, GRID, GridOf, LINE, decoder_thre
 use crate::app::frame::paste::free_path;
 use crate::app::latent_map::MapCard;
 use crate::app::shell::desktop::Question;
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::waker;
 use crate::app::ui::widgets::{Button, ButtonKind, Scale, Slider, card_title, paragraph};
 use crate::inference::{UnitUse, draw_latents};
@@ -40,8 +40,8 @@ impl Explore {
                 let at = shown.to_pixels.transform_point3(glam::Vec3::new(x, y, 0.0));
                 let at = shown.plot.center() + vec2(at.x, -at.y);
                 if shown.plot.contains(at) {
-                    ui.painter().circle_stroke(at, 8.0, Stroke::new(4.0, colour(palette.panel)));
-                    ui.painter().circle_stroke(at, 8.0, Stroke::new(2.0, colour(palette.text)));
+                    ui.painter().circle_stroke(at, 8.0, Stroke::new(4.0, color(palette.panel)));
+                    ui.painter().circle_stroke(at, 8.0, Stroke::new(2.0, color(palette.text)));
                 }
             }
         }
@@ -129,7 +129,7 @@ impl Explore {
                 ui.painter().image(texture.id(), area, whole, Color32::WHITE);
             }
             None => {
-                ui.painter().rect_filled(area, 6.0, colour(palette.raised));
+                ui.painter().rect_filled(area, 6.0, color(palette.raised));
             }
         }
         let response = ui.interact(area, ui.scope_id().with(("decoded", name)), Sense::click());
@@ -153,7 +153,7 @@ impl Explore {
             }
         };
         let at = pos2(inside.left(), area.top());
-        paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
+        paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
     }
 
     /// What can be kept of what is seen.
@@ -221,7 +221,7 @@ impl Explore {
         if units.is_empty() || self.latents.len() != units.len() {
             let words = "They appear as soon as the model is ready";
             let at = pos2(inside.left(), inside.top() + 34.0);
-            paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
+            paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
             return;
         }
         let bottom = inside.bottom() - 30.0;
@@ -283,7 +283,7 @@ impl Explore {
             self.latents = draw_latents(units, 1, self.temperature, self.draw.wrapping_add(1 << 20));
             ui.ctx().request_repaint();
         }
-        if press(ui, ButtonKind::Plain, "Centre", "Every number back to the middle of its range") {
+        if press(ui, ButtonKind::Plain, "Center", "Every number back to the middle of its range") {
             self.latents = units.iter().map(|unit| unit.prior_mean).collect();
             ui.ctx().request_repaint();
         }
@@ -319,7 +319,7 @@ impl Explore {
             let share = room.height() / total;
             let at = room.top() + self.scroll / total * room.height();
             let bar = Rect::from_min_size(pos2(room.right() - 3.0, at), vec2(3.0, share * room.height()));
-            ui.painter().rect_filled(bar, 1.5, colour(palette.line));
+            ui.painter().rect_filled(bar, 1.5, color(palette.line));
         }
     }
 }

@@ -7,7 +7,7 @@ use egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use super::decoder_thread::{ById, Origin, SLOTS, STEPS};
 use super::slots::{NAMES, offered};
 use super::{DecodedPart, Explore};
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, focus_ring, line_of_text};
 use crate::monitor::Snapshot;
 use crate::style;
@@ -106,7 +106,7 @@ impl Explore {
             let rect = Rect::from_min_size(pos2(x, top), vec2(tile, tile));
             self.slot_ui(ui, palette, 2 + place, rect, snapshot);
             let at = pos2(rect.right() + 10.0, rect.center().y);
-            ui.painter().text(at, Align2::CENTER_CENTER, sign, semibold(size::NAME), colour(palette.muted));
+            ui.painter().text(at, Align2::CENTER_CENTER, sign, semibold(size::NAME), color(palette.muted));
             x = rect.right() + 20.0;
         }
         let rect = Rect::from_min_size(pos2(x, top), vec2(tile, tile));
@@ -131,19 +131,19 @@ impl Explore {
                 ui.painter().image(texture.id(), rect, uv, Color32::WHITE);
             }
             _ => {
-                ui.painter().rect_filled(rect, 4.0, colour(palette.raised));
+                ui.painter().rect_filled(rect, 4.0, color(palette.raised));
             }
         }
         let response = ui.interact(rect, ui.scope_id().with(("slot", slot)), Sense::click());
         let name = format!("Choose {}", NAMES[slot]);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
         let ink = if response.hovered() { palette.accent } else { palette.muted };
-        ui.painter().rect_stroke(rect, 2.0, Stroke::new(1.5, colour(ink)), StrokeKind::Outside);
+        ui.painter().rect_stroke(rect, 2.0, Stroke::new(1.5, color(ink)), StrokeKind::Outside);
         // The letter stands on a corner of the picture.
         let corner = Rect::from_min_size(rect.min, vec2(15.0, 15.0));
-        ui.painter().rect_filled(corner, 2.0, colour(palette.panel));
+        ui.painter().rect_filled(corner, 2.0, color(palette.panel));
         let at = corner.center();
-        ui.painter().text(at, Align2::CENTER_CENTER, NAMES[slot], semibold(size::AXIS), colour(ink));
+        ui.painter().text(at, Align2::CENTER_CENTER, NAMES[slot], semibold(size::AXIS), color(ink));
         focus_ring(ui, palette, &response, rect);
         if response.hovered() {
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
@@ -168,7 +168,7 @@ impl Explore {
             let width = COLUMNS as f32 * SIDE;
             let (line, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
             let at = line.left_center();
-            ui.painter().text(at, Align2::LEFT_CENTER, "Held-out rows", semibold(size::TEXT), colour(palette.text));
+            ui.painter().text(at, Align2::LEFT_CENTER, "Held-out rows", semibold(size::TEXT), color(palette.text));
             let others = Button::new(ButtonKind::Chip, "others", "Offer other rows");
             let (response, left) = others.show_right(ui, palette, pos2(line.right(), line.top() + 2.0));
             if response.clicked() {
@@ -195,7 +195,7 @@ impl Explore {
                 let name = format!("Row {}", i + 1);
                 response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
                 if response.hovered() {
-                    let stroke = Stroke::new(1.5, colour(palette.accent));
+                    let stroke = Stroke::new(1.5, color(palette.accent));
                     ui.painter().rect_stroke(cell, 0.0, stroke, StrokeKind::Inside);
                 }
                 if response.clicked() {
@@ -220,7 +220,7 @@ impl Explore {
                 Some(_) => "The rows that it was trained on are not here",
                 None => "They appear as soon as there are weights",
             };
-            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
             return;
         };
         let rows: Vec<u32> = near.rows.iter().map(|(row, _)| *row).collect();
@@ -248,8 +248,8 @@ impl Explore {
 /// Title of a line of the bench, what can be done with it, and what went wrong.
 fn heading(ui: &Ui, palette: &Palette, area: Rect, title: &str, second: &str, problem: Option<&str>) {
     let at = pos2(area.left(), area.top() + 8.0);
-    let end = line_of_text(ui, at, area.width(), title, semibold(size::TEXT), colour(palette.text)).right();
+    let end = line_of_text(ui, at, area.width(), title, semibold(size::TEXT), color(palette.text)).right();
     let (words, ink) = problem.map_or((second, palette.muted), |problem| (problem, palette.bad));
     let at = pos2(end + space::S, at.y);
-    line_of_text(ui, at, area.right() - at.x, words, regular(size::SECOND), colour(ink));
+    line_of_text(ui, at, area.right() - at.x, words, regular(size::SECOND), color(ink));
 }

@@ -20,7 +20,7 @@ use super::frame::paste::pictures_folder;
 use super::latent_map::MapCard;
 use super::shell::desktop::Dialogs;
 use super::ui::file_picker::FilePicker;
-use super::ui::theme::colour;
+use super::ui::theme::color;
 use super::ui::waker;
 use crate::inference::{UnitUse, draw_latents};
 use crate::monitor::Snapshot;
@@ -111,7 +111,7 @@ fn range(unit: &UnitUse) -> (f64, f64) {
 /// Corners of the plane that the grid shows.
 fn plane(snapshot: &Snapshot) -> [(f32, f32); 2] {
     match map_view(&snapshot.map.points) {
-        Some(view) => [0, 1].map(|axis| (view.centre[axis] - view.half[axis], view.centre[axis] + view.half[axis])),
+        Some(view) => [0, 1].map(|axis| (view.center[axis] - view.half[axis], view.center[axis] + view.half[axis])),
         None => [(-2.2, 2.2); 2],
     }
 }
@@ -348,7 +348,7 @@ fn tiles(values: &[f32], view: &RowView, features: usize, columns: usize, palett
         for (line, values) in raster.pixels.chunks_exact(side).enumerate() {
             let start = (top + line) * wide + left;
             for (pixel, &value) in pixels[start..start + side].iter_mut().zip(values) {
-                *pixel = colour(value);
+                *pixel = color(value);
             }
         }
     }

@@ -7,7 +7,7 @@ use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, p
 use crate::app::app::App;
 use crate::app::ui::format::short_path;
 use crate::app::ui::icons;
-use crate::app::ui::theme::{ThemeChoice, colour, regular, semibold};
+use crate::app::ui::theme::{ThemeChoice, color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, Icon, accessible_label, focus_ring, line_of_text, text_label};
 use crate::app::workspace::Workspace;
 use crate::device::DeviceChoice;
@@ -17,16 +17,16 @@ use crate::style::{Palette, size, space};
 
 impl App {
     pub(crate) fn top_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect, narrow: bool) {
-        ui.painter().hline(bar.x_range(), bar.bottom() - 0.5, Stroke::new(1.0, colour(palette.line)));
+        ui.painter().hline(bar.x_range(), bar.bottom() - 0.5, Stroke::new(1.0, color(palette.line)));
         let y = bar.center().y;
         let mark = Rect::from_center_size(pos2(bar.left() + 26.0, y), vec2(15.0, 19.0));
-        icons::hourglass(ui.painter(), mark, colour(palette.accent));
+        icons::hourglass(ui.painter(), mark, color(palette.accent));
         let name = ui.painter().text(
             pos2(bar.left() + 50.0, y),
             Align2::LEFT_CENTER,
             "Hourglass",
             semibold(size::NAME),
-            colour(palette.text),
+            color(palette.text),
         );
         let mut left = name.right() + space::L;
         if narrow {
@@ -79,7 +79,7 @@ impl App {
             let text = format!("{} images/s", style::grouped(((rate / unit).round() * unit) as u64));
             let at = pos2(right.x, y);
             let place = (at, Align2::RIGHT_CENTER);
-            let drawn = text_label(ui, "speed", place, &text, regular(size::TEXT), colour(palette.muted));
+            let drawn = text_label(ui, "speed", place, &text, regular(size::TEXT), color(palette.muted));
             right.x = drawn.left() - space::L;
         }
         self.run_chip(ui, palette, Rect::from_min_max(pos2(left, bar.top()), pos2(right.x, bar.bottom())));
@@ -132,19 +132,19 @@ impl App {
         let here = self.workspace == Workspace::Runs;
         if here || response.hovered() {
             let radius = CornerRadius::same(space::RADIUS_CONTROL);
-            ui.painter().rect_filled(chip, radius, colour(palette.raised));
+            ui.painter().rect_filled(chip, radius, color(palette.raised));
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
         }
-        let ink = colour(if here { palette.accent } else { palette.text });
+        let ink = color(if here { palette.accent } else { palette.text });
         line_of_text(ui, pos2(room.left(), room.center().y), width, &name, font, ink);
         let more = Rect::from_center_size(pos2(chip.right() - 13.0, room.center().y + 1.0), vec2(8.0, 8.0));
-        icons::more(ui.painter(), more, colour(palette.muted));
+        icons::more(ui.painter(), more, color(palette.muted));
         focus_ring(ui, palette, &response, chip);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Runs on disk"));
         let left = chip.right() + space::XS;
         if room.right() - left > 60.0 {
             let at = pos2(left, room.center().y);
-            line_of_text(ui, at, room.right() - left, &words, regular(size::TEXT), colour(palette.muted));
+            line_of_text(ui, at, room.right() - left, &words, regular(size::TEXT), color(palette.muted));
         }
         if response.clicked() {
             self.go_to(if here { self.before } else { Workspace::Runs });
@@ -162,7 +162,7 @@ impl App {
     }
 
     pub(crate) fn status_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect) {
-        ui.painter().hline(bar.x_range(), bar.top() + 0.5, Stroke::new(1.0, colour(palette.line)));
+        ui.painter().hline(bar.x_range(), bar.top() + 0.5, Stroke::new(1.0, color(palette.line)));
         let y = bar.center().y;
         let snapshot = Arc::clone(&self.snapshot);
         let mut x = bar.left() + space::L;
@@ -170,7 +170,7 @@ impl App {
             let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
             ui.painter().text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
         };
-        let (ink, muted) = (colour(palette.text), colour(palette.muted));
+        let (ink, muted) = (color(palette.text), color(palette.muted));
         let (kind, name) = match &snapshot.device {
             None => ("Device".to_owned(), snapshot.message.clone()),
             Some(info) if info.device == "cpu" => ("CPU".to_owned(), info.adapter.clone()),
@@ -228,24 +228,24 @@ impl App {
     pub(crate) fn message(&self, palette: &Palette) -> (String, Color32) {
         let snapshot = &self.snapshot;
         if let Some(error) = &self.error {
-            return (error.clone(), colour(palette.bad));
+            return (error.clone(), color(palette.bad));
         }
         if self.workspace == Workspace::Denoise {
             return self.denoise.message(palette);
         }
         if snapshot.state == PlayState::Failed {
-            return (snapshot.message.clone(), colour(palette.bad));
+            return (snapshot.message.clone(), color(palette.bad));
         }
         if let Some(notice) = &self.notice {
-            return (notice.clone(), colour(palette.muted));
+            return (notice.clone(), color(palette.muted));
         }
         if self.workspace == Workspace::Explore
             && let Some((words, fault)) = self.explore.notice()
         {
-            return (words.to_owned(), colour(if fault { palette.bad } else { palette.muted }));
+            return (words.to_owned(), color(if fault { palette.bad } else { palette.muted }));
         }
         if !snapshot.message.is_empty() && snapshot.device.is_some() {
-            return (snapshot.message.clone(), colour(palette.muted));
+            return (snapshot.message.clone(), color(palette.muted));
         }
         let text = match (snapshot.best, &snapshot.run_dir) {
             (Some((epoch, loss)), Some(dir)) => {
@@ -254,14 +254,14 @@ impl App {
             (None, Some(dir)) => format!("saving to {}", short_path(dir)),
             _ => String::new(),
         };
-        (text, colour(palette.muted))
+        (text, color(palette.muted))
     }
 
     pub(crate) fn device_menu(&self, ui: &mut Ui, palette: &Palette, rect: Rect) -> Option<DeviceChoice> {
         let response = ui.interact(rect, ui.scope_id().with("device"), Sense::click());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, "Device"));
         if response.hovered() {
-            let stroke = Stroke::new(1.0, colour(palette.line));
+            let stroke = Stroke::new(1.0, color(palette.line));
             let radius = CornerRadius::same(space::RADIUS_CONTROL);
             ui.painter().rect_stroke(rect, radius, stroke, StrokeKind::Inside);
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);

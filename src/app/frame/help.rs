@@ -3,7 +3,7 @@
 use egui::{Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ui::dialog::{heading, sheet};
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind};
 use crate::style::{Palette, size, space};
 
@@ -57,7 +57,7 @@ pub(crate) fn help_sheet(context: &egui::Context, palette: &Palette, places: &[(
             let mut y = whole.top();
             for (title, keys) in groups {
                 let at = pos2(left, y + LINE / 2.0);
-                ui.painter().text(at, Align2::LEFT_CENTER, title, semibold(size::SECOND), colour(palette.muted));
+                ui.painter().text(at, Align2::LEFT_CENTER, title, semibold(size::SECOND), color(palette.muted));
                 y += LINE;
                 for (key, does) in *keys {
                     key_line(ui, palette, Rect::from_min_size(pos2(left, y), vec2(column, LINE)), key, does);
@@ -73,13 +73,13 @@ pub(crate) fn help_sheet(context: &egui::Context, palette: &Palette, places: &[(
 
 fn key_line(ui: &mut Ui, palette: &Palette, line: Rect, key: &str, does: &str) {
     let painter = ui.painter();
-    let galley = painter.layout_no_wrap(key.to_owned(), semibold(size::AXIS), colour(palette.text));
+    let galley = painter.layout_no_wrap(key.to_owned(), semibold(size::AXIS), color(palette.text));
     let cap =
         Rect::from_min_size(pos2(line.left(), line.center().y - 10.0), vec2((galley.size().x + 12.0).max(24.0), 20.0));
-    painter.rect(cap, 4.0, colour(palette.raised), Stroke::new(1.0, colour(palette.line)), StrokeKind::Inside);
-    painter.galley(cap.center() - galley.size() / 2.0, galley, colour(palette.text));
+    painter.rect(cap, 4.0, color(palette.raised), Stroke::new(1.0, color(palette.line)), StrokeKind::Inside);
+    painter.galley(cap.center() - galley.size() / 2.0, galley, color(palette.text));
     let at = pos2(line.left() + 96.0, line.center().y);
-    painter.text(at, Align2::LEFT_CENTER, does, regular(size::TEXT), colour(palette.text));
+    painter.text(at, Align2::LEFT_CENTER, does, regular(size::TEXT), color(palette.text));
     let response = ui.interact(line, ui.scope_id().with(("key", key)), Sense::hover());
     let words = format!("{key}: {does}");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, &words));

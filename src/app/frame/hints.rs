@@ -3,7 +3,7 @@
 
 use egui::{Align2, Id, LayerId, Order, Painter, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, part_of_line};
 use crate::style::{Palette, size, space};
 
@@ -34,8 +34,8 @@ const HINTS: [(&str, &str); 3] = [
 
 /// Shows the line; true when it is to be put away for good.
 pub(crate) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
-    ui.painter().rect_filled(line, 0.0, colour(palette.raised));
-    ui.painter().hline(line.x_range(), line.top() + 0.5, Stroke::new(1.0, colour(palette.line)));
+    ui.painter().rect_filled(line, 0.0, color(palette.raised));
+    ui.painter().hline(line.x_range(), line.top() + 0.5, Stroke::new(1.0, color(palette.line)));
     let y = line.center().y;
     let away = Button::new(ButtonKind::Chip, "Got it", "Put these hints away; ? shows every key");
     let (response, right) = away.show_right(ui, palette, pos2(line.right() - space::L, y - 10.0));
@@ -46,10 +46,10 @@ pub(crate) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
         number(ui.painter(), palette, pos2(left + 9.0, y), index);
         let at = pos2(left + 26.0, y);
         let room = width - 26.0 - space::M;
-        let drawn = part_of_line(ui, at, room, what, semibold(size::SECOND), colour(palette.text));
+        let drawn = part_of_line(ui, at, room, what, semibold(size::SECOND), color(palette.text));
         if !short {
             let at = pos2(drawn.right() + 5.0, y);
-            part_of_line(ui, at, room - drawn.width() - 5.0, why, regular(size::SECOND), colour(palette.muted));
+            part_of_line(ui, at, room - drawn.width() - 5.0, why, regular(size::SECOND), color(palette.muted));
         }
         let place = Rect::from_min_size(pos2(left, line.top()), vec2(width - space::M, line.height()));
         let response = ui.interact(place, ui.scope_id().with(("hint", index)), Sense::hover());
@@ -73,7 +73,7 @@ pub(crate) fn point(ui: &Ui, palette: &Palette, workspace: Rect) {
 }
 
 fn number(painter: &Painter, palette: &Palette, at: Pos2, index: usize) {
-    painter.circle(at, 9.0, colour(palette.raised), Stroke::new(1.2, colour(palette.accent)));
+    painter.circle(at, 9.0, color(palette.raised), Stroke::new(1.2, color(palette.accent)));
     let text = (index + 1).to_string();
-    painter.text(at, Align2::CENTER_CENTER, text, semibold(size::AXIS), colour(palette.accent));
+    painter.text(at, Align2::CENTER_CENTER, text, semibold(size::AXIS), color(palette.accent));
 }

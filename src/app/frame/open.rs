@@ -6,7 +6,7 @@ use egui::{CornerRadius, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::app::ui::dialog::{heading, sheet, words};
 use crate::app::ui::icons;
-use crate::app::ui::theme::{colour, faded, regular, semibold};
+use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
 use crate::data::PICTURE_EXTENSIONS;
 use crate::style::{Palette, size, space};
@@ -162,11 +162,11 @@ pub(crate) fn drop_target(
         target,
         CornerRadius::same(space::RADIUS_CARD),
         faded(ink, 0.08),
-        Stroke::new(2.0, colour(ink)),
+        Stroke::new(2.0, color(ink)),
         StrokeKind::Inside,
     );
     let mark = Rect::from_center_size(pos2(target.center().x, target.top() + 46.0), vec2(30.0, 30.0));
-    icons::drop_here(&painter, mark, colour(ink));
+    icons::drop_here(&painter, mark, color(ink));
     let name = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let title = match (name, more) {
         (Some(name), 0) => name,
@@ -174,7 +174,7 @@ pub(crate) fn drop_target(
         (None, _) => "Drop it here".to_owned(),
     };
     let width = target.width() - 2.0 * space::XL;
-    let centred = |y: f32, text: &str, font: egui::FontId, ink: egui::Color32| {
+    let centered = |y: f32, text: &str, font: egui::FontId, ink: egui::Color32| {
         let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, ink);
         job.wrap.max_width = width;
         job.wrap.max_rows = 1;
@@ -182,24 +182,24 @@ pub(crate) fn drop_target(
         let galley = painter.layout_job(job);
         painter.galley(pos2(target.center().x, y) - galley.size() / 2.0, galley, ink);
     };
-    centred(target.top() + 92.0, &title, semibold(size::NAME), colour(palette.text));
+    centered(target.top() + 92.0, &title, semibold(size::NAME), color(palette.text));
     match offers {
         [] if refused => {
             let what = "Nothing here opens this; a model, a spec, a run, pictures, a table or an array would do";
-            centred(target.top() + 124.0, what, regular(size::TEXT), colour(palette.bad));
+            centered(target.top() + 124.0, what, regular(size::TEXT), color(palette.bad));
         }
-        [] => centred(
+        [] => centered(
             target.top() + 124.0,
             "and see what can be done with it",
             regular(size::TEXT),
-            colour(palette.muted),
+            color(palette.muted),
         ),
-        [one] => centred(target.top() + 124.0, one.words().1, regular(size::TEXT), colour(palette.muted)),
+        [one] => centered(target.top() + 124.0, one.words().1, regular(size::TEXT), color(palette.muted)),
         several => {
             for (index, offer) in several.iter().enumerate() {
                 let text = if index == 0 { offer.words().1.to_owned() } else { format!("or: {}", offer.words().1) };
                 let y = target.top() + 120.0 + 22.0 * index as f32;
-                centred(y, &text, regular(size::TEXT), colour(palette.muted));
+                centered(y, &text, regular(size::TEXT), color(palette.muted));
             }
         }
     }
@@ -220,7 +220,7 @@ impl Choice {
         let (chosen, away) = sheet(context, palette, "choice", 460.0, |ui| {
             heading(ui, palette, "What shall be done with it?");
             let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), egui::Sense::hover());
-            line_of_text(ui, line.left_center(), line.width(), &name, regular(size::TEXT), colour(palette.muted));
+            line_of_text(ui, line.left_center(), line.width(), &name, regular(size::TEXT), color(palette.muted));
             ui.add_space(space::S);
             let mut chosen = None;
             for (index, &offer) in self.offers.iter().enumerate() {

@@ -5,7 +5,7 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 use super::hints;
 use super::hints::Target;
 use crate::app::app::App;
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::focus_ring;
 use crate::app::workspace::{PLACES, Workspace};
 use crate::monitor::Command;
@@ -28,19 +28,19 @@ impl App {
     }
 
     pub(crate) fn rail_ui(&mut self, ui: &mut Ui, palette: &Palette, rail: Rect) {
-        ui.painter().vline(rail.right() - 0.5, rail.y_range(), Stroke::new(1.0, colour(palette.line)));
+        ui.painter().vline(rail.right() - 0.5, rail.y_range(), Stroke::new(1.0, color(palette.line)));
         for (index, place) in PLACES.iter().enumerate() {
             let top = rail.min + vec2(8.0, 10.0 + 58.0 * index as f32);
             let item = Rect::from_min_size(top, vec2(rail.width() - 16.0, 52.0));
             let here = self.workspace == place.workspace;
             let response = ui.interact(item, ui.scope_id().with(("rail", place.name)), Sense::click());
             if here || response.hovered() {
-                ui.painter().rect_filled(item, CornerRadius::same(space::RADIUS_CONTROL), colour(palette.raised));
+                ui.painter().rect_filled(item, CornerRadius::same(space::RADIUS_CONTROL), color(palette.raised));
             }
             let at = Rect::from_center_size(pos2(item.center().x, item.top() + 18.0), vec2(15.0, 13.0));
-            (place.icon)(ui.painter(), at, colour(if here { palette.accent } else { palette.muted }));
+            (place.icon)(ui.painter(), at, color(if here { palette.accent } else { palette.muted }));
             let at = pos2(item.center().x, item.bottom() - 11.0);
-            let ink = colour(if here { palette.text } else { palette.muted });
+            let ink = color(if here { palette.text } else { palette.muted });
             ui.painter().text(at, Align2::CENTER_CENTER, place.name, regular(size::AXIS), ink);
             if place.workspace == Workspace::Explore {
                 hints::is_at(ui, Target::Explore, item.right_top() + vec2(-8.0, 8.0));

@@ -4,7 +4,7 @@ use egui::{
     Align2, Color32, CornerRadius, PointerButton, Pos2, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
 };
 
-use crate::app::ui::theme::{colour, faded, regular};
+use crate::app::ui::theme::{color, faded, regular};
 use crate::app::ui::thumbnails::Thumbnails;
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
 use crate::monitor::{LatentMap, Snapshot};
@@ -78,10 +78,10 @@ impl Lasso {
             }
         }
         if self.line.len() > 1 {
-            let ink = Stroke::new(1.5, colour(palette.accent));
+            let ink = Stroke::new(1.5, color(palette.accent));
             ui.painter().add(Shape::line(self.line.clone(), ink));
             let ends = [self.line[0], self.line[self.line.len() - 1]];
-            ui.painter().extend(Shape::dashed_line(&ends, Stroke::new(1.0, colour(palette.accent)), 4.0, 4.0));
+            ui.painter().extend(Shape::dashed_line(&ends, Stroke::new(1.0, color(palette.accent)), 4.0, 4.0));
         }
         if self.is_drawing() && response.drag_stopped() {
             let every = self.line.len().div_ceil(CORNERS);
@@ -132,7 +132,7 @@ impl Lasso {
         let height = 54.0 + lines as f32 * (side + 2.0);
         let panel = Rect::from_min_max(pos2(plot.left(), plot.bottom() - height), plot.max);
         let radius = CornerRadius::same(space::RADIUS_CONTROL);
-        let stroke = Stroke::new(1.0, colour(palette.line));
+        let stroke = Stroke::new(1.0, color(palette.line));
         ui.painter().rect(panel, radius, faded(palette.panel, 0.96), stroke, StrokeKind::Inside);
         let words = format!("{} rows inside", style::grouped(inside.len() as u64));
         let told = format!("{words}: {}", contents(&inside, map, snapshot));
@@ -144,7 +144,7 @@ impl Lasso {
             Align2::LEFT_CENTER,
             words,
             crate::app::ui::theme::semibold(size::TEXT),
-            colour(palette.text),
+            color(palette.text),
         );
         let clear = Button::new(ButtonKind::Chip, "clear", "Forget what was drawn around (Esc)");
         if clear.show_right(ui, palette, pos2(panel.right() - space::S, panel.top() + 6.0)).0.clicked() {
@@ -154,7 +154,7 @@ impl Lasso {
         let at = pos2(panel.left() + space::S, panel.top() + 36.0);
         let width = panel.width() - 2.0 * space::S;
         let words = contents(&inside, map, snapshot);
-        line_of_text(ui, at, width, &words, regular(size::SECOND), colour(palette.muted));
+        line_of_text(ui, at, width, &words, regular(size::SECOND), color(palette.muted));
         let Some(data) = snapshot.rows.as_ref().filter(|_| pictures > 0) else { return };
         // Spread over all of them.
         let some: Vec<u32> = (0..pictures).map(|i| self.rows[i * self.rows.len() / pictures]).collect();

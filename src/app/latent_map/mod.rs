@@ -1,4 +1,4 @@
-//! The latent map: rows where the encoder puts them, coloured by label or by error; moved, turned, looked into.
+//! The latent map: rows where the encoder puts them, colored by label or by error; moved, turned, looked into.
 
 mod lasso;
 pub(crate) mod scatter;
@@ -12,7 +12,7 @@ use glam::{Mat4, Vec2, Vec3};
 
 use self::lasso::Lasso;
 use self::scatter::{Bounds, Camera, Point, Scatter};
-use super::ui::theme::{colour, faded, regular};
+use super::ui::theme::{color, faded, regular};
 use super::ui::thumbnails::Thumbnails;
 use super::ui::widgets::{Button, ButtonKind, card_title, focus_ring};
 use crate::monitor::{LatentMap, Snapshot};
@@ -20,7 +20,7 @@ use crate::plot::map_view;
 use crate::style;
 use crate::style::{LABELS, Palette, Rgb, heat, size, space};
 
-/// Radius of a point in pixels, and how much of its colour it has.
+/// Radius of a point in pixels, and how much of its color it has.
 const RADIUS: f32 = 1.9;
 const STRENGTH: f32 = 0.8;
 /// Of points outside a lasso.
@@ -122,7 +122,7 @@ impl MapCard {
         );
         if map.points.is_empty() || !plot.is_positive() {
             let words = "Each held-out row becomes a point here";
-            ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), colour(palette.muted));
+            ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
             return None;
         }
         self.chips_ui(ui, palette, inside, snapshot);
@@ -151,7 +151,7 @@ impl MapCard {
         };
         let map = &snapshot.map;
         if snapshot.answers || !map.errors.is_empty() {
-            let help = "Colour each row by how far its output is off: dark is right, bright is wrong";
+            let help = "Color each row by how far its output is off: dark is right, bright is wrong";
             if chip(ui, self.by_error, "by error", help) {
                 self.by_error = !self.by_error;
             }
@@ -201,18 +201,18 @@ impl MapCard {
             _ => bounds_of(map),
         };
         let high = if by_error { high_error(&map.errors) } else { 1.0 };
-        let colour_of = |i: usize| {
+        let color_of = |i: usize| {
             if by_error {
-                return error_colour(palette, map.errors[i] / high);
+                return error_color(palette, map.errors[i] / high);
             }
             map.labels.get(i).map_or(palette.accent, |&label| LABELS[usize::from(label) % LABELS.len()])
         };
         let has_depth = map.depth.len() == map.points.len();
         let some_chosen = !self.lasso.rows().is_empty();
-        // The points of sixty thousand rows cover each other: fewer of their colour each.
+        // The points of sixty thousand rows cover each other: fewer of their color each.
         let strength = STRENGTH * (8000.0 / map.points.len() as f32).sqrt().clamp(0.45, 1.0);
         let point = |(i, p): (usize, &[f32; 2])| {
-            let Rgb(r, g, b) = colour_of(i);
+            let Rgb(r, g, b) = color_of(i);
             let outside = some_chosen && !map.rows.get(i).is_some_and(|row| self.lasso.holds(*row));
             let strength = if outside { OUTSIDE } else { strength };
             let depth = if has_depth { map.depth[i] } else { 0.0 };
@@ -280,7 +280,7 @@ impl MapCard {
                 clicked = row;
             }
             let at = at_point(i);
-            ui.painter().circle_stroke(at, 5.0, Stroke::new(1.5, colour(palette.text)));
+            ui.painter().circle_stroke(at, 5.0, Stroke::new(1.5, color(palette.text)));
             if !response.dragged()
                 && let Some(row) = row
             {
@@ -375,20 +375,20 @@ impl MapCard {
         }
         let layer = egui::LayerId::new(egui::Order::Tooltip, ui.scope_id().with("map tip"));
         let painter = ui.ctx().layer_painter(layer);
-        let galley = painter.layout(words, regular(size::SECOND), colour(palette.text), 160.0);
+        let galley = painter.layout(words, regular(size::SECOND), color(palette.text), 160.0);
         let extent = vec2(SIDE + galley.size().x + 3.0 * space::S, (SIDE + 2.0 * space::S).max(galley.size().y + 16.0));
         let screen = ui.ctx().content_rect();
         let left = if at.x + 14.0 + extent.x > screen.right() { at.x - 14.0 - extent.x } else { at.x + 14.0 };
         let top = (at.y - extent.y / 2.0).clamp(screen.top(), (screen.bottom() - extent.y).max(screen.top()));
         let rect = Rect::from_min_size(pos2(left, top), extent);
         let radius = CornerRadius::same(space::RADIUS_CONTROL);
-        let stroke = Stroke::new(1.0, colour(palette.line));
-        painter.rect(rect, radius, colour(palette.panel), stroke, StrokeKind::Inside);
+        let stroke = Stroke::new(1.0, color(palette.line));
+        painter.rect(rect, radius, color(palette.panel), stroke, StrokeKind::Inside);
         let picture = Rect::from_min_size(rect.min + vec2(space::S, space::S), vec2(SIDE, SIDE));
         painter.rect_filled(picture, 2.0, Color32::BLACK);
         self.thumbs.draw(&painter, row, picture);
         let text = pos2(picture.right() + space::S, rect.center().y - galley.size().y / 2.0);
-        painter.galley(text, galley, colour(palette.text));
+        painter.galley(text, galley, color(palette.text));
     }
 
     fn error_legend(&self, ui: &Ui, palette: &Palette, inside: Rect) {
@@ -398,7 +398,7 @@ impl MapCard {
         const STEPS: u32 = 32;
         for i in 0..=STEPS {
             let t = i as f32 / STEPS as f32;
-            let ink = colour(error_colour(palette, t));
+            let ink = color(error_color(palette, t));
             let x = egui::lerp(bar.x_range(), t);
             mesh.colored_vertex(pos2(x, bar.top()), ink);
             mesh.colored_vertex(pos2(x, bar.bottom()), ink);
@@ -412,7 +412,7 @@ impl MapCard {
         let high = style::figure(f64::from(high_error(&made.map.errors)));
         let write = |x: f32, align: Align2, words: String| {
             let at = pos2(x, bar.center().y);
-            ui.painter().text(at, align, words, regular(size::SECOND), colour(palette.muted));
+            ui.painter().text(at, align, words, regular(size::SECOND), color(palette.muted));
         };
         write(bar.left() - 8.0, Align2::RIGHT_CENTER, "error 0".to_owned());
         write(bar.right() + 8.0, Align2::LEFT_CENTER, format!("{high} and more"));
@@ -434,10 +434,10 @@ fn label_legend(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot, c
     for (label, ink) in LABELS.into_iter().enumerate().take(classes) {
         let x = inside.left() + label as f32 * slot;
         let y = inside.bottom() - 7.0;
-        ui.painter().circle_filled(pos2(x + 5.0, y), 4.0, colour(ink));
+        ui.painter().circle_filled(pos2(x + 5.0, y), 4.0, color(ink));
         let name = snapshot.class_name(label);
         let font = regular(size::SECOND);
-        super::ui::widgets::line_of_text(ui, pos2(x + 13.0, y), slot - 16.0, &name, font, colour(palette.muted));
+        super::ui::widgets::line_of_text(ui, pos2(x + 13.0, y), slot - 16.0, &name, font, color(palette.muted));
     }
 }
 
@@ -448,9 +448,9 @@ fn latent(snapshot: &Snapshot) -> usize {
 fn bounds_of(map: &LatentMap) -> Bounds {
     let Some(view) = map_view(&map.points) else { return Bounds { middle: Vec3::ZERO, half: Vec3::ONE } };
     let depth: Vec<[f32; 2]> = map.depth.iter().map(|&z| [z, 0.0]).collect();
-    let (middle, half) = map_view(&depth).map_or((0.0, 0.0), |view| (view.centre[0], view.half[0]));
+    let (middle, half) = map_view(&depth).map_or((0.0, 0.0), |view| (view.center[0], view.half[0]));
     Bounds {
-        middle: Vec3::new(view.centre[0], view.centre[1], middle),
+        middle: Vec3::new(view.center[0], view.center[1], middle),
         half: Vec3::new(view.half[0], view.half[1], half),
     }
 }
@@ -466,7 +466,7 @@ fn high_error(errors: &[f32]) -> f32 {
 }
 
 /// Heat that stands out from the card at both of its ends.
-fn error_colour(palette: &Palette, share: f32) -> Rgb {
+fn error_color(palette: &Palette, share: f32) -> Rgb {
     let share = share.clamp(0.0, 1.0);
     heat(if palette.dark { 0.25 + 0.75 * share } else { 0.82 * share })
 }

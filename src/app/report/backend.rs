@@ -77,7 +77,7 @@ fn said(error: impl std::fmt::Display) -> String {
 impl Reporting for LocalReporting {
     fn evaluate(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Evaluated, String> {
         if watch("Starting the device").is_break() {
-            return Err("cancelled".to_owned());
+            return Err("canceled".to_owned());
         }
         let device = Device::open(subject.device, subject.threads).map_err(said)?;
         let evidence = EvaluateOptions { pictures: None, extremes: true, seed: subject.seed };

@@ -3,7 +3,7 @@
 use egui::{Align2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::{Export, ExportMessage, ReportAction, ReportContext, ReportWorkspace, extremes, open_in_browser, tables};
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{
     Button, ButtonKind, card, card_title, cards, line_of_text, paragraph, progress, text_label, value_row,
 };
@@ -27,35 +27,35 @@ impl ReportWorkspace {
     ) -> Option<ReportAction> {
         let whole = area.shrink(space::L);
         cards(ui, palette, area, &[whole]);
-        let centre = whole.center();
+        let center = whole.center();
         let width = whole.width().min(520.0);
-        let mut y = centre.y - 70.0;
+        let mut y = center.y - 70.0;
         let write = |ui: &Ui, y: f32, text: &str, font, ink| {
-            text_label(ui, text, (pos2(centre.x, y), Align2::CENTER_CENTER), text, font, ink);
+            text_label(ui, text, (pos2(center.x, y), Align2::CENTER_CENTER), text, font, ink);
         };
-        let title = |ui: &Ui, y: f32, text: &str| write(ui, y, text, semibold(size::NAME), colour(palette.text));
+        let title = |ui: &Ui, y: f32, text: &str| write(ui, y, text, semibold(size::NAME), color(palette.text));
         let button = |ui: &mut Ui, y: f32, button: Button<'_>| {
-            let rect = Rect::from_center_size(pos2(centre.x, y), button.size(ui));
+            let rect = Rect::from_center_size(pos2(center.x, y), button.size(ui));
             button.show(ui, palette, rect).clicked()
         };
         if let Some(telling) = &self.measuring {
             title(ui, y, "Measuring on rows never trained on");
             y += 30.0;
             let stage = telling.task.stage().unwrap_or("Starting");
-            write(ui, y, stage, regular(size::TEXT), colour(palette.muted));
+            write(ui, y, stage, regular(size::TEXT), color(palette.muted));
             y += 28.0;
-            progress(ui, palette, Rect::from_center_size(pos2(centre.x, y), vec2(width * 0.7, 6.0)), None);
+            progress(ui, palette, Rect::from_center_size(pos2(center.x, y), vec2(width * 0.7, 6.0)), None);
             y += 44.0;
             if button(ui, y, Button::new(ButtonKind::Plain, "Cancel", "Stop measuring; the model stays as it is")) {
                 self.measuring = None;
-                self.problem = Some("It was cancelled.".to_owned());
+                self.problem = Some("It was canceled.".to_owned());
             }
             return None;
         }
         if let Some(problem) = self.problem.clone() {
             title(ui, y, "There are no figures");
-            let at = pos2(centre.x - width / 2.0, y + 24.0);
-            let bottom = paragraph(ui, at, width, &problem, regular(size::TEXT), colour(palette.bad));
+            let at = pos2(center.x - width / 2.0, y + 24.0);
+            let bottom = paragraph(ui, at, width, &problem, regular(size::TEXT), color(palette.bad));
             let again = Button::new(ButtonKind::Primary, "Measure", "Try once more");
             if button(ui, bottom + 34.0, again) {
                 self.problem = None;
@@ -74,8 +74,8 @@ impl ReportWorkspace {
             _ => ("There is nothing to report yet", snapshot.message.clone()),
         };
         title(ui, y, heading);
-        let at = pos2(centre.x - width / 2.0, y + 24.0);
-        let bottom = paragraph(ui, at, width, &words, regular(size::TEXT), colour(palette.muted));
+        let at = pos2(center.x - width / 2.0, y + 24.0);
+        let bottom = paragraph(ui, at, width, &words, regular(size::TEXT), color(palette.muted));
         let mut wish = None;
         if button(
             ui,
@@ -98,22 +98,22 @@ impl ReportWorkspace {
         now: ReportContext<'_>,
         whole: Rect,
     ) -> Option<ReportAction> {
-        let (snapshot, centre) = (now.snapshot, whole.center());
-        let mut y = centre.y - 70.0;
+        let (snapshot, center) = (now.snapshot, whole.center());
+        let mut y = center.y - 70.0;
         let painter = ui.painter().clone();
         let write = |y: f32, text: &str, font, ink| {
-            painter.text(pos2(centre.x, y), Align2::CENTER_CENTER, text, font, ink);
+            painter.text(pos2(center.x, y), Align2::CENTER_CENTER, text, font, ink);
         };
-        write(y, "The report comes when the run ends", semibold(size::NAME), colour(palette.text));
+        write(y, "The report comes when the run ends", semibold(size::NAME), color(palette.text));
         y += 30.0;
         let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
         let left = snapshot.seconds_left().filter(|_| snapshot.state == PlayState::Playing);
         let left = left.map_or_else(String::new, |left| format!(", {} left", style::clock(left)));
         let done = snapshot.epochs_done().floor();
-        write(y, &format!("{done:.0} of {epochs} epochs are done{left}"), regular(size::TEXT), colour(palette.muted));
+        write(y, &format!("{done:.0} of {epochs} epochs are done{left}"), regular(size::TEXT), color(palette.muted));
         y += 28.0;
         let share = snapshot.step as f32 / snapshot.total_steps.max(1) as f32;
-        let bar = Rect::from_center_size(pos2(centre.x, y), vec2(whole.width().min(520.0) * 0.7, 6.0));
+        let bar = Rect::from_center_size(pos2(center.x, y), vec2(whole.width().min(520.0) * 0.7, 6.0));
         progress(ui, palette, bar, Some(share));
         y += 44.0;
         let waiting = self.wanted_step.is_some();
@@ -121,14 +121,14 @@ impl ReportWorkspace {
         let label = if waiting { "Writing the model" } else { "Evaluate now" };
         let help = "Measure the best state so far on the test part; training goes on";
         let button = Button::new(ButtonKind::Primary, label, help).enabled(ready);
-        let rect = Rect::from_center_size(pos2(centre.x, y), button.size(ui));
+        let rect = Rect::from_center_size(pos2(center.x, y), button.size(ui));
         let clicked = button.show(ui, palette, rect).clicked();
         y += 34.0;
         let words = match snapshot.best {
             Some((epoch, loss)) => format!("best so far: validation {} at epoch {epoch}", style::figure(loss)),
             None => "there is a best state after the first epoch".to_owned(),
         };
-        write(y, &words, regular(size::SECOND), colour(palette.muted));
+        write(y, &words, regular(size::SECOND), color(palette.muted));
         if clicked {
             self.wanted_step = Some(snapshot.step);
             return Some(ReportAction::SaveModel);
@@ -209,7 +209,7 @@ impl ReportWorkspace {
         let name = name.or_else(|| outcome.subject.model.file_name());
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let title = Rect::from_min_size(inside.min, vec2(inside.width(), 20.0));
-        line_of_text(ui, title.left_center(), title.width(), &name, semibold(size::TEXT), colour(palette.text));
+        line_of_text(ui, title.left_center(), title.width(), &name, semibold(size::TEXT), color(palette.text));
         let mut y = inside.top() + 28.0;
         let mut row = |ui: &Ui, name: &str, value: &str| {
             let line = Rect::from_min_size(pos2(inside.left(), y), vec2(inside.width(), LINE));
@@ -312,16 +312,16 @@ impl ReportWorkspace {
         let at = pos2(inside.left(), y);
         match (&self.exporting, &self.said) {
             (Some(_), _) => {
-                let bottom = paragraph(ui, at, inside.width(), "Writing", regular(size::SECOND), colour(palette.muted));
+                let bottom = paragraph(ui, at, inside.width(), "Writing", regular(size::SECOND), color(palette.muted));
                 let bar = Rect::from_min_size(pos2(inside.left(), bottom + 6.0), vec2(inside.width(), 4.0));
                 progress(ui, palette, bar, None);
             }
             (None, Some(ExportMessage::Problem(problem))) => {
-                paragraph(ui, at, inside.width(), problem, regular(size::SECOND), colour(palette.bad));
+                paragraph(ui, at, inside.width(), problem, regular(size::SECOND), color(palette.bad));
             }
             (None, Some(ExportMessage::Written(written))) => {
                 let bottom =
-                    paragraph(ui, at, inside.width(), &written.words, regular(size::SECOND), colour(palette.good));
+                    paragraph(ui, at, inside.width(), &written.words, regular(size::SECOND), color(palette.good));
                 if written.path.extension().is_some_and(|extension| extension == "html") {
                     let button = Button::new(ButtonKind::Chip, "open it", "Open the page in the browser");
                     let rect = Rect::from_min_size(pos2(inside.left(), bottom + 6.0), button.size(ui));
@@ -348,13 +348,13 @@ fn wide(work: Rect) -> [Rect; 6] {
     let right_width = (work.width() * 0.3).clamp(324.0, 480.0);
     let left = Rect::from_min_size(work.min, vec2(300.0, work.height()));
     let right = Rect::from_min_max(pos2(work.right() - right_width, work.top()), work.max);
-    let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
+    let center = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
     let parts = |whole: Rect, height: f32| {
         let upper = Rect::from_min_size(whole.min, vec2(whole.width(), height));
         [upper, Rect::from_min_max(pos2(whole.left(), upper.bottom() + gap), whole.max)]
     };
     let [about, along] = parts(left, (work.height() - TAKE_ALONG - gap).clamp(200.0, 230.0));
-    let [metrics, worth] = parts(centre, (work.height() * 0.6).max(work.height() - 300.0));
+    let [metrics, worth] = parts(center, (work.height() * 0.6).max(work.height() - 300.0));
     let [extremes, findings] = parts(right, extremes::height(right_width).min(work.height() * 0.62));
     [about, along, metrics, worth, extremes, findings]
 }

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, ColorImage, Rect, Sense, TextureHandle, TextureOptions, Ui, pos2, vec2};
 
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{card_title, paragraph};
 use crate::style;
 use crate::style::{Palette, size};
@@ -35,7 +35,7 @@ pub(super) fn picture(context: &egui::Context, rows: &[ExtremeRow], _: &Palette)
             for (y, values) in raster.pixels.chunks_exact(side).enumerate() {
                 let start = (line * side + y) * width + column * side;
                 for (pixel, &value) in pixels[start..start + side].iter_mut().zip(values) {
-                    *pixel = colour(value);
+                    *pixel = color(value);
                 }
             }
         }
@@ -55,7 +55,7 @@ pub(crate) fn extremes_ui(
     if extremes.best.is_empty() {
         let words = "There are no rows to show.";
         let at = pos2(inside.left(), inside.top() + 32.0);
-        paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
+        paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
         return;
     }
     let room = (inside.height() - 26.0) / 2.0;
@@ -64,14 +64,14 @@ pub(crate) fn extremes_ui(
     for (name, rows, picture) in [("Best", &extremes.best, &pictures[0]), ("Worst", &extremes.worst, &pictures[1])] {
         let (Some(first), Some(picture)) = (rows.first(), picture) else { continue };
         let at = pos2(inside.left(), y + 10.0);
-        let title = ui.painter().text(at, Align2::LEFT_CENTER, name, semibold(size::SECOND), colour(palette.text));
+        let title = ui.painter().text(at, Align2::LEFT_CENTER, name, semibold(size::SECOND), color(palette.text));
         let at = pos2(title.right() + 6.0, y + 10.0);
         let words = format!("MSE {}", style::figure(first.mse));
-        ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+        ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
         y += TITLE;
         for (line, (what, help)) in LINES.iter().enumerate() {
             let at = pos2(inside.left(), y + side / 2.0);
-            ui.painter().text(at, Align2::LEFT_CENTER, *what, regular(size::AXIS), colour(palette.muted));
+            ui.painter().text(at, Align2::LEFT_CENTER, *what, regular(size::AXIS), color(palette.muted));
             let strip = Rect::from_min_size(pos2(inside.left() + NAMES, y), vec2(side * rows.len() as f32, side));
             let part = Rect::from_min_max(pos2(0.0, line as f32 / 3.0), pos2(1.0, (line + 1) as f32 / 3.0));
             ui.painter().image(picture.id(), strip, part, Color32::WHITE);

@@ -4,7 +4,7 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::Evaluated;
 use super::metrics::{Figure, figures, worth};
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{card_title, paragraph, part_of_line};
 use crate::style::{Palette, Rgb, size, space};
 use crate::tasks::Evaluation;
@@ -31,7 +31,7 @@ pub(crate) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluatio
     );
     let [own, interval, pca] = columns(inside);
     let head = inside.top() + 36.0;
-    let muted = colour(palette.muted);
+    let muted = color(palette.muted);
     let axis = regular(size::AXIS);
     let title = evaluation.pca.as_ref().map(|pca| format!("PCA, {}", pca.report.components));
     for (x, text) in [(own, "model"), (interval, "95% between"), (pca, title.as_deref().unwrap_or(""))] {
@@ -40,7 +40,7 @@ pub(crate) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluatio
         }
     }
     let top = head + 12.0;
-    ui.painter().hline(inside.x_range(), top, Stroke::new(1.0, colour(palette.line)));
+    ui.painter().hline(inside.x_range(), top, Stroke::new(1.0, color(palette.line)));
     let list = figures(evaluation);
     // Whatever the height, all of them are shown.
     let line = ((inside.bottom() - top - 2.0) / list.len().max(1) as f32).min(LINE);
@@ -51,9 +51,9 @@ pub(crate) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluatio
         let name = part_of_line(ui, pos2(inside.left(), y), room, figure.title, regular(size::TEXT), muted);
         if !figure.unit.is_empty() {
             let at = pos2(name.right() + 6.0, y);
-            part_of_line(ui, at, room - name.width() - 6.0, figure.unit, axis.clone(), colour(palette.muted));
+            part_of_line(ui, at, room - name.width() - 6.0, figure.unit, axis.clone(), color(palette.muted));
         }
-        let ink = colour(palette.text);
+        let ink = color(palette.text);
         let text = figure.text(figure.value);
         ui.painter().text(pos2(own, y), Align2::RIGHT_CENTER, text, semibold(size::TEXT), ink);
         if let Some([low, high]) = figure.interval.filter(|_| interval.is_finite()) {
@@ -82,16 +82,16 @@ pub(crate) fn worth_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation:
     ] {
         if there && right - 80.0 > end {
             let at = pos2(right, inside.top() + 10.0);
-            let drawn = painter.text(at, Align2::RIGHT_CENTER, name, regular(size::SECOND), colour(palette.muted));
+            let drawn = painter.text(at, Align2::RIGHT_CENTER, name, regular(size::SECOND), color(palette.muted));
             let mark = Rect::from_center_size(pos2(drawn.left() - 9.0, at.y), vec2(9.0, 9.0));
-            painter.rect_filled(mark, CornerRadius::same(2), colour(ink));
+            painter.rect_filled(mark, CornerRadius::same(2), color(ink));
             right = mark.left() - space::M;
         }
     }
     if list.is_empty() {
         let words = "The decoder sees more than the latents, or there are none: they cannot be judged by themselves.";
         let at = pos2(inside.left(), inside.top() + 34.0);
-        paragraph(ui, at, inside.width(), words, regular(size::TEXT), colour(palette.muted));
+        paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
         return;
     }
     let top = inside.top() + 34.0;
@@ -100,7 +100,7 @@ pub(crate) fn worth_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation:
     for (index, figure) in list.iter().enumerate() {
         let y = top + (index as f32 + 0.5) * line;
         let at = pos2(inside.left(), y);
-        part_of_line(ui, at, 110.0, figure.title, regular(size::TEXT), colour(palette.muted));
+        part_of_line(ui, at, 110.0, figure.title, regular(size::TEXT), color(palette.muted));
         bars_ui(ui, palette, bars, y, figure);
         let row = Rect::from_min_max(pos2(inside.left(), y - line / 2.0), pos2(inside.right(), y + line / 2.0));
         let response = ui.interact(row, ui.scope_id().with(("worth", figure.key)), Sense::hover());
@@ -115,11 +115,11 @@ fn bars_ui(ui: &Ui, palette: &Palette, bars: Rect, y: f32, figure: &Figure) {
     // The silhouette may be below zero: its bars start in the middle of nothing.
     let bar = |value: f64, y: f32, height: f32, ink: Rgb| {
         let whole = Rect::from_min_max(pos2(bars.left(), y - height / 2.0), pos2(bars.right(), y + height / 2.0));
-        painter.rect_filled(whole, CornerRadius::same(3), colour(palette.raised));
+        painter.rect_filled(whole, CornerRadius::same(3), color(palette.raised));
         let width = whole.width() * value.clamp(0.0, 1.0) as f32;
         if width > 0.5 {
             let filled = Rect::from_min_size(whole.min, vec2(width, height));
-            painter.rect_filled(filled, CornerRadius::same(3), colour(ink));
+            painter.rect_filled(filled, CornerRadius::same(3), color(ink));
         }
     };
     let text = |value: f64, y: f32, font, ink| {
@@ -130,12 +130,12 @@ fn bars_ui(ui: &Ui, palette: &Palette, bars: Rect, y: f32, figure: &Figure) {
         Some(pca) => {
             bar(figure.value, y - 7.0, 8.0, palette.accent);
             bar(pca, y + 7.0, 8.0, palette.faint);
-            text(figure.value, y - 7.0, semibold(size::SECOND), colour(palette.text));
-            text(pca, y + 7.0, regular(size::AXIS), colour(palette.muted));
+            text(figure.value, y - 7.0, semibold(size::SECOND), color(palette.text));
+            text(pca, y + 7.0, regular(size::AXIS), color(palette.muted));
         }
         None => {
             bar(figure.value, y, 10.0, palette.accent);
-            text(figure.value, y, semibold(size::SECOND), colour(palette.text));
+            text(figure.value, y, semibold(size::SECOND), color(palette.text));
         }
     }
 }
@@ -148,9 +148,9 @@ pub(crate) fn findings_ui(ui: &mut Ui, palette: &Palette, inside: Rect, told: &E
         let left = inside.left() + 14.0;
         let width = inside.right() - left;
         let top = y;
-        y = paragraph(ui, pos2(left, y), width, &title, regular(size::TEXT), colour(palette.text));
-        y = paragraph(ui, pos2(left, y + 3.0), width, &evidence, regular(size::SECOND), colour(palette.muted));
-        ui.painter().rect_filled(Rect::from_min_size(pos2(inside.left(), top), vec2(3.0, y - top)), 1.5, colour(ink));
+        y = paragraph(ui, pos2(left, y), width, &title, regular(size::TEXT), color(palette.text));
+        y = paragraph(ui, pos2(left, y + 3.0), width, &evidence, regular(size::SECOND), color(palette.muted));
+        ui.painter().rect_filled(Rect::from_min_size(pos2(inside.left(), top), vec2(3.0, y - top)), 1.5, color(ink));
         y += space::M;
         if y > inside.bottom() {
             break;

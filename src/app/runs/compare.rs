@@ -3,7 +3,7 @@
 use egui::{Align2, Rect, Stroke, Ui, pos2};
 
 use super::Runs;
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text};
 use crate::style::{self, Palette, Rgb, size, space};
 use crate::train::SavedRun;
@@ -39,13 +39,7 @@ impl Runs {
         );
         if alike.is_empty() {
             let words = "Mark runs in the list to lay their curves over each other";
-            ui.painter().text(
-                inside.center(),
-                Align2::CENTER_CENTER,
-                words,
-                regular(size::TEXT),
-                colour(palette.muted),
-            );
+            ui.painter().text(inside.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
         } else if plot.is_positive() {
             plot_ui(ui, palette, plot, &alike, self.log_scale);
         }
@@ -78,15 +72,15 @@ fn plot_ui(ui: &mut Ui, palette: &Palette, plot: Rect, runs: &[(&SavedRun, Rgb)]
     let step = if lines.len() > 1 { lines[1] - lines[0] } else { high - low };
     for value in lines {
         let at = plot.bottom() - ((value - low) / (high - low)) as f32 * plot.height();
-        painter.hline(plot.x_range(), at, Stroke::new(1.0, colour(palette.line)));
+        painter.hline(plot.x_range(), at, Stroke::new(1.0, color(palette.line)));
         let text = if log_scale { style::figure(10_f64.powf(value)) } else { style::tick_label(value, step) };
         let place = pos2(plot.left() - 8.0, at);
-        painter.text(place, Align2::RIGHT_CENTER, text, axis.clone(), colour(palette.muted));
+        painter.text(place, Align2::RIGHT_CENTER, text, axis.clone(), color(palette.muted));
     }
     for value in style::ticks(0.0, f64::from(epochs), (plot.width() / 70.0).clamp(2.0, 10.0) as usize) {
         if value.fract() == 0.0 {
             let place = pos2(x(value), plot.bottom() + 8.0);
-            painter.text(place, Align2::CENTER_TOP, format!("{value:.0}"), axis.clone(), colour(palette.muted));
+            painter.text(place, Align2::CENTER_TOP, format!("{value:.0}"), axis.clone(), color(palette.muted));
         }
     }
     let clipped = ui.painter_at(plot.expand2(egui::vec2(4.0, 4.0)));
@@ -99,10 +93,10 @@ fn plot_ui(ui: &mut Ui, palette: &Palette, plot: Rect, runs: &[(&SavedRun, Rgb)]
             .map(|epoch| pos2(x(f64::from(epoch.epoch)), y(epoch.validation_loss)))
             .collect();
         if let Some(last) = points.last() {
-            clipped.circle_filled(*last, 3.0, colour(*ink));
+            clipped.circle_filled(*last, 3.0, color(*ink));
             names.push((last.y.clamp(plot.top(), plot.bottom()), run.name.as_str(), *ink));
         }
-        clipped.line(points, Stroke::new(2.0, colour(*ink)));
+        clipped.line(points, Stroke::new(2.0, color(*ink)));
     }
     // Each name at the end of its curve, pushed down where another is in the way.
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -113,7 +107,7 @@ fn plot_ui(ui: &mut Ui, palette: &Palette, plot: Rect, runs: &[(&SavedRun, Rgb)]
             break;
         }
         let place = pos2(plot.right() + space::S, at);
-        line_of_text(ui, place, NAMES - space::S, name, semibold(size::AXIS), colour(ink));
+        line_of_text(ui, place, NAMES - space::S, name, semibold(size::AXIS), color(ink));
         free = at + 15.0;
     }
     let response = ui.interact(plot, ui.scope_id().with("compared"), egui::Sense::hover());

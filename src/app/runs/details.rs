@@ -6,7 +6,7 @@ use egui::{Rect, Sense, Ui, pos2, vec2};
 
 use super::summary::{ago, model_of, state_of};
 use super::{Runs, RunsAction};
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph, value_row};
 use crate::model::live_text;
 use crate::style::{self, Palette, size, space};
@@ -55,11 +55,11 @@ impl Runs {
             _ => None,
         };
         if let Some((text, ink)) = words {
-            paragraph(ui, pos2(inside.left(), y + 4.0), inside.width(), &text, regular(size::SECOND), colour(ink));
+            paragraph(ui, pos2(inside.left(), y + 4.0), inside.width(), &text, regular(size::SECOND), color(ink));
         } else {
             let path = run.path.display().to_string();
             let at = pos2(inside.left(), y + LINE / 2.0);
-            let rect = line_of_text(ui, at, inside.width(), &path, regular(size::SECOND), colour(palette.muted));
+            let rect = line_of_text(ui, at, inside.width(), &path, regular(size::SECOND), color(palette.muted));
             ui.interact(rect, ui.scope_id().with("path"), Sense::hover()).on_hover_text(path);
         }
         match act.0? {
@@ -110,7 +110,7 @@ impl Runs {
             place(ui, delete, Act::Delete);
             let words = format!("Delete {} with its model and its curves? Nothing brings it back.", run.name);
             let at = pos2(inside.left(), bottom - 36.0);
-            paragraph(ui, at, inside.width(), &words, regular(size::TEXT), colour(palette.text));
+            paragraph(ui, at, inside.width(), &words, regular(size::TEXT), color(palette.text));
             return (act, bottom - 44.0);
         }
         let is_running = running == Some(run.path.as_path());

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use egui::{Align2, Rect, Ui, pos2, vec2};
 
 use self::order::RunOrder;
-use super::ui::theme::{colour, regular, semibold};
+use super::ui::theme::{color, regular, semibold};
 use super::ui::waker;
 use super::ui::widgets::{card, cards, text_label};
 use crate::model::Spec;
@@ -54,7 +54,7 @@ pub(super) struct Runs {
     read: Option<Instant>,
     order: RunOrder,
     selected: Option<PathBuf>,
-    /// Runs whose curves are shown, in the order of their colours.
+    /// Runs whose curves are shown, in the order of their colors.
     shown: Vec<PathBuf>,
     log_scale: bool,
     /// Whether it is asked if the selected run is to be deleted.
@@ -133,7 +133,7 @@ impl Runs {
         self.runs.iter().find(|run| run.path == *path)
     }
 
-    /// The colour of the curve of the run at `path`, if it is shown.
+    /// The color of the curve of the run at `path`, if it is shown.
     fn ink(&self, path: &Path) -> Option<Rgb> {
         let place = self.shown.iter().position(|shown| shown == path)?;
         Some(LABELS[place % LABELS.len()])
@@ -153,14 +153,14 @@ impl Runs {
         let (work, gap) = (area.shrink(space::L), space::L);
         if self.runs.is_empty() {
             cards(ui, palette, area, &[work]);
-            let centre = work.center();
+            let center = work.center();
             let (title, words) = match (self.read, &self.problem) {
                 (None, None) => ("Reading the runs", String::new()),
                 (_, Some(problem)) => ("The runs cannot be read", problem.clone()),
                 _ => ("There is no run yet", format!("Each training is kept in {}", self.folder.display())),
             };
             let write = |y: f32, text: &str, font, ink| {
-                text_label(ui, text, (pos2(centre.x, centre.y + y), Align2::CENTER_CENTER), text, font, colour(ink));
+                text_label(ui, text, (pos2(center.x, center.y + y), Align2::CENTER_CENTER), text, font, color(ink));
             };
             write(-12.0, title, semibold(size::NAME), palette.text);
             write(14.0, &words, regular(size::TEXT), palette.muted);

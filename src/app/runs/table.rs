@@ -7,7 +7,7 @@ use egui::{Align2, CornerRadius, Rect, ScrollArea, Sense, Stroke, StrokeKind, Ui
 use super::order::{RunColumn, RunOrder};
 use super::summary::{ago, model_of, state_of};
 use super::{Runs, RunsAction};
-use crate::app::ui::theme::{colour, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{card_title, focus_ring, line_of_text};
 use crate::style::{self, Palette, size, space};
 use crate::train::SavedRun;
@@ -79,7 +79,7 @@ impl Runs {
             self.order = RunOrder { by: column, backwards: column == self.order.by && !self.order.backwards };
             self.order.sort(&mut self.runs);
         }
-        ui.painter().hline(inside.x_range(), top + 25.0, Stroke::new(1.0, colour(palette.line)));
+        ui.painter().hline(inside.x_range(), top + 25.0, Stroke::new(1.0, color(palette.line)));
         let list = Rect::from_min_max(pos2(inside.left(), top + 26.0), inside.max);
         let mut wish = None;
         ui.scope_builder(UiBuilder::new().max_rect(list), |ui| {
@@ -109,7 +109,7 @@ impl Runs {
             (false, _) => "",
         };
         let text = format!("{}{arrow}", head.title);
-        ui.painter().text(at, align, text, regular(size::AXIS), colour(ink));
+        ui.painter().text(at, align, text, regular(size::AXIS), color(ink));
         focus_ring(ui, palette, &response, cell);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, head.help));
         let clicked = response.clicked();
@@ -131,7 +131,7 @@ impl Runs {
         let row = Rect::from_min_max(pos2(line.left() + MARK - 6.0, line.top() + 1.0), line.max - vec2(0.0, 1.0));
         let response = ui.interact(row, ui.scope_id().with(("run", &run.path)), Sense::click());
         if here || response.hovered() {
-            let fill = if here { colour(palette.raised) } else { colour(palette.raised).gamma_multiply(0.5) };
+            let fill = if here { color(palette.raised) } else { color(palette.raised).gamma_multiply(0.5) };
             ui.painter().rect_filled(row, CornerRadius::same(space::RADIUS_CONTROL), fill);
         }
         for (head, x, width) in columns {
@@ -172,10 +172,10 @@ impl Runs {
         let radius = CornerRadius::same(4);
         match ink {
             Some(ink) => {
-                ui.painter().rect_filled(mark, radius, colour(ink));
+                ui.painter().rect_filled(mark, radius, color(ink));
             }
             None => {
-                let faint = if enabled { colour(palette.faint) } else { colour(palette.line) };
+                let faint = if enabled { color(palette.faint) } else { color(palette.line) };
                 ui.painter().rect_stroke(mark, radius, Stroke::new(1.4, faint), StrokeKind::Inside);
             }
         }
@@ -195,10 +195,10 @@ impl Runs {
 }
 
 fn cell_text(run: &SavedRun, column: RunColumn, running: Option<&Path>, palette: &Palette) -> (String, egui::Color32) {
-    let muted = colour(palette.muted);
+    let muted = color(palette.muted);
     let missing = || ("\u{2013}".to_owned(), muted);
     match column {
-        RunColumn::Name => (run.name.clone(), colour(palette.text)),
+        RunColumn::Name => (run.name.clone(), color(palette.text)),
         RunColumn::Model => (model_of(run), muted),
         RunColumn::When => (ago(run), muted),
         RunColumn::Epochs => match &run.spec {
@@ -206,12 +206,12 @@ fn cell_text(run: &SavedRun, column: RunColumn, running: Option<&Path>, palette:
             Err(_) => missing(),
         },
         RunColumn::Validation => {
-            run.best().map_or_else(missing, |(_, loss)| (style::figure(loss), colour(palette.text)))
+            run.best().map_or_else(missing, |(_, loss)| (style::figure(loss), color(palette.text)))
         }
-        RunColumn::Test => run.test_mse.map_or_else(missing, |mse| (style::figure(mse), colour(palette.text))),
+        RunColumn::Test => run.test_mse.map_or_else(missing, |mse| (style::figure(mse), color(palette.text))),
         RunColumn::State => {
             let state = state_of(run, running);
-            let ink = if state == "open here" { colour(palette.accent) } else { muted };
+            let ink = if state == "open here" { color(palette.accent) } else { muted };
             (state.to_owned(), ink)
         }
     }

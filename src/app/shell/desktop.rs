@@ -33,7 +33,7 @@ impl Question {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Chosen(PathBuf),
-    Cancelled,
+    Canceled,
     /// The desktop has no service for it: a path is typed instead.
     NoService,
 }
@@ -76,7 +76,7 @@ impl Dialogs for NativeDialogs {
                 }
             }
         };
-        chosen.map_or(Answer::Cancelled, Answer::Chosen)
+        chosen.map_or(Answer::Canceled, Answer::Chosen)
     }
 }
 

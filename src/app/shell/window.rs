@@ -65,7 +65,7 @@ pub fn availability() -> Result<(), WindowError> {
 /// Whether the dynamic linker finds `name`.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn library_is_there(name: &str) -> bool {
-    // SAFETY: loading a system library runs its initialisers, as winit will do a moment later anyway.
+    // SAFETY: loading a system library runs its initializers, as winit will do a moment later anyway.
     unsafe { libloading::Library::new(name) }.is_ok()
 }
 
@@ -340,7 +340,7 @@ impl Shell {
         open.painter.paint_and_update_textures(
             ViewportId::ROOT,
             output.pixels_per_point,
-            self.app.clear_colour(&self.context).to_normalized_gamma_f32(),
+            self.app.clear_color(&self.context).to_normalized_gamma_f32(),
             &primitives,
             &mut textures,
             Vec::new(),

@@ -43,8 +43,8 @@ fn pixels() -> Option<Vec<u8>> {
     }
     map.fill_path(&mark.finish()?, &paint(DARK.accent), FillRule::Winding, Transform::identity(), None);
     let straight = map.pixels().iter().flat_map(|pixel| {
-        let colour = pixel.demultiply();
-        [colour.red(), colour.green(), colour.blue(), colour.alpha()]
+        let color = pixel.demultiply();
+        [color.red(), color.green(), color.blue(), color.alpha()]
     });
     Some(straight.collect())
 }

@@ -1,8 +1,8 @@
-//! Training and validation curves: the accent is training, the second colour validation, everywhere.
+//! Training and validation curves: the accent is training, the second color validation, everywhere.
 
 use egui::{Align2, CornerRadius, Rect, Shape, Stroke, Ui, pos2, vec2};
 
-use crate::app::ui::theme::{colour, faded, regular, semibold};
+use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, Scale, Slider, card_title, text_label};
 use crate::model::{ModelKind, live_text};
 use crate::monitor::{PlayState, Snapshot};
@@ -70,12 +70,12 @@ impl Curves {
             let Some(point) = point else { continue };
             let text = format!("{name} {}", style::figure(f64::from(point[1])));
             let at = pos2(right, inside.top() + 10.0);
-            let drawn = text_label(ui, name, (at, Align2::RIGHT_CENTER), &text, semibold(size::TEXT), colour(ink));
+            let drawn = text_label(ui, name, (at, Align2::RIGHT_CENTER), &text, semibold(size::TEXT), color(ink));
             right = drawn.left() - space::M;
         }
         let titles = snapshot.spec.as_ref().map_or(["Loss"; 2], |spec| spec.objective_titles());
         let width = |text: &str| {
-            let galley = ui.painter().layout_no_wrap(text.to_owned(), semibold(size::TEXT), colour(palette.text));
+            let galley = ui.painter().layout_no_wrap(text.to_owned(), semibold(size::TEXT), color(palette.text));
             galley.size().x
         };
         let title = titles[usize::from(width(titles[0]) > right - inside.left())];
@@ -94,7 +94,7 @@ impl Curves {
                 _ => "The first steps are on their way",
             };
             let font = regular(size::TEXT);
-            text_label(ui, "no curves", (plot.center(), Align2::CENTER_CENTER), words, font, colour(palette.muted));
+            text_label(ui, "no curves", (plot.center(), Align2::CENTER_CENTER), words, font, color(palette.muted));
             return;
         };
         let done = snapshot.train_curve.last().map_or(0.0, |p| f64::from(p[0]));
@@ -164,47 +164,47 @@ impl Curves {
         let axis = regular(size::AXIS);
         if let Some(pca) = comparable_pca(snapshot).filter(|pca| plot.y_range().contains(axes.y(*pca))) {
             let at = axes.y(pca);
-            let stroke = Stroke::new(1.0, colour(palette.muted));
+            let stroke = Stroke::new(1.0, color(palette.muted));
             clipped.extend(Shape::dashed_line(&[pos2(plot.left(), at), pos2(plot.right(), at)], stroke, 6.0, 4.0));
             let components = snapshot.pca.as_ref().map_or(0, |pca| pca.components);
             let text = format!("PCA, {components} components, {}", style::figure(pca));
-            clipped.text(pos2(plot.right(), at - 3.0), Align2::RIGHT_BOTTOM, text, axis.clone(), colour(palette.muted));
+            clipped.text(pos2(plot.right(), at - 3.0), Align2::RIGHT_BOTTOM, text, axis.clone(), color(palette.muted));
         }
         let place = |points: &[[f32; 2]]| points.iter().map(|&point| axes.place(point)).collect::<Vec<_>>();
         if self.smoothing > 0.0 {
             let all = thinned(place(&snapshot.train_curve), plot.width());
             clipped.line(all, Stroke::new(1.0, faded(palette.accent, 0.32)));
         }
-        clipped.line(place(smoothed), Stroke::new(2.0, colour(palette.accent)));
+        clipped.line(place(smoothed), Stroke::new(2.0, color(palette.accent)));
         let validation = place(&snapshot.validation_curve);
         for &point in &validation {
-            clipped.circle_filled(point, 3.0, colour(palette.second));
+            clipped.circle_filled(point, 3.0, color(palette.second));
         }
-        clipped.line(validation.clone(), Stroke::new(2.0, colour(palette.second)));
+        clipped.line(validation.clone(), Stroke::new(2.0, color(palette.second)));
         let best = snapshot.best.and_then(|(epoch, _)| validation.get((epoch as usize).checked_sub(1)?));
         if let Some(&best) = best.filter(|best| plot.contains(**best)) {
             // At the end of the axis it stands half outside.
-            ui.painter().circle_stroke(best, 6.0, Stroke::new(1.5, colour(palette.second)));
+            ui.painter().circle_stroke(best, 6.0, Stroke::new(1.5, color(palette.second)));
             let (align, offset) = match best.y > plot.top() + 26.0 {
                 true => (Align2::CENTER_BOTTOM, -10.0),
                 false => (Align2::CENTER_TOP, 10.0),
             };
             let x = best.x.clamp(plot.left() + 14.0, plot.right() - 14.0);
-            let word = clipped.layout_no_wrap("best".to_owned(), axis.clone(), colour(palette.second));
+            let word = clipped.layout_no_wrap("best".to_owned(), axis.clone(), color(palette.second));
             let at = align.anchor_size(pos2(x, best.y + offset), word.size());
             // The curve must not run through it.
-            clipped.rect_filled(at.expand2(vec2(3.0, 0.0)), CornerRadius::same(3), colour(palette.panel));
-            clipped.galley(at.min, word, colour(palette.second));
+            clipped.rect_filled(at.expand2(vec2(3.0, 0.0)), CornerRadius::same(3), color(palette.panel));
+            clipped.galley(at.min, word, color(palette.second));
         }
         for (i, edit) in snapshot.edits.iter().enumerate() {
             let at = axes.x(edit.step as f64 / snapshot.steps_per_epoch.max(1) as f64);
-            let stroke = Stroke::new(1.0, colour(palette.muted));
+            let stroke = Stroke::new(1.0, color(palette.muted));
             clipped.extend(Shape::dashed_line(&[pos2(at, plot.top()), pos2(at, plot.bottom())], stroke, 4.0, 4.0));
             let Some(spec) = &snapshot.spec else { continue };
             let side = if at > plot.center().x { Align2::RIGHT_TOP } else { Align2::LEFT_TOP };
             let offset = if at > plot.center().x { -6.0 } else { 6.0 };
             let line = pos2(at + offset, plot.top() + (i % 4) as f32 * 16.0);
-            clipped.text(line, side, spec.edit_words(edit), axis.clone(), colour(palette.muted));
+            clipped.text(line, side, spec.edit_words(edit), axis.clone(), color(palette.muted));
         }
         if let Some(pointer) = ui.ctx().pointer_hover_pos().filter(|pointer| plot.contains(*pointer)) {
             crosshair(ui, palette, axes, pointer, smoothed, &snapshot.validation_curve);
@@ -234,14 +234,14 @@ fn grid(ui: &Ui, palette: &Palette, axes: &Axes) {
     let step = if lines.len() > 1 { lines[1] - lines[0] } else { high - low };
     for &value in &lines {
         let at = axes.y(value);
-        painter.hline(plot.x_range(), at, Stroke::new(1.0, colour(palette.line)));
+        painter.hline(plot.x_range(), at, Stroke::new(1.0, color(palette.line)));
         let text = if axes.log_scale { live_text(value) } else { style::tick_label(value, step) };
         let place = pos2(plot.left() - 8.0, at);
-        painter.text(place, Align2::RIGHT_CENTER, text, axis.clone(), colour(palette.muted));
+        painter.text(place, Align2::RIGHT_CENTER, text, axis.clone(), color(palette.muted));
     }
     // A mark for each epoch, as long as they are told apart.
     if f64::from(plot.width()) / axes.end > 5.0 {
-        let stroke = Stroke::new(1.0, colour(palette.faint));
+        let stroke = Stroke::new(1.0, color(palette.faint));
         for epoch in 1..=axes.end as u32 {
             let at = axes.x(f64::from(epoch));
             painter.vline(at, egui::Rangef::new(plot.bottom(), plot.bottom() + 4.0), stroke);
@@ -253,7 +253,7 @@ fn grid(ui: &Ui, palette: &Palette, axes: &Axes) {
         }
         let text = if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") };
         let place = pos2(axes.x(value), plot.bottom() + 8.0);
-        painter.text(place, Align2::CENTER_TOP, text, axis.clone(), colour(palette.muted));
+        painter.text(place, Align2::CENTER_TOP, text, axis.clone(), color(palette.muted));
     }
 }
 
@@ -276,18 +276,18 @@ fn crosshair(
     let at = axes.x(f64::from(train[0]));
     let painter = ui.painter_at(plot.expand2(vec2(4.0, 1.0)));
     painter.vline(at, plot.y_range(), Stroke::new(1.0, faded(palette.text, 0.35)));
-    painter.circle_filled(axes.place(train), 4.0, colour(palette.accent));
+    painter.circle_filled(axes.place(train), 4.0, color(palette.accent));
     let font = regular(size::AXIS);
     let value = |point: [f32; 2]| style::figure(f64::from(point[1]));
     let mut lines =
         vec![(format!("epoch {:.2}", train[0]), palette.text), (format!("train {}", value(train)), palette.accent)];
     if let Some(point) = nearest(validation) {
-        painter.circle_filled(axes.place(point), 4.0, colour(palette.second));
+        painter.circle_filled(axes.place(point), 4.0, color(palette.second));
         lines.push((format!("validation {} at {:.0}", value(point), point[0]), palette.second));
     }
     let galleys: Vec<_> = lines
         .into_iter()
-        .map(|(text, ink)| (painter.layout_no_wrap(text, font.clone(), colour(ink)), colour(ink)))
+        .map(|(text, ink)| (painter.layout_no_wrap(text, font.clone(), color(ink)), color(ink)))
         .collect();
     let width = galleys.iter().map(|(galley, _)| galley.size().x).fold(0.0, f32::max);
     let extent = vec2(width + 12.0, 15.0 * galleys.len() as f32 + 6.0);

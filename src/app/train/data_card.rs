@@ -3,7 +3,7 @@
 use egui::{Align2, CornerRadius, Rect, Ui, pos2, vec2};
 
 use super::reconstructions::ReconstructionsCard;
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{card_title, text_label, value_row};
 use crate::monitor::Snapshot;
 use crate::style;
@@ -14,7 +14,7 @@ pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
     card_title(ui, palette, inside, "Data", "");
     if data.rows == 0 {
         let at = pos2(inside.left(), inside.top() + 32.0);
-        ui.painter().text(at, Align2::LEFT_TOP, &snapshot.message, regular(size::TEXT), colour(palette.muted));
+        ui.painter().text(at, Align2::LEFT_TOP, &snapshot.message, regular(size::TEXT), color(palette.muted));
         return;
     }
     let strip =
@@ -23,10 +23,10 @@ pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
     let line = Rect::from_min_size(pos2(inside.left(), strip.bottom() + 6.0), vec2(inside.width(), 26.0));
     let kind = match data.image {
         Some(image) => {
-            let colour = if image.channels == 1 { "grey" } else { "colour" };
-            format!("{}, {}\u{d7}{} {colour}", capitalised(&data.name), image.width, image.height)
+            let color = if image.channels == 1 { "gray" } else { "color" };
+            format!("{}, {}\u{d7}{} {color}", capitalized(&data.name), image.width, image.height)
         }
-        None => format!("{}, {} values a row", capitalised(&data.name), data.features),
+        None => format!("{}, {} values a row", capitalized(&data.name), data.features),
     };
     value_row(ui, palette, line, &kind, &style::grouped(data.rows as u64));
     let bar = Rect::from_min_size(pos2(inside.left(), line.bottom() + 4.0), vec2(inside.width(), 6.0));
@@ -42,7 +42,7 @@ pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
             ne: if i == 2 { 3 } else { 0 },
             se: if i == 2 { 3 } else { 0 },
         };
-        ui.painter().rect_filled(segment, rounding, colour(fill));
+        ui.painter().rect_filled(segment, rounding, color(fill));
         x += width;
     }
     let y = bar.bottom() + 14.0;
@@ -53,11 +53,11 @@ pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
     ];
     for (x, align, rows, name, ink) in words {
         let text = format!("{} {name}", style::grouped(rows as u64));
-        text_label(ui, &format!("{name} rows"), (pos2(x, y), align), &text, regular(size::AXIS), colour(ink));
+        text_label(ui, &format!("{name} rows"), (pos2(x, y), align), &text, regular(size::AXIS), color(ink));
     }
 }
 
-fn capitalised(text: &str) -> String {
+fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

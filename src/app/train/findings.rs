@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, UiBuilder, pos2, vec2};
 
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph};
 use crate::monitor::{Filters, LayerState, PlayState, Snapshot};
 use crate::style;
@@ -144,12 +144,12 @@ fn findings_ui(ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) -> f
         let left = area.left() + 14.0;
         let width = area.right() - left;
         let top = y;
-        y = paragraph(ui, pos2(left, y), width, &line.title, regular(size::TEXT), colour(palette.text));
+        y = paragraph(ui, pos2(left, y), width, &line.title, regular(size::TEXT), color(palette.text));
         if !line.evidence.is_empty() {
-            y = paragraph(ui, pos2(left, y + 3.0), width, &line.evidence, regular(size::SECOND), colour(palette.muted));
+            y = paragraph(ui, pos2(left, y + 3.0), width, &line.evidence, regular(size::SECOND), color(palette.muted));
         }
         let bar = Rect::from_min_size(pos2(area.left(), top), vec2(3.0, y - top));
-        ui.painter().rect_filled(bar, 1.5, colour(line.ink));
+        ui.painter().rect_filled(bar, 1.5, color(line.ink));
         y += space::M;
     }
     y
@@ -158,7 +158,7 @@ fn findings_ui(ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) -> f
 /// One line for each layer: silent units, and the gradient beside the weights.
 fn layers_ui(ui: &Ui, palette: &Palette, area: Rect, layers: &[LayerState]) -> f32 {
     let painter = ui.painter();
-    let (font, muted) = (regular(size::SECOND), colour(palette.muted));
+    let (font, muted) = (regular(size::SECOND), color(palette.muted));
     let (units_x, gradient_x) = (area.left() + area.width() * 0.64, area.right() - 4.0);
     let mut y = area.top() + 8.0;
     painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, "silent units", regular(size::AXIS), muted);
@@ -166,23 +166,23 @@ fn layers_ui(ui: &Ui, palette: &Palette, area: Rect, layers: &[LayerState]) -> f
     for layer in layers {
         y += LAYER_LINE;
         let at = pos2(area.left(), y);
-        line_of_text(ui, at, area.width() * 0.3, &layer.name.replace('.', " "), font.clone(), colour(palette.text));
+        line_of_text(ui, at, area.width() * 0.3, &layer.name.replace('.', " "), font.clone(), color(palette.text));
         let (words, ink) = match layer.units {
             0 => ("\u{2013}".to_owned(), palette.muted),
             units if layer.idle() * 2 > units => (format!("{} of {units}", layer.idle()), palette.bad),
             units => (format!("{} of {units}", layer.idle()), palette.text),
         };
-        painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, words, font.clone(), colour(ink));
+        painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, words, font.clone(), color(ink));
         // A step's share of the weights that is far from the usual explodes or stands still.
         let usual = (1e-6..1.0).contains(&layer.gradient);
         let ink = if usual { palette.text } else { palette.bad };
         let words = format!("{:.1e}", layer.gradient);
-        painter.text(pos2(gradient_x, y), Align2::RIGHT_CENTER, words, font.clone(), colour(ink));
+        painter.text(pos2(gradient_x, y), Align2::RIGHT_CENTER, words, font.clone(), color(ink));
     }
     y + LAYER_LINE / 2.0
 }
 
-/// Filters side by side: no weight in the middle of the card's colours, warm above, cold below.
+/// Filters side by side: no weight in the middle of the card's colors, warm above, cold below.
 fn paint_filters(filters: &Filters, palette: &Palette) -> ColorImage {
     let Some(image) = filters.image else { return ColorImage::default() };
     let (count, size) = (filters.count(), image.values());

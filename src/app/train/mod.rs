@@ -15,7 +15,7 @@ use egui::{Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 use self::data_card::data_ui;
 use self::network::NetworkAction;
 use super::app::{App, RIGHT_COLUMN};
-use super::ui::theme::colour;
+use super::ui::theme::color;
 use super::ui::widgets::{card, cards};
 use super::workspace::Workspace;
 use crate::monitor::{Command, PreviewRequest};
@@ -50,9 +50,9 @@ impl App {
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
         let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
-        let centre = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
-        let pairs_height = pairs_height(centre.width(), self.textures.lines()).min(work.height() * 0.48);
-        let [curves, pairs] = split_bottom(centre, pairs_height, gap);
+        let center = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
+        let pairs_height = pairs_height(center.width(), self.textures.lines()).min(work.height() * 0.48);
+        let [curves, pairs] = split_bottom(center, pairs_height, gap);
         // Three findings, and in a high window those that need more words too.
         let findings_height = (190.0 + 0.4 * (work.height() - 700.0).max(0.0)).min(work.height() * 0.35);
         let [map, findings] = split_bottom(right, findings_height, gap);
@@ -60,10 +60,10 @@ impl App {
         let all: Vec<Rect> = column.into_iter().chain([curves, pairs, map, findings]).collect();
         cards(ui, palette, area, &all);
         self.left_column(ui, palette, column);
-        self.centre_and_right(ui, palette, [curves, pairs, map, findings]);
+        self.center_and_right(ui, palette, [curves, pairs, map, findings]);
     }
 
-    fn centre_and_right(&mut self, ui: &mut Ui, palette: &'static Palette, [curves, pairs, map, findings]: [Rect; 4]) {
+    fn center_and_right(&mut self, ui: &mut Ui, palette: &'static Palette, [curves, pairs, map, findings]: [Rect; 4]) {
         let snapshot = Arc::clone(&self.snapshot);
         card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, &snapshot));
         card(ui, pairs, |ui, inside| self.textures.ui(ui, palette, inside, &snapshot));
@@ -87,7 +87,7 @@ impl App {
                     rect
                 });
                 cards(ui, palette, whole, &rects);
-                self.centre_and_right(ui, palette, rects);
+                self.center_and_right(ui, palette, rects);
             });
         });
         if self.drawer_open {
@@ -95,7 +95,7 @@ impl App {
             let layer = egui::Area::new(ui.scope_id().with("drawer")).fixed_pos(drawer.min).order(egui::Order::Middle);
             layer.show(ui.ctx(), |ui| {
                 ui.interact(drawer, ui.scope_id().with("veil"), Sense::click());
-                ui.painter().rect_filled(drawer, 0.0, colour(palette.panel));
+                ui.painter().rect_filled(drawer, 0.0, color(palette.panel));
                 ui.scope_builder(UiBuilder::new().max_rect(drawer), |ui| {
                     ui.set_clip_rect(drawer);
                     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -106,7 +106,7 @@ impl App {
                         self.left_column(ui, palette, column);
                     });
                 });
-                ui.painter().vline(drawer.right() - 0.5, drawer.y_range(), Stroke::new(1.0, colour(palette.line)));
+                ui.painter().vline(drawer.right() - 0.5, drawer.y_range(), Stroke::new(1.0, color(palette.line)));
             });
         }
     }

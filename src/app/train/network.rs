@@ -9,7 +9,7 @@ use super::network_editor;
 use super::network_editor::Draft;
 use crate::app::frame::hints;
 use crate::app::frame::hints::Target;
-use crate::app::ui::theme::{colour, faded, regular, semibold};
+use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
 use crate::data::DataSet;
 use crate::model::{LayerLocation, ModelSpec, Preset, Spec};
@@ -79,7 +79,7 @@ impl NetworkCard {
         let below = Rect::from_min_max(pos2(inside.left(), line.bottom() + 2.0), inside.max);
         match self.draft.as_ref().map(|draft| &draft.prediction) {
             Some(Err(problem)) => {
-                paragraph(ui, below.min, below.width(), problem, regular(size::SECOND), colour(palette.bad));
+                paragraph(ui, below.min, below.width(), problem, regular(size::SECOND), color(palette.bad));
             }
             Some(Ok(prediction)) => self.values_ui(ui, palette, below, snapshot, Some(prediction)),
             None => self.values_ui(ui, palette, below, snapshot, None),
@@ -144,7 +144,7 @@ impl NetworkCard {
         let Some(place) = self.selected else {
             let words = "Click a layer to change it";
             let at = line.left_center();
-            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
             return;
         };
         let mut draft = self.draft.take().unwrap_or_else(|| Draft::new(spec, data));
@@ -206,7 +206,7 @@ fn presets_ui(
         ui.spacing_mut().button_padding = vec2(space::S, 5.0);
         let height = ui.ctx().content_rect().bottom() - button.rect.bottom() - 3.0 * space::XL;
         let words = "Starts at once; the present run is kept";
-        ui.label(egui::RichText::new(words).font(regular(size::SECOND)).color(colour(palette.muted)));
+        ui.label(egui::RichText::new(words).font(regular(size::SECOND)).color(color(palette.muted)));
         egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             ui.with_layout(egui::Layout::top_down_justified(egui::Align::LEFT), |ui| {
                 for preset in presets {
@@ -231,9 +231,9 @@ fn preset_entry(palette: &Palette, preset: &Preset, width: f32) -> egui::text::L
     use egui::text::{LayoutJob, TextFormat};
     let mut job = LayoutJob::default();
     job.wrap.max_width = width;
-    job.append(preset.name, 0.0, TextFormat::simple(semibold(size::TEXT), colour(palette.text)));
+    job.append(preset.name, 0.0, TextFormat::simple(semibold(size::TEXT), color(palette.text)));
     let words = format!("\n{}", preset.summary);
-    job.append(&words, 0.0, TextFormat::simple(regular(size::SECOND), colour(palette.muted)));
+    job.append(&words, 0.0, TextFormat::simple(regular(size::SECOND), color(palette.muted)));
     job
 }
 
@@ -275,7 +275,7 @@ fn hourglass_ui(
     body_line.extend(outline.last().map(|&(_, last)| (x(outline.len() - 1), height(last))));
     ui.painter().add(body(&body_line, drawing.center().y, faded(palette.accent, 0.14)));
     let mut clicked = None;
-    let mut labelled = f32::NEG_INFINITY;
+    let mut labeled = f32::NEG_INFINITY;
     for (i, &(place, width)) in outline.iter().enumerate() {
         let bottleneck = place == LayerLocation::Latent || spec.is_none() && width == narrowest;
         // What leaves the width as it is, is drawn thin.
@@ -288,11 +288,11 @@ fn hourglass_ui(
         let can_change = place != LayerLocation::Input;
         let sense = if can_change { Sense::click() } else { Sense::hover() };
         let response = ui.interact(reach, ui.scope_id().with(("layer", i)), sense);
-        ui.painter().rect_filled(rect, 2.0, colour(fill));
+        ui.painter().rect_filled(rect, 2.0, color(fill));
         let here = selected == Some(place) && can_change;
         if here || response.hovered() && can_change {
             let ink = if here { palette.accent } else { palette.muted };
-            ui.painter().rect_stroke(rect.expand(3.0), 4.0, Stroke::new(1.5, colour(ink)), StrokeKind::Inside);
+            ui.painter().rect_stroke(rect.expand(3.0), 4.0, Stroke::new(1.5, color(ink)), StrokeKind::Inside);
         }
         focus_ring(ui, palette, &response, rect.expand(3.0));
         let words = network_editor::words(spec, place);
@@ -311,12 +311,12 @@ fn hourglass_ui(
             continue;
         }
         let text = if bottleneck { palette.accent } else { palette.muted };
-        let galley = ui.painter().layout_no_wrap(width.to_string(), regular(size::AXIS), colour(text));
+        let galley = ui.painter().layout_no_wrap(width.to_string(), regular(size::AXIS), color(text));
         let half = galley.size().x / 2.0;
         let left = (x(i) - half).clamp(drawing.left(), drawing.right() - 2.0 * half);
-        if left > labelled + 4.0 {
-            labelled = left + 2.0 * half;
-            ui.painter().galley(pos2(left, area.bottom() - galley.size().y), galley, colour(text));
+        if left > labeled + 4.0 {
+            labeled = left + 2.0 * half;
+            ui.painter().galley(pos2(left, area.bottom() - galley.size().y), galley, color(text));
         }
     }
     clicked

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Rect, Ui, pos2, vec2};
 
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind};
 use crate::data::DataSet;
 use crate::kernels::activation::Activation;
@@ -98,7 +98,7 @@ impl Draft {
         if place == LayerLocation::Latent {
             let at = line.left_center();
             let font = regular(size::SECOND);
-            ui.painter().text(at, Align2::LEFT_CENTER, "Bottleneck", font, colour(palette.muted));
+            ui.painter().text(at, Align2::LEFT_CENTER, "Bottleneck", font, color(palette.muted));
             let field = Rect::from_min_size(pos2(line.left() + 80.0, line.top() + 3.0), vec2(64.0, 24.0));
             let mut latent = self.spec.model.latent;
             if count_ui(ui, field, "Bottleneck size", &mut latent) {
@@ -120,7 +120,7 @@ impl Draft {
         if matches!(layer, Layer::Output { .. }) {
             let words = "The output has as many values as the data";
             let at = line.left_center();
-            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), colour(palette.muted));
+            ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
             return Some(place);
         }
         // From the right: what removes and adds.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, ColorImage, Rect, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, pos2, vec2};
 
-use crate::app::ui::theme::{colour, regular};
+use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, focus_ring};
 use crate::monitor::{PAIRS, Pairs, PlayState, Snapshot};
 use crate::report::held_out_title;
@@ -63,7 +63,7 @@ impl ReconstructionsCard {
                 for (line, values) in raster.pixels.chunks_exact(side).enumerate() {
                     let start = (line * self.count + item) * side;
                     for (pixel, &value) in pixels[start..start + side].iter_mut().zip(values) {
-                        *pixel = colour(value);
+                        *pixel = color(value);
                     }
                 }
             }
@@ -120,7 +120,7 @@ impl ReconstructionsCard {
                 PlayState::Finished => "The rows that it was trained on are not here",
                 _ => "They appear as soon as the model is ready",
             };
-            ui.painter().text(at, Align2::CENTER_CENTER, words, regular(size::TEXT), colour(palette.muted));
+            ui.painter().text(at, Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
             return;
         }
         let label = 64.0;
@@ -138,7 +138,7 @@ impl ReconstructionsCard {
             let (name, help) = ROWS[row];
             let y = top + place as f32 * (side + gap);
             let at = pos2(inside.left(), y + side / 2.0);
-            ui.painter().text(at, Align2::LEFT_CENTER, name, regular(size::SECOND), colour(palette.muted));
+            ui.painter().text(at, Align2::LEFT_CENTER, name, regular(size::SECOND), color(palette.muted));
             let strip = Rect::from_min_size(pos2(inside.left() + label, y), vec2(side * self.count as f32, side));
             self.draw(ui, row, strip);
             let response = ui.interact(strip, ui.scope_id().with(("pairs", name)), egui::Sense::hover());
@@ -166,10 +166,10 @@ impl ReconstructionsCard {
             }
             let ring = column.expand2(vec2(0.0, 2.0));
             if pinned {
-                let stroke = Stroke::new(1.5, colour(palette.accent));
+                let stroke = Stroke::new(1.5, color(palette.accent));
                 ui.painter().rect_stroke(ring, 3.0, stroke, StrokeKind::Inside);
             } else if response.hovered() {
-                let stroke = Stroke::new(1.0, colour(palette.muted));
+                let stroke = Stroke::new(1.0, color(palette.muted));
                 ui.painter().rect_stroke(ring, 3.0, stroke, StrokeKind::Inside);
                 ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
             }

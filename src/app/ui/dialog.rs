@@ -2,7 +2,7 @@
 
 use egui::{Color32, CornerRadius, Frame, Margin, Response, Stroke, TextEdit, Ui};
 
-use super::theme::{colour, regular, semibold};
+use super::theme::{color, regular, semibold};
 use crate::style::{Palette, size, space};
 
 /// Shows a sheet of `width`; gives what its contents give, and whether it is to be put away (Escape, or a click beside
@@ -16,8 +16,8 @@ pub(crate) fn sheet<R>(
 ) -> (R, bool) {
     let veil = if palette.dark { Color32::from_black_alpha(150) } else { Color32::from_black_alpha(70) };
     let frame = Frame::new()
-        .fill(colour(palette.panel))
-        .stroke(Stroke::new(1.0, colour(palette.line)))
+        .fill(color(palette.panel))
+        .stroke(Stroke::new(1.0, color(palette.line)))
         .corner_radius(CornerRadius::same(space::RADIUS_CARD))
         .inner_margin(Margin::same(space::XL as i8));
     let modal = egui::Modal::new(egui::Id::unique(name)).frame(frame).backdrop_color(veil);
@@ -30,15 +30,15 @@ pub(crate) fn sheet<R>(
 }
 
 pub(crate) fn heading(ui: &mut Ui, palette: &Palette, text: &str) {
-    ui.label(egui::RichText::new(text).font(semibold(size::NAME)).color(colour(palette.text)));
+    ui.label(egui::RichText::new(text).font(semibold(size::NAME)).color(color(palette.text)));
 }
 
 pub(crate) fn words(ui: &mut Ui, palette: &Palette, text: &str) {
-    ui.label(egui::RichText::new(text).font(regular(size::TEXT)).color(colour(palette.muted)));
+    ui.label(egui::RichText::new(text).font(regular(size::TEXT)).color(color(palette.muted)));
 }
 
 pub(crate) fn problem(ui: &mut Ui, palette: &Palette, text: &str) {
-    ui.label(egui::RichText::new(text).font(regular(size::TEXT)).color(colour(palette.bad)));
+    ui.label(egui::RichText::new(text).font(regular(size::TEXT)).color(color(palette.bad)));
 }
 
 /// A line to type in, called `name` by whoever reads the window aloud.

@@ -64,7 +64,7 @@ impl<P> FilePicker<P> {
         if let Some(dialog) = &asked.dialog {
             match dialog.take()? {
                 Answer::Chosen(path) => return self.asked.take().map(|asked| (asked.purpose, path)),
-                Answer::Cancelled => self.asked = None,
+                Answer::Canceled => self.asked = None,
                 Answer::NoService => {
                     asked.dialog = None;
                     ui.ctx().request_repaint();

@@ -8,7 +8,7 @@ pub(crate) mod theme;
 pub(crate) mod thumbnails;
 pub(crate) mod widgets;
 
-/// Below this width the left column folds into a drawer and the right one goes under the centre.
+/// Below this width the left column folds into a drawer and the right one goes under the center.
 pub(crate) const NARROW: f32 = 1100.0;
 
 /// Returns what calls for a repaint from another thread.

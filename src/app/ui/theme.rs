@@ -31,13 +31,13 @@ impl ThemeChoice {
     }
 }
 
-pub(crate) fn colour(rgb: Rgb) -> Color32 {
+pub(crate) fn color(rgb: Rgb) -> Color32 {
     Color32::from_rgb(rgb.0, rgb.1, rgb.2)
 }
 
 /// `rgb` at `alpha` of its strength.
 pub(crate) fn faded(rgb: Rgb, alpha: f32) -> Color32 {
-    colour(rgb).gamma_multiply(alpha)
+    color(rgb).gamma_multiply(alpha)
 }
 
 const SEMIBOLD: &str = "semibold";
@@ -69,17 +69,17 @@ pub(crate) fn apply(context: &egui::Context, palette: &Palette) {
     context.set_theme(theme);
     let mut style = (*context.global_style()).clone();
     let mut visuals = if palette.dark { Visuals::dark() } else { Visuals::light() };
-    let line = Stroke::new(1.0, colour(palette.line));
+    let line = Stroke::new(1.0, color(palette.line));
     let radius = CornerRadius::same(space::RADIUS_CONTROL);
-    visuals.panel_fill = colour(palette.background);
-    visuals.window_fill = colour(palette.panel);
+    visuals.panel_fill = color(palette.background);
+    visuals.window_fill = color(palette.panel);
     visuals.window_stroke = line;
     visuals.window_corner_radius = CornerRadius::same(space::RADIUS_CARD);
     visuals.menu_corner_radius = CornerRadius::same(space::RADIUS_CARD);
-    visuals.extreme_bg_color = colour(palette.raised);
-    visuals.override_text_color = Some(colour(palette.text));
+    visuals.extreme_bg_color = color(palette.raised);
+    visuals.override_text_color = Some(color(palette.text));
     visuals.selection.bg_fill = faded(palette.accent, 0.35);
-    visuals.selection.stroke = Stroke::new(1.0, colour(palette.accent));
+    visuals.selection.stroke = Stroke::new(1.0, color(palette.accent));
     for (widget, fill) in [
         (&mut visuals.widgets.noninteractive, palette.panel),
         (&mut visuals.widgets.inactive, palette.raised),
@@ -87,11 +87,11 @@ pub(crate) fn apply(context: &egui::Context, palette: &Palette) {
         (&mut visuals.widgets.active, palette.line),
         (&mut visuals.widgets.open, palette.raised),
     ] {
-        widget.bg_fill = colour(fill);
-        widget.weak_bg_fill = colour(fill);
+        widget.bg_fill = color(fill);
+        widget.weak_bg_fill = color(fill);
         widget.bg_stroke = line;
         widget.corner_radius = radius;
-        widget.fg_stroke = Stroke::new(1.0, colour(palette.text));
+        widget.fg_stroke = Stroke::new(1.0, color(palette.text));
         widget.expansion = 0.0;
     }
     style.visuals = visuals;

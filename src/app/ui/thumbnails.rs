@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, pos2};
 
-use super::theme::colour;
+use super::theme::color;
 use super::waker;
 use crate::data::DataSet;
 use crate::platform::Latest;
@@ -93,7 +93,7 @@ impl Thumbnails {
         for (item, raster) in made.pictures.iter().enumerate() {
             for (line, values) in raster.pixels.chunks_exact(side).enumerate() {
                 let start = (line * count + item) * side;
-                pixels[start..start + side].iter_mut().zip(values).for_each(|(pixel, &value)| *pixel = colour(value));
+                pixels[start..start + side].iter_mut().zip(values).for_each(|(pixel, &value)| *pixel = color(value));
             }
         }
         let picture = ColorImage::new([count * side, side], pixels);

@@ -6,7 +6,7 @@ use egui::{
     pos2, vec2,
 };
 
-use super::theme::{colour, faded, regular, semibold};
+use super::theme::{color, faded, regular, semibold};
 use crate::style::{Palette, Rgb, size, space};
 
 pub(crate) const CARD_PADDING: f32 = space::L;
@@ -23,10 +23,10 @@ pub(crate) fn card<R>(ui: &mut Ui, rect: Rect, contents: impl FnOnce(&mut Ui, Re
 
 /// Paints what makes `rects` cards within `area`: the background around them, their round corners and their borders.
 ///
-/// The window is cleared to the cards' own colour, and so their insides, nine tenths of all pixels, are never painted:
+/// The window is cleared to the cards' own color, and so their insides, nine tenths of all pixels, are never painted:
 /// a software driver pays for every pixel, and it shares its cores with the training.
 pub(crate) fn cards(ui: &Ui, palette: &Palette, area: Rect, rects: &[Rect]) {
-    let background = colour(palette.background);
+    let background = color(palette.background);
     let mut around = egui::Mesh::default();
     let mut edges: Vec<f32> = rects.iter().flat_map(|rect| [rect.top(), rect.bottom()]).collect();
     edges.extend([area.top(), area.bottom()]);
@@ -56,7 +56,7 @@ pub(crate) fn cards(ui: &Ui, palette: &Palette, area: Rect, rects: &[Rect]) {
         }
     }
     ui.painter().add(egui::Shape::mesh(around));
-    let stroke = Stroke::new(1.0, colour(palette.line));
+    let stroke = Stroke::new(1.0, color(palette.line));
     for rect in rects {
         ui.painter().rect_stroke(*rect, CornerRadius::same(space::RADIUS_CARD), stroke, StrokeKind::Inside);
     }
@@ -115,42 +115,42 @@ pub(crate) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, 
     let painter = ui.painter();
     let y = inside.top() + 10.0;
     let at = pos2(inside.left(), y);
-    let mut drawn = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), colour(palette.text));
+    let mut drawn = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), color(palette.text));
     if second.is_empty() {
         accessible_label_for(ui, Role::Heading, title, drawn, title);
     } else {
         let at = pos2(drawn.right() + space::S, y);
         let (width, font) = (inside.right() - at.x, regular(size::SECOND));
-        drawn = drawn.union(part_of_line(ui, at, width, second, font, colour(palette.muted)));
+        drawn = drawn.union(part_of_line(ui, at, width, second, font, color(palette.muted)));
         accessible_label_for(ui, Role::Heading, title, drawn, &format!("{title}, {second}"));
     }
     drawn.right()
 }
 
 /// Text on one line, cut with an ellipsis where it is wider than `width`.
-pub(crate) fn line_of_text(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> Rect {
-    let rect = part_of_line(ui, at, width, text, font, colour);
+pub(crate) fn line_of_text(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, color: Color32) -> Rect {
+    let rect = part_of_line(ui, at, width, text, font, color);
     accessible_label(ui, text, rect, text);
     rect
 }
 
 /// The same of a line that is told as a whole.
-pub(crate) fn part_of_line(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> Rect {
-    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, colour);
+pub(crate) fn part_of_line(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, color: Color32) -> Rect {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
     job.wrap.max_width = width.max(0.0);
     job.wrap.max_rows = 1;
     job.wrap.break_anywhere = true;
     let galley = ui.painter().layout_job(job);
     let rect = Rect::from_min_size(pos2(at.x, at.y - galley.size().y / 2.0), galley.size());
-    ui.painter().galley(rect.min, galley, colour);
+    ui.painter().galley(rect.min, galley, color);
     rect
 }
 
 /// Text in lines of at most `width`; gives the y below it.
-pub(crate) fn paragraph(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, colour: Color32) -> f32 {
-    let galley = ui.painter().layout(text.to_owned(), font, colour, width.max(1.0));
+pub(crate) fn paragraph(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, color: Color32) -> f32 {
+    let galley = ui.painter().layout(text.to_owned(), font, color, width.max(1.0));
     let rect = Rect::from_min_size(at, galley.size());
-    ui.painter().galley(at, galley, colour);
+    ui.painter().galley(at, galley, color);
     accessible_label(ui, text, rect, text);
     rect.bottom()
 }
@@ -158,7 +158,7 @@ pub(crate) fn paragraph(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::F
 /// A ring around what has the keyboard.
 pub(crate) fn focus_ring(ui: &Ui, palette: &Palette, response: &Response, rect: Rect) {
     if response.has_focus() {
-        let stroke = Stroke::new(2.0, colour(palette.accent));
+        let stroke = Stroke::new(2.0, color(palette.accent));
         let radius = CornerRadius::same(space::RADIUS_CONTROL + 2);
         ui.painter().rect_stroke(rect.expand(2.0), radius, stroke, StrokeKind::Outside);
     }
@@ -246,30 +246,30 @@ impl<'a> Button<'a> {
         let pressed = response.is_pointer_button_down_on();
         let (fill, text, stroke, font) = match self.kind {
             ButtonKind::Primary => {
-                (colour(palette.accent), colour(palette.on_accent), Stroke::NONE, semibold(size::TEXT))
+                (color(palette.accent), color(palette.on_accent), Stroke::NONE, semibold(size::TEXT))
             }
             ButtonKind::Plain => (
-                colour(palette.raised),
-                colour(palette.text),
-                Stroke::new(1.0, colour(palette.line)),
+                color(palette.raised),
+                color(palette.text),
+                Stroke::new(1.0, color(palette.line)),
                 semibold(size::TEXT),
             ),
             ButtonKind::Danger => (
                 faded(palette.bad, 0.12),
-                colour(palette.bad),
-                Stroke::new(1.0, colour(palette.bad)),
+                color(palette.bad),
+                Stroke::new(1.0, color(palette.bad)),
                 semibold(size::TEXT),
             ),
             ButtonKind::Chip => (
                 Color32::TRANSPARENT,
-                colour(palette.muted),
-                Stroke::new(1.0, colour(palette.line)),
+                color(palette.muted),
+                Stroke::new(1.0, color(palette.line)),
                 semibold(size::AXIS),
             ),
             ButtonKind::ChipOn => (
                 faded(palette.accent, 0.12),
-                colour(palette.accent),
-                Stroke::new(1.0, colour(palette.accent)),
+                color(palette.accent),
+                Stroke::new(1.0, color(palette.accent)),
                 semibold(size::AXIS),
             ),
         };
@@ -311,20 +311,20 @@ pub(crate) fn value_row(ui: &Ui, palette: &Palette, line: Rect, name: &str, valu
 /// The same with the value in `ink`.
 pub(crate) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str, ink: Rgb) {
     let painter = ui.painter();
-    painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), colour(palette.muted));
-    painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), colour(ink));
+    painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), color(palette.muted));
+    painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), color(ink));
     accessible_label(ui, name, line, &format!("{name}: {value}"));
 }
 
 /// A filled bar of progress; `None` where nobody knows how far it is.
 pub(crate) fn progress(ui: &Ui, palette: &Palette, rect: Rect, done: Option<f32>) {
     let radius = CornerRadius::same(3);
-    ui.painter().rect_filled(rect, radius, colour(palette.raised));
+    ui.painter().rect_filled(rect, radius, color(palette.raised));
     let filled = match done {
         Some(done) => Rect::from_min_size(rect.min, vec2(rect.width() * done.clamp(0.0, 1.0), rect.height())),
         None => rect.shrink2(vec2(rect.width() * 0.35, 0.0)),
     };
-    ui.painter().rect_filled(filled, radius, colour(palette.accent));
+    ui.painter().rect_filled(filled, radius, color(palette.accent));
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -349,8 +349,8 @@ pub(crate) struct Slider<'a> {
 impl Slider<'_> {
     pub fn show(self, ui: &mut Ui, palette: &Palette, line: Rect, value: f64, text: &str) -> Option<(f64, bool)> {
         let painter = ui.painter().clone();
-        painter.text(line.left_center(), Align2::LEFT_CENTER, self.name, regular(size::TEXT), colour(palette.muted));
-        painter.text(line.right_center(), Align2::RIGHT_CENTER, text, regular(size::TEXT), colour(palette.text));
+        painter.text(line.left_center(), Align2::LEFT_CENTER, self.name, regular(size::TEXT), color(palette.muted));
+        painter.text(line.right_center(), Align2::RIGHT_CENTER, text, regular(size::TEXT), color(palette.text));
         let track = Rect::from_min_max(
             pos2(line.left() + 96.0, line.center().y - 9.0),
             pos2(line.right() - 64.0, line.center().y + 9.0),
@@ -365,7 +365,7 @@ impl Slider<'_> {
         let x = egui::lerp(track.left()..=track.right(), fraction.clamp(0.0, 1.0) as f32);
         let y = track.center().y;
         let bar = |from: f32, to: f32| Rect::from_min_max(pos2(from, y - 2.0), pos2(to, y + 2.0));
-        painter.rect_filled(bar(track.left(), track.right()), 2.0, colour(palette.line));
+        painter.rect_filled(bar(track.left(), track.right()), 2.0, color(palette.line));
         let strength = if self.enabled { 1.0 } else { 0.4 };
         let zero = -self.low / (self.high - self.low);
         let origin = match self.scale {

@@ -36,7 +36,7 @@ pub struct MelSpec {
     pub high_hz: f64,
 }
 
-/// A triangle over neighbouring bins of the spectrum.
+/// A triangle over neighboring bins of the spectrum.
 #[derive(Debug)]
 struct MelBand {
     first: usize,
@@ -71,7 +71,7 @@ fn hz(mel: f64) -> f64 {
 }
 
 impl MelSpec {
-    /// Windows of a sound of `samples`: the first is centred on its start, and what lies outside is silence.
+    /// Windows of a sound of `samples`: the first is centered on its start, and what lies outside is silence.
     pub fn frames(&self, samples: usize) -> usize {
         1 + samples / self.hop.max(1)
     }

@@ -16,7 +16,7 @@ const CHUNK_VALUES: usize = 16 * 1024;
 /// Files have a few dimensions; NumPy itself stops here.
 const MAX_RANK: usize = 64;
 
-/// An array in host memory, the last dimension's neighbours side by side.
+/// An array in host memory, the last dimension's neighbors side by side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
     pub shape: Vec<usize>,
@@ -91,7 +91,7 @@ pub(crate) struct Layout {
     pub shape: Vec<usize>,
     pub element: ArrayDType,
     pub big_endian: bool,
-    /// The first dimension's neighbours lie side by side (Fortran's order).
+    /// The first dimension's neighbors lie side by side (Fortran's order).
     pub column_major: bool,
     pub values: usize,
 }

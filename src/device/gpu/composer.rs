@@ -106,7 +106,7 @@ fn append(
             let import = import.trim();
             let import = request.swaps.iter().find(|(from, _)| *from == import).map_or(import, |(_, to)| to);
             append(request, import, seen, replaced, out)?;
-        } else if let Some((name, value)) = specialised(request, line) {
+        } else if let Some((name, value)) = specialized(request, line) {
             replaced.insert(name);
             let (left, _) = line.split_once('=').unwrap_or((line, ""));
             out.push_str(left);
@@ -121,7 +121,7 @@ fn append(
     Ok(())
 }
 
-fn specialised<'r>(request: &'r ShaderRequest, line: &str) -> Option<(&'static str, &'r str)> {
+fn specialized<'r>(request: &'r ShaderRequest, line: &str) -> Option<(&'static str, &'r str)> {
     let name = line.strip_suffix("// spec")?.strip_prefix("const ")?.split(':').next()?.trim();
     request
         .constants

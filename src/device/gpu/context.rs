@@ -20,12 +20,12 @@ pub struct GpuTarget {
     pub max_workgroups: u32,
     /// Iterations of all loops of one invocation; lavapipe silently stops at 65,535.
     pub max_iterations: Option<u32>,
-    /// Forms of kernels that were chosen for this device, by what kernels call themselves.
+    /// Variants of kernels that were chosen for this device, by what kernels call themselves.
     pub choices: Arc<BTreeMap<String, String>>,
 }
 
 impl GpuTarget {
-    /// The form chosen for the kernel of this key.
+    /// The variant chosen for the kernel of this key.
     pub fn choice(&self, key: impl FnOnce() -> String) -> Option<&str> {
         if self.choices.is_empty() { None } else { self.choices.get(&key()).map(String::as_str) }
     }
@@ -210,13 +210,13 @@ impl GpuContext {
         &self.1
     }
 
-    /// The same GPU with the other form of products, to test and to measure both.
+    /// The same GPU with the other variant of products, to test and to measure both.
     pub fn with_tiles(mut self, tiled: bool) -> Self {
         self.1.tiled = tiled;
         self
     }
 
-    /// The same GPU with these forms of kernels, by what they call themselves.
+    /// The same GPU with these variants of kernels, by what they call themselves.
     pub fn with_choices(mut self, choices: BTreeMap<String, String>) -> Self {
         self.1.choices = Arc::new(choices);
         self

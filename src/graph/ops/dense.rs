@@ -109,7 +109,7 @@ impl Op for DenseGradient {
             needs_dinp: self.needs_dinp,
             input_activation: self.input_activation,
             split,
-            form: GemmVariant::default(),
+            variant: GemmVariant::default(),
         };
         let count = if self.needs_dinp { 3 } else { 2 };
         let reads: Vec<Operand> = (0..count).map(Operand::Input).collect();

@@ -17,7 +17,7 @@ pub enum Normalization {
     Batch { momentum: f32 },
     /// Each channel by given statistics: batch normalization in evaluation.
     Given,
-    /// Each sample and group of neighbouring channels over its pixels (Wu & He 2018); one group is layer normalization.
+    /// Each sample and group of neighboring channels over its pixels (Wu & He 2018); one group is layer normalization.
     Group { groups: usize },
 }
 

@@ -1,4 +1,4 @@
-//! The optimiser's sweep, and the norm of gradients.
+//! The optimizer's sweep, and the norm of gradients.
 
 use super::call;
 use crate::graph::Operand::{Input, Output};

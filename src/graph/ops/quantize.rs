@@ -52,7 +52,7 @@ impl Op for QuantizeRows {
     }
 }
 
-/// (z, numbers of the entries, codebook [M, D], counts [M], sums [M, D]): moves the last three towards the rows that
+/// (z, numbers of the entries, codebook [M, D], counts [M], sums [M, D]): moves the last three toward the rows that
 /// chose each entry, and starts entries that nobody chooses again at some row; -> what each entry got.
 #[derive(Clone, Debug)]
 pub struct CodebookEma {

@@ -1,4 +1,4 @@
-//! Convolution on the processor without unrolled windows: a few neighbouring places times a block of output channels stay
+//! Convolution on the processor without unrolled windows: a few neighboring places times a block of output channels stay
 //! in registers while the window goes by.
 //!
 //! Everything is a sum over taps of shifted images: the forward pass reads with the stride; the gradient by the input is
@@ -22,7 +22,7 @@ const MOST_PLACES: usize = 8;
 /// Output channels below which most of a block would be padding.
 const FEWEST_OUTPUTS: usize = 8;
 
-/// Values that lie next to each other in a line: neighbouring taps of one line of the kernel.
+/// Values that lie next to each other in a line: neighboring taps of one line of the kernel.
 #[derive(Clone, Copy, Debug)]
 struct TapRun {
     down: isize,
@@ -42,17 +42,17 @@ struct Phase {
     weights: usize,
 }
 
-/// A convolution in this form.
+/// A convolution in this variant.
 #[derive(Debug)]
 pub(super) struct Direct {
     batch: usize,
     size: [usize; 2],
     channels: usize,
-    /// Between the windows of neighbouring outputs.
+    /// Between the windows of neighboring outputs.
     step: [usize; 2],
     out_size: [usize; 2],
     outputs: usize,
-    /// Between neighbouring outputs of a phase.
+    /// Between neighboring outputs of a phase.
     out_step: [usize; 2],
     phases: Vec<Phase>,
     /// Output channels that are computed together.
@@ -89,7 +89,7 @@ fn block_for(outputs: usize) -> usize {
 }
 
 impl Direct {
-    /// y from x. `None` where another form is better.
+    /// y from x. `None` where another variant is better.
     pub fn gather(shape: &ConvShape) -> Option<Self> {
         let taps = (0..shape.taps()).map(|tap| {
             let [down, along] = [tap / shape.kernel[1], tap % shape.kernel[1]].map(|at| (at * shape.dilation) as isize);

@@ -80,7 +80,14 @@ pub(super) fn from_few(
         if columns.is_multiple_of(4) { shader.swap("lib/matmul/out_scalar", "lib/matmul/out_vec4") } else { shader };
     let groups = rows.div_ceil(8 * lanes) * columns.div_ceil(COLUMNS_AT_ONCE);
     let iterations = shape.taps() * (MOST + 1) + shape.kernel[0];
-    GpuLaunch::in_order(shader, "conv_from_few", 4, &shape.params(shape.split()), target.fold(groups), iterations)
+    GpuLaunch::in_order(
+        shader,
+        "conv_from_few_channels",
+        4,
+        &shape.params(shape.split()),
+        target.fold(groups),
+        iterations,
+    )
 }
 
 /// `inner` values of each pixel that is read; places of the result by phases of `step`.
@@ -100,7 +107,7 @@ pub(super) fn to_few(
         shape.kernel[0] * (1 + inner.div_ceil(4) * (1 + shape.kernel[1])) + shape.kernel[0] + shape.kernel[1];
     GpuLaunch::in_order(
         shader,
-        "conv_to_few",
+        "conv_to_few_channels",
         4,
         &shape.params(shape.split()),
         target.fold(phases * rows.div_ceil(lanes)),

@@ -43,12 +43,12 @@ impl Kernel for ConvGather {
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let form = self.variant.resolve(target, self);
-        if form == GemmVariant::Few {
+        let variant = self.variant.resolve(target, self);
+        if variant == GemmVariant::Few {
             return self.few_channels(target);
         }
         let quads = shape.channels.div_ceil(4);
-        let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
+        let (shader, entry_point, groups, iterations) = if let Some(tile) = variant.tile() {
             let inner = shape.taps() * quads * 4;
             let groups = tile.groups(shape.places(), shape.filters);
             (tile.shader("conv/conv_tiled"), "conv_tiled", groups, tile.iterations(inner))

@@ -41,14 +41,14 @@ impl Kernel for ConvScatter {
 
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
-        let form = self.variant.resolve(target, self);
-        if form == GemmVariant::Few {
+        let variant = self.variant.resolve(target, self);
+        if variant == GemmVariant::Few {
             return self.few_channels(target);
         }
         let grid = shape.batch * shape.size[0].div_ceil(shape.stride[0]) * shape.size[1].div_ceil(shape.stride[1]);
         let phases = shape.stride[0] * shape.stride[1];
         let quads = shape.filters.div_ceil(4);
-        let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
+        let (shader, entry_point, groups, iterations) = if let Some(tile) = variant.tile() {
             let shader = tile.shader("conv/conv_tiled").swap("lib/conv/tiles_gather", "lib/conv/tiles_scatter");
             let groups = phases * tile.groups(grid, shape.channels);
             (shader, "conv_tiled", groups, tile.iterations(shape.taps() * quads * 4))

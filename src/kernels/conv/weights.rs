@@ -61,12 +61,12 @@ impl Kernel for ConvWeights {
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let shape = &self.shape;
         let split = shape.split();
-        let form = self.variant.resolve(target, self);
-        if form == GemmVariant::Few {
+        let variant = self.variant.resolve(target, self);
+        if variant == GemmVariant::Few {
             return self.few_channels(target);
         }
         let quads = shape.taps() * shape.channels.div_ceil(4);
-        let (shader, entry_point, groups, iterations) = if let Some(tile) = form.tile() {
+        let (shader, entry_point, groups, iterations) = if let Some(tile) = variant.tile() {
             // Its rows are the filters, which may be few.
             let tile = tile.transposed();
             let shader = tile.shader("conv/conv_tiled").swap("lib/conv/tiles_gather", "lib/conv/tiles_weights");
@@ -154,7 +154,7 @@ impl ConvWeights {
             shader
         };
         let groups = split.slots * shape.filters.div_ceil(COLUMNS_AT_ONCE) * shape.window().div_ceil(2 * lanes);
-        self.launch(target, shader, "conv_weights_few", groups, split.slot_rows)
+        self.launch(target, shader, "conv_weights_few_channels", groups, split.slot_rows)
     }
 
     fn to_few(&self, target: &GpuTarget) -> GpuLaunch {
@@ -172,6 +172,6 @@ impl ConvWeights {
         let items = shape.filters * blocks * split.slots * shape.channels.div_ceil(4);
         // Places, and the lines that they begin.
         let iterations = split.slot_rows + split.slot_rows.div_ceil(shape.out_size[1]) + 1;
-        self.launch(target, shader, "conv_weights_to_few", items.div_ceil(lanes), iterations)
+        self.launch(target, shader, "conv_weights_to_few_channels", items.div_ceil(lanes), iterations)
     }
 }

@@ -1,4 +1,4 @@
-//! Dense layers: the twins of `shaders/dense_forward*.wgsl` and `shaders/dense_backward*.wgsl`.
+//! Dense layers: the CPU references of `shaders/dense/dense_forward*.wgsl` and `shaders/dense/dense_backward*.wgsl`.
 //!
 //! Letters: N rows of the batch, D inputs, K units. Weights are [K, D], as PyTorch has them.
 
@@ -21,8 +21,8 @@ use crate::device::gpu::{GpuTarget, ShaderRequest};
 const DIRECT_ROWS: usize = 8;
 
 /// Columns that a workgroup makes in registers.
-fn direct_columns(form: GemmVariant) -> usize {
-    if form == GemmVariant::Wide { 64 } else { 32 }
+fn direct_columns(variant: GemmVariant) -> usize {
+    if variant == GemmVariant::Wide { 64 } else { 32 }
 }
 
 /// Whether every access can be a vec4.
@@ -30,10 +30,10 @@ fn is_vec4(inputs: usize, outputs: usize) -> bool {
     inputs.is_multiple_of(4) && outputs.is_multiple_of(4)
 }
 
-/// A product in registers alone, in the form that is asked for.
-fn direct_shader(file: &'static str, form: GemmVariant) -> ShaderRequest {
+/// A product in registers alone, in the variant that is asked for.
+fn direct_shader(file: &'static str, variant: GemmVariant) -> ShaderRequest {
     let shader = shader(file);
-    if form == GemmVariant::Wide { shader.constant("WIDE", true) } else { shader }
+    if variant == GemmVariant::Wide { shader.constant("WIDE", true) } else { shader }
 }
 
 #[repr(C)]
@@ -75,8 +75,8 @@ impl Kernel for DenseForward {
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch {
         let params =
             DenseParams { batch: word(self.batch), inputs: word(self.inputs), outputs: word(self.outputs), padding: 0 };
-        let form = self.variant.resolve(target, self);
-        let (shader, entry_point, groups, iterations) = match form.tile() {
+        let variant = self.variant.resolve(target, self);
+        let (shader, entry_point, groups, iterations) = match variant.tile() {
             Some(tile) => (
                 tile.shader("dense/dense_forward_tiled"),
                 "dense_forward_tiled",
@@ -84,9 +84,9 @@ impl Kernel for DenseForward {
                 tile.iterations(self.inputs),
             ),
             None => (
-                direct_shader("dense/dense_forward", form),
+                direct_shader("dense/dense_forward", variant),
                 "dense_forward",
-                self.batch.div_ceil(DIRECT_ROWS) * self.outputs.div_ceil(direct_columns(form)),
+                self.batch.div_ceil(DIRECT_ROWS) * self.outputs.div_ceil(direct_columns(variant)),
                 self.inputs.div_ceil(4),
             ),
         };
@@ -178,7 +178,7 @@ pub struct DenseBackward {
     pub input_activation: Activation,
     /// Of the rows of the batch; `slot_rows` is a multiple of 16 where there are several.
     pub split: SplitK,
-    pub form: GemmVariant,
+    pub variant: GemmVariant,
 }
 
 #[repr(C)]
@@ -324,10 +324,10 @@ impl Kernel for DenseBackward {
             slot_rows: word(slot_rows),
             padding: [0; 3],
         };
-        let form = self.form.resolve(target, self);
+        let variant = self.variant.resolve(target, self);
         let dinp_rows = if self.needs_dinp { self.batch } else { 0 };
         let inner = slot_rows.min(self.batch).max(if self.needs_dinp { self.outputs } else { 0 });
-        let (shader, entry_point, groups, iterations) = match form.tile() {
+        let (shader, entry_point, groups, iterations) = match variant.tile() {
             Some(tile) => (
                 tile.shader("dense/dense_backward_tiled"),
                 if self.needs_dinp { "dense_backward_tiled" } else { "dense_backward_weights_tiled" },
@@ -336,10 +336,10 @@ impl Kernel for DenseBackward {
                 tile.iterations(inner) + inner.next_multiple_of(tile.slice),
             ),
             None => (
-                direct_shader("dense/dense_backward", form),
+                direct_shader("dense/dense_backward", variant),
                 if self.needs_dinp { "dense_backward" } else { "dense_backward_weights" },
                 (slots * self.outputs.div_ceil(DIRECT_ROWS) + dinp_rows.div_ceil(DIRECT_ROWS))
-                    * self.inputs.div_ceil(direct_columns(form)),
+                    * self.inputs.div_ceil(direct_columns(variant)),
                 inner.div_ceil(4),
             ),
         };

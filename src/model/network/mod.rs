@@ -215,7 +215,7 @@ impl Network {
         mask
     }
 
-    /// The optimiser's sweep over all parameters.
+    /// The optimizer's sweep over all parameters.
     pub fn update(&self) -> Update {
         let optimizer = &self.spec.optimizer;
         let rule = match optimizer.kind {

@@ -9,7 +9,7 @@ use crate::model::spec::ModelKind;
 use crate::nn;
 
 impl Network {
-    /// Batch, forward, losses, backward, optimiser.
+    /// Batch, forward, losses, backward, optimizer.
     pub fn training_pass(&self, batch: usize, subject: RowSource) -> Result<Plan, GraphError> {
         let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
         let graph = &mut built.builder.graph;

@@ -22,11 +22,14 @@ impl Spec {
         if !["f32", "f16"].contains(&self.engine.precision.as_str()) {
             return invalid("engine.precision", "use \"f32\" or \"f16\"");
         }
-        if let Some(name) = self.engine.kernels.iter().flat_map(|k| k.forms.values()).find(|n| !GemmVariant::is_name(n))
+        if let Some(name) =
+            self.engine.kernels.iter().flat_map(|k| k.variants.values()).find(|n| !GemmVariant::is_name(n))
         {
             return Err(SpecError::Invalid {
                 field: "engine.kernels",
-                problem: format!("there is no form {name:?}, leave the section out and train with --tune auto"),
+                problem: format!(
+                    "there is no kernel variant {name:?}, leave the section out and train with --tune auto"
+                ),
             });
         }
         self.check_model()?;

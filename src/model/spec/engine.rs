@@ -13,7 +13,7 @@ pub struct EngineSpec {
     /// time.
     #[serde(skip_serializing_if = "super::is_default")]
     pub recompute: bool,
-    /// Forms of kernels that were chosen by measuring; they hold on the adapter that they name.
+    /// Variants of kernels that were chosen by measuring; they hold on the adapter that they name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernels: Option<KernelChoices>,
 }
@@ -24,12 +24,13 @@ impl Default for EngineSpec {
     }
 }
 
-/// Which form of each kernel an adapter runs: it decides the order of sums, and so the last bits of a run.
+/// Which variant of each kernel an adapter runs: it decides the order of sums, and so the last bits of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelChoices {
     /// Adapter and driver.
     pub adapter: String,
-    /// By what kernels call themselves.
-    pub forms: BTreeMap<String, String>,
+    /// Variant names by kernel and shape. Named `forms` in specs.
+    #[serde(rename = "forms")]
+    pub variants: BTreeMap<String, String>,
 }

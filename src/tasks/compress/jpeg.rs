@@ -16,7 +16,7 @@ const MOST_SIDE: usize = 65_535;
 /// Bytes of all files, and mean squared error over all values.
 pub(super) type JpegSize = (usize, f64);
 
-/// Whether there is a JPEG of such pictures: grey or colour, values in 0..1.
+/// Whether there is a JPEG of such pictures: gray or color, values in 0..1.
 pub(super) fn fits(image: ImageShape, rows: &[f32]) -> bool {
     matches!(image.channels, 1 | 3) && rows.iter().all(|value| (0.0..=1.0).contains(value))
 }
@@ -80,10 +80,10 @@ pub(super) fn sheet(rows: &[f32], image: ImageShape, quality: u8) -> Result<Opti
 /// One picture to JPEG and back: bytes of the file, and what is in it.
 fn through(values: &[f32], image: ImageShape, quality: u8) -> Result<(usize, Vec<f32>), String> {
     let bytes: Vec<u8> = values.iter().map(|value| (value * 255.0).round() as u8).collect();
-    let colour = if image.channels == 1 { image::ExtendedColorType::L8 } else { image::ExtendedColorType::Rgb8 };
+    let color = if image.channels == 1 { image::ExtendedColorType::L8 } else { image::ExtendedColorType::Rgb8 };
     let mut file = Vec::new();
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, quality)
-        .encode(&bytes, image.width as u32, image.height as u32, colour)
+        .encode(&bytes, image.width as u32, image.height as u32, color)
         .map_err(|error| error.to_string())?;
     let made =
         image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg).map_err(|error| error.to_string())?;

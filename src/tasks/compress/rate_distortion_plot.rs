@@ -49,10 +49,10 @@ pub(super) fn draw(curve: &RateCurve, path: &Path) -> Result<(), PictureError> {
         let at = x(value);
         line(&mut canvas, (at, plot.y), (at, plot.y + plot.h));
         let below = plot.y + plot.h + 24.0;
-        canvas.text(at, below, style::size::AXIS, &value.to_string(), DARK.muted, false, Align::Centre);
+        canvas.text(at, below, style::size::AXIS, &value.to_string(), DARK.muted, false, Align::Center);
     }
     let mut pen = 28.0;
-    for (method, name, colour) in METHODS {
+    for (method, name, color) in METHODS {
         let points: Vec<(f32, f32)> = curve
             .points
             .iter()
@@ -62,9 +62,9 @@ pub(super) fn draw(curve: &RateCurve, path: &Path) -> Result<(), PictureError> {
         if points.is_empty() {
             continue;
         }
-        canvas.line(&points, colour, 2.0, 1.0, false, None);
-        points.iter().for_each(|&(px, py)| canvas.dot(px, py, 3.5, colour, 1.0));
-        canvas.dot(pen + 5.0, 67.0, 5.0, colour, 1.0);
+        canvas.line(&points, color, 2.0, 1.0, false, None);
+        points.iter().for_each(|&(px, py)| canvas.dot(px, py, 3.5, color, 1.0));
+        canvas.dot(pen + 5.0, 67.0, 5.0, color, 1.0);
         pen += 16.0 + canvas.text(pen + 16.0, 72.0, style::size::SECOND, name, DARK.text, false, Align::Left) + 22.0;
     }
     canvas.save(path)

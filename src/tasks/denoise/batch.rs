@@ -116,7 +116,7 @@ pub fn denoise(
         let mut hear = |done: f64| progress(before + share * done, &job.input);
         match one(job, options, &mut denoiser, &mut outcome, &mut hear) {
             Ok(()) => outcome.output = Some(job.output.display().to_string()),
-            Err(TrainError::Cancelled) => return Err(TrainError::Cancelled),
+            Err(TrainError::Canceled) => return Err(TrainError::Canceled),
             Err(error) => {
                 outcome.unusable = error.is_usage();
                 outcome.error = Some(error.to_string());
@@ -171,7 +171,7 @@ fn one(
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<(), TrainError> {
     if progress(0.0).is_break() {
-        return Err(TrainError::Cancelled);
+        return Err(TrainError::Canceled);
     }
     let seen = Image::read(&job.input)?;
     outcome.width = Some(seen.size[1]);

@@ -75,7 +75,7 @@ impl Denoiser {
             return Err(unsuited("it is conditioned on labels, give one that is not, or is on sigma".to_owned()).into());
         }
         if !matches!(image.channels, 1 | 3) {
-            let problem = format!("it takes {} channels, give one for grey (1) or color (3)", image.channels);
+            let problem = format!("it takes {} channels, give one for gray (1) or color (3)", image.channels);
             return Err(unsuited(problem).into());
         }
         let network = Network::new(&model.spec, shape)?;
@@ -273,7 +273,7 @@ impl Denoiser {
             }
             let done = indices.last().map_or(1.0, |last| (last + 1) as f64 / tiling.count() as f64);
             if progress(done).is_break() {
-                return Err(TrainError::Cancelled);
+                return Err(TrainError::Canceled);
             }
         }
         Ok(out)

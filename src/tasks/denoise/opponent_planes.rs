@@ -1,6 +1,6 @@
 //! A picture as the planes that a network of one channel takes one at a time.
 //!
-//! Of red, green and blue, the mean holds nearly all there is to see, and the differences are smooth: a network for grey
+//! Of red, green and blue, the mean holds nearly all there is to see, and the differences are smooth: a network for gray
 //! pictures cleans them better than the three as they are. The change is orthonormal, so that white noise stays white and
 //! as strong as it was (as in Dabov et al. 2007, "Color image denoising via sparse 3D collaborative filtering with
 //! grouping constraint in luminance-chrominance space").

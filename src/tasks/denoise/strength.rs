@@ -21,8 +21,8 @@ const REMOVED_WHEN_TOLD: f64 = 1.05;
 const ALL_TEXTURE: [f64; 2] = [0.7, 0.8];
 /// A model that finds less than this of what it was told took texture for noise: noise would all be found.
 const FOUND: f64 = 0.75;
-/// Neighbours in what is taken away of a picture like those trained on agree by less than this: white noise has no
-/// neighbours. More is structure: of the picture, or of noise that is not white.
+/// Neighbors in what is taken away of a picture like those trained on agree by less than this: white noise has no
+/// neighbors. More is structure: of the picture, or of noise that is not white.
 pub(super) const UNLIKE: f64 = 0.15;
 /// Side of the places that are looked at.
 const PLACE: usize = 16;
@@ -59,7 +59,7 @@ pub(super) struct NoiseEstimate {
     pub removed: f64,
     /// The model was told, and what it took away bears that out: texture is out of the question.
     pub borne_out: bool,
-    /// Correlation of neighbours in what it takes away.
+    /// Correlation of neighbors in what it takes away.
     pub correlation: f64,
 }
 
@@ -115,7 +115,7 @@ impl NoiseEstimate {
     }
 }
 
-/// The mean over both ways of what a value says of its neighbour: 0 for white noise, near 1 for what is smooth.
+/// The mean over both ways of what a value says of its neighbor: 0 for white noise, near 1 for what is smooth.
 fn correlation(change: &[f32], [height, width]: [usize; 2]) -> f64 {
     let mean = change.iter().map(|&value| f64::from(value)).sum::<f64>() / change.len().max(1) as f64;
     let at = |row: usize, column: usize| f64::from(change[row * width + column]) - mean;

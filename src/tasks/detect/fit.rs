@@ -119,7 +119,7 @@ pub fn fit_detector(
 /// As [`fit_detector`], without a file.
 ///
 /// # Errors
-/// As there, and [`TrainError::Cancelled`] when `progress` says so.
+/// As there, and [`TrainError::Canceled`] when `progress` says so.
 pub fn make_detector(
     source: &str,
     options: &DetectorOptions,
@@ -378,7 +378,7 @@ fn train(
     while !run.is_done() {
         run.advance(STEPS)?;
         if progress(run.session().step() as f64 / run.session().total_steps().max(1) as f64).is_break() {
-            return Err(TrainError::Cancelled);
+            return Err(TrainError::Canceled);
         }
     }
     Ok(Trained { model: run.kept_model()?, epochs: run.epochs().len() })

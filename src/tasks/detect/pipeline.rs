@@ -65,11 +65,11 @@ pub struct DetectOutcome {
 /// Fits a detector to the data (or takes the one that is named) and scores every row of it.
 ///
 /// # Errors
-/// What is wrong with the data or the detector, and [`TrainError::Cancelled`].
+/// What is wrong with the data or the detector, and [`TrainError::Canceled`].
 pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, TrainError> {
     let device = Device::open(request.device, None).map_err(GraphError::from)?;
     if watch(DetectStage::Reading).is_break() {
-        return Err(TrainError::Cancelled);
+        return Err(TrainError::Canceled);
     }
     let (model, report) = match &request.detector {
         Some(path) => {

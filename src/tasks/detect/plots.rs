@@ -1,4 +1,4 @@
-//! Pictures of scores: their histogram, and how well they tell labelled rows apart.
+//! Pictures of scores: their histogram, and how well they tell labeled rows apart.
 
 use std::path::Path;
 
@@ -58,9 +58,9 @@ fn axes(canvas: &mut Canvas, x: &[(f32, String)], y: &[(f32, String)], names: (&
         canvas.text(PLOT.x - 10.0, line + 5.0, style::size::SECOND, name, DARK.muted, false, Align::Right);
     }
     for (at, name) in x {
-        canvas.text(PLOT.x + at * PLOT.w, bottom + 24.0, style::size::SECOND, name, DARK.muted, false, Align::Centre);
+        canvas.text(PLOT.x + at * PLOT.w, bottom + 24.0, style::size::SECOND, name, DARK.muted, false, Align::Center);
     }
-    canvas.text(PLOT.x + PLOT.w / 2.0, bottom + 56.0, style::size::TEXT, names.0, DARK.muted, false, Align::Centre);
+    canvas.text(PLOT.x + PLOT.w / 2.0, bottom + 56.0, style::size::TEXT, names.0, DARK.muted, false, Align::Center);
     canvas.text(PLOT.x, PLOT.y - 14.0, style::size::TEXT, names.1, DARK.muted, false, Align::Left);
 }
 
@@ -158,7 +158,7 @@ fn draw_histogram(scores: &Scores, histogram: &Histogram) -> Result<Canvas, Pict
     canvas.text(beside, PLOT.y + 14.0, style::size::SECOND, &name, DARK.accent, false, align);
     if histogram.has_labels {
         for (row, (color, name)) in
-            [(DARK.second, "labelled normal"), (DARK.bad, "labelled abnormal")].into_iter().enumerate()
+            [(DARK.second, "labeled normal"), (DARK.bad, "labeled abnormal")].into_iter().enumerate()
         {
             let y = PLOT.y + 24.0 + 26.0 * row as f32;
             let right = PLOT.x + PLOT.w - 12.0;

@@ -184,7 +184,7 @@ pub struct ScannedRows {
 /// Rows that cannot be read are counted and passed over.
 ///
 /// # Errors
-/// As those of [`super::score_rows`], and [`TrainError::Cancelled`].
+/// As those of [`super::score_rows`], and [`TrainError::Canceled`].
 pub fn scan_rows(
     model: &Model,
     source: &str,
@@ -202,7 +202,7 @@ pub fn scan_rows(
     };
     walk.run(&mut notes, &mut |scored: Scored<'_>| {
         if scored.row.is_multiple_of(1024) && progress(scored.row).is_break() {
-            return Err(TrainError::Cancelled);
+            return Err(TrainError::Canceled);
         }
         scan.unusable += u64::from(scored.score.is_err());
         scan.scores.push(scored.score.unwrap_or(f64::NAN));

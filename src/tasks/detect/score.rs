@@ -12,7 +12,7 @@ use crate::metrics::{average_precision, roc_auc};
 use crate::model::{Model, ModelFileError};
 use crate::train::TrainError;
 
-/// Labelled rows whose scores are kept for the curves; they are the memory that grows with the rows.
+/// Labeled rows whose scores are kept for the curves; they are the memory that grows with the rows.
 const LABELED_ROWS: usize = 20_000_000;
 
 /// How rows are scored.
@@ -35,7 +35,7 @@ struct Gathered {
     scores: Scores,
     histogram: Histogram,
     /// Scores, those of PCA, and what labels say, of rows that have all of them.
-    labelled: (Vec<f64>, Vec<f64>, Vec<bool>),
+    labeled: (Vec<f64>, Vec<f64>, Vec<bool>),
 }
 
 /// A score for each row of `source` (`-` is standard input) by the detector at `path`, written as
@@ -80,7 +80,7 @@ pub fn write_scores(
             ..Scores::default()
         },
         histogram: Histogram::default(),
-        labelled: (Vec::new(), Vec::new(), Vec::new()),
+        labeled: (Vec::new(), Vec::new(), Vec::new()),
     };
     let mut failure = None;
     let mut write = |to: &mut dyn Write| {
@@ -111,7 +111,7 @@ pub fn write_scores(
         return Err(failure);
     }
     written.map_err(|error| ModelFileError::Unwritable { path: output.into(), problem: error.to_string() })?;
-    let Gathered { mut scores, histogram, labelled: (values, beside, truth) } = gathered;
+    let Gathered { mut scores, histogram, labeled: (values, beside, truth) } = gathered;
     scores.seconds = started.elapsed().as_secs_f64();
     scores.rows_per_second = scores.rows as f64 / scores.seconds.max(1e-9);
     scores.roc_auc = roc_auc(&values, &truth);
@@ -175,7 +175,7 @@ impl Gathered {
         self.scores.rows += 1;
         self.scores.abnormal += u64::from(is_above);
         self.histogram.add(score, scored.is_abnormal);
-        let (values, beside, truth) = &mut self.labelled;
+        let (values, beside, truth) = &mut self.labeled;
         if let Some(is_abnormal) = scored.is_abnormal
             && truth.len() < LABELED_ROWS
         {

@@ -89,7 +89,7 @@ pub fn evaluate(
 /// As [`evaluate`], with its best and worst rows, for whoever watches and may change their mind.
 ///
 /// # Errors
-/// As [`evaluate`]; [`TrainError::Cancelled`] where `watch` says so.
+/// As [`evaluate`]; [`TrainError::Canceled`] where `watch` says so.
 pub fn measure(
     path: &Path,
     data: Option<&str>,
@@ -97,7 +97,7 @@ pub fn measure(
     device: &Device,
     watch: &mut EvaluationWatch<'_>,
 ) -> Result<Measured, TrainError> {
-    let mut next = |stage| if watch(stage).is_break() { Err(TrainError::Cancelled) } else { Ok(()) };
+    let mut next = |stage| if watch(stage).is_break() { Err(TrainError::Canceled) } else { Ok(()) };
     next("Loading the model and its data")?;
     let OpenedModel { model, mut evaluator, data: set } = OpenedModel::new(path, data, device)?;
     if evidence.pictures.is_some() && set.image.is_none() {

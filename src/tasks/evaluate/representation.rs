@@ -63,8 +63,8 @@ impl ComparedRows {
             Features::encode(model, rows, device, path)
         };
         let test = frozen(data, Part::Test, TEST_ROWS)?;
-        let labelled = train.filter(|train| train.labels.is_some() && test.labels.is_some() && has_bottleneck);
-        let train = labelled.map(|train| frozen(train, Part::Train, TRAIN_ROWS)).transpose()?;
+        let labeled = train.filter(|train| train.labels.is_some() && test.labels.is_some() && has_bottleneck);
+        let train = labeled.map(|train| frozen(train, Part::Train, TRAIN_ROWS)).transpose()?;
         let mutual = Sampler::new(seed, 3).choose(MOST_MUTUAL, test.rows());
         Ok(Self { test, train, mutual, has_bottleneck, seed })
     }

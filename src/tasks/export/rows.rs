@@ -151,14 +151,14 @@ impl RowWriter {
             let bytes: Vec<u8> = values.iter().map(|value| (value * top).round().clamp(0.0, 255.0) as u8).collect();
             let path = rows.place(folder, row, &rows.names[row], "png", &mut taken);
             make_folder(path.parent().unwrap_or(folder))?;
-            let colour = match image.channels {
+            let color = match image.channels {
                 1 => image::ExtendedColorType::L8,
                 3 => image::ExtendedColorType::Rgb8,
                 _ => image::ExtendedColorType::Rgba8,
             };
             let mut png = std::io::Cursor::new(Vec::new());
             let encoder = image::codecs::png::PngEncoder::new(&mut png);
-            image::ImageEncoder::write_image(encoder, &bytes, width, height, colour)
+            image::ImageEncoder::write_image(encoder, &bytes, width, height, color)
                 .map_err(|error| unwritable(&path, error.to_string()))?;
             write_whole(&path, png.get_ref())?;
         }

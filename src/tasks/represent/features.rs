@@ -91,10 +91,10 @@ pub(crate) fn scaled(train: &[f32], test: &[f32], width: usize) -> (Vec<f32>, Ve
     for row in train.chunks_exact(width) {
         means.iter_mut().zip(row).for_each(|(mean, &x)| *mean += f64::from(x) / count);
     }
-    let centred = |row: &[f32]| row.iter().zip(&means).map(|(&x, mean)| f64::from(x) - mean).collect::<Vec<f64>>();
-    let squares: f64 = train.chunks_exact(width).flat_map(centred).map(|x| x * x).sum();
+    let centered = |row: &[f32]| row.iter().zip(&means).map(|(&x, mean)| f64::from(x) - mean).collect::<Vec<f64>>();
+    let squares: f64 = train.chunks_exact(width).flat_map(centered).map(|x| x * x).sum();
     let scale = if squares > 0.0 { (count * width as f64 / squares).sqrt() } else { 1.0 };
-    let apply = |rows: &[f32]| rows.chunks_exact(width).flat_map(centred).map(|x| (x * scale) as f32).collect();
+    let apply = |rows: &[f32]| rows.chunks_exact(width).flat_map(centered).map(|x| (x * scale) as f32).collect();
     (apply(train), apply(test))
 }
 

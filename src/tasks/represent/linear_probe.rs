@@ -35,7 +35,7 @@ pub struct ProbeResult {
     pub features: &'static str,
     /// Numbers of a row.
     pub width: usize,
-    /// Labelled rows, of all classes together.
+    /// Labeled rows, of all classes together.
     pub labels: usize,
     pub draws: u32,
     /// Multinomial logistic regression, C = 1: mean over draws, and standard deviation where there are several.
@@ -67,7 +67,7 @@ pub struct Probe {
     pub seed: u64,
 }
 
-/// Classifiers on what the model at `path` makes of its own data, or of `data` divided as training would: fitted on labelled
+/// Classifiers on what the model at `path` makes of its own data, or of `data` divided as training would: fitted on labeled
 /// rows of the train part, tried on the test part. PCA is fitted on the train part without labels.
 ///
 /// # Errors
@@ -100,7 +100,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     let train = frozen(Part::Train, usize::MAX, TRAIN_ROWS)?;
     let test = frozen(Part::Test, MOST_TEST, TEST_ROWS)?;
     if test.rows() == 0 {
-        let problem = "it has no test rows to try them on; give other labelled data with --data".to_owned();
+        let problem = "it has no test rows to try them on; give other labeled data with --data".to_owned();
         return Err(DataError::Malformed { place, problem }.into());
     }
     let (Some(labels), Some(truth)) = (&train.labels, &test.labels) else {

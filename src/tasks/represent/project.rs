@@ -45,7 +45,7 @@ pub struct Projection {
 
 /// Writes where each row of `source` lies on the map of the model at `path`: a `.csv` file with `row` (from 1), `x`, `y`,
 /// `cluster` (from 0, the largest first), `silhouette` and, where rows have classes, `label`; or a `.png` of the points
-/// coloured by class, or else by cluster. Clusters are k-means in latent space: `clusters` of them, or as many of 2 to 10 as
+/// colored by class, or else by cluster. Clusters are k-means in latent space: `clusters` of them, or as many of 2 to 10 as
 /// have the highest mean silhouette.
 ///
 /// # Errors
@@ -146,7 +146,7 @@ fn draw(map: &[f32], classes: &[usize], output: &Path) -> Result<(), PictureErro
     if let Some(view) = map_view(&points) {
         let scale = (side / 2.0 - MARGIN) / view.half[0].max(view.half[1]);
         for (point, class) in points.iter().zip(classes) {
-            let at = |axis: usize| (point[axis] - view.centre[axis]) * scale;
+            let at = |axis: usize| (point[axis] - view.center[axis]) * scale;
             let (x, y) = (side / 2.0 + at(0), side / 2.0 - at(1));
             if x.is_finite() && y.is_finite() {
                 canvas.dot(x, y, 2.5, LABELS[class % LABELS.len()], 0.8);

@@ -31,7 +31,7 @@ fn voice(rate: u32) -> Vec<f32> {
                 .map(|harmonic| {
                     let hz = pitch * f64::from(harmonic);
                     let gain: f64 =
-                        formants.iter().map(|(centre, width)| 1.0 / (1.0 + ((hz - centre) / width).powi(2))).sum();
+                        formants.iter().map(|(center, width)| 1.0 / (1.0 + ((hz - center) / width).powi(2))).sum();
                     gain * (phase * f64::from(harmonic)).sin()
                 })
                 .sum();

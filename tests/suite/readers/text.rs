@@ -47,7 +47,7 @@ fn words_fall_in_the_columns_that_their_hashes_name() {
 }
 
 #[test]
-fn rows_are_scikit_learns_numbers() {
+fn tfidf_rows_match_scikit_learn() {
     // "cat" in 2 of 3 documents, "dog" in 1, "bird" in none: ln(4/3)+1, ln(4/2)+1, ln(4/1)+1.
     let documents = ["the cat", "the cat and the dog", ""];
     let dims = 1 << 16;
@@ -64,7 +64,7 @@ fn rows_are_scikit_learns_numbers() {
     }
     assert_eq!(entries(&row).len(), 3);
     assert!(vectors.transform("").iter().all(|&value| value == 0.0), "an empty document is a row of zeros");
-    // Bigrams of neighbours, single letters left out: 2 words and 1 pair, each in the only document.
+    // Bigrams of neighbors, single letters left out: 2 words and 1 pair, each in the only document.
     let pairs = fit(&["big a dog"], dims, true, false);
     let mut three: Vec<usize> = ["big", "dog", "big dog"].map(column).to_vec();
     three.sort_unstable();
@@ -74,7 +74,7 @@ fn rows_are_scikit_learns_numbers() {
 }
 
 #[test]
-fn vectors_are_kept_and_not_believed() {
+fn stored_tfidf_vectors_are_validated() {
     let vectors = fit(&["one two", "two three"], 8, true, true);
     let text = serde_json::to_string(&vectors).unwrap();
     assert_eq!(serde_json::from_str::<TextVectors>(&text).unwrap(), vectors);

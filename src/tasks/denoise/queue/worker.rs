@@ -278,7 +278,7 @@ impl QueueWorker {
         };
         match result {
             Ok(()) => {}
-            Err(TrainError::Cancelled) => self.show(),
+            Err(TrainError::Canceled) => self.show(),
             Err(error) => self.fail(error.to_string()),
         }
         if !self.has_work() {

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Trains every preset for 20 steps with two versions of the program and compares the models byte for byte.
+#   tests/compare_presets.sh OLD NEW [DEVICE...]      devices: cpu and gpu unless named
+# A change that only moves or renames code must leave every tensor as it is.
+set -uo pipefail
+[ $# -ge 2 ] || { echo "give two programs: tests/compare_presets.sh OLD NEW [DEVICE...]" >&2; exit 2; }
+old=$(realpath "$1")
+new=$(realpath "$2")
+shift 2
+[ $# -gt 0 ] || set -- cpu gpu
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export XDG_DATA_HOME=$scratch XDG_CACHE_HOME=$scratch/cache
+presets=$("$new" presets --json | python3 -c 'import json, sys; print(*[preset["name"] for preset in json.load(sys.stdin)["presets"]])')
+failed=0
+compared=0
+for device in "$@"; do
+    for preset in $presets; do
+        data=()
+        batch=32
+        case $preset in restore | self-restore) data=(--data assets/photographs) batch=4 ;; esac
+        for version in old new; do
+            rm -rf "$scratch/$version"
+            "${!version}" train --preset "$preset" "${data[@]}" --device "$device" --tune off --quiet --seed 3 \
+                --set train.steps=20 --set train.batch_size=$batch --out "$scratch/$version" >"$scratch/log" 2>&1 ||
+                { echo "$device $preset: $version failed"; cat "$scratch/log"; failed=$((failed + 1)); }
+        done
+        compared=$((compared + 1))
+        if cmp -s "$scratch/old/model.safetensors" "$scratch/new/model.safetensors"; then
+            echo "$device $preset: equal, $(stat -c %s "$scratch/new/model.safetensors") bytes"
+        else
+            echo "$device $preset: DIFFERENT"
+            failed=$((failed + 1))
+        fi
+    done
+done
+echo "$((compared - failed)) passed, $failed failed"
+[ "$failed" -eq 0 ]
