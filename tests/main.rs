@@ -48,6 +48,8 @@ mod shaders;
 mod specs;
 #[path = "suite/speed.rs"]
 mod speed;
+#[path = "suite/spelling.rs"]
+mod spelling;
 #[path = "suite/style.rs"]
 mod style;
 #[path = "suite/support.rs"]

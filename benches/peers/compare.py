@@ -3,6 +3,7 @@
 
 usage: compare.py [ROUNDS] [CASE...]     from anywhere; needs PyPI's torch, and builds the burn peer with cargo (minutes).
 CASE: cpu, lavapipe (or whatever adapter `--device gpu` finds), cuda; without one, cpu and gpu, and cuda where there is one.
+CASE versions compares the program that HOURGLASS names with an earlier one, HOURGLASS_BEFORE, and needs no peers.
 Nothing of it is needed to build or test the product.
 """
 import json
@@ -25,9 +26,8 @@ def run(*command):
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def ours(device, preset):
-    report = json.loads(run(os.environ.get("HOURGLASS", "target/release/hourglass"), "bench", "--json", "--quiet",
-                            "--only", preset, "--device", device))
+def ours(device, preset, program=os.environ.get("HOURGLASS", "target/release/hourglass")):
+    report = json.loads(run(program, "bench", "--json", "--quiet", "--only", preset, "--device", device))
     return report["training"][0]["steps_per_second"]
 
 
@@ -69,6 +69,14 @@ if "gpu" in groups:
                                         ("burn wgpu", lambda: burn("wgpu", "convolutional"))]),
         ("GPU adapter, denoiser-64", [("ours", lambda: ours("gpu", "denoiser-64"))]),
     ]
+if "versions" in groups:
+    before = os.environ["HOURGLASS_BEFORE"]
+    for device in ("cpu", "gpu"):
+        for model in ("undercomplete", "convolutional", "denoiser-64"):
+            CASES.append((f"{device}, {model}", [
+                ("ours", lambda device=device, model=model: ours(device, model)),
+                ("before", lambda device=device, model=model: ours(device, model, before)),
+            ]))
 if "cuda" in groups:
     for model in ("undercomplete", "convolutional", "denoiser-64"):
         peers = [("ours", lambda model=model: ours("gpu", model))]

@@ -105,7 +105,7 @@ pub struct App {
     pub(super) map: MapCard,
     pub(super) findings: Findings,
     /// What was wished to be seen last.
-    pub(super) wished: PreviewRequest,
+    pub(super) requested_previews: PreviewRequest,
     pub(super) explore: Explore,
     pub(super) denoise: Denoise,
     pub(super) detect: Detect,
@@ -122,7 +122,7 @@ pub struct App {
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
     /// A model that was opened has been looked at: it may belong to another workspace than Explore.
-    pub(super) greeted: bool,
+    pub(super) opened_model_routed: bool,
     pub(super) quit: bool,
 }
 
@@ -160,7 +160,7 @@ impl App {
             network: NetworkCard::default(),
             map: MapCard::new(0),
             findings: Findings::default(),
-            wished: PreviewRequest::default(),
+            requested_previews: PreviewRequest::default(),
             explore,
             denoise,
             detect,
@@ -174,7 +174,7 @@ impl App {
             picker,
             choice: None,
             pasting: Pasting::default(),
-            greeted: false,
+            opened_model_routed: false,
             quit: false,
         };
         app.start();
@@ -311,7 +311,7 @@ impl App {
     }
 
     /// What lies on the desk of Denoise, for tests.
-    pub fn desk(&self) -> &QueueView {
+    pub fn denoise_queue(&self) -> &QueueView {
         self.denoise.view()
     }
 

@@ -38,7 +38,7 @@ impl App {
         self.stop_in_background();
         self.error = None;
         self.report.forget();
-        self.greeted = false;
+        self.opened_model_routed = false;
         match (self.options.start)(self.options.run.clone()) {
             Ok(trainer) => {
                 // A named folder holds one run, and a checkpoint is gone on from once; what follows is new.
@@ -48,7 +48,7 @@ impl App {
                     trainer.send(Command::ShareModel(true));
                 }
                 self.trainer = Some(trainer);
-                self.wished = PreviewRequest::default();
+                self.requested_previews = PreviewRequest::default();
             }
             Err(error) => self.error = Some(error.to_string()),
         }

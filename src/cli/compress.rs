@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::keep_inputs;
+use super::inputs::refuse_overwriting;
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::{style, tasks};
@@ -52,7 +52,7 @@ pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, 
     }
     let device = Device::open(common.device_choice()?, common.threads())?;
     let Some(output) = &arguments.output else { return curve(arguments, common, &device) };
-    keep_inputs(output, [&*arguments.model, Path::new(&arguments.data)])?;
+    refuse_overwriting(output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::compress(&arguments.model, &arguments.data, output, arguments.bits, &device)?;
     say_notes(&made.notes, common);
     if common.json {
@@ -76,7 +76,7 @@ pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, 
 
 fn curve(arguments: &CompressArgs, common: &Common, device: &Device) -> Result<u8, CliError> {
     let Some(output) = &arguments.curve else { return Ok(0) };
-    keep_inputs(output, [&*arguments.model, Path::new(&arguments.data)])?;
+    refuse_overwriting(output, [&*arguments.model, Path::new(&arguments.data)])?;
     let curve = tasks::rate_curve(&arguments.model, &arguments.data, output, device)?;
     if common.json {
         print_json(&curve)?;
@@ -97,7 +97,7 @@ fn curve(arguments: &CompressArgs, common: &Common, device: &Device) -> Result<u
 
 pub(super) fn decompress(arguments: &DecompressArgs, common: &Common) -> Result<u8, CliError> {
     let device = Device::open(common.device_choice()?, common.threads())?;
-    keep_inputs(&arguments.output, [&*arguments.input, &*arguments.model])?;
+    refuse_overwriting(&arguments.output, [&*arguments.input, &*arguments.model])?;
     let made = tasks::decompress(&arguments.input, &arguments.model, &arguments.output, &device)?;
     if common.json {
         print_json(&made)?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::{keep_inputs, open_data};
+use super::inputs::{refuse_overwriting, open_data};
 use super::output::{near_duplicates_line, print_json, print_out, summary};
 use crate::device::Device;
 use crate::model::{auto_spec, preset};
@@ -30,7 +30,7 @@ pub(super) struct DataArgs {
 pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliError> {
     check_settings(&arguments.settings)?;
     if let Some(preview) = &arguments.preview {
-        keep_inputs(preview, [Path::new(&arguments.path)])?;
+        refuse_overwriting(preview, [Path::new(&arguments.path)])?;
     }
     let data = open_data(&arguments.path, &arguments.settings, common)?;
     let report = tasks::describe(&data, common.seed.unwrap_or(1))?;

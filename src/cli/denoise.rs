@@ -58,7 +58,7 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliErro
     }
     let options = DenoiseOptions {
         model: arguments.model,
-        amount: Strength { sigma: arguments.sigma, strength: arguments.strength },
+        strength: Strength { sigma: arguments.sigma, strength: arguments.strength },
         reference: arguments.reference,
         memory: arguments.memory.map(|megabytes| (megabytes as usize) << 20),
         fast: arguments.fast,

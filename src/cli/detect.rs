@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::{keep_inputs, read_spec};
+use super::inputs::{refuse_overwriting, read_spec};
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::model::preset;
@@ -140,7 +140,7 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
     bar.set_style(
         ProgressStyle::with_template("fitting {wide_bar} {percent} %").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    keep_inputs(&arguments.output, [Path::new(&arguments.data)])?;
+    refuse_overwriting(&arguments.output, [Path::new(&arguments.data)])?;
     let fitted = tasks::fit_detector(&arguments.data, &arguments.output, &options, &device, &mut |done| {
         bar.set_position((1000.0 * done) as u64);
         ControlFlow::Continue(())
@@ -196,7 +196,7 @@ fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
         pictures: arguments.pictures,
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
-    keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
+    refuse_overwriting(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let scores = tasks::score_rows(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
     if common.json {
         print_json(&scores)?;

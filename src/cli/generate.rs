@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::keep_inputs;
+use super::inputs::refuse_overwriting;
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::style;
@@ -37,7 +37,7 @@ pub(super) struct SampleArgs {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct WalkArgs {
+pub(super) struct InterpolationArgs {
     /// A .png, a .npy or .csv file, or a folder.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -49,7 +49,7 @@ pub(super) struct WalkArgs {
     label: Option<String>,
 }
 
-impl WalkArgs {
+impl InterpolationArgs {
     fn options(&self) -> InterpolateOptions<'_> {
         InterpolateOptions { data: self.data.as_deref(), label: self.label.as_deref(), output: &self.output }
     }
@@ -64,7 +64,7 @@ pub(super) struct InterpolateArgs {
     /// Where it ends.
     b: String,
     #[command(flatten)]
-    walk: WalkArgs,
+    walk: InterpolationArgs,
     /// Rows, both ends among them.
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(2..=1000))]
     steps: u16,
@@ -82,7 +82,7 @@ pub(super) struct ArithmeticArgs {
     b: String,
     c: String,
     #[command(flatten)]
-    walk: WalkArgs,
+    walk: InterpolationArgs,
 }
 
 #[derive(Args, Debug)]
@@ -93,7 +93,7 @@ pub(super) struct TraverseArgs {
     #[arg(long, value_name = "R")]
     row: Option<String>,
     #[command(flatten)]
-    walk: WalkArgs,
+    walk: InterpolationArgs,
 }
 
 #[derive(Args, Debug)]
@@ -142,7 +142,7 @@ pub(super) fn sample(arguments: &SampleArgs, common: &Common) -> Result<u8, CliE
         components: arguments.components.map(usize::from),
         seed: common.seed.unwrap_or(1),
     };
-    keep_inputs(&arguments.output, [&*arguments.model])?;
+    refuse_overwriting(&arguments.output, [&*arguments.model])?;
     let made = tasks::sample(&arguments.model, &arguments.output, &options, &device)?;
     if common.json {
         print_json(&made)?;
@@ -219,7 +219,7 @@ pub(super) fn augment(arguments: &AugmentArgs, common: &Common) -> Result<u8, Cl
         components: arguments.components.map(usize::from),
         seed: common.seed.unwrap_or(1),
     };
-    keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
+    refuse_overwriting(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::augment(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
     say_notes(&made.notes, common);
     if common.json {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::keep_inputs;
+use super::inputs::refuse_overwriting;
 use super::output::{print_json, print_out};
 use crate::device::{Device, gpu};
 use crate::train::{Agreement, RunDir, TrainError};
@@ -65,7 +65,7 @@ pub(super) fn presets(common: &Common) -> Result<u8, CliError> {
 }
 
 pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Common) -> Result<u8, CliError> {
-    keep_inputs(output, [path, Path::new(data)])?;
+    refuse_overwriting(output, [path, Path::new(data)])?;
     let device = Device::open(common.device_choice()?, common.threads())?;
     let made = tasks::reconstruct(path, data, output, &device)?;
     super::output::say_notes(&made.notes, common);
@@ -81,7 +81,7 @@ pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Commo
 pub(super) fn report(run_dir: &Path, output: Option<&Path>, common: &Common) -> Result<u8, CliError> {
     // A report that is there may be written anew; nothing else of the run.
     if let Some(output) = output.filter(|output| output.extension().is_none_or(|extension| extension != "html")) {
-        keep_inputs(output, [run_dir])?;
+        refuse_overwriting(output, [run_dir])?;
     }
     let device = Device::open(common.device_choice()?, common.threads())?;
     let path = report::write_report(run_dir, output, &device)?;

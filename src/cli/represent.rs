@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::keep_inputs;
+use super::inputs::refuse_overwriting;
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::style;
@@ -91,7 +91,7 @@ fn device(common: &Common) -> Result<Device, CliError> {
 
 pub(super) fn evaluate(arguments: &EvaluateArgs, common: &Common) -> Result<u8, CliError> {
     if let (Some(folder), Some(data)) = (&arguments.pictures, &arguments.data) {
-        keep_inputs(folder, [Path::new(data)])?;
+        refuse_overwriting(folder, [Path::new(data)])?;
     }
     let evidence =
         EvaluateOptions { pictures: arguments.pictures.as_deref(), extremes: false, seed: common.seed.unwrap_or(1) };
@@ -174,7 +174,7 @@ fn print_evidence(found: &Evaluation) {
 }
 
 pub(super) fn encode(arguments: &EncodeArgs, common: &Common) -> Result<u8, CliError> {
-    keep_inputs(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
+    refuse_overwriting(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let made = tasks::encode(&arguments.model, &arguments.data, &arguments.output, &device(common)?)?;
     say_notes(&made.notes, common);
     if common.json {
@@ -187,7 +187,7 @@ pub(super) fn encode(arguments: &EncodeArgs, common: &Common) -> Result<u8, CliE
 
 pub(super) fn decode(arguments: &DecodeArgs, common: &Common) -> Result<u8, CliError> {
     let DecodeArgs { model, latents, output, label } = arguments;
-    keep_inputs(output, [&**model, &**latents])?;
+    refuse_overwriting(output, [&**model, &**latents])?;
     let made = tasks::decode(model, latents, output, label.as_deref(), &device(common)?)?;
     if common.json {
         print_json(&made)?;
@@ -236,7 +236,7 @@ fn print_probes(found: &ProbeReport) {
 
 pub(super) fn project(arguments: &ProjectArgs, common: &Common) -> Result<u8, CliError> {
     let output: &Path = &arguments.output;
-    keep_inputs(output, [&*arguments.model, Path::new(&arguments.data)])?;
+    refuse_overwriting(output, [&*arguments.model, Path::new(&arguments.data)])?;
     let clusters = arguments.clusters.map(usize::from);
     let seed = common.seed.unwrap_or(1);
     let made = tasks::project(&arguments.model, &arguments.data, output, clusters, seed, &device(common)?)?;

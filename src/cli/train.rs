@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::common::{Common, OpenWindow};
 use super::error::{CliError, EXIT_INTERRUPTED};
-use super::inputs::{keep_inputs, open_data, read_spec};
+use super::inputs::{refuse_overwriting, open_data, read_spec};
 use super::output::{print_json, print_metrics, print_out};
 use crate::data::{DataSet, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
@@ -61,7 +61,7 @@ pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliErr
 fn traced(arguments: &TrainArgs, common: &Common, work: impl FnOnce() -> Result<u8, CliError>) -> Result<u8, CliError> {
     let Some(path) = &arguments.trace else { return work() };
     let inputs = arguments.spec.iter().map(PathBuf::as_path).chain(arguments.data.iter().map(Path::new));
-    keep_inputs(path, inputs)?;
+    refuse_overwriting(path, inputs)?;
     // Refused before the work rather than after it.
     let unwritable = |error: std::io::Error| {
         CliError::usage(format!("cannot write the timeline, {}, {error}, name another file", path.display()))
@@ -153,7 +153,7 @@ pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Re
     let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
     let mut spec = dir.read_spec()?;
     if let Some(epochs) = epochs {
-        spec.go_on_to(epochs);
+        spec.extend_to(epochs);
     }
     if common.seed.is_some_and(|seed| seed != spec.train.seed) {
         return Err(CliError::usage(format!(

@@ -84,7 +84,7 @@ impl Pca {
     }
 
     /// The fewest directions that keep `share` of the variance of rows [rows, features].
-    pub fn keeping(mut self, rows: &[f32], share: f64) -> Self {
+    pub fn keeping_variance(mut self, rows: &[f32], share: f64) -> Self {
         let features = self.mean.len();
         let mut kept = vec![0.0_f64; self.components];
         for row in self.project(rows).chunks_exact(self.components.max(1)) {

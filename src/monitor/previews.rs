@@ -64,7 +64,7 @@ impl Clock {
 pub(crate) struct Previews {
     /// When something was made first.
     begun: Option<Instant>,
-    wish: PreviewRequest,
+    request: PreviewRequest,
     pairs_rows: Vec<usize>,
     pub pairs: Arc<Pairs>,
     pub map: Arc<LatentMap>,
@@ -85,14 +85,14 @@ pub(crate) struct Previews {
 impl Previews {
     pub fn new(data: &DataSet) -> Self {
         let wish = PreviewRequest::default();
-        Self { pairs_rows: pick(data, &wish), wish, ..Self::default() }
+        Self { pairs_rows: pick(data, &wish), request: wish, ..Self::default() }
     }
 
     /// Takes another wish; what it asks for is made by the next [`Self::make`].
     pub fn take(&mut self, wish: PreviewRequest, data: &DataSet) {
         self.pairs_rows = pick(data, &wish);
         self.whole_map = Clock::default();
-        self.wish = wish;
+        self.request = wish;
     }
 
     pub fn is_due(&self) -> bool {
@@ -107,7 +107,7 @@ impl Previews {
         self.make_pairs(run)?;
         let validation = held_out(run.session().data());
         let latent = run.session().network().latent();
-        if !self.wish.train_rows {
+        if !self.request.train_rows {
             self.make_map(run)?;
         } else {
             // The units are followed whatever the map shows.
@@ -115,7 +115,7 @@ impl Previews {
             self.units = Arc::new(UnitUse::from_latents(&collected.latents, latent, run.spec()));
         }
         self.rows.note(started);
-        if self.wish.train_rows && self.whole_map.is_due(Duration::ZERO, SHARE) {
+        if self.request.train_rows && self.whole_map.is_due(Duration::ZERO, SHARE) {
             let started = Instant::now();
             self.make_map(run)?;
             self.whole_map.note(started);
@@ -136,14 +136,14 @@ impl Previews {
         let train = data.part(Part::Train);
         let train = train.start..train.end.min(train.start + WHOLE_MAP_ROWS.saturating_sub(held_out.len()));
         let mut parts = vec![held_out];
-        if self.wish.train_rows {
+        if self.request.train_rows {
             latents.extend(run.session_mut().outputs(train.clone(), false, false)?.latents);
             parts.push(train);
         }
         let rows = parts.iter().cloned().flatten();
         let mut map = LatentMap::from_latents(&latents, latent, &data, rows, step, &mut self.map_directions);
         map.held_out = parts[0].len();
-        if self.wish.errors {
+        if self.request.errors {
             for part in parts {
                 for start in part.clone().step_by(ERROR_ROWS) {
                     let rows = start..part.end.min(start + ERROR_ROWS);

@@ -82,7 +82,7 @@ pub struct WorkerOptions {
     /// Go on from the checkpoint in this directory instead of starting.
     pub resume: Option<PathBuf>,
     pub keep_last: bool,
-    /// How forms of kernels are chosen; a run that goes on keeps those that it has.
+    /// How kernel variants are chosen; a run that goes on keeps those that it has.
     pub tune: TuneMode,
     /// Whether somebody looks at snapshots: pairs and maps cost time.
     pub watched: bool,

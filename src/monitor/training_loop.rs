@@ -27,7 +27,7 @@ const CURVE_POINTS: usize = 2000;
 
 /// The loop around a run.
 pub(crate) struct TrainingLoop<'a> {
-    desk: &'a WorkerChannels,
+    channels: &'a WorkerChannels,
     run: &'a mut Run,
     watched: bool,
     with_test: bool,
@@ -41,7 +41,7 @@ pub(crate) struct TrainingLoop<'a> {
     curve_sum: (f64, u64),
     samples_per_second: f64,
     shown: Instant,
-    look: Previews,
+    previews: Previews,
     /// Where the PCA that is being fitted beside the training arrives.
     pca_arrival: Option<Receiver<PcaReport>>,
     pca: Option<PcaReport>,
@@ -61,7 +61,7 @@ impl<'a> TrainingLoop<'a> {
         let on_gpu = run.session().device_info().device == "gpu";
         let curve = curve_of(run.epochs());
         let mut driver = Self {
-            desk,
+            channels: desk,
             run,
             watched: options.watched,
             with_test: options.with_test,
@@ -77,7 +77,7 @@ impl<'a> TrainingLoop<'a> {
             curve_sum: (0.0, 0),
             samples_per_second: 0.0,
             shown: Instant::now(),
-            look,
+            previews: look,
             pca_arrival: None,
             pca: None,
             shares_model: false,
@@ -100,7 +100,7 @@ impl<'a> TrainingLoop<'a> {
         while !self.run.is_done() {
             if !self.playing {
                 self.publish(PlayState::Paused);
-                match self.desk.commands.recv() {
+                match self.channels.commands.recv() {
                     Ok(Command::Step) => {
                         self.slice(1)?;
                         self.refresh_previews()?;
@@ -116,7 +116,7 @@ impl<'a> TrainingLoop<'a> {
                     Err(_) => return self.finish(true),
                 }
             }
-            while let Ok(command) = self.desk.commands.try_recv() {
+            while let Ok(command) = self.channels.commands.try_recv() {
                 if self.obey(command)? {
                     return self.finish(true);
                 }
@@ -135,7 +135,7 @@ impl<'a> TrainingLoop<'a> {
             Command::Pause => {
                 self.playing = false;
                 // What is shown while it rests is of the step where it rests.
-                self.look.expire();
+                self.previews.expire();
                 self.refresh_previews()?;
             }
             Command::Step => {
@@ -145,7 +145,7 @@ impl<'a> TrainingLoop<'a> {
             Command::Edit { field, value } => {
                 // A value that cannot be is refused by the spec; the run goes on as it was.
                 if let Err(error) = self.run.session_mut().edit(field, value) {
-                    self.desk.update_snapshot(|snapshot| snapshot.message = error.to_string());
+                    self.channels.update_snapshot(|snapshot| snapshot.message = error.to_string());
                 } else {
                     self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
@@ -163,11 +163,11 @@ impl<'a> TrainingLoop<'a> {
                     self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
                 }
                 // The run itself goes on; its own files are written at the end of the epoch.
-                Err(error) => self.desk.update_snapshot(|snapshot| snapshot.message = error.to_string()),
+                Err(error) => self.channels.update_snapshot(|snapshot| snapshot.message = error.to_string()),
             },
             Command::SetPreview(wish) => {
                 let data = Arc::clone(self.run.session().data());
-                self.look.take(wish, &data);
+                self.previews.take(wish, &data);
                 self.refresh_previews()?;
                 self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
             }
@@ -202,11 +202,11 @@ impl<'a> TrainingLoop<'a> {
         }
         let ended_epoch = advance.epoch.is_some();
         if let Some(epoch) = advance.epoch {
-            self.desk.send(Event::Epoch(epoch));
+            self.channels.send(Event::Epoch(epoch));
         }
         if self.shown.elapsed() >= SNAPSHOT_INTERVAL || ended_epoch {
             if self.watched {
-                if ended_epoch || self.look.is_due() {
+                if ended_epoch || self.previews.is_due() {
                     self.refresh_previews()?;
                 }
                 self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
@@ -218,7 +218,7 @@ impl<'a> TrainingLoop<'a> {
                     loss,
                     samples_per_second: self.samples_per_second,
                 };
-                let _ = self.desk.events.try_send(progress);
+                let _ = self.channels.events.try_send(progress);
             }
             self.shown = Instant::now();
         }
@@ -230,7 +230,7 @@ impl<'a> TrainingLoop<'a> {
         if !self.watched {
             return Ok(());
         }
-        self.look.make(self.run)?;
+        self.previews.make(self.run)?;
         if self.shares_model {
             let weights = self.run.session_mut().weights()?;
             self.model = Some(Arc::new(self.run.session().model(&weights)));
@@ -251,10 +251,10 @@ impl<'a> TrainingLoop<'a> {
         let next = Snapshot {
             state,
             message: String::new(),
-            preset: self.desk.snapshot.load().preset.clone(),
+            preset: self.channels.snapshot.load().preset.clone(),
             spec: Some(run.spec().clone()),
             device: Some(session.device_info().clone()),
-            data: self.desk.snapshot.load().data.clone(),
+            data: self.channels.snapshot.load().data.clone(),
             widths: session.network().widths(),
             parameters: session.network().parameter_count(),
             memory_bytes: session.bytes().activations + session.bytes().external,
@@ -273,28 +273,28 @@ impl<'a> TrainingLoop<'a> {
             edits: run.spec().edits.clone(),
             learning_rate: session.learning_rate_at(session.step()),
             best: run.best(),
-            pairs: Arc::clone(&self.look.pairs),
-            map: Arc::clone(&self.look.map),
-            units: Arc::clone(&self.look.units),
-            layers: Arc::clone(&self.look.layers),
-            filters: Arc::clone(&self.look.filters),
-            findings: Arc::clone(&self.look.findings),
+            pairs: Arc::clone(&self.previews.pairs),
+            map: Arc::clone(&self.previews.map),
+            units: Arc::clone(&self.previews.units),
+            layers: Arc::clone(&self.previews.layers),
+            filters: Arc::clone(&self.previews.filters),
+            findings: Arc::clone(&self.previews.findings),
             answers: true,
             rows: Some(Arc::clone(session.data())),
             model: self.model.clone(),
-            validation_mse: self.look.validation_mse,
+            validation_mse: self.previews.validation_mse,
             pca: self.pca.clone(),
             run_dir: run.dir().map(|dir| dir.path().to_owned()),
             saved_step: self.saved_step,
             report: self.report.clone(),
         };
-        self.desk.update_snapshot(|snapshot| *snapshot = next);
+        self.channels.update_snapshot(|snapshot| *snapshot = next);
     }
 
     fn finish(mut self, interrupted: bool) -> Result<(), TrainError> {
         self.refresh_previews()?;
         self.publish(PlayState::Finishing);
-        self.desk.update_snapshot(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
+        self.channels.update_snapshot(|snapshot| snapshot.message = "Measuring on held-out data".to_owned());
         let report = self.run.report(self.with_test && !interrupted)?;
         self.saved_step = Some(self.run.session().step());
         self.report = Some(Arc::new(report.clone()));
@@ -304,25 +304,25 @@ impl<'a> TrainingLoop<'a> {
             self.run.session_mut().adopt(&kept)?;
             self.model = Some(Arc::new(self.run.kept_model()?));
             self.shares_model = false;
-            self.look.expire();
+            self.previews.expire();
             self.refresh_previews()?;
         }
         self.publish(PlayState::Finished);
-        self.desk.send(Event::Finished { report: Box::new(report), interrupted });
+        self.channels.send(Event::Finished { report: Box::new(report), interrupted });
         if self.watched && !interrupted {
             self.serve()?;
         }
-        self.desk.update_snapshot(|snapshot| snapshot.answers = false);
+        self.channels.update_snapshot(|snapshot| snapshot.answers = false);
         Ok(())
     }
 
     /// Shows other rows of the finished model for as long as somebody looks.
     fn serve(&mut self) -> Result<(), TrainError> {
-        while let Ok(command) = self.desk.commands.recv() {
+        while let Ok(command) = self.channels.commands.recv() {
             match command {
                 Command::SetPreview(wish) => {
                     let data = Arc::clone(self.run.session().data());
-                    self.look.take(wish, &data);
+                    self.previews.take(wish, &data);
                     self.refresh_previews()?;
                     self.publish(PlayState::Finished);
                 }

@@ -11,7 +11,7 @@ mod reconstruct;
 mod represent;
 
 pub use self::compress::{
-    Compression, Decompression, RateCurve, RatePoint, TableForm, USUAL_BITS, compress, decompress, rate_curve,
+    Compression, Decompression, RateCurve, RatePoint, TableKind, USUAL_BITS, compress, decompress, rate_curve,
 };
 pub use self::denoise::{
     Comparison, DenoiseOptions, DenoiseQueue, Denoised, Denoiser, FileOutcome, ItemState, Pixels, QueueCommand,

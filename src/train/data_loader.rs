@@ -68,7 +68,7 @@ impl DataPlacement {
     }
 
     /// Makes rows of evaluation ready on the device; gives where they begin there.
-    pub fn bring(
+    pub fn load(
         self,
         data: &DataSet,
         rows: Range<usize>,
@@ -211,7 +211,7 @@ impl DataLoader {
     }
 
     /// Makes sure that the rows of `step` are on the device; gives how many steps from it on are.
-    pub fn make_ready(&mut self, step: u64, device: &Device, externals: &SharedBuffers) -> Result<u64, TrainError> {
+    pub fn prepare_step(&mut self, step: u64, device: &Device, externals: &SharedBuffers) -> Result<u64, TrainError> {
         if !self.current.contains(&step) {
             let started = Instant::now();
             let mut reader = match self.reader.take().filter(|reader| reader.next == step) {

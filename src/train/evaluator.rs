@@ -66,7 +66,7 @@ pub struct Evaluator {
     device: Device,
     externals: SharedBuffers,
     data: Arc<DataSet>,
-    residence: DataPlacement,
+    placement: DataPlacement,
     batch: usize,
     corrupts: bool,
     samples: bool,
@@ -101,7 +101,7 @@ impl Evaluator {
     pub(super) fn with_residence(
         network: &Network,
         data: &Arc<DataSet>,
-        residence: DataPlacement,
+        placement: DataPlacement,
         device: &Device,
         externals: &mut SharedBuffers,
     ) -> Result<Self, TrainError> {
@@ -115,7 +115,7 @@ impl Evaluator {
             device: device.clone(),
             externals: SharedBuffers::default(),
             data: Arc::clone(data),
-            residence,
+            placement,
             batch,
             corrupts: spec.corruption.is_active(),
             samples: spec.model.kind == crate::model::ModelKind::Variational,
@@ -132,7 +132,7 @@ impl Evaluator {
     }
 
     fn subject(&self) -> RowSource {
-        let rows = self.residence.buffer_rows(&self.data, self.batch);
+        let rows = self.placement.buffer_rows(&self.data, self.batch);
         RowSource::Data { rows, part_rows: self.data.rows, element: self.data.element() }
     }
 
@@ -174,10 +174,10 @@ impl Evaluator {
     }
 
     /// The state of a batch whose rows are made ready on the device.
-    fn brought(&self, state: StepState) -> Result<StepState, TrainError> {
+    fn loaded(&self, state: StepState) -> Result<StepState, TrainError> {
         let rows = state.part_offset as usize..(state.part_offset + state.rows) as usize;
         let classes = self.network.data_shape().classes;
-        let first = self.residence.bring(&self.data, rows, classes, &self.device, &self.externals)?;
+        let first = self.placement.load(&self.data, rows, classes, &self.device, &self.externals)?;
         Ok(StepState { part_offset: first as u32, ..state })
     }
 
@@ -189,7 +189,7 @@ impl Evaluator {
     /// Puts other rows in the place of those it has: `data` has as many, of the same kind.
     pub fn replace_rows(&mut self, data: Arc<DataSet>) -> Result<(), TrainError> {
         let classes = self.network.data_shape().classes;
-        self.residence.fill(&data, classes, &self.device, &self.externals)?;
+        self.placement.fill(&data, classes, &self.device, &self.externals)?;
         self.data = data;
         Ok(())
     }
@@ -200,11 +200,11 @@ impl Evaluator {
         let states = self.states(rows);
         let mode = EvaluationMode { sampled: true, corrupted: true };
         for states in states.chunks(nn::LOSS_SLOTS) {
-            if self.residence == DataPlacement::Whole {
+            if self.placement == DataPlacement::Whole {
                 self.prepare(mode)?.executable.run(states)?;
             } else {
                 for &state in states {
-                    let state = self.brought(state)?;
+                    let state = self.loaded(state)?;
                     self.prepare(mode)?.executable.run(&[state])?;
                 }
             }
@@ -237,7 +237,7 @@ impl Evaluator {
         let states = self.states(rows);
         for state in states {
             let valid = state.rows as usize;
-            let state = self.brought(state)?;
+            let state = self.loaded(state)?;
             let clamp = self.network.spec().objective.log_variance;
             let prepared = self.prepare(mode)?;
             let Prepared { executable, pass } = &mut *prepared;
@@ -293,7 +293,7 @@ impl Evaluator {
         let Probing { executable, plan, probes } = probing;
         let states = self.states(rows);
         let Some(&state) = states.first() else { return Ok(Vec::new()) };
-        executable.run(&[self.brought(state)?])?;
+        executable.run(&[self.loaded(state)?])?;
         let mut layers = Vec::new();
         for probe in probes {
             let Some(view) = plan.view(probe.value) else { continue };

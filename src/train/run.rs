@@ -259,7 +259,7 @@ impl Run {
         }
         for &(step, loss) in &losses {
             if !loss.is_finite() {
-                return Err(self.go_back(step, loss));
+                return Err(self.roll_back(step, loss));
             }
             self.epoch_loss += f64::from(loss);
             self.epoch_steps += 1;
@@ -291,7 +291,7 @@ impl Run {
     }
 
     /// Puts back the last good state, saves it, and says what happened.
-    fn go_back(&mut self, step: u64, loss: f32) -> TrainError {
+    fn roll_back(&mut self, step: u64, loss: f32) -> TrainError {
         let learning_rate = self.session.learning_rate_at(step);
         let outcome = match self.good.take().filter(|good| good.step > 0) {
             None => "nothing was learned, so nothing is saved".to_owned(),
@@ -313,7 +313,7 @@ impl Run {
         let epoch = u32::try_from(step.div_ceil(self.session.steps_per_epoch())).unwrap_or(u32::MAX);
         let (validation_loss, parts) = self.session.evaluate(Part::Validation)?;
         if !validation_loss.is_finite() {
-            return Err(self.go_back(step, validation_loss as f32));
+            return Err(self.roll_back(step, validation_loss as f32));
         }
         let named =
             self.session.network().parts().into_iter().map(|part| (part.name().to_owned(), parts[part.index()]));

@@ -66,7 +66,7 @@ impl SavedRun {
         let mut spec = self.spec.clone().ok()?;
         let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
         if self.ended || done >= spec.train.epochs {
-            spec.go_on_to(done.max(spec.train.epochs).saturating_mul(2));
+            spec.extend_to(done.max(spec.train.epochs).saturating_mul(2));
         }
         Some(spec)
     }

@@ -32,7 +32,7 @@ pub struct Session {
     training_bytes: PlanBytes,
     evaluator: Evaluator,
     /// Brings rows to the device where not all of them are there.
-    feed: Option<DataLoader>,
+    loader: Option<DataLoader>,
     /// Steps taken.
     step: u64,
     pending: std::collections::VecDeque<(u64, usize)>,
@@ -102,7 +102,7 @@ impl Session {
             training,
             training_bytes: plan.bytes(),
             evaluator,
-            feed,
+            loader: feed,
             step: 0,
             pending: std::collections::VecDeque::new(),
             losses: Vec::new(),
@@ -117,7 +117,7 @@ impl Session {
             session.write_flat(SharedBuffer::Statistics, &statistics)?;
         }
         if let Device::Gpu(context) = &session.device {
-            context.keep_pipelines();
+            context.save_pipelines();
         }
         Ok(session)
     }
@@ -159,7 +159,7 @@ impl Session {
 
     /// Seconds that steps have waited for rows to come to the device; `None` where all of them are there.
     pub fn waited_for_data(&self) -> Option<f64> {
-        self.feed.as_ref().map(|feed| feed.waited().as_secs_f64())
+        self.loader.as_ref().map(|feed| feed.waited().as_secs_f64())
     }
 
     /// Dispatches (calls, on a CPU) of one training step.
@@ -212,9 +212,9 @@ impl Session {
         while self.pending.len() >= LOSSES_IN_FLIGHT {
             self.collect(true)?;
         }
-        let count = match &mut self.feed {
+        let count = match &mut self.loader {
             Some(feed) => {
-                let ready = feed.make_ready(self.step, &self.device, &self.externals)?;
+                let ready = feed.prepare_step(self.step, &self.device, &self.externals)?;
                 count.min(usize::try_from(ready).unwrap_or(usize::MAX))
             }
             None => count,
@@ -268,7 +268,7 @@ impl Session {
         let learning_rate = self.learning_rate_at(step);
         let (step_size, inv_sqrt_correction) = self.update.corrections(learning_rate, step);
         // Shards lie in the order of their steps already.
-        let (first, part_offset, shuffle) = match &self.feed {
+        let (first, part_offset, shuffle) = match &self.loader {
             Some(feed) => (0, feed.first_row(step) as u32, 0),
             None => ((step % per_epoch) as u32 * batch, self.data.train.start as u32, 1),
         };

@@ -582,10 +582,10 @@ fn hostile_tables_are_refused_in_words() {
     case("binary.csv", "a,b\n1,\0\n", &["bytes that no text has"]);
     refused(
         &DataSpec {
-            labels: Some("colour".to_owned()),
+            labels: Some("colur".to_owned()),
             ..spec_of(&file(folder.path(), "l.csv", format!("color,b\n{rows}")))
         },
-        &["no column", "colour", "perhaps \"color\""],
+        &["no column", "colur", "perhaps \"color\""],
     );
     refused(
         &DataSpec { exclude: vec!["c".to_owned()], ..spec_of(&file(folder.path(), "x.csv", format!("a,b\n{rows}"))) },

@@ -89,7 +89,7 @@ fn color_is_no_worse_than_its_channels_one_by_one() {
     let seen = noisy(&clean, 25.0, 310);
     let together = folder.path().join("color.npy");
     write_npy(&together, &[size[0], size[1], 3], &seen).expect("written");
-    let options = DenoiseOptions { amount: Strength { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
+    let options = DenoiseOptions { strength: Strength { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
     run(&[&together], &folder.path().join("together.npy"), &options);
     let joint = floats(&folder.path().join("together.npy"));
     let mut apart = vec![0.0; joint.len()];
@@ -143,7 +143,7 @@ fn strength_goes_from_a_copy_to_the_whole() {
     let of = |strength: f64| {
         let output = folder.path().join(format!("out-{strength}.npy"));
         let amount = Strength { sigma: Sigma::Given(20.0), strength };
-        let done = run(&[&input], &output, &DenoiseOptions { amount, ..fast() });
+        let done = run(&[&input], &output, &DenoiseOptions { strength: amount, ..fast() });
         assert_eq!(done.files[0].copied, strength == 0.0);
         output
     };
@@ -179,7 +179,7 @@ fn more_is_taken_away_where_more_noise_is_told() {
     for device in devices() {
         let model = shipped_denoiser().expect("it is whole");
         let mut denoiser = Denoiser::new(model, Path::new("denoiser"), &device, None).expect("it suits");
-        assert!(denoiser.is_told_sigma());
+        assert!(denoiser.takes_sigma());
         let mut removed = |sigma: f64| {
             let mut go_on = |_: f64| std::ops::ControlFlow::Continue(());
             let made = denoiser.run(&seen, size, sigma, &mut go_on).expect("it runs");
@@ -204,7 +204,7 @@ fn what_is_unlike_the_training_data_is_said() {
     for (values, is_like) in [(white, true), (blocks, false)] {
         let (input, output) = (folder.path().join("in.npy"), folder.path().join("out.npy"));
         write_npy(&input, &size, &values).expect("written");
-        let options = DenoiseOptions { amount: Strength { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
+        let options = DenoiseOptions { strength: Strength { sigma: Sigma::Given(25.0), strength: 1.0 }, ..fast() };
         let done = run(&[&input], &output, &options);
         let said = done.files[0].notes.iter().any(|note| note.contains("unlike"));
         assert_eq!(said, !is_like, "{:?}", done.files[0].notes);
@@ -308,7 +308,7 @@ fn depth_and_alpha_come_out_as_they_went_in() {
         .expect("ok");
     let out = folder.path().join("out");
     let amount = Strength { sigma: Sigma::Given(25.0), strength: 1.0 };
-    let done = run(&[folder.path()], &out, &DenoiseOptions { amount, ..fast() });
+    let done = run(&[folder.path()], &out, &DenoiseOptions { strength: amount, ..fast() });
     assert_eq!((done.done, done.failed), (3, 0), "{:?}", done.files);
     for name in ["deep.png", "deep.tif"] {
         let DynamicImage::ImageLuma16(made) = image::open(out.join(name)).expect("readable") else {

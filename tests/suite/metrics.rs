@@ -43,9 +43,9 @@ fn pca_keeps_the_variance_that_is_asked_for() {
     let rows: Vec<f32> = (0..3000).flat_map(|i| [b[i] * 2.0, a[i] * 4.0, c[i]]).collect();
     let pca = Pca::fit(&rows, 3, 3).expect("it fits");
     for (share, components) in [(0.5, 1), (0.7, 1), (0.9, 2), (0.99, 3), (1.1, 3)] {
-        assert_eq!(pca.clone().keeping(&rows, share).components(), components, "{share}");
+        assert_eq!(pca.clone().keeping_variance(&rows, share).components(), components, "{share}");
     }
-    let one = pca.keeping(&rows, 0.5);
+    let one = pca.keeping_variance(&rows, 0.5);
     let again = Pca::from_parts(one.mean().to_vec(), one.directions().to_vec());
     assert_eq!(again, one);
     let errors = one.squared_errors(&[2.0, 4.0, 1.0]);

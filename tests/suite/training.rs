@@ -162,7 +162,7 @@ fn schedules_follow_their_formulas() {
     assert!((at(59) - 0.55).abs() < 1e-12 && (at(109) - 0.1).abs() < 1e-12);
     // A longer run keeps what was laid, its bound of steps included, and goes on at its end.
     let before = [0, 9, 59].map(|step| spec.schedule_at(step, 10));
-    spec.go_on_to(20);
+    spec.extend_to(20);
     assert_eq!([0, 9, 59].map(|step| spec.schedule_at(step, 10)), before);
     assert!((spec.schedule_at(150, 10) - 0.1).abs() < 1e-12);
     spec.schedule.kind = hourglass::model::ScheduleKind::Step;

@@ -82,7 +82,7 @@ fn shown(state: ItemState) -> QueueView {
             item("torn.png", ItemState::Failed("not usable as data, /pictures/torn.png, it ends early".to_owned())),
         ],
         picture: Some(Arc::new(picture)),
-        amount: Strength { strength: 0.85, ..Strength::default() },
+        strength: Strength { strength: 0.85, ..Strength::default() },
         megapixels_per_second: Some(1.9),
         ..QueueView::default()
     }
@@ -189,11 +189,11 @@ fn a_dropped_picture_is_cleaned_and_saved() {
     harness.run_steps(2);
     drop_file(&mut harness, &path.display().to_string());
     let is_clean = |harness: &Harness<'static, App>| {
-        let desk = harness.state().desk();
+        let desk = harness.state().denoise_queue();
         desk.working.is_none() && desk.picture.as_ref().is_some_and(|picture| picture.after.is_some())
     };
     run_until(&mut harness, is_clean);
-    let desk = harness.state().desk();
+    let desk = harness.state().denoise_queue();
     let picture = desk.picture.as_ref().expect("a picture");
     assert!(picture.sigma.is_some_and(|sigma| sigma > 10.0), "{:?}", picture.sigma);
     let far = |pixels: &Pixels| {
@@ -210,7 +210,7 @@ fn a_dropped_picture_is_cleaned_and_saved() {
     run_until(&mut harness, |_| saved.exists());
     assert_eq!(std::fs::read(&path).expect("read"), before, "the original is as it was");
     // A second time under another name.
-    run_until(&mut harness, |harness| harness.state().desk().saved.is_some());
+    run_until(&mut harness, |harness| harness.state().denoise_queue().saved.is_some());
     harness.get_by_label("Save beside original").click();
     run_until(&mut harness, |_| folder.path().join("harbor-denoised-2.png").exists());
 }
@@ -222,7 +222,7 @@ fn a_pasted_picture_is_cleaned() {
     let script = Script { view: Arc::default(), told: Arc::default() };
     let told = Arc::clone(&script.told);
     let mut harness = harness(Arc::new(script), [1280.0, 800.0], ThemeChoice::Dark);
-    harness.state_mut().keep_pictures_in(folder.path().join("kept"));
+    harness.state_mut().export_pictures_to(folder.path().join("kept"));
     harness.key_press(egui::Key::Num1);
     harness.run_steps(2);
     let pixels = landscape(96, 72, 0.2);

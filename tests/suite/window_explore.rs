@@ -113,8 +113,8 @@ fn an_opened_model_is_explored() {
     let snapshot = opened(&[], folder.path());
     assert_eq!((snapshot.units.len(), snapshot.map.points.len(), snapshot.map.errors.len()), (2, 5000, 5000));
     let mut harness = harness(&snapshot, folder.path());
-    run_until(&mut harness, |harness| harness.state().explored().len() == 2);
-    assert_eq!(harness.state().explored(), [0.0, 0.0], "it begins in the middle");
+    run_until(&mut harness, |harness| harness.state().explored_latents().len() == 2);
+    assert_eq!(harness.state().explored_latents(), [0.0, 0.0], "it begins in the middle");
 
     let slider = harness.get_by_label("z1").rect();
     let at = |fraction: f32| egui::pos2(slider.left() + fraction * slider.width(), slider.center().y);
@@ -122,7 +122,7 @@ fn an_opened_model_is_explored() {
     harness.run_steps(3);
     harness.hover_at(at(0.75));
     harness.run_steps(3);
-    let moved = harness.state().explored()[0];
+    let moved = harness.state().explored_latents()[0];
     assert!(moved > 0.5, "the slider moves it while it is dragged: {moved}");
     harness.drop_at(at(0.75));
     harness.run_steps(3);
@@ -132,14 +132,14 @@ fn an_opened_model_is_explored() {
     harness.run_steps(3);
     harness.drop_at(map.center() + egui::vec2(30.0, 40.0));
     harness.run_steps(3);
-    let [x, y] = harness.state().explored()[..] else { panic!("two numbers") };
+    let [x, y] = harness.state().explored_latents()[..] else { panic!("two numbers") };
     assert!(x != moved && y < 0.5, "what lies under the pointer: {x}, {y}");
     harness.get_by_label("Sample").click();
     harness.run_steps(3);
-    assert_ne!(harness.state().explored(), [x, y]);
+    assert_ne!(harness.state().explored_latents(), [x, y]);
     harness.get_by_label("Center").click();
     harness.run_steps(3);
-    assert_eq!(harness.state().explored(), [0.0, 0.0]);
+    assert_eq!(harness.state().explored_latents(), [0.0, 0.0]);
     if crate::support::gpu().is_some() {
         run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
         let started = std::time::Instant::now();
@@ -166,7 +166,7 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
     let folder = tempfile::tempdir().expect("a folder");
     let snapshot = opened(&["model.latent=6"], folder.path());
     let mut harness = harness(&snapshot, folder.path());
-    run_until(&mut harness, |harness| harness.state().explored().len() == 6);
+    run_until(&mut harness, |harness| harness.state().explored_latents().len() == 6);
     let click_in = |harness: &mut Harness<'static, App>, name: &str, fraction: f32| {
         let rect = harness.get_by_label(name).rect();
         let at = egui::pos2(egui::lerp(rect.x_range(), fraction), rect.center().y);
@@ -178,31 +178,31 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
     // The end of the walk: what the sliders have.
     harness.get_by_label("Sample").click();
     harness.run_steps(3);
-    let sampled = harness.state().explored().to_vec();
+    let sampled = harness.state().explored_latents().to_vec();
     harness.get_by_label("Set B").click();
     harness.run_steps(3);
     harness.get_by_label("Center").click();
-    run_until(&mut harness, |harness| harness.state().walk_end() == Some(sampled.clone()));
+    run_until(&mut harness, |harness| harness.state().interpolation_end() == Some(sampled.clone()));
     click_in(&mut harness, "Walk", 0.99);
-    assert_eq!(harness.state().explored(), sampled, "its last step is its end");
+    assert_eq!(harness.state().explored_latents(), sampled, "its last step is its end");
     // Its beginning: another held-out row, which is encoded and decoded again.
     harness.get_by_label("Choose A").click();
     harness.run_steps(3);
     harness.run_steps(3);
     harness.get_by_label("Row 5").click();
     harness.run_steps(3);
-    run_until(&mut harness, |harness| harness.state().walk_end() == Some(sampled.clone()));
+    run_until(&mut harness, |harness| harness.state().interpolation_end() == Some(sampled.clone()));
     click_in(&mut harness, "Walk", 0.01);
-    assert_ne!(harness.state().explored(), sampled);
+    assert_ne!(harness.state().explored_latents(), sampled);
     // A train row nearby.
     run_until(&mut harness, |harness| harness.query_by_label("Near row 2").is_some());
-    let before = harness.state().explored().to_vec();
+    let before = harness.state().explored_latents().to_vec();
     harness.get_by_label("Near row 2").click();
-    run_until(&mut harness, |harness| harness.state().explored() != before);
+    run_until(&mut harness, |harness| harness.state().explored_latents() != before);
     // Two numbers varied, the others held: the middle of the grid is near the point in all others.
     harness.get_by_label("grid").click();
     harness.run_steps(3);
-    let point = harness.state().explored().to_vec();
+    let point = harness.state().explored_latents().to_vec();
     harness.run_steps(3);
     run_until(&mut harness, |harness| harness.query_by_role_and_label(Role::Image, "Grid").is_some());
     // The grid takes the place of the samples as soon as it is decoded.
@@ -211,12 +211,12 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
         std::thread::sleep(std::time::Duration::from_millis(25));
     }
     click_in(&mut harness, "Grid", 0.1);
-    let changed = harness.state().explored().iter().zip(&point).filter(|(a, b)| a != b).count();
-    assert_eq!(changed, 2, "{:?} and {point:?}", harness.state().explored());
+    let changed = harness.state().explored_latents().iter().zip(&point).filter(|(a, b)| a != b).count();
+    assert_eq!(changed, 2, "{:?} and {point:?}", harness.state().explored_latents());
 
     let kept = folder.path().join("kept");
     std::fs::create_dir(&kept).expect("a folder");
-    harness.state_mut().keep_pictures_in(kept.clone());
+    harness.state_mut().export_pictures_to(kept.clone());
     for (entry, file) in [
         ("Picture, PNG", "decoded-001.png"),
         ("Walk as a strip, PNG", "walk-001.png"),
@@ -253,11 +253,11 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
             let bytes: Vec<u8> = digits.rows_f32(0..1).expect("a row").iter().map(|v| (v * 255.0) as u8).collect();
             image::GrayImage::from_raw(28, 28, bytes).expect("a digit").save(&path).expect("saved");
         }
-        let before = harness.state().walk_begin();
+        let before = harness.state().interpolation_begin();
         harness.state_mut().drop_for_explore(path);
-        let changed = |harness: &Harness<'static, App>| harness.state().walk_begin() != before;
-        run_until(&mut harness, |harness| harness.state().walk_problem().is_some() || changed(harness));
-        let problem = harness.state().walk_problem();
+        let changed = |harness: &Harness<'static, App>| harness.state().interpolation_begin() != before;
+        run_until(&mut harness, |harness| harness.state().interpolation_problem().is_some() || changed(harness));
+        let problem = harness.state().interpolation_problem();
         assert_eq!(problem.is_none(), fits, "{file}: {problem:?}");
     }
     if crate::support::gpu().is_some() {

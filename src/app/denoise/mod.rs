@@ -35,7 +35,7 @@ pub(super) enum Ask {
 
 /// The workspace's state between frames.
 pub(super) struct Denoise {
-    engine: Arc<dyn Denoising>,
+    backend: Arc<dyn Denoising>,
     cleaner: Option<Box<dyn Cleaner>>,
     view: Arc<QueueView>,
     canvas: BeforeAfter,
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Denoise {
 impl Denoise {
     pub fn new(engine: Arc<dyn Denoising>) -> Self {
         Self {
-            engine,
+            backend: engine,
             cleaner: None,
             view: Arc::default(),
             canvas: BeforeAfter::default(),
@@ -76,7 +76,7 @@ impl Denoise {
         let is_model = |path: &Path| path.extension().is_some_and(|extension| extension == "safetensors");
         let (models, pictures): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| is_model(path));
         if self.cleaner.is_none() {
-            match self.engine.open(device, context.clone()) {
+            match self.backend.open(device, context.clone()) {
                 Ok(cleaner) => self.cleaner = Some(cleaner),
                 Err(problem) => {
                     self.problem = Some(problem);
@@ -188,7 +188,7 @@ impl Denoise {
             self.send(QueueCommand::SetViewport(middle));
         }
         if picture.unchanged && view.working.is_none() {
-            let words = match (view.amount.strength == 0.0, view.amount.sigma) {
+            let words = match (view.strength.strength == 0.0, view.strength.sigma) {
                 (true, _) => "Strength is 0: nothing is changed",
                 (_, Sigma::Auto) => {
                     "No noise was found: nothing is changed. Give sigma yourself to clean it all the same"
@@ -244,7 +244,7 @@ impl Denoise {
     /// What is taken away, with what, and where it goes.
     fn clean_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView) {
         card_title(ui, palette, inside, "Clean", "");
-        let amount = view.amount;
+        let amount = view.strength;
         let picture = view.picture.as_deref();
         let mut line = Rect::from_min_size(pos2(inside.left(), inside.top() + 30.0), vec2(inside.width(), LINE));
         let next = |line: &mut Rect| *line = line.translate(vec2(0.0, LINE));

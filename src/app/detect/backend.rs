@@ -44,12 +44,12 @@ impl Detection for LocalDetection {
 
 /// What a job comes to.
 #[derive(Debug)]
-pub(super) enum JobEvent {
+pub(super) enum DetectEvent {
     Detected(Result<Arc<DetectOutcome>, String>),
     Saved(Result<PathBuf, String>),
 }
 
-pub(super) type DetectJob = Task<DetectStage, JobEvent>;
+pub(super) type DetectJob = Task<DetectStage, DetectEvent>;
 
 const THREAD: &str = "hourglass-detect";
 
@@ -58,7 +58,7 @@ pub(super) fn start_detecting(
     engine: Arc<dyn Detection>,
     request: DetectRequest,
 ) -> Result<DetectJob, String> {
-    Task::start(THREAD, waker(context), move |watch| JobEvent::Detected(engine.detect(&request, watch).map(Arc::new)))
+    Task::start(THREAD, waker(context), move |watch| DetectEvent::Detected(engine.detect(&request, watch).map(Arc::new)))
 }
 
 pub(super) fn start_saving(
@@ -68,5 +68,5 @@ pub(super) fn start_saving(
     what: SavedScores,
     threshold: f64,
 ) -> Result<DetectJob, String> {
-    Task::start(THREAD, waker(context), move |_| JobEvent::Saved(engine.save(&outcome, what, threshold)))
+    Task::start(THREAD, waker(context), move |_| DetectEvent::Saved(engine.save(&outcome, what, threshold)))
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use self::backend::{DetectJob, JobEvent, start_detecting, start_saving};
+use self::backend::{DetectJob, DetectEvent, start_detecting, start_saving};
 pub use self::backend::{Detection, LocalDetection, SavedScores};
 use self::score_index::ScoreIndex;
 use super::ui::theme::{color, faded, regular, semibold};
@@ -26,14 +26,14 @@ const LINE: f32 = 24.0;
 
 /// The workspace's state between frames.
 pub(super) struct Detect {
-    engine: Arc<dyn Detection>,
-    job: Option<DetectJob>,
+    backend: Arc<dyn Detection>,
+    task: Option<DetectJob>,
     /// What the job is for.
     request: Option<DetectRequest>,
     outcome: Option<Arc<DetectOutcome>>,
     /// A detector that waits for data.
     waiting: Option<PathBuf>,
-    view: ScoreIndex,
+    index: ScoreIndex,
     threshold: f64,
     /// What went wrong, or what was saved where.
     said: Option<Result<String, String>>,
@@ -50,12 +50,12 @@ impl std::fmt::Debug for Detect {
 impl Detect {
     pub fn new(engine: Arc<dyn Detection>) -> Self {
         Self {
-            engine,
-            job: None,
+            backend: engine,
+            task: None,
             request: None,
             outcome: None,
             waiting: None,
-            view: ScoreIndex::default(),
+            index: ScoreIndex::default(),
             threshold: 1.0,
             said: None,
             path: String::new(),
@@ -96,8 +96,8 @@ impl Detect {
         self.said = None;
         self.outcome = None;
         self.path.clone_from(&request.source);
-        match start_detecting(context, Arc::clone(&self.engine), request.clone()) {
-            Ok(job) => self.job = Some(job),
+        match start_detecting(context, Arc::clone(&self.backend), request.clone()) {
+            Ok(job) => self.task = Some(job),
             Err(problem) => self.said = Some(Err(problem)),
         }
         self.request = Some(request);
@@ -105,29 +105,29 @@ impl Detect {
 
     fn save(&mut self, context: &egui::Context, what: SavedScores) {
         let Some(outcome) = &self.outcome else { return };
-        match start_saving(context, Arc::clone(&self.engine), Arc::clone(outcome), what, self.threshold) {
-            Ok(job) => self.job = Some(job),
+        match start_saving(context, Arc::clone(&self.backend), Arc::clone(outcome), what, self.threshold) {
+            Ok(job) => self.task = Some(job),
             Err(problem) => self.said = Some(Err(problem)),
         }
     }
 
     fn receive(&mut self) {
-        let Some(news) = self.job.as_ref().and_then(Task::take) else { return };
-        self.job = None;
+        let Some(news) = self.task.as_ref().and_then(Task::take) else { return };
+        self.task = None;
         match news {
-            JobEvent::Detected(Ok(outcome)) => {
+            DetectEvent::Detected(Ok(outcome)) => {
                 self.threshold = outcome.model.detector.as_ref().map_or(1.0, |detector| detector.threshold);
-                self.view = ScoreIndex::new(&outcome.scan, self.threshold);
+                self.index = ScoreIndex::new(&outcome.scan, self.threshold);
                 self.outcome = Some(outcome);
             }
-            JobEvent::Detected(Err(problem)) | JobEvent::Saved(Err(problem)) => self.said = Some(Err(problem)),
-            JobEvent::Saved(Ok(path)) => self.said = Some(Ok(format!("saved to {}", path.display()))),
+            DetectEvent::Detected(Err(problem)) | DetectEvent::Saved(Err(problem)) => self.said = Some(Err(problem)),
+            DetectEvent::Saved(Ok(path)) => self.said = Some(Ok(format!("saved to {}", path.display()))),
         }
     }
 
     /// Rows above the threshold, for tests.
     pub fn flagged(&self) -> usize {
-        if self.outcome.is_some() { self.view.above(self.threshold) } else { 0 }
+        if self.outcome.is_some() { self.index.above(self.threshold) } else { 0 }
     }
 
     pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice, seed: u64) {
@@ -142,8 +142,8 @@ impl Detect {
         let left = Rect::from_min_size(work.min, vec2(left_width, work.height()));
         let rest = Rect::from_min_max(pos2(left.right() + gap, work.top()), work.max);
         let details = !narrow && outcome.report.is_some();
-        let lines = 2 + 3 * usize::from(details) + 2 * usize::from(self.view.has_labels());
-        let data_height = match self.view.has_labels() {
+        let lines = 2 + 3 * usize::from(details) + 2 * usize::from(self.index.has_labels());
+        let data_height = match self.index.has_labels() {
             true => (lines as f32 * LINE + if narrow { 190.0 } else { 202.0 }).min(work.height() * 0.6),
             false => work.height(),
         };
@@ -152,26 +152,26 @@ impl Detect {
         let chart = Rect::from_min_size(rest.min, vec2(rest.width(), rest.height() * 0.46));
         let table = Rect::from_min_max(pos2(rest.left(), chart.bottom() + gap), rest.max);
         let mut rects = vec![data, chart, table];
-        rects.extend(self.view.has_labels().then_some(quality));
+        rects.extend(self.index.has_labels().then_some(quality));
         cards(ui, palette, area, &rects);
         card(ui, data, |ui, inside| self.data_ui(ui, palette, inside, &outcome, details, (device, seed)));
-        if self.view.has_labels() {
-            card(ui, quality, |ui, inside| chart::roc(ui, palette, inside, &self.view, self.threshold));
+        if self.index.has_labels() {
+            card(ui, quality, |ui, inside| chart::roc(ui, palette, inside, &self.index, self.threshold));
         }
         let moved = card(ui, chart, |ui, inside| self.chart_ui(ui, palette, inside));
         if let Some(threshold) = moved {
             self.threshold = threshold;
             ui.ctx().request_repaint();
         }
-        card(ui, table, |ui, inside| rows::ui(ui, palette, inside, &outcome.scan, &self.view, self.threshold));
+        card(ui, table, |ui, inside| rows::ui(ui, palette, inside, &outcome.scan, &self.index, self.threshold));
     }
 
     /// The histogram, and a line below it with the same threshold as a slider and what it comes to.
     fn chart_ui(&self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<f64> {
         let upper = Rect::from_min_max(inside.min, pos2(inside.right(), inside.bottom() - LINE - 6.0));
-        let dragged = chart::histogram(ui, palette, upper, &self.view, self.threshold);
+        let dragged = chart::histogram(ui, palette, upper, &self.index, self.threshold);
         let line = Rect::from_min_max(pos2(inside.left(), inside.bottom() - LINE), inside.max);
-        let [low, high] = self.view.range;
+        let [low, high] = self.index.range;
         let slider = Slider {
             name: "Threshold",
             help: "Rows of a higher score are called abnormal",
@@ -182,11 +182,11 @@ impl Detect {
         };
         let left = Rect::from_min_size(line.min, vec2((line.width() * 0.5).min(360.0), LINE));
         let slid = slider.show(ui, palette, left, self.threshold, &style::figure(self.threshold));
-        let above = self.view.above(self.threshold);
-        let rows = self.view.rows();
+        let above = self.index.above(self.threshold);
+        let rows = self.index.rows();
         let room = line.right() - left.right() - space::L;
         let mut words = format!("{} of {} rows above", style::grouped(above as u64), style::grouped(rows as u64));
-        if let Some(at) = self.view.at(self.threshold) {
+        if let Some(at) = self.index.at(self.threshold) {
             if room < 340.0 {
                 words = format!("{} rows above, F1 {:.2}", style::grouped(above as u64), at.f1);
             }
@@ -250,7 +250,7 @@ impl Detect {
             ("Save detector", "Write the fitted detector, with this threshold, beside the data", SavedScores::Detector),
             ("Save scores", "Write row, score, abnormal and reasons of every row beside the data", SavedScores::Scores),
         ] {
-            let button = Button::new(ButtonKind::Plain, label, help).enabled(self.job.is_none());
+            let button = Button::new(ButtonKind::Plain, label, help).enabled(self.task.is_none());
             let rect = Rect::from_min_size(pos2(inside.left(), bottom - 30.0), vec2(width, 30.0));
             if button.show(ui, palette, rect).clicked() {
                 self.save(ui.ctx(), what);
@@ -306,7 +306,7 @@ impl Detect {
         let column = Rect::from_center_size(center, vec2(width, 190.0));
         let painter = ui.painter().clone();
         let target = column.expand2(vec2(36.0, 36.0));
-        if self.job.is_none() {
+        if self.task.is_none() {
             let hovered = ui.input(|input| !input.raw.hovered_files.is_empty());
             let ink = if hovered { palette.accent } else { palette.line };
             let fill = if hovered { faded(palette.accent, 0.06) } else { egui::Color32::TRANSPARENT };
@@ -316,7 +316,7 @@ impl Detect {
         let write = |y: f32, text: &str, font: egui::FontId, ink| {
             painter.text(pos2(center.x, y), Align2::CENTER_CENTER, text, font, ink);
         };
-        if let Some(job) = &self.job {
+        if let Some(job) = &self.task {
             let (words, done) = match job.stage() {
                 None | Some(DetectStage::Reading) => ("Reading the data".to_owned(), None),
                 Some(DetectStage::Fitting(done)) => (format!("Fitting, {:.0} %", 100.0 * done), Some(done as f32)),
@@ -330,7 +330,7 @@ impl Detect {
             let cancel = Button::new(ButtonKind::Plain, "Cancel", "Stop; nothing is written");
             let rect = Rect::from_center_size(pos2(center.x, y + 14.0), cancel.size(ui));
             if cancel.show(ui, palette, rect).clicked() {
-                self.job = None;
+                self.task = None;
             }
             return;
         }

@@ -171,20 +171,20 @@ impl Explore {
             for (words, what, ending, rows, columns) in [
                 ("Picture, PNG", "decoded", "png", &shown.one, 1),
                 ("Grid, PNG", "grid", "png", &shown.grid, GRID),
-                ("Walk as a strip, PNG", "walk", "png", &shown.walk, decoder_thread::STEPS),
-                ("Walk as a film, GIF", "walk", "gif", &shown.walk, 1),
+                ("Walk as a strip, PNG", "walk", "png", &shown.interpolation, decoder_thread::STEPS),
+                ("Walk as a film, GIF", "walk", "gif", &shown.interpolation, 1),
                 ("Grid with its numbers, NPY", "grid", "npy", &shown.grid, 1),
-                ("Walk with its numbers, NPY", "walk", "npy", &shown.walk, 1),
+                ("Walk with its numbers, NPY", "walk", "npy", &shown.interpolation, 1),
             ] {
                 if !rows.values.is_empty() && ui.button(words).clicked() {
-                    self.keep(ui, &shown, rows.clone(), columns, (what, ending));
+                    self.export(ui, &shown, rows.clone(), columns, (what, ending));
                 }
             }
         });
     }
 
     /// Asks where it is to be kept; a free name among the pictures is proposed.
-    fn keep(
+    fn export(
         &mut self,
         ui: &Ui,
         shown: &DecodedLatents,
@@ -203,14 +203,14 @@ impl Explore {
     }
 
     /// Writes what was asked about, once a path is known.
-    pub(super) fn keep_ui(&mut self, ui: &Ui, palette: &Palette) {
+    pub(super) fn export_ui(&mut self, ui: &Ui, palette: &Palette) {
         let Some(chosen) = self.picker.ui(ui, palette) else { return };
-        if self.keeping.is_none() {
+        if self.exporter.is_none() {
             let work =
                 |(keeping, path): (ExportRequest, PathBuf), _: &ExportResult| ExportResult(Some(keeping.write(path)));
-            self.keeping = Latest::start("hourglass-keep", waker(ui.ctx()), work);
+            self.exporter = Latest::start("hourglass-keep", waker(ui.ctx()), work);
         }
-        if let Some(keeping) = &self.keeping {
+        if let Some(keeping) = &self.exporter {
             keeping.ask(chosen);
         }
     }

@@ -65,7 +65,7 @@ pub(super) struct DecodedLatents {
     pub grid: DecodedRows,
     /// What is in each slot: the row itself, or what its point decodes to.
     pub slots: [Option<DecodedRows>; SLOTS],
-    pub walk: DecodedRows,
+    pub interpolation: DecodedRows,
     pub sum: DecodedRows,
     /// The latent numbers that were wanted.
     pub taken: Option<(Origin, Vec<f32>)>,
@@ -102,7 +102,7 @@ impl LatentCodec {
 /// The work of the thread that decodes.
 #[derive(Default)]
 pub(super) struct Decoding {
-    halves: Option<LatentCodec>,
+    codec: Option<LatentCodec>,
     files: HashMap<PathBuf, Result<Vec<f32>, String>>,
     before: Option<DecodeRequest>,
 }
@@ -130,8 +130,8 @@ impl Decoding {
         before: &DecodedLatents,
         next: &mut DecodedLatents,
     ) -> Result<(), String> {
-        if self.halves.as_ref().is_none_or(|halves| halves.of != request.model) {
-            self.halves = Some(LatentCodec::new(&request.model)?);
+        if self.codec.as_ref().is_none_or(|halves| halves.of != request.model) {
+            self.codec = Some(LatentCodec::new(&request.model)?);
             self.before = None;
         }
         let same = self.before.as_ref().filter(|last| last.model == request.model && last.label == request.label);
@@ -139,7 +139,7 @@ impl Decoding {
         let (keeps_one, keeps_grid) = (unchanged(|request| &request.latents), unchanged(|request| &request.grid));
         let keeps_slots = same.is_some_and(|last| last.slots == request.slots);
         let label = request.label;
-        let Some(halves) = &mut self.halves else { return Ok(()) };
+        let Some(halves) = &mut self.codec else { return Ok(()) };
         next.one = match keeps_one {
             true => before.one.clone(),
             false => halves.decode(request.latents.clone(), label)?,
@@ -153,7 +153,7 @@ impl Decoding {
             next.taken = Some((wanted.clone(), rows.latents));
         }
         if keeps_slots {
-            (next.slots, next.walk, next.sum) = (before.slots.clone(), before.walk.clone(), before.sum.clone());
+            (next.slots, next.interpolation, next.sum) = (before.slots.clone(), before.interpolation.clone(), before.sum.clone());
             next.slot_problem.clone_from(&before.slot_problem);
             return Ok(());
         }
@@ -170,7 +170,7 @@ impl Decoding {
                 let share = step as f32 / (STEPS - 1) as f32;
                 a.latents.iter().zip(&b.latents).map(move |(a, b)| (1.0 - share) * a + share * b)
             });
-            next.walk = halves.decode(latents.collect(), label)?;
+            next.interpolation = halves.decode(latents.collect(), label)?;
         }
         if let [_, _, Some(a), Some(b), Some(c)] = &next.slots {
             let sum = a.latents.iter().zip(&b.latents).zip(&c.latents).map(|((a, b), c)| a - b + c).collect();
@@ -181,22 +181,22 @@ impl Decoding {
 
     fn rows_of(
         files: &mut HashMap<PathBuf, Result<Vec<f32>, String>>,
-        halves: &mut LatentCodec,
+        codec: &mut LatentCodec,
         origin: &Origin,
         label: usize,
     ) -> Result<DecodedRows, String> {
         match origin {
-            Origin::Point(latents) => halves.decode(latents.clone(), label),
+            Origin::Point(latents) => codec.decode(latents.clone(), label),
             Origin::Row(data, row) => {
                 let row = *row as usize;
                 let values = data.0.rows_f32(row..row + 1).map_err(|error| error.to_string())?;
                 let of_row = data.0.labels.as_ref().and_then(|labels| labels.get(row)).copied();
-                halves.encode(values, of_row.map_or(label, usize::from))
+                codec.encode(values, of_row.map_or(label, usize::from))
             }
             Origin::File(path) => {
-                let model = Arc::clone(&halves.of.0);
+                let model = Arc::clone(&codec.of.0);
                 let read = files.entry(path.clone()).or_insert_with(|| first_row(&model, path));
-                halves.encode(read.clone()?, label)
+                codec.encode(read.clone()?, label)
             }
         }
     }

@@ -32,12 +32,12 @@ fn article(name: &str) -> String {
 }
 
 impl Explore {
-    pub(super) fn bench_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, snapshot: &Snapshot) {
+    pub(super) fn latent_ops_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, snapshot: &Snapshot) {
         let line = (area.height() - 12.0) / 2.0;
         let tile = (line - 28.0).clamp(16.0, 120.0);
         let upper = Rect::from_min_size(area.min, vec2(area.width(), line));
         let lower = Rect::from_min_max(pos2(area.left(), area.bottom() - line), area.max);
-        self.walk_ui(ui, palette, upper, tile, snapshot);
+        self.interpolation_ui(ui, palette, upper, tile, snapshot);
         // Four tiles and three signs.
         let sum = Rect::from_min_size(lower.min, vec2((4.0 * tile + 3.0 * 20.0).min(lower.width()), lower.height()));
         self.sum_ui(ui, palette, sum, tile, snapshot);
@@ -47,8 +47,8 @@ impl Explore {
         }
     }
 
-    fn walk_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
-        let ends = [0, 1].map(|slot| self.bench.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
+    fn interpolation_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
+        let ends = [0, 1].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
         let title = match ends {
             [Some(a), Some(b)] => format!("Walk from {a} to {b}"),
             _ => "Walk".to_owned(),
@@ -60,7 +60,7 @@ impl Explore {
             let (response, left) = Button::new(ButtonKind::Chip, label, help).show_right(ui, palette, right);
             right.x = left - 6.0;
             if response.clicked() {
-                self.bench.put(slot, Origin::Point(self.latents.clone()));
+                self.slots.put(slot, Origin::Point(self.latents.clone()));
                 ui.ctx().request_repaint();
             }
         }
@@ -81,7 +81,7 @@ impl Explore {
             let latents = self
                 .shown
                 .as_ref()
-                .and_then(|shown| shown.walk.latents.get(step * units..(step + 1) * units).map(<[f32]>::to_vec));
+                .and_then(|shown| shown.interpolation.latents.get(step * units..(step + 1) * units).map(<[f32]>::to_vec));
             if let Some(latents) = latents {
                 self.set_all(ui, &latents);
             }
@@ -92,7 +92,7 @@ impl Explore {
     }
 
     fn sum_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
-        let words = [2, 3, 4].map(|slot| self.bench.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
+        let words = [2, 3, 4].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
         let title = match words {
             [Some(a), Some(b), Some(c)] => format!("{a} minus {b} plus {c}"),
             _ => "a minus b plus c".to_owned(),
@@ -149,7 +149,7 @@ impl Explore {
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
         }
         self.choice_ui(ui, palette, slot, &response, snapshot);
-        let words = self.bench.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot));
+        let words = self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot));
         response.on_hover_text(format!("{}: click to choose another", words.as_deref().unwrap_or("empty")));
     }
 
@@ -172,7 +172,7 @@ impl Explore {
             let others = Button::new(ButtonKind::Chip, "others", "Offer other rows");
             let (response, left) = others.show_right(ui, palette, pos2(line.right(), line.top() + 2.0));
             if response.clicked() {
-                self.bench.turn += 1;
+                self.slots.turn += 1;
             }
             let point = Button::new(ButtonKind::Chip, "present point", "What the sliders have now");
             if point.show_right(ui, palette, pos2(left - 6.0, line.top() + 2.0)).0.clicked() {
@@ -182,15 +182,15 @@ impl Explore {
             // What was drawn around comes first.
             let lasso = self.map.as_ref().map(|map| map.chosen()).unwrap_or_default();
             let mut rows: Vec<u32> = lasso.iter().copied().take(COLUMNS).collect();
-            rows.extend(offered(snapshot, self.bench.turn));
-            self.bench.offered.ask(ui, palette, data, &rows);
+            rows.extend(offered(snapshot, self.slots.turn));
+            self.slots.offered.ask(ui, palette, data, &rows);
             let lines = rows.len().div_ceil(COLUMNS);
             let (grid, _) = ui.allocate_exact_size(vec2(width, lines as f32 * SIDE), Sense::hover());
             for (i, &row) in rows.iter().enumerate() {
                 let at = grid.min + vec2((i % COLUMNS) as f32 * SIDE, (i / COLUMNS) as f32 * SIDE);
                 let cell = Rect::from_min_size(at, vec2(SIDE, SIDE));
                 ui.painter().rect_filled(cell, 0.0, Color32::BLACK);
-                self.bench.offered.draw(ui.painter(), row, cell);
+                self.slots.offered.draw(ui.painter(), row, cell);
                 let response = ui.interact(cell, ui.scope_id().with(("offered", i)), Sense::click());
                 let name = format!("Row {}", i + 1);
                 response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
@@ -204,14 +204,14 @@ impl Explore {
             }
         });
         if let Some(origin) = chosen {
-            self.bench.put(slot, origin);
+            self.slots.put(slot, origin);
             egui::Popup::close_all(ui.ctx());
             ui.ctx().request_repaint();
         }
     }
 
     fn near_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
-        let near = self.looking.as_ref().map(super::Latest::answer).unwrap_or_default();
+        let near = self.near_search.as_ref().map(super::Latest::answer).unwrap_or_default();
         let among = if near.among > 0 { format!("of {}", style::grouped(near.among as u64)) } else { String::new() };
         heading(ui, palette, area, "Nearest train rows", &among, None);
         let Some(data) = &snapshot.rows else {
@@ -224,13 +224,13 @@ impl Explore {
             return;
         };
         let rows: Vec<u32> = near.rows.iter().map(|(row, _)| *row).collect();
-        self.bench.near.ask(ui, palette, data, &rows);
+        self.slots.near.ask(ui, palette, data, &rows);
         let columns = ((area.width() / tile) as usize).min(rows.len());
         for (i, &(row, distance)) in near.rows.iter().enumerate().take(columns) {
             let at = pos2(area.left() + i as f32 * tile, area.top() + 24.0);
             let cell = Rect::from_min_size(at, vec2(tile, tile));
             ui.painter().rect_filled(cell, 0.0, Color32::BLACK);
-            self.bench.near.draw(ui.painter(), row, cell);
+            self.slots.near.draw(ui.painter(), row, cell);
             let response = ui.interact(cell, ui.scope_id().with(("near", i)), Sense::click());
             let name = format!("Near row {}", i + 1);
             response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));

@@ -28,27 +28,27 @@ impl App {
     }
 
     /// Latent numbers that Explore shows, for tests.
-    pub fn explored(&self) -> &[f32] {
+    pub fn explored_latents(&self) -> &[f32] {
         self.explore.latents()
     }
 
     /// Latent numbers where the walk ends, for tests.
-    pub fn walk_end(&self) -> Option<Vec<f32>> {
-        self.explore.walk().0
+    pub fn interpolation_end(&self) -> Option<Vec<f32>> {
+        self.explore.interpolation().0
     }
 
     /// Latent numbers that the walk begins with, for tests.
-    pub fn walk_begin(&self) -> Option<Vec<f32>> {
-        self.explore.walk_begin()
+    pub fn interpolation_begin(&self) -> Option<Vec<f32>> {
+        self.explore.interpolation_begin()
     }
 
     /// Why an end of the walk stays empty, for tests.
-    pub fn walk_problem(&self) -> Option<&str> {
-        self.explore.walk().1
+    pub fn interpolation_problem(&self) -> Option<&str> {
+        self.explore.interpolation().1
     }
 
     /// A folder for what Explore keeps, instead of that for pictures.
-    pub fn keep_pictures_in(&mut self, folder: std::path::PathBuf) {
+    pub fn export_pictures_to(&mut self, folder: std::path::PathBuf) {
         self.explore.folder = Some(folder);
     }
 

@@ -58,12 +58,12 @@ struct ExportResult(Option<Result<PathBuf, String>>);
 #[derive(Default)]
 pub(super) struct Explore {
     decoding: Option<Latest<DecodeRequest, DecodedLatents>>,
-    looking: Option<Latest<NearRequest, Near>>,
-    keeping: Option<Latest<(ExportRequest, PathBuf), ExportResult>>,
+    near_search: Option<Latest<NearRequest, Near>>,
+    exporter: Option<Latest<(ExportRequest, PathBuf), ExportResult>>,
     picker: FilePicker<ExportRequest>,
     asked: Option<DecodeRequest>,
     asked_near: Option<NearRequest>,
-    kept: Option<Arc<ExportResult>>,
+    exported: Option<Arc<ExportResult>>,
     shown: Option<Arc<DecodedLatents>>,
     textures: [Option<TextureHandle>; 5],
     dark: bool,
@@ -78,7 +78,7 @@ pub(super) struct Explore {
     /// Units of the grid's two ways, where they were chosen.
     axes: Option<[usize; 2]>,
     map: Option<MapCard>,
-    bench: LatentSlots,
+    slots: LatentSlots,
     /// Units in the order of their use.
     order: Vec<usize>,
     scroll: f32,
@@ -132,9 +132,9 @@ impl Explore {
         if self.latents.len() != units.len() {
             self.latents = units.iter().map(|unit| unit.prior_mean).collect();
             (self.label, self.temperature, self.axes, self.taking) = (0, 1.0, None, None);
-            self.bench.begin(snapshot);
+            self.slots.begin(snapshot);
         }
-        self.bench.follow(snapshot);
+        self.slots.follow(snapshot);
         self.order = order_of_use(units);
         let grid = self.grid_latents(snapshot);
         let request = DecodeRequest {
@@ -142,7 +142,7 @@ impl Explore {
             latents: self.latents.clone(),
             grid,
             label: self.label,
-            slots: self.bench.origins(),
+            slots: self.slots.origins(),
             taken: self.taking.clone(),
         };
         if self.asked.as_ref() != Some(&request) {
@@ -160,12 +160,12 @@ impl Explore {
         let (model, data) = (ById(Arc::clone(model)), ById(Arc::clone(data)));
         let request = NearRequest { model, data, latents: self.latents.clone(), count: slots::NEAR };
         if self.asked_near.as_ref() != Some(&request) {
-            if self.looking.is_none() {
+            if self.near_search.is_none() {
                 let mut looking = Looking::default();
                 let work = move |request: NearRequest, _: &Near| looking.answer(&request);
-                self.looking = Latest::start("hourglass-near", waker(ui.ctx()), work);
+                self.near_search = Latest::start("hourglass-near", waker(ui.ctx()), work);
             }
-            if let Some(looking) = &self.looking {
+            if let Some(looking) = &self.near_search {
                 looking.ask(request.clone());
                 self.asked_near = Some(request);
             }
@@ -224,15 +224,15 @@ impl Explore {
 
     /// Makes textures of what has been decoded, and takes what else has come.
     fn receive(&mut self, ui: &Ui, palette: &Palette) {
-        if let Some(kept) = self.keeping.as_ref().map(Latest::answer)
-            && self.kept.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &kept))
+        if let Some(kept) = self.exporter.as_ref().map(Latest::answer)
+            && self.exported.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &kept))
         {
             match &kept.0 {
                 Some(Ok(path)) => self.notice = Some((format!("saved {}", super::ui::format::short_path(path)), false)),
                 Some(Err(problem)) => self.notice = Some((problem.clone(), true)),
                 None => {}
             }
-            self.kept = Some(kept);
+            self.exported = Some(kept);
         }
         let Some(decoding) = &self.decoding else { return };
         let decoded = decoding.answer();
@@ -257,7 +257,7 @@ impl Explore {
         for (which, values, columns) in [
             (DecodedPart::One, &decoded.one.values, 1),
             (DecodedPart::Grid, &decoded.grid.values, GRID),
-            (DecodedPart::Walk, &decoded.walk.values, decoder_thread::STEPS),
+            (DecodedPart::Walk, &decoded.interpolation.values, decoder_thread::STEPS),
             (DecodedPart::Sum, &decoded.sum.values, 1),
             (DecodedPart::Slots, &slots, decoder_thread::SLOTS),
         ] {
@@ -287,10 +287,10 @@ impl Explore {
         self.follow(ui, snapshot);
         self.receive(ui, palette);
         self.map_ui(ui, palette, map, snapshot);
-        self.bench_ui(ui, palette, bench, snapshot);
+        self.latent_ops_ui(ui, palette, bench, snapshot);
         self.decoded_ui(ui, palette, one, snapshot);
         self.sliders_ui(ui, palette, sliders, snapshot);
-        self.keep_ui(ui, palette);
+        self.export_ui(ui, palette);
     }
 
     /// Whether a sheet of its own has the keyboard.
@@ -313,16 +313,16 @@ impl Explore {
     }
 
     /// Latent numbers where the walk ends, and why an end stays empty, for tests.
-    pub fn walk(&self) -> (Option<Vec<f32>>, Option<&str>) {
+    pub fn interpolation(&self) -> (Option<Vec<f32>>, Option<&str>) {
         let Some(shown) = self.shown.as_deref() else { return (None, None) };
-        let latents = &shown.walk.latents;
+        let latents = &shown.interpolation.latents;
         let end = latents.len().checked_sub(self.latents.len()).map(|start| latents[start..].to_vec());
         (end, shown.slot_problem.as_deref())
     }
 
     /// Where the walk begins, once it has been taken.
-    pub fn walk_begin(&self) -> Option<Vec<f32>> {
-        self.shown.as_deref()?.walk.latents.get(..self.latents.len()).map(<[f32]>::to_vec)
+    pub fn interpolation_begin(&self) -> Option<Vec<f32>> {
+        self.shown.as_deref()?.interpolation.latents.get(..self.latents.len()).map(<[f32]>::to_vec)
     }
 
     /// What is to be said of what was done here, and whether it is a fault.
@@ -332,7 +332,7 @@ impl Explore {
 
     /// Takes a file that was dropped: its first row goes where the walk begins, the next one's where it ends.
     pub fn take_file(&mut self, path: PathBuf) {
-        self.bench.take_file(path);
+        self.slots.take_file(path);
     }
 }
 

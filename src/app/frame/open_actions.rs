@@ -160,11 +160,11 @@ impl App {
 
     /// Leads a model that has been opened to where it belongs.
     pub(crate) fn route_opened_model(&mut self, context: &egui::Context) {
-        if self.greeted || self.snapshot.state != PlayState::Finished {
+        if self.opened_model_routed || self.snapshot.state != PlayState::Finished {
             return;
         }
         let (Some(path), Some(model)) = (&self.options.run.opened, &self.snapshot.model) else { return };
-        self.greeted = true;
+        self.opened_model_routed = true;
         if model.detector.is_some() {
             self.detect.take_detector(path);
             self.go_to(Workspace::Detect);

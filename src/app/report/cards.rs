@@ -183,7 +183,7 @@ impl ReportWorkspace {
         [about, along, metrics, worth, extremes, findings]: [Rect; 6],
         now: ReportContext<'_>,
     ) -> Option<ReportAction> {
-        let told = std::sync::Arc::clone(&self.outcome.as_ref()?.told);
+        let told = std::sync::Arc::clone(&self.outcome.as_ref()?.evaluated);
         let mut wish = card(ui, about, |ui, inside| self.about_ui(ui, palette, inside, now));
         wish = card(ui, along, |ui, inside| self.along_ui(ui, palette, inside)).or(wish);
         card(ui, metrics, |ui, inside| tables::metrics_ui(ui, palette, inside, &told.measured.evaluation));
@@ -225,7 +225,7 @@ impl ReportWorkspace {
         if snapshot.parameters > 0 {
             row(ui, "Parameters", &style::grouped(snapshot.parameters as u64));
         }
-        row(ui, "Measured on", &format!("{} rows", style::grouped(outcome.told.measured.evaluation.test.rows as u64)));
+        row(ui, "Measured on", &format!("{} rows", style::grouped(outcome.evaluated.measured.evaluation.test.rows as u64)));
         let training = now.is_training();
         if training && snapshot.steps_per_epoch > 0 {
             let epoch = outcome.step as f64 / snapshot.steps_per_epoch as f64;

@@ -13,7 +13,7 @@ pub(super) struct Figure {
     pub value: f64,
     pub interval: Option<[f64; 2]>,
     pub pca: Option<f64>,
-    pub form: FigureFormat,
+    pub format: FigureFormat,
 }
 
 /// How a figure is written.
@@ -29,7 +29,7 @@ pub(super) enum FigureFormat {
 
 impl Figure {
     pub fn text(&self, value: f64) -> String {
-        match self.form {
+        match self.format {
             FigureFormat::Loss => crate::style::figure(value),
             FigureFormat::Decibel => format!("{value:.2}"),
             FigureFormat::Share => format!("{value:.4}"),
@@ -44,7 +44,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
     let pca_mse = evaluation.pca.as_ref().map(|pca| pca.report.mse);
     let figure = |key, title, unit, form, value: Option<f64>, help| {
         let interval = intervals.get(key).copied();
-        Some(Figure { key, title, help, unit, value: value?, interval, pca: None, form })
+        Some(Figure { key, title, help, unit, value: value?, interval, pca: None, format: form })
     };
     let count = |value: Option<usize>| value.map(|value| value as f64);
     let own = [
@@ -160,7 +160,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
                 value: bound.negative_log_likelihood,
                 interval: bound.interval,
                 pca: None,
-                form: FigureFormat::Loss,
+                format: FigureFormat::Loss,
             },
         );
     }
@@ -173,7 +173,7 @@ pub(super) fn worth(evaluation: &Evaluation) -> Vec<Figure> {
     let theirs = evaluation.pca.as_ref().map(|pca| &pca.representation);
     let figure = |key, title, help, value: Option<f64>, pca: Option<f64>| {
         let interval = ours.intervals.get(key).copied();
-        Some(Figure { key, title, help, unit: "", value: value?, interval, pca, form: FigureFormat::Share })
+        Some(Figure { key, title, help, unit: "", value: value?, interval, pca, format: FigureFormat::Share })
     };
     let list = [
         figure(

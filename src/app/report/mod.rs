@@ -76,7 +76,7 @@ impl ReportContext<'_> {
 struct EvaluatedModel {
     subject: ReportSubject,
     step: u64,
-    told: Arc<Evaluated>,
+    evaluated: Arc<Evaluated>,
 }
 
 /// What is being measured.
@@ -198,7 +198,7 @@ impl ReportWorkspace {
                     let extremes = &told.measured.extremes;
                     self.pictures =
                         [&extremes.best, &extremes.worst].map(|rows| extremes::picture(context, rows, palette));
-                    self.outcome = Some(EvaluatedModel { subject, step, told: Arc::new(told) });
+                    self.outcome = Some(EvaluatedModel { subject, step, evaluated: Arc::new(told) });
                 }
                 Err(problem) => self.problem = Some(problem),
             }
@@ -240,7 +240,7 @@ impl ReportWorkspace {
 
     fn export(&mut self, context: &egui::Context, what: Export, path: PathBuf) {
         let Some(outcome) = &self.outcome else { return };
-        let (engine, subject, told) = (Arc::clone(&self.backend), outcome.subject.clone(), Arc::clone(&outcome.told));
+        let (engine, subject, told) = (Arc::clone(&self.backend), outcome.subject.clone(), Arc::clone(&outcome.evaluated));
         self.said = None;
         match Task::start("hourglass-export", waker(context), move |_| engine.export(&subject, &told, what, &path)) {
             Ok(task) => self.exporting = Some(task),

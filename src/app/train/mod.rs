@@ -40,9 +40,9 @@ impl App {
         let explored = self.explore.map().filter(|_| self.workspace == Workspace::Explore);
         let map = explored.unwrap_or(&self.map);
         let wish = PreviewRequest { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
-        if wish != self.wished && self.snapshot.answers {
+        if wish != self.requested_previews && self.snapshot.answers {
             self.send(Command::SetPreview(wish.clone()));
-            self.wished = wish;
+            self.requested_previews = wish;
         }
     }
 

@@ -150,7 +150,7 @@ impl NetworkCard {
         let mut draft = self.draft.take().unwrap_or_else(|| Draft::new(spec, data));
         let selected = draft.editor_ui(ui, palette, line, place);
         if draft.changed_from(spec) {
-            draft.renew(data);
+            draft.rebuild(data);
             self.draft = Some(draft);
         }
         self.selected = selected;

@@ -50,7 +50,7 @@ impl Draft {
     }
 
     /// Predicts anew what was changed.
-    pub fn renew(&mut self, data: &DataSet) {
+    pub fn rebuild(&mut self, data: &DataSet) {
         if self.predicted != self.spec {
             self.prediction = estimate_cost(&self.spec, data).map_err(|error| error.to_string());
             if let Ok(prediction) = &self.prediction {

@@ -329,9 +329,9 @@ impl GpuContext {
     }
 
     /// Keeps what has been compiled for later starts, where the backend can.
-    pub fn keep_pipelines(&self) {
+    pub fn save_pipelines(&self) {
         if let Some(store) = &self.0.store {
-            store.keep();
+            store.save();
         }
     }
 

@@ -39,7 +39,7 @@ impl PipelineStore {
     }
 
     /// Writes what has been compiled since; a disk that is full or read-only costs the next start its time, no more.
-    pub fn keep(&self) {
+    pub fn save(&self) {
         let Some(data) = self.cache.get_data() else { return };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if *kept == data {

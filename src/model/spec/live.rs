@@ -67,7 +67,7 @@ impl Spec {
 
     /// Gives a run that has begun a new total of epochs, and no other bound. A schedule that was laid over the old total
     /// stays, so that the spec still says what the steps so far have done.
-    pub fn go_on_to(&mut self, epochs: u32) {
+    pub fn extend_to(&mut self, epochs: u32) {
         let schedule = &mut self.schedule;
         let is_other = self.train.epochs != epochs || self.train.steps.is_some();
         if schedule.kind == ScheduleKind::Cosine && schedule.epochs.is_none() && is_other {

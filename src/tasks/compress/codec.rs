@@ -19,7 +19,7 @@ pub(super) enum Meaning {
 /// How frequencies are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TableForm {
+pub enum TableKind {
     /// As they were seen on train rows, in half octaves; a table for each place.
     Histograms,
     /// The same, one table for all places.
@@ -28,7 +28,7 @@ pub enum TableForm {
     Bells,
 }
 
-impl TableForm {
+impl TableKind {
     const ALL: [Self; 3] = [Self::Histograms, Self::SharedHistogram, Self::Bells];
 
     fn number(self) -> u8 {
@@ -44,7 +44,7 @@ impl TableForm {
 #[derive(Clone, Debug)]
 pub(super) struct Codec {
     pub meaning: Meaning,
-    pub form: TableForm,
+    pub form: TableKind,
     tables: Vec<FrequencyTable>,
     /// Reach and curvature of each table of [`TableForm::Bells`].
     bells: Vec<(u16, u8)>,
@@ -58,13 +58,13 @@ impl Codec {
         let places = meaning.places().max(1);
         let counts: Vec<Counts> =
             (0..places).map(|place| Counts::count(train.iter().skip(place).step_by(places).copied())).collect();
-        let made = TableForm::ALL.into_iter().filter_map(|form| {
+        let made = TableKind::ALL.into_iter().filter_map(|form| {
             let (tables, bells) = match (form, meaning) {
-                (TableForm::Histograms, _) => (counts.iter().map(FrequencyTable::histogram).collect(), Vec::new()),
-                (TableForm::SharedHistogram, Meaning::Codes { .. }) => {
+                (TableKind::Histograms, _) => (counts.iter().map(FrequencyTable::histogram).collect(), Vec::new()),
+                (TableKind::SharedHistogram, Meaning::Codes { .. }) => {
                     (vec![FrequencyTable::histogram(&Counts::count(train.iter().copied()))], Vec::new())
                 }
-                (TableForm::Bells, Meaning::Latents(_)) => counts.iter().map(FrequencyTable::bell).unzip(),
+                (TableKind::Bells, Meaning::Latents(_)) => counts.iter().map(FrequencyTable::bell).unzip(),
                 _ => return None,
             };
             Some(Self { meaning: meaning.clone(), form, tables, bells, classes })
@@ -128,7 +128,7 @@ impl Codec {
                 quantizer.offsets.iter().for_each(|&offset| put_signed(out, i64::from(offset)));
             }
         }
-        if self.form == TableForm::Bells {
+        if self.form == TableKind::Bells {
             self.bells.iter().for_each(|&(reach, _)| put_number(out, u64::from(reach)));
             out.extend(self.bells.iter().map(|&(_, curvature)| curvature));
             return;
@@ -147,7 +147,7 @@ impl Codec {
 
     pub fn take(from: &mut ByteReader<'_>) -> Result<Self, String> {
         let number = from.byte()?;
-        let form = TableForm::ALL.into_iter().find(|form| form.number() == number);
+        let form = TableKind::ALL.into_iter().find(|form| form.number() == number);
         let form = form.ok_or_else(|| format!("its tables are of the unknown kind {number}"))?;
         let (classes, places) = (from.count(1 << 16)?, from.count(MOST_PLACES)?);
         let meaning = match from.byte()? {
@@ -164,7 +164,7 @@ impl Codec {
                 Meaning::Latents(Quantizer { exponents, offsets: offsets? })
             }
         };
-        if form == TableForm::Bells {
+        if form == TableKind::Bells {
             let reaches: Result<Vec<u16>, String> = (0..places).map(|_| Ok(from.count(1 << 15)? as u16)).collect();
             let bells: Result<Vec<(u16, u8)>, String> =
                 reaches?.into_iter().map(|reach| Ok((reach, from.byte()?))).collect();
@@ -173,7 +173,7 @@ impl Codec {
             return Ok(Self { meaning, form, tables, bells, classes });
         }
         let mut tables = Vec::new();
-        for _ in 0..if form == TableForm::SharedHistogram { 1 } else { places } {
+        for _ in 0..if form == TableKind::SharedHistogram { 1 } else { places } {
             let least = from.signed_within(0, 1 << 30)? as i32;
             let count = from.count(1 << 20)?;
             let mut before = 0_u8;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use self::codec::TableForm;
+pub use self::codec::TableKind;
 use self::codec::{Codec, Meaning};
 pub use self::curve::rate_curve;
 use self::pack::Packed;
@@ -54,7 +54,7 @@ pub struct Compression {
     pub source_bytes: usize,
     /// Bits of a latent number, on average; `None` for a vector-quantized model, whose codes are coded as they are.
     pub bits: Option<f64>,
-    pub tables: TableForm,
+    pub tables: TableKind,
     /// What steps and tables were fitted on: `train`, or `input` where the train rows are not there any more.
     pub fitted_on: &'static str,
     /// Of what `decompress` makes, on the scale that the network sees, and of the model without any rounding.
@@ -100,7 +100,7 @@ struct CompressionInput {
 struct Coded {
     bytes: Vec<u8>,
     payload: usize,
-    form: TableForm,
+    form: TableKind,
     restored: Vec<f32>,
 }
 

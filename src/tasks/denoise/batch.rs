@@ -23,7 +23,7 @@ use crate::train::TrainError;
 pub struct DenoiseOptions {
     /// The model that comes with the program where `None`.
     pub model: Option<PathBuf>,
-    pub amount: Strength,
+    pub strength: Strength,
     /// A clean picture, or a folder of them under the same names.
     pub reference: Option<PathBuf>,
     /// Bytes that the network's work may take; a part of what is free where `None`.
@@ -137,7 +137,7 @@ pub fn denoise(
         backend: info.backend,
         adapter: info.adapter.clone(),
         model: path.display().to_string(),
-        strength: options.amount.strength,
+        strength: options.strength.strength,
         done: files.len() - failed,
         failed,
         files,
@@ -177,17 +177,17 @@ fn one(
     outcome.width = Some(seen.size[1]);
     outcome.height = Some(seen.size[0]);
     (outcome.channels, outcome.bits) = (Some(seen.channels), Some(seen.bits()));
-    let filtered = Filtered::new(seen, &options.amount, denoiser, progress)?;
-    let (seen, made) = (&filtered.seen, filtered.result(&options.amount));
+    let filtered = Filtered::new(seen, &options.strength, denoiser, progress)?;
+    let (seen, made) = (&filtered.seen, filtered.result(&options.strength));
     let estimated = filtered.sigma();
-    outcome.sigma = match options.amount.sigma {
+    outcome.sigma = match options.strength.sigma {
         Sigma::Given(sigma) => Some(sigma),
         Sigma::Auto => estimated,
     };
     if made.is_some() {
-        outcome.notes.extend(filtered.warnings(&options.amount));
+        outcome.notes.extend(filtered.warnings(&options.strength));
     }
-    if options.amount.sigma == Sigma::Auto && options.amount.strength > 0.0 && made.is_none() {
+    if options.strength.sigma == Sigma::Auto && options.strength.strength > 0.0 && made.is_none() {
         outcome.notes.push(match estimated {
             Some(_) => "no noise was found: it is copied".to_owned(),
             None => "it is too small to tell how much noise it holds, so it is copied: give --sigma".to_owned(),

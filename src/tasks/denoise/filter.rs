@@ -30,7 +30,7 @@ pub(super) struct Filtered {
     pub seen: Image,
     changes: Vec<PredictedNoise>,
     /// What a model that is told how strong the noise is was told.
-    told: Option<Sigma>,
+    given_sigma: Option<Sigma>,
     /// The strongest noise that the model knows, on the scale of 0..255.
     largest: Option<f64>,
     /// What noise there is bounds what is changed.
@@ -67,18 +67,18 @@ impl Filtered {
         let skipped = amount.strength == 0.0
             || bounded && amount.sigma == Sigma::Auto && changes.iter().all(|change| is_clean(&change.noise));
         if skipped {
-            return Ok(Self { seen, changes, told: None, largest, bounded });
+            return Ok(Self { seen, changes, given_sigma: None, largest, bounded });
         }
-        let told = denoiser.is_told_sigma().then_some(amount.sigma);
+        let told = denoiser.takes_sigma().then_some(amount.sigma);
         if together {
             let input = interleaved(&(0..3).map(|color| seen.plane(color)).collect::<Vec<_>>(), 3);
-            let sigma = root_mean_square(changes.iter().map(|change| change.told(amount)));
+            let sigma = root_mean_square(changes.iter().map(|change| change.sigma_for(amount)));
             let answer = denoiser.run(&input, seen.size, sigma, progress)?;
             for (color, change) in changes.iter_mut().enumerate() {
                 let pairs = answer.iter().zip(&input).skip(color).step_by(3);
                 change.take(pairs.map(|(made, seen)| made - seen).collect(), seen.size, told.map(|_| sigma));
             }
-            return Ok(Self { seen, changes, told, largest, bounded });
+            return Ok(Self { seen, changes, given_sigma: told, largest, bounded });
         }
         let count = changes.len() as f64;
         for (index, change) in changes.iter_mut().enumerate() {
@@ -94,7 +94,7 @@ impl Filtered {
                 pixels.map(of).collect()
             };
             let mut hear = |done: f64| progress((index as f64 + done) / count);
-            let mut sigma = change.told(amount);
+            let mut sigma = change.sigma_for(amount);
             if told == Some(Sigma::Auto) {
                 // A look at it says more of the noise than its patches do: where texture raised the estimate, the model
                 // is told less and asked again.
@@ -117,7 +117,7 @@ impl Filtered {
             let answer = denoiser.run(&input, seen.size, sigma, &mut hear)?;
             change.take(difference(&answer), seen.size, told.map(|_| sigma));
         }
-        Ok(Self { seen, changes, told, largest, bounded })
+        Ok(Self { seen, changes, given_sigma: told, largest, bounded })
     }
 
     /// The share of a change that is made.
@@ -136,7 +136,7 @@ impl Filtered {
 
     /// Whether `amount` would have the model asked, for the first time or told otherwise.
     pub fn lacks(&self, amount: &Strength) -> bool {
-        let told_otherwise = self.told.is_some_and(|told| told != amount.sigma);
+        let told_otherwise = self.given_sigma.is_some_and(|told| told != amount.sigma);
         amount.strength > 0.0 && (told_otherwise || self.is_empty() && amount.sigma != Sigma::Auto)
     }
 
@@ -204,8 +204,8 @@ impl Filtered {
 
 impl PredictedNoise {
     /// What a model is told of the noise that it sees, on the scale of 0..255.
-    fn told(&self, amount: &Strength) -> f64 {
-        self.factor * self.noise.told(amount)
+    fn sigma_for(&self, amount: &Strength) -> f64 {
+        self.factor * self.noise.sigma_for(amount)
     }
 
     /// `told`: how strong the model was told that the noise is in what it saw.

@@ -215,7 +215,7 @@ impl Denoiser {
     }
 
     /// Whether it is told how strong the noise is.
-    pub fn is_told_sigma(&self) -> bool {
+    pub fn takes_sigma(&self) -> bool {
         self.model.spec.model.condition == ConditionKind::Sigma
     }
 
@@ -251,7 +251,7 @@ impl Denoiser {
     ) -> Result<Vec<f32>, TrainError> {
         let tiling = self.prepare(size)?;
         // What lies beyond its training it cannot make anything of.
-        let told = self.is_told_sigma().then(|| (sigma.min(self.largest_sigma().unwrap_or(sigma)) / 255.0) as f32);
+        let told = self.takes_sigma().then(|| (sigma.min(self.largest_sigma().unwrap_or(sigma)) / 255.0) as f32);
         let channels = self.channels;
         let lost = || GraphError::Plan("a plan for tiles was lost".to_owned());
         let TilePlan { tile, batch, executable, externals, output } = self.ready.as_mut().ok_or_else(lost)?;

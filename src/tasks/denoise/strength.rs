@@ -93,7 +93,7 @@ impl NoiseEstimate {
     }
 
     /// What a model that wants to be told is told, before there is anything removed.
-    pub fn told(&self, amount: &Strength) -> f64 {
+    pub fn sigma_for(&self, amount: &Strength) -> f64 {
         match amount.sigma {
             Sigma::Given(sigma) => sigma,
             Sigma::Auto => without_texture(self.by_patches.unwrap_or(0.0)),

@@ -448,7 +448,7 @@ fn pca_of(data: &DataSet) -> Result<Option<Pca>, TrainError> {
     }
     let rows = data.some_f32(Part::Train)?;
     let pca = Pca::fit(&rows, data.features, data.features).ok();
-    Ok(pca.map(|pca| pca.keeping(&rows, PCA_SHARE)))
+    Ok(pca.map(|pca| pca.keeping_variance(&rows, PCA_SHARE)))
 }
 
 /// Mean and whitening of the latents of all normal rows.

@@ -125,7 +125,7 @@ fn latents_at(opened: &mut OpenedModel, row: usize, name: String) -> Result<Late
 struct PathWriter {
     model: Model,
     decoder: Decoder,
-    form: RowWriter,
+    writer: RowWriter,
     label: Option<usize>,
 }
 
@@ -139,7 +139,7 @@ impl PathWriter {
         let decoder = Decoder::on(&model, device)?;
         let names = class_names(&model, None);
         let label = label.map(|asked| class_of(&names, decoder.classes(), asked)).transpose()?;
-        Ok(Self { model, decoder, form, label })
+        Ok(Self { model, decoder, writer: form, label })
     }
 
     /// Decodes `latents` [rows, latent], told the class asked for or else `class`, and writes them to `output`: a PNG with
@@ -154,16 +154,16 @@ impl PathWriter {
         to_codebook(&self.model, &mut latents);
         let mut made = self.decoder.decode(&latents, self.label.or(class).unwrap_or(0))?;
         if extension(output).as_deref() == Some("png") {
-            let image = self.form.image.map(|image| [image.height, image.width, image.channels]);
+            let image = self.writer.image.map(|image| [image.height, image.width, image.channels]);
             let view = RowView::new(image, &made);
             let draw = |row: &[f32]| view.draw(row, None, DARK.ink(DARK.second));
-            let cells: Vec<_> = made.chunks_exact(self.form.features).map(draw).collect();
+            let cells: Vec<_> = made.chunks_exact(self.writer.features).map(draw).collect();
             write_sheet(&cells, columns, output)?;
             return Ok(1);
         }
         self.model.preparation.undo(&mut made);
-        let names: Vec<String> = (1..=made.len() / self.form.features).map(|step| format!("step {step}")).collect();
-        self.form.write(NamedRows { values: &made, names: &names, labels: None }, output)
+        let names: Vec<String> = (1..=made.len() / self.writer.features).map(|step| format!("step {step}")).collect();
+        self.writer.write(NamedRows { values: &made, names: &names, labels: None }, output)
     }
 }
 

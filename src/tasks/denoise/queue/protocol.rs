@@ -71,7 +71,7 @@ pub struct QueueView {
     pub items: Vec<QueueItem>,
     pub selected: usize,
     pub picture: Option<Arc<QueueImage>>,
-    pub amount: Strength,
+    pub strength: Strength,
     /// `None` is the one that comes with the program.
     pub model: Option<PathBuf>,
     pub compare: bool,

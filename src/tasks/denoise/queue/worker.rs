@@ -185,8 +185,8 @@ impl QueueWorker {
             }
             QueueCommand::Clear => {
                 self.save_all = false;
-                let (amount, model) = (self.view.amount, self.view.model.take());
-                self.view = QueueView { amount, model, ..QueueView::default() };
+                let (amount, model) = (self.view.strength, self.view.model.take());
+                self.view = QueueView { strength: amount, model, ..QueueView::default() };
                 self.forget();
                 self.show();
             }
@@ -214,11 +214,11 @@ impl QueueWorker {
 
     /// Whether the model would have to be asked again for the amount that is wanted now.
     fn is_stale(&self) -> bool {
-        self.filtered.as_ref().is_some_and(|filtered| filtered.lacks(&self.view.amount))
+        self.filtered.as_ref().is_some_and(|filtered| filtered.lacks(&self.view.strength))
     }
 
     fn set_strength(&mut self, amount: Strength) {
-        self.view.amount = amount;
+        self.view.strength = amount;
         // What is shown stays until there is something better.
         self.best &= !self.is_stale();
         if self.other.as_ref().is_some_and(|filtered| filtered.lacks(&amount)) {
@@ -311,7 +311,7 @@ impl QueueWorker {
         let (rows, columns) = (side(seen.size[0], self.middle[1]), side(seen.size[1], self.middle[0]));
         if rows.len() * columns.len() * 2 < seen.size[0] * seen.size[1] {
             let region = self.filter(seen.crop(rows.clone(), columns.clone()), ModelChoice::Chosen, 1)?;
-            if let Some(made) = region.result(&self.view.amount) {
+            if let Some(made) = region.result(&self.view.strength) {
                 let mut whole = seen.clone();
                 whole.paste(&made, rows.start, columns.start);
                 self.change_picture(|picture| picture.after = Some(Arc::new(pixels(&whole))));
@@ -370,8 +370,8 @@ impl QueueWorker {
         };
         denoiser.ensemble(looks);
         // All of the change: how much of it is made can be chosen afterwards.
-        let amount = Strength { strength: 1.0, ..self.view.amount };
-        let is_told = denoiser.is_told_sigma();
+        let amount = Strength { strength: 1.0, ..self.view.strength };
+        let is_told = denoiser.takes_sigma();
         let (started, mut shown) = (Instant::now(), Instant::now());
         let megapixels = (seen.size[0] * seen.size[1]) as f64 / 1e6;
         let mut progress = |done: f64| {
@@ -383,7 +383,7 @@ impl QueueWorker {
                 self.set_state(ItemState::Working(done));
                 self.show();
             }
-            let otherwise = is_told && self.view.amount.sigma != amount.sigma;
+            let otherwise = is_told && self.view.strength.sigma != amount.sigma;
             if self.queue.is_empty() && !self.ended && !otherwise {
                 ControlFlow::Continue(())
             } else {
@@ -414,7 +414,7 @@ impl QueueWorker {
 
     /// Shows what the present amount makes of the picture.
     fn publish(&mut self) {
-        let amount = self.view.amount;
+        let amount = self.view.strength;
         let Some(filtered) = &self.filtered else {
             self.show();
             return;
@@ -443,7 +443,7 @@ impl QueueWorker {
             self.show();
             return;
         };
-        let saved = save_beside(filtered, &self.view.amount, &path);
+        let saved = save_beside(filtered, &self.view.strength, &path);
         self.note_saved(selected, saved);
     }
 
