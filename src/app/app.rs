@@ -310,7 +310,7 @@ impl App {
         }
     }
 
-    /// What lies on the desk of Denoise, for tests.
+    /// The queue of Denoise, for tests.
     pub fn denoise_queue(&self) -> &QueueView {
         self.denoise.view()
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::{refuse_overwriting, open_data};
+use super::inputs::{open_data, refuse_overwriting};
 use super::output::{near_duplicates_line, print_json, print_out, summary};
 use crate::device::Device;
 use crate::model::{auto_spec, preset};

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::common::Common;
 use super::error::CliError;
-use super::inputs::{refuse_overwriting, read_spec};
+use super::inputs::{read_spec, refuse_overwriting};
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::model::preset;

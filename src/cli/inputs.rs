@@ -34,7 +34,10 @@ pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> R
 }
 
 /// Refuses an `output` that would go over what is read.
-pub(super) fn refuse_overwriting<'a>(output: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), CliError> {
+pub(super) fn refuse_overwriting<'a>(
+    output: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), CliError> {
     match inputs.into_iter().find(|input| crate::platform::files::would_replace(output, input)) {
         Some(input) => {
             let (output, input) = (output.display(), input.display());

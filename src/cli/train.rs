@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::common::{Common, OpenWindow};
 use super::error::{CliError, EXIT_INTERRUPTED};
-use super::inputs::{refuse_overwriting, open_data, read_spec};
+use super::inputs::{open_data, read_spec, refuse_overwriting};
 use super::output::{print_json, print_metrics, print_out};
 use crate::data::{DataSet, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};

@@ -54,14 +54,14 @@ pub(crate) struct TrainingLoop<'a> {
 }
 
 impl<'a> TrainingLoop<'a> {
-    pub(crate) fn new(options: &WorkerOptions, desk: &'a WorkerChannels, run: &'a mut Run) -> Self {
+    pub(crate) fn new(options: &WorkerOptions, channels: &'a WorkerChannels, run: &'a mut Run) -> Self {
         let look = Previews::new(run.session().data());
         // Even long runs keep a bounded curve.
         let curve_stride = (run.session().total_steps() / CURVE_POINTS as u64).max(1);
         let on_gpu = run.session().device_info().device == "gpu";
         let curve = curve_of(run.epochs());
         let mut driver = Self {
-            channels: desk,
+            channels,
             run,
             watched: options.watched,
             with_test: options.with_test,
@@ -165,9 +165,9 @@ impl<'a> TrainingLoop<'a> {
                 // The run itself goes on; its own files are written at the end of the epoch.
                 Err(error) => self.channels.update_snapshot(|snapshot| snapshot.message = error.to_string()),
             },
-            Command::SetPreview(wish) => {
+            Command::SetPreview(request) => {
                 let data = Arc::clone(self.run.session().data());
-                self.previews.take(wish, &data);
+                self.previews.take(request, &data);
                 self.refresh_previews()?;
                 self.publish(if self.playing { PlayState::Playing } else { PlayState::Paused });
             }
@@ -320,9 +320,9 @@ impl<'a> TrainingLoop<'a> {
     fn serve(&mut self) -> Result<(), TrainError> {
         while let Ok(command) = self.channels.commands.recv() {
             match command {
-                Command::SetPreview(wish) => {
+                Command::SetPreview(request) => {
                     let data = Arc::clone(self.run.session().data());
-                    self.previews.take(wish, &data);
+                    self.previews.take(request, &data);
                     self.refresh_previews()?;
                     self.publish(PlayState::Finished);
                 }

@@ -41,14 +41,14 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("hourglass-train".to_owned())
             .spawn(move || {
-                let desk = WorkerChannels {
+                let channels = WorkerChannels {
                     commands: command_receiver,
                     events: event_sender,
                     snapshot: shared,
                     wake: Box::new(wake),
                 };
-                run_worker(options, &desk);
-                (desk.wake)();
+                run_worker(options, &channels);
+                (channels.wake)();
             })
             .map_err(|error| TrainError::Worker(error.to_string()))?;
         Ok(Self { commands: command_sender, events: event_receiver, snapshot, thread: Some(thread) })
@@ -56,7 +56,7 @@ impl Worker {
 
     /// Sends a command; one to a worker that has ended is dropped.
     pub fn send(&self, command: Command) {
-        // A full queue of 64 means that the worker is gone or buried: the newest wish may be lost, a frame may not.
+        // A full queue of 64 means that the worker is gone or buried: the newest command may be lost, a frame may not.
         let _ = self.commands.try_send(command);
     }
 
@@ -82,7 +82,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        // The queue may be full of older wishes and the worker may be blocked on a full queue of events: make room
+        // The queue may be full of older commands and the worker may be blocked on a full queue of events: make room
         // until it has heard.
         while !thread.is_finished() {
             let _ = self.commands.try_send(Command::Stop);
@@ -94,9 +94,9 @@ impl Drop for Worker {
     }
 }
 
-fn run_worker(options: WorkerOptions, desk: &WorkerChannels) {
+fn run_worker(options: WorkerOptions, channels: &WorkerChannels) {
     let mut run = None;
-    let result = drive(&options, desk, &mut run);
+    let result = drive(&options, channels, &mut run);
     if let Err(error) = result {
         let mut message = error.to_string();
         // What was learned before it went wrong is kept; numbers that went wrong are not.
@@ -106,16 +106,16 @@ fn run_worker(options: WorkerOptions, desk: &WorkerChannels) {
                 Err(error) => message.push_str(&format!("; saving failed too: {error}")),
             }
         }
-        desk.update_snapshot(|snapshot| {
+        channels.update_snapshot(|snapshot| {
             (snapshot.state, snapshot.answers) = (PlayState::Failed, false);
             snapshot.message.clone_from(&message);
         });
-        desk.send(Event::Failed { message, usage: error.is_usage() });
+        channels.send(Event::Failed { message, usage: error.is_usage() });
     }
 }
 
-fn drive(options: &WorkerOptions, desk: &WorkerChannels, slot: &mut Option<Run>) -> Result<(), TrainError> {
-    desk.update_snapshot(|snapshot| snapshot.message = "Loading the data".to_owned());
+fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<Run>) -> Result<(), TrainError> {
+    channels.update_snapshot(|snapshot| snapshot.message = "Loading the data".to_owned());
     let mut spec = options.spec.clone();
     let data = match (&options.data, &options.suggest_for) {
         (Some(data), _) => Arc::clone(data),
@@ -130,7 +130,7 @@ fn drive(options: &WorkerOptions, desk: &WorkerChannels, slot: &mut Option<Run>)
     };
     spec.take_options(&data);
 
-    desk.update_snapshot(|snapshot| {
+    channels.update_snapshot(|snapshot| {
         snapshot.message = "Starting the device".to_owned();
         snapshot.data = DataSummary::new(&data);
     });
@@ -138,15 +138,15 @@ fn drive(options: &WorkerOptions, desk: &WorkerChannels, slot: &mut Option<Run>)
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
     if options.resume.is_none() {
         autotune(&mut spec, &data, &device, options.tune, |done, all| {
-            desk.update_snapshot(|snapshot| {
+            channels.update_snapshot(|snapshot| {
                 snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1)
             });
             // Nobody need hear of each; the channel is never waited for here.
-            let _ = desk.events.try_send(Event::Tuning { done, all });
+            let _ = channels.events.try_send(Event::Tuning { done, all });
         })?;
     }
     let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
-    desk.update_snapshot(|snapshot| made.clone_into(&mut snapshot.message));
+    channels.update_snapshot(|snapshot| made.clone_into(&mut snapshot.message));
     let session = Session::new(spec, data, device)?;
     let run = match &options.resume {
         Some(path) => Run::resume(session, options.preset.clone(), RunDir::open(path)?, options.keep_last)?,
@@ -161,12 +161,12 @@ fn drive(options: &WorkerOptions, desk: &WorkerChannels, slot: &mut Option<Run>)
     };
     let run = slot.insert(run);
     run.count_from(options.started);
-    desk.send(Event::Ready {
+    channels.send(Event::Ready {
         info: run.session().device_info().clone(),
         auto_reason,
         steps_per_epoch: run.session().steps_per_epoch(),
         total_steps: run.session().total_steps(),
         batch: run.spec().train.batch_size,
     });
-    TrainingLoop::new(options, desk, run).drive()
+    TrainingLoop::new(options, channels, run).drive()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::device::DeviceChoice;
 use crate::tasks::{DenoiseQueue, QueueCommand, QueueView};
 
-/// Pictures on a desk, on a thread of its own: no frame waits for it.
+/// The queue of images, on a thread of its own: no frame waits for it.
 pub trait Cleaner: Send {
     fn view(&self) -> Arc<QueueView>;
     fn send(&self, command: QueueCommand);
@@ -26,8 +26,8 @@ pub struct LocalDenoising;
 
 impl Denoising for LocalDenoising {
     fn open(&self, device: DeviceChoice, context: egui::Context) -> Result<Box<dyn Cleaner>, String> {
-        let desk = DenoiseQueue::spawn(device, move || context.request_repaint());
-        desk.map(|desk| Box::new(desk) as Box<dyn Cleaner>).map_err(|error| error.to_string())
+        let queue = DenoiseQueue::spawn(device, move || context.request_repaint());
+        queue.map(|queue| Box::new(queue) as Box<dyn Cleaner>).map_err(|error| error.to_string())
     }
 }
 

@@ -199,7 +199,7 @@ impl Denoise {
         }
     }
 
-    /// Nothing on the desk: where to drop, or what went wrong.
+    /// The queue is empty: where to drop, or what went wrong.
     fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView, device: DeviceChoice) {
         let center = inside.center();
         let width = (inside.width() - 48.0).min(520.0);
@@ -359,7 +359,7 @@ impl Denoise {
         ui.interact(rect, ui.scope_id().with("model"), Sense::hover()).on_hover_text(model.display().to_string());
     }
 
-    /// The pictures on the desk.
+    /// The images in the queue.
     fn list_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView) {
         let saved = view.items.iter().filter(|item| matches!(item.state, ItemState::Saved(_))).count();
         let second = match view.items.len() {
@@ -511,7 +511,7 @@ impl Denoise {
         (format!("{speed}originals are never changed"), color(palette.muted))
     }
 
-    /// The desk as it is seen, for tests.
+    /// The queue as it is seen, for tests.
     pub fn view(&self) -> &QueueView {
         &self.view
     }

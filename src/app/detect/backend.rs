@@ -58,7 +58,9 @@ pub(super) fn start_detecting(
     engine: Arc<dyn Detection>,
     request: DetectRequest,
 ) -> Result<DetectJob, String> {
-    Task::start(THREAD, waker(context), move |watch| DetectEvent::Detected(engine.detect(&request, watch).map(Arc::new)))
+    Task::start(THREAD, waker(context), move |watch| {
+        DetectEvent::Detected(engine.detect(&request, watch).map(Arc::new))
+    })
 }
 
 pub(super) fn start_saving(

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use self::backend::{DetectJob, DetectEvent, start_detecting, start_saving};
+use self::backend::{DetectEvent, DetectJob, start_detecting, start_saving};
 pub use self::backend::{Detection, LocalDetection, SavedScores};
 use self::score_index::ScoreIndex;
 use super::ui::theme::{color, faded, regular, semibold};

@@ -1,4 +1,4 @@
-//! The cards of Explore but the bench: the map with the grid, the decoded picture, the sliders.
+//! The cards of Explore but the latent operations: the map with the grid, the decoded picture, the sliders.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -153,7 +153,8 @@ impl Decoding {
             next.taken = Some((wanted.clone(), rows.latents));
         }
         if keeps_slots {
-            (next.slots, next.interpolation, next.sum) = (before.slots.clone(), before.interpolation.clone(), before.sum.clone());
+            (next.slots, next.interpolation, next.sum) =
+                (before.slots.clone(), before.interpolation.clone(), before.sum.clone());
             next.slot_problem.clone_from(&before.slot_problem);
             return Ok(());
         }

@@ -78,10 +78,9 @@ impl Explore {
         if let (true, Some(pointer)) = (response.clicked(), response.interact_pointer_pos()) {
             let step = (((pointer.x - strip.left()) / strip_tile) as usize).min(STEPS - 1);
             let units = self.latents.len();
-            let latents = self
-                .shown
-                .as_ref()
-                .and_then(|shown| shown.interpolation.latents.get(step * units..(step + 1) * units).map(<[f32]>::to_vec));
+            let latents = self.shown.as_ref().and_then(|shown| {
+                shown.interpolation.latents.get(step * units..(step + 1) * units).map(<[f32]>::to_vec)
+            });
             if let Some(latents) = latents {
                 self.set_all(ui, &latents);
             }
@@ -245,7 +244,7 @@ impl Explore {
     }
 }
 
-/// Title of a line of the bench, what can be done with it, and what went wrong.
+/// Title of a line of the operations, what can be done with it, and what went wrong.
 fn heading(ui: &Ui, palette: &Palette, area: Rect, title: &str, second: &str, problem: Option<&str>) {
     let at = pos2(area.left(), area.top() + 8.0);
     let end = line_of_text(ui, at, area.width(), title, semibold(size::TEXT), color(palette.text)).right();

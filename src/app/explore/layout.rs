@@ -18,10 +18,10 @@ impl App {
         let picture = (column + 28.0).min(right.height() * 0.52);
         let one = Rect::from_min_size(right.min, vec2(column, picture));
         let sliders = Rect::from_min_max(pos2(right.left(), one.bottom() + gap), right.max);
-        let bench = if narrow { 178.0 } else { (left.height() * 0.29).clamp(196.0, 320.0) };
-        let bench = Rect::from_min_max(pos2(left.left(), left.bottom() - bench), left.max);
-        let map = Rect::from_min_max(left.min, pos2(left.right(), bench.top() - gap));
-        let rects = [map, bench, one, sliders];
+        let operations = if narrow { 178.0 } else { (left.height() * 0.29).clamp(196.0, 320.0) };
+        let operations = Rect::from_min_max(pos2(left.left(), left.bottom() - operations), left.max);
+        let map = Rect::from_min_max(left.min, pos2(left.right(), operations.top() - gap));
+        let rects = [map, operations, one, sliders];
         cards(ui, palette, area, &rects);
         let insides = rects.map(|rect| card(ui, rect, |_, inside| inside));
         self.explore.ui(ui, palette, insides, &snapshot);

@@ -276,18 +276,18 @@ impl Explore {
         self.shown = Some(decoded);
     }
 
-    /// Draws the cards: the map with the grid, the bench below it, the decoded picture, the sliders.
+    /// Draws the cards: the map with the grid, latent operations below it, the decoded picture, the sliders.
     pub fn ui(
         &mut self,
         ui: &mut Ui,
         palette: &'static Palette,
-        [map, bench, one, sliders]: [Rect; 4],
+        [map, operations, one, sliders]: [Rect; 4],
         snapshot: &Snapshot,
     ) {
         self.follow(ui, snapshot);
         self.receive(ui, palette);
         self.map_ui(ui, palette, map, snapshot);
-        self.latent_ops_ui(ui, palette, bench, snapshot);
+        self.latent_ops_ui(ui, palette, operations, snapshot);
         self.decoded_ui(ui, palette, one, snapshot);
         self.sliders_ui(ui, palette, sliders, snapshot);
         self.export_ui(ui, palette);

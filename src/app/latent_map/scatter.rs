@@ -129,7 +129,7 @@ const WHILE_MOVING: usize = 15_000;
 /// The view has come to rest when it stood still for so long.
 pub(crate) const REST: Duration = Duration::from_millis(150);
 
-/// One frame's wish: to show these points so.
+/// The request of one frame to show these points.
 pub(crate) struct Scatter {
     /// Which of the maps of the window it is.
     pub map: u8,

@@ -76,18 +76,18 @@ impl ReportWorkspace {
         title(ui, y, heading);
         let at = pos2(center.x - width / 2.0, y + 24.0);
         let bottom = paragraph(ui, at, width, &words, regular(size::TEXT), color(palette.muted));
-        let mut wish = None;
+        let mut action = None;
         if button(
             ui,
             bottom + 34.0,
             Button::new(ButtonKind::Primary, "Open a model", "Report on a model from disk (Ctrl O)"),
         ) {
-            wish = Some(ReportAction::OpenModel);
+            action = Some(ReportAction::OpenModel);
         }
         if button(ui, bottom + 74.0, Button::new(ButtonKind::Plain, "Runs", "Choose among the runs on disk (0)")) {
-            wish = Some(ReportAction::Runs);
+            action = Some(ReportAction::Runs);
         }
-        wish
+        action
     }
 
     /// The run goes on: the best state so far can be measured.
@@ -149,7 +149,7 @@ impl ReportWorkspace {
             cards(ui, palette, area, &rects);
             return self.all_cards(ui, palette, rects, now);
         }
-        let mut wish = None;
+        let mut action = None;
         ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
             ui.set_clip_rect(area);
             ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -170,10 +170,10 @@ impl ReportWorkspace {
                     Rect::from_min_size(pos2(column.left(), about.bottom() + gap), vec2(left, TAKE_ALONG + 40.0));
                 let rects = [about, along, metrics, worth, extremes, findings];
                 cards(ui, palette, whole, &rects);
-                wish = self.all_cards(ui, palette, rects, now);
+                action = self.all_cards(ui, palette, rects, now);
             });
         });
-        wish
+        action
     }
 
     fn all_cards(
@@ -184,15 +184,15 @@ impl ReportWorkspace {
         now: ReportContext<'_>,
     ) -> Option<ReportAction> {
         let told = std::sync::Arc::clone(&self.outcome.as_ref()?.evaluated);
-        let mut wish = card(ui, about, |ui, inside| self.about_ui(ui, palette, inside, now));
-        wish = card(ui, along, |ui, inside| self.along_ui(ui, palette, inside)).or(wish);
+        let mut action = card(ui, about, |ui, inside| self.about_ui(ui, palette, inside, now));
+        action = card(ui, along, |ui, inside| self.along_ui(ui, palette, inside)).or(action);
         card(ui, metrics, |ui, inside| tables::metrics_ui(ui, palette, inside, &told.measured.evaluation));
         card(ui, worth, |ui, inside| tables::worth_ui(ui, palette, inside, &told.measured.evaluation));
         card(ui, extremes, |ui, inside| {
             extremes::extremes_ui(ui, palette, inside, &told.measured.extremes, &self.pictures);
         });
         card(ui, findings, |ui, inside| tables::findings_ui(ui, palette, inside, &told));
-        wish
+        action
     }
 
     /// What is told of.
@@ -225,7 +225,11 @@ impl ReportWorkspace {
         if snapshot.parameters > 0 {
             row(ui, "Parameters", &style::grouped(snapshot.parameters as u64));
         }
-        row(ui, "Measured on", &format!("{} rows", style::grouped(outcome.evaluated.measured.evaluation.test.rows as u64)));
+        row(
+            ui,
+            "Measured on",
+            &format!("{} rows", style::grouped(outcome.evaluated.measured.evaluation.test.rows as u64)),
+        );
         let training = now.is_training();
         if training && snapshot.steps_per_epoch > 0 {
             let epoch = outcome.step as f64 / snapshot.steps_per_epoch as f64;

@@ -153,14 +153,14 @@ impl ReportWorkspace {
     ) -> Option<ReportAction> {
         self.receive(ui.ctx(), palette);
         self.follow(ui.ctx(), now);
-        let wish = match &self.outcome {
+        let action = match &self.outcome {
             Some(_) => self.outcome_ui(ui, palette, area, now),
             None => self.empty_ui(ui, palette, area, now),
         };
         if let Some((what, path)) = self.picker.ui(ui, palette) {
             self.export(ui.ctx(), what, path);
         }
-        wish
+        action
     }
 
     /// Starts to measure what has come to its end, without being asked.
@@ -240,7 +240,8 @@ impl ReportWorkspace {
 
     fn export(&mut self, context: &egui::Context, what: Export, path: PathBuf) {
         let Some(outcome) = &self.outcome else { return };
-        let (engine, subject, told) = (Arc::clone(&self.backend), outcome.subject.clone(), Arc::clone(&outcome.evaluated));
+        let (engine, subject, told) =
+            (Arc::clone(&self.backend), outcome.subject.clone(), Arc::clone(&outcome.evaluated));
         self.said = None;
         match Task::start("hourglass-export", waker(context), move |_| engine.export(&subject, &told, what, &path)) {
             Ok(task) => self.exporting = Some(task),

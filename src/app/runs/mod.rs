@@ -175,7 +175,7 @@ impl Runs {
         cards(ui, palette, area, &[curves, list, right]);
         card(ui, curves, |ui, inside| self.compare_ui(ui, palette, inside));
         let opened = card(ui, list, |ui, inside| self.table_ui(ui, palette, inside, running));
-        let wish = card(ui, right, |ui, inside| self.details_ui(ui, palette, inside, running));
-        wish.or(opened)
+        let action = card(ui, right, |ui, inside| self.details_ui(ui, palette, inside, running));
+        action.or(opened)
     }
 }

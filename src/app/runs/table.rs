@@ -81,18 +81,18 @@ impl Runs {
         }
         ui.painter().hline(inside.x_range(), top + 25.0, Stroke::new(1.0, color(palette.line)));
         let list = Rect::from_min_max(pos2(inside.left(), top + 26.0), inside.max);
-        let mut wish = None;
+        let mut action = None;
         ui.scope_builder(UiBuilder::new().max_rect(list), |ui| {
             ui.set_clip_rect(list.intersect(ui.clip_rect()));
             ui.spacing_mut().item_spacing.y = 0.0;
             ScrollArea::vertical().auto_shrink(false).show_rows(ui, LINE, self.runs.len(), |ui, range| {
                 for index in range {
                     let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::hover());
-                    wish = self.line_ui(ui, palette, line, index, &columns, running).or(wish.take());
+                    action = self.line_ui(ui, palette, line, index, &columns, running).or(action.take());
                 }
             });
         });
-        wish
+        action
     }
 
     fn head_ui(&self, ui: &mut Ui, palette: &Palette, cell: Rect, head: &Head) -> bool {

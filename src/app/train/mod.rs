@@ -39,10 +39,10 @@ impl App {
         let (pinned, turn) = self.textures.wanted();
         let explored = self.explore.map().filter(|_| self.workspace == Workspace::Explore);
         let map = explored.unwrap_or(&self.map);
-        let wish = PreviewRequest { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
-        if wish != self.requested_previews && self.snapshot.answers {
-            self.send(Command::SetPreview(wish.clone()));
-            self.requested_previews = wish;
+        let request = PreviewRequest { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
+        if request != self.requested_previews && self.snapshot.answers {
+            self.send(Command::SetPreview(request.clone()));
+            self.requested_previews = request;
         }
     }
 

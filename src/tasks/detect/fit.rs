@@ -163,13 +163,14 @@ pub fn make_detector(
         pca: pca_of(&data)?,
     };
     let held = data.validation.start..data.test.end;
-    let mut scorer = Reconstructor::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
+    let mut reconstructions =
+        Reconstructor::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
     let mut normal = Vec::new();
     if data.kind == SourceKind::Series {
-        normal = series::scores_of_steps(&mut scorer, &detector, &data, held.clone())?;
+        normal = series::scores_of_steps(&mut reconstructions, &detector, &data, held.clone())?;
     } else {
-        while let Some(seen) = scorer.next()? {
-            normal.extend(seen.scores(&detector.members, data.features));
+        while let Some(chunk) = reconstructions.next()? {
+            normal.extend(chunk.scores(&detector.members, data.features));
         }
     }
     normal.sort_by(f64::total_cmp);
@@ -294,10 +295,10 @@ impl<'a> TrainingRows<'a> {
                 "it is for rows that stand alone; of a series, name the abnormal steps with --label".to_owned();
             return Err(DataError::Option { field: "--outliers", problem }.into());
         }
-        let mut scorer = Reconstructor::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
+        let mut reconstructions = Reconstructor::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
         let mut scores = Vec::new();
-        while let Some(seen) = scorer.next()? {
-            scores.extend(seen.scores(std::slice::from_ref(member), data.features));
+        while let Some(chunk) = reconstructions.next()? {
+            scores.extend(chunk.scores(std::slice::from_ref(member), data.features));
         }
         let mut worst: Vec<usize> = (0..data.rows).collect();
         worst.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
@@ -330,10 +331,10 @@ impl<'a> TrainingRows<'a> {
             return Err(DataError::Option { field: "--threshold-by", problem }.into());
         }
         let stream = TableStream::open(Path::new(&self.base.source), &self.base, &model.preparation, None)?;
-        let mut scorer = Reconstructor::streaming(&models, stream, false, device, path)?;
+        let mut reconstructions = Reconstructor::streaming(&models, stream, false, device, path)?;
         let (mut row, mut scores) = (0, Vec::new());
-        while let Some(seen) = scorer.next()? {
-            for score in seen.scores(&detector.members, model.features) {
+        while let Some(chunk) = reconstructions.next()? {
+            for score in chunk.scores(&detector.members, model.features) {
                 if self.is_abnormal.get(row).copied().unwrap_or(false) {
                     scores.push(score);
                 }
@@ -390,14 +391,14 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
     let models = std::slice::from_ref(model);
     let mut usual = vec![0.0_f64; features];
     let over_held = |each: &mut dyn FnMut(&Chunk)| -> Result<(), TrainError> {
-        let mut scorer = Reconstructor::over(models, data, held.clone(), device, path)?;
-        while let Some(seen) = scorer.next()? {
-            each(&seen);
+        let mut reconstructions = Reconstructor::over(models, data, held.clone(), device, path)?;
+        while let Some(chunk) = reconstructions.next()? {
+            each(&chunk);
         }
         Ok(())
     };
-    over_held(&mut |seen| {
-        for (seen, made) in seen.seen.chunks_exact(features).zip(seen.made[0].chunks_exact(features)) {
+    over_held(&mut |chunk| {
+        for (seen, made) in chunk.seen.chunks_exact(features).zip(chunk.made[0].chunks_exact(features)) {
             for ((usual, &seen), &made) in usual.iter_mut().zip(seen).zip(made) {
                 *usual += (f64::from(seen) - f64::from(made)).powi(2);
             }
@@ -415,13 +416,14 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
     };
     let latent = member.latent_mean.len();
     let (mut errors, mut divergence, mut distances) = (0.0, 0.0, Vec::new());
-    over_held(&mut |seen| {
-        for row in 0..seen.rows {
+    over_held(&mut |chunk| {
+        for row in 0..chunk.rows {
             let span = row * features..(row + 1) * features;
-            errors += relative_errors(&seen.seen[span.clone()], &seen.made[0][span], &member.usual_errors).sum::<f64>();
-            distances.push(squared_distance(&member, seen.latent(0, row, latent)));
+            errors +=
+                relative_errors(&chunk.seen[span.clone()], &chunk.made[0][span], &member.usual_errors).sum::<f64>();
+            distances.push(squared_distance(&member, chunk.latent(0, row, latent)));
         }
-        divergence += seen.divergences[0].iter().sum::<f64>();
+        divergence += chunk.divergences[0].iter().sum::<f64>();
     })?;
     // Both parts are 1 a dimension on held-out rows.
     let errors = (errors / (rows * features as f64)).max(f64::MIN_POSITIVE);
@@ -453,14 +455,14 @@ fn pca_of(data: &DataSet) -> Result<Option<Pca>, TrainError> {
 
 /// Mean and whitening of the latents of all normal rows.
 fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TrainError> {
-    let mut scorer = Reconstructor::over(models, data, 0..data.rows, device, path)?;
+    let mut reconstructions = Reconstructor::over(models, data, 0..data.rows, device, path)?;
     let mut latent = 0;
     let (mut sums, mut products) = (Vec::new(), Vec::new());
-    while let Some(seen) = scorer.next()? {
-        latent = seen.latents[0].len() / seen.rows.max(1);
+    while let Some(chunk) = reconstructions.next()? {
+        latent = chunk.latents[0].len() / chunk.rows.max(1);
         sums.resize(latent, 0.0_f64);
         products.resize(latent * latent, 0.0_f64);
-        for row in seen.latents[0].chunks_exact(latent.max(1)) {
+        for row in chunk.latents[0].chunks_exact(latent.max(1)) {
             for (i, &a) in row.iter().enumerate() {
                 sums[i] += f64::from(a);
                 for (j, &b) in row[..=i].iter().enumerate() {

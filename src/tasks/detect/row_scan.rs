@@ -67,8 +67,9 @@ impl RowScan<'_> {
         if kind == SourceKind::Table && !is_parquet {
             let stream = self.stream(spec, label).map_err(TrainError::from)?;
             notes.extend(stream.notes.iter().cloned());
-            let mut scorer = Reconstructor::streaming(&models, stream, self.keep_going, self.device, self.path)?;
-            return self.rows(&mut scorer, detector, sink);
+            let mut reconstructions =
+                Reconstructor::streaming(&models, stream, self.keep_going, self.device, self.path)?;
+            return self.rows(&mut reconstructions, detector, sink);
         }
         if self.source == "-" {
             let problem = format!("the detector is for {}, which is read from a file or folder", kind.name());
@@ -92,13 +93,13 @@ impl RowScan<'_> {
         }
         notes.extend(data.notes.iter().cloned());
         let rows = data.part(Part::Test);
-        let mut scorer = Reconstructor::over(&models, &data, rows.clone(), self.device, self.path)?;
+        let mut reconstructions = Reconstructor::over(&models, &data, rows.clone(), self.device, self.path)?;
         if kind != SourceKind::Series {
-            return self.rows(&mut scorer, detector, sink);
+            return self.rows(&mut reconstructions, detector, sink);
         }
         let words = label
             .and_then(|label| read_labels(Path::new(self.source), &DataSpec::from_source(self.source), label).ok());
-        let scored = series::score_steps(&mut scorer, self.model, detector, &data, rows)?;
+        let scored = series::score_steps(&mut reconstructions, self.model, detector, &data, rows)?;
         for (step, scored) in scored.iter().enumerate() {
             let word = words.as_ref().map(|words| words.get(step).and_then(|word| word.as_deref()));
             sink(Scored {
@@ -131,22 +132,22 @@ impl RowScan<'_> {
 
     fn rows<E: From<TrainError>>(
         &self,
-        scorer: &mut Reconstructor,
+        reconstructions: &mut Reconstructor,
         detector: &Detector,
         sink: &mut Sink<'_, E>,
     ) -> Result<(), E> {
         let mut reasons = Reasons::new(self.model);
         let mut number = 0;
-        while let Some(seen) = scorer.next()? {
-            let scores = seen.scores(&detector.members, self.model.features);
-            let words = reasons.of_rows(&seen, detector)?;
-            let beside = detector.pca.as_ref().filter(|_| !seen.labels.is_empty());
-            let beside = beside.map(|pca| pca.squared_errors(&seen.seen));
-            let mut unusable = seen.unusable.iter().peekable();
-            for row in 0..seen.rows {
+        while let Some(chunk) = reconstructions.next()? {
+            let scores = chunk.scores(&detector.members, self.model.features);
+            let words = reasons.of_rows(&chunk, detector)?;
+            let beside = detector.pca.as_ref().filter(|_| !chunk.labels.is_empty());
+            let beside = beside.map(|pca| pca.squared_errors(&chunk.seen));
+            let mut unusable = chunk.unusable.iter().peekable();
+            for row in 0..chunk.rows {
                 number += 1;
                 let problem = unusable.next_if(|(place, _)| *place == row).map(|(_, problem)| problem.as_str());
-                let label = (!seen.labels.is_empty()).then(|| seen.labels[row].as_deref());
+                let label = (!chunk.labels.is_empty()).then(|| chunk.labels[row].as_deref());
                 sink(Scored {
                     row: number,
                     score: problem.map_or(Ok(scores[row]), Err),

@@ -61,7 +61,7 @@ impl StepSums {
 }
 
 fn sums(
-    scorer: &mut Reconstructor,
+    reconstructions: &mut Reconstructor,
     detector: &Detector,
     data: &DataSet,
     rows: Range<usize>,
@@ -70,15 +70,15 @@ fn sums(
 ) -> Result<StepSums, TrainError> {
     let mut sums = StepSums::new(places);
     let mut at = rows.start;
-    while let Some(seen) = scorer.next()? {
+    while let Some(chunk) = reconstructions.next()? {
         let expected = match reasons.as_deref_mut() {
-            Some(reasons) => reasons.expected(&seen, detector)?,
-            None => seen.made[0].clone(),
+            Some(reasons) => reasons.expected(&chunk, detector)?,
+            None => chunk.made[0].clone(),
         };
-        for row in 0..seen.rows {
+        for row in 0..chunk.rows {
             let number = data.order.as_ref().map_or(at, |order| order[at] as usize);
             if let Some(&start) = places.starts.get(number) {
-                sums.add(start as usize, row, &seen, &expected, detector);
+                sums.add(start as usize, row, &chunk, &expected, detector);
             }
             at += 1;
         }
@@ -88,27 +88,27 @@ fn sums(
 
 /// Scores of the steps that the windows `rows` hold.
 pub(super) fn scores_of_steps(
-    scorer: &mut Reconstructor,
+    reconstructions: &mut Reconstructor,
     detector: &Detector,
     data: &DataSet,
     rows: Range<usize>,
 ) -> Result<Vec<f64>, TrainError> {
     let Some(places) = data.windows.as_deref() else { return Ok(Vec::new()) };
-    let sums = sums(scorer, detector, data, rows, places, None)?;
+    let sums = sums(reconstructions, detector, data, rows, places, None)?;
     let held = sums.scores.iter().zip(&sums.counts).filter(|(_, count)| **count > 0);
     Ok(held.map(|(sum, &count)| sum / f64::from(count)).collect())
 }
 
 /// A score and reasons for each step of the series; nothing for those that no whole window holds.
 pub(super) fn score_steps(
-    scorer: &mut Reconstructor,
+    reconstructions: &mut Reconstructor,
     model: &Model,
     detector: &Detector,
     data: &DataSet,
     rows: Range<usize>,
 ) -> Result<Vec<Option<(f64, String)>>, TrainError> {
     let Some(places) = data.windows.as_deref() else { return Ok(Vec::new()) };
-    let sums = sums(scorer, detector, data, rows, places, Some(&mut Reasons::new(model)))?;
+    let sums = sums(reconstructions, detector, data, rows, places, Some(&mut Reasons::new(model)))?;
     let columns = sums.columns;
     let scale = |column: usize| {
         let at = |list: &[f64], usual: f64| list.get(column % list.len().max(1)).copied().unwrap_or(usual);

@@ -58,13 +58,13 @@ impl ComparedRows {
         path: &Path,
     ) -> Result<Self, TrainError> {
         let has_bottleneck = Network::new(&model.spec, model.data_shape())?.decoding_pass(1).is_ok();
-        let frozen = |data: &DataSet, part, stream| {
+        let features_of = |data: &DataSet, part, stream| {
             let rows = drawn(data, &draw_rows(data, part, MOST_ROWS, seed, stream))?;
             Features::encode(model, rows, device, path)
         };
-        let test = frozen(data, Part::Test, TEST_ROWS)?;
+        let test = features_of(data, Part::Test, TEST_ROWS)?;
         let labeled = train.filter(|train| train.labels.is_some() && test.labels.is_some() && has_bottleneck);
-        let train = labeled.map(|train| frozen(train, Part::Train, TRAIN_ROWS)).transpose()?;
+        let train = labeled.map(|train| features_of(train, Part::Train, TRAIN_ROWS)).transpose()?;
         let mutual = Sampler::new(seed, 3).choose(MOST_MUTUAL, test.rows());
         Ok(Self { test, train, mutual, has_bottleneck, seed })
     }

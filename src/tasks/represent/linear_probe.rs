@@ -93,12 +93,12 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
         let problem = "it has no labels; name their column with data.labels when training".to_owned();
         return Err(DataError::Malformed { place, problem }.into());
     }
-    let frozen = |part, most, stream| {
+    let features_of = |part, most, stream| {
         let rows = draw_rows(&set, part, most, options.seed, stream);
         Features::encode(&model, drawn(&set, &rows)?, device, path)
     };
-    let train = frozen(Part::Train, usize::MAX, TRAIN_ROWS)?;
-    let test = frozen(Part::Test, MOST_TEST, TEST_ROWS)?;
+    let train = features_of(Part::Train, usize::MAX, TRAIN_ROWS)?;
+    let test = features_of(Part::Test, MOST_TEST, TEST_ROWS)?;
     if test.rows() == 0 {
         let problem = "it has no test rows to try them on; give other labeled data with --data".to_owned();
         return Err(DataError::Malformed { place, problem }.into());

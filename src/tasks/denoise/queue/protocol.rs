@@ -33,7 +33,7 @@ pub enum QueueCommand {
     SaveAll,
     /// Ends the work at hand.
     Stop,
-    /// Takes all pictures off the desk.
+    /// Empties the queue.
     Clear,
 }
 

@@ -1,4 +1,4 @@
-//! What leaves the desk: files, and pixels to be shown.
+//! Results of the queue: files, and pixels to be shown.
 
 use std::path::{Path, PathBuf};
 

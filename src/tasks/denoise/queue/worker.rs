@@ -1,4 +1,4 @@
-//! The thread at the desk: what it does next, and what it tells of it.
+//! The thread of the queue: what it does next, and what it publishes.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
