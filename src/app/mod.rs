@@ -1,7 +1,7 @@
 //! The window. Panels see snapshots and send commands; no engine buffer ever comes here, so that each panel runs
 //! against a scripted trainer in tests.
 
-mod app;
+mod application;
 mod denoise;
 mod detect;
 mod explore;
@@ -16,7 +16,7 @@ pub(crate) mod ui;
 mod undo;
 mod workspace;
 
-pub use self::app::{App, AppOptions, Trainer};
+pub use self::application::{App, AppOptions, Trainer};
 pub use self::denoise::{Cleaner, Denoising, LocalDenoising};
 pub use self::detect::{Detection, LocalDetection, SavedScores};
 pub use self::frame::opened_model::OpenedFile;

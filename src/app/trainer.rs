@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::app::App;
+use super::application::App;
 use super::undo::Design;
 use super::workspace::Workspace;
 use crate::device::DeviceChoice;

@@ -139,7 +139,7 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
     if options.resume.is_none() {
         autotune(&mut spec, &data, &device, options.tune, |done, all| {
             channels.update_snapshot(|snapshot| {
-                snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1)
+                snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1);
             });
             // Nobody need hear of each; the channel is never waited for here.
             let _ = channels.events.try_send(Event::Tuning { done, all });

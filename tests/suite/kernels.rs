@@ -123,7 +123,7 @@ fn dense_forward_matches() {
             for (i, (n, d, k)) in DENSE_SHAPES.into_iter().enumerate() {
                 let activation = FUSED[i % 4];
                 let (x, w, b) = (noise(n * d, 4), noise(k * d, 5), noise(k, 6));
-                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant: variant };
+                let kernel = DenseForward { batch: n, inputs: d, outputs: k, activation, variant };
                 let out =
                     run_kernel(&device, Arc::new(kernel), &[bytes(&x), bytes(&w), bytes(&b)], &[n * k], &[], state(n));
                 let mut expected = Vec::with_capacity(n * k);

@@ -99,7 +99,7 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
             GemmVariant::Skinny,
         ] {
             for inputs in [3, 4] {
-                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant: variant }));
+                all.push(Arc::new(DenseForward { batch: 2, inputs, outputs: 4, activation, variant }));
                 for needs_dinp in [false, true] {
                     let input_activation = activation;
                     all.push(Arc::new(DenseBackward {
@@ -133,16 +133,16 @@ fn kernels() -> Vec<Arc<dyn Kernel>> {
                 channel_offset: 0,
             };
             for finish in [Finish::Plain, Finish::Forward(Activation::Relu), Finish::Backward(Activation::Tanh)] {
-                all.push(Arc::new(ConvScatter { shape, finish, variant: variant }));
+                all.push(Arc::new(ConvScatter { shape, finish, variant }));
                 for accumulate in [false, true] {
-                    all.push(Arc::new(ConvGather { shape, finish, accumulate, variant: variant }));
+                    all.push(Arc::new(ConvGather { shape, finish, accumulate, variant }));
                 }
             }
             // Few values a pixel may be those of y too.
             let few = ConvShape { filters: 2, channels: channels + 3, weight_channels: channels + 3, ..shape };
             for shape in [shape, few] {
                 for sums_bias in [false, true] {
-                    all.push(Arc::new(ConvWeights { shape, sums_bias, variant: variant }));
+                    all.push(Arc::new(ConvWeights { shape, sums_bias, variant }));
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Rect, Ui, pos2, vec2};
 
-use crate::app::app::{App, RIGHT_COLUMN};
+use crate::app::application::{App, RIGHT_COLUMN};
 use crate::app::ui::widgets::{card, cards};
 use crate::style::{Palette, space};
 

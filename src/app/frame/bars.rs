@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use crate::app::app::App;
+use crate::app::application::App;
 use crate::app::ui::format::short_path;
 use crate::app::ui::icons;
 use crate::app::ui::theme::{ThemeChoice, color, regular, semibold};

@@ -2,7 +2,7 @@
 
 use egui::{Key, Modifiers, Ui};
 
-use crate::app::app::App;
+use crate::app::application::App;
 use crate::app::workspace::{PLACES, Workspace};
 use crate::monitor::Command;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use egui::{Rect, Ui};
 
 use super::open::{Choice, Offer, OpenIn, dialog_kinds, drop_target, kind_of, offers, refusal};
-use crate::app::app::App;
+use crate::app::application::App;
 use crate::app::shell::desktop::Question;
 use crate::app::ui::format::short_path;
 use crate::app::workspace::Workspace;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::app::app::Trainer;
+use crate::app::application::Trainer;
 use crate::monitor::{Command, PlayState, Snapshot, open_model};
 use crate::train::TrainError;
 

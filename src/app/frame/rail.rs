@@ -4,7 +4,7 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::hints;
 use super::hints::Target;
-use crate::app::app::App;
+use crate::app::application::App;
 use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::focus_ring;
 use crate::app::workspace::{PLACES, Workspace};

@@ -22,7 +22,7 @@ use super::frame_log::FrameLog;
 use super::meshes::prepared;
 use super::settings::{SMALLEST, Settings};
 use super::window_icon::window_icon;
-use crate::app::app::{App, AppOptions, Trainer};
+use crate::app::application::{App, AppOptions, Trainer};
 use crate::app::frame::opened_model::OpeningModel;
 use crate::app::latent_map::scatter::{SoftwareGpu, TargetFormat};
 use crate::device::{DeviceChoice, gpu};

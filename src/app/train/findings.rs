@@ -79,7 +79,7 @@ impl Findings {
         match self.side {
             SideTab::Findings => scrolled(ui, below, "findings", |ui, below| findings_ui(ui, palette, below, snapshot)),
             SideTab::Layers => {
-                scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.layers))
+                scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.layers));
             }
             SideTab::Filters => self.filters_ui(ui, palette, below, &snapshot.filters),
         }

@@ -14,7 +14,7 @@ use egui::{Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use self::data_card::data_ui;
 use self::network::NetworkAction;
-use super::app::{App, RIGHT_COLUMN};
+use super::application::{App, RIGHT_COLUMN};
 use super::ui::theme::color;
 use super::ui::widgets::{card, cards};
 use super::workspace::Workspace;
