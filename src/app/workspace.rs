@@ -4,7 +4,7 @@ use egui::Key;
 
 use super::ui::icons;
 use super::ui::widgets::Icon;
-/// What fills the window between the bars.
+/// A workspace: the content of the window between the bars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workspace {
     Train,

@@ -1,4 +1,4 @@
-//! What commands print.
+//! Output of commands.
 
 use super::common::Common;
 use super::error::CliError;
@@ -23,7 +23,7 @@ pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     print_units_and_input(test);
 }
 
-/// What a table of figures beside PCA has no column for.
+/// Prints the metrics that the table beside PCA has no column for.
 pub(super) fn print_particulars(test: &TestMetrics) {
     print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
     if let Some(excess) = test.bce_excess {
@@ -83,7 +83,7 @@ pub(super) fn summary(data: &DataSet) -> Vec<String> {
     lines
 }
 
-/// What to know of held-out rows that training saw, if there are any.
+/// Returns the line about held-out rows that stand in the train part too, if there are any.
 pub(super) fn near_duplicates_line(duplicates: &Duplicates) -> Option<String> {
     let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
     (duplicates.equal + duplicates.near > 0).then(|| {

@@ -35,7 +35,7 @@ impl Part {
     }
 }
 
-/// What a value is stored as.
+/// Storage type of a row's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ElementType {
     /// A byte that means its 255th part; rows are padded to whole words.
@@ -106,7 +106,7 @@ pub(crate) const LOOK_BYTES: usize = 1 << 30;
 /// Rows of numbers, the train part first, then validation, then test.
 #[derive(Clone, Debug)]
 pub struct DataSet {
-    /// What it is, for people.
+    /// Name for people.
     pub name: String,
     pub kind: SourceKind,
     pub values: Values,
@@ -126,13 +126,13 @@ pub struct DataSet {
     pub names: Option<RowNames>,
     /// Where the windows of a series are in it.
     pub windows: Option<Arc<WindowLayout>>,
-    /// What was done to the source's values, and is done to those of other data for the same model.
+    /// Preparation of the source's values, applied to other data for the same model too.
     pub preparation: Preparation,
     /// The section of the spec with everything that was left open filled in.
     pub options: DataSpec,
     /// Cells of a table that held no value.
     pub missing: usize,
-    /// What whoever gave the data should know, in words.
+    /// Notes for whoever gave the data, in words.
     pub notes: Vec<String>,
 }
 
@@ -151,12 +151,12 @@ impl DataSet {
         highest.map_or(0, |&highest| (usize::from(highest) + 1).max(self.classes.len()))
     }
 
-    /// How rows were divided, in words.
+    /// Returns the split method in words.
     pub fn split_method(&self) -> &'static str {
         self.options.split.unwrap_or(SplitKind::Given).name()
     }
 
-    /// How rows were divided: their numbers in the source, from 0, part by part.
+    /// Returns the rows of each part by their numbers in the source, from 0.
     pub fn split_manifest(&self, seed: u64) -> SplitManifest {
         let numbers = |part: Range<usize>| {
             let mut numbers: Vec<u32> = match &self.order {
@@ -282,7 +282,7 @@ impl DataSet {
         }
     }
 
-    /// What a row is called in reports: its name, or its number in the source from 1.
+    /// Returns a row's name in reports: its own, or its number in the source from 1.
     pub fn row_name(&self, row: usize) -> String {
         let place = self.order.as_ref().map_or(row, |order| order[row] as usize);
         match self.names.as_ref().and_then(|names| names.get(place)) {

@@ -1,4 +1,4 @@
-//! How much each latent unit is used, and draws from its prior.
+//! Use of each latent unit by held-out rows, and draws from its prior.
 
 use crate::model::{ModelKind, Spec};
 use crate::random::{key, normal4, philox4x32};
@@ -18,7 +18,7 @@ pub fn draw_latents(units: &[UnitUse], rows: usize, temperature: f32, number: u3
         .collect()
 }
 
-/// How a latent unit is used by held-out rows, and what draws of it should look like.
+/// Statistics of a latent unit over held-out rows, and of its prior.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct UnitUse {
     pub mean: f32,

@@ -1,4 +1,4 @@
-//! What JPEG leaves of a picture: the CPU reference of `shaders/jpeg.wgsl`, which gives the rules.
+//! JPEG as a corruption: the CPU reference of `shaders/jpeg.wgsl`, which gives the rules.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;

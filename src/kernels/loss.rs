@@ -35,7 +35,7 @@ pub enum ReconstructionLoss {
 impl ReconstructionLoss {
     pub const ALL: [Self; 5] = [Self::Mse, Self::Bce, Self::L1, Self::Huber, Self::Gaussian];
 
-    /// Whether it is the mean squared error, which PCA minimizes too.
+    /// Returns whether it is the mean squared error, which PCA minimizes too.
     pub fn is_mse(self) -> bool {
         self == Self::Mse
     }

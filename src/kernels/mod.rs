@@ -109,7 +109,7 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// What a choice among the variants of `kernel` is recorded under.
+/// Returns the key that a choice among the variants of `kernel` is recorded under.
 pub fn choice_key(kernel: &dyn Kernel) -> String {
     format!("{} {}", kernel.name(), kernel.shape())
 }

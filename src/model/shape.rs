@@ -3,7 +3,7 @@
 use super::{ConditionKind, Spec};
 use crate::data::{DataSet, ImageShape};
 use crate::graph::GraphError;
-/// What a row of the data is.
+/// Shape of a row of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataShape {
     /// Values of a row.
@@ -17,7 +17,7 @@ pub(super) fn misfit(layer: &str, problem: impl Into<String>) -> GraphError {
     GraphError::Shape { layer: layer.to_owned(), problem: problem.into() }
 }
 
-/// What rows of `data` are to a network that was specified by `spec`.
+/// Returns the shape of `data` for a network of `spec`.
 pub fn data_shape(spec: &Spec, data: &DataSet) -> DataShape {
     let classes = match spec.model.condition {
         // A model keeps its classes, whatever those of other data are.

@@ -11,7 +11,7 @@ use crate::inference::UnitUse;
 use crate::model::{Model, Network};
 use crate::train::{Evaluator, SavedRun, TrainError, curve_of};
 
-/// What a window shows of the model at `path`: its layers, and held-out rows of its own data on its map where those are
+/// Returns a snapshot of the model at `path`: its layers, and held-out rows of its own data on its map where those are
 /// still there.
 pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
     let model = Model::load(path)?;
@@ -82,7 +82,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
     Ok(snapshot)
 }
 
-/// What is known of the run that a model was kept by.
+/// Adds the curves and figures of the run that wrote a model.
 fn tell_of_run(snapshot: &mut Snapshot, run: &SavedRun) {
     let last = run.epochs.last();
     snapshot.preset = run.preset.clone().or_else(|| Some(run.name.clone()));

@@ -12,18 +12,18 @@ use crate::data::DataSet;
 use crate::device::{DeviceChoice, DeviceInfo};
 use crate::model::Spec;
 use crate::train::{EpochReport, RunReport, TuneMode};
-/// What a watcher can ask for.
+/// A command of a watcher.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     Play,
     Pause,
     /// One step, then pause.
     Step,
-    /// Whether snapshots carry the weights, for whoever decodes.
+    /// Includes the weights in snapshots, for whoever decodes.
     ShareModel(bool),
     /// Write the model that would be kept if the run ended now.
     SaveModel,
-    /// What to show of held-out rows.
+    /// Sets the previews of held-out rows.
     SetPreview(PreviewRequest),
     Edit {
         field: &'static str,
@@ -33,7 +33,7 @@ pub enum Command {
     Stop,
 }
 
-/// What happens once and must not be missed.
+/// An event that happens once and must not be missed.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Kernels are being timed, once for each adapter.
@@ -66,7 +66,7 @@ pub enum Event {
     },
 }
 
-/// What to run.
+/// Options of a run.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
     pub spec: Spec,
@@ -82,9 +82,9 @@ pub struct WorkerOptions {
     /// Go on from the checkpoint in this directory instead of starting.
     pub resume: Option<PathBuf>,
     pub keep_last: bool,
-    /// How kernel variants are chosen; a run that goes on keeps those that it has.
+    /// Choice of kernel variants; a run that goes on keeps those that it has.
     pub tune: TuneMode,
-    /// Whether somebody looks at snapshots: pairs and maps cost time.
+    /// Makes previews for snapshots; pairs and maps cost time.
     pub watched: bool,
     /// Measure on the test part at the end.
     pub with_test: bool,

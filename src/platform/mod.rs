@@ -1,4 +1,4 @@
-//! What the program asks of the machine it runs on: whole files, free memory, background work.
+//! Services of the machine: whole files, free memory, background work.
 
 pub(crate) mod files;
 #[cfg(feature = "window")]

@@ -22,7 +22,7 @@ pub fn smooth_by(points: &[[f32; 2]], share: f64) -> Vec<[f32; 2]> {
         .collect()
 }
 
-/// What the y axis shows: everything after the first steep fall.
+/// Returns the range of the y axis: everything after the first steep fall.
 pub fn curve_range(smoothed: &[[f32; 2]], validation: &[[f32; 2]]) -> Option<(f64, f64)> {
     let skip = smoothed.len() / 25;
     let values = smoothed.iter().skip(skip).chain(validation).map(|p| f64::from(p[1])).filter(|v| v.is_finite());

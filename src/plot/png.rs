@@ -1,4 +1,4 @@
-//! What pictures are drawn on: shapes, lines and text in the colors and type of the window.
+//! A canvas of shapes, lines and text in the colors and type of the window, saved as PNG.
 
 use std::path::Path;
 

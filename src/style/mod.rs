@@ -32,7 +32,7 @@ pub struct Palette {
 #[derive(Clone, Copy, Debug)]
 pub struct Ink {
     pub paper: Rgb,
-    /// What is compared with.
+    /// Ink of the curve that another is compared with.
     pub under: Rgb,
     pub line: Rgb,
 }

@@ -43,10 +43,10 @@ impl FromStr for TuneMode {
     }
 }
 
-/// How long one of the samples of a variant lasts.
+/// Duration of one sample of a variant.
 const SAMPLE: Duration = Duration::from_millis(4);
 
-/// What another variant must gain to take the place of the usual one: less is noise.
+/// Share of the default variant's time that another must stay under to replace it: less is noise.
 const GAIN: f64 = 0.95;
 
 /// What was chosen on each adapter and driver by each version of this program, by what kernels call themselves.

@@ -1,4 +1,4 @@
-//! What earlier versions wrote opens and reproduces; what scripts see (help, JSON keys, exit codes) is as recorded.
+//! Files of earlier versions open and reproduce; help, JSON keys and exit codes are as recorded.
 //!
 //! `tests/fixtures/make_compatibility.sh` made the files once. `HOURGLASS_ACCEPT=1` writes the recorded texts anew.
 

@@ -190,7 +190,7 @@ fn more_is_taken_away_where_more_noise_is_told() {
     }
 }
 
-/// What is taken away of noise has no neighbors; of what is no noise it has, and that is said.
+/// Removed noise is uncorrelated between neighbors; where it is correlated, a warning is given.
 #[test]
 fn what_is_unlike_the_training_data_is_said() {
     let folder = TempDir::new().expect("a folder");

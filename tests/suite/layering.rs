@@ -9,7 +9,7 @@ use syn::visit::Visit;
 /// A module's path from the crate's root: `["data", "formats", "npy"]`.
 type ModulePath = Vec<String>;
 
-/// What one file declares and names.
+/// Declarations and paths of one file.
 #[derive(Default)]
 struct Module {
     file: String,

@@ -14,7 +14,7 @@ pub(super) const NEAR: usize = 12;
 /// Rows that a slot offers.
 pub(super) const OFFERED: usize = 30;
 
-/// What slots are called.
+/// Names of the slots.
 pub(super) const NAMES: [&str; SLOTS] = ["A", "B", "a", "b", "c"];
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct LatentSlots {
     /// Pictures of the rows that slots offer, and of train rows.
     pub offered: Thumbnails,
     pub near: Thumbnails,
-    /// How often other rows were asked for.
+    /// Count of requests for other rows.
     pub turn: usize,
     /// Where the next file that is dropped goes.
     pub next_file: usize,

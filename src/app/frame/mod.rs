@@ -1,4 +1,4 @@
-//! What surrounds a workspace: bars, the rail, keys, help, hints, and whatever is opened, dropped or pasted.
+//! The frame around a workspace: bars, the rail, keys, help, hints, and whatever is opened, dropped or pasted.
 
 mod bars;
 pub(crate) mod help;

@@ -3,7 +3,7 @@
 use super::summary::{model_of, state_of};
 use crate::train::SavedRun;
 
-/// What the list is sorted by.
+/// Sort key of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RunColumn {
     Name,

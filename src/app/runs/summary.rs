@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::train::SavedRun;
 
-/// How long ago, in the words of people.
+/// Returns how long ago a run changed, in words.
 pub(super) fn ago(run: &SavedRun) -> String {
     let seconds = run.changed.elapsed().unwrap_or_default().as_secs();
     let plural = |count: u64, unit: &str| format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" });
@@ -17,7 +17,7 @@ pub(super) fn ago(run: &SavedRun) -> String {
     }
 }
 
-/// What it trains, in a word or two.
+/// Returns the model of a run in a word or two.
 pub(super) fn model_of(run: &SavedRun) -> String {
     match (&run.preset, &run.spec) {
         (Some(preset), _) => preset.clone(),

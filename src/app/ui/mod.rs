@@ -1,4 +1,4 @@
-//! What every card is made of: widgets, theme, icons, dialogs, thumbnails.
+//! Parts of every card: widgets, theme, icons, dialogs, thumbnails.
 
 pub(crate) mod dialog;
 pub(crate) mod file_picker;

@@ -1,6 +1,6 @@
 //! Columns of a table: numbers, words and timestamps, and how a cell is read as each.
 
-/// What stands for no value.
+/// Words for a missing value.
 const MISSING: [&str; 10] = ["", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a", "missing"];
 
 /// A point in time: seconds since 1970, and its place in the day, the week and the year, each from 0 to below 1.
@@ -34,7 +34,7 @@ impl ColumnValues {
         }
     }
 
-    /// What a cell says, for labels.
+    /// Returns the text of a cell, for labels.
     pub(crate) fn word(&self, row: usize) -> Option<String> {
         match self {
             Self::Numbers(values) => (!values[row].is_nan()).then(|| values[row].to_string()),

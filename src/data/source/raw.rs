@@ -1,4 +1,4 @@
-//! What a source holds before its rows are divided and scaled.
+//! Values of a source before its rows are divided and scaled.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) enum RawValues {
     File(ArrayFile),
 }
 
-/// What was read, before rows are divided and scaled.
+/// Rows as read, before they are divided and scaled.
 pub(super) struct RawRows {
     pub rows: usize,
     pub features: usize,

@@ -3,7 +3,7 @@
 use crate::device::gpu::ShaderRequest;
 use crate::kernels::activation::Activation;
 
-/// What happens to a product before it is stored, with the third buffer that it reads.
+/// Operation on a sum before it is stored, with the third buffer that it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
     /// The sum itself; the third buffer is not looked at.

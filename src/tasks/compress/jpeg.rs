@@ -16,7 +16,7 @@ const MOST_SIDE: usize = 65_535;
 /// Bytes of all files, and mean squared error over all values.
 pub(super) type JpegSize = (usize, f64);
 
-/// Whether there is a JPEG of such pictures: gray or color, values in 0..1.
+/// Returns whether JPEG takes such pictures: gray or color, values in 0..1.
 pub(super) fn fits(image: ImageShape, rows: &[f32]) -> bool {
     matches!(image.channels, 1 | 3) && rows.iter().all(|value| (0.0..=1.0).contains(value))
 }

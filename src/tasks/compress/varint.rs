@@ -14,7 +14,7 @@ pub(super) fn put_signed(out: &mut Vec<u8>, number: i64) {
     put_number(out, (number << 1 ^ number >> 63).cast_unsigned());
 }
 
-/// What is left to read.
+/// Bytes left to read.
 #[derive(Debug)]
 pub(super) struct ByteReader<'b>(pub &'b [u8]);
 

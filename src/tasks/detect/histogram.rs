@@ -5,7 +5,7 @@ pub(super) const PER_DECADE: usize = 20;
 pub(super) const LOWEST: i32 = -3;
 pub(super) const DECADES: usize = 9;
 
-/// How many rows have which score: normal ones (or all, without labels), and abnormal ones.
+/// Counts of rows by score: normal ones (or all, without labels), and abnormal ones.
 #[derive(Debug)]
 pub(super) struct Histogram {
     pub bins: Vec<[u64; 2]>,

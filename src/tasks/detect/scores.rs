@@ -14,7 +14,7 @@ pub struct Scores {
     /// Rows that could not be scored.
     pub unusable: u64,
     pub threshold: f64,
-    /// How well scores tell labeled rows apart; `None` without labels of both kinds.
+    /// ROC-AUC of the scores; `None` without labels of both kinds.
     pub roc_auc: Option<f64>,
     /// As much by the squared error of PCA at 90% of the variance; `None` for series and very wide rows too.
     pub pca_roc_auc: Option<f64>,

@@ -58,7 +58,7 @@ pub(crate) fn evaluator_of(
     Ok(evaluator)
 }
 
-/// What a model of `spec` was trained on, if it is still there.
+/// Opens the data that a model of `spec` was trained on.
 pub(crate) fn own_data(spec: &Spec) -> Result<Arc<DataSet>, DataError> {
     let mut set = spec.open_data()?;
     set.limit_train(spec.data.rows.unwrap_or(usize::MAX));

@@ -1,4 +1,4 @@
-//! What a model's latents are worth: encoding, linear probes, projections to two dimensions.
+//! Representations: encoding, linear probes, projections to two dimensions.
 
 pub(crate) mod encode;
 pub(super) mod features;
