@@ -4,6 +4,7 @@ use egui::Key;
 
 use super::ui::icons;
 use super::ui::widgets::Icon;
+
 /// A workspace: the content of the window between the bars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workspace {

@@ -7,6 +7,7 @@ use crate::device::DeviceChoice;
 use crate::graph::GraphError;
 use crate::monitor::WorkerOptions;
 use crate::train::TrainError;
+
 /// Options that work wherever they make sense.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {

@@ -3,6 +3,7 @@
 use crate::device::DeviceError;
 use crate::plot::PictureError;
 use crate::train::{TrainError, device_error_is_usage};
+
 /// Why a command failed: what to print, and the exit code.
 #[derive(Debug)]
 pub(crate) struct CliError {

@@ -8,6 +8,7 @@ use super::error::CliError;
 use crate::data::{DataSet, DataSpec};
 use crate::model::{Spec, SpecError, preset};
 use crate::train::TrainError;
+
 pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| SpecError::Syntax {

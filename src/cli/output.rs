@@ -5,6 +5,7 @@ use super::error::CliError;
 use crate::data::{DataSet, Duplicates, Values};
 use crate::style;
 use crate::train::{PcaReport, TestMetrics};
+
 /// The table of quality, PCA in the next column.
 pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();

@@ -4,6 +4,7 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::{DataError, DataSpec, Preparation, SourceKind, SplitKind};
+
 /// Height, width and channels of the pictures that rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageShape {

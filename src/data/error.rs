@@ -1,6 +1,7 @@
 //! Errors of reading, preparing and writing data.
 
 use std::path::{Path, PathBuf};
+
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error("cannot read the data, {}, {reason}", path.display())]

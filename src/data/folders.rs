@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::reason;
+
 /// Files under `folder` that `wanted` takes, sorted by name; hidden ones are left out, and loops of links are left.
 pub(super) fn files_under(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();

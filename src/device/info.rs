@@ -1,6 +1,7 @@
 //! The name, backend and driver of a device.
 
 use std::fmt;
+
 /// A device as it is named to people and in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {

@@ -8,6 +8,7 @@ use crate::device::{Device, DeviceChoice};
 use crate::graph::{BufferView, Executable, GraphError, SharedBuffer, SharedBuffers};
 use crate::kernels::StepState;
 use crate::model::{Model, Network};
+
 /// A model's encoder, by itself.
 #[derive(Debug)]
 pub struct Encoder {

@@ -2,6 +2,7 @@
 
 use crate::model::{ModelKind, Spec};
 use crate::random::{key, normal4, philox4x32};
+
 /// Draws of latent numbers [rows, latent] around each unit's mean with its deviation times `temperature`; `number` tells
 /// draws apart.
 pub fn draw_latents(units: &[UnitUse], rows: usize, temperature: f32, number: u32) -> Vec<f32> {

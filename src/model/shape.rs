@@ -3,6 +3,7 @@
 use super::{ConditionKind, Spec};
 use crate::data::{DataSet, ImageShape};
 use crate::graph::GraphError;
+
 /// Shape of a row of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataShape {

@@ -12,6 +12,7 @@ use crate::data::DataSet;
 use crate::device::{DeviceChoice, DeviceInfo};
 use crate::model::Spec;
 use crate::train::{EpochReport, RunReport, TuneMode};
+
 /// A command of a watcher.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {

@@ -12,5 +12,6 @@ mod task;
 pub(crate) use self::latest::Latest;
 pub use self::memory::free_memory;
 pub(crate) use self::suggest_name::{nearest, perhaps};
+
 #[cfg(feature = "window")]
 pub(crate) use self::task::Task;

@@ -1,6 +1,7 @@
 //! The keyed permutation that orders an epoch: the CPU reference of `shaders/lib/random/permutation.wgsl`.
 
 use super::{key, philox4x32};
+
 /// Keys for the order in which `epoch` visits its rows.
 pub fn permutation_keys(seed: u64, epoch: u32, stream: u32) -> [u32; 4] {
     philox4x32([epoch, stream, 0, 0], key(seed))

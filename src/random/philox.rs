@@ -1,6 +1,7 @@
 //! Philox4x32-10 and the distributions made from its words: the CPU reference of `shaders/lib/random/philox.wgsl`.
 
 use crate::math::{cos_sin_of_turn, exp, ln};
+
 /// One block of Philox4x32-10 (Salmon et al. 2011).
 #[inline(always)]
 pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {

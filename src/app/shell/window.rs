@@ -16,6 +16,7 @@ use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy}
 use winit::window::{Window, WindowId};
 
 use super::desktop::NativeDialogs;
+
 #[cfg(target_os = "linux")]
 use super::desktop::follow_theme;
 use super::frame_log::FrameLog;

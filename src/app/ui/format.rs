@@ -1,6 +1,7 @@
 //! Paths and numbers as the window writes them.
 
 use std::path::Path;
+
 /// A path with the home folder as `~`.
 pub(crate) fn short_path(path: &Path) -> String {
     let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());

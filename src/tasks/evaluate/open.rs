@@ -8,6 +8,7 @@ use crate::device::Device;
 use crate::graph::{SharedBuffer, SharedBuffers};
 use crate::model::{Model, Network, Spec};
 use crate::train::{Evaluator, TrainError};
+
 /// A saved model ready to be run over data.
 pub(crate) struct OpenedModel {
     pub model: Model,
