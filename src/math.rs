@@ -42,8 +42,8 @@ pub fn ln(x: f32) -> f32 {
     m + (p * m * z - 0.5 * z + e * -2.121_944_4e-4) + e * 0.693_359_4
 }
 
-/// (cos, sin) of 2 pi turn for turn in [0, 1], by reduction to an eighth of a turn and the polynomials of Cephes' sinf
-/// and cosf; absolute error below 1e-7.
+/// (cos, sin) of 2 pi turn for turn in `[0, 1]`, by reduction to an eighth of a turn and the polynomials of Cephes'
+/// sinf and cosf; absolute error below 1e-7.
 #[inline(always)]
 pub fn cos_sin_of_turn(turn: f32) -> (f32, f32) {
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer.

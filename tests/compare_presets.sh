@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains every preset for 20 steps with two versions of the program and compares the models byte for byte.
 #   tests/compare_presets.sh OLD NEW [DEVICE...]      devices: cpu and gpu unless named
+#   PRESETS="unet restore" tests/compare_presets.sh OLD NEW gpu      only these presets
 # A change that only moves or renames code must leave every tensor as it is.
 set -uo pipefail
 [ $# -ge 2 ] || { echo "give two programs: tests/compare_presets.sh OLD NEW [DEVICE...]" >&2; exit 2; }
@@ -23,7 +24,7 @@ for part, rows in (("train", 1000), ("t10k", 100)):
         with open(f"{target}/{part}-{kind}-ubyte", "wb") as out:
             out.write(data[:4] + struct.pack(">I", rows) + data[8:header + rows * size])
 PYTHON
-presets=$("$new" presets --json | python3 -c 'import json, sys; print(*[preset["name"] for preset in json.load(sys.stdin)["presets"]])')
+presets=${PRESETS:-$("$new" presets --json | python3 -c 'import json, sys; print(*[preset["name"] for preset in json.load(sys.stdin)["presets"]])')}
 failed=0
 compared=0
 for device in "$@"; do

@@ -1,5 +1,5 @@
-//! Kernels one by one: products of many sizes for the ceiling, then every call of the presets' training steps at its own
-//! shape.
+//! Kernels one by one: products of many sizes for the ceiling, then every call of the presets' training steps at its
+//! own shape.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

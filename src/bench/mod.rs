@@ -1,5 +1,5 @@
-//! The engine's speed on this machine: the device's own ceilings first, then kernels, then whole training steps, and how
-//! cost grows with size.
+//! The engine's speed on this machine: the device's own ceilings first, then kernels, then whole training steps, and
+//! how cost grows with size.
 
 mod kernels;
 mod scaling;
@@ -16,7 +16,7 @@ use crate::train::TrainError;
 /// What to measure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BenchOptions {
-    /// The training step of this preset (or of [`training::DENOISER`]) alone.
+    /// The training step of this preset (or of the denoiser of 64 channels) alone.
     pub only: Option<String>,
     /// How the cost of a step grows with batch, width and image side, alone.
     pub growth: bool,

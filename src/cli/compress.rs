@@ -24,8 +24,8 @@ pub(super) struct CompressArgs {
     /// The file to write.
     #[arg(short, long, value_name = "FILE.hg", required_unless_present = "curve")]
     output: Option<PathBuf>,
-    /// Bits of a latent number, on average; more are nearer to what the model can do. Vector-quantized models have codes and
-    /// take no notice.
+    /// Bits of a latent number, on average; more are nearer to what the model can do. Vector-quantized models have
+    /// codes and take no notice.
     #[arg(long, value_name = "BITS", default_value_t = tasks::USUAL_BITS)]
     bits: f64,
     /// Measure bytes and error at several settings, beside PCA and JPEG: a .json, .csv or .png file.

@@ -22,7 +22,8 @@ pub(super) struct DataArgs {
     /// Fields of a spec that concern data, for example --set data.labels=species.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Also draw the first rows as a network would see them, corrupted beside clean where --set corruption... asks for it.
+    /// Also draw the first rows as a network would see them, corrupted beside clean where --set corruption... asks for
+    /// it.
     #[arg(long, value_name = "OUT.png")]
     preview: Option<PathBuf>,
 }

@@ -28,8 +28,8 @@ pub(super) struct DenoiseArgs {
     /// How much of the noise to take away, 0 to 1; 0 copies the file.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     strength: f64,
-    /// Standard deviation of the noise on the scale of 0..255: no more than that is taken away. auto estimates it and leaves
-    /// clean pictures alone.
+    /// Standard deviation of the noise on the scale of 0..255: no more than that is taken away. auto estimates it and
+    /// leaves clean pictures alone.
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = sigma)]
     sigma: Sigma,
     /// The clean picture, or a folder of them under the same names: PSNR and SSIM are measured.

@@ -31,8 +31,8 @@ pub(super) struct FitArgs {
     data: String,
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// The column that says which rows are abnormal, never a feature; for pictures: folders, prefix or a list. All rows count
-    /// as normal without it.
+    /// The column that says which rows are abnormal, never a feature; for pictures: folders, prefix or a list. All rows
+    /// count as normal without it.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
     /// What it says of abnormal rows [default: anything but 0, false, normal and nothing].
@@ -41,7 +41,8 @@ pub(super) struct FitArgs {
     /// Columns to leave out.
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     exclude: Vec<String>,
-    /// Share of the rows that may be abnormal though nothing says which: the worst after a first fit are left out of a second.
+    /// Share of the rows that may be abnormal though nothing says which: the worst after a first fit are left out of a
+    /// second.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     outliers: f64,
     /// Share of normal rows that may be called abnormal.

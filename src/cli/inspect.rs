@@ -142,8 +142,8 @@ pub(super) fn bench(options: bench::BenchOptions, common: &Common) -> Result<u8,
     Ok(0)
 }
 
-/// The slope of a row is that of its time over its arithmetic, since the row before, both by their logarithms: 1 where time
-/// is in proportion.
+/// The slope of a row is that of its time over its arithmetic, since the row before, both by their logarithms: 1 where
+/// time is in proportion.
 fn print_growth(growth: &[bench::Growth]) {
     print_out(&format!(
         "{:<8}{:>8}{:>12}{:>10}{:>12}{:>10}{:>8}",

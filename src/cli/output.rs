@@ -104,8 +104,8 @@ pub(super) fn say_notes(notes: &[String], common: &Common) {
     }
 }
 
-/// Prints to standard output; a reader that went away (a closed pipe) is no failure, anything else ends the program: what
-/// was to be told is lost.
+/// Prints to standard output; a reader that went away (a closed pipe) is no failure, anything else ends the program:
+/// what was to be told is lost.
 pub(crate) fn print_out(text: &str) {
     use std::io::Write as _;
     match writeln!(std::io::stdout(), "{text}") {

@@ -33,8 +33,8 @@ pub(super) struct FoundArray {
     pub labels: Option<Vec<String>>,
 }
 
-/// Finds the data and its labels at `path`; what takes more than `limit_bytes` is read later, row by row, where its file
-/// allows that.
+/// Finds the data and its labels at `path`; what takes more than `limit_bytes` is read later, row by row, where its
+/// file allows that.
 pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<FoundArray, DataError> {
     let wanted = options.labels.as_deref().filter(|labels| *labels != "none");
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -155,7 +155,7 @@ impl FileRows {
         file.element() == Stored::U8
     }
 
-    /// Rows [rows, values] as floats, not yet prepared.
+    /// Rows `[rows, values]` as floats, not yet prepared.
     pub fn raw(file: &ArrayFile, rows: &[u32]) -> Result<Vec<f32>, DataError> {
         let read = |&row: &u32| {
             let mut values = Vec::new();

@@ -56,8 +56,8 @@ impl ElementType {
 
 /// Rows that are not all in memory: files decoded when they are wanted, pieces that change with the epoch.
 pub trait RowReader: std::fmt::Debug + Send + Sync {
-    /// Writes rows one after the other to `out`, each as [`Element::stride`] has it. `epoch` counts passes of training;
-    /// [`FIXED`] stands for what is always the same.
+    /// Writes rows one after the other to `out`, each as [`ElementType::stride`] has it. `epoch` counts passes of
+    /// training; [`FIXED`] stands for what is always the same.
     fn read(&self, rows: &[u32], epoch: u32, out: &mut [u8]) -> Result<(), DataError>;
 }
 
@@ -67,9 +67,9 @@ pub const FIXED: u32 = u32::MAX;
 /// Where the numbers are.
 #[derive(Clone, Debug)]
 pub enum Values {
-    /// [rows, stride], as [`Element::Byte`] has it.
+    /// `[rows, stride]`, as [`ElementType::Byte`] has it.
     Bytes(Arc<Vec<u8>>),
-    /// [rows, features]
+    /// `[rows, features]`
     Floats(Arc<Vec<f32>>),
     /// Row `i` is row `order[i]` of the source.
     Source { source: Arc<dyn RowReader>, element: ElementType, order: Arc<Vec<u32>> },
@@ -245,7 +245,7 @@ impl DataSet {
         Ok(out)
     }
 
-    /// Rows [rows, features] as the network takes them.
+    /// Rows `[rows, features]` as the network takes them.
     pub fn rows_f32(&self, rows: Range<usize>) -> Result<Vec<f32>, DataError> {
         match &self.values {
             Values::Floats(floats) => Ok(floats[rows.start * self.features..rows.end * self.features].to_vec()),
@@ -292,7 +292,7 @@ impl DataSet {
         }
     }
 
-    /// Rows [rows, features] that are prepared already, as one part.
+    /// Rows `[rows, features]` that are prepared already, as one part.
     pub fn from_rows(values: Vec<f32>, features: usize, preparation: &Preparation) -> Self {
         let rows = values.len() / features.max(1);
         Self {

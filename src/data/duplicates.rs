@@ -1,5 +1,5 @@
-//! Rows of the held-out parts that are in the train part too, as they are or nearly: what is measured on them is not what
-//! the model makes of new rows.
+//! Rows of the held-out parts that are in the train part too, as they are or nearly: what is measured on them is not
+//! what the model makes of new rows.
 
 use serde::Serialize;
 
@@ -32,8 +32,8 @@ pub struct Duplicates {
 
 /// Compares validation and test rows with train rows.
 ///
-/// Distances between random projections estimate those between rows (Johnson & Lindenstrauss 1984); the nearest train row
-/// by them is compared in full.
+/// Distances between random projections estimate those between rows (Johnson & Lindenstrauss 1984); the nearest train
+/// row by them is compared in full.
 pub fn near_duplicates(data: &DataSet) -> Result<Duplicates, DataError> {
     use rayon::prelude::*;
     let features = data.features;

@@ -94,7 +94,8 @@ pub(super) fn folder_name(folder: &Path) -> String {
     folder.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// A folder with MNIST's file names (gzipped or not), the t10k files as its test part. All of it is one part where `whole`.
+/// A folder with MNIST's file names (gzipped or not), the t10k files as its test part. All of it is one part where
+/// `whole`.
 pub(super) fn from_folder(
     folder: &Path,
     options: &DataSpec,

@@ -1,5 +1,5 @@
-//! What is done to a source's values before a network sees them. Everything that is fitted is fitted on train rows alone, is
-//! kept in the model, and is done in the same way to whatever the model is given later.
+//! What is done to a source's values before a network sees them. Everything that is fitted is fitted on train rows
+//! alone, is kept in the model, and is done in the same way to whatever the model is given later.
 
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +117,7 @@ impl Preparation {
             .unzip();
     }
 
-    /// Scales rows [_, features] in place.
+    /// Scales rows `[_, features]` in place.
     pub fn apply(&self, rows: &mut [f32], features: usize) {
         if self.kind == Scaling::Window {
             for row in rows.chunks_exact_mut(features) {
@@ -137,7 +137,7 @@ impl Preparation {
         }
     }
 
-    /// Takes the scaling back: rows [_, features] in the source's own units. What each window was scaled by is gone.
+    /// Takes the scaling back: rows `[_, features]` in the source's own units. What each window was scaled by is gone.
     pub fn undo(&self, rows: &mut [f32]) {
         let number = |column: &PreparedColumn| match column {
             PreparedColumn::Number { offset, scale, .. } => vec![(*offset, *scale)],
@@ -167,7 +167,7 @@ impl Preparation {
         self.features = self.columns.iter().flat_map(PreparedColumn::features).collect();
     }
 
-    /// Rows [rows, features] of `table`, whose columns are those of this preparation in any order.
+    /// Rows `[rows, features]` of `table`, whose columns are those of this preparation in any order.
     pub fn table_rows(&self, table: &Table, rows: &[u32]) -> Vec<f32> {
         let width = self.features.len();
         let mut out = vec![0.0; rows.len() * width];
@@ -197,8 +197,8 @@ fn write_features(column: &PreparedColumn, cells: Option<&ColumnValues>, row: us
             }
         }
         (PreparedColumn::Time { day, week, year, .. }, Some(ColumnValues::Times(times))) => {
-            let Some(moment) = times[row] else { return };
-            let cycles = [(*day, moment.day), (*week, moment.week), (*year, moment.year)];
+            let Some(timestamp) = times[row] else { return };
+            let cycles = [(*day, timestamp.day), (*week, timestamp.week), (*year, timestamp.year)];
             for (pair, (_, turn)) in out.chunks_exact_mut(2).zip(cycles.into_iter().filter(|(used, _)| *used)) {
                 let angle = std::f64::consts::TAU * turn;
                 (pair[0], pair[1]) = (angle.sin() as f32, angle.cos() as f32);
@@ -254,7 +254,7 @@ fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling)
                 let first = values.next();
                 values.any(|value| first.is_some_and(|first| (value - first).abs() > 1e-9))
             };
-            let days = moments().map(|moment| moment.seconds / 86_400.0);
+            let days = moments().map(|timestamp| timestamp.seconds / 86_400.0);
             let span = days.clone().fold(f64::MIN, f64::max) - days.fold(f64::MAX, f64::min);
             let (day, week, year) =
                 (differs(|m| m.day), differs(|m| m.week) && span >= 7.0, differs(|m| m.year) && span >= 60.0);

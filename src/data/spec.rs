@@ -149,12 +149,12 @@ pub struct DataSpec {
     /// Classes of the labels, filled in from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
-    /// Where labels are: `none`, `folders`, `prefix` (of file names, up to the first `_`), `last`, a column by its name or
-    /// number from 1, the name of an array, or a text file with a label on each line.
+    /// Where labels are: `none`, `folders`, `prefix` (of file names, up to the first `_`), `last`, a column by its name
+    /// or number from 1, the name of an array, or a text file with a label on each line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
-    /// Rows of the source (steps of a series) that are in no part, as sorted runs: the number of the first, from 0, and how
-    /// many follow each other.
+    /// Rows of the source (steps of a series) that are in no part, as sorted runs: the number of the first, from 0, and
+    /// how many follow each other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omit: Vec<[u32; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]

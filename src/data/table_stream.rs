@@ -1,4 +1,5 @@
-//! Rows of a table for a model that is there already, some at a time: the table may be larger than memory, or never end.
+//! Rows of a table for a model that is there already, some at a time: the table may be larger than memory, or never
+//! end.
 
 use std::io::Read;
 use std::path::Path;
@@ -15,9 +16,10 @@ use super::spec::DataSpec;
 #[derive(Clone, Debug, Default)]
 pub struct TableChunk {
     pub rows: usize,
-    /// [rows, features], prepared; zeros where a row could not be read.
+    /// `[rows, features]`, prepared; zeros where a row could not be read.
     pub values: Vec<f32>,
-    /// What each row's label says, `None` where it says nothing; empty where no column of labels was asked for or is there.
+    /// What each row's label says, `None` where it says nothing; empty where no column of labels was asked for or is
+    /// there.
     pub labels: Vec<Option<String>>,
     /// Rows of the chunk that could not be read, with what is wrong.
     pub unusable: Vec<(usize, String)>,
@@ -157,7 +159,7 @@ impl TableStream {
 pub fn read_labels(path: &Path, options: &DataSpec, column: &str) -> Result<Vec<Option<String>>, DataError> {
     let table = super::formats::table::read_table(path, options, None)?;
     let Some(at) = table.find(column) else {
-        let near = crate::platform::perhaps(column, &table.names);
+        let near = crate::platform::perhaps_column(column, &table.names);
         let problem = format!("{} has no column {column:?}{near}; it has {}", path.display(), table.names.join(", "));
         return Err(DataError::Option { field: "--label", problem });
     };

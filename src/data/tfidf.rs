@@ -27,9 +27,9 @@ impl Document {
 
 /// Hashed TF-IDF: what turns a document into `dims` numbers.
 ///
-/// Words are runs of letters and digits in lower case, of at least two characters. A word belongs to the column that its
-/// hash names (FNV-1a of 64 bits: Fowler, Noll & Vo, draft-eastlake-fnv), so there is no vocabulary to keep, and now
-/// and then two words share one.
+/// Words are runs of letters and digits in lower case, of at least two characters. A word belongs to the column that
+/// its hash names (FNV-1a of 64 bits: Fowler, Noll & Vo, draft-eastlake-fnv), so there is no vocabulary to keep, and
+/// now and then two words share one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct TextVectors {

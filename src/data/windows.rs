@@ -10,7 +10,7 @@ const HOLE: f64 = 1.5;
 const DAY_STEPS: std::ops::RangeInclusive<usize> = 12..=512;
 const USUAL_WINDOW: usize = 64;
 
-/// Windows [rows, window * columns]: the columns of a step beside each other, step after step.
+/// Windows `[rows, window * columns]`: the columns of a step beside each other, step after step.
 #[derive(Debug)]
 pub(super) struct Windows {
     pub values: Vec<f32>,
@@ -25,7 +25,8 @@ pub(super) struct Windows {
     pub starts: Vec<usize>,
 }
 
-/// Whether a table looks like a series: one column of times, going on in steps that are mostly alike, and columns of numbers.
+/// Whether a table looks like a series: one column of times, going on in steps that are mostly alike, and columns of
+/// numbers.
 pub(super) fn is_series(table: &Table) -> bool {
     let mut times = table.columns.iter().filter_map(|cells| match cells {
         ColumnValues::Times(times) => Some(times),
@@ -50,7 +51,8 @@ fn usual_step(times: &[Option<Timestamp>]) -> Option<(f64, bool)> {
     Some((usual, near * 10 >= steps.len() * 9))
 }
 
-/// Cuts `table` in windows that hold no omitted step, the last one at its end where `to_end`; fills in window and stride.
+/// Cuts `table` in windows that hold no omitted step, the last one at its end where `to_end`; fills in window and
+/// stride.
 pub(super) fn cut(
     table: &Table,
     options: &mut DataSpec,
@@ -62,7 +64,7 @@ pub(super) fn cut(
     let time_column = match &options.time {
         Some(name) => Some(table.find(name).ok_or_else(|| DataError::Option {
             field: "data.time",
-            problem: format!("{place} has no column {name:?}{}", crate::platform::perhaps(name, &table.names)),
+            problem: format!("{place} has no column {name:?}{}", crate::platform::perhaps_column(name, &table.names)),
         })?),
         None => table.columns.iter().position(|cells| matches!(cells, ColumnValues::Times(_))),
     };
@@ -89,7 +91,10 @@ pub(super) fn cut(
             None => {
                 return Err(DataError::Option {
                     field: "data.columns",
-                    problem: format!("{place} has no column {name:?}{}", crate::platform::perhaps(name, &table.names)),
+                    problem: format!(
+                        "{place} has no column {name:?}{}",
+                        crate::platform::perhaps_column(name, &table.names)
+                    ),
                 });
             }
         }
@@ -144,7 +149,7 @@ pub(super) fn cut(
         }
     }
     let named = |&start: &usize| match times.and_then(|times| times[start]) {
-        Some(moment) => stamp(moment),
+        Some(timestamp) => stamp(timestamp),
         None => format!("row {}", start + 1),
     };
     let feature_names = (0..window)
@@ -165,8 +170,8 @@ pub(super) fn cut(
 }
 
 /// As in 2014-04-01 00:30:00.
-fn stamp(moment: Timestamp) -> String {
-    jiff::Timestamp::from_second(moment.seconds as i64)
+fn stamp(timestamp: Timestamp) -> String {
+    jiff::Timestamp::from_second(timestamp.seconds as i64)
         .map(|stamp| jiff::tz::Offset::UTC.to_datetime(stamp).strftime("%Y-%m-%d %H:%M:%S").to_string())
         .unwrap_or_default()
 }

@@ -8,8 +8,8 @@ use super::{Graph, GraphMark, Node, ValueId, ValueSource};
 /// Values smaller than this are kept in any case.
 const ELEMENTS_AT_LEAST: usize = 4096;
 
-/// Of the activations of the forward pass, which ends at `forward`, that the backward pass reads, keeps about the square
-/// root of their count and makes the others again, a stretch at a time, when they are first read.
+/// Of the activations of the forward pass, which ends at `forward`, that the backward pass reads, keeps about the
+/// square root of their count and makes the others again, a stretch at a time, when they are first read.
 pub fn checkpoint_activations(graph: &mut Graph, forward: GraphMark) {
     let mut again = Recomputation::new(graph, forward);
     let backward = graph.nodes.split_off(forward.nodes);

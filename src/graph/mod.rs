@@ -430,7 +430,8 @@ impl Graph {
         outputs.first().copied().ok_or_else(|| GraphError::Plan(format!("{label} has no output")))
     }
 
-    /// Puts `op`, which makes more of the same inputs, in the place of the op that makes `output` first; gives all outputs.
+    /// Puts `op`, which makes more of the same inputs, in the place of the op that makes `output` first; gives all
+    /// outputs.
     fn widen(&mut self, output: ValueId, op: Arc<dyn Op>) -> Result<Vec<ValueId>, GraphError> {
         let Some(index) = self.producer(output) else {
             return Err(GraphError::Plan(format!("{} is made by nobody", self.value(output).label)));

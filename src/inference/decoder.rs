@@ -69,12 +69,13 @@ impl Decoder {
         self.classes
     }
 
-    /// Rows [rows, features] from latent numbers [rows, latent], all of class `label` where the model has classes.
+    /// Rows `[rows, features]` from latent numbers `[rows, latent]`, all of class `label` where the model has classes.
     pub fn decode(&mut self, latents: &[f32], label: usize) -> Result<Vec<f32>, InferenceError> {
         self.decode_rows(latents, &vec![label; latents.len() / self.latent.max(1)])
     }
 
-    /// As [`Self::decode`], each row of its own class; `labels` has one for each row, or none for a model without classes.
+    /// As [`Self::decode`], each row of its own class; `labels` has one for each row, or none for a model without
+    /// classes.
     pub fn decode_rows(&mut self, latents: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
         let (latent, classes) = (self.latent.max(1), self.classes);
         let mut made = Vec::with_capacity(latents.len() / latent * self.features);

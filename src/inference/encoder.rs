@@ -44,8 +44,8 @@ impl Encoder {
         Ok(Self { executable, externals, device, code, latent, features, classes })
     }
 
-    /// Latent numbers [rows, latent] of rows [rows, features]; `labels` has the class of each, or none for a model without
-    /// classes.
+    /// Latent numbers `[rows, latent]` of rows `[rows, features]`; `labels` has the class of each, or none for a model
+    /// without classes.
     pub fn encode(&mut self, rows: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
         let mut made = Vec::with_capacity(rows.len() / self.features.max(1) * self.latent);
         for (run, rows) in rows.chunks(BATCH * self.features.max(1)).enumerate() {

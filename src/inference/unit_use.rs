@@ -3,8 +3,8 @@
 use crate::model::{ModelKind, Spec};
 use crate::random::{key, normal4, philox4x32};
 
-/// Draws of latent numbers [rows, latent] around each unit's mean with its deviation times `temperature`; `number` tells
-/// draws apart.
+/// Draws of latent numbers `[rows, latent]` around each unit's mean with its deviation times `temperature`; `number`
+/// tells draws apart.
 pub fn draw_latents(units: &[UnitUse], rows: usize, temperature: f32, number: u32) -> Vec<f32> {
     let latent = units.len();
     let normals = (0..(rows * latent).div_ceil(4) as u32)
@@ -35,7 +35,7 @@ impl UnitUse {
         Self { mean: 0.0, deviation: 1.0, prior_mean: 0.0, prior_deviation: 1.0 }
     }
 
-    /// From codes [rows, latent].
+    /// From codes `[rows, latent]`.
     pub fn from_latents(latents: &[f32], latent: usize, spec: &Spec) -> Vec<Self> {
         let rows = (latents.len() / latent.max(1)).max(1) as f64;
         let mut sums = vec![(0.0_f64, 0.0_f64); latent];

@@ -1,7 +1,7 @@
 //! Activations and their derivatives: the CPU reference of `shaders/lib/activation.wgsl`.
 //!
-//! The derivative is written in terms of the output where that can be, so that the input need not be kept. exp and log are our own
-//! polynomials: the compiler can vectorize them, and they give the same bits whatever the C library.
+//! The derivative is written in terms of the output where that can be, so that the input need not be kept. exp and log
+//! are our own polynomials: the compiler can vectorize them, and they give the same bits whatever the C library.
 
 use serde::{Deserialize, Serialize};
 

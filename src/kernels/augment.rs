@@ -36,7 +36,7 @@ pub struct WarpBounds {
     pub mirror: [bool; 2],
 }
 
-/// reads x [batch, height, width, channels]; writes it moved, zero beyond the edges.
+/// reads x `[batch, height, width, channels]`; writes it moved, zero beyond the edges.
 #[derive(Clone, Debug)]
 pub struct WarpKernel {
     pub bounds: WarpBounds,

@@ -22,7 +22,8 @@ struct BlindSpotParams {
     padding: [u32; 2],
 }
 
-/// reads x [batch, height, width, channels]; writes it with spots filled by neighbors, and where they are (1, else 0).
+/// reads x `[batch, height, width, channels]`; writes it with spots filled by neighbors, and where they are (1, else
+/// 0).
 #[derive(Clone, Debug)]
 pub struct BlindSpotKernel {
     /// Share of the values.

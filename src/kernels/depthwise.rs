@@ -8,14 +8,14 @@ use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::GpuTarget;
 
-/// The three products, as in [`super::conv`]; weights are [KH, KW, C].
+/// The three products, as in [`super::conv`]; weights are `[KH, KW, C]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DepthwiseProduct {
     /// reads x, weight, extra; writes y
     Gather(Finish),
     /// reads y, weight, extra; writes x
     Scatter(Finish),
-    /// reads x, dy; writes partials [slots, KH, KW, C]
+    /// reads x, dy; writes partials `[slots, KH, KW, C]`
     Weights,
 }
 

@@ -43,7 +43,7 @@ pub struct FilmWear {
     pub dust: f32,
 }
 
-/// reads x [batch, height, width, channels]; writes it as if from worn film.
+/// reads x `[batch, height, width, channels]`; writes it as if from worn film.
 #[derive(Clone, Debug)]
 pub struct FilmKernel {
     pub wear: FilmWear,

@@ -21,9 +21,9 @@ struct GatherParams {
     half_bits: u32,
 }
 
-/// out [batch, features] = the chosen rows of data; rows without data are zero.
+/// out `[batch, features]` = the chosen rows of data; rows without data are zero.
 ///
-/// data: [rows, features], floats taken as they are, or [`crate::tensor::DType::PackedU8`] scaled to 0..1.
+/// data: `[rows, features]`, floats taken as they are, or [`crate::tensor::DType::PackedU8`] scaled to 0..1.
 #[derive(Clone, Debug)]
 pub struct GatherRows {
     pub batch: usize,

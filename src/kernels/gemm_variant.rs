@@ -7,7 +7,8 @@ use crate::device::gpu::{GpuTarget, ShaderRequest};
 /// Which variant of a matrix product a device runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum GemmVariant {
-    /// As was chosen for the device, else by the kind of adapter: direct on software, through workgroup memory on hardware.
+    /// As was chosen for the device, else by the kind of adapter: direct on software, through workgroup memory on
+    /// hardware.
     #[default]
     ByAdapter,
     /// In registers alone.
@@ -21,8 +22,8 @@ pub enum GemmVariant {
     /// Through workgroup memory, tiles of 128 by 128 of which an invocation makes 8 by 8: fewer loads where results are
     /// large.
     Large,
-    /// Through workgroup memory, tiles of 128 by 32: where results have few columns. Of weights' gradients, with few rows,
-    /// 32 by 128.
+    /// Through workgroup memory, tiles of 128 by 32: where results have few columns. Of weights' gradients, with few
+    /// rows, 32 by 128.
     Skinny,
     /// Of convolutions with one to three values a pixel on one side: a value at a time.
     Few,
@@ -94,8 +95,8 @@ impl GemmVariant {
         })
     }
 
-    /// The variants of a convolution's product, the usual first, given the shorter side of its result that may leave tiles
-    /// empty. `few`: whether one side has few values a pixel.
+    /// The variants of a convolution's product, the usual first, given the shorter side of its result that may leave
+    /// tiles empty. `few`: whether one side has few values a pixel.
     pub(super) fn conv_variants(target: &GpuTarget, shorter: usize, few: bool) -> Vec<&'static str> {
         let mut variants = names(match target.tiled {
             false => &[],

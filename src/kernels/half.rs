@@ -16,7 +16,7 @@ struct HalfParams {
     padding: [u32; 3],
 }
 
-/// reads [count] f32 and writes as many f16, or the other way round.
+/// reads `[count]` f32 and writes as many f16, or the other way round.
 #[derive(Clone, Debug)]
 pub struct HalfConversion {
     pub to_whole: bool,

@@ -54,7 +54,7 @@ struct JpegParams {
     padding: u32,
 }
 
-/// reads x [batch, height, width, channels] with values in 0..1; writes it coded and decoded.
+/// reads x `[batch, height, width, channels]` with values in 0..1; writes it coded and decoded.
 #[derive(Clone, Debug)]
 pub struct JpegKernel {
     /// From and to, 1 to 100; drawn for each image.

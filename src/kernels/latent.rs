@@ -23,17 +23,17 @@ struct LatentParams {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LatentStage {
-    /// reads moments; writes z [N, L] = mean + deviation * noise (Kingma & Welling 2014)
+    /// reads moments; writes z `[N, L]` = mean + deviation * noise (Kingma & Welling 2014)
     Sample,
     /// reads moments, dz; writes dmoments
     SampleBackward,
-    /// reads moments; writes divergences [2, L]: no less than `free_bits`, then as they are
+    /// reads moments; writes divergences `[2, L]`: no less than `free_bits`, then as they are
     Divergence,
     /// reads moments, divergences; writes dmoments, times the step's beta
     DivergenceBackward,
 }
 
-/// moments [batch, 2 * latent]: means, then logarithms of variances, clamped to `clamp` wherever they are used.
+/// moments `[batch, 2 * latent]`: means, then logarithms of variances, clamped to `clamp` wherever they are used.
 #[derive(Clone, Debug)]
 pub struct Latent {
     pub stage: LatentStage,

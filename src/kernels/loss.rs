@@ -189,9 +189,9 @@ fn valid(count: usize, features: usize, state: &StepState) -> usize {
     count.min(state.rows as usize * features)
 }
 
-/// partials [ceil(count / 1024)]: sums of the loss over chunks of prediction and target [N, D], divided by the rows and,
-/// for a mean over values, by D. Where `gradient` names the activation that made the prediction (identity for the plain
-/// gradient), also dinp [N, D]: the gradient by what went into that activation.
+/// partials [ceil(count / 1024)]: sums of the loss over chunks of prediction and target `[N, D]`, divided by the rows
+/// and, for a mean over values, by D. Where `gradient` names the activation that made the prediction (identity for the
+/// plain gradient), also dinp `[N, D]`: the gradient by what went into that activation.
 #[derive(Clone, Debug)]
 pub struct Loss {
     pub term: LossTerm,

@@ -1,4 +1,5 @@
-//! Maximum mean discrepancy between codes and the prior: the CPU reference of `shaders/mmd.wgsl`, which gives the formula.
+//! Maximum mean discrepancy between codes and the prior: the CPU reference of `shaders/mmd.wgsl`, which gives the
+//! formula.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -18,7 +19,7 @@ struct MmdParams {
     padding: u32,
 }
 
-/// reads z, prior [batch, latent]; writes partials [batch], or dz where `backward`.
+/// reads z, prior `[batch, latent]`; writes partials `[batch]`, or dz where `backward`.
 #[derive(Clone, Debug)]
 pub struct MmdKernel {
     pub backward: bool,

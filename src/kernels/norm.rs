@@ -1,4 +1,5 @@
-//! Batch, layer and group normalization: the CPU reference of `shaders/norm/norm.wgsl` and `norm_apply.wgsl`, which explain the stages.
+//! Batch, layer and group normalization: the CPU reference of `shaders/norm/norm.wgsl` and `norm_apply.wgsl`, which
+//! explain the stages.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -12,7 +13,7 @@ use crate::device::gpu::GpuTarget;
 /// Pixels that an invocation handles, as `shaders/norm/norm_apply.wgsl` has it.
 const PIXELS: usize = 8;
 
-/// x [images, pixels, channels]; statistics are of each image and group of neighboring channels.
+/// x `[images, pixels, channels]`; statistics are of each image and group of neighboring channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormShape {
     pub images: usize,
@@ -99,19 +100,19 @@ struct NormParams {
 /// One stage of a normalization; see the shader for the buffers of each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NormStage {
-    /// reads x; writes partials [slots, C, 2]
+    /// reads x; writes partials `[slots, C, 2]`
     Partials,
-    /// reads partials; writes statistics [images, G, 2]
+    /// reads partials; writes statistics `[images, G, 2]`
     Statistics,
-    /// reads statistics; moves running statistics [C, 2]
+    /// reads statistics; moves running statistics `[C, 2]`
     Running { momentum: f32 },
     /// reads x, statistics, scale, shift; writes out
     Apply(Activation),
-    /// reads x, statistics, dout; writes partials of the gradients [slots, C, 2]
+    /// reads x, statistics, dout; writes partials of the gradients `[slots, C, 2]`
     BackwardPartials,
-    /// reads partials of the gradients; writes dshift [C], dscale [C]
+    /// reads partials of the gradients; writes dshift `[C]`, dscale `[C]`
     BackwardParameters,
-    /// reads partials of the gradients, scale; writes sums [images, G, 2]
+    /// reads partials of the gradients, scale; writes sums `[images, G, 2]`
     BackwardSums,
     /// reads x, statistics, scale, sums, dout; writes dx
     BackwardApply,

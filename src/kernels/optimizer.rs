@@ -37,8 +37,8 @@ struct OptimizerParams {
     partials: u32,
 }
 
-/// One update of flat buffers [count]. Reads grads, decay mask [count / 64], clip factor (anything where not `clipped`);
-/// updates params, moment1, for Adam moment2, and where there is an `average` the averages.
+/// One update of flat buffers `[count]`. Reads grads, decay mask `[count / 64]`, clip factor (anything where not
+/// `clipped`); updates params, moment1, for Adam moment2, and where there is an `average` the averages.
 #[derive(Clone, Debug)]
 pub struct Update {
     pub rule: UpdateRule,
@@ -174,7 +174,7 @@ impl Kernel for Update {
     }
 }
 
-/// reads grads [count]; writes sums of their squares over chunks.
+/// reads grads `[count]`; writes sums of their squares over chunks.
 #[derive(Clone, Debug)]
 pub struct GradientSquares {
     pub count: usize,

@@ -44,7 +44,7 @@ struct PartialSumParams {
     padding: [u32; 3],
 }
 
-/// out [columns] = sum of the rows of values [.., columns].
+/// out `[columns]` = sum of the rows of values `[.., columns]`.
 pub(super) fn sum_rows(values: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     vectorized(
@@ -57,7 +57,7 @@ pub(super) fn sum_rows(values: &[f32], out: &mut [f32]) {
     );
 }
 
-/// out [slots, columns]: sums over the rows of each slot of values [rows, columns].
+/// out `[slots, columns]`: sums over the rows of each slot of values `[rows, columns]`.
 #[derive(Clone, Debug)]
 pub struct ColumnSums {
     pub rows: usize,
@@ -96,8 +96,8 @@ impl Kernel for ColumnSums {
     }
 }
 
-/// out[i / run * pitch + offset + i % run] = sum over slots, in order, of values [slots, count]; with a bias the same of
-/// its values [slots, count], to place i.
+/// out[i / run * pitch + offset + i % run] = sum over slots, in order, of values `[slots, count]`; with a bias the same
+/// of its values `[slots, count]`, to place i.
 ///
 /// reads values(, bias values); writes out(, bias out).
 #[derive(Clone, Debug)]
@@ -121,7 +121,7 @@ impl ReducePartialSums {
 /// Elements that a task of the CPU sums.
 const CPU_ELEMENTS: usize = 32 * 1024;
 
-/// out [count] = sum over slots of values [slots, total] from `first` on.
+/// out `[count]` = sum over slots of values `[slots, total]` from `first` on.
 fn add_slots(values: &[f32], (slots, total, first): (usize, usize, usize), out: &mut [f32]) {
     out.par_chunks_mut(CPU_ELEMENTS).enumerate().for_each(|(task, out)| {
         let first = first + task * CPU_ELEMENTS;

@@ -179,7 +179,7 @@ struct PointwiseParams {
 }
 
 /// out = stages applied to first, in order; reads first and the operands of the binary stages in their order, and
-/// whatever else (never looked at) up to four; buffers [count].
+/// whatever else (never looked at) up to four; buffers `[count]`.
 #[derive(Clone, Debug)]
 pub struct PointwiseKernel {
     /// At most [`MAX_STAGES`].

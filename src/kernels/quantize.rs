@@ -25,13 +25,13 @@ struct QuantizeParams {
 pub enum QuantizeStage {
     /// reads z, codebook; writes codes, quantized
     Assign,
-    /// reads z, codes; writes members [M, D + 1]: sums and counts
+    /// reads z, codes; writes members `[M, D + 1]`: sums and counts
     Members,
     /// reads z, members; moves codebook, counts, sums
     Update { decay: f32, restart_below: f32, stream: u32 },
 }
 
-/// One stage on rows z [rows, width] with a codebook [entries, width].
+/// One stage on rows z `[rows, width]` with a codebook `[entries, width]`.
 #[derive(Clone, Debug)]
 pub struct Quantize {
     pub stage: QuantizeStage,

@@ -1,5 +1,5 @@
-//! Counter-based randomness: Philox4x32-10, the CPU reference of `shaders/lib/random/philox.wgsl` and `shaders/random.wgsl`, and the
-//! keyed permutation of `shaders/lib/random/permutation.wgsl`.
+//! Counter-based randomness: Philox4x32-10, the CPU reference of `shaders/lib/random/philox.wgsl` and
+//! `shaders/random.wgsl`, and the keyed permutation of `shaders/lib/random/permutation.wgsl`.
 //!
 //! A number depends on its key (the run's seed) and its counter (element, stream, step) alone: no state, so that any
 //! number can be made again anywhere, in any order.
@@ -31,7 +31,7 @@ pub enum Distribution {
     Normal,
 }
 
-/// Fills [count] values from the step's seed and number.
+/// Fills `[count]` values from the step's seed and number.
 #[derive(Clone, Debug)]
 pub struct RandomFill {
     pub count: usize,

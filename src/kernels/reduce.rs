@@ -41,7 +41,7 @@ struct ReduceParams {
     padding: u32,
 }
 
-/// ring [slots, parts] at (state.loss_slot, part) = sum of partials [count].
+/// ring `[slots, parts]` at (state.loss_slot, part) = sum of partials `[count]`.
 #[derive(Clone, Debug)]
 pub struct ReduceSum {
     pub count: usize,

@@ -28,7 +28,7 @@ pub enum ResampleMode {
     Unshuffle,
 }
 
-/// out [N, OH, OW, OC] from the input [N, H, W, C]; sizes must fit `mode` and `factor`.
+/// out `[N, OH, OW, OC]` from the input `[N, H, W, C]`; sizes must fit `mode` and `factor`.
 #[derive(Clone, Debug)]
 pub struct ResampleKernel {
     pub mode: ResampleMode,

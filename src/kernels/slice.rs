@@ -21,13 +21,13 @@ struct SliceParams {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SliceKernel {
-    /// out [rows, out_columns] = first [rows, columns] from column `offset` on; reads first.
+    /// out `[rows, out_columns]` = first `[rows, columns]` from column `offset` on; reads first.
     Slice { rows: usize, columns: usize, out_columns: usize, offset: usize },
-    /// first [rows, columns] at column `offset` of out [rows, out_columns], zero elsewhere; reads first.
+    /// first `[rows, columns]` at column `offset` of out `[rows, out_columns]`, zero elsewhere; reads first.
     Pad { rows: usize, columns: usize, out_columns: usize, offset: usize },
-    /// out [rows, columns] = first + row r / sharing of second [rows / sharing, columns]; reads first, second.
+    /// out `[rows, columns]` = first + row r / sharing of second `[rows / sharing, columns]`; reads first, second.
     AddRows { rows: usize, columns: usize, sharing: usize },
-    /// out [rows, columns] = first * number r / sharing of second [rows / sharing]; reads first, second.
+    /// out `[rows, columns]` = first * number r / sharing of second `[rows / sharing]`; reads first, second.
     ScaleRows { rows: usize, columns: usize, sharing: usize },
 }
 

@@ -23,18 +23,18 @@ struct SparseParams {
 pub enum SparseStage {
     /// reads h, anything; writes the `keep` largest of each row (Makhzani & Frey 2014)
     TopK { keep: usize },
-    /// reads h, silent steps [D]; writes the `keep` largest of each row among units silent for more than `dead_after`
+    /// reads h, silent steps `[D]`; writes the `keep` largest of each row among units silent for more than `dead_after`
     /// steps (Gao et al. 2024)
     TopDead { keep: usize, dead_after: f32 },
-    /// reads h; counts silent steps [D]
+    /// reads h; counts silent steps `[D]`
     SilentSteps,
-    /// reads sums of activations [D]; writes KL(rate || mean activation) [D]
+    /// reads sums of activations `[D]`; writes KL(rate || mean activation) `[D]`
     KlTarget { rate: f32 },
-    /// reads sums of activations [D]; writes the gradient by h, times the step's sparsity
+    /// reads sums of activations `[D]`; writes the gradient by h, times the step's sparsity
     KlTargetBackward { rate: f32 },
 }
 
-/// One stage on codes [batch, units].
+/// One stage on codes `[batch, units]`.
 #[derive(Clone, Debug)]
 pub struct Sparse {
     pub stage: SparseStage,

@@ -41,7 +41,7 @@ struct SsimParams {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SsimStage {
-    /// reads prediction, target; writes maps [N, H - 10, W - 10, C, 4]
+    /// reads prediction, target; writes maps `[N, H - 10, W - 10, C, 4]`
     Maps,
     /// reads maps; writes partial sums of 1 - SSIM over chunks of places
     Sums,
@@ -49,7 +49,7 @@ pub enum SsimStage {
     Backward,
 }
 
-/// 1 - mean SSIM of images [batch, height, width, channels] with values in 0..1.
+/// 1 - mean SSIM of images `[batch, height, width, channels]` with values in 0..1.
 #[derive(Clone, Debug)]
 pub struct Ssim {
     pub stage: SsimStage,

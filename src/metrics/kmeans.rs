@@ -12,7 +12,7 @@ const ROUNDS: usize = 300;
 /// Points in groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KMeans {
-    /// [k, features], the largest group first.
+    /// `[k, features]`, the largest group first.
     pub centers: Vec<f32>,
     /// The group of each point, from 0.
     pub groups: Vec<usize>,
@@ -20,7 +20,7 @@ pub struct KMeans {
     pub inertia: f64,
 }
 
-/// `points` [n, features] in `k` groups, the best of ten seeded starts; `None` unless there are at least k points.
+/// `points` `[n, features]` in `k` groups, the best of ten seeded starts; `None` unless there are at least k points.
 pub fn kmeans(points: &[f32], features: usize, k: usize, seed: u64) -> Option<KMeans> {
     let n = points.len().checked_div(features)?;
     if k == 0 || n < k {
@@ -54,7 +54,7 @@ fn spread(points: &[f32], features: usize, k: usize, draws: &mut Sampler) -> Vec
     centers
 }
 
-/// `points` [n, features] in groups from first centers [k, features]; `None` unless there are at least k points.
+/// `points` `[n, features]` in groups from first centers `[k, features]`; `None` unless there are at least k points.
 pub fn kmeans_from(points: &[f32], features: usize, centers: &[f32]) -> Option<KMeans> {
     let k = centers.len().checked_div(features)?;
     if k == 0 || points.len() < centers.len() {

@@ -32,15 +32,16 @@ impl Default for LogisticOptions {
 /// Fitted weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Logistic {
-    /// [classes, features + 1], the constant last.
+    /// `[classes, features + 1]`, the constant last.
     weights: Vec<f64>,
     features: usize,
     classes: usize,
 }
 
 impl Logistic {
-    /// Minimizes mean cross-entropy + |weights|^2 / (2 c n), constants left alone, from zero by L-BFGS (Liu & Nocedal 1989)
-    /// over `rows` [n, features] of the classes `labels` in 0..`classes`. `None` without rows, features or two classes.
+    /// Minimizes mean cross-entropy + |weights|^2 / (2 c n), constants left alone, from zero by L-BFGS (Liu & Nocedal
+    /// 1989) over `rows` `[n, features]` of the classes `labels` in 0..`classes`. `None` without rows, features or two
+    /// classes.
     pub fn fit(
         rows: &[f32],
         features: usize,
@@ -124,7 +125,7 @@ impl Logistic {
         (loss, gradient)
     }
 
-    /// [n, classes] of rows [n, features + 1].
+    /// `[n, classes]` of rows `[n, features + 1]`.
     fn probabilities_of(&self, rows: &[f64]) -> Vec<f64> {
         let width = self.features + 1;
         let mut logits = Matrix::new(rows, width).times(Matrix::new(&self.weights, width).transposed());
@@ -136,14 +137,14 @@ impl Logistic {
         logits
     }
 
-    /// [n, classes] of rows [n, features].
+    /// `[n, classes]` of rows `[n, features]`.
     pub fn probabilities(&self, rows: &[f32]) -> Vec<f64> {
         let pieces = rows.par_chunks(PIECE_ROWS * self.features);
         let pieces: Vec<Vec<f64>> = pieces.map(|rows| self.probabilities_of(&with_ones(rows, self.features))).collect();
         pieces.into_iter().flatten().collect()
     }
 
-    /// The likeliest class of each row of [n, features]; of equally likely ones the lowest.
+    /// The likeliest class of each row of `[n, features]`; of equally likely ones the lowest.
     pub fn classes(&self, rows: &[f32]) -> Vec<usize> {
         let likeliest =
             |row: &[f64]| (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best });

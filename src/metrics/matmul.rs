@@ -13,7 +13,7 @@ pub(super) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// [rows, columns], row after row; what is over is left alone.
+    /// `[rows, columns]`, row after row; what is over is left alone.
     pub fn new(values: &'a [f64], columns: usize) -> Self {
         Self { values, rows: values.len() / columns.max(1), columns, row_stride: columns, column_stride: 1 }
     }
@@ -65,8 +65,8 @@ impl<'a> Matrix<'a> {
 const QUERY_ROWS: usize = 128;
 const REFERENCE_ROWS: usize = 2048;
 
-/// Calls `each` with every row of `queries` [n, features] and its squared Euclidean distances to all rows of `references`
-/// [m, features]; gives what it makes, in order.
+/// Calls `each` with every row of `queries` `[n, features]` and its squared Euclidean distances to all rows of
+/// `references` `[m, features]`; gives what it makes, in order.
 ///
 /// |q - r|^2 = |q|^2 + |r|^2 - 2 q r, with the mean of the references taken from both, so that little cancels.
 pub(super) fn for_each_row<T: Send>(

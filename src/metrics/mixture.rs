@@ -38,11 +38,11 @@ pub struct GaussianMixture {
     /// Of all rows, by value.
     shift: Vec<f64>,
     scale: Vec<f64>,
-    /// [components]
+    /// `[components]`
     weights: Vec<f64>,
-    /// [components, width]
+    /// `[components, width]`
     means: Vec<f64>,
-    /// Lower Cholesky factors [components, width, width], or deviations [components, width].
+    /// Lower Cholesky factors `[components, width, width]`, or deviations `[components, width]`.
     factors: Vec<f64>,
     /// Mean over the rows, in nats.
     log_likelihood: f64,
@@ -58,7 +58,7 @@ struct MixtureSums {
 }
 
 impl GaussianMixture {
-    /// Fits `components` to rows [rows, width]. The same seed gives the same bits.
+    /// Fits `components` to rows `[rows, width]`. The same seed gives the same bits.
     pub fn fit(
         rows: &[f32],
         width: usize,
@@ -128,13 +128,13 @@ impl GaussianMixture {
         &self.weights
     }
 
-    /// Means [components, width] in the rows' own units.
+    /// Means `[components, width]` in the rows' own units.
     pub fn means(&self) -> Vec<f64> {
         let place = |(i, mean): (usize, &f64)| mean * self.scale[i % self.width] + self.shift[i % self.width];
         self.means.iter().enumerate().map(place).collect()
     }
 
-    /// Draws [count, width], with the deviations of the components times `temperature`.
+    /// Draws `[count, width]`, with the deviations of the components times `temperature`.
     pub fn sample(&self, count: usize, temperature: f64, seed: u64) -> Vec<f32> {
         let width = self.width;
         let blocks = width.div_ceil(4) as u32 + 1;
@@ -279,7 +279,7 @@ impl MixtureSums {
     }
 }
 
-/// The lower factor [width, width] of a symmetric matrix whose lower entries `entry` gives. Pivots that rounding made
+/// The lower factor `[width, width]` of a symmetric matrix whose lower entries `entry` gives. Pivots that rounding made
 /// negative count as the least variance.
 fn cholesky(width: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let mut factor = vec![0.0; width * width];
@@ -306,8 +306,8 @@ fn spread(rows: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
         .unzip()
 }
 
-/// Rows far from each other, each chosen with a chance that grows with its squared distance from those before it (k-means++,
-/// Arthur & Vassilvitskii 2007).
+/// Rows far from each other, each chosen with a chance that grows with its squared distance from those before it
+/// (k-means++, Arthur & Vassilvitskii 2007).
 fn starts(rows: &[f64], width: usize, components: usize, seed: u64) -> Vec<f64> {
     let count = rows.len() / width;
     let draw = |number: usize| f64::from(unit_float(philox4x32([number as u32, stream::MIXTURE, 0, 0], key(seed))[0]));

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 /// Candidates that one task compares with: they stay in the cache while all queries pass by.
 const CANDIDATES_PER_TASK: usize = 64;
 
-/// For each of `queries` [_, features], the nearest of `candidates` [_, features] and their mean squared difference: the
-/// first of several that are as near, `(0, infinity)` where there are none.
+/// For each of `queries` `[_, features]`, the nearest of `candidates` `[_, features]` and their mean squared
+/// difference: the first of several that are as near, `(0, infinity)` where there are none.
 pub fn nearest_rows(queries: &[f32], candidates: &[f32], features: usize) -> Vec<(usize, f64)> {
     let features = features.max(1);
     let none = vec![(0, f64::INFINITY); queries.len() / features];

@@ -2,8 +2,8 @@
 
 use super::matmul::for_each_row;
 
-/// The class of each of `queries` [m, features] by the vote of its `k` nearest `points` [n, features], whose classes are
-/// `labels`. Of points equally far the first count; of classes with equally many votes the lowest wins.
+/// The class of each of `queries` `[m, features]` by the vote of its `k` nearest `points` `[n, features]`, whose
+/// classes are `labels`. Of points equally far the first count; of classes with equally many votes the lowest wins.
 pub fn knn_classes(points: &[f32], labels: &[usize], queries: &[f32], features: usize, k: usize) -> Vec<usize> {
     let classes = labels.iter().max().map_or(0, |&highest| highest + 1);
     let k = k.min(labels.len());
@@ -15,8 +15,8 @@ pub fn knn_classes(points: &[f32], labels: &[usize], queries: &[f32], features: 
     })
 }
 
-/// How the nearest points tell classes apart: [classes, classes], row by the class that a point has, column by the vote of
-/// its `k` nearest. The last fifth of the points are asked, the others vote.
+/// How the nearest points tell classes apart: `[classes, classes]`, row by the class that a point has, column by the
+/// vote of its `k` nearest. The last fifth of the points are asked, the others vote.
 pub fn knn_confusion(points: &[f32], labels: &[usize], features: usize, classes: usize, k: usize) -> Vec<usize> {
     let voters = labels.len() - labels.len() / 5;
     let mut counts = vec![0; classes * classes];
@@ -34,7 +34,7 @@ pub fn knn_confusion(points: &[f32], labels: &[usize], features: usize, classes:
 /// preservation in nonlinear projection methods"): 1 - 2 / (n k (2n - 3k - 1)) times the sum, over all points and their
 /// neighbors on the map that are no such neighbors, of the rank there beyond k.
 ///
-/// `points` [n, features] and `map` [n, map_features] are row for row the same. `None` unless k < n / 2.
+/// `points` `[n, features]` and `map` `[n, map_features]` are row for row the same. `None` unless k < n / 2.
 pub fn trustworthiness(points: &[f32], features: usize, map: &[f32], map_features: usize, k: usize) -> Option<f64> {
     let n = points.len().checked_div(features)?;
     if k == 0 || 2 * k >= n || map.len() != n * map_features {

@@ -18,8 +18,8 @@ const LEAST: usize = 10 * VALUES;
 /// Patches that one task multiplies.
 const PATCHES_PER_TASK: usize = 512;
 
-/// Standard deviation of the white noise in a plane [height, width], in the units of its values; `None` where the plane
-/// is too small to tell (fewer than 640 patches of 8x8) or not finite.
+/// Standard deviation of the white noise in a plane `[height, width]`, in the units of its values; `None` where the
+/// plane is too small to tell (fewer than 640 patches of 8x8) or not finite.
 pub fn noise_level(plane: &[f32], height: usize, width: usize) -> Option<f64> {
     if height < SIDE || width < SIDE || plane.len() != height * width {
         return None;

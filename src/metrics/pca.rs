@@ -21,7 +21,7 @@ pub const MAX_EXACT_FEATURES: usize = 4096;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pca {
     mean: Vec<f32>,
-    /// [components, features], the strongest first.
+    /// `[components, features]`, the strongest first.
     directions: Vec<f32>,
     components: usize,
 }
@@ -30,7 +30,7 @@ pub struct Pca {
 const ROWS_PER_TASK: usize = 500;
 
 impl Pca {
-    /// Fits `components` directions to rows [rows, features].
+    /// Fits `components` directions to rows `[rows, features]`.
     pub fn fit(rows: &[f32], features: usize, components: usize) -> Result<Self, PcaError> {
         let count = rows.len().checked_div(features).unwrap_or(0);
         if count < 2 {
@@ -68,7 +68,7 @@ impl Pca {
         Ok(Self { mean, directions, components })
     }
 
-    /// What was fitted before: a mean [features] and unit vectors [components, features].
+    /// What was fitted before: a mean `[features]` and unit vectors `[components, features]`.
     pub fn from_parts(mean: Vec<f32>, directions: Vec<f32>) -> Self {
         let components = directions.len().checked_div(mean.len()).unwrap_or(0);
         Self { mean, directions, components }
@@ -78,12 +78,12 @@ impl Pca {
         self.components
     }
 
-    /// [features]
+    /// `[features]`
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
-    /// The fewest directions that keep `share` of the variance of rows [rows, features].
+    /// The fewest directions that keep `share` of the variance of rows `[rows, features]`.
     pub fn keeping_variance(mut self, rows: &[f32], share: f64) -> Self {
         let features = self.mean.len();
         let mut kept = vec![0.0_f64; self.components];
@@ -102,7 +102,7 @@ impl Pca {
         self
     }
 
-    /// Rows [rows, features] as the components alone make them.
+    /// Rows `[rows, features]` as the components alone make them.
     pub fn reconstruct(&self, rows: &[f32]) -> Vec<f32> {
         let features = self.mean.len();
         self.project(rows)
@@ -120,7 +120,7 @@ impl Pca {
             .collect()
     }
 
-    /// Squared error of each row [rows, features] against its reconstruction from the components.
+    /// Squared error of each row `[rows, features]` against its reconstruction from the components.
     pub fn squared_errors(&self, rows: &[f32]) -> Vec<f64> {
         let features = self.mean.len().max(1);
         // The directions are orthonormal: what is not projected is lost.
@@ -136,12 +136,12 @@ impl Pca {
         rows.par_chunks_exact(features).map(lost).collect()
     }
 
-    /// Unit vectors [components, features], the strongest first.
+    /// Unit vectors `[components, features]`, the strongest first.
     pub fn directions(&self) -> &[f32] {
         &self.directions
     }
 
-    /// Rows [rows, features] as [rows, components].
+    /// Rows `[rows, features]` as `[rows, components]`.
     pub fn project(&self, rows: &[f32]) -> Vec<f32> {
         let features = self.mean.len();
         rows.par_chunks_exact(features)
@@ -153,7 +153,7 @@ impl Pca {
             .collect()
     }
 
-    /// Rows [rows, features] from what they were projected to, [rows, components].
+    /// Rows `[rows, features]` from what they were projected to, `[rows, components]`.
     pub fn rebuild(&self, projected: &[f32]) -> Vec<f32> {
         projected
             .par_chunks_exact(self.components.max(1))
@@ -209,7 +209,7 @@ fn products(chunk: &[f32], mean: &[f32]) -> Vec<f32> {
     product
 }
 
-/// dst [m, n] = lhs [m, k] rhs [k, n], where `transposed` lhs [k, m]^T rhs [k, n]; all row-major.
+/// dst `[m, n]` = lhs `[m, k]` rhs `[k, n]`, where `transposed` lhs `[k, m]`^T rhs `[k, n]`; all row-major.
 fn product(transposed: bool, (m, n, k): (usize, usize, usize), lhs: &[f32], rhs: &[f32]) -> Vec<f32> {
     let mut dst = vec![0.0_f32; m * n];
     assert!(lhs.len() == m * k && rhs.len() == k * n);
@@ -241,8 +241,8 @@ fn product(transposed: bool, (m, n, k): (usize, usize, usize), lhs: &[f32], rhs:
     dst
 }
 
-/// The main directions of fewer rows than features, from the products of the rows with each other: the covariance has as
-/// many directions, and decomposing its features x features zeros takes minutes.
+/// The main directions of fewer rows than features, from the products of the rows with each other: the covariance has
+/// as many directions, and decomposing its features x features zeros takes minutes.
 fn fit_few_rows(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaError> {
     let features = mean.len();
     let centered: Vec<Vec<f64>> = rows
@@ -336,7 +336,7 @@ fn randomized(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, Pc
     Ok(Pca { mean, directions, components })
 }
 
-/// Makes the columns of [rows, width] orthonormal, by Gram and Schmidt's method twice over.
+/// Makes the columns of `[rows, width]` orthonormal, by Gram and Schmidt's method twice over.
 fn orthonormalize(columns: &mut [f32], width: usize) {
     let rows = columns.len() / width;
     for column in 0..width {

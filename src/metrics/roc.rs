@@ -1,7 +1,7 @@
 //! How well scores tell two kinds of rows apart.
 
-/// Area under the receiver operating characteristic: the chance that a positive row has a higher score than another row,
-/// ties counting half (Mann & Whitney 1947). `None` without rows of both kinds.
+/// Area under the receiver operating characteristic: the chance that a positive row has a higher score than another
+/// row, ties counting half (Mann & Whitney 1947). `None` without rows of both kinds.
 pub fn roc_auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
     let mut order: Vec<usize> = (0..scores.len().min(positive.len())).collect();
     order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
@@ -16,8 +16,8 @@ pub fn roc_auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
     (count > 0.0 && below > 0.0).then(|| wins / (count * below))
 }
 
-/// Average precision: the mean of the precision at each positive row, going down the scores (the area under the steps of
-/// the precision-recall curve); rows of equal score come at once. `None` without a positive row.
+/// Average precision: the mean of the precision at each positive row, going down the scores (the area under the steps
+/// of the precision-recall curve); rows of equal score come at once. `None` without a positive row.
 pub fn average_precision(scores: &[f64], positive: &[bool]) -> Option<f64> {
     let total = positive.iter().filter(|&&positive| positive).count() as f64;
     let mut area = 0.0;

@@ -1,13 +1,15 @@
-//! How well groups of points part (Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of
-//! cluster analysis").
+//! How well groups of points part (Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation
+//! of cluster analysis").
 
 use super::matmul::for_each_row;
 
-/// (b - a) / max(a, b) of each of `points` [n, features]: a is the mean distance to others of its own group, b to those of
-/// the nearest other group. A point that is alone in its group has 0. `groups` has a number from 0 for each point.
+/// (b - a) / max(a, b) of each of `points` `[n, features]`: a is the mean distance to others of its own group, b to
+/// those of the nearest other group. A point that is alone in its group has 0. `groups` has a number from 0 for each
+/// point.
 ///
-/// Distances are to the points that `references` names (their numbers; all of them for the exact value), as n^2 distances
-/// are too many where n is large. `None` where the references are not of two groups or more, or none has two points.
+/// Distances are to the points that `references` names (their numbers; all of them for the exact value), as n^2
+/// distances are too many where n is large. `None` where the references are not of two groups or more, or none has two
+/// points.
 pub fn silhouettes(points: &[f32], features: usize, groups: &[usize], references: &[usize]) -> Option<Vec<f64>> {
     let kinds = groups.iter().max()? + 1;
     let (rows, reference_groups): (Vec<f32>, Vec<usize>) = match references.len() == groups.len() {

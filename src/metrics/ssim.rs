@@ -7,7 +7,7 @@ const RADIUS: usize = 5;
 const C1: f64 = 0.01 * 0.01;
 const C2: f64 = 0.03 * 0.03;
 
-/// Mean SSIM of two one-channel images [height, width] with values in 0..1 (data range 1), biased covariance, over
+/// Mean SSIM of two one-channel images `[height, width]` with values in 0..1 (data range 1), biased covariance, over
 /// the places where the whole window lies inside; `None` for images smaller than the window.
 pub fn ssim(a: &[f32], b: &[f32], height: usize, width: usize) -> Option<f64> {
     let window = 2 * RADIUS + 1;

@@ -148,8 +148,8 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     Ok(AutoSpec { spec, reasons })
 }
 
-/// Convolutions from a noisy picture to what must be added to it, at half its size where that is even: four times as many
-/// pixels are seen for the same work (as in FFDNet, Zhang et al. 2018).
+/// Convolutions from a noisy picture to what must be added to it, at half its size where that is even: four times as
+/// many pixels are seen for the same work (as in FFDNet, Zhang et al. 2018).
 fn denoiser(image: ImageShape) -> ModelSpec {
     let even = image.height.is_multiple_of(2) && image.width.is_multiple_of(2);
     let inner = "conv 48 3x3 relu";

@@ -16,9 +16,9 @@ pub(super) struct NetworkBuilder {
     pub graph: Graph,
     /// Dropout acts and batch normalization takes its own statistics.
     pub training: bool,
-    /// [N, M], where the model has one.
+    /// `[N, M]`, where the model has one.
     pub condition: Option<ValueId>,
-    /// [N, features]: 1 where the input was replaced and the output is judged, else 0; of models with blind spots.
+    /// `[N, features]`: 1 where the input was replaced and the output is judged, else 0; of models with blind spots.
     pub spots: Option<ValueId>,
     saved: HashMap<String, ValueId>,
     /// Outputs of layers that end in an activation.

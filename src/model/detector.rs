@@ -1,5 +1,5 @@
-//! What makes a model a detector of abnormal rows: how normal rows that it was not trained on are rebuilt, and where their
-//! latents lie.
+//! What makes a model a detector of abnormal rows: how normal rows that it was not trained on are rebuilt, and where
+//! their latents lie.
 
 use std::collections::BTreeMap;
 
@@ -47,11 +47,11 @@ pub struct Detector {
 pub struct DetectorMember {
     /// Its weights; none for the first member, which has the model's own.
     pub weights: BTreeMap<String, HostTensor>,
-    /// [features]: the mean squared error of each, such that their mean over a normal row is 1.
+    /// `[features]`: the mean squared error of each, such that their mean over a normal row is 1.
     pub usual_errors: Vec<f32>,
-    /// [latent]
+    /// `[latent]`
     pub latent_mean: Vec<f32>,
-    /// [latent, latent], lower triangular: makes latents of normal rows white, of variance 1.
+    /// `[latent, latent]`, lower triangular: makes latents of normal rows white, of variance 1.
     pub latent_whitening: Vec<f32>,
     /// Mean divergence from the prior, in nats; above 0 for variational models, whose scores are negative ELBOs.
     pub usual_divergence: f32,

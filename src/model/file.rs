@@ -43,7 +43,7 @@ pub struct Model {
     pub preparation: Preparation,
     /// What makes it a detector of abnormal rows.
     pub detector: Option<Detector>,
-    /// `encoder.N.weight` and so on; dense weights [out, in].
+    /// `encoder.N.weight` and so on; dense weights `[out, in]`.
     pub tensors: BTreeMap<String, HostTensor>,
 }
 

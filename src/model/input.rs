@@ -69,7 +69,7 @@ pub(super) fn as_image(
 }
 
 impl Input<'_> {
-    /// The clean rows, and what the network sees of them, both [batch, features]; sets the builder's condition.
+    /// The clean rows, and what the network sees of them, both `[batch, features]`; sets the builder's condition.
     pub fn build(self, builder: &mut NetworkBuilder) -> Result<(ValueId, ValueId), GraphError> {
         let rows = self.rows(builder)?;
         let streams = Streams::next_of(builder);
@@ -209,8 +209,8 @@ impl Input<'_> {
         self.on_images(builder, x, name, |builder, image| builder.graph.add(op, &[image], "corruption"))
     }
 
-    /// Gaussian noise with a deviation drawn for each sample, which the network may be told: where nothing is corrupted 0,
-    /// or for rows given directly what is given with them.
+    /// Gaussian noise with a deviation drawn for each sample, which the network may be told: where nothing is corrupted
+    /// 0, or for rows given directly what is given with them.
     fn noise_of_drawn_sigma(
         &self,
         builder: &mut NetworkBuilder,

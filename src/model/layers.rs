@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::graph::ops::Resampling;
 use crate::kernels::activation::Activation;
 use crate::nn::ConvGeometry;
+use crate::platform::perhaps;
 
 /// The layers there are, for errors and help.
 pub const GRAMMAR: &str = "`dense UNITS`, `conv FILTERS KxK [stride S] [pad P] [dilation D] [with NAME]`, \
@@ -196,9 +197,8 @@ impl<'t> Words<'t> {
             None => Activation::Identity,
             Some(name) => Activation::from_name(name).ok_or_else(|| {
                 let known = Activation::ALL.map(Activation::name);
-                let nearest =
-                    crate::platform::nearest(name, known).map_or(String::new(), |near| format!(", perhaps {near}"));
-                format!("`{}` names no activation known here{nearest}; use one of {}", self.text, known.join(", "))
+                let near = perhaps(name, known);
+                format!("`{}` names no activation known here{near}; use one of {}", self.text, known.join(", "))
             })?,
         };
         self.end()?;
@@ -306,8 +306,7 @@ impl FromStr for Layer {
                 None => {
                     let known = GRAMMAR.split('`').skip(1).step_by(2).filter_map(|form| form.split(' ').next());
                     let known = known.chain(Activation::ALL.map(Activation::name));
-                    let near =
-                        crate::platform::nearest(name, known).map_or(String::new(), |near| format!(", perhaps {near}"));
+                    let near = perhaps(name, known);
                     return Err(format!("`{text}` is no layer{near}; use {GRAMMAR}"));
                 }
             },

@@ -24,8 +24,8 @@ impl ActivationShape {
 
 /// Layers from the latent numbers back to the data, the last an `output sigmoid`; or which layer has no way back.
 ///
-/// Dense layers and convolutions are gone through backwards, with the activations that their inputs had; pooling becomes
-/// upsampling. Normalization and dropout are not repeated.
+/// Dense layers and convolutions are gone through backwards, with the activations that their inputs had; pooling
+/// becomes upsampling. Normalization and dropout are not repeated.
 pub(super) fn mirrored(encoder: &[Layer], data: DataShape) -> Result<Vec<Layer>, String> {
     let mut form = match data.image {
         Some(image) => ActivationShape::Image([image.height, image.width], image.channels),

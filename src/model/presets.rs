@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::spec::{Spec, SpecError};
-use crate::platform::nearest;
+use crate::platform::perhaps;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,8 +73,7 @@ pub fn presets() -> Result<Vec<Preset>, SpecError> {
 pub fn preset(name: &str) -> Result<Preset, SpecError> {
     presets()?.into_iter().find(|preset| preset.name == name).ok_or_else(|| SpecError::UnknownPreset {
         asked: name.to_owned(),
-        near: nearest(name, FILES.iter().map(|(name, _)| *name))
-            .map_or(String::new(), |near| format!(", perhaps {near}")),
+        near: perhaps(name, FILES.iter().map(|(name, _)| *name)),
         known: FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
     })
 }

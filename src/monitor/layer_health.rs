@@ -27,7 +27,7 @@ pub struct LayerState {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filters {
     pub image: Option<ImageShape>,
-    /// [count, height, width, channels]
+    /// `[count, height, width, channels]`
     pub values: Vec<f32>,
 }
 

@@ -33,7 +33,7 @@ pub enum PlayState {
 pub struct Pairs {
     pub image: Option<ImageShape>,
     pub features: usize,
-    /// [rows, features]
+    /// `[rows, features]`
     pub inputs: Vec<f32>,
     /// What the network sees of them: the same, but for denoising models.
     pub seen: Vec<f32>,
@@ -122,8 +122,8 @@ impl DataSummary {
 }
 
 impl LatentMap {
-    /// Codes [rows, latent] of `rows` of `data` in two dimensions; `directions` are those of the projection before, so
-    /// that the map does not flip.
+    /// Codes `[rows, latent]` of `rows` of `data` in two dimensions; `directions` are those of the projection before,
+    /// so that the map does not flip.
     pub fn from_latents(
         latents: &[f32],
         latent: usize,
@@ -146,7 +146,8 @@ impl LatentMap {
     }
 }
 
-/// Codes [rows, latent] in two dimensions [rows, 2]: as they are where they have two or one, else their two main components.
+/// Codes `[rows, latent]` in two dimensions `[rows, 2]`: as they are where they have two or one, else their two main
+/// components.
 pub fn plane(latents: &[f32], latent: usize) -> Vec<f32> {
     match latent {
         0 => Vec::new(),

@@ -1,7 +1,8 @@
 //! Layers: parameters with their initial values, and the ops that use them.
 //!
-//! Weights start uniform in +-sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010), biases at zero. On the canonical model
-//! this reaches a quarter less error after 2 epochs than PyTorch's default of +-1/sqrt(fan in), and 4% less after 20.
+//! Weights start uniform in +-sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010), biases at zero. On the canonical
+//! model this reaches a quarter less error after 2 epochs than PyTorch's default of +-1/sqrt(fan in), and 4% less after
+//! 20.
 
 use crate::graph::ops::{Conv, ConvTranspose, Dense, DepthwiseConv, Normalization, Normalize, Pointwise, Reshape};
 use crate::graph::{FileLayout, Graph, GraphError, Init, ValueId};
@@ -31,7 +32,7 @@ pub fn activate(graph: &mut Graph, x: ValueId, activation: Activation, name: &st
     graph.add(Pointwise::one(PointwiseStage::Activate(activation)), &[x], name)
 }
 
-/// x seen as rows of features [N, D].
+/// x seen as rows of features `[N, D]`.
 pub fn flatten(graph: &mut Graph, x: ValueId, name: &str) -> Result<ValueId, GraphError> {
     let shape = graph.value(x).shape.clone();
     if shape.rank() == 2 {
@@ -41,8 +42,8 @@ pub fn flatten(graph: &mut Graph, x: ValueId, name: &str) -> Result<ValueId, Gra
     graph.add(Reshape(Shape::new([batch, shape.elements().checked_div(batch).unwrap_or(0)])), &[x], name)
 }
 
-/// The parameter `name.weight` [units, D] of a dense layer on x. Images come in by pixels (H, W, C) and are written as
-/// PyTorch flattens them (C, H, W).
+/// The parameter `name.weight` `[units, D]` of a dense layer on x. Images come in by pixels (H, W, C) and are written
+/// as PyTorch flattens them (C, H, W).
 fn dense_weight(graph: &mut Graph, x: ValueId, units: usize, name: &str) -> ValueId {
     let shape = graph.value(x).shape.clone();
     let batch = shape.extents().first().copied().unwrap_or(1);
@@ -62,7 +63,7 @@ fn dense_weight(graph: &mut Graph, x: ValueId, units: usize, name: &str) -> Valu
     weight
 }
 
-/// activation(x weight^T + bias) with parameters `name.weight` [units, D] and `name.bias` [units].
+/// activation(x weight^T + bias) with parameters `name.weight` `[units, D]` and `name.bias` `[units]`.
 pub fn dense(
     graph: &mut Graph,
     x: ValueId,
@@ -78,7 +79,7 @@ pub fn dense(
     activate(graph, y, after, name)
 }
 
-/// A dense layer that goes the way of the layer `of` back: activation(x weight + bias) with the weights [D, units] of
+/// A dense layer that goes the way of the layer `of` back: activation(x weight + bias) with the weights `[D, units]` of
 /// that layer transposed.
 pub fn dense_tied(
     graph: &mut Graph,
@@ -129,8 +130,8 @@ fn channels(graph: &Graph, x: ValueId) -> usize {
     graph.value(x).shape.extents().last().copied().unwrap_or(0)
 }
 
-/// activation(inputs * weight + bias), inputs [N, H, W, C] side by side in channels; parameters `name.weight` (OIHW in a
-/// file) and `name.bias`.
+/// activation(inputs * weight + bias), inputs `[N, H, W, C]` side by side in channels; parameters `name.weight` (OIHW
+/// in a file) and `name.bias`.
 pub fn conv(
     graph: &mut Graph,
     inputs: &[ValueId],
@@ -188,7 +189,7 @@ pub fn conv_transpose(
     activate(graph, y, after, name)
 }
 
-/// A depthwise convolution; parameters `name.weight` ([C, 1, KH, KW] in a file) and `name.bias`.
+/// A depthwise convolution; parameters `name.weight` (`[C, 1, KH, KW]` in a file) and `name.bias`.
 pub fn depthwise(
     graph: &mut Graph,
     x: ValueId,
@@ -207,8 +208,8 @@ pub fn depthwise(
     activate(graph, y, after, name)
 }
 
-/// Normalization with parameters `name.weight` and `name.bias` [C]; batch normalization (and, in evaluation, given
-/// statistics) with `name.running` [C, 2] as well.
+/// Normalization with parameters `name.weight` and `name.bias` `[C]`; batch normalization (and, in evaluation, given
+/// statistics) with `name.running` `[C, 2]` as well.
 pub fn normalize(
     graph: &mut Graph,
     x: ValueId,

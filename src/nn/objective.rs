@@ -13,8 +13,8 @@ pub const LOSS_SLOTS: usize = 1024;
 /// Places of a slot.
 pub const LOSS_PARTS: usize = 8;
 
-/// The parts that objectives are made of, each with its place in a slot of the ring. They are recorded as they are, before
-/// any weight.
+/// The parts that objectives are made of, each with its place in a slot of the ring. They are recorded as they are,
+/// before any weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectivePart {
     Reconstruction,

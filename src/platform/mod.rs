@@ -11,7 +11,6 @@ mod task;
 #[cfg(feature = "window")]
 pub(crate) use self::latest::Latest;
 pub use self::memory::free_memory;
-pub(crate) use self::suggest_name::{nearest, perhaps};
-
+pub(crate) use self::suggest_name::{nearest, perhaps, perhaps_column};
 #[cfg(feature = "window")]
 pub(crate) use self::task::Task;

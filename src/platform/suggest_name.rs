@@ -10,8 +10,13 @@ pub(crate) fn nearest<'k>(asked: &str, known: impl IntoIterator<Item = &'k str>)
         .map(|(_, name)| name)
 }
 
-/// Returns `, perhaps "NAME"` where one of `known` is near, for the end of an error.
-pub(crate) fn perhaps(asked: &str, known: &[String]) -> String {
+/// Returns `, perhaps NAME` where one of the program's own words is near, for an error.
+pub(crate) fn perhaps<'k>(asked: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    nearest(asked, known).map_or_else(String::new, |name| format!(", perhaps {name}"))
+}
+
+/// Returns `, perhaps "NAME"` where a column of that name is near: names in data may hold anything.
+pub(crate) fn perhaps_column(asked: &str, known: &[String]) -> String {
     let near = nearest(asked, known.iter().map(String::as_str));
     near.map_or_else(String::new, |name| format!(", perhaps {name:?}"))
 }

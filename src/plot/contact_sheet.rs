@@ -11,8 +11,8 @@ const GAP: usize = 6;
 /// Pixels on a side of a cell, about.
 const CELL: usize = 112;
 
-/// Writes `cells`, which are all of one size, in lines of `columns`. Small ones are enlarged to whole multiples of their
-/// pixels.
+/// Writes `cells`, which are all of one size, in lines of `columns`. Small ones are enlarged to whole multiples of
+/// their pixels.
 pub(crate) fn write_sheet(cells: &[Raster], columns: usize, path: &Path) -> Result<(), PictureError> {
     let unwritable = |problem: String| PictureError::Unwritable { path: path.into(), problem };
     let own = cells.first().map_or(1, |cell| cell.side);

@@ -1,4 +1,5 @@
-//! Charts and pictures of plain numbers: ranges, smoothing, row images, contact sheets, and a canvas that is saved as PNG.
+//! Charts and pictures of plain numbers: ranges, smoothing, row images, contact sheets, and a canvas that is saved as
+//! PNG.
 
 mod chart;
 mod contact_sheet;

@@ -1,5 +1,5 @@
-//! Rows as small square pictures: pictures as they are, rows of other numbers as curves. What the window, the picture of a
-//! run and the contact sheet show is the same.
+//! Rows as small square pictures: pictures as they are, rows of other numbers as curves. What the window, the picture
+//! of a run and the contact sheet show is the same.
 
 use crate::style::{Ink, Rgb, heat};
 

@@ -1,5 +1,5 @@
-//! Counter-based randomness. A number depends on its key (the run's seed) and its counter (element, stream, step) alone:
-//! no state, so that any number can be made again anywhere, in any order.
+//! Counter-based randomness. A number depends on its key (the run's seed) and its counter (element, stream, step)
+//! alone: no state, so that any number can be made again anywhere, in any order.
 
 mod permutation;
 mod philox;

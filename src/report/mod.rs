@@ -1,4 +1,5 @@
-//! The report of a run: one HTML file that opens from disk, needs no network, prints well and follows the reader's theme.
+//! The report of a run: one HTML file that opens from disk, needs no network, prints well and follows the reader's
+//! theme.
 
 mod content;
 mod html;
@@ -18,7 +19,8 @@ use crate::train::{RunDir, TrainError};
 /// Writes the report of the run in `run_dir` to `output`, or to `report.html` beside it; gives the path.
 ///
 /// # Errors
-/// When there is no run, its model cannot be read, or the file cannot be written. Data that is gone is said in the report.
+/// When there is no run, its model cannot be read, or the file cannot be written. Data that is gone is said in the
+/// report.
 pub fn write_report(run_dir: &Path, output: Option<&Path>, device: &Device) -> Result<PathBuf, TrainError> {
     let dir = RunDir::open(run_dir)?;
     let story = ReportContent::gather(&dir, device)?;

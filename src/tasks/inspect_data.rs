@@ -108,8 +108,8 @@ pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TrainError> {
 /// Rows of a contact sheet, and cells beside each other in one of them.
 const SHEET_ROWS: usize = 8;
 const SHEET_COLUMNS: usize = 8;
-/// Writes what a network of `spec` would see of `data`: its first train rows, and where the spec corrupts, each corrupted
-/// beside itself.
+/// Writes what a network of `spec` would see of `data`: its first train rows, and where the spec corrupts, each
+/// corrupted beside itself.
 pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &Path) -> Result<(), TrainError> {
     let network = Network::new(spec, data_shape(spec, data))?;
     let mut externals = SharedBuffers::default();

@@ -27,8 +27,8 @@ pub struct Reconstruction {
     pub notes: Vec<String>,
 }
 
-/// Runs every row of `source` through the model at `path` and writes what comes out to `output`: one `.npy` or `.csv` file,
-/// or a folder of PNG or WAV files.
+/// Runs every row of `source` through the model at `path` and writes what comes out to `output`: one `.npy` or `.csv`
+/// file, or a folder of PNG or WAV files.
 ///
 /// # Errors
 /// When the data does not fit the model, or `output` cannot hold what its kind becomes.

@@ -1,6 +1,6 @@
-//! Which variant of each kernel a GPU runs: measured once on the shapes of a plan, before the first step, and remembered by
-//! adapter, driver and version. The spec records what was chosen, because it decides the order of sums: a spec reproduces
-//! its bits on the same device and driver, whatever is remembered.
+//! Which variant of each kernel a GPU runs: measured once on the shapes of a plan, before the first step, and
+//! remembered by adapter, driver and version. The spec records what was chosen, because it decides the order of sums: a
+//! spec reproduces its bits on the same device and driver, whatever is remembered.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -79,8 +79,8 @@ fn identity(context: &GpuContext) -> String {
     format!("{}, {}", info.adapter, info.driver).trim_end_matches([',', ' ']).to_owned()
 }
 
-/// Records in `spec` which variants its training step runs on `device`. `progress` hears how many of how many kernels are
-/// measured; it is not called where nothing is.
+/// Records in `spec` which variants its training step runs on `device`. `progress` hears how many of how many kernels
+/// are measured; it is not called where nothing is.
 pub fn autotune(
     spec: &mut Spec,
     data: &DataSet,
@@ -128,8 +128,8 @@ pub fn autotune(
     Ok(())
 }
 
-/// Share of a step's arithmetic below which the variant of a kernel is not worth measuring: compiling both takes longer on
-/// some drivers than it could ever gain.
+/// Share of a step's arithmetic below which the variant of a kernel is not worth measuring: compiling both takes longer
+/// on some drivers than it could ever gain.
 const WORTH_MEASURING: f64 = 1.0 / 32.0;
 
 /// The calls of a training step that have more than one variant, by what they are recorded under.

@@ -1,7 +1,8 @@
-//! Data that is not all on the device: brought there in shards, which a thread of their own gets ready while steps go on.
+//! Data that is not all on the device: brought there in shards, which a thread of their own gets ready while steps go
+//! on.
 //!
-//! A shard holds whole batches in the order in which steps visit them, which is the order of data that is all there: where
-//! the data lies changes no bit of a run.
+//! A shard holds whole batches in the order in which steps visit them, which is the order of data that is all there:
+//! where the data lies changes no bit of a run.
 
 use std::ops::Range;
 use std::sync::Arc;

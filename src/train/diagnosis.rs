@@ -44,7 +44,7 @@ pub struct DiagnosticMetrics {
 #[derive(Clone, Debug, Default)]
 pub struct Regions {
     pub classes: Vec<String>,
-    /// [classes, classes]: row by class, column by vote.
+    /// `[classes, classes]`: row by class, column by vote.
     pub votes: Vec<usize>,
 }
 

@@ -17,7 +17,8 @@ use crate::nn::{self, LOSS_PARTS};
 /// Rows of a batch of evaluation: large enough to keep a device busy, small enough to be cheap in memory.
 pub const EVALUATION_BATCH: usize = 500;
 
-/// Rows of a batch of evaluation: wide rows in small ones, because what a layer makes of one may be many times as large.
+/// Rows of a batch of evaluation: wide rows in small ones, because what a layer makes of one may be many times as
+/// large.
 pub(super) fn evaluation_batch(network: &Network, rows: usize) -> usize {
     (EVALUATION_BATCH * 4096 / network.features().max(4096)).clamp(1, rows.max(1))
 }
@@ -28,13 +29,14 @@ const EVALUATION_SEED: u32 = 20_150_409;
 /// Latents and outputs of some rows.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
-    /// [rows, latent]
+    /// `[rows, latent]`
     pub latents: Vec<f32>,
-    /// [rows, features]; empty where not asked for.
+    /// `[rows, features]`; empty where not asked for.
     pub outputs: Vec<f32>,
-    /// [rows, features]: what the network saw; empty where outputs were not asked for.
+    /// `[rows, features]`: what the network saw; empty where outputs were not asked for.
     pub seen: Vec<f32>,
-    /// [rows, 2 * latent]: means, then logarithms of variances as the objective clamps them; empty but for variational models.
+    /// `[rows, 2 * latent]`: means, then logarithms of variances as the objective clamps them; empty but for
+    /// variational models.
     pub moments: Vec<f32>,
     /// Mean divergence of each latent unit, in nats; empty but for variational models.
     pub divergence: Vec<f64>,
@@ -225,7 +227,8 @@ impl Evaluator {
         self.collect(rows, with_outputs, EvaluationMode { sampled: false, corrupted })
     }
 
-    /// What the decoder makes of the sampled latents by which [`Self::objective`] measures `rows`; latents are their means.
+    /// What the decoder makes of the sampled latents by which [`Self::objective`] measures `rows`; latents are their
+    /// means.
     pub fn sampled_outputs(&mut self, rows: Range<usize>) -> Result<Outputs, TrainError> {
         self.collect(rows, true, EvaluationMode { sampled: true, corrupted: true })
     }

@@ -1,5 +1,5 @@
-//! Training: a pure [`Session`] that steps and evaluates, a [`Run`] that keeps its epochs, best state and files, and a
-//! [`Worker`] thread that runs it for whoever watches.
+//! Training: a pure [`Session`] that steps and evaluates, a [`Run`] that keeps its epochs, best state and files; the
+//! run folder, the list of runs and their verification.
 
 mod autotune;
 mod cost;

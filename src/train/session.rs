@@ -300,8 +300,8 @@ impl Session {
         Ok(())
     }
 
-    /// The objective on the rows of `part`: in all, and its parts before their weights. Beta counts whole, so that epochs
-    /// of its warm-up can be compared.
+    /// The objective on the rows of `part`: in all, and its parts before their weights. Beta counts whole, so that
+    /// epochs of its warm-up can be compared.
     pub fn evaluate(&mut self, part: Part) -> Result<(f64, [f64; LOSS_PARTS]), TrainError> {
         self.settle()?;
         let rows = self.data.part(part);

@@ -45,7 +45,7 @@ pub struct TestMetrics {
     pub codebook_perplexity: Option<f64>,
 }
 
-/// Units of [rows, latent] whose variance over rows is above [`ACTIVE_VARIANCE`].
+/// Units of `[rows, latent]` whose variance over rows is above [`ACTIVE_VARIANCE`].
 fn active_units(latents: &[f32], latent: usize) -> usize {
     let rows = (latents.len() / latent.max(1)).max(1) as f64;
     let mut sums = vec![(0.0, 0.0); latent];
@@ -71,7 +71,7 @@ fn codebook_use(codes: &[f32], entries: usize) -> (usize, f64) {
     (counts.iter().filter(|&&count| count > 0).count(), (-shares.map(|share| share * share.ln()).sum::<f64>()).exp())
 }
 
-/// SSIM of each of the pictures [rows, height, width, channels], mean over channels; `None` where they are too small.
+/// SSIM of each of the pictures `[rows, height, width, channels]`, mean over channels; `None` where they are too small.
 pub fn row_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<Vec<f64>> {
     use rayon::prelude::*;
     let image = data.image?;

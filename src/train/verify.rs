@@ -11,8 +11,8 @@ use crate::device::Device;
 /// Steps whose losses are kept for this.
 pub const FIRST_STEPS: usize = 20;
 
-/// Losses of other devices and drivers differ by the order of their sums, which an optimizer amplifies step by step; what
-/// is wrong differs by far more.
+/// Losses of other devices and drivers differ by the order of their sums, which an optimizer amplifies step by step;
+/// what is wrong differs by far more.
 const TOLERANCE: f64 = 1e-3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -7,13 +7,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::command_line::{hourglass, json};
+use crate::support::{files_below, repository};
 
 /// Results recorded on one processor and computed on another: gemm chooses its vector width by processor, which changes
 /// the order of sums, and training for tens of steps carries the difference on.
 const ACROSS_PROCESSORS: f64 = 2e-3;
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/compatibility")
+    repository().join("tests/fixtures/compatibility")
 }
 
 fn fixture(name: &str) -> String {
@@ -105,7 +106,7 @@ fn models_of_every_kind_reconstruct_as_recorded() {
 fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
     let home = tempfile::tempdir().expect("a folder");
     let run = home.path().join("half-run");
-    copy(&fixtures().join("half-run"), &run);
+    copy_half_run(&run);
     let epochs = std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics").lines().count() + 2;
     let folder = run.display().to_string();
     succeed(&["resume", &folder, "--epochs", &epochs.to_string(), "--quiet"], home.path());
@@ -113,16 +114,13 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
     succeed(&["verify", &folder, "--quiet"], home.path());
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).expect("copied");
-        }
+/// Copies the interrupted run to `to`.
+fn copy_half_run(to: &Path) {
+    let folder = "tests/fixtures/compatibility/half-run";
+    for file in files_below(folder) {
+        let target = to.join(&file);
+        std::fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
+        std::fs::copy(repository().join(folder).join(&file), target).expect("copied");
     }
 }
 
@@ -279,10 +277,9 @@ fn key_paths(value: &serde_json::Value, path: &str, found: &mut BTreeSet<String>
 fn json_keys_and_exit_codes_are_as_recorded() {
     let home = tempfile::tempdir().expect("a folder");
     let path = |name: &str| home.path().join(name).display().to_string();
-    let table =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data/breast_cancer.csv").display().to_string();
-    let camera = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/photographs/camera.png").display().to_string();
-    copy(&fixtures().join("half-run"), &home.path().join("half-run"));
+    let table = repository().join("tests/fixtures/data/breast_cancer.csv").display().to_string();
+    let camera = repository().join("assets/photographs/camera.png").display().to_string();
+    copy_half_run(&home.path().join("half-run"));
     let (rows, autoencoder, variational) =
         (fixture("rows.csv"), fixture("autoencoder.safetensors"), fixture("variational.safetensors"));
     let (detector, denoiser, packed) =

@@ -2,9 +2,10 @@
 //! no type has the name of another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use syn::visit::Visit;
+
+use crate::support::{files_below, repository};
 
 /// A module's path from the crate's root: `["data", "formats", "npy"]`.
 type ModulePath = Vec<String>;
@@ -250,13 +251,9 @@ fn module_path(file: &str) -> ModulePath {
     steps
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// The rooms of the table in ARCHITECTURE.md, from the ground up. Entries with a slash are folders beside `src`.
 fn rooms() -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let table = text.split("## Rooms").nth(1).expect("a table of rooms");
     let lines = table.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     let cells =
@@ -265,20 +262,9 @@ fn rooms() -> Vec<String> {
 }
 
 fn sources() -> Sources {
-    let src = root().join("src");
-    let mut texts = Vec::new();
-    let mut folders = vec![src.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("src is readable") {
-            let path = entry.expect("an entry").path();
-            let inside = path.strip_prefix(&src).expect("under src").to_string_lossy().replace('\\', "/");
-            if path.is_dir() {
-                folders.push(path);
-            } else if inside != "main.rs" && inside.ends_with(".rs") {
-                texts.push((inside, std::fs::read_to_string(&path).expect("a source is readable")));
-            }
-        }
-    }
+    let files = files_below("src").into_iter().filter(|file| file != "main.rs" && file.ends_with(".rs"));
+    let read = |file: &String| std::fs::read_to_string(repository().join("src").join(file)).expect("a source");
+    let texts: Vec<(String, String)> = files.map(|file| (file.clone(), read(&file))).collect();
     assert!(texts.len() > 20, "the walk finds the sources");
     Sources::new(texts.iter().map(|(file, text)| (file.clone(), text.as_str())))
 }
@@ -349,6 +335,6 @@ fn planted_faults_are_seen() {
 /// The window's shell and egui's must be the same winit, or events are of two types.
 #[test]
 fn winit_is_there_once() {
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
+    let lock = std::fs::read_to_string(repository().join("Cargo.lock")).expect("Cargo.lock");
     assert_eq!(lock.matches("name = \"winit\"\n").count(), 1);
 }

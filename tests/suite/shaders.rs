@@ -1,6 +1,5 @@
 //! Every shader file is WGSL, in every variant that a kernel asks for, and its parameter struct is the Rust one.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use hourglass::data::ElementType;
@@ -18,7 +17,7 @@ use hourglass::kernels::shaders::{LIBRARY, shader};
 use hourglass::kernels::{Kernel, StepState};
 use hourglass::model::{Network, RowSource, presets};
 
-use crate::support::digit_shape;
+use crate::support::{digit_shape, files_below, repository};
 
 fn validate(source: &str, name: &str) -> naga::Module {
     let module =
@@ -34,21 +33,9 @@ fn validate(source: &str, name: &str) -> naga::Module {
 
 #[test]
 fn the_table_holds_every_file() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let mut on_disk = Vec::new();
-    let mut folders = vec![folder.clone()];
-    while let Some(inside) = folders.pop() {
-        for entry in std::fs::read_dir(inside).expect("shaders are there") {
-            let path = entry.expect("an entry").path();
-            let name = path.strip_prefix(&folder).expect("below").with_extension("");
-            // What the window draws with is no kernel.
-            if path.is_dir() && name != Path::new("window") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "wgsl") {
-                on_disk.push(name.to_string_lossy().replace('\\', "/"));
-            }
-        }
-    }
+    // What the window draws with is no kernel.
+    let files = files_below("shaders").into_iter().filter(|file| !file.starts_with("window/"));
+    let mut on_disk: Vec<String> = files.map(|file| file.trim_end_matches(".wgsl").to_owned()).collect();
     on_disk.sort();
     let mut listed: Vec<String> = LIBRARY.0.iter().map(|(name, _)| (*name).to_owned()).collect();
     listed.sort();
@@ -230,9 +217,8 @@ fn the_step_state_has_the_same_offsets() {
 /// What the window draws with has no imports and no constants to specialize.
 #[test]
 fn the_windows_own_shaders_validate() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders/window");
-    for entry in std::fs::read_dir(folder).expect("shaders are there") {
-        let path = entry.expect("an entry").path();
-        validate(&std::fs::read_to_string(&path).expect("text"), &path.display().to_string());
+    for file in files_below("shaders/window") {
+        let path = repository().join("shaders/window").join(&file);
+        validate(&std::fs::read_to_string(&path).expect("text"), &file);
     }
 }

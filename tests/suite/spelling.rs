@@ -1,6 +1,6 @@
 //! American spelling everywhere: code, comments, documents, messages.
 
-use std::path::{Path, PathBuf};
+use crate::support::{files_below, repository};
 
 /// British spellings, as beginnings or middles of words: each stands for its whole family.
 const BRITISH: [&str; 40] = [
@@ -16,7 +16,7 @@ const BRITISH: [&str; 40] = [
     "defence",
     "favour",
     "flavour",
-    "fulfil ",
+    "fulfilment",
     "grey",
     "harbour",
     "honour",
@@ -49,34 +49,24 @@ const BRITISH: [&str; 40] = [
 /// Words that hold one of them and are right.
 const RIGHT: [&str; 2] = ["cancellation", "optimistic"];
 
-/// Texts of the project; data, locks and this list are none.
-fn texts() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found: Vec<PathBuf> =
-        ["README.md", "ARCHITECTURE.md", "Cargo.toml", "test"].iter().map(|name| root.join(name)).collect();
-    let mut folders: Vec<PathBuf> =
-        ["src", "tests", "shaders", "assets", "benches"].iter().map(|name| root.join(name)).collect();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-            let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if entry.is_dir() && !["target", "data", "fonts"].contains(&name.as_str()) {
-                folders.push(entry);
-                continue;
-            }
-            let ending = entry.extension().unwrap_or_default().to_string_lossy().into_owned();
-            let is_text = ["rs", "wgsl", "md", "toml", "py", "sh", "css", "js", "txt"].contains(&ending.as_str());
-            if is_text && name != "spelling.rs" {
-                found.push(entry);
-            }
-        }
-    }
-    found
+/// Texts of the project, as paths from its root; data, locks and this list are none.
+fn texts() -> Vec<String> {
+    let folders = ["src", "tests", "shaders", "assets", "benches"];
+    let below =
+        folders.iter().flat_map(|folder| files_below(folder).into_iter().map(move |file| format!("{folder}/{file}")));
+    let is_text = |file: &String| {
+        let ending = file.rsplit('.').next().unwrap_or_default();
+        let is_data = ["/target/", "/fixtures/data/", "/fonts/", "/spelling.rs"].iter().any(|part| file.contains(part));
+        ["rs", "wgsl", "md", "toml", "py", "sh", "css", "js", "txt"].contains(&ending) && !is_data
+    };
+    let alone = ["README.md", "ARCHITECTURE.md", "Cargo.toml", "test"].map(str::to_owned);
+    below.filter(is_text).chain(alone).collect()
 }
 
 fn faults(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_alphanumeric());
     let lower = words.map(str::to_lowercase).filter(|word| !RIGHT.iter().any(|right| word.contains(right)));
-    lower.filter(|word| BRITISH.iter().any(|british| word.contains(british.trim()))).collect()
+    lower.filter(|word| BRITISH.iter().any(|british| word.contains(british))).collect()
 }
 
 #[test]
@@ -85,8 +75,8 @@ fn texts_are_spelled_as_in_america() {
     assert!(texts.len() > 300, "the walk finds the texts");
     let mut found = Vec::new();
     for path in texts {
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        found.extend(faults(&text).into_iter().map(|word| format!("{}: {word}", path.display())));
+        let text = std::fs::read_to_string(repository().join(&path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        found.extend(faults(&text).into_iter().map(|word| format!("{path}: {word}")));
     }
     assert!(found.is_empty(), "{found:#?}");
 }

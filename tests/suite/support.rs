@@ -1,5 +1,6 @@
 //! Devices, numbers and comparisons that the tests share.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use hourglass::data::{DataSet, DataSpec, ImageShape};
@@ -118,4 +119,17 @@ impl Tolerance {
             panic!("{what}: value {i} is {} and should be {}: {excess:.1} times {self:?}", actual[i], expected[i]);
         }
     }
+}
+
+/// Returns the files below `folder` of the repository, as paths from `folder` with `/` between steps, in order.
+pub fn files_below(folder: &str) -> Vec<String> {
+    let folder = repository().join(folder);
+    let entries = walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter();
+    let files = entries.map(|entry| entry.expect("it is readable")).filter(|entry| entry.file_type().is_file());
+    files.map(|file| file.path().strip_prefix(&folder).expect("below").to_string_lossy().replace('\\', "/")).collect()
+}
+
+/// Returns the root of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }

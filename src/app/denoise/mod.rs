@@ -1,4 +1,5 @@
-//! Denoise: drop pictures anywhere, see them before and after on either side of a line that can be dragged, save or copy.
+//! Denoise: drop pictures anywhere, see them before and after on either side of a line that can be dragged, save or
+//! copy.
 
 mod backend;
 mod before_after;

@@ -1,5 +1,5 @@
-//! The threads behind Explore: one decodes, on the processor, whatever was asked for last; one looks for train rows near
-//! the point; one writes files. Frames never wait for any of them.
+//! The threads behind Explore: one decodes, on the processor, whatever was asked for last; one looks for train rows
+//! near the point; one writes files. Frames never wait for any of them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Three hints of what to touch, on the first start only, in a line of their own; each has a number, and the same number
-//! stands beside what it speaks of.
+//! Three hints of what to touch, on the first start only, in a line of their own; each has a number, and the same
+//! number stands beside what it speaks of.
 
 use egui::{Align2, Id, LayerId, Order, Painter, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 

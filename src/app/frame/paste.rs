@@ -1,4 +1,5 @@
-//! Pictures from the clipboard: each becomes a file among the user's pictures, and is then treated as one that was dropped.
+//! Pictures from the clipboard: each becomes a file among the user's pictures, and is then treated as one that was
+//! dropped.
 
 use std::path::{Path, PathBuf};
 

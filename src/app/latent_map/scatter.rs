@@ -1,8 +1,8 @@
 //! The points of a latent map on the GPU: drawn into a picture when they or the view change, shown as that every frame.
 //!
-//! Sixty thousand discs are nothing to a GPU; a software driver takes tens of milliseconds for them, which it would take
-//! from the training sixteen times a second if they were drawn anew in each frame. While the view moves it draws some of
-//! them, and all when it rests.
+//! Sixty thousand discs are nothing to a GPU; a software driver takes tens of milliseconds for them, which it would
+//! take from the training sixteen times a second if they were drawn anew in each frame. While the view moves it draws
+//! some of them, and all when it rests.
 
 use std::collections::HashMap;
 use std::sync::Arc;

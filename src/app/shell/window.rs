@@ -16,7 +16,6 @@ use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy}
 use winit::window::{Window, WindowId};
 
 use super::desktop::NativeDialogs;
-
 #[cfg(target_os = "linux")]
 use super::desktop::follow_theme;
 use super::frame_log::FrameLog;
@@ -240,8 +239,8 @@ struct OpenedWindow {
 /// The worker's news are shown at most this often.
 const NEWS_INTERVAL: Duration = Duration::from_millis(60);
 
-/// Rest after a frame, as a share of its duration, where the driver draws on the processor: frames must leave most of the
-/// cores to the training there. A drag is followed closely all the same. Frames of a real GPU are not held up.
+/// Rest after a frame, as a share of its duration, where the driver draws on the processor: frames must leave most of
+/// the cores to the training there. A drag is followed closely all the same. Frames of a real GPU are not held up.
 const REST: f32 = 5.0;
 const REST_WHILE_PRESSED: f32 = 0.2;
 /// Frames are never further apart than this for the sake of rest.

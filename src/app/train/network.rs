@@ -1,5 +1,5 @@
-//! The network, drawn as an hourglass and edited in place: layer heights by the logarithm of their width, the bottleneck
-//! in the accent.
+//! The network, drawn as an hourglass and edited in place: layer heights by the logarithm of their width, the
+//! bottleneck in the accent.
 
 use std::sync::Arc;
 

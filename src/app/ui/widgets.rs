@@ -335,8 +335,8 @@ pub(crate) enum Scale {
     Linear,
 }
 
-/// A slider with its name and value; gives the new value while it is dragged or stepped with the arrow keys, and whether
-/// the change is finished.
+/// A slider with its name and value; gives the new value while it is dragged or stepped with the arrow keys, and
+/// whether the change is finished.
 pub(crate) struct Slider<'a> {
     pub name: &'a str,
     pub help: &'a str,

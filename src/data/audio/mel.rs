@@ -143,7 +143,7 @@ impl MelTransform {
         &self.spec
     }
 
-    /// Natural logarithms of the bands' powers, [frames, bands]; -23.03 (ln 1e-10) is the least.
+    /// Natural logarithms of the bands' powers, `[frames, bands]`; -23.03 (ln 1e-10) is the least.
     ///
     /// A bin's power is |X|² / (Σ window)², a band's the sum of its triangle of height 1 over them.
     pub fn log_mel(&self, samples: &[f32]) -> Vec<f32> {
@@ -160,10 +160,10 @@ impl MelTransform {
             .collect()
     }
 
-    /// A sound whose log-mel spectrogram is near `log_mel` [frames, bands]; (frames − 1)·hop samples.
+    /// A sound whose log-mel spectrogram is near `log_mel` `[frames, bands]`; (frames − 1)·hop samples.
     ///
-    /// Powers of bins are the non-negative ones that explain the bands' (see `spread`); phases come from `iterations` of
-    /// the fast Griffin-Lim algorithm (Perraudin, Balazs & Søndergaard, WASPAA 2013), which starts from the same
+    /// Powers of bins are the non-negative ones that explain the bands' (see `spread`); phases come from `iterations`
+    /// of the fast Griffin-Lim algorithm (Perraudin, Balazs & Søndergaard, WASPAA 2013), which starts from the same
     /// numbers each time.
     pub fn griffin_lim(&self, log_mel: &[f32], iterations: usize) -> Vec<f32> {
         let magnitudes: Vec<f32> =
@@ -193,7 +193,7 @@ impl MelTransform {
         self.spec.window / 2 + 1
     }
 
-    /// The short-time Fourier transform, [frames, bins].
+    /// The short-time Fourier transform, `[frames, bins]`.
     fn spectra(&self, samples: &[f32]) -> Vec<Complex32> {
         let (window, bins) = (self.spec.window, self.bins());
         let frames = self.spec.frames(samples.len());

@@ -1,11 +1,11 @@
 //! Another sampling rate, by band-limited interpolation (J. O. Smith, "Digital Audio Resampling Home Page", CCRMA).
 //!
-//! With the input's samples x\[k\] and positions t = n·from/to in them, y\[n\] = Σ x\[k\] h(t − k), where
-//! h(u) = c·sinc(c u)·w(c u / Z), c = 0.95·min(1, to/from), sinc(v) = sin(πv)/(πv), and w is Kaiser's window over Z = 64
-//! zero crossings. β = 9 keeps what would alias 90 dB down; the pass band ends at nine tenths of the lower rate's half.
+//! With the input's samples x\[k\] and positions t = n·from/to in them, y\[n\] = Σ x\[k\] h(t − k), where h(u) =
+//! c·sinc(c u)·w(c u / Z), c = 0.95·min(1, to/from), sinc(v) = sin(πv)/(πv), and w is Kaiser's window over Z = 64 zero
+//! crossings. β = 9 keeps what would alias 90 dB down; the pass band ends at nine tenths of the lower rate's half.
 //!
-//! Here and not from a crate: those that are kept are made for streams, with buffers, chunks and delays to manage, where
-//! a whole sound is one sum.
+//! Here and not from a crate: those that are kept are made for streams, with buffers, chunks and delays to manage,
+//! where a whole sound is one sum.
 
 use std::f64::consts::PI;
 use std::sync::OnceLock;

@@ -28,7 +28,8 @@ pub struct Array {
 pub enum ArrayValues {
     /// Unsigned bytes, 0 to 255.
     Bytes(Vec<u8>),
-    /// All other numbers, rounded to f32; truth values are 0 and 1. What lies beyond f32 becomes infinite, and NaN stays.
+    /// All other numbers, rounded to f32; truth values are 0 and 1. What lies beyond f32 becomes infinite, and NaN
+    /// stays.
     Floats(Vec<f32>),
 }
 

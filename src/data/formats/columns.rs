@@ -76,8 +76,9 @@ pub(crate) fn number(cell: &str, comma: bool) -> Option<f64> {
     }
 }
 
-/// A date, or a date with its time of day, in the forms that are not to be mistaken; those with a zone are turned to UTC.
-pub(crate) fn moment(cell: &str) -> Option<Timestamp> {
+/// A date, or a date with its time of day, in the forms that are not to be mistaken; those with a zone are turned to
+/// UTC.
+pub(crate) fn parse_timestamp(cell: &str) -> Option<Timestamp> {
     use jiff::civil::{Date, DateTime};
     // What neither begins like a date nor is as long as one is not tried.
     if cell.len() < 8 || !cell.as_bytes().first().is_some_and(u8::is_ascii_digit) {
@@ -101,17 +102,17 @@ pub(crate) fn moment(cell: &str) -> Option<Timestamp> {
         whole
             .or_else(|| DATES.iter().find_map(|form| Date::strptime(form, cell).ok()).map(|date| date.at(0, 0, 0, 0)))?
     };
-    moment_of(at)
+    timestamp_of(at)
 }
 
-/// The moment so many seconds after 1970 began.
+/// The timestamp so many seconds after 1970 began.
 #[cfg(feature = "parquet")]
-pub(crate) fn moment_at(seconds: f64) -> Option<Timestamp> {
+pub(crate) fn timestamp_at(seconds: f64) -> Option<Timestamp> {
     let stamp = jiff::Timestamp::from_millisecond((seconds * 1e3) as i64).ok()?;
-    moment_of(jiff::tz::Offset::UTC.to_datetime(stamp))
+    timestamp_of(jiff::tz::Offset::UTC.to_datetime(stamp))
 }
 
-fn moment_of(at: jiff::civil::DateTime) -> Option<Timestamp> {
+fn timestamp_of(at: jiff::civil::DateTime) -> Option<Timestamp> {
     let seconds_of_day = f64::from(at.hour()) * 3600.0
         + f64::from(at.minute()) * 60.0
         + f64::from(at.second())

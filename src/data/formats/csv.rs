@@ -3,7 +3,7 @@
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
-use super::columns::{moment, number};
+use super::columns::{number, parse_timestamp};
 use crate::data::DataError;
 use crate::data::error::unreadable;
 use crate::data::spec::DataSpec;
@@ -160,7 +160,9 @@ fn find_form(head: &[u8], options: &DataSpec) -> CsvDialect {
             let mut rows =
                 csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(first.as_bytes());
             let cells = rows.records().next().and_then(Result::ok).unwrap_or_default();
-            cells.iter().all(|cell| number(cell.trim(), delimiter == b';').is_none() && moment(cell.trim()).is_none())
+            cells
+                .iter()
+                .all(|cell| number(cell.trim(), delimiter == b';').is_none() && parse_timestamp(cell.trim()).is_none())
         }
     };
     CsvDialect { delimiter, header }

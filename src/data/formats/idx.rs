@@ -27,7 +27,8 @@ pub fn read_idx(content: &[u8], place: &str) -> Result<IdxArray, DataError> {
     }
 }
 
-/// Reads an IDX file of any kind of values, gzipped or not. Reading takes at most `limit_bytes` of memory, or is refused.
+/// Reads an IDX file of any kind of values, gzipped or not. Reading takes at most `limit_bytes` of memory, or is
+/// refused.
 pub fn read_idx_array(path: &Path, limit_bytes: u64) -> Result<Array, DataError> {
     let (reader, length) = open(path)?;
     read(reader, length, limit_bytes, &path.display().to_string(), |_| true)

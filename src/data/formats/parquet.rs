@@ -6,7 +6,7 @@ use std::path::Path;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 
-use super::columns::{ColumnValues, Table, Timestamp, moment_at};
+use super::columns::{ColumnValues, Table, Timestamp, timestamp_at};
 use crate::data::DataError;
 use crate::data::error::unreadable;
 
@@ -26,7 +26,7 @@ enum ParquetValue {
 }
 
 fn value_of(field: &Field) -> Option<ParquetValue> {
-    let time = |seconds: f64| moment_at(seconds).map(ParquetValue::Time);
+    let time = |seconds: f64| timestamp_at(seconds).map(ParquetValue::Time);
     Some(match field {
         Field::Null => ParquetValue::Missing,
         Field::Bool(value) => ParquetValue::Number(f64::from(u8::from(*value))),

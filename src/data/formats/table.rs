@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::columns::{ColumnValues, Table, Timestamp, is_missing, moment, number};
+use super::columns::{ColumnValues, Table, Timestamp, is_missing, number, parse_timestamp};
 use super::csv::{CsvRows, TextHead, of_equal_length};
 use crate::data::DataError;
 use crate::data::spec::DataSpec;
@@ -49,7 +49,7 @@ pub(crate) fn read_table(
         return Err(DataError::malformed(place, "it has a line of names and no rows; give a table with rows"));
     }
     if let Some(unknown) = options.exclude.iter().chain(&options.categorical).find(|name| !names.contains(name)) {
-        let near = crate::platform::perhaps(unknown, &names);
+        let near = crate::platform::perhaps_column(unknown, &names);
         return Err(DataError::Option {
             field: "data.exclude",
             problem: format!("{place} has no column {unknown:?}{near}; it has {}", names.join(", ")),
@@ -136,7 +136,7 @@ fn what_it_holds(look: &[csv::ByteRecord], column: usize, comma: bool) -> Column
         }
         filled += 1;
         numbers += usize::from(number(&cell, comma).is_some());
-        times += usize::from(moment(&cell).is_some());
+        times += usize::from(parse_timestamp(&cell).is_some());
     }
     let most = |count: usize| count as f64 >= MOST * filled as f64;
     // A column without any value in it is numbers that are missing.
@@ -188,7 +188,7 @@ impl ColumnBuilder {
                 codes.push(code);
             }
             Self::Times(times) => {
-                let time = if missing { None } else { moment(cell) };
+                let time = if missing { None } else { parse_timestamp(cell) };
                 if time.is_none() && !missing {
                     return Err(format!("{cell:?} is no date as the column's other cells are"));
                 }

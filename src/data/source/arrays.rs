@@ -103,7 +103,7 @@ fn pictures_of(
     })
 }
 
-/// [rows, C, H, W] as [rows, H, W, C].
+/// `[rows, C, H, W]` as `[rows, H, W, C]`.
 fn channels_last<T: Copy>(values: &[T], image: ImageShape) -> Vec<T> {
     let (pixels, channels) = (image.height * image.width, image.channels);
     values

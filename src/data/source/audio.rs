@@ -129,7 +129,8 @@ pub(super) fn read_audio(
     })
 }
 
-/// Windows of about 32 milliseconds, half over each other, from the lowest tone that is heard to the highest that there is.
+/// Windows of about 32 milliseconds, half over each other, from the lowest tone that is heard to the highest that there
+/// is.
 fn usual_mel(rate: u32, bands: usize) -> MelSpec {
     let window = ((f64::from(rate) * 0.032) as usize).next_power_of_two().clamp(64, 8192);
     MelSpec { rate, window, hop: window / 2, bands, low_hz: 20.0, high_hz: f64::from(rate) / 2.0 }

@@ -26,8 +26,8 @@ use super::tfidf::TextVectors;
 use super::{DataError, DataSet, Values, images, mnist};
 
 impl DataSet {
-    /// The data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the 60,000 are
-    /// validation, the 10,000 are test.
+    /// The data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the 60,000
+    /// are validation, the 10,000 are test.
     ///
     /// `validation_fraction` is of what the test part leaves; `seed` decides the order of rows.
     ///
@@ -37,8 +37,8 @@ impl DataSet {
         open(options, &SplitPlan { validation_fraction, seed }, None)
     }
 
-    /// Every row of the data that `options` describe as one part, in its own order, prepared as `fitted` was: what `--data`
-    /// means for a model that is there already.
+    /// Every row of the data that `options` describe as one part, in its own order, prepared as `fitted` was: what
+    /// `--data` means for a model that is there already.
     pub fn open_whole(options: &DataSpec, fitted: &Preparation) -> Result<Self, DataError> {
         open(options, &SplitPlan { validation_fraction: 0.0, seed: 1 }, Some(fitted))
     }

@@ -11,9 +11,9 @@ use crate::platform::free_memory;
 
 /// The numbers of a source before they are prepared.
 pub(super) enum RawValues {
-    /// [rows, features] of bytes that mean their 255th part.
+    /// `[rows, features]` of bytes that mean their 255th part.
     Bytes(Vec<u8>),
-    /// [rows, features]
+    /// `[rows, features]`
     Floats(Vec<f32>),
     Table(Table),
     Documents(Vec<String>),

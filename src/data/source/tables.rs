@@ -9,7 +9,7 @@ use crate::data::labels::classes;
 use crate::data::preparation::{Preparation, PreparedColumn};
 use crate::data::spec::{DataSpec, SourceKind};
 use crate::data::{DataError, WindowLayout, windows};
-use crate::platform::perhaps;
+use crate::platform::perhaps_column;
 
 /// Columns of these names are labels where nothing else is said and they have few values.
 const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "species"];
@@ -35,7 +35,7 @@ pub(super) fn read_table(
             let found = table.find(name).or_else(by_number);
             // Rows to be scored may come without the labels that a model was fitted with.
             if found.is_none() && fitted.is_none() && !Path::new(name).is_file() {
-                let near = perhaps(name, &table.names);
+                let near = perhaps_column(name, &table.names);
                 let problem = format!("{place} has no column {name:?}{near}; it has {}", table.names.join(", "));
                 return Err(DataError::Option { field: "data.labels", problem });
             }

@@ -1,5 +1,5 @@
-//! Compiled pipelines kept on disk, where the backend can (wgpu: Vulkan alone): the next start compiles none of them again.
-//! What lies there is never needed and may be deleted at any time; a driver that it was not made by refuses it.
+//! Compiled pipelines kept on disk, where the backend can (wgpu: Vulkan alone): the next start compiles none of them
+//! again. What lies there is never needed and may be deleted at any time; a driver that it was not made by refuses it.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

@@ -7,7 +7,7 @@ use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::augment as kernels;
 use crate::kernels::augment::WarpBounds;
 
-/// (x [N, H, W, C]) -> each image shifted, turned, scaled and mirrored at random. Nothing flows back: it is for data.
+/// (x `[N, H, W, C]`) -> each image shifted, turned, scaled and mirrored at random. Nothing flows back: it is for data.
 #[derive(Clone, Debug)]
 pub struct Warp {
     pub bounds: WarpBounds,

@@ -65,7 +65,7 @@ impl ConvWindow {
     }
 }
 
-/// The four extents of images [N, H, W, C].
+/// The four extents of images `[N, H, W, C]`.
 pub(super) fn image(value: &Value) -> Result<(usize, [usize; 2], usize), String> {
     match *value.shape.extents() {
         [batch, height, width, channels] if value.shape.elements() > 0 => Ok((batch, [height, width], channels)),
@@ -80,8 +80,8 @@ fn check_bias(bias: &Value, columns: usize) -> Result<(), String> {
     Err(format!("a bias of {} does not fit {columns} channels", bias.shape))
 }
 
-/// (x [N, H, W, C], more such with channels of their own, weight [K, KH, KW, all C], bias [K])
-/// -> activation(x * weight + bias) [N, OH, OW, K]. Several inputs are as one joined along the channels.
+/// (x `[N, H, W, C]`, more such with channels of their own, weight `[K, KH, KW, all C]`, bias `[K]`)
+/// -> activation(x * weight + bias) `[N, OH, OW, K]`. Several inputs are as one joined along the channels.
 #[derive(Clone, Debug)]
 pub struct Conv {
     pub stride: [usize; 2],
@@ -321,8 +321,8 @@ pub(super) fn layer_gradients(
     Ok(gradients)
 }
 
-/// (y [N, OH, OW, K], weight [K, KH, KW, C], bias [C]) -> activation(transposed convolution + bias) [N, H, W, C] with
-/// H = (OH - 1) stride - 2 padding + (KH - 1) dilation + 1 + output padding.
+/// (y `[N, OH, OW, K]`, weight `[K, KH, KW, C]`, bias `[C]`) -> activation(transposed convolution + bias)
+/// `[N, H, W, C]` with H = (OH - 1) stride - 2 padding + (KH - 1) dilation + 1 + output padding.
 #[derive(Clone, Debug)]
 pub struct ConvTranspose {
     pub stride: [usize; 2],

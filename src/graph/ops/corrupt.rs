@@ -7,7 +7,7 @@ use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::film::FilmWear;
 use crate::kernels::{blind_spot, film, jpeg};
 
-/// (x [N, H, W, C]) -> x with the grain, scratches and dust of film.
+/// (x `[N, H, W, C]`) -> x with the grain, scratches and dust of film.
 #[derive(Clone, Debug)]
 pub struct Film {
     pub wear: FilmWear,
@@ -31,7 +31,7 @@ impl Op for Film {
     }
 }
 
-/// (x [N, H, W, C]) -> x as JPEG leaves it, of a quality drawn for each image between two.
+/// (x `[N, H, W, C]`) -> x as JPEG leaves it, of a quality drawn for each image between two.
 #[derive(Clone, Debug)]
 pub struct Jpeg {
     pub quality: [u32; 2],
@@ -59,7 +59,7 @@ impl Op for Jpeg {
     }
 }
 
-/// (x [N, H, W, C]) -> x with a share of its values replaced by neighbors, and where they are (1, else 0).
+/// (x `[N, H, W, C]`) -> x with a share of its values replaced by neighbors, and where they are (1, else 0).
 #[derive(Clone, Debug)]
 pub struct BlindSpot {
     pub rate: f32,

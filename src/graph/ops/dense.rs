@@ -10,7 +10,7 @@ use crate::kernels::dense::{DenseBackward, DenseForward, dense_split};
 use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::partial_sums::ReducePartialSums;
 
-/// (x [N, D], weight [K, D], bias [K]) -> activation(x weight^T + bias) [N, K]
+/// (x `[N, D]`, weight `[K, D]`, bias `[K]`) -> activation(x weight^T + bias) `[N, K]`
 #[derive(Clone, Debug)]
 pub struct Dense {
     pub activation: Activation,
@@ -66,8 +66,8 @@ impl Op for Dense {
     }
 }
 
-/// (dout [N, K], x [N, D], weight [K, D]) -> dweight [K, D], dbias [K](, dinp [N, D]), and of large batches the sums over
-/// parts of it that dweight and dbias are made from.
+/// (dout `[N, K]`, x `[N, D]`, weight `[K, D]`) -> dweight `[K, D]`, dbias `[K]`(, dinp `[N, D]`), and of large batches
+/// the sums over parts of it that dweight and dbias are made from.
 #[derive(Clone, Debug)]
 pub struct DenseGradient {
     pub needs_dinp: bool,

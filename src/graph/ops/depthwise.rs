@@ -8,7 +8,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::conv::{ConvShape, Finish};
 use crate::kernels::depthwise::{Depthwise, DepthwiseProduct};
 
-/// (x [N, H, W, C], weight [KH, KW, C], bias [C]) -> activation(x * weight + bias) [N, OH, OW, C]
+/// (x `[N, H, W, C]`, weight `[KH, KW, C]`, bias `[C]`) -> activation(x * weight + bias) `[N, OH, OW, C]`
 #[derive(Clone, Debug)]
 pub struct DepthwiseConv {
     pub stride: [usize; 2],

@@ -6,8 +6,8 @@ use crate::graph::{Lowered, Op, Operand, Value, ValueType};
 use crate::kernels::gather::GatherRows;
 use crate::tensor::DType;
 
-/// (data [rows, features], packed bytes or floats) -> [batch, features], the rows that the step's state names; bytes come
-/// to 0..1.
+/// (data `[rows, features]`, packed bytes or floats) -> `[batch, features]`, the rows that the step's state names;
+/// bytes come to 0..1.
 #[derive(Clone, Debug)]
 pub struct Gather {
     pub batch: usize,

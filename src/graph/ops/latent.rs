@@ -14,7 +14,7 @@ fn moments(value: &Value) -> Result<(usize, usize), String> {
     }
 }
 
-/// (moments [N, 2L]) -> z [N, L] = mean + deviation * noise, the noise made again in the backward pass.
+/// (moments `[N, 2L]`) -> z `[N, L]` = mean + deviation * noise, the noise made again in the backward pass.
 #[derive(Clone, Debug)]
 pub struct SampleLatent {
     pub stream: u32,
@@ -57,8 +57,8 @@ impl Op for SampleLatent {
     }
 }
 
-/// (moments [N, 2L]) -> divergences [2, L] from N(0, 1), the mean over rows for each unit: no less than `free_bits` (what
-/// is trained on, times the step's beta), then as they are.
+/// (moments `[N, 2L]`) -> divergences `[2, L]` from N(0, 1), the mean over rows for each unit: no less than `free_bits`
+/// (what is trained on, times the step's beta), then as they are.
 #[derive(Clone, Debug)]
 pub struct GaussianKl {
     pub clamp: [f32; 2],
@@ -122,7 +122,7 @@ impl Op for RandomNumbers {
     }
 }
 
-/// (z [N, L], samples of the prior [N, L]) -> what each row adds to the maximum mean discrepancy between them.
+/// (z `[N, L]`, samples of the prior `[N, L]`) -> what each row adds to the maximum mean discrepancy between them.
 #[derive(Clone, Debug)]
 pub struct Mmd {
     /// What the gradient by z is multiplied by.

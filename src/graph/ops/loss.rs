@@ -30,8 +30,8 @@ fn samples(value: &Value) -> (usize, usize) {
     (batch, value.shape.elements() / batch)
 }
 
-/// (prediction [N, ...], target [N, ...]; for a penalty the prediction twice) -> partial sums of the loss, and in training
-/// its gradient by the prediction: one pass over memory makes both.
+/// (prediction `[N, ...]`, target `[N, ...]`; for a penalty the prediction twice) -> partial sums of the loss, and in
+/// training its gradient by the prediction: one pass over memory makes both.
 #[derive(Clone, Debug)]
 pub struct ElementLoss {
     pub term: LossTerm,
@@ -92,7 +92,8 @@ impl Op for ElementLoss {
     }
 }
 
-/// (prediction [N, H, W, C], target, values in 0..1) -> partial sums of 1 - SSIM, and the maps that they are made from
+/// (prediction `[N, H, W, C]`, target, values in 0..1) -> partial sums of 1 - SSIM, and the maps that they are made
+/// from
 #[derive(Clone, Debug)]
 pub struct SsimLoss {
     /// What the gradient is multiplied by.
@@ -145,7 +146,7 @@ impl Op for SsimLoss {
     }
 }
 
-/// (partial sums, ring of losses [slots, parts]): the step's slot of the ring gets the sum of the first `count`.
+/// (partial sums, ring of losses `[slots, parts]`): the step's slot of the ring gets the sum of the first `count`.
 #[derive(Clone, Debug)]
 pub struct RecordLossPart {
     pub part: usize,

@@ -21,7 +21,7 @@ pub enum Normalization {
     Group { groups: usize },
 }
 
-/// (x [N, ..., C], scale [C], shift [C], for batch and given: running statistics [C, 2])
+/// (x `[N, ..., C]`, scale `[C]`, shift `[C]`, for batch and given: running statistics `[C, 2]`)
 /// -> activation((x - mean) / sqrt(variance + epsilon) * scale + shift), and, but for given statistics, statistics and
 /// the partial sums that they are made from.
 #[derive(Clone, Debug)]

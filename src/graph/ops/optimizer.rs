@@ -5,8 +5,8 @@ use crate::graph::Operand::{Input, Output};
 use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
 
-/// (gradients, decay mask, where clipped the clip factor, parameters, moment1, for Adam moment2, where kept the average),
-/// all flat: updates from the parameters on in place.
+/// (gradients, decay mask, where clipped the clip factor, parameters, moment1, for Adam moment2, where kept the
+/// average), all flat: updates from the parameters on in place.
 #[derive(Clone, Debug)]
 pub struct UpdateParameters(pub Update);
 

@@ -20,8 +20,8 @@ fn check(z: &Value, codebook: &Value) -> Result<(), String> {
     }
 }
 
-/// (z [N, ..., D], codebook [M, D]) -> the nearest entry for each row of z, through which the gradient goes straight
-/// (Bengio et al. 2013), and its number [N, ...].
+/// (z `[N, ..., D]`, codebook `[M, D]`) -> the nearest entry for each row of z, through which the gradient goes
+/// straight (Bengio et al. 2013), and its number `[N, ...]`.
 #[derive(Clone, Debug)]
 pub struct QuantizeRows;
 
@@ -52,8 +52,8 @@ impl Op for QuantizeRows {
     }
 }
 
-/// (z, numbers of the entries, codebook [M, D], counts [M], sums [M, D]): moves the last three toward the rows that
-/// chose each entry, and starts entries that nobody chooses again at some row; -> what each entry got.
+/// (z, numbers of the entries, codebook `[M, D]`, counts `[M]`, sums `[M, D]`): moves the last three toward the rows
+/// that chose each entry, and starts entries that nobody chooses again at some row; -> what each entry got.
 #[derive(Clone, Debug)]
 pub struct CodebookEma {
     /// Share of the old averages.

@@ -15,12 +15,12 @@ pub enum Resampling {
     /// Each whole block becomes its mean; what is left over at the edges is dropped.
     AveragePool,
     MaxPool,
-    /// [.., s s C] becomes s times as high and wide.
+    /// `[.., s s C]` becomes s times as high and wide.
     PixelShuffle,
     PixelUnshuffle,
 }
 
-/// (x [N, H, W, C]) -> the same at another resolution.
+/// (x `[N, H, W, C]`) -> the same at another resolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Resample {
     pub kind: Resampling,

@@ -7,7 +7,7 @@ use crate::kernels::partial_sums::{ColumnSums, SplitK};
 use crate::kernels::slice::SliceKernel;
 use crate::tensor::Shape;
 
-/// (x [..., C]) -> columns offset .. offset + width of the last axis.
+/// (x `[..., C]`) -> columns offset .. offset + width of the last axis.
 #[derive(Clone, Debug)]
 pub struct Slice {
     pub offset: usize,
@@ -113,7 +113,7 @@ impl Op for StopGradient {
     }
 }
 
-/// (x [N, ..., C], rows [N, C] or [1, C]) -> x + the row of its sample at every pixel.
+/// (x `[N, ..., C]`, rows `[N, C]` or `[1, C]`) -> x + the row of its sample at every pixel.
 #[derive(Clone, Debug)]
 pub struct AddRows;
 
@@ -159,7 +159,7 @@ impl Op for AddRows {
     }
 }
 
-/// (dout [N, ..., C]) -> sums over the pixels of each sample (or of all), and the partial sums they are made from.
+/// (dout `[N, ..., C]`) -> sums over the pixels of each sample (or of all), and the partial sums they are made from.
 #[derive(Clone, Debug)]
 struct SumRows {
     rows: Shape,
@@ -202,7 +202,7 @@ impl Op for SumRows {
     }
 }
 
-/// (x [N, ...], numbers [N, 1]) -> each sample times its number. For corruption: nothing flows back.
+/// (x `[N, ...]`, numbers `[N, 1]`) -> each sample times its number. For corruption: nothing flows back.
 #[derive(Clone, Debug)]
 pub struct ScaleRows;
 

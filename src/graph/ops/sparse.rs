@@ -15,8 +15,8 @@ fn codes(value: &Value) -> Result<(usize, usize), String> {
     }
 }
 
-/// (h [N, D]) -> the `keep` largest of each row; with `dead_after`, (h, silent steps [D]) -> the largest among units that
-/// were silent for longer.
+/// (h `[N, D]`) -> the `keep` largest of each row; with `dead_after`, (h, silent steps `[D]`) -> the largest among
+/// units that were silent for longer.
 #[derive(Clone, Debug)]
 pub struct TopK {
     pub keep: usize,
@@ -62,7 +62,7 @@ impl Op for TopK {
     }
 }
 
-/// (h [N, D], silent steps [D]): counts for each unit the steps since it was last active.
+/// (h `[N, D]`, silent steps `[D]`): counts for each unit the steps since it was last active.
 #[derive(Clone, Debug)]
 pub struct DeadUnitCount;
 
@@ -85,8 +85,8 @@ impl Op for DeadUnitCount {
     }
 }
 
-/// (h [N, D] in 0..1) -> KL(rate || mean activation) of each unit, with the sums and partial sums of activations. Trained
-/// on times the step's weight of sparsity (Ng 2011).
+/// (h `[N, D]` in 0..1) -> KL(rate || mean activation) of each unit, with the sums and partial sums of activations.
+/// Trained on times the step's weight of sparsity (Ng 2011).
 #[derive(Clone, Debug)]
 pub struct SparsityKl {
     pub rate: f32,

@@ -1,9 +1,9 @@
-//! Convolution on the processor without unrolled windows: a few neighboring places times a block of output channels stay
-//! in registers while the window goes by.
+//! Convolution on the processor without unrolled windows: a few neighboring places times a block of output channels
+//! stay in registers while the window goes by.
 //!
-//! Everything is a sum over taps of shifted images: the forward pass reads with the stride; the gradient by the input is
-//! one such sum for each phase of the stride, which it writes with. Each output adds its window in one order, so that
-//! neither threads nor the place in a block change a bit.
+//! Everything is a sum over taps of shifted images: the forward pass reads with the stride; the gradient by the input
+//! is one such sum for each phase of the stride, which it writes with. Each output adds its window in one order, so
+//! that neither threads nor the place in a block change a bit.
 
 use std::cell::RefCell;
 
@@ -60,8 +60,8 @@ pub(super) struct Direct {
 }
 
 thread_local! {
-    /// Weights of a call in the order of the kernel; taken out while in use, because a thread may meet another call while
-    /// it waits.
+    /// Weights of a call in the order of the kernel; taken out while in use, because a thread may meet another call
+    /// while it waits.
     static PACKED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
     /// Padded lines of a task.
     static BAND: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
@@ -172,8 +172,8 @@ impl Direct {
         self.outputs.div_ceil(self.block)
     }
 
-    /// Writes finish(the sum), or the sum added to `out` first. `weight` gives a weight by output channel, number of the
-    /// tap, and input channel.
+    /// Writes finish(the sum), or the sum added to `out` first. `weight` gives a weight by output channel, number of
+    /// the tap, and input channel.
     pub fn run(
         &self,
         x: &[f32],
@@ -209,8 +209,8 @@ impl Direct {
         PACKED.set(packed);
     }
 
-    /// For each phase and block of output channels: the block's weights for each value of the window, zero beyond the last
-    /// channel.
+    /// For each phase and block of output channels: the block's weights for each value of the window, zero beyond the
+    /// last channel.
     fn pack(&self, weight: impl Fn(usize, usize, usize) -> f32, packed: &mut Vec<f32>) {
         packed.clear();
         for phase in &self.phases {

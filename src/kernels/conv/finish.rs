@@ -8,7 +8,7 @@ use crate::kernels::activation::Activation;
 pub enum Finish {
     /// The sum itself; the third buffer is not looked at.
     Plain,
-    /// activation(sum + bias [columns])
+    /// activation(sum + bias `[columns]`)
     Forward(Activation),
     /// sum * activation'(...), given the activation's output in the shape of the result.
     Backward(Activation),

@@ -1,8 +1,8 @@
 //! Convolutions as implicit matrix products: the CPU references of `shaders/conv/*.wgsl`.
 //!
-//! Letters: x [N, H, W, C] is the fine side, y [N, OH, OW, K] the coarse one, weights [K, KH, KW, C]. Three products make
-//! everything: gather (y from x: the forward pass), scatter (x from y: the gradient by the input, and the forward pass
-//! of a transposed convolution), and the gradient by the weights (from both).
+//! Letters: x `[N, H, W, C]` is the fine side, y `[N, OH, OW, K]` the coarse one, weights `[K, KH, KW, C]`. Three
+//! products make everything: gather (y from x: the forward pass), scatter (x from y: the gradient by the input, and the
+//! forward pass of a transposed convolution), and the gradient by the weights (from both).
 
 mod direct;
 mod few_channels;

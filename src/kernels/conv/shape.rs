@@ -130,7 +130,7 @@ impl ConvShape {
         }
     }
 
-    /// Adds to a band of lines of x what windows [window, lines, out width] of some lines of y bring, tap by tap.
+    /// Adds to a band of lines of x what windows `[window, lines, out width]` of some lines of y bring, tap by tap.
     #[inline(always)]
     pub(super) fn add_windows(&self, windows: &[f32], band: ScatterBand, out: &mut [f32]) {
         let ([_, width], [_, out_width], channels) = (self.size, self.out_size, self.channels);
@@ -158,7 +158,7 @@ impl ConvShape {
         self.taps() == 1 && self.stride == [1, 1] && self.padding == [0, 0]
     }
 
-    /// The weights' seen channels, contiguous: [K, taps, C].
+    /// The weights' seen channels, contiguous: `[K, taps, C]`.
     pub(super) fn seen_weights<'w>(&self, weight: &'w [f32]) -> std::borrow::Cow<'w, [f32]> {
         if self.channels == self.weight_channels {
             return weight.into();

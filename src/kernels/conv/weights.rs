@@ -14,8 +14,8 @@ use crate::kernels::partial_sums::sum_rows;
 use crate::kernels::shaders::shader;
 use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 
-/// partials [slots, K, taps, C]: for each slot of places, the sum of dy^T x, and with `sums_bias` that of dy itself, [slots,
-/// K]; reads x, dy.
+/// partials `[slots, K, taps, C]`: for each slot of places, the sum of dy^T x, and with `sums_bias` that of dy itself,
+/// [slots, K]; reads x, dy.
 #[derive(Clone, Debug)]
 pub struct ConvWeights {
     pub shape: ConvShape,

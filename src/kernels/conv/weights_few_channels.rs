@@ -1,5 +1,5 @@
-//! The gradient by the weights of few filters on the processor: a tap's channels stay in registers while a line goes by.
-//! Unrolled windows would be multiplied by one to three columns there, which is no work for a matrix product.
+//! The gradient by the weights of few filters on the processor: a tap's channels stay in registers while a line goes
+//! by. Unrolled windows would be multiplied by one to three columns there, which is no work for a matrix product.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub(super) fn can_sum(shape: &ConvShape) -> bool {
     shape.filters <= MOST && shape.channels.is_multiple_of(BLOCK)
 }
 
-/// Adds to out [K, taps, C] what the places in `rows` bring.
+/// Adds to out `[K, taps, C]` what the places in `rows` bring.
 #[inline(always)]
 pub(super) fn add_weights(shape: &ConvShape, x: &[f32], dy: &[f32], rows: Range<usize>, out: &mut [f32]) {
     let (channels, filters, [out_height, out_width]) = (shape.channels, shape.filters, shape.out_size);
@@ -49,8 +49,8 @@ pub(super) fn add_weights(shape: &ConvShape, x: &[f32], dy: &[f32], rows: Range<
     }
 }
 
-/// out [BLOCK] += sum over places of the gradient times what is at the place; places are `pitch` apart in `line`, gradients
-/// `step`.
+/// out [BLOCK] += sum over places of the gradient times what is at the place; places are `pitch` apart in `line`,
+/// gradients `step`.
 #[inline(always)]
 fn add_line(line: &[f32], pitch: usize, gradients: &[f32], step: usize, out: &mut [f32]) {
     let mut sums = [[0.0_f32; BLOCK]; CHAINS];

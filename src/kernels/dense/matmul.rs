@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-/// dst [m, n] = lhs [m, k] rhs [k, n] (+ dst where `accumulate`), each matrix with its (row, column) strides, on the thread
-/// that asks.
+/// dst `[m, n]` = lhs `[m, k]` rhs `[k, n]` (+ dst where `accumulate`), each matrix with its (row, column) strides, on
+/// the thread that asks.
 ///
 /// # Safety
 /// The three pointers must be valid for the elements that sizes and strides reach, and dst must overlap neither.
@@ -29,8 +29,8 @@ pub(in crate::kernels) unsafe fn matmul(
 /// changes no bit.
 pub(super) const ALL_THREADS: gemm::Parallelism = gemm::Parallelism::Rayon(0);
 
-/// Operations from which a product is shared out by the gemm crate itself: it packs each side once for all threads, where
-/// tasks that cut the rows would each pack the other side.
+/// Operations from which a product is shared out by the gemm crate itself: it packs each side once for all threads,
+/// where tasks that cut the rows would each pack the other side.
 const SHARED_FROM: usize = 1 << 27;
 
 pub(super) fn is_large(m: usize, n: usize, k: usize) -> bool {
@@ -38,7 +38,7 @@ pub(super) fn is_large(m: usize, n: usize, k: usize) -> bool {
 }
 
 /// # Safety
-/// As for [`product`].
+/// As for [`matmul`].
 #[expect(clippy::too_many_arguments, reason = "the shape of every BLAS")]
 pub(super) unsafe fn matmul_on(
     parallelism: gemm::Parallelism,
@@ -82,22 +82,22 @@ pub(super) unsafe fn matmul_on(
 }
 
 thread_local! {
-    /// Weights of a call with rows and columns exchanged; taken out while in use, because a thread may meet another call
-    /// while it waits.
+    /// Weights of a call with rows and columns exchanged; taken out while in use, because a thread may meet another
+    /// call while it waits.
     pub(super) static TRANSPOSED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Weights that are worth exchanging before a product: fewer are packed by it as they are.
 pub(super) const TRANSPOSE_FROM: usize = 8 * 1024;
 
-/// Rows and columns that are exchanged at once: lines of the first cache. Rows a power of two apart would otherwise fall on
-/// each other there.
+/// Rows and columns that are exchanged at once: lines of the first cache. Rows a power of two apart would otherwise
+/// fall on each other there.
 const SQUARE: usize = 16;
 
 /// Columns of a task, so that whole lines of the next cache are read.
 const BAND: usize = 4 * SQUARE;
 
-/// out [columns, rows] = values [rows, columns].
+/// out `[columns, rows]` = values `[rows, columns]`.
 pub(super) fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut [f32]) {
     out[..rows * columns].par_chunks_mut(BAND * rows).enumerate().for_each(|(band, out)| {
         let width = out.len() / rows;
@@ -145,8 +145,8 @@ fn transpose_four([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     [first, second, third, fourth]
 }
 
-/// out = lhs rhs, squares of `side`, by the gemm crate as it is, on the threads of the pool: what the benchmark measures
-/// ours against.
+/// out = lhs rhs, squares of `side`, by the gemm crate as it is, on the threads of the pool: what the benchmark
+/// measures ours against.
 pub fn matmul_alone(side: usize, lhs: &[f32], rhs: &[f32], out: &mut [f32]) {
     let (values, stride) = (side * side, side as isize);
     assert!(lhs.len() >= values && rhs.len() >= values && out.len() >= values);

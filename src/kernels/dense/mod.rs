@@ -1,6 +1,6 @@
 //! Dense layers: the CPU references of `shaders/dense/dense_forward*.wgsl` and `shaders/dense/dense_backward*.wgsl`.
 //!
-//! Letters: N rows of the batch, D inputs, K units. Weights are [K, D], as PyTorch has them.
+//! Letters: N rows of the batch, D inputs, K units. Weights are `[K, D]`, as PyTorch has them.
 
 mod matmul;
 use bytemuck::{Pod, Zeroable};
@@ -45,7 +45,7 @@ struct DenseParams {
     padding: u32,
 }
 
-/// out [N, K] = activation(x [N, D] weight^T [D, K] + bias [K])
+/// out `[N, K]` = activation(x `[N, D]` weight^T `[D, K]` + bias `[K]`)
 #[derive(Clone, Debug)]
 pub struct DenseForward {
     pub batch: usize,
@@ -116,7 +116,7 @@ impl Kernel for DenseForward {
 }
 
 impl DenseForward {
-    /// `strides`: of the weights seen as [inputs, outputs].
+    /// `strides`: of the weights seen as `[inputs, outputs]`.
     fn cpu_rows(&self, x: &[f32], weight: &[f32], strides: (usize, usize), bias: &[f32], out: &mut [f32]) {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let large = is_large(self.batch, outputs, inputs);
@@ -163,11 +163,11 @@ impl DenseForward {
     }
 }
 
-/// dweight [K, D] = dout^T x, dbias [K] = column sums of dout [N, K], and, where `needs_dinp`,
-/// dinp [N, D] = (dout weight) * input_activation'(x).
+/// dweight `[K, D]` = dout^T x, dbias `[K]` = column sums of dout `[N, K]`, and, where `needs_dinp`,
+/// dinp `[N, D]` = (dout weight) * input_activation'(x).
 ///
 /// reads dout, x, weight (without `needs_dinp`: dout, x); writes dweight, dbias(, dinp). With several slots dweight is
-/// [slots, K, D] and dbias [slots, K]: of each part of the batch its own sums, which `ReduceSlots` adds.
+/// `[slots, K, D]` and dbias `[slots, K]`: of each part of the batch its own sums, which `ReduceSlots` adds.
 #[derive(Clone, Debug)]
 pub struct DenseBackward {
     pub batch: usize,
@@ -192,8 +192,8 @@ struct DenseBackwardParams {
     padding: [u32; 3],
 }
 
-/// How the sums over a batch that make the gradient of [outputs, inputs] weights are split: not at all where their tiles
-/// alone keep a large GPU busy, or where the batch is short.
+/// How the sums over a batch that make the gradient of `[outputs, inputs]` weights are split: not at all where their
+/// tiles alone keep a large GPU busy, or where the batch is short.
 pub fn dense_split(batch: usize, inputs: usize, outputs: usize) -> SplitK {
     // Workgroups of 64 by 64 that such a GPU runs at once.
     const BUSY: usize = 256;

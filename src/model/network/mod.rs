@@ -24,7 +24,7 @@ pub const DEAD_AFTER_STEPS: f32 = 100.0;
 pub enum RowSource {
     /// Gathered from the data set of this many rows; the permuted part has `part_rows`.
     Data { rows: usize, part_rows: usize, element: ElementType },
-    /// [batch, features] written before each run.
+    /// `[batch, features]` written before each run.
     Input,
 }
 
@@ -41,15 +41,15 @@ pub struct EvaluationMode {
 #[derive(Debug)]
 pub struct Pass {
     pub plan: Plan,
-    /// [batch, latent]: codes or their means.
+    /// `[batch, latent]`: codes or their means.
     pub latent: BufferView,
-    /// [batch, features], activated.
+    /// `[batch, features]`, activated.
     pub output: BufferView,
-    /// [batch, features]: what the network saw.
+    /// `[batch, features]`: what the network saw.
     pub seen: BufferView,
-    /// [batch, 2 * latent] of a variational model: means, then logarithms of variances, before any clamp.
+    /// `[batch, 2 * latent]` of a variational model: means, then logarithms of variances, before any clamp.
     pub moments: Option<BufferView>,
-    /// [2, latent] of a variational model: the second row is the divergence of each unit.
+    /// `[2, latent]` of a variational model: the second row is the divergence of each unit.
     pub divergence: Option<BufferView>,
     /// Entry numbers of a vector-quantized model.
     pub codes: Option<BufferView>,

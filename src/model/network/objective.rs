@@ -19,8 +19,8 @@ fn squares(weight: f64) -> LossTerm {
 }
 
 impl Network {
-    /// Adds the losses to differentiate, each recorded as its part. Their order decides which stream of random numbers each
-    /// has, and stays.
+    /// Adds the losses to differentiate, each recorded as its part. Their order decides which stream of random numbers
+    /// each has, and stays.
     pub(super) fn objective(&self, built: &mut Built, training: bool, batch: usize) -> Result<(), GraphError> {
         let objective = &self.spec.objective;
         let mut losses = vec![self.reconstruction(built, batch)?];

@@ -88,8 +88,8 @@ impl Network {
         Ok((plan, view))
     }
 
-    /// From rows given directly, as they are, to the output alone, which can be read where the view says: the least memory
-    /// that a pass takes.
+    /// From rows given directly, as they are, to the output alone, which can be read where the view says: the least
+    /// memory that a pass takes.
     pub fn filtering_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
         let mut built =
             self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
@@ -101,8 +101,8 @@ impl Network {
         Ok((plan, view))
     }
 
-    /// From rows given directly, as they are, to their latent numbers (means, where they are drawn), which can be read where
-    /// the view says.
+    /// From rows given directly, as they are, to their latent numbers (means, where they are drawn), which can be read
+    /// where the view says.
     pub fn encoding_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
         let built = self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
         let latent = built.encoded.latent;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct EngineSpec {
     /// `f32`, or `f16` to keep what the backward pass needs in half the memory.
     pub precision: String,
-    /// Keep fewer activations for the backward pass and make the others again: the same bits in less memory, and a third more
-    /// time.
+    /// Keep fewer activations for the backward pass and make the others again: the same bits in less memory, and a
+    /// third more time.
     #[serde(skip_serializing_if = "super::is_default")]
     pub recompute: bool,
     /// Variants of kernels that were chosen by measuring; they hold on the adapter that they name.

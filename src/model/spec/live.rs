@@ -65,8 +65,8 @@ impl Spec {
         bounded(self.train.epochs, self.train.steps, steps_per_epoch)
     }
 
-    /// Gives a run that has begun a new total of epochs, and no other bound. A schedule that was laid over the old total
-    /// stays, so that the spec still says what the steps so far have done.
+    /// Gives a run that has begun a new total of epochs, and no other bound. A schedule that was laid over the old
+    /// total stays, so that the spec still says what the steps so far have done.
     pub fn extend_to(&mut self, epochs: u32) {
         let schedule = &mut self.schedule;
         let is_other = self.train.epochs != epochs || self.train.steps.is_some();

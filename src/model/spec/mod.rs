@@ -68,8 +68,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorruptionSpec {
-    /// Pictures are averaged down by this whole factor, which both sides are multiples of, and bilinearly up again; 0 is
-    /// off.
+    /// Pictures are averaged down by this whole factor, which both sides are multiples of, and bilinearly up again; 0
+    /// is off.
     #[serde(skip_serializing_if = "is_default")]
     pub downscale: usize,
     /// Standard deviation of a Gaussian blur, in pixels.
@@ -83,8 +83,8 @@ pub struct CorruptionSpec {
     /// Mean count of specks of dust in a picture: soft blobs, light or dark.
     #[serde(skip_serializing_if = "is_default")]
     pub dust: f64,
-    /// Shot noise of a sensor that counts so many quanta where the value is 1: Poisson(value * peak) / peak, values below
-    /// 0 being 0. The fewer, the noisier; 0 is off. With strength s there are peak / s^2.
+    /// Shot noise of a sensor that counts so many quanta where the value is 1: Poisson(value * peak) / peak, values
+    /// below 0 being 0. The fewer, the noisier; 0 is off. With strength s there are peak / s^2.
     #[serde(skip_serializing_if = "is_default")]
     pub poisson: f64,
     /// Standard deviation of Gaussian noise.
@@ -100,9 +100,9 @@ pub struct CorruptionSpec {
     pub salt_and_pepper: f64,
     /// Share of values set to 0.
     pub masking: f64,
-    /// Share of values of a picture that are replaced by neighbors, and by which alone the output is judged: a denoiser is
-    /// so learned from noisy pictures, without a clean one (Noise2Void, Krull et al. 2019). Noise must differ from pixel to
-    /// pixel. `strength` does not count here.
+    /// Share of values of a picture that are replaced by neighbors, and by which alone the output is judged: a denoiser
+    /// is so learned from noisy pictures, without a clean one (Noise2Void, Krull et al. 2019). Noise must differ from
+    /// pixel to pixel. `strength` does not count here.
     #[serde(skip_serializing_if = "is_default")]
     pub blind_spot: f64,
     /// What all noise is multiplied by (deviations, shares and counts); can be edited live. What is not random in the
@@ -243,8 +243,8 @@ pub struct ModelSpec {
     /// The output is added to the network's (corrupted) input: it learns what to change.
     #[serde(default, skip_serializing_if = "is_default")]
     pub residual: bool,
-    /// A model of the same layers whose weights training begins with, instead of random ones: a file, or `denoiser`, the
-    /// one that comes with the program.
+    /// A model of the same layers whose weights training begins with, instead of random ones: a file, or `denoiser`,
+    /// the one that comes with the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! What stands between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which place.
+//! What stands between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which
+//! place.
 
 use super::coder::{Coder, Counts, FrequencyTable};
 use super::quantizer::Quantizer;
@@ -46,14 +47,14 @@ pub(super) struct Codec {
     pub meaning: Meaning,
     pub form: TableKind,
     tables: Vec<FrequencyTable>,
-    /// Reach and curvature of each table of [`TableForm::Bells`].
+    /// Reach and curvature of each table of [`TableKind::Bells`].
     bells: Vec<(u16, u8)>,
     /// Classes of labels that come before the symbols of a row; 0 where rows have none.
     classes: usize,
 }
 
 impl Codec {
-    /// Codecs for symbols like `train` [rows, places], one for each form of tables that makes sense.
+    /// Codecs for symbols like `train` `[rows, places]`, one for each form of tables that makes sense.
     pub fn fit(meaning: &Meaning, classes: usize, train: &[i32]) -> Vec<Self> {
         let places = meaning.places().max(1);
         let counts: Vec<Counts> =

@@ -1,7 +1,7 @@
 //! Whole numbers as few bytes: tables of integer frequencies and a range coder (Martin 1979) over them.
 //!
-//! Nothing here that decoding needs is a float: a table is rebuilt from small integers by integer arithmetic, so that any
-//! machine reads what any other wrote.
+//! Nothing here that decoding needs is a float: a table is rebuilt from small integers by integer arithmetic, so that
+//! any machine reads what any other wrote.
 
 use constriction::stream::model::{ContiguousCategoricalEntropyModel, DefaultUniformModel};
 use constriction::stream::queue::{DefaultRangeDecoder, DefaultRangeEncoder};
@@ -89,7 +89,7 @@ impl FrequencyTable {
         Self { least, levels: levels.chain([escape]).collect() }
     }
 
-    /// The bell around 0 that codes `counts` best, and what [`Self::of_bell`] needs to make it again.
+    /// The bell around 0 that codes `counts` best, and what [`Self::from_bell`] needs to make it again.
     pub fn bell(counts: &Counts) -> (Self, (u16, u8)) {
         let ends = [counts.least, counts.least + counts.counts.len() as i32 - 1];
         let reach = ends.into_iter().map(i32::unsigned_abs).max().unwrap_or(0).min(REACH as u32) as u16;

@@ -22,7 +22,8 @@ const TABLE_ROWS: usize = 20_000;
 /// Files that differ less than this in size are of equal size.
 const EQUAL: f64 = 1.02;
 
-/// Measures the curve of the model at `path` over every row of `source` and writes it to `output`: `.json`, `.csv` or `.png`.
+/// Measures the curve of the model at `path` over every row of `source` and writes it to `output`: `.json`, `.csv` or
+/// `.png`.
 ///
 /// # Errors
 /// As [`super::compress`].
@@ -88,7 +89,8 @@ fn point(method: &'static str, setting: String, bytes: usize, rows: usize, mse: 
     RatePoint { method, setting, bytes, bytes_per_row: bytes as f64 / rows as f64, mse, psnr: metrics::psnr(mse) }
 }
 
-/// PCA at the rates of the model, in bits a row: with as many components as the model has latent numbers, and with many.
+/// PCA at the rates of the model, in bits a row: with as many components as the model has latent numbers, and with
+/// many.
 fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint>, TrainError> {
     let features = subject.opened.data.features;
     let train = match &subject.train {

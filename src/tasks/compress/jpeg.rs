@@ -1,5 +1,5 @@
-//! What JPEG makes of pictures, in true bytes of files: each by itself, and all together on one sheet, so that what a file's
-//! header takes is not what decides.
+//! What JPEG makes of pictures, in true bytes of files: each by itself, and all together on one sheet, so that what a
+//! file's header takes is not what decides.
 
 use rayon::prelude::*;
 
@@ -21,7 +21,7 @@ pub(super) fn fits(image: ImageShape, rows: &[f32]) -> bool {
     matches!(image.channels, 1 | 3) && rows.iter().all(|value| (0.0..=1.0).contains(value))
 }
 
-/// A file for each of `rows` [rows, features].
+/// A file for each of `rows` `[rows, features]`.
 pub(super) fn each(rows: &[f32], image: ImageShape, quality: u8) -> Result<JpegSize, String> {
     let outcomes: Vec<Result<JpegSize, String>> = rows
         .par_chunks_exact(image.values())
@@ -36,8 +36,8 @@ pub(super) fn each(rows: &[f32], image: ImageShape, quality: u8) -> Result<JpegS
         .try_fold((0, 0.0), |sum, outcome| outcome.map(|(bytes, mse)| (sum.0 + bytes, sum.1 + mse / count)))
 }
 
-/// All rows on one sheet, each in whole squares of its own, its edge repeated to fill them; `None` where the sheet is larger
-/// than JPEG allows.
+/// All rows on one sheet, each in whole squares of its own, its edge repeated to fill them; `None` where the sheet is
+/// larger than JPEG allows.
 pub(super) fn sheet(rows: &[f32], image: ImageShape, quality: u8) -> Result<Option<JpegSize>, String> {
     let count = rows.len() / image.values();
     let across = (1..=count).find(|side| side * side >= count).unwrap_or(1);

@@ -1,7 +1,7 @@
 //! Rows as the few bytes that a model needs to make them again, and back.
 //!
-//! The model is not part of the file. Steps and tables are fitted on the latents of its train rows when a file is written, and
-//! written into the file: the model's own file stays as it is, and whoever has both can read it.
+//! The model is not part of the file. Steps and tables are fitted on the latents of its train rows when a file is
+//! written, and written into the file: the model's own file stays as it is, and whoever has both can read it.
 
 mod codec;
 mod coder;
@@ -80,9 +80,9 @@ struct CompressionInput {
     opened: OpenedModel,
     decoder: Decoder,
     rows: usize,
-    /// [rows, features], as the network sees them.
+    /// `[rows, features]`, as the network sees them.
     seen: Vec<f32>,
-    /// Latent numbers [rows, latent], and codes [rows, places] of a vector-quantized model.
+    /// Latent numbers `[rows, latent]`, and codes `[rows, places]` of a vector-quantized model.
     latents: Vec<f32>,
     codes: Vec<i32>,
     labels: Vec<usize>,
@@ -237,9 +237,9 @@ fn defect(problem: String) -> TrainError {
     TrainError::Defect(problem)
 }
 
-/// Compresses every row of `source` with the model at `path` to `output`, at about `bits` bits a latent number. The step of
-/// each unit and the tables of frequencies are fitted on train rows and are part of the file, and so are the names of
-/// pictures and recordings.
+/// Compresses every row of `source` with the model at `path` to `output`, at about `bits` bits a latent number. The
+/// step of each unit and the tables of frequencies are fitted on train rows and are part of the file, and so are the
+/// names of pictures and recordings.
 ///
 /// # Errors
 /// When the data does not fit the model, has no rows, or `output` cannot be written.

@@ -1,9 +1,9 @@
 //! Latent numbers as whole numbers of steps.
 //!
-//! Each unit has a step of its own. Rounding to a step of d adds s d^2 / 12 to the mean squared error, where s is how much the
-//! output moves with the unit (squared, mean over values and rows). At a given rate the error is least where all units add
-//! alike (Gersho & Gray 1992, chapter 8), so that d is in proportion to 1 / sqrt(s); a unit that the decoder does not listen to
-//! gets a step that all of it falls into, and costs nothing.
+//! Each unit has a step of its own. Rounding to a step of d adds s d^2 / 12 to the mean squared error, where s is how
+//! much the output moves with the unit (squared, mean over values and rows). At a given rate the error is least where
+//! all units add alike (Gersho & Gray 1992, chapter 8), so that d is in proportion to 1 / sqrt(s); a unit that the
+//! decoder does not listen to gets a step that all of it falls into, and costs nothing.
 
 use super::coder::{Counts, REACH};
 use crate::inference::Decoder;
@@ -31,8 +31,8 @@ pub(super) struct Quantizer {
 }
 
 impl Quantizer {
-    /// The finest that takes no more than `bits` bits a row of `latents` [rows, units] by their entropy; `sensitivities` are
-    /// the s of each unit.
+    /// The finest that takes no more than `bits` bits a row of `latents` `[rows, units]` by their entropy;
+    /// `sensitivities` are the s of each unit.
     pub fn fit(latents: &[f32], sensitivities: &[f64], bits: f64) -> Self {
         let units = sensitivities.len().max(1);
         let every = (latents.len() / units).div_ceil(SEARCH_ROWS).max(1);
@@ -123,8 +123,8 @@ fn step(exponent: i32) -> f64 {
     EIGHTHS[part / 4] * FINE[part % 4] * power
 }
 
-/// The s of each unit: mean over values and over some of the rows `latents` [rows, units] of the squared change of the output
-/// when the unit moves, by the square of the move.
+/// The s of each unit: mean over values and over some of the rows `latents` `[rows, units]` of the squared change of
+/// the output when the unit moves, by the square of the move.
 pub(super) fn sensitivities(decoder: &mut Decoder, latents: &[f32], labels: &[usize]) -> Result<Vec<f64>, TrainError> {
     /// Rows decoded in all, and of one unit.
     const ALL_ROWS: usize = 16_384;

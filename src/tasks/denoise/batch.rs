@@ -80,8 +80,8 @@ pub struct Denoised {
 }
 
 /// Denoises the files of `inputs` (pictures, `.npy` arrays, folders of both) to `output`: a file for one input, else a
-/// folder that keeps the names. `progress` hears the share that is done and the file at work, and may end the work between
-/// tiles; a file is written whole or not at all. A file that fails is reported, and the others are done.
+/// folder that keeps the names. `progress` hears the share that is done and the file at work, and may end the work
+/// between tiles; a file is written whole or not at all. A file that fails is reported, and the others are done.
 ///
 /// # Errors
 /// When nothing can be begun: the model does not suit, or a place in `output` is an input.

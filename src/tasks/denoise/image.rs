@@ -106,7 +106,7 @@ impl Image {
         self.channels - usize::from(self.alpha)
     }
 
-    /// Channel `channel` [height, width], in 0..1 but for arrays.
+    /// Channel `channel` `[height, width]`, in 0..1 but for arrays.
     pub fn plane(&self, channel: usize) -> Vec<f32> {
         let step = self.channels;
         match &self.samples {
@@ -164,8 +164,8 @@ impl Image {
         }
     }
 
-    /// Writes it to `output` in the form of `original`, with its metadata. Gives the names of what was kept of them, and of
-    /// what was not.
+    /// Writes it to `output` in the form of `original`, with its metadata. Gives the names of what was kept of them,
+    /// and of what was not.
     pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TrainError> {
         let (format, color) = match &self.form {
             StoredForm::Array { shape } => {

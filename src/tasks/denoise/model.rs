@@ -58,8 +58,8 @@ impl Denoiser {
     /// `memory`: bytes that the network's work may take; `path` is where the model is from, for errors.
     ///
     /// # Errors
-    /// When the model is not for pictures in 0..1, is of a fixed size and was not trained on patches, or `memory` has no
-    /// room for its smallest tile.
+    /// When the model is not for pictures in 0..1, is of a fixed size and was not trained on patches, or `memory` has
+    /// no room for its smallest tile.
     pub fn new(model: Model, path: &Path, device: &Device, memory: Option<usize>) -> Result<Self, TrainError> {
         let unsuited = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
         let shape = model.data_shape();
@@ -113,8 +113,8 @@ impl Denoiser {
         corruption.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
     }
 
-    /// Whether noise is all that it was trained to take away: scratches, blocks and blur are no noise, and what there is of
-    /// that bounds nothing.
+    /// Whether noise is all that it was trained to take away: scratches, blocks and blur are no noise, and what there
+    /// is of that bounds nothing.
     pub fn removes_noise_alone(&self) -> bool {
         let corruption = &self.model.spec.corruption;
         let others = [
@@ -219,8 +219,9 @@ impl Denoiser {
         self.model.spec.model.condition == ConditionKind::Sigma
     }
 
-    /// What the network makes of `values` [height, width, channels]; `sigma` is the standard deviation of their noise on the
-    /// scale of 0..255, for a network that is told; `progress` hears the share that is done, and may end the work.
+    /// What the network makes of `values` `[height, width, channels]`; `sigma` is the standard deviation of their noise
+    /// on the scale of 0..255, for a network that is told; `progress` hears the share that is done, and may end the
+    /// work.
     pub fn run(
         &mut self,
         values: &[f32],

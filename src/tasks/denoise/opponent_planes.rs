@@ -1,9 +1,9 @@
 //! A picture as the planes that a network of one channel takes one at a time.
 //!
-//! Of red, green and blue, the mean holds nearly all there is to see, and the differences are smooth: a network for gray
-//! pictures cleans them better than the three as they are. The change is orthonormal, so that white noise stays white and
-//! as strong as it was (as in Dabov et al. 2007, "Color image denoising via sparse 3D collaborative filtering with
-//! grouping constraint in luminance-chrominance space").
+//! Of red, green and blue, the mean holds nearly all there is to see, and the differences are smooth: a network for
+//! gray pictures cleans them better than the three as they are. The change is orthonormal, so that white noise stays
+//! white and as strong as it was (as in Dabov et al. 2007, "Color image denoising via sparse 3D collaborative filtering
+//! with grouping constraint in luminance-chrominance space").
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
@@ -11,8 +11,8 @@ use std::f32::consts::FRAC_1_SQRT_2;
 const THIRD: f32 = 0.577_350_26;
 const SIXTH: f32 = 0.408_248_3;
 
-/// A plane as a mixture of colors, brought to 0..1 for the network by a factor and an offset. Noise is `factor` times as
-/// strong there as in the picture.
+/// A plane as a mixture of colors, brought to 0..1 for the network by a factor and an offset. Noise is `factor` times
+/// as strong there as in the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Mixture {
     weights: [f32; 3],

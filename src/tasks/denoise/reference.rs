@@ -9,8 +9,8 @@ use super::paths::FileJob;
 use crate::data::DataError;
 use crate::metrics;
 
-/// PSNR (dB, peak 1) and SSIM (mean over channels; `None` below 11x11) of what was given and of what was made of it, alpha
-/// left out.
+/// PSNR (dB, peak 1) and SSIM (mean over channels; `None` below 11x11) of what was given and of what was made of it,
+/// alpha left out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     pub input_psnr: Option<f64>,

@@ -13,7 +13,7 @@ impl Symmetry {
         self.0 & 4 != 0
     }
 
-    /// [height, width] of what is seen of a picture of `size`.
+    /// `[height, width]` of what is seen of a picture of `size`.
     pub fn size(self, size: [usize; 2]) -> [usize; 2] {
         if self.transposes() { [size[1], size[0]] } else { size }
     }
@@ -26,7 +26,7 @@ impl Symmetry {
         row * size[1] + column
     }
 
-    /// `values` [height, width, channels] as seen this way.
+    /// `values` `[height, width, channels]` as seen this way.
     pub fn apply(self, values: &[f32], size: [usize; 2], channels: usize) -> Vec<f32> {
         let [height, width] = self.size(size);
         let mut seen = Vec::with_capacity(values.len());
@@ -39,7 +39,7 @@ impl Symmetry {
         seen
     }
 
-    /// Adds `share` of `seen`, laid back, to `out` [height, width, channels].
+    /// Adds `share` of `seen`, laid back, to `out` `[height, width, channels]`.
     pub fn add_back(self, seen: &[f32], share: f32, size: [usize; 2], channels: usize, out: &mut [f32]) {
         let [height, width] = self.size(size);
         let mut seen = seen.chunks_exact(channels);

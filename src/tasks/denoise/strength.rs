@@ -1,11 +1,11 @@
 //! How much of what a model takes away is taken away.
 //!
-//! A model may take texture for noise. So that a clean photograph is never harmed, what is removed is bounded by what noise
-//! there is. Given, that is its standard deviation (the residual of the best possible denoiser is smaller than the noise, so
-//! that the bound costs nothing). Estimated, it begins with the eigenvalues of patches, which texture raises, and goes down
-//! to what the model takes away where that is little: noise is the same everywhere, texture is not, and where a picture is
-//! smooth the model takes away noise alone. A model that is told sigma is told the first and then, if that is less, the
-//! second; where it does not find what it was told, that was texture.
+//! A model may take texture for noise. So that a clean photograph is never harmed, what is removed is bounded by what
+//! noise there is. Given, that is its standard deviation (the residual of the best possible denoiser is smaller than
+//! the noise, so that the bound costs nothing). Estimated, it begins with the eigenvalues of patches, which texture
+//! raises, and goes down to what the model takes away where that is little: noise is the same everywhere, texture is
+//! not, and where a picture is smooth the model takes away noise alone. A model that is told sigma is told the first
+//! and then, if that is less, the second; where it does not find what it was told, that was texture.
 
 use crate::metrics::noise_level;
 
@@ -16,8 +16,8 @@ const TEXTURE: f64 = 3.0;
 /// A quarter of the places loses less than the noise there is by this: to a blind model, and to one that is told.
 const REMOVED_OF_NOISE: f64 = 1.2;
 const REMOVED_WHEN_TOLD: f64 = 1.05;
-/// Where a picture as a whole loses more than this of what was told, and its smooth places less than this of that, it has
-/// no smooth places: the whole is looked at.
+/// Where a picture as a whole loses more than this of what was told, and its smooth places less than this of that, it
+/// has no smooth places: the whole is looked at.
 const ALL_TEXTURE: [f64; 2] = [0.7, 0.8];
 /// A model that finds less than this of what it was told took texture for noise: noise would all be found.
 const FOUND: f64 = 0.75;
@@ -64,14 +64,14 @@ pub(super) struct NoiseEstimate {
 }
 
 impl NoiseEstimate {
-    /// Of a plane [height, width] of values in 0..1, in which noise is `factor` times as strong as in the picture.
+    /// Of a plane `[height, width]` of values in 0..1, in which noise is `factor` times as strong as in the picture.
     pub fn by_patches(values: &[f32], size: [usize; 2], factor: f32) -> Self {
         let scale = 255.0 / f64::from(factor);
         Self { by_patches: noise_level(values, size[0], size[1]).map(|sigma| scale * sigma), ..Self::default() }
     }
 
-    /// With what a model changes, in the units of the picture; `told` is how strong it was told that the noise is there, on
-    /// the scale of 0..255, where it is told.
+    /// With what a model changes, in the units of the picture; `told` is how strong it was told that the noise is
+    /// there, on the scale of 0..255, where it is told.
     pub fn with_change(self, change: &[f32], size: [usize; 2], told: Option<f64>) -> Self {
         let removed = removed(change);
         let found = told.and_then(|told| found(change, size, told));
@@ -140,8 +140,8 @@ fn removed(change: &[f32]) -> f64 {
     255.0 * (squares / change.len().max(1) as f64).sqrt()
 }
 
-/// The noise that a model found that was `told` how much there is, on the scale of 0..255: what it takes away where that
-/// is little.
+/// The noise that a model found that was `told` how much there is, on the scale of 0..255: what it takes away where
+/// that is little.
 pub(super) fn found(change: &[f32], size: [usize; 2], told: f64) -> Option<f64> {
     let (low, whole) = (255.0 * low_deviation(change, size)?, removed(change));
     let no_smooth_places = whole > ALL_TEXTURE[0] * told && low < ALL_TEXTURE[1] * whole;

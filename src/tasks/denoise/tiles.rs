@@ -1,8 +1,9 @@
-//! A picture cut in overlapping tiles of one size. Where two overlap, the weight of one falls along a line as that of the
-//! other rises, and what lies next to a tile's edge, where the network sees less than it should, is not used at all.
+//! A picture cut in overlapping tiles of one size. Where two overlap, the weight of one falls along a line as that of
+//! the other rises, and what lies next to a tile's edge, where the network sees less than it should, is not used at
+//! all.
 
-/// Pixels that neighbors share. Seven sixteenths at either end are not used, as far as the shipped network sees; what lies
-/// between is blended.
+/// Pixels that neighbors share. Seven sixteenths at either end are not used, as far as the shipped network sees; what
+/// lies between is blended.
 pub(super) const OVERLAP: usize = 64;
 
 /// Of what a tile shares with a neighbor, the pixels next to its edge that are not used.
@@ -72,7 +73,7 @@ fn reflected(index: isize, length: usize) -> usize {
     if place < length { place } else { period as usize - place }
 }
 
-/// Tiles of a picture [height, width].
+/// Tiles of a picture `[height, width]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tiling {
     axes: [Axis; 2],
@@ -83,7 +84,7 @@ impl Tiling {
         Self { axes: [0, 1].map(|axis| Axis::new(size[axis], most[axis], multiple, exact)) }
     }
 
-    /// [height, width] of every tile.
+    /// `[height, width]` of every tile.
     pub fn tile(&self) -> [usize; 2] {
         [self.axes[0].tile, self.axes[1].tile]
     }
@@ -92,7 +93,7 @@ impl Tiling {
         self.axes[0].count * self.axes[1].count
     }
 
-    /// Adds to `out` what the network is to see of tile `index` of `values` [height, width, channels].
+    /// Adds to `out` what the network is to see of tile `index` of `values` `[height, width, channels]`.
     pub fn cut(&self, index: usize, values: &[f32], channels: usize, out: &mut Vec<f32>) {
         let [down, across] = &self.axes;
         let columns = across.sources(index % across.count);

@@ -99,7 +99,8 @@ pub struct DetectorReport {
     pub notes: Vec<String>,
 }
 
-/// Fits a detector to the normal rows of `source` and saves it at `path`; `progress` is told the share of the work done.
+/// Fits a detector to the normal rows of `source` and saves it at `path`; `progress` is told the share of the work
+/// done.
 ///
 /// # Errors
 /// When the data cannot be read, has too few normal rows, or `path` cannot be written.
@@ -345,7 +346,7 @@ impl<'a> TrainingRows<'a> {
     }
 }
 
-/// Sorted runs of [first, how many] of what is marked.
+/// Sorted runs of `[first, how many]` of what is marked.
 fn runs(marked: &[bool]) -> Vec<[u32; 2]> {
     let mut runs: Vec<[u32; 2]> = Vec::new();
     for (at, _) in marked.iter().enumerate().filter(|(_, marked)| **marked) {
@@ -489,7 +490,7 @@ fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -
     })
 }
 
-/// L^-1 of the Cholesky decomposition L L^T of a matrix [n, n], of which the lower triangle is read.
+/// L^-1 of the Cholesky decomposition L L^T of a matrix `[n, n]`, of which the lower triangle is read.
 fn inverse_of_root(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
     for i in 0..n {
         for j in 0..=i {

@@ -1,11 +1,12 @@
-//! Which rows are abnormal, and what makes them so. A model is fitted on normal rows; what it cannot rebuild as well as it
-//! rebuilds normal rows that it has not seen, or what it sees far from where those lie, is abnormal.
+//! Which rows are abnormal, and what makes them so. A model is fitted on normal rows; what it cannot rebuild as well as
+//! it rebuilds normal rows that it has not seen, or what it sees far from where those lie, is abnormal.
 //!
-//! A row's score is (sum of e^2 / u over features + d^2) / (features + latent): e its errors, u what is usual of each on
-//! held-out normal rows, d the Mahalanobis distance of its latents from those of normal rows. Both parts are 1 a dimension
-//! on held-out normal rows, so that the score is 1 on average there and means the same for every table: but for constants
-//! it is the negative log-likelihood of a Gaussian model of both. For variational models twice the divergence from the prior
-//! stands in the place of d^2 and of its count: the score is the negative ELBO, scaled to 1 on average.
+//! A row's score is (sum of e^2 / u over features + d^2) / (features + latent): e its errors, u what is usual of each
+//! on held-out normal rows, d the Mahalanobis distance of its latents from those of normal rows. Both parts are 1 a
+//! dimension on held-out normal rows, so that the score is 1 on average there and means the same for every table: but
+//! for constants it is the negative log-likelihood of a Gaussian model of both. For variational models twice the
+//! divergence from the prior stands in the place of d^2 and of its count: the score is the negative ELBO, scaled to 1
+//! on average.
 
 mod fit;
 mod histogram;

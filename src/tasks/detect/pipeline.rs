@@ -1,4 +1,5 @@
-//! Detection for somebody who looks on: data in, a fitted detector and its scores out, with what goes on told on the way.
+//! Detection for somebody who looks on: data in, a fitted detector and its scores out, with what goes on told on the
+//! way.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -19,13 +19,13 @@ const CHUNK_BYTES: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub rows: usize,
-    /// [rows, features]
+    /// `[rows, features]`
     pub seen: Vec<f32>,
-    /// [rows, features] of each member.
+    /// `[rows, features]` of each member.
     pub made: Vec<Vec<f32>>,
-    /// [rows, latent] of each member; nothing where there is no bottleneck.
+    /// `[rows, latent]` of each member; nothing where there is no bottleneck.
     pub latents: Vec<Vec<f32>>,
-    /// [rows]: divergence from the prior of each member, in nats; nothing but for variational models.
+    /// `[rows]`: divergence from the prior of each member, in nats; nothing but for variational models.
     pub divergences: Vec<Vec<f64>>,
     /// What the label of each row says; empty without labels.
     pub labels: Vec<Option<String>>,
@@ -175,8 +175,8 @@ impl Chunk {
     }
 }
 
-/// Divergence of N(mean, deviation^2) from N(0, 1) for each row of moments [rows, 2 latent]: means, then logarithms of
-/// variances.
+/// Divergence of N(mean, deviation^2) from N(0, 1) for each row of moments `[rows, 2 latent]`: means, then logarithms
+/// of variances.
 fn divergences(moments: &[f32], latent: usize) -> Vec<f64> {
     let of = |row: &[f32]| {
         let (means, logs) = row.split_at(latent);

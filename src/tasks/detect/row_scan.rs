@@ -181,8 +181,8 @@ pub struct ScannedRows {
     pub notes: Vec<String>,
 }
 
-/// Scores every row of `source` with the detector `model`; `progress` is told the rows so far and says whether to go on.
-/// Rows that cannot be read are counted and passed over.
+/// Scores every row of `source` with the detector `model`; `progress` is told the rows so far and says whether to go
+/// on. Rows that cannot be read are counted and passed over.
 ///
 /// # Errors
 /// As those of [`super::score_rows`], and [`TrainError::Canceled`].

@@ -42,8 +42,8 @@ struct Gathered {
 /// `row,score,abnormal,reasons` to `output` (`-` is standard output).
 ///
 /// # Errors
-/// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or `output`
-/// cannot be written.
+/// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or
+/// `output` cannot be written.
 pub fn score_rows(
     path: &Path,
     source: &str,

@@ -15,7 +15,7 @@ struct StepSums {
     /// Windows that hold each step.
     counts: Vec<u32>,
     scores: Vec<f64>,
-    /// [steps, columns]
+    /// `[steps, columns]`
     shares: Vec<f64>,
     expected: Vec<f64>,
     seen: Vec<f64>,

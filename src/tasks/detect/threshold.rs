@@ -8,8 +8,8 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(at.saturating_sub(1).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::INFINITY)
 }
 
-/// The threshold over which F1 is highest, or false alarms and missed rows, each of which costs `miss_cost` false alarms,
-/// cost least. `normal` is sorted; it stands for as many normal rows as there are of all.
+/// The threshold over which F1 is highest, or false alarms and missed rows, each of which costs `miss_cost` false
+/// alarms, cost least. `normal` is sorted; it stands for as many normal rows as there are of all.
 pub(super) fn by_labels(normal: &[f64], abnormal: &[f64], by: ThresholdBy, miss_cost: f64) -> f64 {
     let mut abnormal = abnormal.to_vec();
     abnormal.sort_by(f64::total_cmp);

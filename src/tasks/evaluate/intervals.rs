@@ -44,7 +44,7 @@ pub(super) fn row_likelihood(network: &Network) -> Option<impl Fn(&[f32], &[f32]
     })
 }
 
-/// Divergence from the prior of each row of moments [rows, 2 * latent], in nats (Kingma & Welling 2014, appendix B).
+/// Divergence from the prior of each row of moments `[rows, 2 * latent]`, in nats (Kingma & Welling 2014, appendix B).
 fn row_divergence(moments: &[f32], latent: usize) -> Vec<f64> {
     let of_row = |row: &[f32]| {
         let (means, log_variances) = row.split_at(latent);

@@ -1,5 +1,5 @@
-//! A tighter bound of the likelihood than the ELBO: many samples of each row's latents, weighted by how likely they made
-//! the row (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders").
+//! A tighter bound of the likelihood than the ELBO: many samples of each row's latents, weighted by how likely they
+//! made the row (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders").
 
 use std::path::Path;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub(super) fn bound(
 
 /// Samples of the latents of a row.
 struct Sampled {
-    /// [SAMPLES, latent]
+    /// `[SAMPLES, latent]`
     latents: Vec<f32>,
     /// ln p(z) - ln q(z | x) of each sample.
     log_ratios: Vec<f64>,

@@ -16,8 +16,9 @@ const FILM: usize = 224;
 const FRAME: Duration = Duration::from_millis(120);
 const END: Duration = Duration::from_millis(600);
 
-/// Writes `rows` [rows, features] of `model` to `path`, by its ending: `png`, tiles in lines of `columns`; `gif`, a film
-/// there and back; `npy`, the rows in their source's units, with `latents` [rows, latent] in a file of their own beside.
+/// Writes `rows` `[rows, features]` of `model` to `path`, by its ending: `png`, tiles in lines of `columns`; `gif`, a
+/// film there and back; `npy`, the rows in their source's units, with `latents` `[rows, latent]` in a file of their own
+/// beside.
 ///
 /// # Errors
 /// When the file cannot be written or has another ending.

@@ -1,4 +1,5 @@
-//! Rows in the form that their source has: pictures, tables, arrays, sound. Everything that makes rows writes them here.
+//! Rows in the form that their source has: pictures, tables, arrays, sound. Everything that makes rows writes them
+//! here.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -29,11 +30,12 @@ pub(crate) struct RowWriter {
 /// Rows to be written, in the source's own units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NamedRows<'r> {
-    /// [rows, features]
+    /// `[rows, features]`
     pub values: &'r [f32],
     /// One for each row; files are called after them.
     pub names: &'r [String],
-    /// The class of each row, where they have any: folders are called after them, and tables have them in a last column.
+    /// The class of each row, where they have any: folders are called after them, and tables have them in a last
+    /// column.
     pub labels: Option<&'r [String]>,
 }
 
@@ -94,8 +96,8 @@ impl RowWriter {
         }
     }
 
-    /// Writes rows to one `.npy` or `.csv` file, or to a folder of PNG or WAV files; gives the count of files. Beside an
-    /// array with labels there is a text file with one on each line.
+    /// Writes rows to one `.npy` or `.csv` file, or to a folder of PNG or WAV files; gives the count of files. Beside
+    /// an array with labels there is a text file with one on each line.
     pub fn write(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TrainError> {
         self.check(output)?;
         match (extension(output).as_deref(), self.kind) {
@@ -204,8 +206,8 @@ impl RowWriter {
 }
 
 impl NamedRows<'_> {
-    /// The file for a row, in a folder called after its class where it has one and does not lie in it already; none that is
-    /// `taken`.
+    /// The file for a row, in a folder called after its class where it has one and does not lie in it already; none
+    /// that is `taken`.
     fn place(&self, folder: &Path, row: usize, name: &str, extension: &str, taken: &mut HashSet<PathBuf>) -> PathBuf {
         let label = self.labels.and_then(|labels| labels.get(row)).map(|label| label.replace(['/', '\\'], "_"));
         let folder = match label.filter(|label| Path::new(name).iter().next() != Some(label.as_ref())) {

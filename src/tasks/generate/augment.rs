@@ -1,5 +1,5 @@
-//! Variants of rows: what the decoder makes of places near theirs in the latent space, or of places drawn from where their
-//! class lies.
+//! Variants of rows: what the decoder makes of places near theirs in the latent space, or of places drawn from where
+//! their class lies.
 
 use std::path::Path;
 
@@ -38,8 +38,8 @@ pub struct Augmentation {
     pub variants: usize,
     /// Names of the classes that variants have, empty where the rows have no labels.
     pub classes: Vec<String>,
-    /// Mean squared difference of variants from their rows, and of what the model makes of the rows themselves; `None` by
-    /// class, where a variant is of no row.
+    /// Mean squared difference of variants from their rows, and of what the model makes of the rows themselves; `None`
+    /// by class, where a variant is of no row.
     pub mse: Option<f64>,
     pub reconstruction_mse: f64,
     pub output: String,
@@ -49,9 +49,9 @@ pub struct Augmentation {
     pub notes: Vec<String>,
 }
 
-/// Makes `options.count` variants of each row of `source` through the model at `path`: first one of each row, in order, then
-/// another of each. Folders are called after the rows' labels, arrays have theirs in a text file beside them, tables in a last
-/// column.
+/// Makes `options.count` variants of each row of `source` through the model at `path`: first one of each row, in order,
+/// then another of each. Folders are called after the rows' labels, arrays have theirs in a text file beside them,
+/// tables in a last column.
 ///
 /// # Errors
 /// When the data does not fit the model, has no labels where they are needed, or `output` cannot hold what it is.

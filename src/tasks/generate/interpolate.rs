@@ -73,7 +73,8 @@ impl<'m> LatentLookup<'m> {
         Self { path, source, device, opened: None, train: None }
     }
 
-    /// What `asked` is: a file with one row, the number of a row from 1, or `class:NAME`, the mean of a class of train rows.
+    /// What `asked` is: a file with one row, the number of a row from 1, or `class:NAME`, the mean of a class of train
+    /// rows.
     fn find(&mut self, asked: &str) -> Result<LatentPoint, TrainError> {
         let name = asked.to_owned();
         if let Some(class) = asked.strip_prefix("class:") {
@@ -142,8 +143,8 @@ impl PathWriter {
         Ok(Self { model, decoder, writer: form, label })
     }
 
-    /// Decodes `latents` [rows, latent], told the class asked for or else `class`, and writes them to `output`: a PNG with
-    /// `columns` of them in a line, or in the source's own form.
+    /// Decodes `latents` `[rows, latent]`, told the class asked for or else `class`, and writes them to `output`: a PNG
+    /// with `columns` of them in a line, or in the source's own form.
     fn write(
         &mut self,
         mut latents: Vec<f32>,
@@ -244,8 +245,8 @@ pub fn arithmetic(
     })
 }
 
-/// Each latent unit that is in use from one end to the other, all others held where `row` has them (or in the middle of the
-/// train rows): one line of the picture for each, the most used first.
+/// Each latent unit that is in use from one end to the other, all others held where `row` has them (or in the middle of
+/// the train rows): one line of the picture for each, the most used first.
 ///
 /// # Errors
 /// When no unit is in use, or what the model was trained on is not there any more.

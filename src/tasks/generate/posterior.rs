@@ -27,10 +27,10 @@ const USUAL_COMPONENTS: usize = 10;
 /// The rows that a model was trained on, and what its encoder makes of them.
 pub(crate) struct TrainLatents {
     pub data: Arc<DataSet>,
-    /// [rows, latent], of the first rows of the train part.
+    /// `[rows, latent]`, of the first rows of the train part.
     pub latents: Vec<f32>,
     pub latent: usize,
-    /// [rows, places] of a vector-quantized model, the numbers of its entries.
+    /// `[rows, places]` of a vector-quantized model, the numbers of its entries.
     pub codes: Vec<f32>,
 }
 
@@ -57,7 +57,7 @@ impl TrainLatents {
     }
 }
 
-/// Mean and deviation of each latent number over rows [rows, latent].
+/// Mean and deviation of each latent number over rows `[rows, latent]`.
 pub(crate) fn moments(latents: &[f32], latent: usize) -> Vec<(f64, f64)> {
     let rows = (latents.len() / latent.max(1)).max(1) as f64;
     (0..latent)
@@ -69,8 +69,8 @@ pub(crate) fn moments(latents: &[f32], latent: usize) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Whether a unit of this deviation tells rows apart: by Burda et al. 2016 where there is a prior that it could fall back
-/// to, else whether it varies at all.
+/// Whether a unit of this deviation tells rows apart: by Burda et al. 2016 where there is a prior that it could fall
+/// back to, else whether it varies at all.
 pub(crate) fn is_active(model: &Model, deviation: f64) -> bool {
     match has_prior(model) {
         true => deviation * deviation > ACTIVE_VARIANCE,
@@ -99,7 +99,8 @@ pub(crate) struct Posterior {
 }
 
 impl Posterior {
-    /// Fitted to latent numbers [rows, latent], with so many components as asked for, or ten where there are rows enough.
+    /// Fitted to latent numbers `[rows, latent]`, with so many components as asked for, or ten where there are rows
+    /// enough.
     pub fn fit(latents: &[f32], latent: usize, components: Option<usize>, seed: u64) -> Result<Self, TrainError> {
         let unusable = |field: &'static str, problem: String| DataError::Option { field, problem };
         let rows = latents.len() / latent.max(1);
@@ -127,7 +128,7 @@ impl Posterior {
         Ok(Self { mixture, pca, covariance })
     }
 
-    /// Draws [count, latent].
+    /// Draws `[count, latent]`.
     pub fn sample(&self, count: usize, temperature: f64, seed: u64) -> Vec<f32> {
         let drawn = self.mixture.sample(count, temperature, seed);
         self.pca.as_ref().map_or(drawn.clone(), |pca| pca.rebuild(&drawn))

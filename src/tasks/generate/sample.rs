@@ -1,5 +1,5 @@
-//! New rows out of a model: latent numbers drawn from its prior, or from what its train rows became, and decoded. Beside
-//! each is the train row that is nearest to it, so that copies are seen.
+//! New rows out of a model: latent numbers drawn from its prior, or from what its train rows became, and decoded.
+//! Beside each is the train row that is nearest to it, so that copies are seen.
 
 use std::path::Path;
 
@@ -64,8 +64,8 @@ pub struct SampleReport {
     pub notes: Vec<String>,
 }
 
-/// Draws rows from the model at `path` and writes them to `output`: a PNG with the nearest train row to the right of each, an
-/// array, a table, or a folder of files.
+/// Draws rows from the model at `path` and writes them to `output`: a PNG with the nearest train row to the right of
+/// each, an array, a table, or a folder of files.
 ///
 /// # Errors
 /// When the model has no bottleneck, the class is unknown, or what it was trained on is needed and not there.
@@ -173,13 +173,13 @@ pub(crate) fn class_names(model: &Model, data: Option<&DataSet>) -> Vec<String> 
 struct Neighbors {
     /// Row of the data set and mean squared difference.
     rows: Vec<(usize, f64)>,
-    /// [rows, features]
+    /// `[rows, features]`
     values: Vec<f32>,
     held_out_mse: f64,
 }
 
 impl Neighbors {
-    /// Of `made` [rows, features] among the train rows of `data`.
+    /// Of `made` `[rows, features]` among the train rows of `data`.
     fn new(made: &[f32], data: &DataSet) -> Result<Self, TrainError> {
         let held = data.part(Part::Validation);
         let held = data.rows_f32(held.start..held.end.min(held.start + HELD_ROWS))?;

@@ -45,8 +45,8 @@ fn wrong(field: &'static str, problem: String) -> TrainError {
     DataError::Option { field, problem }.into()
 }
 
-/// Writes the latents (of variational models: their means) of every row of `source`, in order, to `output`: a `.npy` or a
-/// `.safetensors` file [rows, latent], or a `.csv` file with columns `z0`, `z1` and so on.
+/// Writes the latents (of variational models: their means) of every row of `source`, in order, to `output`: a `.npy` or
+/// a `.safetensors` file `[rows, latent]`, or a `.csv` file with columns `z0`, `z1` and so on.
 ///
 /// # Errors
 /// When the data does not fit the model, the model has no bottleneck, or `output` is no such file.
@@ -93,9 +93,9 @@ pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Resu
     })
 }
 
-/// Runs latents as [`encode`] writes them through the decoder of the model at `path`, and writes the rows that come out in
-/// the form that the model's data had, as `reconstruct` does. `label` is the class of all of them, for models that are
-/// conditioned on classes: a name, or a number from 0.
+/// Runs latents as [`encode`] writes them through the decoder of the model at `path`, and writes the rows that come out
+/// in the form that the model's data had, as `reconstruct` does. `label` is the class of all of them, for models that
+/// are conditioned on classes: a name, or a number from 0.
 ///
 /// # Errors
 /// When the file cannot be read, does not fit the model, or `output` cannot hold the rows.

@@ -38,11 +38,11 @@ pub(crate) fn drawn(data: &DataSet, rows: &[usize]) -> Result<DataSet, DataError
     })
 }
 
-/// Latents [rows, latent] of clean rows.
+/// Latents `[rows, latent]` of clean rows.
 pub(crate) struct Features {
     pub latents: Vec<f32>,
     pub latent: usize,
-    /// [rows, features]
+    /// `[rows, features]`
     pub raw: Vec<f32>,
     pub features: usize,
     pub labels: Option<Vec<usize>>,
@@ -83,8 +83,8 @@ impl Features {
     }
 }
 
-/// `train` and `test` [rows, width] less the mean of train, by one number for all features that makes their mean variance
-/// in train 1: the penalty of a probe then weighs alike whatever the scale, and no feature is blown up.
+/// `train` and `test` `[rows, width]` less the mean of train, by one number for all features that makes their mean
+/// variance in train 1: the penalty of a probe then weighs alike whatever the scale, and no feature is blown up.
 pub(crate) fn scaled(train: &[f32], test: &[f32], width: usize) -> (Vec<f32>, Vec<f32>) {
     let count = (train.len() / width.max(1)).max(1) as f64;
     let mut means = vec![0.0_f64; width];

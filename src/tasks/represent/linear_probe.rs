@@ -67,8 +67,8 @@ pub struct Probe {
     pub seed: u64,
 }
 
-/// Classifiers on what the model at `path` makes of its own data, or of `data` divided as training would: fitted on labeled
-/// rows of the train part, tried on the test part. PCA is fitted on the train part without labels.
+/// Classifiers on what the model at `path` makes of its own data, or of `data` divided as training would: fitted on
+/// labeled rows of the train part, tried on the test part. PCA is fitted on the train part without labels.
 ///
 /// # Errors
 /// When the data has no labels, does not fit the model, or has more classes than there are to be labels.

@@ -43,14 +43,14 @@ pub struct Projection {
     pub notes: Vec<String>,
 }
 
-/// Writes where each row of `source` lies on the map of the model at `path`: a `.csv` file with `row` (from 1), `x`, `y`,
-/// `cluster` (from 0, the largest first), `silhouette` and, where rows have classes, `label`; or a `.png` of the points
-/// colored by class, or else by cluster. Clusters are k-means in latent space: `clusters` of them, or as many of 2 to 10 as
-/// have the highest mean silhouette.
+/// Writes where each row of `source` lies on the map of the model at `path`: a `.csv` file with `row` (from 1), `x`,
+/// `y`, `cluster` (from 0, the largest first), `silhouette` and, where rows have classes, `label`; or a `.png` of the
+/// points colored by class, or else by cluster. Clusters are k-means in latent space: `clusters` of them, or as many of
+/// 2 to 10 as have the highest mean silhouette.
 ///
 /// # Errors
-/// When the data does not fit the model, the model has no bottleneck, there are fewer rows than clusters, or `output` is no
-/// such file.
+/// When the data does not fit the model, the model has no bottleneck, there are fewer rows than clusters, or `output`
+/// is no such file.
 pub fn project(
     path: &Path,
     source: &str,

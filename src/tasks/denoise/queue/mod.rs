@@ -1,6 +1,6 @@
 //! The queue of images: a thread that reads, cleans and saves them for whoever looks. Commands go in through a bounded
-//! queue, and the newest [`DeskView`] is there to be looked at. The picture that is looked at comes first: the middle of
-//! what is seen at once, then the whole at one look, then at eight.
+//! queue, and the newest [`QueueView`] is there to be looked at. The picture that is looked at comes first: the middle
+//! of what is seen at once, then the whole at one look, then at eight.
 
 mod protocol;
 mod save;
