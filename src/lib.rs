@@ -19,6 +19,7 @@ mod platform;
 pub mod plot;
 pub mod random;
 pub mod report;
+pub mod selftest;
 pub mod style;
 pub mod tasks;
 pub mod tensor;

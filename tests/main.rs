@@ -42,6 +42,10 @@ mod real_window;
 mod report;
 #[path = "suite/runs.rs"]
 mod runs;
+#[path = "suite/selftest.rs"]
+mod selftest;
+#[path = "suite/shader_translation.rs"]
+mod shader_translation;
 #[path = "suite/shaders.rs"]
 mod shaders;
 #[path = "suite/specs.rs"]

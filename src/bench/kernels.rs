@@ -88,10 +88,7 @@ pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceil
         let sizes = |views: &[BufferView]| views.iter().map(|view| view.bytes).collect::<Vec<usize>>();
         let (reads, writes) = (sizes(&call.reads), sizes(&call.writes));
         let bytes = reads.iter().chain(&writes).sum();
-        let shape = match call.kernel.shape() {
-            shape if shape.is_empty() => values_shape(&reads, &writes),
-            shape => shape,
-        };
+        let shape = call.shape();
         let (name, flops) = (call.kernel.name(), call.kernel.flops());
         let secs = time_kernel(device, call.kernel, (&reads, &writes), batch, SAMPLE)?;
         speeds.push(speed(name, shape, flops, bytes, secs));
@@ -109,7 +106,7 @@ pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceil
 }
 
 /// The calls of the training steps of all presets and of the models whose steps are measured.
-fn preset_calls() -> Result<Vec<(String, usize, Call)>, TrainError> {
+pub(super) fn preset_calls() -> Result<Vec<(String, usize, Call)>, TrainError> {
     let mut calls = Vec::new();
     let presets = presets()?.into_iter().map(|preset| BenchModel::from_preset(preset.name, preset.spec));
     let others = MODELS.iter().map(|name| BenchModel::named(name));
@@ -121,14 +118,6 @@ fn preset_calls() -> Result<Vec<(String, usize, Call)>, TrainError> {
         calls.extend(plan.calls.into_iter().map(|call| (model.name.clone(), batch, call)));
     }
     Ok(calls)
-}
-
-/// Values read and written, where a kernel does not say more of its shape.
-fn values_shape(reads: &[usize], writes: &[usize]) -> String {
-    let list = |bytes: &[usize]| bytes.iter().map(|bytes| (bytes / 4).to_string()).collect::<Vec<_>>().join(",");
-    let mut reads = reads.to_vec();
-    reads.dedup();
-    format!("{}>{}", list(&reads), list(writes))
 }
 
 fn cube(side: usize) -> f64 {

@@ -4,12 +4,14 @@
 mod kernels;
 mod scaling;
 mod training;
+mod variants;
 
 use serde::Serialize;
 
 pub use self::kernels::{Ceilings, KernelSpeed};
 pub use self::scaling::Growth;
 pub use self::training::TrainingSpeed;
+pub use self::variants::VariantSpeed;
 use crate::device::Device;
 use crate::train::TrainError;
 
@@ -20,6 +22,8 @@ pub struct BenchOptions {
     pub only: Option<String>,
     /// How the cost of a step grows with batch, width and image side, alone.
     pub growth: bool,
+    /// What autotuning would choose among the variants of each kernel, alone.
+    pub variants: bool,
 }
 
 /// The object that `bench --json` prints.
@@ -34,6 +38,28 @@ pub struct BenchReport {
     pub training: Vec<TrainingSpeed>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<Growth>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<VariantSpeed>,
+}
+
+/// A report with what else is needed to compare it with those of other machines: `bench --save`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SavedBench<'r> {
+    #[serde(flatten)]
+    pub report: &'r BenchReport,
+    pub driver: &'r str,
+    /// Of this program.
+    pub version: &'static str,
+    /// Day of the measurement in UTC, as in 2026-11-27.
+    pub date: String,
+}
+
+impl<'r> SavedBench<'r> {
+    /// `report` of `device`, measured today.
+    pub fn new(report: &'r BenchReport, device: &'r Device) -> Self {
+        let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+        Self { report, driver: &device.info().driver, version: env!("CARGO_PKG_VERSION"), date: today.to_string() }
+    }
 }
 
 /// Measures `device`. `progress` hears what is being measured.
@@ -47,7 +73,12 @@ pub fn bench(device: &Device, options: &BenchOptions, progress: impl Fn(&str)) -
         kernels: Vec::new(),
         training: Vec::new(),
         growth: Vec::new(),
+        variants: Vec::new(),
     };
+    if options.variants {
+        report.variants = variants::measure(device, &progress)?;
+        return Ok(report);
+    }
     if options.growth {
         report.growth = scaling::measure(device, &progress)?;
         return Ok(report);

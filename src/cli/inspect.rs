@@ -24,6 +24,7 @@ pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
                 json!({
                     "name": format!("gpu:{index}"), "device": "gpu", "backend": info.backend, "adapter": info.adapter,
                     "software": info.software, "driver": info.driver, "auto": auto == Some(index),
+                    "wrong_variants": info.wrong_variants.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 })
             })
             .collect();
@@ -41,6 +42,7 @@ pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
             _ => "",
         };
         print_out(&format!("gpu:{index}  {} ({}, {}){note}", info.adapter, info.backend, info.driver));
+        info.notes().iter().for_each(|note| print_out(&format!("       {note}")));
     }
     let note = if auto.is_none() { "  chosen by auto: no real GPU was found" } else { "" };
     print_out(&format!("cpu    {threads} threads, native{note}"));
@@ -114,13 +116,18 @@ pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
     Ok(u8::from(verified.result == Agreement::Different))
 }
 
-pub(super) fn bench(options: bench::BenchOptions, common: &Common) -> Result<u8, CliError> {
+pub(super) fn bench(options: bench::BenchOptions, save: Option<&Path>, common: &Common) -> Result<u8, CliError> {
     let device = Device::open(common.device_choice()?, common.threads())?;
     let report = bench::bench(&device, &options, |what| {
         if !common.quiet {
             eprintln!("measuring {what}");
         }
     })?;
+    if let Some(path) = save {
+        let text = serde_json::to_vec_pretty(&bench::SavedBench::new(&report, &device));
+        let text = text.map_err(|error| CliError { message: error.to_string(), code: 1 })?;
+        model::write_whole(path, &text).map_err(TrainError::from)?;
+    }
     if common.json {
         print_json(&report)?;
         return Ok(0);
@@ -139,7 +146,21 @@ pub(super) fn bench(options: bench::BenchOptions, common: &Common) -> Result<u8,
     if !report.growth.is_empty() {
         print_growth(&report.growth);
     }
+    if !report.variants.is_empty() {
+        print_variants(&report.variants);
+    } else if options.variants {
+        print_out("the CPU has one variant of each kernel");
+    }
     Ok(0)
+}
+
+fn print_variants(variants: &[bench::VariantSpeed]) {
+    print_out(&format!("{:<20}{:>28}  {:<10}{:>10}", "kernel", "shape", "variant", "ms"));
+    for row in variants {
+        let ms = row.ms.map_or_else(|| "wrong".to_owned(), |ms| format!("{ms:.4}"));
+        let note = if row.chosen { "  chosen" } else { "" };
+        print_out(&format!("{:<20}{:>28}  {:<10}{ms:>10}{note}", row.kernel, row.shape, row.variant));
+    }
 }
 
 /// The slope of a row is that of its time over its arithmetic, since the row before, both by their logarithms: 1 where

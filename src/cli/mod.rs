@@ -11,6 +11,7 @@ mod inputs;
 mod inspect;
 mod output;
 mod represent;
+mod selftest;
 mod train;
 
 use std::ffi::OsString;
@@ -107,6 +108,8 @@ enum CliCommand {
     Data(data::DataArgs),
     /// List what can compute here.
     Devices,
+    /// Test that a device computes right: every kernel against its reference, training against PyTorch.
+    Selftest(selftest::SelftestArgs),
     /// List the presets.
     Presets,
     /// Measure the engine's speed on this machine.
@@ -117,6 +120,12 @@ enum CliCommand {
         /// Only how the cost of a step grows with batch, width and image side.
         #[arg(long, conflicts_with = "only")]
         growth: bool,
+        /// Only the variants of each kernel that autotuning chooses among on this GPU.
+        #[arg(long, conflicts_with_all = ["only", "growth"])]
+        variants: bool,
+        /// Also write the measurements as JSON, with adapter, driver, version and date, to compare with other machines.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
     },
 }
 
@@ -146,7 +155,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         }
     };
     let common = &cli.common;
-    let result = match cli.command {
+    let result = common.choose_backend().and_then(|()| match cli.command {
         None => train::default_run(common, window),
         Some(CliCommand::Train(arguments)) => train::train(&arguments, common),
         Some(CliCommand::Window(arguments)) => train::window(&arguments, common, window),
@@ -169,10 +178,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Decompress(arguments)) => compress::decompress(&arguments, common),
         Some(CliCommand::Verify { run_dir }) => inspect::verify(&run_dir, common),
         Some(CliCommand::Data(arguments)) => data::describe(&arguments, common),
+        Some(CliCommand::Selftest(arguments)) => selftest::run(&arguments, common),
         Some(CliCommand::Devices) => inspect::devices(common),
         Some(CliCommand::Presets) => inspect::presets(common),
-        Some(CliCommand::Bench { only, growth }) => inspect::bench(bench::BenchOptions { only, growth }, common),
-    };
+        Some(CliCommand::Bench { only, growth, variants, save }) => {
+            inspect::bench(bench::BenchOptions { only, growth, variants }, save.as_deref(), common)
+        }
+    });
     match result {
         Ok(code) => code,
         Err(error) => {

@@ -223,6 +223,7 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                 if loud {
                     let why = if auto { format!(": {auto_reason}") } else { String::new() };
                     eprintln!("training on the {info}{why}");
+                    info.notes().iter().for_each(|note| eprintln!("{note}"));
                     if std::io::stderr().is_terminal() {
                         bar.set_draw_target(ProgressDrawTarget::stderr());
                         let template = "{bar:28.yellow/black} {msg} {eta} left";

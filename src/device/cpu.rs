@@ -27,8 +27,15 @@ impl CpuDevice {
             adapter: format!("{count} thread{}, native", if count == 1 { "" } else { "s" }),
             software: false,
             driver: String::new(),
+            wrong_variants: Vec::new(),
+            passed_over: Vec::new(),
         };
         Ok(Self { pool: Arc::new(pool), info })
+    }
+
+    pub(super) fn having_passed_over(mut self, passed_over: Vec<String>) -> Self {
+        self.info.passed_over = passed_over;
+        self
     }
 
     pub fn info(&self) -> &DeviceInfo {

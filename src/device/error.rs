@@ -7,6 +7,10 @@ pub enum DeviceError {
          apt-get install mesa-vulkan-drivers libvulkan1) or use --device cpu"
     )]
     NoAdapter,
+    #[error("no GPU here can compute, {}; try --device cpu", .passed_over.join("; "))]
+    NoneWorks { passed_over: Vec<String> },
+    #[error("unknown backend, --backend {0:?}, use vulkan, metal, dx12 or auto")]
+    UnknownBackend(String),
     #[error("unknown device, --device gpu:{asked}, there {} (see `hourglass devices`)", count_adapters(*.available))]
     IndexOutOfRange { asked: usize, available: usize },
     #[error("unknown device, --device {0:?}, use auto, gpu, gpu:N or cpu")]
@@ -15,10 +19,25 @@ pub enum DeviceError {
     Refused { adapter: String, reason: String },
     #[error("the GPU failed, {during}, {reason}; try --device cpu")]
     Failed { during: String, reason: String },
+    #[error(
+        "the GPU computes wrong, no variant of {what} gives the right result on {adapter}, update its driver (`hourglass \
+         selftest` lists what is wrong) or use --device cpu"
+    )]
+    ComputesWrong { what: String, adapter: String },
     #[error("the CPU threads could not be started, {0}, try --threads 1")]
     Threads(String),
     #[error("the plan does not fit the device, {what}, {remedy}")]
     DoesNotFit { what: String, remedy: String },
+}
+
+impl DeviceError {
+    /// Returns the driver's own words where there are any, else the whole message.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Refused { reason, .. } | Self::Failed { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
 }
 
 fn count_adapters(count: usize) -> String {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::gpu::WrongVariant;
+
 /// A device as it is named to people and in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
@@ -14,6 +16,28 @@ pub struct DeviceInfo {
     /// A GPU driver that runs on the processor, such as lavapipe.
     pub software: bool,
     pub driver: String,
+    /// Kernel variants that computed wrong here and are not used.
+    pub wrong_variants: Vec<WrongVariant>,
+    /// Adapters that would have come first and could not compute, with the reason.
+    pub passed_over: Vec<String>,
+}
+
+impl DeviceInfo {
+    /// Returns what people must know of this device beside its name, a line each: what was passed over for it, and which
+    /// kernel variants are left out because they compute wrong.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.passed_over.iter().map(|adapter| format!("passed over: {adapter}")).collect();
+        if !self.wrong_variants.is_empty() {
+            let list = self.wrong_variants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            notes.push(format!("computes wrong with this driver and is left out: {list}"));
+        }
+        notes
+    }
+
+    /// Adapter and driver, the name under which measurements of a device are kept.
+    pub fn identity(&self) -> String {
+        format!("{}, {}", self.adapter, self.driver).trim_end_matches([',', ' ']).to_owned()
+    }
 }
 
 impl fmt::Display for DeviceInfo {

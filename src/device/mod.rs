@@ -72,8 +72,23 @@ impl Device {
             DeviceChoice::GpuIndex(index) => Ok(Self::Gpu(GpuContext::open_index(index)?)),
             DeviceChoice::Auto => match GpuContext::open_best(false) {
                 Ok(context) => Ok(Self::Gpu(context)),
+                Err(DeviceError::NoneWorks { passed_over }) => {
+                    Ok(Self::Cpu(CpuDevice::new(threads)?.having_passed_over(passed_over)))
+                }
                 Err(_) => Ok(Self::Cpu(CpuDevice::new(threads)?)),
             },
+        }
+    }
+
+    /// As [`Self::open`], whatever is remembered to be wrong on an adapter: to test it again.
+    pub fn open_to_test(choice: DeviceChoice, threads: Option<usize>) -> Result<Self, DeviceError> {
+        match choice {
+            DeviceChoice::Gpu => Ok(Self::Gpu(GpuContext::open_best_to_test(true)?)),
+            DeviceChoice::Auto => match GpuContext::open_best_to_test(false) {
+                Ok(context) => Ok(Self::Gpu(context)),
+                Err(_) => Self::open(choice, threads),
+            },
+            DeviceChoice::GpuIndex(_) | DeviceChoice::Cpu => Self::open(choice, threads),
         }
     }
 
@@ -88,6 +103,7 @@ impl Device {
     pub fn reason_for_auto(&self) -> &'static str {
         match self {
             Self::Gpu(_) => "a real GPU is there",
+            Self::Cpu(cpu) if !cpu.info().passed_over.is_empty() => "no GPU here can compute",
             Self::Cpu(_) => "no real GPU was found; software GPUs are slower than the native CPU",
         }
     }

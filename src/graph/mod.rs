@@ -13,8 +13,11 @@ use std::sync::Arc;
 
 pub use self::activation_checkpointing::checkpoint_activations;
 pub use self::autodiff::differentiate;
+pub use self::execute::compare::{Deviation, compare_on_noise, run_kernel};
 pub use self::execute::timing::{time_kernel, timing_noise};
-pub use self::execute::{Executable, MAX_STEPS_PER_SUBMISSION, SharedBuffers};
+pub use self::execute::{
+    CallBuffers, CpuExecutable, Executable, MAX_STEPS_PER_SUBMISSION, ObservedCall, SharedBuffers,
+};
 pub use self::fusion::fuse;
 pub use self::half_storage::store_as_f16;
 pub use self::plan::{BufferView, Call, Location, Plan, PlanBytes};

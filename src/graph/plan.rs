@@ -39,6 +39,22 @@ pub struct Call {
     pub label: String,
 }
 
+impl Call {
+    /// Sizes of its kernel in a few characters; the counts of values read and written where the kernel does not say.
+    pub fn shape(&self) -> String {
+        let own = self.kernel.shape();
+        if !own.is_empty() {
+            return own;
+        }
+        let list = |views: &[BufferView]| {
+            let mut counts: Vec<String> = views.iter().map(|view| (view.bytes / 4).to_string()).collect();
+            counts.dedup();
+            counts.join(",")
+        };
+        format!("{}>{}", list(&self.reads), list(&self.writes))
+    }
+}
+
 /// Bytes that running a plan takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanBytes {

@@ -67,7 +67,8 @@ impl GemmVariant {
         if self != Self::ByAdapter {
             return self;
         }
-        let variants = kernel.variants(target);
+        let mut variants = kernel.variants(target);
+        variants.retain(|variant| !target.is_wrong(kernel.name(), variant));
         let chosen = target.choice(|| choice_key(kernel)).filter(|chosen| variants.contains(chosen));
         let name = chosen.or(variants.first().copied()).unwrap_or_default();
         Self::NAMED.iter().find(|(_, known)| *known == name).map_or(Self::Direct, |(variant, _)| *variant)

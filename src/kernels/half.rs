@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::pointwise::CPU_CHUNK;
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 
 #[repr(C)]
@@ -41,6 +41,10 @@ impl Kernel for HalfConversion {
         }
     }
 
+    fn tolerance(&self) -> KernelTolerance {
+        if self.to_whole { KernelTolerance::ROUNDING } else { KernelTolerance::HALF }
+    }
+
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {
         if self.to_whole {
             let halves: &[u16] = bytemuck::cast_slice(reads[0]);
@@ -59,6 +63,10 @@ impl Kernel for HalfConversion {
                     });
                 },
             );
+            // The padding of an odd count repeats the last value, as the shader has it.
+            if !self.count.is_multiple_of(2) {
+                halves[self.count] = halves[self.count - 1];
+            }
         }
     }
 }

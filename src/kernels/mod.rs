@@ -64,6 +64,47 @@ pub struct StepState {
     pub dropout: f32,
 }
 
+/// Elements of the buffers that a kernel writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    F32,
+    /// 16-bit floats, two to a word.
+    F16,
+    /// 32-bit words that are no floats.
+    Word,
+}
+
+/// Bound on the difference between a kernel on a GPU and its CPU reference, given the same buffers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KernelTolerance {
+    /// Largest difference, over the largest magnitude of the reference's buffer.
+    pub relative: f64,
+    /// Share of the values that rounding may turn into quite another: a tie broken the other way.
+    pub ambiguous: f64,
+    /// Magnitudes are compared over all written buffers together: where one is a sum whose terms may cancel, as a bias's
+    /// gradient before a normalization, its own magnitude is that of rounding.
+    pub common_scale: bool,
+    pub element: Element,
+}
+
+impl KernelTolerance {
+    /// Sums of f32 in another order: roundings of 6e-8 add up as the square root of their count, to 2e-5 over 100,000
+    /// terms of one size. WGSL's exp and log, good to 3 + 2|x| units in the last place, stay within it.
+    pub const ROUNDING: Self = Self { relative: 2e-5, ambiguous: 0.0, common_scale: false, element: Element::F32 };
+
+    /// Gradients by weights and by a bias, sums over the same values.
+    pub const GRADIENTS: Self = Self { common_scale: true, ..Self::ROUNDING };
+
+    /// Results that may turn on a rounding, such as which of two entries is nearer.
+    pub const TIES: Self = Self { ambiguous: 1e-3, ..Self::ROUNDING };
+
+    /// Conversions to 16 bits, which WGSL lets round either way: one unit in the last place, 2^-10.
+    pub const HALF: Self = Self { relative: 9.8e-4, element: Element::F16, ..Self::ROUNDING };
+
+    /// Integer arithmetic.
+    pub const EXACT_WORDS: Self = Self { relative: 0.0, element: Element::Word, ..Self::ROUNDING };
+}
+
 /// How a kernel is launched on a GPU.
 #[derive(Clone, Debug)]
 pub struct GpuLaunch {
@@ -101,6 +142,11 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
     /// Floating-point operations, for rates in the benchmark; 0 where nobody would ask.
     fn flops(&self) -> f64 {
         0.0
+    }
+
+    /// How near its results on a GPU must come to those of the CPU reference.
+    fn tolerance(&self) -> KernelTolerance {
+        KernelTolerance::ROUNDING
     }
 
     /// Its sizes in a few characters, where they are more than how much goes in and out.

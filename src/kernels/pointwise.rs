@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::activation::Activation;
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::GpuTarget;
 use crate::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
@@ -222,6 +222,12 @@ impl Kernel for PointwiseKernel {
         let workgroups = target.fold(self.count.div_ceil(4 * 64));
         let iterations = self.stages.iter().map(|stage| stage.iterations()).sum();
         GpuLaunch::in_order(shader, "pointwise", 5, &params, workgroups, iterations)
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        // A count of photons is one more or less where rounding crosses a threshold.
+        let counts = self.stages.iter().any(|stage| matches!(stage, PointwiseStage::ShotNoise { .. }));
+        if counts { KernelTolerance::TIES } else { KernelTolerance::ROUNDING }
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 use crate::random::philox4x32;
 
@@ -79,6 +79,10 @@ impl Kernel for Quantize {
             workgroups: target.fold(items.div_ceil(64)),
             iterations: word(iterations),
         }
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        if self.stage == QuantizeStage::Assign { KernelTolerance::TIES } else { KernelTolerance::ROUNDING }
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

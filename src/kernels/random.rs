@@ -7,7 +7,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, word};
 use crate::device::gpu::GpuTarget;
 use crate::random::{normal4, philox4x32, unit_float};
 
@@ -65,6 +65,10 @@ impl Kernel for RandomFill {
         let params = RandomParams { count: word(self.count), stream: self.stream, low, width };
         let shader = shader("random").constant("DISTRIBUTION", kind);
         GpuLaunch::in_order(shader, "random_fill", 1, &params, target.fold(self.count.div_ceil(4 * 64)), 10)
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        if self.distribution == Distribution::Bits { KernelTolerance::EXACT_WORDS } else { KernelTolerance::ROUNDING }
     }
 
     fn cpu(&self, _: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

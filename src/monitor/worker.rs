@@ -136,15 +136,17 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
     });
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
-    if options.resume.is_none() {
-        autotune(&mut spec, &data, &device, options.tune, |done, all| {
+    let device = if options.resume.is_some() {
+        device
+    } else {
+        autotune(&mut spec, &data, device, options.tune, |done, all| {
             channels.update_snapshot(|snapshot| {
                 snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1);
             });
             // Nobody need hear of each; the channel is never waited for here.
             let _ = channels.events.try_send(Event::Tuning { done, all });
-        })?;
-    }
+        })?
+    };
     let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
     channels.update_snapshot(|snapshot| made.clone_into(&mut snapshot.message));
     let session = Session::new(spec, data, device)?;

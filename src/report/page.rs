@@ -171,8 +171,12 @@ fn run(story: &ReportContent) -> String {
     let text = |field: &str| recorded[field].as_str().unwrap_or_default().to_owned();
     let number = |field: &str| recorded[field].as_f64();
     let last = story.epochs.last();
+    let notes: Vec<&str> =
+        recorded["device_notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let notes = notes.join("; ");
     facts(&[
         ("device", format!("{} {}", text("device"), text("adapter")).trim().to_owned()),
+        ("driver", notes),
         ("seed", story.spec.train.seed.to_string()),
         ("epochs", last.map_or_else(String::new, |epoch| epoch.epoch.to_string())),
         ("steps", last.map_or_else(String::new, |epoch| style::grouped(epoch.step))),

@@ -1,5 +1,6 @@
 //! Which variant of each kernel a GPU runs: measured once on the shapes of a plan, before the first step, and
-//! remembered by adapter, driver and version. The spec records what was chosen, because it decides the order of sums: a
+//! remembered by adapter, driver and version. A variant is timed only after it has agreed with its CPU reference on
+//! this adapter and driver; one that has not is remembered and never taken. The spec records what was chosen, because it decides the order of sums: a
 //! spec reproduces its bits on the same device and driver, whatever is remembered.
 
 use std::collections::BTreeMap;
@@ -11,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::data::DataSet;
-use crate::device::Device;
-use crate::device::gpu::GpuContext;
-use crate::graph::{Call, GraphError, time_kernel};
+use crate::device::gpu::{GpuContext, WrongVariant};
+use crate::device::{Device, DeviceChoice, DeviceError};
+use crate::graph::{BufferView, Call, GraphError, compare_on_noise, time_kernel};
 use crate::kernels::choice_key;
 use crate::model::{KernelChoices, Network, RowSource, Spec, data_shape};
 use crate::platform::files;
@@ -73,48 +74,56 @@ impl TunedKernels {
     }
 }
 
-/// Adapter and driver.
-fn identity(context: &GpuContext) -> String {
-    let info = context.info();
-    format!("{}, {}", info.adapter, info.driver).trim_end_matches([',', ' ']).to_owned()
-}
-
 /// Records in `spec` which variants its training step runs on `device`. `progress` hears how many of how many kernels
 /// are measured; it is not called where nothing is.
+///
+/// Returns the device, without the variants that computed wrong.
 pub fn autotune(
     spec: &mut Spec,
     data: &DataSet,
-    device: &Device,
+    device: Device,
     mode: TuneMode,
     mut progress: impl FnMut(usize, usize),
-) -> Result<(), TrainError> {
-    let Device::Gpu(context) = device else {
+) -> Result<Device, TrainError> {
+    let Device::Gpu(mut context) = device else {
         // The processor has one variant of each.
         spec.engine.kernels = None;
-        return Ok(());
+        return Ok(device);
     };
-    let adapter = identity(context);
+    let adapter = context.info().identity();
     let recorded = spec.engine.kernels.take();
     match mode {
-        TuneMode::Off => return Ok(()),
-        TuneMode::Auto if recorded.as_ref().is_some_and(|recorded| recorded.adapter == adapter) => {
+        TuneMode::Off => return Ok(Device::Gpu(context)),
+        TuneMode::Auto if recorded.as_ref().is_some_and(|recorded| holds(recorded, &adapter, &context)) => {
             spec.engine.kernels = recorded;
-            return Ok(());
+            return Ok(Device::Gpu(context));
         }
         TuneMode::Auto | TuneMode::Again => {}
     }
-    let calls = calls_with_choice(spec, data, context)?;
+    let calls = calls_with_choice(spec, data, &context)?;
     if calls.is_empty() {
-        return Ok(());
+        return Ok(Device::Gpu(context));
     }
     let mut remembered = TunedKernels::load();
     let known = remembered.0.entry(format!("{adapter}, hourglass {}", env!("CARGO_PKG_VERSION"))).or_default();
     let unknown: Vec<&String> =
-        calls.keys().filter(|key| mode == TuneMode::Again || !known.contains_key(*key)).collect();
-    for (index, &key) in unknown.iter().enumerate() {
+        calls.keys().filter(|key| mode == TuneMode::Again || !is_known_right(known, key, &context)).collect();
+    let reference = if unknown.is_empty() { None } else { Some(cpu_reference()?) };
+    for (&key, index) in unknown.iter().zip(0..) {
+        let Some(reference) = &reference else { break };
         progress(index, unknown.len());
-        let best = best_variant(context, key, &calls[key], spec.train.batch_size)?;
-        known.insert(key.clone(), best);
+        let chosen = choose_variant(&context, reference, &calls[key], spec.train.batch_size)?;
+        for wrong in chosen.wrong {
+            context.remember_wrong(vec![wrong.clone()], |kernel, variant| {
+                (kernel, variant) == (&wrong.kernel, &wrong.variant)
+            });
+            context = context.without_variant(wrong);
+        }
+        let Some(name) = chosen.name else {
+            let (what, adapter) = (kernel_of(key).to_owned(), context.info().adapter.clone());
+            return Err(GraphError::from(DeviceError::ComputesWrong { what, adapter }).into());
+        };
+        known.insert(key.clone(), name.to_owned());
     }
     let variants = known.iter().filter(|(key, _)| calls.contains_key(*key));
     spec.engine.kernels = Some(KernelChoices {
@@ -125,7 +134,26 @@ pub fn autotune(
         // Where nothing can be kept, it is measured again the next time.
         let _ = remembered.save();
     }
-    Ok(())
+    Ok(Device::Gpu(context))
+}
+
+fn cpu_reference() -> Result<Device, GraphError> {
+    Ok(Device::open(DeviceChoice::Cpu, None)?)
+}
+
+/// Returns the name of the kernel that a choice is recorded under `key` for.
+fn kernel_of(key: &str) -> &str {
+    key.split_once(' ').map_or(key, |(kernel, _)| kernel)
+}
+
+/// Whether what a spec records was chosen on this adapter, and nothing of it has proved wrong since.
+fn holds(recorded: &KernelChoices, adapter: &str, context: &GpuContext) -> bool {
+    let is_wrong = |(key, variant): (&String, &String)| context.target().is_wrong(kernel_of(key), variant);
+    recorded.adapter == adapter && !recorded.variants.iter().any(is_wrong)
+}
+
+fn is_known_right(known: &BTreeMap<String, String>, key: &str, context: &GpuContext) -> bool {
+    known.get(key).is_some_and(|variant| !context.target().is_wrong(kernel_of(key), variant))
 }
 
 /// Share of a step's arithmetic below which the variant of a kernel is not worth measuring: compiling both takes longer
@@ -144,25 +172,61 @@ fn calls_with_choice(spec: &Spec, data: &DataSet, context: &GpuContext) -> Resul
     Ok(calls.map(|call| (choice_key(&*call.kernel), call)).collect())
 }
 
-fn best_variant(context: &GpuContext, key: &str, call: &Call, batch: usize) -> Result<String, GraphError> {
-    let bytes = |views: &[crate::graph::BufferView]| views.iter().map(|view| view.bytes).collect::<Vec<_>>();
+/// Outcome of a choice among the variants of a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChosenVariant {
+    /// The fastest of those that agree with the CPU reference; `None` where none does.
+    pub name: Option<&'static str>,
+    /// Seconds of each that agrees.
+    pub seconds: Vec<(&'static str, f64)>,
+    /// Those that do not agree.
+    pub wrong: Vec<WrongVariant>,
+}
+
+/// Chooses a variant of `call` on `context`, for a batch of `batch` rows. `reference` is a CPU device.
+pub fn choose_variant(
+    context: &GpuContext,
+    reference: &Device,
+    call: &Call,
+    batch: usize,
+) -> Result<ChosenVariant, GraphError> {
+    let bytes = |views: &[BufferView]| views.iter().map(|view| view.bytes).collect::<Vec<_>>();
     let (reads, writes) = (bytes(&call.reads), bytes(&call.writes));
+    let sizes = (&reads[..], &writes[..]);
+    let kernel = call.kernel.name();
     let mut best: Option<(&str, f64)> = None;
+    let (mut seconds, mut wrong) = (Vec::new(), Vec::new());
     for variant in call.kernel.variants(context.target()) {
-        let choices = BTreeMap::from([(key.to_owned(), variant.to_owned())]);
+        if context.target().is_wrong(kernel, variant) {
+            continue;
+        }
+        let choices = BTreeMap::from([(choice_key(&*call.kernel), variant.to_owned())]);
         let device = Device::Gpu(context.clone().with_choices(choices));
-        let secs = time_kernel(&device, call.kernel.clone(), (&reads, &writes), batch, SAMPLE)?;
+        let is_right = match compare_on_noise(&device, reference, &call.kernel, sizes, batch) {
+            Ok(deviation) => deviation.is_within(),
+            // Too large for the device: another variant may do.
+            Err(GraphError::Device(DeviceError::DoesNotFit { .. })) => continue,
+            // It does not compile or does not end.
+            Err(GraphError::Device(DeviceError::Failed { .. })) => false,
+            Err(error) => return Err(error),
+        };
+        if !is_right {
+            wrong.push(WrongVariant { kernel: kernel.to_owned(), variant: variant.to_owned(), avoidable: true });
+            continue;
+        }
+        let secs = time_kernel(&device, call.kernel.clone(), sizes, batch, SAMPLE)?;
+        seconds.push((variant, secs));
         if best.is_none_or(|(_, fastest)| secs < fastest * GAIN) {
             best = Some((variant, secs));
         }
     }
-    Ok(best.map_or_else(String::new, |(variant, _)| variant.to_owned()))
+    Ok(ChosenVariant { name: best.map(|(variant, _)| variant), seconds, wrong })
 }
 
 /// `device` with the variants that `spec` records for it.
 pub(super) fn with_recorded(spec: &Spec, device: Device) -> Device {
     match (device, &spec.engine.kernels) {
-        (Device::Gpu(context), Some(recorded)) if recorded.adapter == identity(&context) => {
+        (Device::Gpu(context), Some(recorded)) if recorded.adapter == context.info().identity() => {
             Device::Gpu(context.with_choices(recorded.variants.clone()))
         }
         (device, _) => device,

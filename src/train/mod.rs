@@ -15,7 +15,7 @@ mod session;
 mod test_metrics;
 mod verify;
 
-pub use self::autotune::{TuneMode, autotune};
+pub use self::autotune::{ChosenVariant, TuneMode, autotune, choose_variant};
 pub use self::cost::{CostEstimate, estimate_cost};
 pub(crate) use self::diagnosis::mean_mse;
 pub use self::diagnosis::{DiagnosisInput, DiagnosticMetrics, Finding, Regions, diagnose};
@@ -102,9 +102,14 @@ impl TrainError {
 pub(crate) fn device_error_is_usage(error: &DeviceError) -> bool {
     match error {
         DeviceError::NoAdapter
+        | DeviceError::UnknownBackend(_)
         | DeviceError::IndexOutOfRange { .. }
         | DeviceError::UnknownChoice(_)
         | DeviceError::DoesNotFit { .. } => true,
-        DeviceError::Refused { .. } | DeviceError::Failed { .. } | DeviceError::Threads(_) => false,
+        DeviceError::Refused { .. }
+        | DeviceError::NoneWorks { .. }
+        | DeviceError::Failed { .. }
+        | DeviceError::ComputesWrong { .. }
+        | DeviceError::Threads(_) => false,
     }
 }

@@ -449,6 +449,7 @@ impl Run {
             device: info.device.to_owned(),
             backend: info.backend.to_owned(),
             adapter: info.adapter.clone(),
+            device_notes: info.notes(),
             preset: self.preset.clone(),
             seed: self.spec().train.seed,
             parameters: self.session.network().parameter_count(),

@@ -13,6 +13,9 @@ pub struct RunReport {
     pub device: String,
     pub backend: String,
     pub adapter: String,
+    /// Adapters that were passed over and kernel variants that were left out, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub device_notes: Vec<String>,
     pub preset: Option<String>,
     pub seed: u64,
     pub parameters: usize,

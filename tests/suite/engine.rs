@@ -128,6 +128,7 @@ fn what_a_device_cannot_do_is_refused_by_the_name_of_the_layer() {
         max_workgroups: 65_535,
         max_iterations: Some(60_000),
         choices: Arc::default(),
+        wrong: Arc::default(),
     };
     let refused: Vec<String> = plan
         .calls

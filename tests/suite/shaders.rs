@@ -19,7 +19,7 @@ use hourglass::model::{Network, RowSource, presets};
 
 use crate::support::{digit_shape, files_below, repository};
 
-fn validate(source: &str, name: &str) -> naga::Module {
+pub fn validate(source: &str, name: &str) -> naga::Module {
     let module =
         naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(source)));
     naga::valid::Validator::new(
@@ -33,8 +33,9 @@ fn validate(source: &str, name: &str) -> naga::Module {
 
 #[test]
 fn the_table_holds_every_file() {
-    // What the window draws with is no kernel.
-    let files = files_below("shaders").into_iter().filter(|file| !file.starts_with("window/"));
+    // What the window draws with and the device's probe are no kernels.
+    let files =
+        files_below("shaders").into_iter().filter(|file| !file.starts_with("window/") && !file.starts_with("device/"));
     let mut on_disk: Vec<String> = files.map(|file| file.trim_end_matches(".wgsl").to_owned()).collect();
     on_disk.sort();
     let mut listed: Vec<String> = LIBRARY.0.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -56,7 +57,7 @@ fn a_wrong_request_is_refused() {
 }
 
 /// Every kernel that every preset's training step calls, and variants that no preset has.
-fn kernels() -> Vec<Arc<dyn Kernel>> {
+pub fn kernels() -> Vec<Arc<dyn Kernel>> {
     let mut all: Vec<Arc<dyn Kernel>> = Vec::new();
     for preset in presets().expect("they read") {
         let network = Network::new(&preset.spec, digit_shape()).expect("it builds");
@@ -162,6 +163,7 @@ fn every_variant_validates_and_its_parameters_have_the_size_of_the_rust_struct()
         max_workgroups: 65_535,
         max_iterations: None,
         choices: Arc::default(),
+        wrong: Arc::default(),
     };
     for kernel in kernels() {
         let launch = kernel.gpu(&target);
@@ -216,9 +218,11 @@ fn the_step_state_has_the_same_offsets() {
 
 /// What the window draws with has no imports and no constants to specialize.
 #[test]
-fn the_windows_own_shaders_validate() {
-    for file in files_below("shaders/window") {
-        let path = repository().join("shaders/window").join(&file);
-        validate(&std::fs::read_to_string(&path).expect("text"), &file);
+fn the_windows_own_shaders_and_the_probe_validate() {
+    for folder in ["shaders/window", "shaders/device"] {
+        for file in files_below(folder) {
+            let path = repository().join(folder).join(&file);
+            validate(&std::fs::read_to_string(&path).expect("text"), &file);
+        }
     }
 }

@@ -115,6 +115,8 @@ pub fn running() -> Snapshot {
             adapter: "2 threads, native".to_owned(),
             software: false,
             driver: String::new(),
+            wrong_variants: Vec::new(),
+            passed_over: Vec::new(),
         }),
         data: DataSummary {
             name: "digits".to_owned(),

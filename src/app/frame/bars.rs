@@ -10,7 +10,7 @@ use crate::app::ui::icons;
 use crate::app::ui::theme::{ThemeChoice, color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, Icon, accessible_label, focus_ring, line_of_text, text_label};
 use crate::app::workspace::Workspace;
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, DeviceInfo};
 use crate::monitor::{Command, PlayState};
 use crate::style;
 use crate::style::{Palette, size, space};
@@ -268,6 +268,7 @@ impl App {
         }
         focus_ring(ui, palette, &response, rect);
         let mut chosen = None;
+        let notes = self.snapshot.device.as_ref().map(DeviceInfo::notes).unwrap_or_default();
         egui::Popup::menu(&response).width(320.0).show(|ui| {
             for (name, choice) in &self.options.devices {
                 let here = *choice == self.options.run.device;
@@ -275,8 +276,15 @@ impl App {
                     chosen = Some(*choice);
                 }
             }
+            for note in &notes {
+                ui.add(
+                    egui::Label::new(egui::RichText::new(note).size(size::SECOND).color(color(palette.muted))).wrap(),
+                );
+            }
         });
-        response.on_hover_text("Where training runs. Choosing another starts the run again there.");
+        let hint = "Where training runs. Choosing another starts the run again there.";
+        let hint = [hint.to_owned()].into_iter().chain(notes).collect::<Vec<_>>().join("\n");
+        response.on_hover_text(hint);
         chosen
     }
 }

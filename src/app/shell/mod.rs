@@ -1,5 +1,6 @@
 //! The window itself: winit, wgpu, settings, the desktop.
 
+mod adapter;
 pub(crate) mod desktop;
 mod frame_log;
 mod meshes;

@@ -18,6 +18,9 @@ pub struct Settings {
     pub theme: ThemeChoice,
     /// As `--device` has it.
     pub device: String,
+    /// As `--backend` had it last; not there for any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
     /// Of everything, by Ctrl+plus and Ctrl+minus.
     pub zoom: f32,
     /// Whether somebody has put the hints of the first start away.
@@ -31,6 +34,7 @@ impl Default for Settings {
             maximized: false,
             theme: ThemeChoice::System,
             device: DeviceChoice::Auto.to_string(),
+            backend: None,
             zoom: 1.0,
             hints_seen: false,
         }

@@ -15,6 +15,7 @@ use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::window::{Window, WindowId};
 
+use super::adapter::first_that_draws;
 use super::desktop::NativeDialogs;
 #[cfg(target_os = "linux")]
 use super::desktop::follow_theme;
@@ -54,12 +55,24 @@ pub fn availability() -> Result<(), WindowError> {
             }
         }
     }
-    if gpu::adapters().is_empty() {
-        return Err(WindowError::Unavailable(
-            "no graphics driver was found (Debian/Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1)".to_owned(),
-        ));
+    remember_backend();
+    let adapters = gpu::sorted_adapters();
+    if adapters.is_empty() {
+        return Err(WindowError::Unavailable(match gpu::chosen_backend() {
+            Some(backend) => format!("no {backend} driver was found; --backend auto looks for any other"),
+            None => "no graphics driver was found (Debian/Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1)"
+                .to_owned(),
+        }));
     }
-    Ok(())
+    first_that_draws(&adapters, None).map(drop).map_err(WindowError::Unavailable)
+}
+
+/// The backend of last time holds where none was asked for now.
+fn remember_backend() {
+    let settings = Settings::path().map(|path| Settings::load(&path)).unwrap_or_default();
+    if let Some(backend) = settings.backend.as_deref().and_then(|name| name.parse().ok()) {
+        gpu::use_backend(Some(backend));
+    }
 }
 
 /// Whether the dynamic linker finds `name`.
@@ -120,11 +133,13 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
     let mut devices = vec![("Automatic".to_owned(), DeviceChoice::Auto)];
     devices.extend(gpu::adapters().into_iter().enumerate().map(|(index, info)| {
         let kind = if info.software { "Software GPU" } else { "GPU" };
-        (format!("{kind}: {}", info.adapter), DeviceChoice::GpuIndex(index))
+        (format!("{kind}: {} ({})", info.adapter, info.backend), DeviceChoice::GpuIndex(index))
     }));
     devices.push(("CPU, native".to_owned(), DeviceChoice::Cpu));
     let kept = Settings::path();
-    let settings = kept.as_deref().map(Settings::load).unwrap_or_default();
+    let mut settings = kept.as_deref().map(Settings::load).unwrap_or_default();
+    let remembered = settings.clone();
+    settings.backend = gpu::chosen_backend().map(|backend| backend.to_string());
     if run.device == DeviceChoice::Auto
         && let Some(device) = settings.device_among(&devices)
     {
@@ -151,7 +166,7 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
         error: None,
         next_frame: None,
         theme: None,
-        keeper: Keeper { path: kept, kept: settings, written: None },
+        keeper: Keeper { path: kept, kept: remembered, written: None },
     };
     event_loop.run_app(&mut shell).map_err(|error| failed(&error))?;
     shell.app.close();
@@ -261,8 +276,15 @@ impl Shell {
             .with_min_inner_size(LogicalSize::new(least_width, least_height));
         let window = Arc::new(event_loop.create_window(attributes).map_err(|error| error.to_string())?);
         let mut setup = WgpuSetupCreateNew::without_display_handle();
-        setup.instance_descriptor.backends = wgpu::Backends::PRIMARY;
+        setup.instance_descriptor.backends = gpu::backends();
         setup.instance_descriptor.flags = wgpu::InstanceFlags::empty();
+        setup.native_adapter_selector = Some(Arc::new(|adapters, surface| {
+            let (adapter, passed_over) = first_that_draws(adapters, surface)?;
+            for name in passed_over {
+                eprintln!("the window passed over {name}");
+            }
+            Ok(adapter)
+        }));
         let configuration =
             WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..WgpuConfiguration::default() };
         let options = RendererOptions { dithering: false, ..RendererOptions::default() };

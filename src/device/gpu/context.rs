@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::adapters::{describe, open_first, sorted_adapters};
 use super::composer::{ShaderRequest, compose};
 use super::pipelines::PipelineStore;
+use super::probe::probe;
+use super::wrong_variants::{self, WrongVariant};
 use crate::device::{DeviceError, DeviceInfo};
 
 /// What a kernel needs to know to choose its variant and to refuse what cannot run.
@@ -22,12 +25,19 @@ pub struct GpuTarget {
     pub max_iterations: Option<u32>,
     /// Variants of kernels that were chosen for this device, by what kernels call themselves.
     pub choices: Arc<BTreeMap<String, String>>,
+    /// Variants of kernels that computed wrong on this device.
+    pub wrong: Arc<[WrongVariant]>,
 }
 
 impl GpuTarget {
     /// The variant chosen for the kernel of this key.
     pub fn choice(&self, key: impl FnOnce() -> String) -> Option<&str> {
         if self.choices.is_empty() { None } else { self.choices.get(&key()).map(String::as_str) }
+    }
+
+    /// Returns whether `variant` of `kernel` computed wrong here.
+    pub fn is_wrong(&self, kernel: &str, variant: &str) -> bool {
+        self.wrong.iter().any(|wrong| wrong.kernel == kernel && wrong.variant == variant)
     }
 
     /// `count` workgroups folded over two dimensions.
@@ -56,7 +66,6 @@ type PipelineKey = (ShaderRequest, &'static str, Vec<(u32, bool)>);
 struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
-    info: DeviceInfo,
     step_layout: wgpu::BindGroupLayout,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
     /// Those of earlier starts, where the backend keeps them.
@@ -67,73 +76,51 @@ struct Inner {
 
 /// A shared handle to an opened GPU.
 #[derive(Clone)]
-pub struct GpuContext(Arc<Inner>, GpuTarget);
+pub struct GpuContext {
+    inner: Arc<Inner>,
+    target: GpuTarget,
+    info: Arc<DeviceInfo>,
+}
 
 impl fmt::Debug for GpuContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GpuContext({})", self.0.info)
+        write!(f, "GpuContext({})", self.info)
     }
-}
-
-fn instance() -> &'static wgpu::Instance {
-    static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
-    INSTANCE.get_or_init(|| {
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.backends = wgpu::Backends::PRIMARY;
-        descriptor.flags = wgpu::InstanceFlags::empty();
-        wgpu::Instance::new(descriptor)
-    })
-}
-
-fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
-    DeviceInfo {
-        device: "gpu",
-        backend: match info.backend {
-            wgpu::Backend::Vulkan => "vulkan",
-            wgpu::Backend::Metal => "metal",
-            wgpu::Backend::Dx12 => "dx12",
-            _ => "other",
-        },
-        adapter: info.name.clone(),
-        software: info.device_type == wgpu::DeviceType::Cpu,
-        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-    }
-}
-
-fn rank(info: &wgpu::AdapterInfo) -> u32 {
-    match info.device_type {
-        wgpu::DeviceType::DiscreteGpu => 0,
-        wgpu::DeviceType::IntegratedGpu => 1,
-        wgpu::DeviceType::VirtualGpu => 2,
-        wgpu::DeviceType::Other => 3,
-        wgpu::DeviceType::Cpu => 4,
-    }
-}
-
-fn sorted_adapters() -> Vec<wgpu::Adapter> {
-    let mut adapters = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY));
-    adapters
-        .retain(|adapter| adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS));
-    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
-    adapters
-}
-
-/// Every adapter that can compute, the best first: `gpu:N` counts in this order.
-pub fn adapters() -> Vec<DeviceInfo> {
-    sorted_adapters().iter().map(|adapter| describe(&adapter.get_info())).collect()
 }
 
 impl GpuContext {
-    /// The best adapter; software ones only where `software_too`.
+    /// The best adapter that can compute; software ones only where `software_too`. Those that come before it and cannot
+    /// are named in its [`DeviceInfo::passed_over`].
     pub fn open_best(software_too: bool) -> Result<Self, DeviceError> {
-        let adapter = sorted_adapters()
-            .into_iter()
-            .find(|adapter| software_too || adapter.get_info().device_type != wgpu::DeviceType::Cpu)
-            .ok_or(DeviceError::NoAdapter)?;
-        Self::open(&adapter)
+        Self::open_first_of(software_too, |context| {
+            let wrong = context.info().wrong_variants.iter().find(|wrong| !wrong.avoidable);
+            wrong.map_or(Ok(()), |wrong| Err(format!("it computes {wrong} wrong")))
+        })
     }
 
-    /// The adapter at `index` of [`adapters`].
+    /// As [`Self::open_best`], whatever is remembered to be wrong: to test it again.
+    pub fn open_best_to_test(software_too: bool) -> Result<Self, DeviceError> {
+        Self::open_first_of(software_too, |_| Ok(()))
+    }
+
+    fn open_first_of(software_too: bool, accept: impl Fn(&Self) -> Result<(), String>) -> Result<Self, DeviceError> {
+        let candidates = sorted_adapters()
+            .into_iter()
+            .map(|adapter| (describe(&adapter.get_info()), adapter))
+            .filter(|(info, _)| software_too || !info.software)
+            .map(|(info, adapter)| (format!("{} ({})", info.adapter, info.backend), adapter));
+        let open = |adapter: wgpu::Adapter| {
+            let context = Self::open(&adapter).map_err(|error| error.reason())?;
+            accept(&context).map(|()| context)
+        };
+        match open_first(candidates, open) {
+            Ok((context, passed_over)) => Ok(context.having_passed_over(passed_over)),
+            Err(passed_over) if passed_over.is_empty() => Err(DeviceError::NoAdapter),
+            Err(passed_over) => Err(DeviceError::NoneWorks { passed_over }),
+        }
+    }
+
+    /// The adapter at `index` of [`adapters`](super::adapters).
     pub fn open_index(index: usize) -> Result<Self, DeviceError> {
         let adapters = sorted_adapters();
         let available = adapters.len();
@@ -141,6 +128,11 @@ impl GpuContext {
             return Err(DeviceError::NoAdapter);
         }
         Self::open(adapters.get(index).ok_or(DeviceError::IndexOutOfRange { asked: index, available })?)
+    }
+
+    fn having_passed_over(mut self, passed_over: Vec<String>) -> Self {
+        Arc::make_mut(&mut self.info).passed_over = passed_over;
+        self
     }
 
     fn open(adapter: &wgpu::Adapter) -> Result<Self, DeviceError> {
@@ -155,6 +147,8 @@ impl GpuContext {
         }))
         .map_err(|error| DeviceError::Refused { adapter: info.adapter.clone(), reason: error.to_string() })?;
 
+        probe(&device, &queue)
+            .map_err(|reason| DeviceError::Failed { during: format!("starting on {}", info.adapter), reason })?;
         let fault = Arc::new(Mutex::new(None));
         let note = |fault: &Arc<Mutex<Option<String>>>, message: String| {
             fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
@@ -188,53 +182,73 @@ impl GpuContext {
             max_workgroups: limits.max_compute_workgroups_per_dimension,
             max_iterations: software.then_some(60_000),
             choices: Arc::default(),
+            wrong: info.wrong_variants.clone().into(),
         };
         let store = PipelineStore::open(&device, &adapter_info);
-        let inner = Inner { device, queue, info, step_layout, pipelines: Mutex::new(HashMap::new()), store, fault };
-        Ok(Self(Arc::new(inner), target))
+        let inner = Inner { device, queue, step_layout, pipelines: Mutex::new(HashMap::new()), store, fault };
+        Ok(Self { inner: Arc::new(inner), target, info: Arc::new(info) })
     }
 
     pub fn device(&self) -> &wgpu::Device {
-        &self.0.device
+        &self.inner.device
     }
 
     pub fn queue(&self) -> &wgpu::Queue {
-        &self.0.queue
+        &self.inner.queue
     }
 
     pub fn info(&self) -> &DeviceInfo {
-        &self.0.info
+        &self.info
     }
 
     pub fn target(&self) -> &GpuTarget {
-        &self.1
+        &self.target
     }
 
     /// The same GPU with the other variant of products, to test and to measure both.
     pub fn with_tiles(mut self, tiled: bool) -> Self {
-        self.1.tiled = tiled;
+        self.target.tiled = tiled;
         self
     }
 
     /// The same GPU with these variants of kernels, by what they call themselves.
     pub fn with_choices(mut self, choices: BTreeMap<String, String>) -> Self {
-        self.1.choices = Arc::new(choices);
+        self.target.choices = Arc::new(choices);
         self
+    }
+
+    /// The same GPU as if nothing were known to be wrong on it, to test it anew.
+    pub fn forgetting_wrong(mut self) -> Self {
+        self.target.wrong = Arc::default();
+        self
+    }
+
+    /// The same GPU without this variant of a kernel.
+    pub fn without_variant(mut self, wrong: WrongVariant) -> Self {
+        let info = Arc::make_mut(&mut self.info);
+        info.wrong_variants.push(wrong);
+        self.target.wrong = info.wrong_variants.clone().into();
+        self
+    }
+
+    /// Remembers for later starts which variants computed wrong, and forgets what was `tested` and is not among them.
+    pub fn remember_wrong(&self, wrong: Vec<WrongVariant>, tested: impl Fn(&str, &str) -> bool) {
+        wrong_variants::remember(&self.info.identity(), wrong, tested);
     }
 
     /// Layout of group 1: the step's state, at a dynamic offset.
     pub fn step_layout(&self) -> &wgpu::BindGroupLayout {
-        &self.0.step_layout
+        &self.inner.step_layout
     }
 
     /// Distance between two step states in a buffer.
     pub fn step_stride(&self, state_bytes: usize) -> usize {
-        state_bytes.next_multiple_of(self.0.device.limits().min_uniform_buffer_offset_alignment as usize)
+        state_bytes.next_multiple_of(self.inner.device.limits().min_uniform_buffer_offset_alignment as usize)
     }
 
     /// A storage buffer of zeros that can be copied from and to.
     pub fn create_buffer(&self, label: &str, bytes: usize) -> wgpu::Buffer {
-        self.0.device.create_buffer(&wgpu::BufferDescriptor {
+        self.inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
             size: bytes.next_multiple_of(4).max(4) as u64,
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
@@ -244,7 +258,7 @@ impl GpuContext {
 
     /// A uniform buffer that holds `bytes`.
     pub fn create_uniform(&self, label: &str, bytes: usize) -> wgpu::Buffer {
-        self.0.device.create_buffer(&wgpu::BufferDescriptor {
+        self.inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
             size: bytes.max(16) as u64,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
@@ -263,13 +277,15 @@ impl GpuContext {
         uniform: u32,
     ) -> Result<Arc<Pipeline>, DeviceError> {
         let key = (request.clone(), entry_point, bindings.to_vec());
-        let mut pipelines = self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pipelines = self.inner.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = pipelines.get(&key) {
             return Ok(Arc::clone(pipeline));
         }
         let source = compose(request).map_err(|reason| self.failure("composing a shader", reason))?;
-        let device = &self.0.device;
-        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let device = &self.inner.device;
+        // A driver that cannot compile tells it as an internal error.
+        let scopes =
+            [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal].map(|filter| device.push_error_scope(filter));
         // SAFETY: these are our own shaders. A test validates each of them; every access is bounded by the sizes in
         // the parameters, which the plan derives from the shapes it allocated; loops end by those sizes.
         let module = unsafe {
@@ -306,7 +322,7 @@ impl GpuContext {
             .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(entry_point), entries: &entries });
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(entry_point),
-            bind_group_layouts: &[Some(&buffers), Some(&self.0.step_layout)],
+            bind_group_layouts: &[Some(&buffers), Some(&self.inner.step_layout)],
             immediate_size: 0,
         });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -318,9 +334,11 @@ impl GpuContext {
                 zero_initialize_workgroup_memory: false,
                 ..wgpu::PipelineCompilationOptions::default()
             },
-            cache: self.0.store.as_ref().map(PipelineStore::cache),
+            cache: self.inner.store.as_ref().map(PipelineStore::cache),
         });
-        if let Some(error) = pollster::block_on(scope.pop()) {
+        // Scopes end in the reverse order of their beginning; each must end.
+        let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop()));
+        if let Some(error) = errors.collect::<Vec<_>>().pop() {
             return Err(self.failure("compiling a shader", format!("{}: {error}", request.file)));
         }
         let pipeline = Arc::new(Pipeline { pipeline, buffers });
@@ -330,7 +348,7 @@ impl GpuContext {
 
     /// Keeps what has been compiled for later starts, where the backend can.
     pub fn save_pipelines(&self) {
-        if let Some(store) = &self.0.store {
+        if let Some(store) = &self.inner.store {
             store.save();
         }
     }
@@ -338,13 +356,13 @@ impl GpuContext {
     /// Lets callbacks run; waits for all submitted work where `wait`. Reports what the driver complained of.
     pub fn poll(&self, wait: bool) -> Result<(), DeviceError> {
         let poll_type = if wait { wgpu::PollType::wait_indefinitely() } else { wgpu::PollType::Poll };
-        self.0.device.poll(poll_type).map_err(|error| self.failure("waiting", error.to_string()))?;
+        self.inner.device.poll(poll_type).map_err(|error| self.failure("waiting", error.to_string()))?;
         self.check()
     }
 
     /// An error if the driver has reported one.
     pub fn check(&self) -> Result<(), DeviceError> {
-        match &*self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some(reason) => Err(self.failure("working", reason.clone())),
         }
@@ -353,17 +371,17 @@ impl GpuContext {
     pub(crate) fn failure(&self, during: &str, reason: String) -> DeviceError {
         // One line, whatever the driver wrote.
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-        DeviceError::Failed { during: format!("{during} on {}", self.0.info.adapter), reason }
+        DeviceError::Failed { during: format!("{during} on {}", self.info.adapter), reason }
     }
 
     /// Writes `bytes` at `offset`, behind the work submitted so far.
     pub fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) -> Result<(), DeviceError> {
         if bytes.len().is_multiple_of(4) {
-            self.0.queue.write_buffer(buffer, offset as u64, bytes);
+            self.inner.queue.write_buffer(buffer, offset as u64, bytes);
         } else {
             let mut padded = bytes.to_vec();
             padded.resize(bytes.len().next_multiple_of(4), 0);
-            self.0.queue.write_buffer(buffer, offset as u64, &padded);
+            self.inner.queue.write_buffer(buffer, offset as u64, &padded);
         }
         self.check()
     }

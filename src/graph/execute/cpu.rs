@@ -11,6 +11,23 @@ use crate::graph::plan::{BufferView, Call, Plan};
 use crate::graph::{GraphError, Location};
 use crate::kernels::StepState;
 
+/// The buffers of one call of a kernel, as words of 32 bits.
+#[derive(Clone, Debug)]
+pub struct CallBuffers {
+    pub reads: Vec<Vec<f32>>,
+    /// Contents of the written buffers before the call: some kernels add to them.
+    pub before: Vec<Vec<f32>>,
+}
+
+/// One call of a plan on the processor, with its buffers as words of 32 bits.
+#[derive(Debug)]
+pub struct ObservedCall<'c> {
+    pub call: &'c Call,
+    pub buffers: CallBuffers,
+    /// The written buffers after the call.
+    pub after: Vec<Vec<f32>>,
+}
+
 #[derive(Debug)]
 pub struct CpuExecutable {
     device: CpuDevice,
@@ -64,6 +81,26 @@ impl CpuExecutable {
             }
             Ok(())
         })
+    }
+
+    /// Runs the plan once; `observe` sees each call that `wanted` asks for, in order.
+    pub fn run_observed(
+        &mut self,
+        state: &StepState,
+        wanted: impl Fn(&Call) -> bool,
+        mut observe: impl FnMut(ObservedCall<'_>) -> Result<(), GraphError>,
+    ) -> Result<(), GraphError> {
+        for call in &self.plan.calls {
+            if !wanted(call) {
+                self.device.install(|| self.carry_out(call, state))?;
+                continue;
+            }
+            let read = |views: &[BufferView]| views.iter().map(|&view| self.read(view)).collect::<Result<Vec<_>, _>>();
+            let buffers = CallBuffers { reads: read(&call.reads)?, before: read(&call.writes)? };
+            self.device.install(|| self.carry_out(call, state))?;
+            observe(ObservedCall { call, buffers, after: read(&call.writes)? })?;
+        }
+        Ok(())
     }
 
     fn carry_out(&self, call: &Call, state: &StepState) -> Result<(), GraphError> {

@@ -1,6 +1,7 @@
 //! Running a plan: everything that can be made once is made before the first step, so that a step creates no buffer and
 //! no bind group and uploads only its state.
 
+pub(super) mod compare;
 mod cpu;
 mod gpu;
 pub(super) mod timing;
@@ -8,7 +9,7 @@ pub(super) mod timing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use self::cpu::CpuExecutable;
+pub use self::cpu::{CallBuffers, CpuExecutable, ObservedCall};
 pub use self::gpu::GpuExecutable;
 use super::plan::{BufferView, Plan};
 use super::{GraphError, Location, SharedBuffer};

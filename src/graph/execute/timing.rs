@@ -1,4 +1,4 @@
-//! How long one kernel takes: for the benchmark, and for the choice among its forms.
+//! How long one kernel takes: for the benchmark, and for the choice among its variants.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +20,21 @@ pub fn timing_noise(bytes: usize, stream: u32) -> Vec<u8> {
     out
 }
 
+/// Returns the state of a step in the middle of a run, with `rows` rows in the batch.
+pub fn timing_state(rows: usize) -> StepState {
+    let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+    StepState {
+        rows,
+        part_rows: rows,
+        step_size: 1e-4,
+        inv_sqrt_correction: 1.0,
+        beta: 1.0,
+        sparsity: 1.0,
+        corruption: 1.0,
+        ..StepState::default()
+    }
+}
+
 /// Median seconds of one run of `kernel`, whose buffers have these sizes in bytes and whose batch has `rows` rows, over
 /// five batches of runs that take about `sample` each, after a warm-up.
 pub fn time_kernel(
@@ -34,17 +49,7 @@ pub fn time_kernel(
     for (block, &bytes) in reads.iter().chain(writes).enumerate() {
         executable.write_block(block, &timing_noise(bytes, block as u32))?;
     }
-    let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-    let state = StepState {
-        rows,
-        part_rows: rows,
-        step_size: 1e-4,
-        inv_sqrt_correction: 1.0,
-        beta: 1.0,
-        sparsity: 1.0,
-        corruption: 1.0,
-        ..StepState::default()
-    };
+    let state = timing_state(rows);
     let mut time = |runs: usize| -> Result<f64, GraphError> {
         let states = vec![state; runs];
         let started = Instant::now();

@@ -12,7 +12,7 @@ use crate::kernels::dense::matmul;
 use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::partial_sums::sum_rows;
 use crate::kernels::shaders::shader;
-use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
+use crate::kernels::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut};
 
 /// partials `[slots, K, taps, C]`: for each slot of places, the sum of dy^T x, and with `sums_bias` that of dy itself,
 /// [slots, K]; reads x, dy.
@@ -82,6 +82,10 @@ impl Kernel for ConvWeights {
             (shader("conv/conv_weights"), "conv_weights", groups, split.slot_rows.div_ceil(4))
         };
         self.launch(target, shape.memory(shader), entry_point, groups, iterations)
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        KernelTolerance::GRADIENTS
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {

@@ -13,7 +13,7 @@ use super::activation::Activation;
 use super::gemm_variant::GemmVariant;
 use super::partial_sums::{SplitK, sum_rows};
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
@@ -358,6 +358,10 @@ impl Kernel for DenseBackward {
             workgroups: target.fold(groups),
             iterations: word(iterations),
         }
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        KernelTolerance::GRADIENTS
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], _: &StepState) {

@@ -149,7 +149,7 @@ impl Network {
     }
 
     /// Whether the decoder sees values of the encoder beside the bottleneck.
-    fn has_skips(&self) -> bool {
+    pub fn has_skips(&self) -> bool {
         let saves = |layers: &[Layer]| -> Vec<String> {
             let names = layers.iter().filter_map(|layer| match layer {
                 Layer::Save(name) => Some(name.clone()),

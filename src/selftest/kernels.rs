@@ -1,0 +1,105 @@
+//! Every call of the models' plans on the GPU, given the buffers that the CPU reference has at that place.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::check::{SelftestOptions, VariantCheck};
+use super::models::{TestedModel, models};
+use crate::device::gpu::GpuContext;
+use crate::device::{Device, DeviceChoice, DeviceError};
+use crate::graph::{Deviation, Executable, GraphError, ObservedCall, run_kernel};
+use crate::kernels::{StepState, choice_key};
+use crate::random::{permutation_keys, stream};
+use crate::train::TrainError;
+
+pub(super) fn check(
+    gpu: &GpuContext,
+    options: SelftestOptions,
+    progress: &mut impl FnMut(&str),
+    checks: &mut Vec<VariantCheck>,
+) -> Result<(), TrainError> {
+    let cpu = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
+    // What is known to be wrong is tested again: a driver may have changed its mind.
+    let gpu = gpu.clone().forgetting_wrong();
+    let mut contexts = vec![gpu.clone()];
+    if options.all_variants {
+        let tiled = gpu.target().tiled;
+        contexts.push(gpu.with_tiles(!tiled));
+    }
+    // The parameters of a kernel are all that its results depend on, beside its buffers.
+    let seen = RefCell::new(BTreeSet::new());
+    for model in models(!options.quick)? {
+        progress(&format!("kernels of {} at batch {}", model.name, model.batch));
+        for plan in model.plans()? {
+            let buffers = model.fill(&plan, &cpu)?;
+            let Executable::Cpu(mut reference) = Executable::new(&cpu, &plan, &buffers)? else { continue };
+            reference.run_observed(
+                &state(&model),
+                |call| !seen.borrow().contains(&format!("{:?}", call.kernel)),
+                |observed| {
+                    if seen.borrow_mut().insert(format!("{:?}", observed.call.kernel)) {
+                        check_call(&contexts, &observed, &state(&model), checks)?;
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn state(model: &TestedModel) -> StepState {
+    let (rows, part_rows) = (model.valid_rows() as u32, model.rows() as u32);
+    StepState {
+        seed: [3, 5],
+        step: 7,
+        rows,
+        part_rows,
+        shuffle: 1,
+        permutation_keys: permutation_keys(3, 0, stream::PERMUTATION),
+        step_size: 1e-3,
+        inv_sqrt_correction: 1.0,
+        learning_rate: 1e-3,
+        beta: 1.0,
+        sparsity: 1.0,
+        corruption: 1.0,
+        ..StepState::default()
+    }
+}
+
+/// Checks all variants of one call, each once.
+fn check_call(
+    contexts: &[GpuContext],
+    observed: &ObservedCall<'_>,
+    state: &StepState,
+    checks: &mut Vec<VariantCheck>,
+) -> Result<(), GraphError> {
+    let kernel = &observed.call.kernel;
+    let mut tried = BTreeSet::new();
+    for context in contexts {
+        let variants = kernel.variants(context.target());
+        let names = if variants.is_empty() { vec![""] } else { variants };
+        for variant in names {
+            if !tried.insert(variant) {
+                continue;
+            }
+            let choices = BTreeMap::from([(choice_key(&**kernel), variant.to_owned())]);
+            let device = Device::Gpu(context.clone().with_choices(choices));
+            let result = run_kernel(&device, Arc::clone(kernel), &observed.buffers, state);
+            let tolerance = kernel.tolerance();
+            let (deviation, problem) = match result {
+                Ok(results) => (Deviation::between(&results, &observed.after, tolerance), None),
+                // A size that the device cannot hold says nothing of how it computes: plans refuse it.
+                Err(GraphError::Device(DeviceError::DoesNotFit { .. })) => continue,
+                Err(error) => {
+                    let failed = Deviation { worst: f64::INFINITY, allowed: tolerance.relative };
+                    (failed, Some(error.to_string()))
+                }
+            };
+            let check = VariantCheck::new(kernel.name(), variant, observed.call.shape(), deviation);
+            checks.push(VariantCheck { problem, ..check });
+        }
+    }
+    Ok(())
+}
