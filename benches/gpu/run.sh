@@ -132,7 +132,7 @@ train=("$program" train --device "$device" --json --quiet --seed 1)
 names=(devices selftest bench variants canonical convolutional variational denoise peers)
 part devices 30 "$program" devices --json
 if [ "$short" -eq 1 ]; then
-    part selftest 100 "$program" selftest --quick --device "$device" --json --quiet
+    part selftest 200 "$program" selftest --quick --device "$device" --json --quiet
     part bench 60 "$program" bench --only undercomplete --device "$device" --json --quiet
     part canonical 60 "${train[@]}" --preset undercomplete --set train.steps=20 --out "$parts/canonical"
     names=(devices selftest bench canonical denoise)
@@ -148,7 +148,7 @@ else
 fi
 # Noise of 12 megapixels: what it shows takes no part in how long it takes.
 { printf 'P5 %s %s 255\n' "${side[@]}"; head -c $((side[0] * side[1])) /dev/urandom; } >"$parts/noise.pgm"
-part denoise 60 bash -c 'timed "$@"' timed "$program" denoise "$parts/noise.pgm" -o "$parts/clean.png" --sigma 30 \
+part denoise 60 bash -c 'timed "$@"' timed "$program" denoise "$parts/noise.pgm" -o "$parts/clean.pgm" --sigma 30 \
     --device "$device" --json --quiet
 [ "$short" -eq 1 ] || part peers 200 bash -c 'peers 2'
 

@@ -215,7 +215,7 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
         match event {
             Event::Tuning { done, all } => {
                 if loud && done == 0 {
-                    eprintln!("choosing among forms of {all} kernels for this GPU, once");
+                    eprintln!("choosing among variants of {all} kernels for this GPU, once");
                 }
             }
             Event::Ready { info, auto_reason, steps_per_epoch: per_epoch, total_steps, batch: rows } => {
