@@ -12,19 +12,20 @@ pack() { # file
     local kit root=$here/../..
     kit=$(mktemp -d)
     trap 'rm -rf "$kit"' RETURN
-    (cd "$root" && cargo build --release --quiet) || return 1
-    strip -o "$kit/hourglass" "$root/target/release/hourglass"
+    local program=${HOURGLASS:-$root/target/release/hourglass}
+    [ -n "${HOURGLASS:-}" ] || (cd "$root" && cargo build --release --quiet) || return 1
+    strip -o "$kit/hourglass" "$program" || return 1
     cp "$here/run.sh" "$here/table.py" "$root/benches/peers/torch_steps.py" "$kit"
     # What a bare machine lacks: the loader of Vulkan drivers, and the libraries that NVIDIA's driver asks for.
     mkdir "$kit/lib" "$kit/debs"
-    (cd "$kit/debs" && apt-get download -qq libvulkan1 libx11-6 libxext6 libxcb1 libxau6 libxdmcp6 libbsd0 libmd0) ||
+    (cd "$kit/debs" && apt-get -o APT::Sandbox::User=root download -qq libvulkan1 libx11-6 libxext6 libxcb1 libxau6 libxdmcp6 libbsd0 libmd0) ||
         echo "no Debian packages here: the kit has no Vulkan loader" >&2
     for package in "$kit"/debs/*.deb; do
         [ -e "$package" ] && dpkg-deb --extract "$package" "$kit/debs/root"
     done
-    find "$kit/debs" -name '*.so.*' -exec cp --dereference {} "$kit/lib" \; 2>/dev/null
+    find "$kit/debs" -name '*.so.[0-9]' -exec cp --dereference {} "$kit/lib" \; 2>/dev/null
     rm -rf "$kit/debs"
-    tar --create --gzip --file "$1" --directory "$kit" . || return 1
+    tar --create --use-compress-program 'gzip -9' --file "$1" --directory "$kit" . || return 1
     echo "$1: $(du -h --apparent-size "$1" | cut -f1), with $(ls "$kit/lib" | wc -l) libraries"
 }
 
