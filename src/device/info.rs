@@ -27,9 +27,16 @@ impl DeviceInfo {
     /// kernel variants are left out because they compute wrong.
     pub fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.passed_over.iter().map(|adapter| format!("passed over: {adapter}")).collect();
-        if !self.wrong_variants.is_empty() {
-            let list = self.wrong_variants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            notes.push(format!("computes wrong with this driver and is left out: {list}"));
+        let (avoidable, unavoidable): (Vec<_>, Vec<_>) = self.wrong_variants.iter().partition(|wrong| wrong.avoidable);
+        let list = |wrong: &[&WrongVariant]| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if !avoidable.is_empty() {
+            notes.push(format!("computes wrong with this driver and is left out: {}", list(&avoidable)));
+        }
+        if !unavoidable.is_empty() {
+            notes.push(format!(
+                "computes wrong with this driver, and nothing else does the same: {}; `hourglass selftest` tests it again",
+                list(&unavoidable)
+            ));
         }
         notes
     }

@@ -94,7 +94,8 @@ impl GpuContext {
     pub fn open_best(software_too: bool) -> Result<Self, DeviceError> {
         Self::open_first_of(software_too, |context| {
             let wrong = context.info().wrong_variants.iter().find(|wrong| !wrong.avoidable);
-            wrong.map_or(Ok(()), |wrong| Err(format!("it computes {wrong} wrong")))
+            wrong
+                .map_or(Ok(()), |wrong| Err(format!("it computes {wrong} wrong (`hourglass selftest` tests it again)")))
         })
     }
 
