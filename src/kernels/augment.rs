@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 use crate::math::cos_sin_of_turn;
 use crate::random::{philox4x32, unit_float};
@@ -66,6 +66,12 @@ impl Kernel for WarpKernel {
         };
         let count = self.batch * self.size[0] * self.size[1] * self.channels;
         GpuLaunch::in_order(shader("augment"), "warp", 2, &params, target.fold(count.div_ceil(64)), 20)
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        // A turn by an angle that is off moves the corners, half a side away, by so many pixels.
+        let half = self.size.into_iter().max().unwrap_or(1) as f64 / 2.0;
+        KernelTolerance { relative: KernelTolerance::NORMALS.relative * half.max(1.0), ..KernelTolerance::NORMALS }
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

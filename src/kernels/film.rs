@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 use crate::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
 
@@ -150,6 +150,10 @@ impl Kernel for FilmKernel {
         // Tiles of grain, the counts, the marks, and the channels twice.
         let iterations = 4 * 11 + 10 + 2 * 128 + 2 * MOST_MARKS * 11 + 2 * self.channels;
         GpuLaunch::in_order(shader("film"), "film", 2, &params, target.fold(pixels.div_ceil(64)), iterations)
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        KernelTolerance::NORMALS
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

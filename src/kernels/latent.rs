@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::shaders::shader;
-use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
+use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 use crate::math::exp;
 use crate::random::{normal4, philox4x32};
@@ -86,6 +86,11 @@ impl Kernel for Latent {
             workgroups: target.fold(items.div_ceil(64)),
             iterations: word(iterations),
         }
+    }
+
+    fn tolerance(&self) -> KernelTolerance {
+        // Latents are drawn with normal deviates, and the way back makes the same again.
+        KernelTolerance::NORMALS
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

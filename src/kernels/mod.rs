@@ -92,6 +92,9 @@ impl KernelTolerance {
     /// terms of one size. WGSL's exp and log, good to 3 + 2|x| units in the last place, stay within it.
     pub const ROUNDING: Self = Self { relative: 2e-5, ambiguous: 0.0, common_scale: false, element: Element::F32 };
 
+    /// Normal deviates, made with a cosine: WGSL allows sine and cosine an absolute error of 2^-11.
+    pub const NORMALS: Self = Self { relative: 4.9e-4, ..Self::ROUNDING };
+
     /// Gradients by weights and by a bias, sums over the same values.
     pub const GRADIENTS: Self = Self { common_scale: true, ..Self::ROUNDING };
 

@@ -226,8 +226,15 @@ impl Kernel for PointwiseKernel {
 
     fn tolerance(&self) -> KernelTolerance {
         // A count of photons is one more or less where rounding crosses a threshold.
-        let counts = self.stages.iter().any(|stage| matches!(stage, PointwiseStage::ShotNoise { .. }));
-        if counts { KernelTolerance::TIES } else { KernelTolerance::ROUNDING }
+        let has = |wanted: fn(&PointwiseStage) -> bool| self.stages.iter().any(wanted);
+        let ambiguous = if has(|stage| matches!(stage, PointwiseStage::ShotNoise { .. })) {
+            KernelTolerance::TIES.ambiguous
+        } else {
+            0.0
+        };
+        let normal = has(|stage| matches!(stage, PointwiseStage::Gaussian { .. } | PointwiseStage::ShotNoise { .. }));
+        let usual = if normal { KernelTolerance::NORMALS } else { KernelTolerance::ROUNDING };
+        KernelTolerance { ambiguous, ..usual }
     }
 
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

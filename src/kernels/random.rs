@@ -68,7 +68,11 @@ impl Kernel for RandomFill {
     }
 
     fn tolerance(&self) -> KernelTolerance {
-        if self.distribution == Distribution::Bits { KernelTolerance::EXACT_WORDS } else { KernelTolerance::ROUNDING }
+        match self.distribution {
+            Distribution::Bits => KernelTolerance::EXACT_WORDS,
+            Distribution::Normal => KernelTolerance::NORMALS,
+            Distribution::Uniform { .. } => KernelTolerance::ROUNDING,
+        }
     }
 
     fn cpu(&self, _: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState) {

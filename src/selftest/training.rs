@@ -25,6 +25,10 @@ const TRACE_ERROR: f64 = 2e-5;
 /// itself, so that they wander by whole steps. PyTorch's own f32 differs from its f64 by up to 2.8e-4 over these steps.
 const NORMALIZED_ERROR: f64 = 3e-4;
 
+/// Noise made of normal deviates, for whose cosine WGSL allows an absolute error of 2^-11: the loss moves by as much at
+/// most.
+const NOISE_ERROR: f64 = 4.9e-4;
+
 /// Losses of one model beside those that PyTorch computes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceCheck {
@@ -49,7 +53,11 @@ pub fn check_trace(device: &Device, data: &Arc<DataSet>, name: &str, steps: usiz
     });
     // Losses that never came are no agreement.
     let worst = if count == steps { worst } else { f64::INFINITY };
-    let allowed = if name == "convolutional-deep" { NORMALIZED_ERROR } else { TRACE_ERROR };
+    let allowed = match name {
+        "convolutional-deep" => NORMALIZED_ERROR,
+        "convolutional-variational" | "unet" => NOISE_ERROR,
+        _ => TRACE_ERROR,
+    };
     Ok(TraceCheck { losses, deviation: Deviation { worst, allowed } })
 }
 
