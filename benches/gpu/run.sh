@@ -101,12 +101,13 @@ part() {
 }
 
 # With the seconds that it took, load and start included.
-timed() { # command...
-    local started ended
+timed() { # megapixels command...
+    local started ended megapixels=$1
+    shift
     started=$(date +%s%N)
     "$@" >"$parts/timed" || return
     ended=$(date +%s%N)
-    echo "{\"seconds\": $(((ended - started) / 1000000))e-3, \"result\": $(cat "$parts/timed")}"
+    echo "{\"megapixels\": $megapixels, \"seconds\": $(((ended - started) / 1000000))e-3, \"result\": $(cat "$parts/timed")}"
 }
 
 peers() { # seconds
@@ -147,9 +148,9 @@ else
     part variational 60 "${train[@]}" --preset variational --out "$parts/variational"
     side=(4000 3000)
 fi
-# Noise of 12 megapixels: what it shows takes no part in how long it takes.
+# Noise, of 12 megapixels in the long form: what a picture shows takes no part in how long it takes.
 { printf 'P5 %s %s 255\n' "${side[@]}"; head -c $((side[0] * side[1])) /dev/urandom; } >"$parts/noise.pgm"
-part denoise 60 bash -c 'timed "$@"' timed "$program" denoise "$parts/noise.pgm" -o "$parts/clean.pgm" --sigma 30 \
+part denoise 60 bash -c 'timed "$@"' timed "$((side[0] * side[1]))e-6" "$program" denoise "$parts/noise.pgm" -o "$parts/clean.pgm" --sigma 30 \
     --device "$device" --json --quiet
 [ "$short" -eq 1 ] || part peers 200 bash -c 'peers 2'
 

@@ -45,8 +45,8 @@ def trained(result, preset):
 
 
 def denoised(result):
-    seconds = at(result, "denoise", "seconds")
-    return "-" if seconds is None else f"{number(seconds, 2, ' s')}"
+    megapixels, seconds = at(result, "denoise", "megapixels"), at(result, "denoise", "seconds")
+    return "-" if seconds is None else f"{number(megapixels, 2)} megapixels in {number(seconds, 2, ' s')}"
 
 
 rows = [
@@ -65,7 +65,7 @@ for model in ("undercomplete", "convolutional", "denoiser-64"):
             rows.append((name, lambda r, model=model, mode=mode, tf32=tf32: peer(r, model, mode, tf32)))
 rows += [(f"{preset} trained", lambda r, preset=preset: trained(r, preset))
          for preset in ("canonical", "convolutional", "variational")]
-rows.append(("12 megapixels denoised", denoised))
+rows.append(("denoised, start included", denoised))
 
 results = [json.load(open(path)) for path in sys.argv[1:]]
 names = [at(result, "bench", "adapter") or at(result, "selftest", "adapter") or "unknown" for result in results]

@@ -22,7 +22,7 @@ pub struct BenchOptions {
     pub only: Option<String>,
     /// How the cost of a step grows with batch, width and image side, alone.
     pub growth: bool,
-    /// What autotuning would choose among the variants of each kernel, alone.
+    /// Only the variants of each kernel that autotuning chooses among.
     pub variants: bool,
 }
 

@@ -11,7 +11,7 @@ use crate::train::TrainError;
 /// One row of the table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Growth {
-    /// What is changed: `batch` and `width` (of the hidden layers) of a dense model on the digits, `side` of the
+    /// Size that is changed: `batch` and `width` (of the hidden layers) of a dense model on the digits, `side` of the
     /// pictures of a convolutional one, and `threads` of a processor for the dense model as it comes.
     pub axis: &'static str,
     pub value: usize,

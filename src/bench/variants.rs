@@ -1,4 +1,4 @@
-//! What autotuning would choose on this adapter, with the time of every variant that computes right.
+//! Variants of each kernel that autotuning chooses among on this adapter, with the time of those that compute right.
 
 use std::collections::BTreeSet;
 

@@ -16,7 +16,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, default_value = "auto", value_name = "DEVICE")]
     pub device: String,
 
-    /// What GPUs are reached through: vulkan, metal, dx12 or auto [default: auto, or HOURGLASS_BACKEND].
+    /// Graphics interface of GPUs: vulkan, metal, dx12 or auto [default: auto, or HOURGLASS_BACKEND].
     #[arg(long, global = true, value_name = "BACKEND")]
     pub backend: Option<String>,
 

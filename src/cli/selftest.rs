@@ -10,7 +10,7 @@ use crate::selftest::{SelftestOptions, SelftestReport, VariantCheck, selftest};
 
 #[derive(Args, Debug)]
 pub(super) struct SelftestArgs {
-    /// Small sizes alone: seconds instead of a minute or two.
+    /// Awkward sizes alone, and fewer models trained.
     #[arg(long)]
     quick: bool,
     /// Also the kernel variants that this kind of adapter does not choose among.

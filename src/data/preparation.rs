@@ -1,4 +1,4 @@
-//! What is done to a source's values before a network sees them. Everything that is fitted is fitted on train rows
+//! Transformations of a source's values before a network sees them. Everything that is fitted is fitted on train rows
 //! alone, is kept in the model, and is done in the same way to whatever the model is given later.
 
 use serde::{Deserialize, Serialize};

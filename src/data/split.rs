@@ -37,7 +37,7 @@ pub(super) struct RowAttributes<'a> {
     pub labels: Option<&'a [u8]>,
     /// Part of each row (0, 1, 2) as the source itself has it.
     pub given: Option<&'a [u8]>,
-    /// What [`RowAttributes::given`] comes from.
+    /// Origin of [`RowAttributes::given`].
     pub given_kind: Option<SplitKind>,
     /// Rows are in the order of time, and this many before a row reach into it.
     pub overlap: Option<usize>,

@@ -18,7 +18,7 @@ pub struct TableChunk {
     pub rows: usize,
     /// `[rows, features]`, prepared; zeros where a row could not be read.
     pub values: Vec<f32>,
-    /// What each row's label says, `None` where it says nothing; empty where no column of labels was asked for or is
+    /// Returns the label of each row, `None` where it says nothing; empty where no column of labels was asked for or is
     /// there.
     pub labels: Vec<Option<String>>,
     /// Rows of the chunk that could not be read, with what is wrong.

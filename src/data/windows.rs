@@ -25,8 +25,8 @@ pub(super) struct Windows {
     pub starts: Vec<usize>,
 }
 
-/// Whether a table looks like a series: one column of times, going on in steps that are mostly alike, and columns of
-/// numbers.
+/// Returns whether a table looks like a series: one column of times, going on in steps that are mostly alike, and
+/// columns of numbers.
 pub(super) fn is_series(table: &Table) -> bool {
     let mut times = table.columns.iter().filter_map(|cells| match cells {
         ColumnValues::Times(times) => Some(times),

@@ -23,8 +23,8 @@ pub struct DeviceInfo {
 }
 
 impl DeviceInfo {
-    /// Returns what people must know of this device beside its name, a line each: what was passed over for it, and which
-    /// kernel variants are left out because they compute wrong.
+    /// Returns what people must know of this device beside its name, a line each: what was passed over for it, and
+    /// which kernel variants are left out because they compute wrong.
     pub fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.passed_over.iter().map(|adapter| format!("passed over: {adapter}")).collect();
         let (avoidable, unavoidable): (Vec<_>, Vec<_>) = self.wrong_variants.iter().partition(|wrong| wrong.avoidable);

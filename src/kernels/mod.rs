@@ -81,22 +81,22 @@ pub struct KernelTolerance {
     pub relative: f64,
     /// Share of the values that rounding may turn into quite another: a tie broken the other way.
     pub ambiguous: f64,
-    /// Magnitudes are compared over all written buffers together: where one is a sum whose terms may cancel, as a bias's
-    /// gradient before a normalization, its own magnitude is that of rounding.
-    pub common_scale: bool,
+    /// The second written buffer, a bias's gradient, is compared at the magnitude of the first, which sums the same
+    /// values: before a normalization its terms cancel, and its own magnitude is that of rounding.
+    pub bias_cancels: bool,
     pub element: Element,
 }
 
 impl KernelTolerance {
     /// Sums of f32 in another order: roundings of 6e-8 add up as the square root of their count, to 2e-5 over 100,000
     /// terms of one size. WGSL's exp and log, good to 3 + 2|x| units in the last place, stay within it.
-    pub const ROUNDING: Self = Self { relative: 2e-5, ambiguous: 0.0, common_scale: false, element: Element::F32 };
+    pub const ROUNDING: Self = Self { relative: 2e-5, ambiguous: 0.0, bias_cancels: false, element: Element::F32 };
 
     /// Normal deviates, made with a cosine: WGSL allows sine and cosine an absolute error of 2^-11.
     pub const NORMALS: Self = Self { relative: 4.9e-4, ..Self::ROUNDING };
 
     /// Gradients by weights and by a bias, sums over the same values.
-    pub const GRADIENTS: Self = Self { common_scale: true, ..Self::ROUNDING };
+    pub const GRADIENTS: Self = Self { bias_cancels: true, ..Self::ROUNDING };
 
     /// Results that may turn on a rounding, such as which of two entries is nearer.
     pub const TIES: Self = Self { ambiguous: 1e-3, ..Self::ROUNDING };
@@ -147,7 +147,7 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
         0.0
     }
 
-    /// How near its results on a GPU must come to those of the CPU reference.
+    /// Bound on the difference of its results on a GPU from those of the CPU reference.
     fn tolerance(&self) -> KernelTolerance {
         KernelTolerance::ROUNDING
     }

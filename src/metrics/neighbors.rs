@@ -15,7 +15,7 @@ pub fn knn_classes(points: &[f32], labels: &[usize], queries: &[f32], features: 
     })
 }
 
-/// How the nearest points tell classes apart: `[classes, classes]`, row by the class that a point has, column by the
+/// Confusion of classes by the nearest points: `[classes, classes]`, row by the class that a point has, column by the
 /// vote of its `k` nearest. The last fifth of the points are asked, the others vote.
 pub fn knn_confusion(points: &[f32], labels: &[usize], features: usize, classes: usize, k: usize) -> Vec<usize> {
     let voters = labels.len() - labels.len() / 5;

@@ -68,7 +68,7 @@ impl Pca {
         Ok(Self { mean, directions, components })
     }
 
-    /// What was fitted before: a mean `[features]` and unit vectors `[components, features]`.
+    /// Returns a PCA fitted before: a mean `[features]` and unit vectors `[components, features]`.
     pub fn from_parts(mean: Vec<f32>, directions: Vec<f32>) -> Self {
         let components = directions.len().checked_div(mean.len()).unwrap_or(0);
         Self { mean, directions, components }

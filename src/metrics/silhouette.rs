@@ -1,4 +1,4 @@
-//! How well groups of points part (Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation
+//! Separation of groups of points (Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation
 //! of cluster analysis").
 
 use super::matmul::for_each_row;

@@ -1,5 +1,5 @@
-//! What makes a model a detector of abnormal rows: how normal rows that it was not trained on are rebuilt, and where
-//! their latents lie.
+//! Statistics that make a model a detector of abnormal rows: how normal rows that it was not trained on are rebuilt,
+//! and where their latents lie.
 
 use std::collections::BTreeMap;
 

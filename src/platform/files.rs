@@ -9,6 +9,22 @@ pub(crate) fn cache_folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "hourglass").map(|folders| folders.cache_dir().to_owned())
 }
 
+/// Reads the value kept under this file name in the cache folder; the default where there is nothing, or nothing that
+/// can be read: it can be made again.
+pub(crate) fn load_cached<T: serde::de::DeserializeOwned + Default>(name: &str) -> T {
+    let bytes = cache_folder().and_then(|folder| std::fs::read(folder.join(name)).ok());
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+/// Writes a value as JSON under this file name in the cache folder. Where nothing can be kept, it is made again the
+/// next time.
+pub(crate) fn save_cached<T: serde::Serialize>(name: &str, value: &T) {
+    let Some(folder) = cache_folder() else { return };
+    if std::fs::create_dir_all(&folder).is_ok() {
+        let _ = write_whole(&folder.join(name), |file| Ok(serde_json::to_writer_pretty(file, value)?));
+    }
+}
+
 /// Lets `write` fill a temporary file beside `path`, flushes it to the disk and renames it: whoever opens `path` finds
 /// what was there before or all of what is new. What a link points to is written, and the link stays; devices and pipes
 /// are written to as they are; a file that is replaced keeps its permissions.

@@ -1,4 +1,4 @@
-//! What is tested, and what came of it.
+//! Options and results of a self-test.
 
 use serde::Serialize;
 

@@ -17,8 +17,8 @@ const TRACES: &str = include_str!("../../assets/selftest/traces.json");
 pub const TRACE_NAMES: [&str; 6] =
     ["undercomplete", "undercomplete bce", "convolutional", "convolutional-variational", "convolutional-deep", "unet"];
 
-/// Ten steps of Adam in f32 against f64: rounding of a few 1e-7 a step, which Adam's division by sqrt(v) amplifies where
-/// gradients are tiny.
+/// Ten steps of Adam in f32 against f64: rounding of a few 1e-7 a step, which Adam's division by sqrt(v) amplifies
+/// where gradients are tiny.
 const TRACE_ERROR: f64 = 2e-5;
 
 /// Biases before batch normalization have a gradient of exactly zero; in f32 it is rounding, which Adam divides by

@@ -1,14 +1,11 @@
 //! Which variant of each kernel a GPU runs: measured once on the shapes of a plan, before the first step, and
 //! remembered by adapter, driver and version. A variant is timed only after it has agreed with its CPU reference on
-//! this adapter and driver; one that has not is remembered and never taken. The spec records what was chosen, because it decides the order of sums: a
-//! spec reproduces its bits on the same device and driver, whatever is remembered.
+//! this adapter and driver; one that has not is remembered and never taken. The spec records what was chosen, because
+//! it decides the order of sums: a spec reproduces its bits on the same device and driver, whatever is remembered.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::data::DataSet;
@@ -50,29 +47,11 @@ const SAMPLE: Duration = Duration::from_millis(4);
 /// Share of the default variant's time that another must stay under to replace it: less is noise.
 const GAIN: f64 = 0.95;
 
-/// What was chosen on each adapter and driver by each version of this program, by what kernels call themselves.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct TunedKernels(BTreeMap<String, BTreeMap<String, String>>);
+/// Chosen variants by adapter, driver and version of this program, then by the key of a choice.
+type TunedKernels = BTreeMap<String, BTreeMap<String, String>>;
 
-impl TunedKernels {
-    fn path() -> Option<PathBuf> {
-        files::cache_folder().map(|folder| folder.join("kernels.json"))
-    }
-
-    /// Empty where there is nothing, or nothing that can be read: it can be measured again.
-    fn load() -> Self {
-        let bytes = Self::path().and_then(|path| std::fs::read(path).ok());
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-
-    fn save(&self) -> std::io::Result<()> {
-        let Some(path) = Self::path() else { return Ok(()) };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        files::write_whole(&path, |file| Ok(serde_json::to_writer_pretty(file, self)?))
-    }
-}
+/// Name of the file of chosen variants in the cache folder.
+const FILE: &str = "kernels.json";
 
 /// Records in `spec` which variants its training step runs on `device`. `progress` hears how many of how many kernels
 /// are measured; it is not called where nothing is.
@@ -104,8 +83,8 @@ pub fn autotune(
     if calls.is_empty() {
         return Ok(Device::Gpu(context));
     }
-    let mut remembered = TunedKernels::load();
-    let known = remembered.0.entry(format!("{adapter}, hourglass {}", env!("CARGO_PKG_VERSION"))).or_default();
+    let mut remembered: TunedKernels = files::load_cached(FILE);
+    let known = remembered.entry(format!("{adapter}, hourglass {}", env!("CARGO_PKG_VERSION"))).or_default();
     let unknown: Vec<&String> =
         calls.keys().filter(|key| mode == TuneMode::Again || !is_known_right(known, key, &context)).collect();
     let reference = if unknown.is_empty() { None } else { Some(cpu_reference()?) };
@@ -131,8 +110,7 @@ pub fn autotune(
         variants: variants.map(|(key, variant)| (key.clone(), variant.clone())).collect(),
     });
     if !unknown.is_empty() {
-        // Where nothing can be kept, it is measured again the next time.
-        let _ = remembered.save();
+        files::save_cached(FILE, &remembered);
     }
     Ok(Device::Gpu(context))
 }
@@ -146,7 +124,7 @@ fn kernel_of(key: &str) -> &str {
     key.split_once(' ').map_or(key, |(kernel, _)| kernel)
 }
 
-/// Whether what a spec records was chosen on this adapter, and nothing of it has proved wrong since.
+/// Returns whether the recorded choices are of this adapter, and nothing of it has proved wrong since.
 fn holds(recorded: &KernelChoices, adapter: &str, context: &GpuContext) -> bool {
     let is_wrong = |(key, variant): (&String, &String)| context.target().is_wrong(kernel_of(key), variant);
     recorded.adapter == adapter && !recorded.variants.iter().any(is_wrong)
@@ -179,7 +157,7 @@ pub struct ChosenVariant {
     pub name: Option<&'static str>,
     /// Seconds of each that agrees.
     pub seconds: Vec<(&'static str, f64)>,
-    /// Those that do not agree.
+    /// Variants that do not agree.
     pub wrong: Vec<WrongVariant>,
 }
 

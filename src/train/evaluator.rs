@@ -227,8 +227,8 @@ impl Evaluator {
         self.collect(rows, with_outputs, EvaluationMode { sampled: false, corrupted })
     }
 
-    /// What the decoder makes of the sampled latents by which [`Self::objective`] measures `rows`; latents are their
-    /// means.
+    /// Returns the decoder's output for the sampled latents by which [`Self::objective`] measures `rows`; latents are
+    /// their means.
     pub fn sampled_outputs(&mut self, rows: Range<usize>) -> Result<Outputs, TrainError> {
         self.collect(rows, true, EvaluationMode { sampled: true, corrupted: true })
     }

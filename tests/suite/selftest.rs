@@ -121,7 +121,7 @@ fn the_first_candidate_that_opens_is_taken_and_the_others_are_named() {
     assert_eq!(open_first(candidates(&["one"]), open), Err(vec!["one: no compiler".to_owned()]));
 }
 
-/// What is remembered to be wrong is named and left out; an adapter without a right variant is passed over.
+/// A variant remembered to be wrong is named and left out; an adapter without a right variant is passed over.
 #[test]
 fn remembered_wrong_variants_are_left_out() {
     if gpu().is_none() {

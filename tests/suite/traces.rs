@@ -4,7 +4,7 @@ use hourglass::selftest::{TRACE_NAMES, check_trace};
 
 use crate::support::{Tolerance, cpu, digits, gpu};
 
-/// What drivers whose cosine is as good as lavapipe's reach: a self-test allows what WGSL does.
+/// Bound for drivers whose cosine is as good as lavapipe's; a self-test allows as much as WGSL does.
 fn strict(name: &str) -> f64 {
     if name == "convolutional-deep" { 3e-4 } else { 2e-5 }
 }

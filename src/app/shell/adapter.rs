@@ -1,6 +1,6 @@
 //! The adapter that the window is drawn with: the first that can compile a pipeline and draw with it.
 
-use crate::device::gpu::{adapter_rank, open_first};
+use crate::device::gpu::{adapter_rank, catch_errors, open_first};
 
 /// Returns the first adapter that can draw to `surface`, the best kind first, with the names of those passed over.
 ///
@@ -38,22 +38,11 @@ fn draw(adapter: &wgpu::Adapter) -> Result<(), String> {
         ..wgpu::DeviceDescriptor::default()
     };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| error.to_string())?;
-    let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory]
-        .map(|filter| device.push_error_scope(filter));
-    submit(&device, &queue);
-    let waited = device.poll(wgpu::PollType::wait_indefinitely());
-    // Scopes end in the reverse order of their beginning; each must end.
-    let mut errors: Vec<String> = scopes
-        .into_iter()
-        .rev()
-        .filter_map(|scope| pollster::block_on(scope.pop()))
-        .map(|error| error.to_string())
-        .collect();
-    errors.extend(waited.err().map(|error| error.to_string()));
-    match errors.first() {
-        None => Ok(()),
-        Some(words) => Err(words.split_whitespace().collect::<Vec<_>>().join(" ")),
-    }
+    let waited = catch_errors(&device, || {
+        submit(&device, &queue);
+        device.poll(wgpu::PollType::wait_indefinitely())
+    })?;
+    waited.map(drop).map_err(|error| error.to_string())
 }
 
 fn submit(device: &wgpu::Device, queue: &wgpu::Queue) {

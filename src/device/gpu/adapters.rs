@@ -57,7 +57,7 @@ impl FromStr for Backend {
     }
 }
 
-/// What adapters are reached through, chosen once for the process: drivers are loaded only once.
+/// Backend of all adapters, chosen once for the process: drivers are loaded only once.
 static BACKEND: OnceLock<Option<Backend>> = OnceLock::new();
 
 /// Chooses the backend of every adapter that is opened later (`None`: all there are). Only the first choice counts, and

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapters::{describe, open_first, sorted_adapters};
 use super::composer::{ShaderRequest, compose};
+use super::error_scopes::catch_errors;
 use super::pipelines::PipelineStore;
 use super::probe::probe;
 use super::wrong_variants::{self, WrongVariant};
@@ -283,18 +284,28 @@ impl GpuContext {
             return Ok(Arc::clone(pipeline));
         }
         let source = compose(request).map_err(|reason| self.failure("composing a shader", reason))?;
+        let compile = || self.compile(request.file, source, entry_point, bindings, uniform);
+        let pipeline = catch_errors(&self.inner.device, compile)
+            .map_err(|reason| self.failure("compiling a shader", format!("{}: {reason}", request.file)))?;
+        let pipeline = Arc::new(pipeline);
+        pipelines.insert(key, Arc::clone(&pipeline));
+        Ok(pipeline)
+    }
+
+    fn compile(
+        &self,
+        file: &'static str,
+        source: String,
+        entry_point: &'static str,
+        bindings: &[(u32, bool)],
+        uniform: u32,
+    ) -> Pipeline {
         let device = &self.inner.device;
-        // A driver that cannot compile tells it as an internal error.
-        let scopes =
-            [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal].map(|filter| device.push_error_scope(filter));
         // SAFETY: these are our own shaders. A test validates each of them; every access is bounded by the sizes in
         // the parameters, which the plan derives from the shapes it allocated; loops end by those sizes.
         let module = unsafe {
             device.create_shader_module_trusted(
-                wgpu::ShaderModuleDescriptor {
-                    label: Some(request.file),
-                    source: wgpu::ShaderSource::Wgsl(source.into()),
-                },
+                wgpu::ShaderModuleDescriptor { label: Some(file), source: wgpu::ShaderSource::Wgsl(source.into()) },
                 wgpu::ShaderRuntimeChecks::unchecked(),
             )
         };
@@ -337,14 +348,7 @@ impl GpuContext {
             },
             cache: self.inner.store.as_ref().map(PipelineStore::cache),
         });
-        // Scopes end in the reverse order of their beginning; each must end.
-        let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop()));
-        if let Some(error) = errors.collect::<Vec<_>>().pop() {
-            return Err(self.failure("compiling a shader", format!("{}: {error}", request.file)));
-        }
-        let pipeline = Arc::new(Pipeline { pipeline, buffers });
-        pipelines.insert(key, Arc::clone(&pipeline));
-        Ok(pipeline)
+        Pipeline { pipeline, buffers }
     }
 
     /// Keeps what has been compiled for later starts, where the backend can.

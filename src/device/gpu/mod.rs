@@ -4,6 +4,7 @@ mod adapters;
 mod clock;
 mod composer;
 mod context;
+mod error_scopes;
 mod pipelines;
 mod probe;
 mod readback;
@@ -15,5 +16,6 @@ pub use self::adapters::{
 pub use self::clock::GpuClock;
 pub use self::composer::{ShaderLibrary, ShaderRequest, compose};
 pub use self::context::{GpuContext, GpuTarget};
+pub use self::error_scopes::catch_errors;
 pub use self::readback::Readback;
 pub use self::wrong_variants::WrongVariant;

@@ -1,7 +1,9 @@
-//! Whether an adapter can compile and run a shader at all: some are listed and cannot.
+//! A test that an adapter can compile and run a shader at all: some are listed and cannot.
 
 use std::sync::mpsc;
 use std::time::Duration;
+
+use super::error_scopes::catch_errors;
 
 const SHADER: &str = include_str!("../../../shaders/device/probe.wgsl");
 
@@ -16,17 +18,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// # Errors
 /// The driver's own words, in one line.
 pub(super) fn probe(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<(), String> {
-    let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::OutOfMemory]
-        .map(|filter| device.push_error_scope(filter));
-    let result = run(device, queue);
-    let mut problem = result.err();
-    // Scopes end in the reverse order of their beginning.
-    for scope in scopes.into_iter().rev() {
-        if let Some(error) = pollster::block_on(scope.pop()) {
-            problem = Some(error.to_string());
-        }
-    }
-    problem.map_or(Ok(()), |words| Err(words.split_whitespace().collect::<Vec<_>>().join(" ")))
+    catch_errors(device, || run(device, queue))?
 }
 
 fn run(device: &wgpu::Device, queue: &wgpu::Queue) -> Result<(), String> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::GpuContext;
 use crate::device::DeviceError;
 
-/// How long a completed copy may take to be announced by another thread that polls; it is microseconds unless that
-/// thread is not scheduled.
+/// Longest time that a completed copy may take to be announced by another thread that polls; it is microseconds unless
+/// that thread is not scheduled.
 const LONGEST_DELIVERY: Duration = Duration::from_secs(30);
 
 /// One staging buffer, used again and again.

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,28 +26,10 @@ impl fmt::Display for WrongVariant {
 }
 
 /// By adapter, driver and version of this program.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct WrongVariants(BTreeMap<String, BTreeSet<WrongVariant>>);
+type WrongVariants = BTreeMap<String, BTreeSet<WrongVariant>>;
 
-impl WrongVariants {
-    fn path() -> Option<PathBuf> {
-        files::cache_folder().map(|folder| folder.join("wrong_variants.json"))
-    }
-
-    /// Empty where there is nothing, or nothing that can be read: a self-test finds it again.
-    fn load() -> Self {
-        let bytes = Self::path().and_then(|path| std::fs::read(path).ok());
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-
-    fn save(&self) -> std::io::Result<()> {
-        let Some(path) = Self::path() else { return Ok(()) };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        files::write_whole(&path, |file| Ok(serde_json::to_writer_pretty(file, self)?))
-    }
-}
+/// Name of the file in the cache folder.
+const FILE: &str = "wrong_variants.json";
 
 fn key(identity: &str) -> String {
     format!("{identity}, hourglass {}", env!("CARGO_PKG_VERSION"))
@@ -56,13 +37,13 @@ fn key(identity: &str) -> String {
 
 /// Returns what is remembered of the adapter and driver of this name.
 pub(super) fn remembered(identity: &str) -> Vec<WrongVariant> {
-    WrongVariants::load().0.remove(&key(identity)).into_iter().flatten().collect()
+    files::load_cached::<WrongVariants>(FILE).remove(&key(identity)).into_iter().flatten().collect()
 }
 
 /// Remembers `wrong` of the adapter and driver of this name, and forgets what was `tested` and is not among it.
 pub(super) fn remember(identity: &str, wrong: Vec<WrongVariant>, tested: impl Fn(&str, &str) -> bool) {
-    let mut all = WrongVariants::load();
-    let known = all.0.entry(key(identity)).or_default();
+    let mut all: WrongVariants = files::load_cached(FILE);
+    let known = all.entry(key(identity)).or_default();
     let before = known.clone();
     known.retain(|known| !tested(&known.kernel, &known.variant));
     known.extend(wrong);
@@ -70,8 +51,7 @@ pub(super) fn remember(identity: &str, wrong: Vec<WrongVariant>, tested: impl Fn
         return;
     }
     if known.is_empty() {
-        all.0.remove(&key(identity));
+        all.remove(&key(identity));
     }
-    // Where nothing can be kept, it is found again the next time.
-    let _ = all.save();
+    files::save_cached(FILE, &all);
 }

@@ -1,4 +1,4 @@
-//! How long one kernel takes: for the benchmark, and for the choice among its variants.
+//! Time of one kernel: for the benchmark, and for the choice among its variants.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -192,8 +192,8 @@ struct DenseBackwardParams {
     padding: [u32; 3],
 }
 
-/// How the sums over a batch that make the gradient of `[outputs, inputs]` weights are split: not at all where their
-/// tiles alone keep a large GPU busy, or where the batch is short.
+/// Returns the split of the sums over a batch that make the gradient of `[outputs, inputs]` weights: not at all where
+/// their tiles alone keep a large GPU busy, or where the batch is short.
 pub fn dense_split(batch: usize, inputs: usize, outputs: usize) -> SplitK {
     // Workgroups of 64 by 64 that such a GPU runs at once.
     const BUSY: usize = 256;

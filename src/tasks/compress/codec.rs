@@ -1,4 +1,4 @@
-//! What stands between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which
+//! The codec between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which
 //! place.
 
 use super::coder::{Coder, Counts, FrequencyTable};

@@ -1,4 +1,4 @@
-//! What JPEG makes of pictures, in true bytes of files: each by itself, and all together on one sheet, so that what a
+//! JPEG of the same pictures, in true bytes of files: each by itself, and all together on one sheet, so that what a
 //! file's header takes is not what decides.
 
 use rayon::prelude::*;

@@ -113,8 +113,8 @@ impl Denoiser {
         corruption.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
     }
 
-    /// Whether noise is all that it was trained to take away: scratches, blocks and blur are no noise, and what there
-    /// is of that bounds nothing.
+    /// Returns whether noise is all that it was trained to take away: scratches, blocks and blur are no noise, and what
+    /// there is of that bounds nothing.
     pub fn removes_noise_alone(&self) -> bool {
         let corruption = &self.model.spec.corruption;
         let others = [
@@ -219,9 +219,9 @@ impl Denoiser {
         self.model.spec.model.condition == ConditionKind::Sigma
     }
 
-    /// What the network makes of `values` `[height, width, channels]`; `sigma` is the standard deviation of their noise
-    /// on the scale of 0..255, for a network that is told; `progress` hears the share that is done, and may end the
-    /// work.
+    /// Returns the network's output for `values` `[height, width, channels]`; `sigma` is the standard deviation of
+    /// their noise on the scale of 0..255, for a network that is told; `progress` hears the share that is done, and may
+    /// end the work.
     pub fn run(
         &mut self,
         values: &[f32],

@@ -35,8 +35,8 @@ impl Reasons {
         Self { spans, preparation: model.preparation.clone(), features: model.features, decoder }
     }
 
-    /// What would be expected of rows `[rows, features]`: what the first member makes of them, or, where their latents
-    /// are farther out than those of normal rows, of the nearest latents that are not.
+    /// Returns the expected values of rows `[rows, features]`: what the first member makes of them, or, where their
+    /// latents are farther out than those of normal rows, of the nearest latents that are not.
     pub fn expected(&mut self, seen: &Chunk, detector: &Detector) -> Result<Vec<f32>, TrainError> {
         let (features, member) = (self.features, &detector.members[0]);
         let mut expected = seen.made[0].clone();

@@ -73,7 +73,7 @@ impl<'m> LatentLookup<'m> {
         Self { path, source, device, opened: None, train: None }
     }
 
-    /// What `asked` is: a file with one row, the number of a row from 1, or `class:NAME`, the mean of a class of train
+    /// Reads `asked`: a file with one row, the number of a row from 1, or `class:NAME`, the mean of a class of train
     /// rows.
     fn find(&mut self, asked: &str) -> Result<LatentPoint, TrainError> {
         let name = asked.to_owned();

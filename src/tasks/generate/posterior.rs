@@ -69,8 +69,8 @@ pub(crate) fn moments(latents: &[f32], latent: usize) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Whether a unit of this deviation tells rows apart: by Burda et al. 2016 where there is a prior that it could fall
-/// back to, else whether it varies at all.
+/// Returns whether a unit of this deviation tells rows apart: by Burda et al. 2016 where there is a prior that it could
+/// fall back to, else whether it varies at all.
 pub(crate) fn is_active(model: &Model, deviation: f64) -> bool {
     match has_prior(model) {
         true => deviation * deviation > ACTIVE_VARIANCE,
