@@ -30,11 +30,14 @@ impl DeviceInfo {
         let (avoidable, unavoidable): (Vec<_>, Vec<_>) = self.wrong_variants.iter().partition(|wrong| wrong.avoidable);
         let list = |wrong: &[&WrongVariant]| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         if !avoidable.is_empty() {
-            notes.push(format!("computes wrong with this driver and is left out: {}", list(&avoidable)));
+            notes.push(format!(
+                "kernel variants that compute wrong with this driver are left out: {}",
+                list(&avoidable)
+            ));
         }
         if !unavoidable.is_empty() {
             notes.push(format!(
-                "computes wrong with this driver, and nothing else does the same: {}; `hourglass selftest` tests it again",
+                "kernels that compute wrong with this driver: {}; `hourglass selftest` tests them again",
                 list(&unavoidable)
             ));
         }

@@ -269,18 +269,21 @@ impl App {
         focus_ring(ui, palette, &response, rect);
         let mut chosen = None;
         let notes = self.snapshot.device.as_ref().map(DeviceInfo::notes).unwrap_or_default();
-        egui::Popup::menu(&response).width(320.0).show(|ui| {
+        // Notes come with the device: a menu that was opened before them has no room for them.
+        egui::Popup::menu(&response).id(response.id.with(notes.len())).width(320.0).show(|ui| {
             for (name, choice) in &self.options.devices {
                 let here = *choice == self.options.run.device;
                 if ui.selectable_label(here, name).clicked() {
                     chosen = Some(*choice);
                 }
             }
-            for note in &notes {
-                ui.add(
-                    egui::Label::new(egui::RichText::new(note).size(size::SECOND).color(color(palette.muted))).wrap(),
-                );
-            }
+            // Not stretched to the width of the menu, as its buttons are.
+            ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                for note in &notes {
+                    let text = egui::RichText::new(note).size(size::SECOND).color(color(palette.muted));
+                    ui.add(egui::Label::new(text).wrap());
+                }
+            });
         });
         let hint = "Where training runs. Choosing another starts the run again there.";
         let hint = [hint.to_owned()].into_iter().chain(notes).collect::<Vec<_>>().join("\n");
