@@ -21,6 +21,8 @@ mod engine;
 mod generate;
 #[path = "suite/gradients.rs"]
 mod gradients;
+#[path = "suite/inference.rs"]
+mod inference;
 #[path = "suite/kernels.rs"]
 mod kernels;
 #[path = "suite/layering.rs"]

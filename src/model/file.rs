@@ -14,6 +14,7 @@ use super::detector::Detector;
 use super::network::Network;
 use super::shape::DataShape;
 use super::spec::{ConditionKind, Spec};
+use super::weights::Weights;
 use crate::data::{ImageShape, Preparation, Scaling, SourceKind};
 use crate::graph::Parameter;
 use crate::tensor::{HostTensor, Shape};
@@ -48,14 +49,9 @@ pub struct Model {
 }
 
 impl Model {
-    /// The tensors of `network` out of its flat buffer.
-    pub fn from_flat(
-        spec: &Spec,
-        network: &Network,
-        labels: Option<Vec<String>>,
-        parameters: &[f32],
-        statistics: &[f32],
-    ) -> Self {
+    /// The tensors of `network` out of its flat buffers.
+    pub fn from_flat(spec: &Spec, network: &Network, labels: Option<Vec<String>>, weights: &Weights) -> Self {
+        let Weights { parameters, statistics } = weights;
         let written = network.statistics().iter().filter(|statistic| is_written(statistic));
         let tensors = network
             .parameters()
@@ -75,8 +71,8 @@ impl Model {
         Self { spec, features: network.features(), labels, preparation, detector: None, tensors }
     }
 
-    /// The flat buffers of parameters and of statistics of `network`, filled from the tensors.
-    pub fn to_flat(&self, network: &Network, path: &Path) -> Result<(Vec<f32>, Vec<f32>), ModelFileError> {
+    /// The flat buffers of `network`, filled from the tensors; `path` is where the model is from, for errors.
+    pub fn to_flat(&self, network: &Network, path: &Path) -> Result<Weights, ModelFileError> {
         let fill = |arrays: &[Parameter], elements: usize, mut flat: Vec<f32>| {
             // All shapes first: a spec that lies must not make us allocate what it claims.
             let mut found = Vec::with_capacity(arrays.len());
@@ -97,11 +93,14 @@ impl Model {
             Ok(flat)
         };
         let parameters = fill(network.parameters(), network.flat_elements(), Vec::new())?;
+        if network.statistics().is_empty() {
+            return Ok(Weights { parameters, statistics: Vec::new() });
+        }
         // What is not written is made anew.
         let made =
             crate::nn::initial_statistics(network.statistics(), network.statistic_elements(), self.spec.train.seed);
         let statistics = fill(network.statistics(), network.statistic_elements(), made)?;
-        Ok((parameters, statistics))
+        Ok(Weights { parameters, statistics })
     }
 
     /// What its rows are, by its own account.

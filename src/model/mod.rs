@@ -12,6 +12,7 @@ pub(crate) mod presets;
 mod pretrained;
 mod shape;
 mod spec;
+mod weights;
 
 pub use self::auto_spec::{AutoSpec, auto_spec};
 pub use self::detector::{Detector, DetectorMember, ThresholdBy};
@@ -27,3 +28,4 @@ pub use self::spec::{
     LEARNING_RATE, LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY,
     ScheduleKind, ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec, live_text,
 };
+pub use self::weights::Weights;

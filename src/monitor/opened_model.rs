@@ -6,18 +6,17 @@ use std::sync::Arc;
 use super::{DataSummary, LatentMap, Pairs, PlayState, PreviewRequest, Snapshot, pick};
 use crate::data::{DataError, DataSet, Part};
 use crate::device::{Device, DeviceChoice};
-use crate::graph::{GraphError, SharedBuffer, SharedBuffers};
-use crate::inference::UnitUse;
-use crate::model::{Model, Network};
-use crate::train::{Evaluator, SavedRun, TrainError, curve_of};
+use crate::graph::GraphError;
+use crate::inference::{FlatModel, LoadedModel, UnitUse};
+use crate::model::Model;
+use crate::train::{Evaluator, SavedRun, TrainError, curve_of, estimate_cost};
 
 /// Returns a snapshot of the model at `path`: its layers, and held-out rows of its own data on its map where those are
 /// still there.
 pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
     let model = Model::load(path)?;
-    let shape = model.data_shape();
-    let network = Network::new(&model.spec, shape)?;
-    let (parameters, statistics) = model.to_flat(&network, path)?;
+    let flat = FlatModel::from_model(&model, path)?;
+    let network = &flat.network;
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut snapshot = Snapshot {
         state: PlayState::Finished,
@@ -38,12 +37,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         && data.features == model.features
     {
         let device = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
-        let mut externals = SharedBuffers::default();
-        let mut evaluator = Evaluator::new(&network, data, &device, &mut externals)?;
-        externals.write(&device, SharedBuffer::Parameters, bytemuck::cast_slice(&parameters))?;
-        if !network.statistics().is_empty() {
-            externals.write(&device, SharedBuffer::Statistics, bytemuck::cast_slice(&statistics))?;
-        }
+        let mut evaluator = Evaluator::over(&LoadedModel::new(&model, path, &device)?, data)?;
         let rows = data.part(Part::Validation);
         let outputs = evaluator.outputs(rows.clone(), true, false)?;
         units = UnitUse::from_latents(&outputs.latents, network.latent(), spec);
@@ -74,11 +68,13 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         map.errors = pairs.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect();
         snapshot.map = Arc::new(map);
         snapshot.rows = Some(Arc::clone(data));
+        snapshot.cost = estimate_cost(spec, data).ok().map(Arc::new);
         snapshot.device = Some(device.info().clone());
         snapshot.data = DataSummary::new(data);
     }
     snapshot.units = Arc::new(units);
-    snapshot.model = Some(Arc::new(model));
+    snapshot.has_detector = model.detector.is_some();
+    snapshot.model = Some(Arc::new(flat));
     Ok(snapshot)
 }
 

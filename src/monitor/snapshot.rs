@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::layer_health::{Filters, LayerState};
 use crate::data::{DataSet, ImageShape};
 use crate::device::DeviceInfo;
-use crate::inference::UnitUse;
+use crate::inference::{FlatModel, UnitUse};
 use crate::metrics::Pca;
-use crate::model::{Edit, Model, Spec};
 use crate::plot::{Raster, RowView};
+use crate::model::{Edit, Spec};
 use crate::style::Palette;
-use crate::train::{Finding, PcaReport, RunReport};
+use crate::train::{CostEstimate, Finding, PcaReport, RunReport};
 
 /// Held-out rows shown beside their reconstructions.
 pub const PAIRS: usize = 10;
@@ -202,6 +202,8 @@ pub struct Snapshot {
     pub spec: Option<Spec>,
     pub device: Option<DeviceInfo>,
     pub data: DataSummary,
+    /// What training takes, read from its plan; `None` until that is made.
+    pub cost: Option<Arc<CostEstimate>>,
     /// Widths of the layers, input to output.
     pub widths: Vec<usize>,
     pub parameters: usize,
@@ -233,7 +235,9 @@ pub struct Snapshot {
     /// How each latent unit is used.
     pub units: Arc<Vec<UnitUse>>,
     /// The weights of now, where they were asked for, or those kept at the end.
-    pub model: Option<Arc<Model>>,
+    pub model: Option<Arc<FlatModel>>,
+    /// Whether the model that was opened is a detector.
+    pub has_detector: bool,
     /// Mean squared error on some validation rows, whatever the loss is.
     pub validation_mse: Option<f64>,
     /// PCA at the same latent size, on the validation part; `None` until it is fitted.

@@ -10,8 +10,8 @@ use super::previews::Previews;
 use super::protocol::{Command, Event, WorkerChannels, WorkerOptions};
 use super::snapshot::{PlayState, Snapshot};
 use crate::data::{DataSet, Part};
+use crate::inference::FlatModel;
 use crate::metrics::Pca;
-use crate::model::Model;
 use crate::train::{PcaReport, Run, RunReport, TrainError, curve_of};
 
 /// How often snapshots are made while training.
@@ -47,7 +47,7 @@ pub(crate) struct TrainingLoop<'a> {
     pca: Option<PcaReport>,
     /// Whether somebody wants the weights with each look.
     shares_model: bool,
-    model: Option<Arc<Model>>,
+    model: Option<Arc<FlatModel>>,
     /// When the model file was last written.
     saved_step: Option<u64>,
     report: Option<Arc<RunReport>>,
@@ -233,7 +233,11 @@ impl<'a> TrainingLoop<'a> {
         self.previews.make(self.run)?;
         if self.shares_model {
             let weights = self.run.session_mut().weights()?;
-            self.model = Some(Arc::new(self.run.session().model(&weights)));
+            let model = match &self.model {
+                Some(model) => model.with_weights(weights),
+                None => self.run.session().flat_model(weights),
+            };
+            self.model = Some(Arc::new(model));
         }
         Ok(())
     }
@@ -255,6 +259,7 @@ impl<'a> TrainingLoop<'a> {
             spec: Some(run.spec().clone()),
             device: Some(session.device_info().clone()),
             data: self.channels.snapshot.load().data.clone(),
+            cost: Some(Arc::clone(session.cost())),
             widths: session.network().widths(),
             parameters: session.network().parameter_count(),
             memory_bytes: session.bytes().activations + session.bytes().external,
@@ -282,6 +287,7 @@ impl<'a> TrainingLoop<'a> {
             answers: true,
             rows: Some(Arc::clone(session.data())),
             model: self.model.clone(),
+            has_detector: false,
             validation_mse: self.previews.validation_mse,
             pca: self.pca.clone(),
             run_dir: run.dir().map(|dir| dir.path().to_owned()),
@@ -302,7 +308,7 @@ impl<'a> TrainingLoop<'a> {
             // From here on what is looked at is the model that was kept.
             let kept = self.run.kept_weights()?;
             self.run.session_mut().adopt(&kept)?;
-            self.model = Some(Arc::new(self.run.kept_model()?));
+            self.model = Some(Arc::new(self.run.session().flat_model(kept)));
             self.shares_model = false;
             self.previews.expire();
             self.refresh_previews()?;

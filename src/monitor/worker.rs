@@ -15,7 +15,7 @@ use crate::data::{DataSet, DataSpec};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
 use crate::model::auto_spec;
-use crate::train::{Run, RunDir, Session, TrainError, autotune};
+use crate::train::{Run, RunDir, Session, TrainError, TrainingPlan, autotune};
 
 /// A handle to the thread. Dropping it stops the run, which is saved, and waits for the thread.
 #[derive(Debug)]
@@ -136,10 +136,11 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
     });
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
+    let mut plan = TrainingPlan::new(spec, data, &device)?;
     let device = if options.resume.is_some() {
         device
     } else {
-        autotune(&mut spec, &data, device, options.tune, |done, all| {
+        autotune(&mut plan, device, options.tune, |done, all| {
             channels.update_snapshot(|snapshot| {
                 snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1);
             });
@@ -149,7 +150,7 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
     };
     let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
     channels.update_snapshot(|snapshot| made.clone_into(&mut snapshot.message));
-    let session = Session::new(spec, data, device)?;
+    let session = Session::from_plan(plan, device)?;
     let run = match &options.resume {
         Some(path) => Run::resume(session, options.preset.clone(), RunDir::open(path)?, options.keep_last)?,
         None => {

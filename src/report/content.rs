@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::data::{DataSet, Part, SourceKind};
 use crate::device::Device;
-use crate::inference::{Decoder, UnitUse, draw_latents};
+use crate::inference::{LoadedModel, UnitUse, draw_latents};
 use crate::metrics::Pca;
 use crate::model::{Model, ModelKind, Network, Spec};
 use crate::monitor::{LatentMap, PAIRS, Pairs};
 use crate::plot::{Raster, RowView};
 use crate::style::LIGHT;
-use crate::tasks::evaluator_of;
+use crate::tasks::evaluator_over;
 use crate::train::{EpochReport, Evaluator, PcaReport, RunDir, TestMetrics, TrainError, pca_beside};
 
 /// Points of the map: enough to see where classes lie, few enough to hover over in any browser.
@@ -98,27 +98,28 @@ impl ReportContent {
             return Ok(story);
         }
         let model = Model::load(&path)?;
-        let network = Network::new(&model.spec, model.data_shape())?;
+        let mut loaded = LoadedModel::new(&model, &path, device)?;
+        let network = Arc::clone(loaded.network());
         (story.widths, story.parameters) = (network.widths(), network.parameter_count());
         let data = match model.spec.open_data() {
             Ok(data) if data.features == model.features => data,
             Ok(_) => {
                 story.missing.push("The data has changed since: what is shown here is without it.".into());
-                story.draw_samples(&model, &[UnitUse::prior()].repeat(network.latent()), None);
+                story.draw_samples(&mut loaded, &[UnitUse::prior()].repeat(network.latent()), None);
                 return Ok(story);
             }
             Err(error) => {
                 story
                     .missing
                     .push(format!("The data is not there any more ({error}): what is shown here is without it."));
-                story.draw_samples(&model, &[UnitUse::prior()].repeat(network.latent()), None);
+                story.draw_samples(&mut loaded, &[UnitUse::prior()].repeat(network.latent()), None);
                 return Ok(story);
             }
         };
         let mut data = data;
         data.limit_train(model.spec.data.rows.unwrap_or(usize::MAX));
         let data = Arc::new(data);
-        let mut evaluator = evaluator_of(&model, &data, device, &path)?;
+        let mut evaluator = evaluator_over(&loaded, &data)?;
         story.describe(&data);
         story.measure(&network, &data, &mut evaluator)?;
         story.show_pairs(&data, &mut evaluator)?;
@@ -126,7 +127,7 @@ impl ReportContent {
         if network.latent() > 0 {
             let units = UnitUse::from_latents(&latents, network.latent(), &model.spec);
             let view = story.pairs.view();
-            story.draw_samples(&model, &units, Some(view));
+            story.draw_samples(&mut loaded, &units, Some(view));
         }
         Ok(story)
     }
@@ -225,21 +226,17 @@ impl ReportContent {
     }
 
     /// Draws from where the codes lie, for models that are made to be drawn from.
-    fn draw_samples(&mut self, model: &Model, units: &[UnitUse], view: Option<RowView>) {
-        if !matches!(model.spec.model.kind, ModelKind::Variational | ModelKind::Wasserstein) {
+    fn draw_samples(&mut self, model: &mut LoadedModel, units: &[UnitUse], view: Option<RowView>) {
+        if !matches!(model.network().spec().model.kind, ModelKind::Variational | ModelKind::Wasserstein) {
             return;
         }
-        let Ok(mut decoder) = Decoder::new(model) else { return };
         let latents = draw_latents(units, SAMPLES * SAMPLES, 1.0, 0);
-        let classes = decoder.classes();
-        let mut made = Vec::new();
-        for (number, latents) in latents.chunks_exact(decoder.latent().max(1)).enumerate() {
-            let label = if classes > 0 { number % classes } else { 0 };
-            made.extend(decoder.decode(latents, label).unwrap_or_default());
-        }
-        let image = model.data_shape().image.map(|image| [image.height, image.width, image.channels]);
+        let classes = model.classes();
+        let labels: Vec<usize> = (0..SAMPLES * SAMPLES).map(|number| number % classes.max(1)).collect();
+        let made = model.decode_rows(&latents, &labels).unwrap_or_default();
+        let image = model.network().data_shape().image.map(|image| [image.height, image.width, image.channels]);
         let view = view.unwrap_or_else(|| RowView::new(image, &made));
         let draw = |row: &[f32]| view.draw(row, None, LIGHT.ink(LIGHT.accent));
-        self.samples = made.chunks_exact(model.features).map(draw).collect();
+        self.samples = made.chunks_exact(model.network().features()).map(draw).collect();
     }
 }

@@ -22,7 +22,7 @@ pub use self::detect::{
     ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
     scan_rows, score_rows, write_scores,
 };
-pub(crate) use self::evaluate::evaluator_of;
+pub(crate) use self::evaluate::evaluator_over;
 pub use self::evaluate::{
     EvaluateOptions, Evaluation, EvaluationWatch, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside,
     Representation, evaluate, measure,

@@ -33,7 +33,7 @@ pub struct Reconstruction {
 /// # Errors
 /// When the data does not fit the model, or `output` cannot hold what its kind becomes.
 pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) -> Result<Reconstruction, TrainError> {
-    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
+    let OpenedModel { model, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
     let rows = data.part(Part::Test);
     let mut made = evaluator.outputs(rows.clone(), true, false)?.outputs;
     let mse = metrics::mse(&made, &data.rows_f32(rows.clone())?);

@@ -8,12 +8,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::TrainError;
-use crate::data::DataSet;
+use super::training_plan::TrainingPlan;
 use crate::device::gpu::{GpuContext, WrongVariant};
 use crate::device::{Device, DeviceChoice, DeviceError};
-use crate::graph::{BufferView, Call, GraphError, compare_on_noise, time_kernel};
+use crate::graph::{BufferView, Call, GraphError, Plan, compare_on_noise, time_kernel};
 use crate::kernels::choice_key;
-use crate::model::{KernelChoices, Network, RowSource, Spec, data_shape};
+use crate::model::{KernelChoices, Spec};
 use crate::platform::files;
 
 /// `--tune`.
@@ -53,33 +53,32 @@ type TunedKernels = BTreeMap<String, BTreeMap<String, String>>;
 /// Name of the file of chosen variants in the cache folder.
 const FILE: &str = "kernels.json";
 
-/// Records in `spec` which variants its training step runs on `device`. `progress` hears how many of how many kernels
+/// Records in the spec of `plan` which variants its training step runs on `device`. `progress` hears how many of how many kernels
 /// are measured; it is not called where nothing is.
 ///
 /// Returns the device, without the variants that computed wrong.
 pub fn autotune(
-    spec: &mut Spec,
-    data: &DataSet,
+    plan: &mut TrainingPlan,
     device: Device,
     mode: TuneMode,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Device, TrainError> {
     let Device::Gpu(mut context) = device else {
         // The processor has one variant of each.
-        spec.engine.kernels = None;
+        plan.spec.engine.kernels = None;
         return Ok(device);
     };
     let adapter = context.info().identity();
-    let recorded = spec.engine.kernels.take();
+    let recorded = plan.spec.engine.kernels.take();
     match mode {
         TuneMode::Off => return Ok(Device::Gpu(context)),
         TuneMode::Auto if recorded.as_ref().is_some_and(|recorded| holds(recorded, &adapter, &context)) => {
-            spec.engine.kernels = recorded;
+            plan.spec.engine.kernels = recorded;
             return Ok(Device::Gpu(context));
         }
         TuneMode::Auto | TuneMode::Again => {}
     }
-    let calls = calls_with_choice(spec, data, &context)?;
+    let calls = calls_with_choice(&plan.plan, &context);
     if calls.is_empty() {
         return Ok(Device::Gpu(context));
     }
@@ -91,7 +90,7 @@ pub fn autotune(
     for (&key, index) in unknown.iter().zip(0..) {
         let Some(reference) = &reference else { break };
         progress(index, unknown.len());
-        let chosen = choose_variant(&context, reference, &calls[key], spec.train.batch_size)?;
+        let chosen = choose_variant(&context, reference, &calls[key], plan.spec.train.batch_size)?;
         for wrong in chosen.wrong {
             context.remember_wrong(vec![wrong.clone()], |kernel, variant| {
                 (kernel, variant) == (&wrong.kernel, &wrong.variant)
@@ -105,7 +104,7 @@ pub fn autotune(
         known.insert(key.clone(), name.to_owned());
     }
     let variants = known.iter().filter(|(key, _)| calls.contains_key(*key));
-    spec.engine.kernels = Some(KernelChoices {
+    plan.spec.engine.kernels = Some(KernelChoices {
         adapter,
         variants: variants.map(|(key, variant)| (key.clone(), variant.clone())).collect(),
     });
@@ -139,15 +138,11 @@ fn is_known_right(known: &BTreeMap<String, String>, key: &str, context: &GpuCont
 const WORTH_MEASURING: f64 = 1.0 / 32.0;
 
 /// The calls of a training step that have more than one variant, by what they are recorded under.
-fn calls_with_choice(spec: &Spec, data: &DataSet, context: &GpuContext) -> Result<BTreeMap<String, Call>, TrainError> {
-    let network = Network::new(spec, data_shape(spec, data))?;
-    let rows = data.train.len();
-    let subject = RowSource::Data { rows, part_rows: rows, element: data.element() };
-    let plan = network.training_pass(spec.train.batch_size, subject)?;
+fn calls_with_choice(plan: &Plan, context: &GpuContext) -> BTreeMap<String, Call> {
     let least = WORTH_MEASURING * plan.calls.iter().map(|call| call.kernel.flops()).sum::<f64>();
-    let is_worth = |call: &Call| call.kernel.variants(context.target()).len() > 1 && call.kernel.flops() >= least;
-    let calls = plan.calls.into_iter().filter(is_worth);
-    Ok(calls.map(|call| (choice_key(&*call.kernel), call)).collect())
+    let is_worth = |call: &&Call| call.kernel.variants(context.target()).len() > 1 && call.kernel.flops() >= least;
+    let calls = plan.calls.iter().filter(is_worth);
+    calls.map(|call| (choice_key(&*call.kernel), call.clone())).collect()
 }
 
 /// Outcome of a choice among the variants of a kernel.

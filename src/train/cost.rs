@@ -2,6 +2,7 @@
 
 use super::TrainError;
 use crate::data::DataSet;
+use crate::graph::Plan;
 use crate::model::{LayerLocation, Network, RowSource, Spec, data_shape};
 
 /// What a spec would come to on some data.
@@ -16,29 +17,36 @@ pub struct CostEstimate {
     pub epoch_cost: f64,
 }
 
+impl CostEstimate {
+    /// Reads the `plan` of a training step of `network`, on `train_rows` rows an epoch.
+    pub(super) fn new(network: &Network, plan: &Plan, train_rows: usize) -> Self {
+        /// Operations that go by while Adam updates a parameter: between 76 on two cores (0.34 ns where products run at
+        /// 220 GFLOP/s) and 47 on lavapipe (3.5 ns at 13.5 GFLOP/s), by `hourglass bench`.
+        const UPDATE_COST: f64 = 60.0;
+        /// The same while a kernel is called: 59 us on lavapipe; next to nothing on a CPU, where small kernels run at
+        /// less than their best rate instead.
+        const CALL_COST: f64 = 8e5;
+        let work: f64 = plan.calls.iter().map(|call| call.kernel.flops() + CALL_COST).sum();
+        let bytes = plan.bytes();
+        let steps = (train_rows / network.spec().train.batch_size.max(1)) as f64;
+        Self {
+            outline: network.outline().to_vec(),
+            parameters: network.parameter_count(),
+            memory_bytes: bytes.activations + bytes.external,
+            epoch_cost: steps * (work + UPDATE_COST * network.parameter_count() as f64),
+        }
+    }
+}
+
 /// Plans `spec` for `data`.
 ///
 /// # Errors
 /// What is wrong with the spec, in its own words.
 pub fn estimate_cost(spec: &Spec, data: &DataSet) -> Result<CostEstimate, TrainError> {
-    /// Operations that go by while Adam updates a parameter: between 76 on two cores (0.34 ns where products run at 220
-    /// GFLOP/s) and 47 on lavapipe (3.5 ns at 13.5 GFLOP/s), by `hourglass bench`.
-    const UPDATE_COST: f64 = 60.0;
-    /// The same while a kernel is called: 59 us on lavapipe; next to nothing on a CPU, where small kernels run at less
-    /// than their best rate instead.
-    const CALL_COST: f64 = 8e5;
     spec.check()?;
     let network = Network::new(spec, data_shape(spec, data))?;
     let batch = spec.train.batch_size;
     let subject = RowSource::Data { rows: data.rows, part_rows: data.train.len(), element: data.element() };
     let plan = network.training_pass(batch, subject)?;
-    let work: f64 = plan.calls.iter().map(|call| call.kernel.flops() + CALL_COST).sum();
-    let bytes = plan.bytes();
-    let steps = (data.train.len() / batch.max(1)) as f64;
-    Ok(CostEstimate {
-        outline: network.outline().to_vec(),
-        parameters: network.parameter_count(),
-        memory_bytes: bytes.activations + bytes.external,
-        epoch_cost: steps * (work + UPDATE_COST * network.parameter_count() as f64),
-    })
+    Ok(CostEstimate::new(&network, &plan, data.train.len()))
 }

@@ -9,6 +9,7 @@ use super::data_loader::DataPlacement;
 use crate::data::DataSet;
 use crate::device::Device;
 use crate::graph::{BufferView, Executable, GraphError, Location, Plan, SharedBuffer, SharedBuffers};
+use crate::inference::LoadedModel;
 use crate::kernels::StepState;
 use crate::kernels::activation::Activation;
 use crate::model::{EvaluationMode, LayerProbe, Network, Pass, RowSource};
@@ -93,17 +94,26 @@ impl Evaluator {
         device: &Device,
         externals: &mut SharedBuffers,
     ) -> Result<Self, TrainError> {
-        let residence = DataPlacement::choose(data, device, evaluation_batch(network, data.rows));
-        let evaluator = Self::with_residence(network, data, residence, device, externals)?;
-        residence.fill(data, network.data_shape().classes, device, externals)?;
+        let placement = DataPlacement::choose(data, device, evaluation_batch(network, data.rows));
+        let parameters = SharedBuffer::Parameters;
+        let evaluator = Self::with_placement(network, data, placement, parameters, device, externals)?;
+        placement.fill(data, network.data_shape().classes, device, externals)?;
         Ok(evaluator)
     }
 
-    /// As [`Self::new`], for rows that lie as `residence` says and are put there by the caller.
-    pub(super) fn with_residence(
+    /// Compiles and allocates on the device of `model` for `data`, and puts it there. It reads the weights of `model`,
+    /// whatever they are replaced by.
+    pub fn over(model: &LoadedModel, data: &Arc<DataSet>) -> Result<Self, TrainError> {
+        Self::new(model.network(), data, model.device(), &mut model.weights().clone())
+    }
+
+    /// As [`Self::new`], for rows that lie as `placement` says and are put there by the caller; the parameters are those
+    /// in `parameters`, which may be a buffer of their average.
+    pub(super) fn with_placement(
         network: &Network,
         data: &Arc<DataSet>,
         placement: DataPlacement,
+        parameters: SharedBuffer,
         device: &Device,
         externals: &mut SharedBuffers,
     ) -> Result<Self, TrainError> {
@@ -129,7 +139,8 @@ impl Evaluator {
         let pass = network.evaluation_pass(batch, evaluator.subject(), mode)?;
         externals.allocate_for(device, &pass.plan);
         evaluator.externals = externals.clone();
-        evaluator.prepare(mode)?;
+        evaluator.externals.alias(SharedBuffer::Parameters, parameters)?;
+        evaluator.compile(mode, pass)?;
         Ok(evaluator)
     }
 
@@ -148,11 +159,15 @@ impl Evaluator {
         if !self.prepared.contains_key(&mode) {
             let pass = self.network.evaluation_pass(self.batch, self.subject(), mode)?;
             self.externals.allocate_for(&self.device, &pass.plan);
-            let executable = Executable::new(&self.device, &pass.plan, &self.externals)?;
-            let prepared = Prepared { executable, pass };
-            self.prepared.insert(mode, prepared);
+            self.compile(mode, pass)?;
         }
         self.prepared.get_mut(&mode).ok_or_else(|| GraphError::Plan("an evaluation was lost".to_owned()))
+    }
+
+    fn compile(&mut self, mode: EvaluationMode, pass: Pass) -> Result<(), GraphError> {
+        let executable = Executable::new(&self.device, &pass.plan, &self.externals)?;
+        self.prepared.insert(mode, Prepared { executable, pass });
+        Ok(())
     }
 
     fn states(&self, rows: Range<usize>) -> Vec<StepState> {
@@ -323,15 +338,5 @@ impl Evaluator {
             });
         }
         Ok(layers)
-    }
-
-    /// Waits for all work and reads a flat buffer of `elements`.
-    pub fn read_flat(&mut self, external: SharedBuffer, elements: usize) -> Result<Vec<f32>, TrainError> {
-        let prepared = self.prepare(EvaluationMode { sampled: false, corrupted: true })?;
-        Ok(prepared.executable.read(BufferView {
-            place: Location::External(external),
-            offset: 0,
-            bytes: elements * 4,
-        })?)
     }
 }

@@ -13,6 +13,7 @@ mod run_list;
 mod run_report;
 mod session;
 mod test_metrics;
+mod training_plan;
 mod verify;
 
 pub use self::autotune::{ChosenVariant, TuneMode, autotune, choose_variant};
@@ -25,8 +26,9 @@ pub use self::run::Run;
 pub use self::run_dir::{FirstSteps, RunDir, default_runs_folder};
 pub use self::run_list::{SavedRun, delete_run, saved_runs};
 pub use self::run_report::RunReport;
-pub use self::session::{Session, Weights};
+pub use self::session::Session;
 pub use self::test_metrics::{ACTIVE_VARIANCE, PcaReport, TestMetrics, pca_beside, row_ssim};
+pub use self::training_plan::TrainingPlan;
 pub use self::verify::{Agreement, FIRST_STEPS, Verification, verify};
 use crate::data::DataError;
 use crate::device::DeviceError;

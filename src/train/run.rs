@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 use super::diagnosis::{DiagnosisInput, DiagnosticMetrics, Finding, diagnose, mean_mse};
 use super::run_dir::{CheckpointState, FirstSteps, RunDir};
 use super::run_report::RunReport;
-use super::session::Weights;
 use super::test_metrics::{PcaReport, TestMetrics, pca_beside};
 use super::verify::FIRST_STEPS;
 use super::{EpochReport, Session, TrainError};
 use crate::data::Part;
 use crate::graph::SharedBuffer;
-use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError};
+use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError, Weights};
 
 /// A run that is killed loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);

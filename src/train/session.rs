@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use super::TrainError;
 use super::autotune::with_recorded;
+use super::cost::CostEstimate;
 use super::data_loader::{DataLoader, DataPlacement};
-use super::evaluator::{Evaluator, Outputs, evaluation_batch};
+use super::evaluator::{Evaluator, Outputs};
+use super::training_plan::TrainingPlan;
 use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceInfo};
 use crate::graph::{BufferView, Executable, GraphError, Location, PlanBytes, SharedBuffer, SharedBuffers};
+use crate::inference::FlatModel;
 use crate::kernels::StepState;
 use crate::kernels::optimizer::Update;
-use crate::model::{Edit, Model, Network, RowSource, Spec, data_shape, starting_model};
+use crate::model::{Edit, Model, Network, Spec, Weights, starting_model};
 use crate::nn::{self, LOSS_PARTS};
 use crate::random::{key, permutation_keys, stream};
 
@@ -25,11 +28,12 @@ pub struct Session {
     spec: Spec,
     data: Arc<DataSet>,
     device: Device,
-    network: Network,
+    network: Arc<Network>,
     update: Update,
     externals: SharedBuffers,
     training: Executable,
     training_bytes: PlanBytes,
+    cost: Arc<CostEstimate>,
     evaluator: Evaluator,
     /// Brings rows to the device where not all of them are there.
     loader: Option<DataLoader>,
@@ -42,55 +46,40 @@ pub struct Session {
     rate_factor: f64,
 }
 
-/// The numbers that a model is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Weights {
-    pub parameters: Vec<f32>,
-    pub statistics: Vec<f32>,
-}
-
 impl Session {
     /// Plans, compiles and allocates; starts from the initial values of the spec's seed.
     pub fn new(spec: Spec, data: Arc<DataSet>, device: Device) -> Result<Self, TrainError> {
-        spec.check()?;
-        let mut spec = spec;
-        let mut data = data;
-        spec.take_options(&data);
-        if let Some(rows) = spec.data.rows
-            && rows < data.train.len()
-        {
-            Arc::make_mut(&mut data).limit_train(rows);
-        }
-        let device = with_recorded(&spec, device);
-        let network = Network::new(&spec, data_shape(&spec, &data))?;
-        let batch = spec.train.batch_size;
-        if batch > data.train.len() {
-            return Err(TrainError::BatchTooLarge { batch, rows: data.train.len() });
-        }
-        let residence = DataPlacement::choose(&data, &device, batch);
-        let buffer_rows = residence.buffer_rows(&data, evaluation_batch(&network, data.rows));
-        let subject = RowSource::Data { rows: buffer_rows, part_rows: data.train.len(), element: data.element() };
-        let plan = network.training_pass(batch, subject)?;
-        device.check_room(plan.bytes().activations + plan.bytes().external).map_err(GraphError::from)?;
+        Self::from_plan(TrainingPlan::new(spec, data, &device)?, device)
+    }
+
+    /// Compiles and allocates what is planned, for the device that it was planned for.
+    pub fn from_plan(plan: TrainingPlan, device: Device) -> Result<Self, TrainError> {
+        let cost = plan.cost();
+        let TrainingPlan { spec, data, network, placement, plan } = plan;
+        let (device, batch) = (with_recorded(&spec, device), spec.train.batch_size);
         let mut externals = SharedBuffers::default();
         externals.allocate_for(&device, &plan);
+        if !network.statistics().is_empty() {
+            externals.allocate(&device, SharedBuffer::Statistics, network.statistic_elements() * 4);
+        }
         let training = Executable::new(&device, &plan, &externals)?;
-        let evaluator = Evaluator::with_residence(&network, &data, residence, &device, &mut externals)?;
+        let parameters = evaluated_parameters(&network.update());
+        let evaluator = Evaluator::with_placement(&network, &data, placement, parameters, &device, &mut externals)?;
         let classes = network.data_shape().classes;
-        residence.fill(&data, classes, &device, &externals)?;
-        let feed = match residence {
+        placement.fill(&data, classes, &device, &externals)?;
+        let feed = match placement {
             DataPlacement::Whole => None,
             DataPlacement::Shards { rows } => Some(DataLoader::new(&data, spec.train.seed, batch, rows, classes)),
         };
         externals.write(&device, SharedBuffer::DecayMask, bytemuck::cast_slice(&network.decay_mask()))?;
         let update = network.update();
         let seed = spec.train.seed;
-        let (flat, statistics) = match &spec.model.start {
+        let Weights { parameters, statistics } = match &spec.model.start {
             Some(name) => starting_model(name)?.to_flat(&network, Path::new(name))?,
-            None => (
-                nn::initial_parameters(network.parameters(), network.flat_elements(), seed),
-                nn::initial_statistics(network.statistics(), network.statistic_elements(), seed),
-            ),
+            None => Weights {
+                parameters: nn::initial_parameters(network.parameters(), network.flat_elements(), seed),
+                statistics: nn::initial_statistics(network.statistics(), network.statistic_elements(), seed),
+            },
         };
         let mut session = Self {
             spec,
@@ -101,6 +90,7 @@ impl Session {
             externals,
             training,
             training_bytes: plan.bytes(),
+            cost: Arc::new(cost),
             evaluator,
             loader: feed,
             step: 0,
@@ -109,9 +99,9 @@ impl Session {
             states: Vec::new(),
             rate_factor: 1.0,
         };
-        session.write_flat(SharedBuffer::Parameters, &flat)?;
+        session.write_flat(SharedBuffer::Parameters, &parameters)?;
         if session.update.average.is_some() {
-            session.write_flat(SharedBuffer::Average, &flat)?;
+            session.write_flat(SharedBuffer::Average, &parameters)?;
         }
         if !session.network.statistics().is_empty() {
             session.write_flat(SharedBuffer::Statistics, &statistics)?;
@@ -138,7 +128,7 @@ impl Session {
         self.device.info()
     }
 
-    pub fn network(&self) -> &Network {
+    pub fn network(&self) -> &Arc<Network> {
         &self.network
     }
 
@@ -175,6 +165,11 @@ impl Session {
     /// Bytes of the training plan.
     pub fn bytes(&self) -> PlanBytes {
         self.training_bytes
+    }
+
+    /// What training takes, read from its plan.
+    pub fn cost(&self) -> &Arc<CostEstimate> {
+        &self.cost
     }
 
     /// Changes one of the live fields from the next step on, and records it in the spec.
@@ -305,7 +300,7 @@ impl Session {
     pub fn evaluate(&mut self, part: Part) -> Result<(f64, [f64; LOSS_PARTS]), TrainError> {
         self.settle()?;
         let rows = self.data.part(part);
-        let parts = self.with_average(|session| session.evaluator.objective(rows))?;
+        let parts = self.evaluator.objective(rows)?;
         // What held for the last step: an edit that begins with the next one was not known when this was first run.
         let last = self.step.saturating_sub(1);
         let weights = self.network.part_weights(last, self.spec.whole_beta_at(last));
@@ -315,7 +310,7 @@ impl Session {
     /// Latents (and outputs where `with_outputs`) of rows of the data set, seen as in training (corrupted) or clean.
     pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
         self.settle()?;
-        self.with_average(|session| session.evaluator.outputs(rows, with_outputs, corrupted))
+        self.evaluator.outputs(rows, with_outputs, corrupted)
     }
 
     /// Runs `work` with the forward pass over rows of the data set, once nothing else is under way.
@@ -324,7 +319,7 @@ impl Session {
         work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
     ) -> Result<R, TrainError> {
         self.settle()?;
-        self.with_average(|session| work(&mut session.evaluator))
+        work(&mut self.evaluator)
     }
 
     /// Puts `weights` in the place of those of now, for whoever looks after the end: training does not go on from them.
@@ -340,28 +335,14 @@ impl Session {
         Ok(())
     }
 
-    /// The forward pass over rows of the data set.
+    /// The forward pass over rows of the data set, of the moving average of the weights where one is kept.
     pub fn evaluator(&mut self) -> &mut Evaluator {
         &mut self.evaluator
     }
 
-    /// Runs `work` with the moving average of the weights in their place, where one is kept.
-    fn with_average<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R, TrainError>) -> Result<R, TrainError> {
-        if self.update.average.is_none() {
-            return work(self);
-        }
-        let current = self.read_flat(SharedBuffer::Parameters)?;
-        let average = self.read_flat(SharedBuffer::Average)?;
-        self.write_flat(SharedBuffer::Parameters, &average)?;
-        let result = work(self);
-        self.write_flat(SharedBuffer::Parameters, &current)?;
-        result
-    }
-
     /// The weights as a model has them: their moving average where one is kept.
     pub fn weights(&mut self) -> Result<Weights, TrainError> {
-        let external = if self.update.average.is_some() { SharedBuffer::Average } else { SharedBuffer::Parameters };
-        let parameters = self.read_flat(external)?;
+        let parameters = self.read_flat(evaluated_parameters(&self.update))?;
         let statistics =
             if self.network.statistics().is_empty() { Vec::new() } else { self.read_flat(SharedBuffer::Statistics)? };
         Ok(Weights { parameters, statistics })
@@ -374,15 +355,16 @@ impl Session {
         work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
     ) -> Result<R, TrainError> {
         self.settle()?;
-        let parameters = self.read_flat(SharedBuffer::Parameters)?;
+        let buffer = evaluated_parameters(&self.update);
+        let parameters = self.read_flat(buffer)?;
         let has_statistics = !weights.statistics.is_empty();
         let statistics = if has_statistics { self.read_flat(SharedBuffer::Statistics)? } else { Vec::new() };
-        self.write_flat(SharedBuffer::Parameters, &weights.parameters)?;
+        self.write_flat(buffer, &weights.parameters)?;
         if has_statistics {
             self.write_flat(SharedBuffer::Statistics, &weights.statistics)?;
         }
         let result = work(&mut self.evaluator);
-        self.write_flat(SharedBuffer::Parameters, &parameters)?;
+        self.write_flat(buffer, &parameters)?;
         if has_statistics {
             self.write_flat(SharedBuffer::Statistics, &statistics)?;
         }
@@ -415,8 +397,8 @@ impl Session {
 
     /// Waits for all work and reads a flat buffer.
     pub fn read_flat(&mut self, external: SharedBuffer) -> Result<Vec<f32>, TrainError> {
-        let elements = self.elements(external);
-        self.evaluator.read_flat(external, elements)
+        let bytes = self.elements(external) * 4;
+        Ok(self.training.read(BufferView { place: Location::External(external), offset: 0, bytes })?)
     }
 
     /// Replaces a flat buffer.
@@ -439,13 +421,28 @@ impl Session {
         Ok(())
     }
 
+    /// The model with these weights, as it is shared while it trains.
+    pub fn flat_model(&self, weights: Weights) -> FlatModel {
+        FlatModel {
+            network: Arc::clone(&self.network),
+            labels: self.data.labels.is_some().then(|| Arc::new(self.data.classes.clone())),
+            preparation: Arc::new(self.data.preparation.clone()),
+            weights: Arc::new(weights),
+        }
+    }
+
     /// The model with these weights.
     pub fn model(&self, weights: &Weights) -> Model {
         let labels = self.data.labels.is_some().then(|| self.data.classes.clone());
-        let mut model = Model::from_flat(&self.spec, &self.network, labels, &weights.parameters, &weights.statistics);
+        let mut model = Model::from_flat(&self.spec, &self.network, labels, weights);
         model.preparation = self.data.preparation.clone();
         model
     }
+}
+
+/// The parameters that a model is judged by: their moving average where one is kept.
+fn evaluated_parameters(update: &Update) -> SharedBuffer {
+    if update.average.is_some() { SharedBuffer::Average } else { SharedBuffer::Parameters }
 }
 
 /// The sum of the parts that count times their weights; a part that is not there may be anything.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hourglass::inference::Decoder;
+use hourglass::inference::LoadedModel;
 use hourglass::model::Model;
 use hourglass::tasks;
 
@@ -110,8 +110,8 @@ fn the_promised_error_is_that_of_the_decoder_on_what_is_read() {
         }
         let mse = sum / back.len() as f64;
         assert!((mse - made.mse).abs() < 1e-5 * made.mse.max(1e-3) + 1e-7, "{mse} {}", made.mse);
-        let mut decoder = Decoder::on(&model, &device).expect("a decoder");
-        assert_eq!(decoder.decode(&vec![0.0; decoder.latent() * 3], 0).expect("rows").len(), 3 * data.features);
+        let mut loaded = LoadedModel::new(&model, &path, &device).expect("a model");
+        assert_eq!(loaded.decode(&vec![0.0; loaded.latent() * 3], 0).expect("rows").len(), 3 * data.features);
     }
     // Finer steps take more bytes and lose less.
     let mut before: Option<tasks::Compression> = None;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use hourglass::data::{DataSet, DataSpec, Part, TableStream};
 use hourglass::device::Device;
-use hourglass::graph::{SharedBuffer, SharedBuffers};
+use hourglass::inference::LoadedModel;
 use hourglass::metrics::{average_precision, operating_points, roc_auc};
-use hourglass::model::{Model, Network, ThresholdBy};
+use hourglass::model::{Model, ThresholdBy};
 use hourglass::tasks::{DetectorOptions, ScoreOptions, Scores, ThresholdRule, fit_detector, score_rows};
 use hourglass::train::Evaluator;
 
@@ -190,11 +190,8 @@ fn variational_models_score_by_their_elbo() {
     assert!(member.usual_divergence > 0.0);
     // By hand: the score of the first row from its parts.
     let data = Arc::new(saved.spec.open_other_data(TABLE, &saved.preparation).expect("the table"));
-    let network = Network::new(&saved.spec, saved.data_shape()).expect("a network");
-    let (parameters, _) = saved.to_flat(&network, &model).expect("weights");
-    let mut externals = SharedBuffers::default();
-    let mut evaluator = Evaluator::new(&network, &data, &cpu(), &mut externals).expect("an evaluator");
-    externals.write(&cpu(), SharedBuffer::Parameters, bytemuck::cast_slice(&parameters)).expect("written");
+    let loaded = LoadedModel::new(&saved, &model, &cpu()).expect("a model");
+    let mut evaluator = Evaluator::over(&loaded, &data).expect("an evaluator");
     let outputs = evaluator.outputs(0..1, true, false).expect("outputs");
     let seen = data.rows_f32(0..1).expect("a row");
     let errors: f64 = (0..seen.len())

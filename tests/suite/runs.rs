@@ -60,7 +60,7 @@ fn the_model_file_has_its_names_and_shapes_and_comes_back() {
         ("encoder.2.weight", "5x128"),
     ];
     assert_eq!(shapes, expected.map(|(name, shape)| (name.to_owned(), shape.to_owned())));
-    assert_eq!(back.to_flat(session.network(), Path::new("m")).expect("flat").0, weights.parameters);
+    assert_eq!(back.to_flat(session.network(), Path::new("m")).expect("flat"), weights);
     for damaged in [&bytes[..0], &bytes[..5], &bytes[..bytes.len() / 2], b"not a model at all, but text"] {
         let error = Model::from_bytes(damaged, Path::new("damaged.safetensors")).expect_err("damaged").to_string();
         assert!(error.contains("damaged.safetensors"), "{error}");

@@ -7,11 +7,11 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
 use hourglass::data::ImageShape;
 use hourglass::device::{DeviceChoice, DeviceInfo};
-use hourglass::model::{Edit, preset};
+use hourglass::model::{Edit, Spec, preset};
 use hourglass::monitor::{
     Command, DataSummary, Filters, LatentMap, LayerState, Pairs, PlayState, Snapshot, Worker, WorkerOptions,
 };
-use hourglass::train::{Finding, PcaReport};
+use hourglass::train::{CostEstimate, Finding, PcaReport, estimate_cost};
 
 use crate::support::{digits, noise};
 
@@ -108,6 +108,7 @@ pub fn running() -> Snapshot {
         state: PlayState::Playing,
         preset: Some("map".to_owned()),
         learning_rate: 0.0005,
+        cost: cost_of(&spec),
         spec: Some(spec),
         device: Some(DeviceInfo {
             device: "cpu",
@@ -165,6 +166,16 @@ pub fn running() -> Snapshot {
         run_dir: Some("runs/map-001".into()),
         ..Snapshot::default()
     }
+}
+
+/// As a worker reads it from its plan.
+fn cost_of(spec: &Spec) -> Option<Arc<CostEstimate>> {
+    Some(Arc::new(estimate_cost(spec, &digits()).expect("a cost")))
+}
+
+/// A run of another model.
+pub fn running_with(spec: Spec) -> Snapshot {
+    Snapshot { cost: cost_of(&spec), spec: Some(spec), edits: Vec::new(), ..running() }
 }
 
 fn in_state(state: PlayState, message: &str) -> Snapshot {

@@ -1,10 +1,11 @@
 //! Explore against a model that was trained and saved: sliders, the map, samples, the walk, sums, and what is kept.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
+use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, TestRenderer};
 use hourglass::app::{App, AppOptions, OpenedFile, ThemeChoice, Trainer};
 use hourglass::model::preset;
 use hourglass::monitor::{PlayState, Snapshot, WorkerOptions};
@@ -263,4 +264,55 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
     if crate::support::gpu().is_some() {
         save_picture(&mut harness, "explore-wide.png");
     }
+}
+
+/// Draws nothing, and counts what is sent to each texture.
+struct UploadCounter(Arc<Mutex<HashMap<egui::TextureId, usize>>>);
+
+impl TestRenderer for UploadCounter {
+    fn handle_delta(&mut self, delta: &mut egui::TexturesDelta) {
+        let mut uploads = self.0.lock().unwrap();
+        delta.set.iter().for_each(|(id, _)| *uploads.entry(*id).or_default() += 1);
+        delta.clear();
+    }
+
+    fn render(&mut self, _: &egui::Context, _: &egui::FullOutput) -> Result<image::RgbaImage, String> {
+        Err("nothing is drawn".to_owned())
+    }
+}
+
+/// A slider's move sends one picture: what it does not change keeps its texture.
+#[test]
+fn a_slider_moves_one_texture() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let snapshot = opened(&["model.latent=6"], folder.path());
+    let mut run = WorkerOptions::new(preset("map").expect("a preset").spec);
+    run.opened = Some(folder.path().join("run"));
+    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let uploads = Arc::new(Mutex::new(HashMap::new()));
+    let builder = Harness::builder().with_size([1280.0, 800.0]).renderer(UploadCounter(Arc::clone(&uploads)));
+    let mut harness = builder.build_ui_state(draw, App::new(AppOptions::new(run, start)));
+    let textures = |harness: &Harness<'static, App>| -> Vec<egui::TextureId> {
+        let manager = harness.ctx.tex_manager();
+        let manager = manager.read();
+        manager.allocated().filter(|(_, meta)| meta.name == "decoded").map(|(id, _)| *id).collect()
+    };
+    run_until(&mut harness, |harness| harness.state().explored_latents().len() == 6);
+    // The point, the samples, the walk and its slots; a sum has no terms yet.
+    run_until(&mut harness, |harness| textures(harness).len() >= 4);
+    harness.run_steps(20);
+    let decoded = textures(&harness);
+    uploads.lock().unwrap().clear();
+    let slider = harness.get_by_label("z1").rect();
+    let at = egui::pos2(slider.left() + 0.8 * slider.width(), slider.center().y);
+    harness.drag_at(at);
+    let counted =
+        || -> Vec<usize> { decoded.iter().filter_map(|id| uploads.lock().unwrap().get(id).copied()).collect() };
+    run_until(&mut harness, |_| !counted().is_empty());
+    // What else comes of it would come now.
+    for _ in 0..10 {
+        harness.run_steps(2);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(counted(), [1], "uploads to the textures of what is decoded");
 }

@@ -6,10 +6,10 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, ThemeChoice};
 use hourglass::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, SPARSITY, Spec, preset};
-use hourglass::monitor::{Command, LatentMap, PreviewRequest, Snapshot};
+use hourglass::monitor::{Command, LatentMap, PreviewRequest};
 
 use crate::support::noise;
-use crate::window::{Script, running};
+use crate::window::{Script, running, running_with};
 
 fn spec_of(name: &str, settings: &[&str]) -> Spec {
     let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
@@ -82,7 +82,7 @@ fn live_sliders_are_those_of_the_model() {
         ("denoising", &[], &[LEARNING_RATE, CORRUPTION]),
         ("denoising", &[layers, "objective.sparsity=0.001"], &[LEARNING_RATE, CORRUPTION, SPARSITY, DROPOUT]),
     ] {
-        let script = Script::new(Snapshot { spec: Some(spec_of(name, settings)), edits: Vec::new(), ..running() });
+        let script = Script::new(running_with(spec_of(name, settings)));
         let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
         harness.run();
         for (field, label) in names {
@@ -234,7 +234,7 @@ fn a_layer_is_changed_in_place() {
 
 #[test]
 fn a_layer_in_words_is_parsed_where_it_is_typed() {
-    let script = Script::new(Snapshot { spec: Some(spec_of("convolutional", &[])), edits: Vec::new(), ..running() });
+    let script = Script::new(running_with(spec_of("convolutional", &[])));
     let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Light);
     harness.run();
     harness.get_by_label_contains("Layer 1: conv 16 3x3").click();

@@ -177,7 +177,7 @@ impl Explore {
                 ("Walk with its numbers, NPY", "walk", "npy", &shown.interpolation, 1),
             ] {
                 if !rows.values.is_empty() && ui.button(words).clicked() {
-                    self.export(ui, &shown, rows.clone(), columns, (what, ending));
+                    self.export(ui, &shown, Arc::clone(rows), columns, (what, ending));
                 }
             }
         });
@@ -188,7 +188,7 @@ impl Explore {
         &mut self,
         ui: &Ui,
         shown: &DecodedLatents,
-        rows: DecodedRows,
+        rows: Arc<DecodedRows>,
         columns: usize,
         (what, ending): (&'static str, &'static str),
     ) {
@@ -226,7 +226,7 @@ impl Explore {
         }
         let bottom = inside.bottom() - 30.0;
         self.buttons_ui(ui, palette, pos2(inside.left(), bottom), &units);
-        let classes = snapshot.model.as_ref().map_or(0, |model| model.data_shape().classes);
+        let classes = snapshot.model.as_ref().map_or(0, |model| model.network.data_shape().classes);
         let mut top = inside.top() + 28.0;
         if classes > 0 {
             let line = Rect::from_min_size(pos2(inside.left(), top), vec2(inside.width(), LINE));

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::data::DataSet;
-use crate::inference::{Decoder, Encoder};
-use crate::model::Model;
+use crate::inference::{FlatModel, InferenceError, LoadedModel};
 use crate::tasks::export_decoded;
 
 /// Models are compared by identity.
@@ -39,7 +38,7 @@ pub(super) const STEPS: usize = 13;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct DecodeRequest {
-    pub model: ById<Model>,
+    pub model: ById<FlatModel>,
     pub latents: Vec<f32>,
     /// Rows of the grid.
     pub grid: Vec<f32>,
@@ -58,15 +57,15 @@ pub(super) struct DecodedRows {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct DecodedLatents {
-    pub model: Option<ById<Model>>,
+    pub model: Option<ById<FlatModel>>,
     pub features: usize,
     pub image: Option<[usize; 3]>,
-    pub one: DecodedRows,
-    pub grid: DecodedRows,
+    pub one: Arc<DecodedRows>,
+    pub grid: Arc<DecodedRows>,
     /// What is in each slot: the row itself, or what its point decodes to.
-    pub slots: [Option<DecodedRows>; SLOTS],
-    pub interpolation: DecodedRows,
-    pub sum: DecodedRows,
+    pub slots: [Option<Arc<DecodedRows>>; SLOTS],
+    pub interpolation: Arc<DecodedRows>,
+    pub sum: Arc<DecodedRows>,
     /// The latent numbers that were wanted.
     pub taken: Option<(Origin, Vec<f32>)>,
     pub problem: Option<String>,
@@ -74,29 +73,39 @@ pub(super) struct DecodedLatents {
     pub slot_problem: Option<String>,
 }
 
-/// A model's two halves.
+/// The model of now, ready to encode and decode. Newer weights of the same network are written into it.
 struct LatentCodec {
-    of: ById<Model>,
-    decoder: Decoder,
-    encoder: Encoder,
+    model: ById<FlatModel>,
+    loaded: LoadedModel,
 }
 
 impl LatentCodec {
-    fn new(model: &ById<Model>) -> Result<Self, String> {
-        let decoder = Decoder::new(&model.0).map_err(|error| error.to_string())?;
-        let encoder = Encoder::new(&model.0).map_err(|error| error.to_string())?;
-        Ok(Self { of: model.clone(), decoder, encoder })
+    /// Makes `slot` hold `model`; returns whether that has changed.
+    fn update(slot: &mut Option<Self>, model: &ById<FlatModel>) -> Result<bool, InferenceError> {
+        match slot {
+            Some(codec) if codec.model == *model => return Ok(false),
+            Some(codec) if Arc::ptr_eq(&codec.model.0.network, &model.0.network) => {
+                codec.loaded.set_weights(&model.0.weights)?;
+                codec.model = model.clone();
+            }
+            _ => *slot = Some(Self { model: model.clone(), loaded: LoadedModel::on_one_thread(&model.0)? }),
+        }
+        Ok(true)
     }
 
-    fn decode(&mut self, latents: Vec<f32>, label: usize) -> Result<DecodedRows, String> {
-        let values = self.decoder.decode(&latents, label).map_err(|error| error.to_string())?;
-        Ok(DecodedRows { latents, values })
+    fn decode(&mut self, latents: Vec<f32>, label: usize) -> Result<Arc<DecodedRows>, InferenceError> {
+        let values = self.loaded.decode(&latents, label)?;
+        Ok(Arc::new(DecodedRows { latents, values }))
     }
 
-    fn encode(&mut self, values: Vec<f32>, label: usize) -> Result<DecodedRows, String> {
-        let latents = self.encoder.encode(&values, &[label]).map_err(|error| error.to_string())?;
-        Ok(DecodedRows { latents, values })
+    fn encode(&mut self, values: Vec<f32>, label: usize) -> Result<Arc<DecodedRows>, InferenceError> {
+        let latents = self.loaded.encode(&values, &[label])?;
+        Ok(Arc::new(DecodedRows { latents, values }))
     }
+}
+
+fn told(error: InferenceError) -> String {
+    error.to_string()
 }
 
 /// The work of the thread that decodes.
@@ -110,13 +119,10 @@ pub(super) struct Decoding {
 impl Decoding {
     pub fn answer(&mut self, request: DecodeRequest, before: &DecodedLatents) -> DecodedLatents {
         let model = &request.model;
-        let image = model.0.data_shape().image.map(|image| [image.height, image.width, image.channels]);
-        let mut next = DecodedLatents {
-            model: Some(model.clone()),
-            features: model.0.features,
-            image,
-            ..DecodedLatents::default()
-        };
+        let shape = model.0.network.data_shape();
+        let image = shape.image.map(|image| [image.height, image.width, image.channels]);
+        let mut next =
+            DecodedLatents { model: Some(model.clone()), features: shape.features, image, ..DecodedLatents::default() };
         if let Err(problem) = self.work(&request, before, &mut next) {
             next.problem = Some(problem);
         }
@@ -130,8 +136,7 @@ impl Decoding {
         before: &DecodedLatents,
         next: &mut DecodedLatents,
     ) -> Result<(), String> {
-        if self.codec.as_ref().is_none_or(|halves| halves.of != request.model) {
-            self.codec = Some(LatentCodec::new(&request.model)?);
+        if LatentCodec::update(&mut self.codec, &request.model).map_err(told)? {
             self.before = None;
         }
         let same = self.before.as_ref().filter(|last| last.model == request.model && last.label == request.label);
@@ -139,18 +144,18 @@ impl Decoding {
         let (keeps_one, keeps_grid) = (unchanged(|request| &request.latents), unchanged(|request| &request.grid));
         let keeps_slots = same.is_some_and(|last| last.slots == request.slots);
         let label = request.label;
-        let Some(halves) = &mut self.codec else { return Ok(()) };
+        let Some(codec) = &mut self.codec else { return Ok(()) };
         next.one = match keeps_one {
             true => before.one.clone(),
-            false => halves.decode(request.latents.clone(), label)?,
+            false => codec.decode(request.latents.clone(), label).map_err(told)?,
         };
         next.grid = match keeps_grid {
             true => before.grid.clone(),
-            false => halves.decode(request.grid.clone(), label)?,
+            false => codec.decode(request.grid.clone(), label).map_err(told)?,
         };
         if let Some(wanted) = &request.taken {
-            let rows = Self::rows_of(&mut self.files, halves, wanted, label)?;
-            next.taken = Some((wanted.clone(), rows.latents));
+            let rows = Self::rows_of(&mut self.files, codec, wanted, label)?;
+            next.taken = Some((wanted.clone(), rows.latents.clone()));
         }
         if keeps_slots {
             (next.slots, next.interpolation, next.sum) =
@@ -160,7 +165,7 @@ impl Decoding {
         }
         for (slot, origin) in next.slots.iter_mut().zip(&request.slots) {
             if let Some(origin) = origin {
-                match Self::rows_of(&mut self.files, halves, origin, label) {
+                match Self::rows_of(&mut self.files, codec, origin, label) {
                     Ok(rows) => *slot = Some(rows),
                     Err(problem) => next.slot_problem = Some(problem),
                 }
@@ -171,11 +176,11 @@ impl Decoding {
                 let share = step as f32 / (STEPS - 1) as f32;
                 a.latents.iter().zip(&b.latents).map(move |(a, b)| (1.0 - share) * a + share * b)
             });
-            next.interpolation = halves.decode(latents.collect(), label)?;
+            next.interpolation = codec.decode(latents.collect(), label).map_err(told)?;
         }
         if let [_, _, Some(a), Some(b), Some(c)] = &next.slots {
             let sum = a.latents.iter().zip(&b.latents).zip(&c.latents).map(|((a, b), c)| a - b + c).collect();
-            next.sum = halves.decode(sum, label)?;
+            next.sum = codec.decode(sum, label).map_err(told)?;
         }
         Ok(())
     }
@@ -185,30 +190,31 @@ impl Decoding {
         codec: &mut LatentCodec,
         origin: &Origin,
         label: usize,
-    ) -> Result<DecodedRows, String> {
+    ) -> Result<Arc<DecodedRows>, String> {
         match origin {
-            Origin::Point(latents) => codec.decode(latents.clone(), label),
+            Origin::Point(latents) => codec.decode(latents.clone(), label).map_err(told),
             Origin::Row(data, row) => {
                 let row = *row as usize;
                 let values = data.0.rows_f32(row..row + 1).map_err(|error| error.to_string())?;
                 let of_row = data.0.labels.as_ref().and_then(|labels| labels.get(row)).copied();
-                codec.encode(values, of_row.map_or(label, usize::from))
+                codec.encode(values, of_row.map_or(label, usize::from)).map_err(told)
             }
             Origin::File(path) => {
-                let model = Arc::clone(&codec.of.0);
+                let model = Arc::clone(&codec.model.0);
                 let read = files.entry(path.clone()).or_insert_with(|| first_row(&model, path));
-                codec.encode(read.clone()?, label)
+                codec.encode(read.clone()?, label).map_err(told)
             }
         }
     }
 }
 
 /// The first row of a file, prepared as the model's own data was.
-fn first_row(model: &Model, path: &std::path::Path) -> Result<Vec<f32>, String> {
+fn first_row(model: &FlatModel, path: &std::path::Path) -> Result<Vec<f32>, String> {
     let source = path.display().to_string();
-    let data = model.spec.open_other_data(&source, &model.preparation).map_err(|error| error.to_string())?;
-    if data.features != model.features {
-        return Err(format!("{source} has {} values a row, and the model takes {}", data.features, model.features));
+    let data = model.network.spec().open_other_data(&source, &model.preparation).map_err(|error| error.to_string())?;
+    let features = model.network.features();
+    if data.features != features {
+        return Err(format!("{source} has {} values a row, and the model takes {features}", data.features));
     }
     if data.rows == 0 {
         return Err(format!("{source} has no row"));
@@ -219,7 +225,7 @@ fn first_row(model: &Model, path: &std::path::Path) -> Result<Vec<f32>, String> 
 /// What is looked for near a point.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NearRequest {
-    pub model: ById<Model>,
+    pub model: ById<FlatModel>,
     pub data: ById<DataSet>,
     pub latents: Vec<f32>,
     pub count: usize,
@@ -239,7 +245,8 @@ const NEAR_ROWS: usize = 10_000;
 /// The work of the thread that looks for train rows.
 #[derive(Default)]
 pub(super) struct Looking {
-    of: Option<(ById<Model>, ById<DataSet>)>,
+    codec: Option<LatentCodec>,
+    of: Option<(ById<FlatModel>, ById<DataSet>)>,
     latents: Vec<f32>,
     encoded: Option<Instant>,
     took: Duration,
@@ -253,7 +260,7 @@ impl Looking {
         let other_rows = self.of.as_ref().is_none_or(|(_, data)| *data != request.data);
         if (self.of.as_ref() != Some(&of) && rested) || other_rows || self.latents.is_empty() {
             let started = Instant::now();
-            self.latents = encode_train(&request.model.0, &request.data.0).unwrap_or_default();
+            self.latents = encode_train(&mut self.codec, &request.model, &request.data.0).unwrap_or_default();
             (self.took, self.encoded, self.of) = (started.elapsed(), Some(Instant::now()), Some(of));
         }
         let latent = request.latents.len().max(1);
@@ -268,10 +275,11 @@ impl Looking {
     }
 }
 
-fn encode_train(model: &Model, data: &DataSet) -> Option<Vec<f32>> {
+fn encode_train(codec: &mut Option<LatentCodec>, model: &ById<FlatModel>, data: &DataSet) -> Option<Vec<f32>> {
     /// Rows in memory at once.
     const CHUNK: usize = 2000;
-    let mut encoder = Encoder::new(model).ok()?;
+    LatentCodec::update(codec, model).ok()?;
+    let loaded = &mut codec.as_mut()?.loaded;
     let rows = data.train.start..data.train.end.min(data.train.start + NEAR_ROWS);
     let mut latents = Vec::new();
     for start in rows.clone().step_by(CHUNK) {
@@ -279,7 +287,7 @@ fn encode_train(model: &Model, data: &DataSet) -> Option<Vec<f32>> {
         let labels =
             data.labels.as_ref().map(|labels| labels[part.clone()].iter().map(|&label| label.into()).collect());
         let labels: Vec<usize> = labels.unwrap_or_default();
-        latents.extend(encoder.encode(&data.rows_f32(part).ok()?, &labels).ok()?);
+        latents.extend(loaded.encode(&data.rows_f32(part).ok()?, &labels).ok()?);
     }
     Some(latents)
 }
@@ -287,15 +295,15 @@ fn encode_train(model: &Model, data: &DataSet) -> Option<Vec<f32>> {
 /// What is to be written.
 #[derive(Clone, Debug)]
 pub(super) struct ExportRequest {
-    pub model: ById<Model>,
-    pub rows: DecodedRows,
+    pub model: ById<FlatModel>,
+    pub rows: Arc<DecodedRows>,
     pub columns: usize,
 }
 
 impl ExportRequest {
     /// Writes it in the form that the path's ending names; gives the path, or what went wrong.
     pub fn write(self, path: PathBuf) -> Result<PathBuf, String> {
-        export_decoded(&self.model.0, &self.rows.values, &self.rows.latents, self.columns, &path)
+        export_decoded(&self.model.0.to_model(), &self.rows.values, &self.rows.latents, self.columns, &path)
             .map_err(|error| error.to_string())?;
         Ok(path)
     }

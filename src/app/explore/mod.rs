@@ -13,7 +13,7 @@ use std::sync::Arc;
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui};
 
 use self::decoder_thread::{
-    ById, DecodeRequest, DecodedLatents, Decoding, ExportRequest, Looking, Near, NearRequest, Origin,
+    ById, DecodeRequest, DecodedLatents, DecodedRows, Decoding, ExportRequest, Looking, Near, NearRequest, Origin,
 };
 use self::slots::LatentSlots;
 use super::frame::paste::pictures_folder;
@@ -248,19 +248,40 @@ impl Explore {
         }
         let view = RowView::new(decoded.image, &decoded.grid.values);
         let features = decoded.features;
+        // Parts of the same rows, drawn alike, keep their textures.
+        let same = self.shown.as_ref().filter(|shown| {
+            self.dark == palette.dark
+                && RowView::new(shown.image, &shown.grid.values) == view
+                && shown.features == features
+        });
+        let is_kept = |part: fn(&DecodedLatents) -> &Arc<DecodedRows>| {
+            same.is_some_and(|shown| Arc::ptr_eq(part(shown), part(&decoded)))
+        };
+        let slots_are_kept = same.is_some_and(|shown| shown.slots.iter().zip(&decoded.slots).all(is_same_slot));
         // Empty slots are blank rows.
-        let slots: Vec<f32> = decoded
-            .slots
-            .iter()
-            .flat_map(|slot| slot.as_ref().map_or_else(|| vec![0.0; features], |rows| rows.values.clone()))
-            .collect();
-        for (which, values, columns) in [
-            (DecodedPart::One, &decoded.one.values, 1),
-            (DecodedPart::Grid, &decoded.grid.values, GRID),
-            (DecodedPart::Walk, &decoded.interpolation.values, decoder_thread::STEPS),
-            (DecodedPart::Sum, &decoded.sum.values, 1),
-            (DecodedPart::Slots, &slots, decoder_thread::SLOTS),
+        let slots = || -> Vec<f32> {
+            let of_slot = |slot: &Option<Arc<DecodedRows>>| match slot {
+                Some(rows) => rows.values.clone(),
+                None => vec![0.0; features],
+            };
+            decoded.slots.iter().flat_map(of_slot).collect()
+        };
+        let slots = if slots_are_kept { Vec::new() } else { slots() };
+        for (which, values, columns, is_kept) in [
+            (DecodedPart::One, &decoded.one.values, 1, is_kept(|decoded| &decoded.one)),
+            (DecodedPart::Grid, &decoded.grid.values, GRID, is_kept(|decoded| &decoded.grid)),
+            (
+                DecodedPart::Walk,
+                &decoded.interpolation.values,
+                decoder_thread::STEPS,
+                is_kept(|decoded| &decoded.interpolation),
+            ),
+            (DecodedPart::Sum, &decoded.sum.values, 1, is_kept(|decoded| &decoded.sum)),
+            (DecodedPart::Slots, &slots, decoder_thread::SLOTS, slots_are_kept),
         ] {
+            if is_kept {
+                continue;
+            }
             let slot = &mut self.textures[which as usize];
             if features == 0 || values.len() < columns * features {
                 *slot = None;
@@ -333,6 +354,14 @@ impl Explore {
     /// Takes a file that was dropped: its first row goes where the walk begins, the next one's where it ends.
     pub fn take_file(&mut self, path: PathBuf) {
         self.slots.take_file(path);
+    }
+}
+
+/// Returns whether two slots hold the same rows, or none.
+fn is_same_slot((a, b): (&Option<Arc<DecodedRows>>, &Option<Arc<DecodedRows>>)) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (a, b) => a.is_none() && b.is_none(),
     }
 }
 

@@ -165,10 +165,10 @@ impl App {
         }
         let (Some(path), Some(model)) = (&self.options.run.opened, &self.snapshot.model) else { return };
         self.opened_model_routed = true;
-        if model.detector.is_some() {
+        if self.snapshot.has_detector {
             self.detect.take_detector(path);
             self.go_to(Workspace::Detect);
-        } else if model.spec.model.kind == ModelKind::Denoiser && self.workspace == Workspace::Explore {
+        } else if model.network.spec().model.kind == ModelKind::Denoiser && self.workspace == Workspace::Explore {
             // It has no latents to move.
             let path = path.clone();
             self.go_to(Workspace::Denoise);

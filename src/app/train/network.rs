@@ -16,7 +16,7 @@ use crate::model::{LayerLocation, ModelSpec, Preset, Spec};
 use crate::monitor::Snapshot;
 use crate::style;
 use crate::style::{Palette, Rgb, size, space};
-use crate::train::{CostEstimate, estimate_cost};
+use crate::train::CostEstimate;
 
 /// What the card asks for.
 pub(crate) enum NetworkAction {
@@ -29,8 +29,8 @@ pub(crate) enum NetworkAction {
 pub(crate) struct NetworkCard {
     draft: Option<Draft>,
     selected: Option<LayerLocation>,
-    /// What the present model comes to.
-    present: Option<(ModelSpec, Option<CostEstimate>)>,
+    /// The model that is trained.
+    present: Option<ModelSpec>,
     /// Seconds of an epoch, as measured last.
     epoch_secs: f64,
 }
@@ -103,9 +103,9 @@ impl NetworkCard {
             let rows = snapshot.steps_per_epoch as f64 * spec.train.batch_size as f64;
             self.epoch_secs = rows / snapshot.samples_per_second;
         }
-        let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) else { return };
-        if self.present.as_ref().is_none_or(|(model, _)| *model != spec.model) {
-            self.present = Some((spec.model.clone(), estimate_cost(spec, data).ok()));
+        let Some(spec) = &snapshot.spec else { return };
+        if self.present.as_ref() != Some(&spec.model) {
+            self.present = Some(spec.model.clone());
             // Another model came from elsewhere.
             (self.draft, self.selected) = (None, None);
             if snapshot.samples_per_second == 0.0 {
@@ -116,8 +116,7 @@ impl NetworkCard {
 
     fn outline(&self, snapshot: &Snapshot) -> Vec<(LayerLocation, usize)> {
         let drafted = self.draft.as_ref().map(|draft| &draft.outline);
-        let present = self.present.as_ref().and_then(|(_, prediction)| prediction.as_ref());
-        let present = present.map(|prediction| &prediction.outline);
+        let present = snapshot.cost.as_ref().map(|cost| &cost.outline);
         match drafted.or(present) {
             Some(outline) => outline.clone(),
             // Without data only the widths are known.
@@ -162,8 +161,8 @@ impl NetworkCard {
         let input = snapshot.widths.first().copied().unwrap_or(snapshot.data.features);
         let parameters = drafted.map_or(snapshot.parameters, |drafted| drafted.parameters);
         let memory = drafted.map_or(snapshot.memory_bytes, |drafted| drafted.memory_bytes);
-        let ratio = match (drafted, &self.present) {
-            (Some(drafted), Some((_, Some(present)))) => drafted.epoch_cost / present.epoch_cost.max(1.0),
+        let ratio = match (drafted, &snapshot.cost) {
+            (Some(drafted), Some(present)) => drafted.epoch_cost / present.epoch_cost.max(1.0),
             _ => 1.0,
         };
         let secs = self.epoch_secs * ratio;

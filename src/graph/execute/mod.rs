@@ -35,6 +35,18 @@ impl SharedBuffers {
         }
     }
 
+    /// Lets `external` be the memory of `other` from now on, where they are not one.
+    ///
+    /// # Errors
+    /// When `other` was not allocated.
+    pub fn alias(&mut self, external: SharedBuffer, other: SharedBuffer) -> Result<(), GraphError> {
+        if external != other {
+            let memory = Arc::clone(self.get(other)?);
+            self.0.insert(external, memory);
+        }
+        Ok(())
+    }
+
     pub fn get(&self, external: SharedBuffer) -> Result<&Arc<Memory>, GraphError> {
         self.0.get(&external).ok_or_else(|| GraphError::Plan(format!("{} was not allocated", external.label())))
     }

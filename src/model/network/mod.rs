@@ -164,6 +164,15 @@ impl Network {
         })
     }
 
+    /// # Errors
+    /// When the decoder sees more than the latents, so that there is nothing to decode from alone.
+    pub fn check_bottleneck(&self) -> Result<(), GraphError> {
+        if self.spec.model.kind == ModelKind::Denoiser || self.has_skips() {
+            return Err(misfit("decoder", "this model has no bottleneck to decode from"));
+        }
+        Ok(())
+    }
+
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }

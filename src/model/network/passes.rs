@@ -4,8 +4,6 @@ use super::{EvaluationMode, LayerProbe, Network, Pass, RowSource};
 use crate::graph::{
     BufferView, GraphError, Plan, SharedBuffer, ValueId, checkpoint_activations, differentiate, fuse, store_as_f16,
 };
-use crate::model::shape::misfit;
-use crate::model::spec::ModelKind;
 use crate::nn;
 
 impl Network {
@@ -72,9 +70,7 @@ impl Network {
 
     /// From latent numbers given directly to the output, which can be read where the view says.
     pub fn decoding_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
-        if self.spec.model.kind == ModelKind::Denoiser || self.has_skips() {
-            return Err(misfit("decoder", "this model has no bottleneck to decode from"));
-        }
+        self.check_bottleneck()?;
         // Parameters take their places in the order of a whole network's.
         let mut built =
             self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;

@@ -97,7 +97,7 @@ fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint
         Some(train) => train.some_f32(Part::Train)?,
         None => subject.seen.clone(),
     };
-    let latent = subject.decoder.latent();
+    let latent = subject.opened.loaded.latent();
     let most = MANY_COMPONENTS.max(latent).min(features);
     // Too few rows for PCA: there is nothing to compare with.
     let Ok(pca) = Pca::fit(&train, features, most) else { return Ok(Vec::new()) };

@@ -29,7 +29,7 @@ use super::export::{NamedRows, RowWriter};
 use super::generate::TrainLatents;
 use crate::data::{DataError, DataSet, ElementType, Part, SourceKind};
 use crate::device::Device;
-use crate::inference::Decoder;
+use crate::inference::LoadedModel;
 use crate::metrics;
 use crate::model::{Model, write_whole};
 use crate::platform::free_memory;
@@ -78,7 +78,6 @@ pub struct Decompression {
 /// A model, the rows to be compressed, and what it makes of them.
 struct CompressionInput {
     opened: OpenedModel,
-    decoder: Decoder,
     rows: usize,
     /// `[rows, features]`, as the network sees them.
     seen: Vec<f32>,
@@ -107,7 +106,7 @@ struct Coded {
 impl CompressionInput {
     fn open(path: &Path, source: &str, device: &Device) -> Result<Self, TrainError> {
         let mut opened = OpenedModel::new(path, Some(source), device)?;
-        let mut decoder = Decoder::on(&opened.model, device)?;
+        opened.loaded.prepare_decoder()?;
         let range = opened.data.part(Part::Test);
         let rows = range.len();
         if rows == 0 {
@@ -116,13 +115,13 @@ impl CompressionInput {
         }
         let own = opened.evaluator.outputs(range.clone(), true, false)?;
         if let Some(at) = own.latents.iter().position(|z| !z.is_finite()) {
-            let row = opened.data.row_name(at / decoder.latent().max(1));
+            let row = opened.data.row_name(at / opened.loaded.latent().max(1));
             let problem = format!("the model makes no finite numbers of {row}; look for extreme values in it");
             return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
         }
         let seen = opened.data.rows_f32(range)?;
         let model_mse = metrics::mse(&own.outputs, &seen);
-        let labels = match (decoder.classes(), &opened.data.labels) {
+        let labels = match (opened.loaded.classes(), &opened.data.labels) {
             (1.., Some(labels)) => labels.iter().map(|&label| usize::from(label)).collect(),
             _ => Vec::new(),
         };
@@ -139,12 +138,11 @@ impl CompressionInput {
             Err(_) => (own.latents.clone(), codes.clone(), labels.clone(), "input"),
         };
         let sensitivities = match codes.is_empty() {
-            true => sensitivities(&mut decoder, &train_latents, &train_labels)?,
+            true => sensitivities(&mut opened.loaded, &train_latents, &train_labels)?,
             false => Vec::new(),
         };
         Ok(Self {
             opened,
-            decoder,
             rows,
             seen,
             latents: own.latents,
@@ -169,13 +167,13 @@ impl CompressionInput {
             let meaning = Meaning::Codes { places: self.codes.len() / self.rows };
             (meaning, self.codes.clone(), self.train_codes.clone())
         } else {
-            let bits_per_row = bits * self.decoder.latent() as f64;
+            let bits_per_row = bits * self.opened.loaded.latent() as f64;
             let quantizer = Quantizer::fit(&self.train_latents, &self.sensitivities, bits_per_row);
             let (symbols, train) = (quantizer.quantize(&self.latents), quantizer.quantize(&self.train_latents));
             (Meaning::Latents(quantizer), symbols, train)
         };
         let fingerprint = self.opened.model.fingerprint();
-        let labels = (self.decoder.classes(), self.labels.as_slice());
+        let labels = (self.opened.loaded.classes(), self.labels.as_slice());
         let (packed, bytes) = smallest(&meaning, &symbols, &train, labels, fingerprint, names).map_err(defect)?;
         let restored = restore(&self.opened.model, &meaning, &symbols)?;
         Ok(Coded { payload: packed.payload.len(), form: packed.codec.form, bytes, restored })
@@ -183,7 +181,7 @@ impl CompressionInput {
 
     /// Of rows decoded from `latents`.
     fn mse_of(&mut self, latents: &[f32]) -> Result<f64, TrainError> {
-        Ok(metrics::mse(&self.decoder.decode_rows(latents, &self.labels)?, &self.seen))
+        Ok(metrics::mse(&self.opened.loaded.decode_rows(latents, &self.labels)?, &self.seen))
     }
 }
 
@@ -304,12 +302,13 @@ pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> 
     }
     let symbols = packed.codec.coder().and_then(|coder| coder.decode(&packed.payload, packed.rows));
     let (symbols, labels) = symbols.and_then(|symbols| packed.codec.without_labels(symbols)).map_err(unusable)?;
-    let mut decoder = Decoder::on(&model, device)?;
+    let mut loaded = LoadedModel::new(&model, path, device)?;
+    loaded.prepare_decoder()?;
     let latents = restore(&model, &packed.codec.meaning, &symbols)?;
-    if latents.len() != packed.rows * decoder.latent() {
+    if latents.len() != packed.rows * loaded.latent() {
         return Err(unusable("its rows do not fit the model".to_owned()).into());
     }
-    let mut made = decoder.decode_rows(&latents, &labels)?;
+    let mut made = loaded.decode_rows(&latents, &labels)?;
     model.preparation.undo(&mut made);
     let names = packed.names.unwrap_or_else(|| (1..=packed.rows).map(|row| format!("row {row}")).collect());
     let files = form.write(NamedRows { values: &made, names: &names, labels: None }, output)?;

@@ -6,7 +6,7 @@
 //! decoder does not listen to gets a step that all of it falls into, and costs nothing.
 
 use super::coder::{Counts, REACH};
-use crate::inference::Decoder;
+use crate::inference::LoadedModel;
 use crate::tasks::generate::moments;
 use crate::train::TrainError;
 
@@ -125,21 +125,25 @@ fn step(exponent: i32) -> f64 {
 
 /// The s of each unit: mean over values and over some of the rows `latents` `[rows, units]` of the squared change of
 /// the output when the unit moves, by the square of the move.
-pub(super) fn sensitivities(decoder: &mut Decoder, latents: &[f32], labels: &[usize]) -> Result<Vec<f64>, TrainError> {
+pub(super) fn sensitivities(
+    model: &mut LoadedModel,
+    latents: &[f32],
+    labels: &[usize],
+) -> Result<Vec<f64>, TrainError> {
     /// Rows decoded in all, and of one unit.
     const ALL_ROWS: usize = 16_384;
     const MOST_ROWS: usize = 128;
     const LEAST_ROWS: usize = 4;
     /// Of a deviation: about as much as rounding moves it.
     const MOVE: f64 = 0.25;
-    let units = decoder.latent().max(1);
+    let units = model.latent().max(1);
     let rows = latents.len() / units;
     let wanted = (ALL_ROWS / units).clamp(LEAST_ROWS, MOST_ROWS);
     let every = (rows / wanted).max(1);
     let chosen: Vec<usize> = (0..rows).step_by(every).take(wanted).collect();
     let some: Vec<f32> = chosen.iter().flat_map(|&row| &latents[row * units..(row + 1) * units]).copied().collect();
     let labels: Vec<usize> = chosen.iter().filter_map(|&row| labels.get(row)).copied().collect();
-    let still = decoder.decode_rows(&some, &labels)?;
+    let still = model.decode_rows(&some, &labels)?;
     let moments = moments(latents, units);
     let mut found = Vec::with_capacity(units);
     for (unit, &(_, deviation)) in moments.iter().enumerate() {
@@ -150,7 +154,7 @@ pub(super) fn sensitivities(decoder: &mut Decoder, latents: &[f32], labels: &[us
         }
         let mut moved = some.clone();
         moved.iter_mut().skip(unit).step_by(units).for_each(|z| *z += by);
-        let made = decoder.decode_rows(&moved, &labels)?;
+        let made = model.decode_rows(&moved, &labels)?;
         found.push(crate::metrics::mse(&made, &still) / f64::from(by).powi(2));
     }
     Ok(found)

@@ -7,9 +7,9 @@ use super::self_ensemble::{ALL, Symmetry};
 use super::tiles::{OVERLAP, Tiling};
 use crate::data::{Fit, ImageShape, Scaling};
 use crate::device::Device;
-use crate::graph::{self, Executable, GraphError, Plan, SharedBuffer, SharedBuffers};
-use crate::kernels::StepState;
-use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputLayer};
+use crate::graph::{self, GraphError, Plan, SharedBuffer};
+use crate::inference::{LoadedModel, LoadedPass};
+use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputLayer, Spec};
 use crate::platform::free_memory;
 use crate::train::TrainError;
 
@@ -29,23 +29,18 @@ enum Sizes {
     Pieces([usize; 2]),
 }
 
-/// A plan made ready for tiles of one size.
+/// A pass for tiles of one size.
 #[derive(Debug)]
 struct TilePlan {
     tile: [usize; 2],
     batch: usize,
-    executable: Executable,
-    externals: SharedBuffers,
-    output: graph::BufferView,
+    pass: LoadedPass,
 }
 
 /// A denoising model ready to be run over pictures of any size, tile by tile.
 #[derive(Debug)]
 pub struct Denoiser {
-    model: Model,
-    device: Device,
-    parameters: Vec<f32>,
-    statistics: Vec<f32>,
+    model: LoadedModel,
     channels: usize,
     sizes: Sizes,
     memory: usize,
@@ -78,11 +73,11 @@ impl Denoiser {
             let problem = format!("it takes {} channels, give one for gray (1) or color (3)", image.channels);
             return Err(unsuited(problem).into());
         }
-        let network = Network::new(&model.spec, shape)?;
-        let (parameters, statistics) = model.to_flat(&network, path)?;
-        let sizes = match multiple_of(&network, image) {
+        let takes_patches = model.spec.data.fit == Some(Fit::Patches);
+        let model = LoadedModel::new(&model, path, device)?;
+        let sizes = match multiple_of(model.network(), image) {
             Some(multiple) => Sizes::Multiple(multiple),
-            None if model.spec.data.fit == Some(Fit::Patches) => Sizes::Pieces([image.height, image.width]),
+            None if takes_patches => Sizes::Pieces([image.height, image.width]),
             None => {
                 let problem = format!(
                     "it takes pictures of {}x{} alone, give a model of convolutions or one trained on patches (data.fit = \
@@ -94,9 +89,7 @@ impl Denoiser {
         };
         let usual = free_memory().map_or(USUAL_MEMORY, |free| (free / 4).min(USUAL_MEMORY));
         let memory = memory.unwrap_or(usual);
-        let channels = image.channels;
-        let device = device.clone();
-        let denoiser = Self { model, device, parameters, statistics, channels, sizes, memory, views: 1, ready: None };
+        let denoiser = Self { model, channels: image.channels, sizes, memory, views: 1, ready: None };
         denoiser.largest_tile()?;
         Ok(denoiser)
     }
@@ -108,7 +101,7 @@ impl Denoiser {
 
     /// Whether it was trained to take noise away.
     pub fn removes_noise(&self) -> bool {
-        let corruption = &self.model.spec.corruption;
+        let corruption = &self.spec().corruption;
         let amounts = [corruption.gaussian, corruption.poisson, corruption.grain, corruption.blind_spot];
         corruption.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
     }
@@ -116,7 +109,7 @@ impl Denoiser {
     /// Returns whether noise is all that it was trained to take away: scratches, blocks and blur are no noise, and what
     /// there is of that bounds nothing.
     pub fn removes_noise_alone(&self) -> bool {
-        let corruption = &self.model.spec.corruption;
+        let corruption = &self.spec().corruption;
         let others = [
             corruption.scratches,
             corruption.dust,
@@ -130,15 +123,19 @@ impl Denoiser {
 
     /// The strongest Gaussian noise that it was trained on, on the scale of 0..255, where that is known.
     pub fn largest_sigma(&self) -> Option<f64> {
-        let corruption = &self.model.spec.corruption;
+        let corruption = &self.spec().corruption;
         let ranged = corruption.gaussian_range.map_or(0.0, |[_, high]| high);
         let largest = 255.0 * corruption.strength * ranged.max(corruption.gaussian);
         (largest > 0.0).then_some(largest)
     }
 
+    fn spec(&self) -> &Spec {
+        self.model.network().spec()
+    }
+
     /// The plan for `batch` tiles.
     fn plan(&self, tile: [usize; 2], batch: usize) -> Result<(Plan, graph::BufferView), GraphError> {
-        network_for(&self.model.spec, tile, self.channels)?.filtering_pass(batch)
+        network_for(self.spec(), tile, self.channels)?.filtering_pass(batch)
     }
 
     /// Bytes that running `batch` tiles takes, and the largest array among them.
@@ -150,7 +147,7 @@ impl Denoiser {
 
     fn has_room(&self, tile: [usize; 2], batch: usize) -> Result<bool, GraphError> {
         let (all, largest) = self.bytes(tile, batch)?;
-        Ok(all <= self.memory && largest <= self.device.max_binding_bytes())
+        Ok(all <= self.memory && largest <= self.model.device().max_binding_bytes())
     }
 
     /// The largest tile that the memory has room for.
@@ -194,16 +191,7 @@ impl Denoiser {
             // The old one goes before the new one comes.
             self.ready = None;
             let (plan, output) = self.plan(tile, batch)?;
-            let mut externals = SharedBuffers::default();
-            externals.allocate_for(&self.device, &plan);
-            externals.allocate(&self.device, SharedBuffer::Parameters, self.parameters.len() * 4);
-            externals.write(&self.device, SharedBuffer::Parameters, bytemuck::cast_slice(&self.parameters))?;
-            if !self.statistics.is_empty() {
-                externals.allocate(&self.device, SharedBuffer::Statistics, self.statistics.len() * 4);
-                externals.write(&self.device, SharedBuffer::Statistics, bytemuck::cast_slice(&self.statistics))?;
-            }
-            let executable = Executable::new(&self.device, &plan, &externals)?;
-            self.ready = Some(TilePlan { tile, batch, executable, externals, output });
+            self.ready = Some(TilePlan { tile, batch, pass: self.model.compile(&plan, output, batch)? });
         }
         Ok(tiling)
     }
@@ -216,7 +204,7 @@ impl Denoiser {
 
     /// Whether it is told how strong the noise is.
     pub fn takes_sigma(&self) -> bool {
-        self.model.spec.model.condition == ConditionKind::Sigma
+        self.spec().model.condition == ConditionKind::Sigma
     }
 
     /// Returns the network's output for `values` `[height, width, channels]`; `sigma` is the standard deviation of
@@ -255,10 +243,10 @@ impl Denoiser {
         let told = self.takes_sigma().then(|| (sigma.min(self.largest_sigma().unwrap_or(sigma)) / 255.0) as f32);
         let channels = self.channels;
         let lost = || GraphError::Plan("a plan for tiles was lost".to_owned());
-        let TilePlan { tile, batch, executable, externals, output } = self.ready.as_mut().ok_or_else(lost)?;
+        let TilePlan { tile, batch, pass } = self.ready.as_mut().ok_or_else(lost)?;
         let tile_values = tile[0] * tile[1] * channels;
         if let Some(told) = told {
-            externals.write(&self.device, SharedBuffer::Conditions, bytemuck::cast_slice(&vec![told; *batch]))?;
+            pass.write(SharedBuffer::Conditions, &vec![told; *batch])?;
         }
         let mut out = vec![0.0; values.len()];
         let mut input = Vec::with_capacity(*batch * tile_values);
@@ -266,9 +254,8 @@ impl Denoiser {
         for indices in indices.chunks(*batch) {
             input.clear();
             indices.iter().for_each(|&index| tiling.cut(index, values, channels, &mut input));
-            externals.write(&self.device, SharedBuffer::Input, bytemuck::cast_slice(&input))?;
-            executable.run(&[StepState { rows: indices.len() as u32, ..StepState::default() }])?;
-            let made = executable.read(graph::BufferView { bytes: indices.len() * tile_values * 4, ..*output })?;
+            pass.write(SharedBuffer::Input, &input)?;
+            let made = pass.run(indices.len())?;
             for (&index, tile) in indices.iter().zip(made.chunks_exact(tile_values)) {
                 tiling.blend(index, tile, channels, &mut out);
             }
@@ -281,7 +268,7 @@ impl Denoiser {
     }
 }
 
-fn network_for(spec: &crate::model::Spec, size: [usize; 2], channels: usize) -> Result<Network, GraphError> {
+fn network_for(spec: &Spec, size: [usize; 2], channels: usize) -> Result<Network, GraphError> {
     let image = ImageShape { height: size[0], width: size[1], channels };
     let mut spec = spec.clone();
     spec.data.size = Some(size);

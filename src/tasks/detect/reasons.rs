@@ -1,10 +1,11 @@
 //! Why a row is abnormal: what is seen in its columns, and what would be expected there.
 
 use std::ops::Range;
+use std::path::Path;
 
 use super::reconstructions::{Chunk, relative_errors, squared_distance};
 use crate::data::{ImageShape, Preparation, PreparedColumn};
-use crate::inference::Decoder;
+use crate::inference::{FlatModel, LoadedModel};
 use crate::model::{Detector, Model};
 use crate::train::TrainError;
 
@@ -24,14 +25,16 @@ pub(super) struct Reasons {
     spans: Vec<Span>,
     preparation: Preparation,
     features: usize,
-    decoder: Option<Decoder>,
+    decoder: Option<LoadedModel>,
 }
 
 impl Reasons {
     pub fn new(model: &Model) -> Self {
         let spans = spans(&model.preparation, model.features, model.data_shape().image);
         // Without a bottleneck there is nothing to decode from.
-        let decoder = Decoder::new(model).ok().filter(|decoder| decoder.classes() == 0);
+        let can_decode = |model: &LoadedModel| model.classes() == 0 && model.network().check_bottleneck().is_ok();
+        let flat = FlatModel::from_model(model, Path::new("model"));
+        let decoder = flat.and_then(|flat| LoadedModel::on_one_thread(&flat)).ok().filter(can_decode);
         Self { spans, preparation: model.preparation.clone(), features: model.features, decoder }
     }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::data::{DataSet, Preparation, TableStream};
 use crate::device::Device;
+use crate::inference::LoadedModel;
 use crate::model::{DetectorMember, Model};
-use crate::tasks::evaluate::evaluator_of;
+use crate::tasks::evaluate::evaluator_over;
 use crate::train::{Evaluator, TrainError};
 
 /// Narrow rows that are scored at once.
@@ -61,6 +62,15 @@ fn chunk(features: usize) -> usize {
     (CHUNK_BYTES / (features * 4).max(1)).clamp(1, CHUNK_ROWS)
 }
 
+fn evaluators(
+    models: &[Model],
+    data: &Arc<DataSet>,
+    device: &Device,
+    path: &Path,
+) -> Result<Vec<Evaluator>, TrainError> {
+    models.iter().map(|model| evaluator_over(&LoadedModel::new(model, path, device)?, data)).collect()
+}
+
 impl Reconstructor {
     /// `models` over `rows` of `data`; `path` is where they are from, for errors.
     pub fn over(
@@ -70,7 +80,7 @@ impl Reconstructor {
         device: &Device,
         path: &Path,
     ) -> Result<Self, TrainError> {
-        let members = models.iter().map(|model| evaluator_of(model, data, device, path)).collect::<Result<_, _>>()?;
+        let members = evaluators(models, data, device, path)?;
         let rows = ChunkSource::Whole { data: Arc::clone(data), left: rows, step: chunk(data.features) };
         Ok(Self { members, rows, features: data.features })
     }
@@ -86,7 +96,7 @@ impl Reconstructor {
         let (features, preparation) = (models[0].features, models[0].preparation.clone());
         let capacity = chunk(features);
         let empty = Arc::new(DataSet::from_rows(vec![0.0; capacity * features], features, &preparation));
-        let members = models.iter().map(|model| evaluator_of(model, &empty, device, path)).collect::<Result<_, _>>()?;
+        let members = evaluators(models, &empty, device, path)?;
         let rows = TableRows { stream, keep_going, capacity, preparation };
         Ok(Self { members, rows: ChunkSource::Table(Box::new(rows)), features })
     }

@@ -1,19 +1,17 @@
 //! A tighter bound of the likelihood than the ELBO: many samples of each row's latents, weighted by how likely they
 //! made the row (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders").
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::intervals::row_likelihood;
-use super::open::evaluator_of;
+use super::open::evaluator_over;
 use crate::data::{DataSet, Part};
-use crate::device::Device;
-use crate::inference::Decoder;
+use crate::inference::LoadedModel;
 use crate::metrics::mean_interval;
-use crate::model::{Model, ModelKind, Network};
+use crate::model::ModelKind;
 use crate::random::Sampler;
 use crate::tasks::represent::features::{TEST_ROWS, draw_rows, drawn};
 use crate::train::TrainError;
@@ -40,15 +38,13 @@ pub struct ImportanceWeighted {
 
 /// `None` but for variational models whose loss is a likelihood.
 pub(super) fn bound(
-    model: &Model,
-    network: &Network,
+    model: &mut LoadedModel,
     data: &DataSet,
     seed: u64,
-    device: &Device,
-    path: &Path,
 ) -> Result<Option<ImportanceWeighted>, TrainError> {
-    let Some(likelihood) = row_likelihood(network) else { return Ok(None) };
-    if model.spec.model.kind != ModelKind::Variational || network.decoding_pass(1).is_err() {
+    let network = Arc::clone(model.network());
+    let Some(likelihood) = row_likelihood(&network) else { return Ok(None) };
+    if network.spec().model.kind != ModelKind::Variational || network.check_bottleneck().is_err() {
         return Ok(None);
     }
     let rows = Arc::new(drawn(data, &draw_rows(data, Part::Test, ROWS, seed, TEST_ROWS))?);
@@ -56,9 +52,8 @@ pub(super) fn bound(
     if rows.rows == 0 {
         return Ok(None);
     }
-    let moments = evaluator_of(model, &rows, device, path)?.outputs(rows.part(Part::Test), false, true)?.moments;
+    let moments = evaluator_over(model, &rows)?.outputs(rows.part(Part::Test), false, true)?.moments;
     let targets = rows.rows_f32(rows.part(Part::Test))?;
-    let mut decoder = Decoder::on(model, device)?;
     let mut found = Vec::with_capacity(rows.rows);
     let at_once = (VALUES / (SAMPLES * features)).max(1);
     for (first, moments) in (0..).step_by(at_once).zip(moments.chunks(at_once * 2 * latent)) {
@@ -70,7 +65,7 @@ pub(super) fn bound(
         let latents: Vec<f32> = sampled.iter().flat_map(|row| &row.latents).copied().collect();
         let label = |row: usize| rows.labels.as_ref().map_or(0, |labels| usize::from(labels[row]));
         let labels: Vec<usize> = (0..sampled.len() * SAMPLES).map(|i| label(first + i / SAMPLES)).collect();
-        let outputs = decoder.decode_rows(&latents, &labels)?;
+        let outputs = model.decode_rows(&latents, &labels)?;
         let of_row = |(i, row): (usize, &Sampled)| {
             let target = &targets[(first + i) * features..(first + i + 1) * features];
             let outputs = outputs[i * SAMPLES * features..(i + 1) * SAMPLES * features].chunks_exact(features);

@@ -16,12 +16,11 @@ pub use self::extremes::{ExtremeRow, Extremes};
 pub use self::intervals::Intervals;
 pub use self::likelihood::ImportanceWeighted;
 use self::open::own_data;
-pub(crate) use self::open::{OpenedModel, evaluator_of};
+pub(crate) use self::open::{OpenedModel, evaluator_over};
 pub use self::representation::Representation;
 use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics::Pca;
-use crate::model::Network;
 use crate::train::{PcaReport, TestMetrics, TrainError};
 
 /// PCA of the train part at the same size on the same rows.
@@ -99,13 +98,13 @@ pub fn measure(
 ) -> Result<Measured, TrainError> {
     let mut next = |stage| if watch(stage).is_break() { Err(TrainError::Canceled) } else { Ok(()) };
     next("Loading the model and its data")?;
-    let OpenedModel { model, mut evaluator, data: set } = OpenedModel::new(path, data, device)?;
+    let OpenedModel { model, mut loaded, mut evaluator, data: set } = OpenedModel::new(path, data, device)?;
     if evidence.pictures.is_some() && set.image.is_none() {
         let problem = format!("{} are no pictures; leave it out", set.kind.name());
         return Err(DataError::Option { field: "--pictures", problem }.into());
     }
     next("Running the test part through the model")?;
-    let network = Network::new(&model.spec, model.data_shape())?;
+    let network = Arc::clone(loaded.network());
     let test = TestMetrics::measure(&mut evaluator, &network, &set)?;
     next("Measuring each row")?;
     let rows = intervals::RowMetrics::measure(&mut evaluator, &network, &set)?;
@@ -117,7 +116,7 @@ pub fn measure(
     }
     let pictures = evidence.pictures.map(|folder| extremes.write(folder)).transpose()?.unwrap_or_default();
     next("Bounding the likelihood by many samples")?;
-    let iwae = likelihood::bound(&model, &network, &set, evidence.seed, device, path)?;
+    let iwae = likelihood::bound(&mut loaded, &set, evidence.seed)?;
     next("Fitting PCA of the same size")?;
     // PCA is fitted on what the model was trained on; null where that is not here any more.
     let train = if data.is_some() { own_data(&model.spec).ok() } else { Some(Arc::clone(&set)) };
@@ -127,7 +126,7 @@ pub fn measure(
         _ => None,
     };
     next("Asking what the latents are worth")?;
-    let subject = representation::ComparedRows::new(&model, &set, train.as_deref(), evidence.seed, device, path)?;
+    let subject = representation::ComparedRows::new(&loaded, &set, train.as_deref(), evidence.seed)?;
     let pca = match pca {
         Some(pca) => {
             let errors = pca.squared_errors(&set.rows_f32(set.part(Part::Test))?);

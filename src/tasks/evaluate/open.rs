@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::data::{DataError, DataSet};
 use crate::device::Device;
-use crate::graph::{SharedBuffer, SharedBuffers};
-use crate::model::{Model, Network, Spec};
+use crate::inference::LoadedModel;
+use crate::model::{Model, Spec};
 use crate::train::{Evaluator, TrainError};
 
 /// A saved model ready to be run over data.
 pub(crate) struct OpenedModel {
     pub model: Model,
+    pub loaded: LoadedModel,
+    /// Reads the weights of `loaded`.
     pub evaluator: Evaluator,
     /// Its own data in its parts, or all of other data as the test part.
     pub data: Arc<DataSet>,
@@ -31,32 +33,22 @@ impl OpenedModel {
             let (found, expected) = (set.features, model.features);
             return Err(DataError::WrongWidth { place: place(), found, expected }.into());
         }
-        let evaluator = evaluator_of(&model, &set, device, path)?;
-        Ok(Self { model, evaluator, data: set })
+        let loaded = LoadedModel::new(&model, path, device)?;
+        let evaluator = evaluator_over(&loaded, &set)?;
+        Ok(Self { model, loaded, evaluator, data: set })
     }
 }
 
-/// `model` on `device`, ready to be run over `data`; `path` is where it is from, for errors.
-pub(crate) fn evaluator_of(
-    model: &Model,
-    data: &Arc<DataSet>,
-    device: &Device,
-    path: &Path,
-) -> Result<Evaluator, TrainError> {
-    let shape = model.data_shape();
-    let network = Network::new(&model.spec, shape)?;
-    let (parameters, statistics) = model.to_flat(&network, path)?;
-    if shape.classes > 0 && data.labels.is_none() {
+/// Returns the forward pass of `model` over `data`.
+///
+/// # Errors
+/// When the model is conditioned on labels that the data has not.
+pub(crate) fn evaluator_over(model: &LoadedModel, data: &Arc<DataSet>) -> Result<Evaluator, TrainError> {
+    if model.classes() > 0 && data.labels.is_none() {
         let problem = "the model is conditioned on labels and this data has none".to_owned();
         return Err(DataError::Malformed { place: data.options.source.clone(), problem }.into());
     }
-    let mut externals = SharedBuffers::default();
-    let evaluator = Evaluator::new(&network, data, device, &mut externals)?;
-    externals.write(device, SharedBuffer::Parameters, bytemuck::cast_slice(&parameters))?;
-    if !network.statistics().is_empty() {
-        externals.write(device, SharedBuffer::Statistics, bytemuck::cast_slice(&statistics))?;
-    }
-    Ok(evaluator)
+    Evaluator::over(model, data)
 }
 
 /// Opens the data that a model of `spec` was trained on.

@@ -1,14 +1,11 @@
 //! What the latents of held-out rows say of them, and what PCA's of the same size say.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::intervals::{self, Intervals};
 use crate::data::{DataSet, Part};
-use crate::device::Device;
+use crate::inference::LoadedModel;
 use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes, silhouettes, trustworthiness};
-use crate::model::{Model, Network};
 use crate::random::Sampler;
 use crate::tasks::represent::features::{Features, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
 use crate::train::TrainError;
@@ -49,18 +46,11 @@ pub(super) struct ComparedRows {
 }
 
 impl ComparedRows {
-    pub fn new(
-        model: &Model,
-        data: &DataSet,
-        train: Option<&DataSet>,
-        seed: u64,
-        device: &Device,
-        path: &Path,
-    ) -> Result<Self, TrainError> {
-        let has_bottleneck = Network::new(&model.spec, model.data_shape())?.decoding_pass(1).is_ok();
+    pub fn new(model: &LoadedModel, data: &DataSet, train: Option<&DataSet>, seed: u64) -> Result<Self, TrainError> {
+        let has_bottleneck = model.network().check_bottleneck().is_ok();
         let features_of = |data: &DataSet, part, stream| {
             let rows = drawn(data, &draw_rows(data, part, MOST_ROWS, seed, stream))?;
-            Features::encode(model, rows, device, path)
+            Features::encode(model, rows)
         };
         let test = features_of(data, Part::Test, TEST_ROWS)?;
         let labeled = train.filter(|train| train.labels.is_some() && test.labels.is_some() && has_bottleneck);

@@ -9,7 +9,6 @@ use super::posterior::{Posterior, moments, normals, to_codebook};
 use super::sample::class_names;
 use crate::data::{DataError, Part};
 use crate::device::Device;
-use crate::inference::Decoder;
 use crate::metrics;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, file_and_rest};
@@ -62,13 +61,13 @@ pub fn augment(
     options: &AugmentOptions,
     device: &Device,
 ) -> Result<Augmentation, TrainError> {
-    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
+    let OpenedModel { model, mut loaded, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
     let form = RowWriter::from_data(&data);
     form.check(output)?;
-    let mut decoder = Decoder::on(&model, device)?;
+    loaded.prepare_decoder()?;
     let rows = data.part(Part::Test);
     let own = evaluator.outputs(rows.clone(), true, false)?;
-    let latent = decoder.latent();
+    let latent = loaded.latent();
     let classes: Option<Vec<usize>> =
         data.labels.as_ref().map(|labels| labels.iter().map(|&label| usize::from(label)).collect());
     let mut latents = Vec::with_capacity(options.count * own.latents.len());
@@ -91,7 +90,7 @@ pub fn augment(
     to_codebook(&model, &mut latents);
     let repeated = |of: &[usize]| of.iter().copied().cycle().take(of.len() * options.count).collect::<Vec<_>>();
     let of_rows = repeated(classes.as_deref().unwrap_or_default());
-    let mut made = decoder.decode_rows(&latents, &of_rows)?;
+    let mut made = loaded.decode_rows(&latents, &of_rows)?;
     let seen = data.rows_f32(rows.clone())?;
     let mse = (!options.by_class).then(|| {
         let of_variant = made.chunks_exact(seen.len().max(1)).map(|variant| metrics::mse(variant, &seen));

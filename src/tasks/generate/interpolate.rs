@@ -8,7 +8,7 @@ use super::posterior::{TrainLatents, class_of, is_active, moments, to_codebook};
 use super::sample::class_names;
 use crate::data::{DataError, Part};
 use crate::device::Device;
-use crate::inference::Decoder;
+use crate::inference::LoadedModel;
 use crate::model::{Model, ModelFileError};
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
@@ -125,7 +125,7 @@ fn latents_at(opened: &mut OpenedModel, row: usize, name: String) -> Result<Late
 /// How the rows of a walk are made and written.
 struct PathWriter {
     model: Model,
-    decoder: Decoder,
+    loaded: LoadedModel,
     writer: RowWriter,
     label: Option<usize>,
 }
@@ -137,10 +137,11 @@ impl PathWriter {
         if extension(output).as_deref() != Some("png") {
             form.check(output)?;
         }
-        let decoder = Decoder::on(&model, device)?;
+        let mut loaded = LoadedModel::new(&model, path, device)?;
+        loaded.prepare_decoder()?;
         let names = class_names(&model, None);
-        let label = label.map(|asked| class_of(&names, decoder.classes(), asked)).transpose()?;
-        Ok(Self { model, decoder, writer: form, label })
+        let label = label.map(|asked| class_of(&names, loaded.classes(), asked)).transpose()?;
+        Ok(Self { model, loaded, writer: form, label })
     }
 
     /// Decodes `latents` `[rows, latent]`, told the class asked for or else `class`, and writes them to `output`: a PNG
@@ -153,7 +154,7 @@ impl PathWriter {
         output: &Path,
     ) -> Result<usize, TrainError> {
         to_codebook(&self.model, &mut latents);
-        let mut made = self.decoder.decode(&latents, self.label.or(class).unwrap_or(0))?;
+        let mut made = self.loaded.decode(&latents, self.label.or(class).unwrap_or(0))?;
         if extension(output).as_deref() == Some("png") {
             let image = self.writer.image.map(|image| [image.height, image.width, image.channels]);
             let view = RowView::new(image, &made);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::posterior::{MixtureReport, Posterior, TrainLatents, class_of, has_prior, normals, to_codebook};
 use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
-use crate::inference::Decoder;
+use crate::inference::LoadedModel;
 use crate::metrics::nearest_rows;
 use crate::model::{Model, write_whole};
 use crate::plot::{RowView, write_sheet};
@@ -81,7 +81,8 @@ pub fn sample(
     if !grid {
         form.check(output)?;
     }
-    let mut decoder = Decoder::on(&model, device)?;
+    let mut loaded = LoadedModel::new(&model, path, device)?;
+    loaded.prepare_decoder()?;
     let mut notes = Vec::new();
     let posterior = options.posterior || !has_prior(&model);
     if posterior && !options.posterior {
@@ -96,8 +97,8 @@ pub fn sample(
         }
     };
     let names = class_names(&model, train.as_ref().map(|train| &*train.data));
-    let label = options.label.as_deref().map(|asked| class_of(&names, decoder.classes(), asked)).transpose()?;
-    if label.is_some() && decoder.classes() == 0 && !posterior {
+    let label = options.label.as_deref().map(|asked| class_of(&names, loaded.classes(), asked)).transpose()?;
+    if label.is_some() && loaded.classes() == 0 && !posterior {
         let problem = "the model is not told the class; add --posterior to draw from the latents of that class";
         return Err(DataError::Option { field: "--label", problem: problem.to_owned() }.into());
     }
@@ -109,7 +110,7 @@ pub fn sample(
             (posterior.sample(options.count, options.temperature, options.seed), Some(posterior.report()))
         }
         None => {
-            let mut drawn = normals(options.count * decoder.latent(), options.seed);
+            let mut drawn = normals(options.count * loaded.latent(), options.seed);
             drawn.iter_mut().for_each(|z| *z = (f64::from(*z) * options.temperature) as f32);
             (drawn, None)
         }
@@ -117,8 +118,8 @@ pub fn sample(
     to_codebook(&model, &mut latents);
     // Without a class of choice a conditional model draws each in turn.
     let classes: Vec<usize> =
-        (0..options.count).map(|row| label.unwrap_or_else(|| row % decoder.classes().max(1))).collect();
-    let mut made = decoder.decode_rows(&latents, &classes)?;
+        (0..options.count).map(|row| label.unwrap_or_else(|| row % loaded.classes().max(1))).collect();
+    let mut made = loaded.decode_rows(&latents, &classes)?;
     let near = train.as_ref().map(|train| Neighbors::new(&made, &train.data)).transpose()?;
 
     let files = if grid {
@@ -129,7 +130,7 @@ pub fn sample(
         let row_names: Vec<String> = (0..options.count).map(|row| format!("sample {}", row + 1)).collect();
         let class_name = |&class: &usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
         let labels: Option<Vec<String>> =
-            (decoder.classes() > 0 || label.is_some()).then(|| classes.iter().map(class_name).collect());
+            (loaded.classes() > 0 || label.is_some()).then(|| classes.iter().map(class_name).collect());
         form.write(NamedRows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?
     };
     let mut report = SampleReport {

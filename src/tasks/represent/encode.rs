@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::data::{ArrayValues, DataError, Part, read_npy, read_safetensors, write_npy};
 use crate::device::Device;
-use crate::inference::Decoder;
-use crate::model::{Model, ModelFileError, Network, write_whole};
+use crate::inference::LoadedModel;
+use crate::model::{Model, ModelFileError, write_whole};
 use crate::platform::free_memory;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
@@ -56,11 +56,10 @@ pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Resu
         let problem = format!("{} cannot hold latents; give a .npy, .csv or .safetensors file", output.display());
         return Err(wrong("--output", problem));
     }
-    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
-    let network = Network::new(&model.spec, model.data_shape())?;
-    network.decoding_pass(1)?;
+    let OpenedModel { loaded, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
+    loaded.network().check_bottleneck()?;
     let latents = evaluator.outputs(data.part(Part::Test), false, false)?.latents;
-    let latent = network.latent();
+    let latent = loaded.latent();
     let rows = latents.len() / latent.max(1);
     let unwritable = |problem: String| ModelFileError::Unwritable { path: output.into(), problem };
     match kind.as_deref() {
@@ -109,13 +108,14 @@ pub fn decode(
     let model = Model::load(path)?;
     let form = RowWriter::from_model(&model);
     form.check(output)?;
-    let mut decoder = Decoder::on(&model, device)?;
+    let mut loaded = LoadedModel::new(&model, path, device)?;
+    loaded.prepare_decoder()?;
     let (found, values) = read_latents(latents)?;
-    if found != decoder.latent() {
-        let (place, expected) = (latents.display().to_string(), decoder.latent());
+    if found != loaded.latent() {
+        let (place, expected) = (latents.display().to_string(), loaded.latent());
         return Err(DataError::WrongWidth { place, found, expected }.into());
     }
-    let label = match (decoder.classes(), label) {
+    let label = match (loaded.classes(), label) {
         (0, None) => 0,
         (0, Some(_)) => {
             return Err(wrong("--label", "the model is not conditioned on classes; leave it out".to_owned()));
@@ -130,7 +130,7 @@ pub fn decode(
             })?
         }
     };
-    let mut made = decoder.decode(&values, label)?;
+    let mut made = loaded.decode(&values, label)?;
     model.preparation.undo(&mut made);
     let rows = values.len() / found.max(1);
     let names: Vec<String> = (1..=rows).map(|row| format!("row {row}")).collect();

@@ -1,13 +1,11 @@
 //! Rows drawn from data, and what a model that is trained no more makes of them: what probes and maps are made from.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::data::{DataError, DataSet, Part};
-use crate::device::Device;
-use crate::model::{Model, Network};
+use crate::inference::LoadedModel;
 use crate::random::Sampler;
-use crate::tasks::evaluate::evaluator_of;
+use crate::tasks::evaluate::evaluator_over;
 use crate::train::TrainError;
 
 /// Bytes of rows that are held at once as floats.
@@ -50,16 +48,15 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    pub fn encode(model: &Model, rows: DataSet, device: &Device, path: &Path) -> Result<Self, TrainError> {
-        let latent = Network::new(&model.spec, model.data_shape())?.latent();
+    pub fn encode(model: &LoadedModel, rows: DataSet) -> Result<Self, TrainError> {
         let rows = Arc::new(rows);
         let latents = match rows.rows {
             0 => Vec::new(),
-            _ => evaluator_of(model, &rows, device, path)?.outputs(rows.part(Part::Test), false, false)?.latents,
+            _ => evaluator_over(model, &rows)?.outputs(rows.part(Part::Test), false, false)?.latents,
         };
         Ok(Self {
             latents,
-            latent,
+            latent: model.latent(),
             raw: rows.rows_f32(rows.part(Part::Test))?,
             features: rows.features,
             labels: rows.labels.as_ref().map(|labels| labels.iter().map(|&label| usize::from(label)).collect()),

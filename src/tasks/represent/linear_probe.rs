@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::features::{Features, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
 use crate::data::{DataError, Part};
 use crate::device::Device;
+use crate::inference::LoadedModel;
 use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes};
-use crate::model::{Model, Network};
+use crate::model::Model;
 use crate::random::Sampler;
 use crate::tasks::evaluate::open::own_data;
 use crate::train::TrainError;
@@ -74,8 +75,8 @@ pub struct Probe {
 /// When the data has no labels, does not fit the model, or has more classes than there are to be labels.
 pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) -> Result<ProbeReport, TrainError> {
     let model = Model::load(path)?;
-    let network = Network::new(&model.spec, model.data_shape())?;
-    network.decoding_pass(1)?;
+    let loaded = LoadedModel::new(&model, path, device)?;
+    loaded.network().check_bottleneck()?;
     let spec = &model.spec;
     let set = match data {
         None => own_data(spec)?,
@@ -95,7 +96,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     }
     let features_of = |part, most, stream| {
         let rows = draw_rows(&set, part, most, options.seed, stream);
-        Features::encode(&model, drawn(&set, &rows)?, device, path)
+        Features::encode(&loaded, drawn(&set, &rows)?)
     };
     let train = features_of(Part::Train, usize::MAX, TRAIN_ROWS)?;
     let test = features_of(Part::Test, MOST_TEST, TEST_ROWS)?;
@@ -108,7 +109,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     };
     let classes = labels.iter().chain(truth).max().map_or(0, |&highest| highest + 1);
     let mut features = vec![("latents", train.latent, train.latents.clone(), test.latents.clone())];
-    if let Some(components) = network.comparable_components()
+    if let Some(components) = loaded.network().comparable_components()
         && let Ok(pca) = Pca::fit(&train.raw, train.features, components)
     {
         features.push(("pca", pca.components(), pca.project(&train.raw), pca.project(&test.raw)));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics::{KMeans, kmeans, silhouettes};
-use crate::model::{ModelFileError, Network, write_whole};
+use crate::model::{ModelFileError, write_whole};
 use crate::monitor::plane;
 use crate::plot::{Area, Canvas, PictureError, map_view};
 use crate::random::Sampler;
@@ -65,10 +65,9 @@ pub fn project(
         let problem = format!("{} cannot hold a map; give a .csv or .png file", output.display());
         return Err(wrong("--output", problem));
     }
-    let OpenedModel { model, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
-    let network = Network::new(&model.spec, model.data_shape())?;
-    network.decoding_pass(1)?;
-    let (latent, rows) = (network.latent(), data.part(Part::Test));
+    let OpenedModel { loaded, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
+    loaded.network().check_bottleneck()?;
+    let (latent, rows) = (loaded.latent(), data.part(Part::Test));
     let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
     let map = plane(&latents, latent);
     if map.len() != 2 * rows.len() {

@@ -1,0 +1,50 @@
+//! A model as it is shared while it trains.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::InferenceError;
+use crate::data::Preparation;
+use crate::model::{Model, Network, Weights};
+
+/// A model whose weights stay in the flat buffers of its network. A copy shares all of it; named tensors are made for
+/// files alone.
+#[derive(Clone, Debug)]
+pub struct FlatModel {
+    pub network: Arc<Network>,
+    /// Names of the classes, where the data had any.
+    pub labels: Option<Arc<Vec<String>>>,
+    /// What was done to the data, and is done to whatever the model is given.
+    pub preparation: Arc<Preparation>,
+    pub weights: Arc<Weights>,
+}
+
+impl FlatModel {
+    /// The network and the weights of `model`; `path` is where it is from, for errors.
+    ///
+    /// # Errors
+    /// When its layers do not fit together or it lacks what its spec names.
+    pub fn from_model(model: &Model, path: &Path) -> Result<Self, InferenceError> {
+        let network = Network::new(&model.spec, model.data_shape())?;
+        let weights = model.to_flat(&network, path)?;
+        Ok(Self {
+            network: Arc::new(network),
+            labels: model.labels.clone().map(Arc::new),
+            preparation: Arc::new(model.preparation.clone()),
+            weights: Arc::new(weights),
+        })
+    }
+
+    /// The same model with other weights.
+    pub fn with_weights(&self, weights: Weights) -> Self {
+        Self { weights: Arc::new(weights), ..self.clone() }
+    }
+
+    /// The model with named tensors, as files have it.
+    pub fn to_model(&self) -> Model {
+        let labels = self.labels.as_deref().cloned();
+        let mut model = Model::from_flat(self.network.spec(), &self.network, labels, &self.weights);
+        model.preparation = Preparation::clone(&self.preparation);
+        model
+    }
+}

@@ -1,0 +1,10 @@
+//! Trained numbers of a model as devices have them.
+
+/// Trained numbers of a model, in the flat buffers that its [`Network`](super::Network) lays out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights {
+    /// `[Network::flat_elements]`, padding included.
+    pub parameters: Vec<f32>,
+    /// `[Network::statistic_elements]`: running means, codebooks and the like; empty where the network has none.
+    pub statistics: Vec<f32>,
+}
