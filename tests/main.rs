@@ -33,6 +33,8 @@ mod metrics;
 mod ops;
 #[path = "suite/plan.rs"]
 mod plan;
+#[path = "suite/plot.rs"]
+mod plot;
 #[path = "suite/randomness.rs"]
 mod randomness;
 #[path = "suite/readers.rs"]

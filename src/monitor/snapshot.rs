@@ -8,8 +8,8 @@ use crate::data::{DataSet, ImageShape};
 use crate::device::DeviceInfo;
 use crate::inference::{FlatModel, UnitUse};
 use crate::metrics::Pca;
-use crate::plot::{Raster, RowView};
 use crate::model::{Edit, Spec};
+use crate::plot::{Marker, Raster, RowView};
 use crate::style::Palette;
 use crate::train::{CostEstimate, Finding, PcaReport, RunReport};
 
@@ -253,6 +253,19 @@ impl Snapshot {
     pub fn class_name(&self, class: usize) -> String {
         let names = self.rows.as_ref().map(|rows| &rows.classes);
         names.and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())
+    }
+
+    /// PCA's components and error, where the loss is the same quantity.
+    pub fn comparable_pca(&self) -> Option<(usize, f64)> {
+        self.spec.as_ref().filter(|spec| spec.loss_is_plain_mse())?;
+        self.pca.as_ref().map(|pca| (pca.components, pca.mse))
+    }
+
+    /// Live edits where the charts have them.
+    pub fn edit_markers(&self) -> Vec<Marker> {
+        let Some(spec) = &self.spec else { return Vec::new() };
+        let epoch = |step: u64| step as f64 / self.steps_per_epoch.max(1) as f64;
+        self.edits.iter().map(|edit| Marker::event(epoch(edit.step), spec.edit_words(edit))).collect()
     }
 
     pub fn epochs_done(&self) -> f64 {

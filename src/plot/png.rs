@@ -4,36 +4,15 @@ use std::path::Path;
 
 use ab_glyph::{Font as _, FontRef, PxScale, ScaleFont as _, point};
 use tiny_skia::{
-    Color, FillRule, Mask, Paint, Path as Outline, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke, StrokeDash,
-    Transform,
+    Color, FillRule, Paint, Path as Outline, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke, StrokeDash, Transform,
 };
 
 use super::error::{PictureError, write_picture};
-use crate::style::{FONT_REGULAR, FONT_SEMIBOLD, Rgb};
+use super::shapes::{Align, Area, LineStyle, PlotShape, VerticalAlign};
+use crate::style::{FONT_REGULAR, FONT_SEMIBOLD, Palette, Rgb};
 
 /// Type is this much larger than in the window: a picture is often looked at smaller than it is.
 const SCALE: f32 = 1.25;
-
-#[derive(Clone, Copy)]
-pub(crate) struct Area {
-    pub x: f32,
-    pub y: f32,
-    pub w: f32,
-    pub h: f32,
-}
-
-impl Area {
-    pub fn shrunk(self, by: f32) -> Self {
-        Self { x: self.x + by, y: self.y + by, w: self.w - 2.0 * by, h: self.h - 2.0 * by }
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Align {
-    Left,
-    Center,
-    Right,
-}
 
 pub(crate) struct Canvas {
     pub pixmap: Pixmap,
@@ -66,33 +45,67 @@ impl Canvas {
         write_picture(path, &png)
     }
 
-    pub fn fill_rect(&mut self, area: Area, color: Rgb, radius: f32) {
-        let Some(outline) = rounded(area, radius) else { return };
-        self.pixmap.fill_path(&outline, &paint(color, 1.0), FillRule::Winding, Transform::identity(), None);
+    /// Draws the shapes of a chart, the lowest first, on `paper`.
+    pub fn draw(&mut self, shapes: &[PlotShape], palette: &Palette, paper: Rgb) {
+        for shape in shapes {
+            match shape {
+                PlotShape::Line { points, style } => self.stroke(points, style, palette),
+                PlotShape::Dot { center: [x, y], radius, tone } => self.dot(*x, *y, *radius, tone.of(palette), 1.0),
+                PlotShape::Ring { center: [x, y], radius, tone, .. } => {
+                    let Some(outline) = PathBuilder::from_circle(*x, *y, *radius) else { continue };
+                    let stroke = Stroke { width: 1.5, ..Stroke::default() };
+                    let paint = paint(tone.of(palette), 1.0);
+                    self.pixmap.stroke_path(&outline, &paint, &stroke, Transform::identity(), None);
+                }
+                PlotShape::Bar { area, tone, alpha } => {
+                    let Some(outline) = rounded(*area, 0.0) else { continue };
+                    let paint = paint(tone.of(palette), *alpha);
+                    self.pixmap.fill_path(&outline, &paint, FillRule::Winding, Transform::identity(), None);
+                }
+                PlotShape::Text { at: [x, y], align: (align, vertical), words, tone, size, is_backed } => {
+                    let em = size * SCALE;
+                    // From the place to the baseline.
+                    let baseline = y + match vertical {
+                        VerticalAlign::Top => 0.9 * em,
+                        VerticalAlign::Middle => 0.36 * em,
+                        VerticalAlign::Bottom => -0.25 * em,
+                    };
+                    if *is_backed {
+                        let width = self.text_width(*size, words, false);
+                        let left = match align {
+                            Align::Left => *x,
+                            Align::Center => x - width / 2.0,
+                            Align::Right => x - width,
+                        };
+                        let behind = Area { x: left - 3.0, y: baseline - 0.9 * em, w: width + 6.0, h: 1.2 * em };
+                        self.fill_rect(behind, paper, 3.0);
+                    }
+                    self.text(*x, baseline, *size, words, tone.of(palette), false, *align);
+                }
+            }
+        }
     }
 
-    pub fn line(
-        &mut self,
-        points: &[(f32, f32)],
-        color: Rgb,
-        width: f32,
-        alpha: f32,
-        dashed: bool,
-        mask: Option<&Mask>,
-    ) {
+    fn stroke(&mut self, points: &[[f32; 2]], style: &LineStyle, palette: &Palette) {
         let mut builder = PathBuilder::new();
-        for (i, &(x, y)) in points.iter().enumerate() {
+        for (i, &[x, y]) in points.iter().enumerate() {
             if i == 0 { builder.move_to(x, y) } else { builder.line_to(x, y) }
         }
         let Some(outline) = builder.finish() else { return };
         let stroke = Stroke {
-            width,
+            width: style.width,
             line_cap: tiny_skia::LineCap::Round,
             line_join: tiny_skia::LineJoin::Round,
-            dash: if dashed { StrokeDash::new(vec![4.0, 4.0], 0.0) } else { None },
+            dash: style.dashes.and_then(|dashes| StrokeDash::new(dashes.to_vec(), 0.0)),
             ..Stroke::default()
         };
-        self.pixmap.stroke_path(&outline, &paint(color, alpha), &stroke, Transform::identity(), mask);
+        let paint = paint(style.tone.of(palette), style.alpha);
+        self.pixmap.stroke_path(&outline, &paint, &stroke, Transform::identity(), None);
+    }
+
+    pub fn fill_rect(&mut self, area: Area, color: Rgb, radius: f32) {
+        let Some(outline) = rounded(area, radius) else { return };
+        self.pixmap.fill_path(&outline, &paint(color, 1.0), FillRule::Winding, Transform::identity(), None);
     }
 
     pub fn dot(&mut self, x: f32, y: f32, radius: f32, color: Rgb, alpha: f32) {
@@ -100,15 +113,19 @@ impl Canvas {
         self.pixmap.fill_path(&outline, &paint(color, alpha), FillRule::Winding, Transform::identity(), None);
     }
 
+    fn text_width(&self, size: f32, text: &str, bold: bool) -> f32 {
+        let font = if bold { &self.semibold } else { &self.regular };
+        let scaled = font.as_scaled(PxScale::from(pixels_high(font, size)));
+        text.chars().map(|c| scaled.h_advance(font.glyph_id(c))).sum()
+    }
+
     /// Text with its baseline at `y`; gives its width.
     #[expect(clippy::too_many_arguments, reason = "a line of text has that many properties")]
     pub fn text(&mut self, x: f32, y: f32, size: f32, text: &str, color: Rgb, bold: bool, align: Align) -> f32 {
+        let width = self.text_width(size, text, bold);
         let font = if bold { &self.semibold } else { &self.regular };
-        // A design size is the em; the font's scale is ascent to descent.
-        let em = font.units_per_em().unwrap_or(1000.0);
-        let px = size * SCALE * font.height_unscaled() / em;
+        let px = pixels_high(font, size);
         let scaled = font.as_scaled(PxScale::from(px));
-        let width: f32 = text.chars().map(|c| scaled.h_advance(font.glyph_id(c))).sum();
         let mut pen = match align {
             Align::Left => x,
             Align::Center => x - width / 2.0,
@@ -156,6 +173,11 @@ impl Canvas {
         let sharp = PixmapPaint { quality: tiny_skia::FilterQuality::Nearest, ..PixmapPaint::default() };
         self.pixmap.draw_pixmap(0, 0, image.as_ref(), &sharp, scale, None);
     }
+}
+
+/// A design size is the em; the font's scale is ascent to descent.
+fn pixels_high(font: &FontRef<'_>, size: f32) -> f32 {
+    size * SCALE * font.height_unscaled() / font.units_per_em().unwrap_or(1000.0)
 }
 
 fn rounded(area: Area, r: f32) -> Option<Outline> {

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::content::{ReportContent, SAMPLES, THUMBS_ACROSS};
-use super::html::{escape, hex};
+use super::html::hex;
 use super::images::{base64, picture, sheet};
 use super::svg::{MARK, curves, hourglass, map};
+use crate::plot::escape_markup;
 use crate::style;
 use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LABELS, LIGHT, Palette, Rgb};
 
@@ -66,7 +67,7 @@ fn section(out: &mut String, class: &str, title: &str, second: &str, body: &str)
     if body.is_empty() {
         return;
     }
-    let second = if second.is_empty() { String::new() } else { format!(" <small>{}</small>", escape(second)) };
+    let second = if second.is_empty() { String::new() } else { format!(" <small>{}</small>", escape_markup(second)) };
     let _ = writeln!(out, "<section class=\"{class}\"><h2>{title}{second}</h2>{body}</section>");
 }
 
@@ -74,7 +75,7 @@ fn section(out: &mut String, class: &str, title: &str, second: &str, body: &str)
 fn facts(facts: &[(&str, String)]) -> String {
     let mut out = String::from("<dl>");
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", escape(value));
+        let _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", escape_markup(value));
     }
     out + "</dl>"
 }
@@ -85,12 +86,12 @@ pub(crate) fn page(story: &ReportContent) -> String {
     let data = story.data.as_ref().map_or(story.spec.data.source.as_str(), |data| data.name.as_str());
     let mut body = format!(
         "<header>{MARK}<h1>{}</h1><span class=\"muted\">{} trained on {}</span></header>\n",
-        escape(&story.run),
-        escape(preset),
-        escape(data)
+        escape_markup(&story.run),
+        escape_markup(preset),
+        escape_markup(data)
     );
     if !story.missing.is_empty() {
-        let words: String = story.missing.iter().map(|words| format!("<p>{}</p>", escape(words))).collect();
+        let words: String = story.missing.iter().map(|words| format!("<p>{}</p>", escape_markup(words))).collect();
         section(&mut body, "", "What is missing", "", &words);
     }
     section(&mut body, "third", "Data", "", &data_card(story));
@@ -104,7 +105,7 @@ pub(crate) fn page(story: &ReportContent) -> String {
         let _ = writeln!(
             body,
             "<section class=\"two-thirds curves\">{label}<h2>{} <small>over epochs</small></h2>{drawn}</section>",
-            escape(story.spec.objective_title())
+            escape_markup(story.spec.objective_title())
         );
     }
     section(&mut body, if drawn.is_empty() { "" } else { "third" }, "What to make of it", "", &diagnosis(recorded));
@@ -119,16 +120,16 @@ pub(crate) fn page(story: &ReportContent) -> String {
     let reproduce = format!(
         "<p class=\"muted\">Save this as spec.toml: <code>hourglass train spec.toml</code> does the same run again.</p>\
          <pre>{}</pre>",
-        escape(story.spec_text.trim())
+        escape_markup(story.spec_text.trim())
     );
     section(&mut body, "", "Spec", "", &reproduce);
     let version = recorded["version"].as_str().unwrap_or(env!("CARGO_PKG_VERSION"));
-    let _ = write!(body, "<footer>Hourglass {}. This file needs no network.</footer>", escape(version));
+    let _ = write!(body, "<footer>Hourglass {}. This file needs no network.</footer>", escape_markup(version));
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>{} – Hourglass</title><style>{}</style></head>\n<body><main>\n\
          {body}\n</main>{}</body></html>\n",
-        escape(&story.run),
+        escape_markup(&story.run),
         style_sheet(),
         script(story)
     )
@@ -149,7 +150,7 @@ fn data_card(story: &ReportContent) -> String {
         ("classes", if story.classes.is_empty() { String::new() } else { story.classes.len().to_string() }),
     ]);
     for note in data.notes.iter().take(5) {
-        let _ = write!(out, "<p class=\"muted\">{}</p>", escape(note));
+        let _ = write!(out, "<p class=\"muted\">{}</p>", escape_markup(note));
     }
     out
 }
@@ -196,7 +197,7 @@ fn diagnosis(recorded: &Value) -> String {
         (true, _) => String::new(),
         (false, true) => "<p>Nothing stands out.</p>".into(),
         (false, false) => {
-            let items: String = words.iter().map(|words| format!("<li>{}</li>", escape(words))).collect();
+            let items: String = words.iter().map(|words| format!("<li>{}</li>", escape_markup(words))).collect();
             format!("<ul>{items}</ul>")
         }
     }
@@ -249,7 +250,7 @@ fn quality(story: &ReportContent) -> String {
         let _ = write!(
             out,
             "<tr><td>{name}</td><td{here}>{ours}</td><td{there}>{beside}</td><td class=\"wide\">{}</td></tr>",
-            escape(words)
+            escape_markup(words)
         );
     }
     let _ = write!(out, "</tbody></table></div><p class=\"muted\">{} test rows.</p>", grouped(test.rows));
@@ -276,7 +277,7 @@ fn pairs(story: &ReportContent) -> String {
             }
             let label = pairs.labels.get(item).map(|&label| name_of(story, label)).unwrap_or_default();
             let source = picture(&pairs.raster(&view, which, item, &LIGHT));
-            let _ = write!(out, "<img{class} src=\"{source}\" alt=\"{name} {}\">", escape(&label));
+            let _ = write!(out, "<img{class} src=\"{source}\" alt=\"{name} {}\">", escape_markup(&label));
         }
     }
     out + "</div>"
@@ -298,7 +299,7 @@ fn map_card(story: &ReportContent) -> String {
         out += "<div class=\"legend\">";
         for label in labels {
             let class = usize::from(label) % LABELS.len();
-            let _ = write!(out, "<span><b class=\"l{class}\"></b>{}</span>", escape(&name_of(story, label)));
+            let _ = write!(out, "<span><b class=\"l{class}\"></b>{}</span>", escape_markup(&name_of(story, label)));
         }
         out += "</div>";
     }
@@ -330,7 +331,7 @@ fn columns(story: &ReportContent) -> String {
         let _ = write!(
             out,
             "<tr><td>{}</td><td{here}>{}</td><td{there}>{beside}</td></tr>",
-            escape(&column.name),
+            escape_markup(&column.name),
             style::figure(column.mse)
         );
     }

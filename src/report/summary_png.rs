@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use tiny_skia::{FillRule, Mask, PathBuilder, Rect, Transform};
-
 use crate::monitor::{DataSummary, LatentMap, Pairs, Snapshot};
-use crate::plot::{Align, Area, Canvas, PictureError, curve_range, map_view, smooth};
+use crate::plot::{Align, Area, AxisScale, Canvas, LossCurves, PictureError, map_view};
 use crate::style;
 use crate::style::{DARK, LABELS};
 
 const WIDTH: u32 = 1400;
 const HEIGHT: u32 = 832;
+/// Share of the train curve that each point of its smooth line is the mean of.
+const SMOOTHING: f64 = 0.02;
+
 /// Draws `snapshot` to a PNG at `path`.
 pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
@@ -59,50 +60,18 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
         canvas.text(pen, area.y + 14.0, style::size::TEXT, &text, DARK.accent, true, Align::Right);
     }
     let plot = Area { x: area.x + 64.0, y: area.y + 40.0, w: area.w - 72.0, h: area.h - 72.0 };
-    let train = &snapshot.train_curve;
-    let smoothed = smooth(train);
-    let Some((low, high)) = curve_range(&smoothed, &snapshot.validation_curve) else { return };
-    let end = train.last().map_or(1.0, |p| p[0]).max(1e-6);
-    let x = |epoch: f32| plot.x + epoch / end * plot.w;
-    let y = |loss: f32| plot.y + plot.h * (1.0 - ((f64::from(loss) - low) / (high - low)) as f32);
-    let lines = style::ticks(low, high, 6);
-    let step = if lines.len() > 1 { lines[1] - lines[0] } else { high - low };
-    for &value in &lines {
-        let at = y(value as f32);
-        canvas.line(&[(plot.x, at), (plot.x + plot.w, at)], DARK.line, 1.0, 1.0, false, None);
-        let label = style::tick_label(value, step);
-        canvas.text(plot.x - 10.0, at + 5.0, style::size::AXIS, &label, DARK.muted, false, Align::Right);
-    }
-    for value in style::ticks(0.0, f64::from(end), 10) {
-        if value.fract() != 0.0 {
-            continue;
-        }
-        let at = x(value as f32);
-        canvas.text(
-            at,
-            plot.y + plot.h + 22.0,
-            style::size::AXIS,
-            &format!("{value:.0}"),
-            DARK.muted,
-            false,
-            Align::Center,
-        );
-    }
-    let mut mask = Mask::new(WIDTH, HEIGHT);
-    if let (Some(mask), Some(rect)) = (&mut mask, Rect::from_xywh(plot.x, plot.y, plot.w, plot.h)) {
-        mask.fill_path(&PathBuilder::from_rect(rect), FillRule::Winding, false, Transform::identity());
-    }
-    let place = |points: &[[f32; 2]]| points.iter().map(|p| (x(p[0]), y(p[1]))).collect::<Vec<_>>();
-    canvas.line(&place(train), DARK.accent, 1.0, 0.35, false, mask.as_ref());
-    canvas.line(&place(&smoothed), DARK.accent, 2.0, 1.0, false, mask.as_ref());
-    let validation = place(&snapshot.validation_curve);
-    canvas.line(&validation, DARK.second, 2.0, 1.0, false, None);
-    for (vx, vy) in validation {
-        canvas.dot(vx, vy, 3.5, DARK.second, 1.0);
-    }
-    for edit in &snapshot.edits {
-        let at = x(edit.step as f32 / snapshot.steps_per_epoch.max(1) as f32);
-        canvas.line(&[(at, plot.y), (at, plot.y + plot.h)], DARK.muted, 1.0, 1.0, true, None);
+    let curves = LossCurves {
+        train: &snapshot.train_curve,
+        validation: &snapshot.validation_curve,
+        pca: snapshot.comparable_pca(),
+        edits: snapshot.edit_markers(),
+        best: snapshot.best.map(|(epoch, _)| epoch),
+        smoothing: SMOOTHING,
+        scale: AxisScale::Even,
+        epochs: (0.0, snapshot.train_curve.last().map_or(1.0, |point| f64::from(point[0])).max(1e-6)),
+    };
+    if let Some(chart) = curves.chart(plot) {
+        canvas.draw(&chart.shapes(plot), &DARK, DARK.panel);
     }
 }
 

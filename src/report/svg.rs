@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use super::content::ReportContent;
-use super::html::escape;
-use crate::style;
+use crate::plot::{Area, AxisScale, LossCurves, Marker, svg_elements};
 use crate::style::LABELS;
+use crate::train::EpochReport;
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 56.0;
-const BOTTOM: f64 = 34.0;
-const TOP: f64 = 14.0;
-const RIGHT: f64 = 124.0;
+const WIDTH: f32 = 720.0;
+const HEIGHT: f32 = 300.0;
+const LEFT: f32 = 56.0;
+const BOTTOM: f32 = 34.0;
+const TOP: f32 = 14.0;
+/// Room for the names of the lines.
+const RIGHT: f32 = 176.0;
 
 /// The mark of the program.
 pub(crate) const MARK: &str = "<svg class=\"mark\" viewBox=\"0 0 15 19\" aria-hidden=\"true\"><path d=\"M0 0H15V2.5L9.2 9.5 15 \
@@ -66,147 +67,43 @@ pub(crate) fn hourglass(widths: &[usize]) -> String {
 
 /// Loss over epochs, on an even scale and on one of ratios; the page shows one of them.
 pub(crate) fn curves(story: &ReportContent) -> String {
-    if story.epochs.len() < 2 {
+    let (Some(first), Some(last)) = (story.epochs.first(), story.epochs.last()) else { return String::new() };
+    if first.epoch == last.epoch {
         return String::new();
     }
-    let losses = || story.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss]);
-    let finite: Vec<f64> = losses().filter(|loss| loss.is_finite()).collect();
-    let baseline = baseline(story);
-    let all: Vec<f64> = finite.iter().copied().chain(baseline).collect();
-    let low = all.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if low >= high || finite.is_empty() {
-        return String::new();
-    }
-    let margin = 0.04 * (high - low);
-    let mut svg = chart(story, baseline, "linear", low - margin, high + margin, |loss| loss);
-    if low > 0.0 {
-        svg += &chart(story, baseline, "ratio", (low * 0.96).ln(), (high * 1.04).ln(), f64::ln);
-    }
-    svg
-}
-
-/// PCA's error, where the loss is the same quantity.
-fn baseline(story: &ReportContent) -> Option<f64> {
-    use crate::kernels::loss::ReconstructionLoss;
-    use crate::model::ModelKind;
-    let spec = &story.spec;
-    let same = spec.objective.loss == ReconstructionLoss::Mse
-        && !spec.sums_over_values()
-        && spec.model.kind == ModelKind::Autoencoder
-        && !spec.corruption.is_active();
-    story.pca.as_ref().filter(|_| same).map(|pca| pca.mse)
-}
-
-fn chart(
-    story: &ReportContent,
-    baseline: Option<f64>,
-    class: &str,
-    low: f64,
-    high: f64,
-    scale: impl Fn(f64) -> f64,
-) -> String {
-    let (plot_width, plot_height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
-    let first = story.epochs.first().map_or(1.0, |epoch| f64::from(epoch.epoch));
-    let last = story.epochs.last().map_or(2.0, |epoch| f64::from(epoch.epoch));
-    let x = |epoch: f64| LEFT + (epoch - first) / (last - first).max(1e-9) * plot_width;
-    let y = |loss: f64| TOP + (high - scale(loss)) / (high - low) * plot_height;
-    let mut svg = format!(
-        "<svg class=\"chart {class}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Loss over epochs, {class} scale\">"
-    );
-    let ratio = class == "ratio";
-    let lines: Vec<f64> = match ratio {
-        true => (-9..9)
-            .flat_map(|power| [1.0, 2.0, 5.0].map(|unit| unit * 10_f64.powi(power)))
-            .filter(|loss| (low..=high).contains(&loss.ln()))
-            .collect(),
-        false => style::ticks(low, high, 5),
+    let by_epoch = |loss: fn(&EpochReport) -> f64| -> Vec<[f32; 2]> {
+        story.epochs.iter().map(|epoch| [epoch.epoch as f32, loss(epoch) as f32]).collect()
     };
-    let step = lines.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
-    for loss in lines {
-        let at = y(loss);
-        let name = if ratio { loss.to_string() } else { style::tick_label(loss, step) };
-        let _ = write!(
-            svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" \
-             text-anchor=\"end\">{name}</text>",
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            at + 4.0
-        );
-    }
-    for epoch in style::ticks(first, last, 8).into_iter().filter(|epoch| epoch.fract() == 0.0) {
-        let _ = write!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{epoch:.0}</text>",
-            x(epoch),
-            HEIGHT - BOTTOM + 18.0
-        );
-    }
-    let per_epoch = story.epochs.last().map_or(1.0, |epoch| epoch.step as f64 / f64::from(epoch.epoch.max(1)));
-    for edit in &story.spec.edits {
-        let at = x((edit.step as f64 / per_epoch).max(first));
-        let _ = write!(
-            svg,
-            "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}\
-             </text>",
-            HEIGHT - BOTTOM,
-            at + 4.0,
-            TOP + 10.0,
-            escape(&story.spec.edit_words(edit))
-        );
-    }
-    // Names at the ends of their lines, apart from each other.
-    let mut taken: Vec<f64> = Vec::new();
-    let mut name = |svg: &mut String, class: &str, words: &str, at: f64| {
-        let mut at = at;
-        while taken.iter().any(|other: &f64| (other - at).abs() < 14.0) {
-            at += 14.0;
-        }
-        taken.push(at);
-        let _ = write!(
-            svg,
-            "<text class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\">{words}</text>",
-            WIDTH - RIGHT + 8.0,
-            at + 4.0
-        );
+    let (train, validation) = (by_epoch(|epoch| epoch.train_loss), by_epoch(|epoch| epoch.validation_loss));
+    let per_epoch = last.step as f64 / f64::from(last.epoch.max(1));
+    let edits = story.spec.edits.iter().map(|edit| {
+        let epoch = (edit.step as f64 / per_epoch).max(f64::from(first.epoch));
+        Marker::event(epoch, story.spec.edit_words(edit))
+    });
+    let finite = story.epochs.iter().filter(|epoch| epoch.validation_loss.is_finite());
+    let best = finite.min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss));
+    let curves = LossCurves {
+        train: &train,
+        validation: &validation,
+        pca: story.pca.as_ref().filter(|_| story.spec.loss_is_plain_mse()).map(|pca| (pca.components, pca.mse)),
+        edits: edits.collect(),
+        best: best.map(|best| best.epoch),
+        smoothing: 0.0,
+        scale: AxisScale::Even,
+        epochs: (f64::from(first.epoch), f64::from(last.epoch)),
     };
-    if let Some(loss) = baseline {
-        let at = y(loss);
-        let _ = write!(
-            svg,
-            "<line class=\"pca\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>",
-            WIDTH - RIGHT
-        );
-        name(&mut svg, "pca", &format!("PCA {}", style::figure(loss)), at);
-    }
-    for (class, of) in [
-        ("train", (|epoch| epoch.train_loss) as fn(&crate::train::EpochReport) -> f64),
-        ("validation", |epoch| epoch.validation_loss),
-    ] {
-        let known: Vec<(f64, f64)> = story
-            .epochs
-            .iter()
-            .map(|epoch| (f64::from(epoch.epoch), of(epoch)))
-            .filter(|(_, loss)| loss.is_finite())
-            .collect();
-        let points: Vec<String> =
-            known.iter().map(|&(epoch, loss)| format!("{:.1},{:.1}", x(epoch), y(loss))).collect();
-        let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", points.join(" "));
-        if let Some(&(_, loss)) = known.last() {
-            name(&mut svg, class, &format!("{class} {}", style::figure(loss)), y(loss));
-        }
-    }
-    let best = story.epochs.iter().filter(|epoch| epoch.validation_loss.is_finite());
-    if let Some(best) = best.min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss)) {
-        let (bx, by) = (x(f64::from(best.epoch)), y(best.validation_loss));
-        let _ = write!(
-            svg,
-            "<circle class=\"best\" cx=\"{bx:.1}\" cy=\"{by:.1}\" r=\"4\"><title>best: epoch {}</title></circle>",
-            best.epoch
-        );
-    }
-    svg + "</svg>"
+    let plot = Area { x: LEFT, y: TOP, w: WIDTH - LEFT - RIGHT, h: HEIGHT - TOP - BOTTOM };
+    let drawn = |class: &str, scale| {
+        let mut chart = LossCurves { scale, ..curves.clone() }.chart(plot)?;
+        chart.names_at_ends = true;
+        Some(format!(
+            "<svg class=\"chart {class}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Loss over epochs, {class} \
+             scale\">{}</svg>",
+            svg_elements(&chart.shapes(plot))
+        ))
+    };
+    let Some(even) = drawn("linear", AxisScale::Even) else { return String::new() };
+    even + &drawn("ratio", AxisScale::Ratio).unwrap_or_default()
 }
 
 /// Held-out rows by their codes, each class in its color.

@@ -1,9 +1,10 @@
-//! Parts of every card: widgets, theme, icons, dialogs, thumbnails.
+//! Parts of every card: widgets, theme, icons, dialogs, thumbnails, the painter of charts.
 
 pub(crate) mod dialog;
 pub(crate) mod file_picker;
 pub(crate) mod format;
 pub(crate) mod icons;
+pub(crate) mod shapes;
 pub(crate) mod theme;
 pub(crate) mod thumbnails;
 pub(crate) mod widgets;

@@ -528,6 +528,18 @@ impl Spec {
         }
     }
 
+    /// Returns whether the loss is the mean squared error of clean rows and nothing beside it: what PCA's error may be
+    /// compared with.
+    pub fn loss_is_plain_mse(&self) -> bool {
+        let objective = &self.objective;
+        let penalties = [objective.sparsity, objective.contractive, objective.ssim, objective.auxiliary];
+        objective.loss.is_mse()
+            && !self.sums_over_values()
+            && !self.corruption.is_active()
+            && self.model.kind == ModelKind::Autoencoder
+            && penalties.iter().all(|&weight| weight == 0.0)
+    }
+
     /// Whether the loss of a row is the sum over its values.
     pub fn sums_over_values(&self) -> bool {
         let by_kind = self.model.kind == ModelKind::Variational;

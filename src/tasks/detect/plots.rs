@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
-use super::histogram::{DECADES, Histogram, LOWEST, PER_DECADE};
+use super::histogram::{Histogram, LOWEST, PER_DECADE};
 use super::scores::Scores;
 use crate::metrics::operating_points;
 use crate::model::ModelFileError;
-use crate::plot::{Align, Area, Canvas, PictureError};
+use crate::plot::{
+    Align, Area, AxisScale, Bar, Canvas, Chart, ChartAxis, Highlight, LineStyle, Marker, PictureError, Series, Ticks,
+    Tone,
+};
 use crate::style;
-use crate::style::{DARK, Rgb};
+use crate::style::DARK;
 use crate::train::TrainError;
 
 const SIDE: u32 = 760;
@@ -49,69 +52,47 @@ fn page(title: &str, figure: &str) -> Result<Canvas, PictureError> {
     Ok(canvas)
 }
 
-/// Lines and names of an axis: `at` gives places from 0 to 1, with their names.
-fn axes(canvas: &mut Canvas, x: &[(f32, String)], y: &[(f32, String)], names: (&str, &str)) {
-    let bottom = PLOT.y + PLOT.h;
-    for (at, name) in y {
-        let line = bottom - at * PLOT.h;
-        canvas.line(&[(PLOT.x, line), (PLOT.x + PLOT.w, line)], DARK.line, 1.0, 1.0, false, None);
-        canvas.text(PLOT.x - 10.0, line + 5.0, style::size::SECOND, name, DARK.muted, false, Align::Right);
-    }
-    for (at, name) in x {
-        canvas.text(PLOT.x + at * PLOT.w, bottom + 24.0, style::size::SECOND, name, DARK.muted, false, Align::Center);
-    }
-    canvas.text(PLOT.x + PLOT.w / 2.0, bottom + 56.0, style::size::TEXT, names.0, DARK.muted, false, Align::Center);
-    canvas.text(PLOT.x, PLOT.y - 14.0, style::size::TEXT, names.1, DARK.muted, false, Align::Left);
+/// An axis of shares from 0 to 1.
+fn shares(title: &'static str) -> ChartAxis {
+    let ticks = Ticks::At(vec![0.0, 0.25, 0.5, 0.75, 1.0]);
+    ChartAxis { title, ..ChartAxis::new(AxisScale::Even, (0.0, 1.0), ticks) }
 }
 
-fn shares() -> Vec<(f32, String)> {
-    [0.0, 0.25, 0.5, 0.75, 1.0].into_iter().map(|at: f32| (at, format!("{at}"))).collect()
-}
-
-fn curve(canvas: &mut Canvas, points: &[(f64, f64)], color: Rgb) {
-    let place = |&(x, y): &(f64, f64)| (PLOT.x + x as f32 * PLOT.w, PLOT.y + PLOT.h - y as f32 * PLOT.h);
-    // No more points than can be seen.
-    let step = (points.len() / 4000).max(1);
-    let mut places: Vec<(f32, f32)> = points.iter().step_by(step).map(place).collect();
-    places.extend(points.last().map(place));
-    canvas.line(&places, color, 3.0, 1.0, false, None);
+/// A chart of shares, and its one curve.
+fn curve(titles: [&'static str; 2], points: Vec<[f64; 2]>) -> Chart {
+    let mut chart = Chart::new(shares(titles[0]), ChartAxis { has_lines: true, ..shares(titles[1]) });
+    let style = LineStyle::solid(Tone::Accent, 3.0);
+    chart.series.push(Series { name: String::new(), points, style, dots: 0.0 });
+    chart
 }
 
 fn draw_roc(points: &[[f64; 2]], area: f64) -> Result<Canvas, PictureError> {
     let mut canvas = page("Receiver operating characteristic", &format!("area {area:.4}"))?;
-    axes(&mut canvas, &shares(), &shares(), ("normal rows called abnormal", "abnormal rows found"));
-    curve_of_chance(&mut canvas);
     let [positives, others] = points.last().copied().unwrap_or([1.0, 1.0]);
-    let at = |&[found, alarms]: &[f64; 2]| (alarms / others, found / positives);
-    let line: Vec<(f64, f64)> = std::iter::once((0.0, 0.0)).chain(points.iter().map(at)).collect();
-    curve(&mut canvas, &line, DARK.accent);
+    let at = |&[found, alarms]: &[f64; 2]| [alarms / others, found / positives];
+    let line = std::iter::once([0.0, 0.0]).chain(points.iter().map(at)).collect();
+    let mut chart = curve(["normal rows called abnormal", "abnormal rows found"], line);
+    let style = LineStyle { dashes: Some([4.0, 4.0]), ..LineStyle::solid(Tone::Faint, 1.5) };
+    let chance = Series { name: String::new(), points: vec![[0.0, 0.0], [1.0, 1.0]], style, dots: 0.0 };
+    chart.series.insert(0, chance);
+    canvas.draw(&chart.shapes(PLOT), &DARK, DARK.background);
     Ok(canvas)
-}
-
-fn curve_of_chance(canvas: &mut Canvas) {
-    let ends = [(PLOT.x, PLOT.y + PLOT.h), (PLOT.x + PLOT.w, PLOT.y)];
-    canvas.line(&ends, DARK.faint, 1.5, 1.0, true, None);
 }
 
 fn draw_precision_recall(points: &[[f64; 2]], scores: &Scores) -> Result<Canvas, PictureError> {
     let figure = format!("average precision {:.4}", scores.average_precision.unwrap_or(f64::NAN));
     let mut canvas = page("Precision and recall", &figure)?;
-    axes(
-        &mut canvas,
-        &shares(),
-        &shares(),
-        ("abnormal rows found (recall)", "rows called abnormal that are (precision)"),
-    );
     let positives = points.last().map_or(1.0, |last| last[0]);
-    let at = |&[found, alarms]: &[f64; 2]| (found / positives, found / (found + alarms).max(1.0));
-    let line: Vec<(f64, f64)> = points.iter().map(at).collect();
-    curve(&mut canvas, &line, DARK.accent);
-    if let (Some(precision), Some(recall)) = (scores.precision, scores.recall) {
-        let (x, y) = (PLOT.x + recall as f32 * PLOT.w, PLOT.y + PLOT.h - precision as f32 * PLOT.h);
-        canvas.dot(x, y, 8.0, DARK.background, 1.0);
-        canvas.dot(x, y, 6.0, DARK.second, 1.0);
-        canvas.text(x - 12.0, y + 24.0, style::size::SECOND, "threshold", DARK.second, false, Align::Right);
-    }
+    let at = |&[found, alarms]: &[f64; 2]| [found / positives, found / (found + alarms).max(1.0)];
+    let titles = ["abnormal rows found (recall)", "rows called abnormal that are (precision)"];
+    let mut chart = curve(titles, points.iter().map(at).collect());
+    chart.highlight = scores.recall.zip(scores.precision).map(|(recall, precision)| Highlight {
+        at: [recall, precision],
+        word: "threshold",
+        title: String::new(),
+        tone: Tone::Second,
+    });
+    canvas.draw(&chart.shapes(PLOT), &DARK, DARK.background);
     Ok(canvas)
 }
 
@@ -126,36 +107,34 @@ fn draw_histogram(scores: &Scores, histogram: &Histogram) -> Result<Canvas, Pict
     let low = (first as f64).min(place.floor() - 1.0).max(0.0);
     let high = (last as f64 + 1.0).max(place.ceil() + 1.0).min(histogram.bins.len() as f64);
     let most = histogram.bins.iter().map(|bin| bin[0] + bin[1]).max().unwrap_or(1).max(1) as f64;
-    // Few abnormal rows are to be seen beside many normal ones.
-    let height = |count: u64| ((1.0 + count as f64).ln() / (1.0 + most).ln()) as f32;
-    let across = |bin: f64| ((bin - low) / (high - low)) as f32;
-    let powers = (0..=DECADES).map(|decade| ((decade * PER_DECADE) as f64, LOWEST + decade as i32));
-    let x: Vec<(f32, String)> = powers
-        .filter(|(bin, _)| (low..=high).contains(bin))
-        .map(|(bin, power)| (across(bin), format!("{}", 10_f64.powi(power))))
-        .collect();
-    let counts = (0..7).map(|power| 10_u64.pow(power)).take_while(|&count| count as f64 <= most);
-    let y: Vec<(f32, String)> = counts.map(|count| (height(count), style::grouped(count))).collect();
-    axes(&mut canvas, &x, &y, ("score (1 is usual)", "rows, logarithmic"));
-    let width = (PLOT.w / (high - low) as f32 - 1.5).max(1.0);
-    let bottom = PLOT.y + PLOT.h;
+    let score = |bin: f64| 10_f64.powf(bin / PER_DECADE as f64 + f64::from(LOWEST));
+    let mut chart = Chart::new(
+        ChartAxis {
+            title: "score (1 is usual)",
+            ..ChartAxis::new(AxisScale::Ratio, (score(low), score(high)), Ticks::Powers)
+        },
+        ChartAxis {
+            title: "rows, logarithmic",
+            has_lines: true,
+            // Few abnormal rows are to be seen beside many normal ones.
+            ..ChartAxis::new(AxisScale::Counts, (0.0, most), Ticks::Powers)
+        },
+    );
+    let tones = if histogram.has_labels { [Tone::Second, Tone::Bad] } else { [Tone::Second, Tone::Second] };
     for (at, bin) in histogram.bins.iter().enumerate() {
-        let colors = if histogram.has_labels { [DARK.second, DARK.bad] } else { [DARK.second, DARK.second] };
-        let left = PLOT.x + across(at as f64) * PLOT.w;
+        let (from, to) = (score(at as f64), score((at + 1) as f64));
         // The smaller one stands before the larger.
-        let mut bars = [(bin[0], colors[0]), (bin[1], colors[1])];
+        let mut bars = [(bin[0], tones[0]), (bin[1], tones[1])];
         bars.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-        for (count, color) in bars.into_iter().filter(|(count, _)| *count > 0) {
-            let h = height(count) * PLOT.h;
-            canvas.fill_rect(Area { x: left, y: bottom - h, w: width, h }, color, 0.0);
-        }
+        let seen = bars.into_iter().filter(|(count, _)| *count > 0);
+        chart.bars.extend(seen.map(|(count, tone)| Bar { from, to, height: count as f64, tone, alpha: 1.0 }));
     }
-    let line = PLOT.x + across(place.clamp(low, high)) * PLOT.w;
-    canvas.line(&[(line, PLOT.y), (line, bottom)], DARK.accent, 2.0, 1.0, false, None);
-    let name = format!("threshold {}", style::figure(scores.threshold));
-    let align = if line > PLOT.x + PLOT.w * 0.7 { Align::Right } else { Align::Left };
-    let beside = if matches!(align, Align::Right) { line - 8.0 } else { line + 8.0 };
-    canvas.text(beside, PLOT.y + 14.0, style::size::SECOND, &name, DARK.accent, false, align);
+    chart.markers.push(Marker {
+        at: scores.threshold.clamp(score(low), score(high)),
+        words: format!("threshold {}", style::figure(scores.threshold)),
+        style: LineStyle::solid(Tone::Accent, 2.0),
+    });
+    canvas.draw(&chart.shapes(PLOT), &DARK, DARK.background);
     if histogram.has_labels {
         for (row, (color, name)) in
             [(DARK.second, "labeled normal"), (DARK.bad, "labeled abnormal")].into_iter().enumerate()
