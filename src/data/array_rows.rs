@@ -80,7 +80,7 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
         }
         (None, Some(array)) => Some(words_of(&array)),
         (None, None) if options.labels.as_deref() == Some("none") => None,
-        (None, None) => labels_beside(path, rows)?.map(|labels| labels.iter().map(u8::to_string).collect()),
+        (None, None) => labels_beside(path, rows)?.map(|labels| labels.iter().map(u16::to_string).collect()),
     };
     if let (Some(wanted), None) = (wanted, &words) {
         let problem =

@@ -115,7 +115,7 @@ pub struct DataSet {
     pub features: usize,
     pub image: Option<ImageShape>,
     /// A class for each row, where known.
-    pub labels: Option<Vec<u8>>,
+    pub labels: Option<Vec<u16>>,
     /// Names of the classes.
     pub classes: Vec<String>,
     pub train: Range<usize>,

@@ -8,14 +8,27 @@ use super::error::unreadable;
 use super::formats::columns::ColumnValues;
 use super::spec::DataSpec;
 
+/// Classes that labels can have, at most.
+pub const MOST_CLASSES: usize = u16::MAX as usize;
+
 /// The class of each row, and the names of the classes.
 #[derive(Debug)]
 pub(in crate::data) struct Labels {
-    pub of_rows: Vec<u8>,
+    pub of_rows: Vec<u16>,
     pub names: Vec<String>,
 }
 
+/// So many different values are taken for classes whatever they are.
+const FEW_VALUES: usize = 256;
+
 impl Labels {
+    /// Returns whether values that nobody called labels look like them: they are few, or words or whole numbers that
+    /// come back.
+    pub fn are_likely_classes(&self) -> bool {
+        let is_whole = |name: &String| name.parse::<f64>().map_or(true, |value| value.fract() == 0.0);
+        self.names.len() <= FEW_VALUES || 2 * self.names.len() <= self.of_rows.len() && self.names.iter().all(is_whole)
+    }
+
     /// Rows cut from files have the labels of their files.
     pub fn of_files(self, files: impl Iterator<Item = u32>) -> Self {
         Self { of_rows: files.map(|file| self.of_rows[file as usize]).collect(), names: self.names }
@@ -57,10 +70,10 @@ pub(in crate::data) fn file_labels(
     let mut names: Vec<String> = words.iter().flatten().cloned().collect();
     sort_names(&mut names);
     let every = words.iter().all(Option::is_some);
-    if !every || !(2..=256).contains(&names.len()) {
+    if !every || !are_classes(&names) {
         if wanted {
             let problem = format!(
-                "{:?} gives {} different labels{}; 2 to 256 of them are needed",
+                "{:?} gives {} different labels{}; 2 to {MOST_CLASSES} of them are needed",
                 options.labels.as_deref().unwrap_or_default(),
                 names.len(),
                 if every { "" } else { " and leaves files without one" }
@@ -70,24 +83,35 @@ pub(in crate::data) fn file_labels(
         return Ok(None);
     }
     options.labels.get_or_insert_with(|| "folders".to_owned());
-    let of = |word: &Option<String>| names.iter().position(|name| Some(name) == word.as_ref()).unwrap_or(0) as u8;
-    Ok(Some(Labels { of_rows: words.iter().map(of).collect(), names }))
+    let numbers = numbered(&names);
+    let of = |word: &Option<String>| word.as_deref().and_then(|word| numbers.get(word)).copied().unwrap_or(0);
+    let of_rows = words.iter().map(of).collect();
+    Ok(Some(Labels { of_rows, names }))
+}
+
+fn are_classes(names: &[String]) -> bool {
+    (2..=MOST_CLASSES).contains(&names.len())
+}
+
+/// The number of each class.
+fn numbered(names: &[String]) -> HashMap<&str, u16> {
+    names.iter().enumerate().map(|(i, name)| (name.as_str(), i as u16)).collect()
 }
 
 /// A class for each word, and their names; `None` where they are too many or one.
 pub(crate) fn classes_of(words: &[String]) -> Option<Labels> {
     let mut names = words.to_vec();
     sort_names(&mut names);
-    if !(2..=256).contains(&names.len()) {
+    if !are_classes(&names) {
         return None;
     }
-    let of: HashMap<&str, u8> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i as u8)).collect();
+    let of = numbered(&names);
     let of_rows = words.iter().map(|word| of.get(word.as_str()).copied().unwrap_or(0)).collect();
     Some(Labels { of_rows, names })
 }
 
-/// Classes of a column and their names, in the order of numbers or of words; `None` where there are more than a byte
-/// counts or fewer than two. Rows without a label have the last class, named "unknown".
+/// Classes of a column and their names, in the order of numbers or of words; `None` where there are more than
+/// [`MOST_CLASSES`] or fewer than two. Rows without a label have the last class, named "unknown".
 pub(crate) fn classes(cells: &ColumnValues, known: &[String]) -> Option<Labels> {
     let rows = match cells {
         ColumnValues::Numbers(values) => values.len(),
@@ -103,13 +127,13 @@ pub(crate) fn classes(cells: &ColumnValues, known: &[String]) -> Option<Labels> 
     if words.iter().any(Option::is_none) && !names.iter().any(|name| name == "unknown") {
         names.push("unknown".to_owned());
     }
-    if !(2..=256).contains(&names.len()) {
+    if !are_classes(&names) {
         return None;
     }
-    let of: HashMap<&str, u8> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i as u8)).collect();
+    let of = numbered(&names);
     let of_rows = words
         .iter()
-        .map(|word| of.get(word.as_deref().unwrap_or("unknown")).copied().unwrap_or(names.len() as u8 - 1))
+        .map(|word| of.get(word.as_deref().unwrap_or("unknown")).copied().unwrap_or((names.len() - 1) as u16))
         .collect();
     Some(Labels { of_rows, names })
 }

@@ -28,9 +28,9 @@ pub(super) fn embedded() -> Result<DataSet, DataError> {
 fn join(
     name: String,
     train: &Images,
-    train_labels: Option<Vec<u8>>,
+    train_labels: Option<Vec<u16>>,
     test: &Images,
-    test_labels: Option<Vec<u8>>,
+    test_labels: Option<Vec<u16>>,
     validation: usize,
 ) -> DataSet {
     let features = train.shape.values();

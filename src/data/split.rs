@@ -34,7 +34,7 @@ pub(super) struct RowAttributes<'a> {
     pub rows: usize,
     /// Rows of a group stay together.
     pub groups: Option<&'a [u32]>,
-    pub labels: Option<&'a [u8]>,
+    pub labels: Option<&'a [u16]>,
     /// Part of each row (0, 1, 2) as the source itself has it.
     pub given: Option<&'a [u8]>,
     /// Origin of [`RowAttributes::given`].
@@ -165,8 +165,8 @@ fn by_time(facts: &RowAttributes<'_>, options: &DataSpec, plan: &SplitPlan) -> R
     arranged(parts.map(|rows| rows.into_iter().map(|row| row as u32).collect()), SplitKind::Time)
 }
 
-fn stratified(labels: &[u8], options: &DataSpec, plan: &SplitPlan) -> Result<RowSplit, DataError> {
-    let mut classes: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
+fn stratified(labels: &[u16], options: &DataSpec, plan: &SplitPlan) -> Result<RowSplit, DataError> {
+    let mut classes: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
     for row in permuted(labels.len(), plan.seed, 0)? {
         classes.entry(labels[row as usize]).or_default().push(row);
     }

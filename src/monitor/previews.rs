@@ -232,7 +232,7 @@ fn row_errors(made: &[f32], wanted: &[f32], features: usize) -> Vec<f32> {
 /// Held-out rows to show: one of each class first, then the next ones; pinned rows at their places.
 pub fn pick(data: &DataSet, wish: &PreviewRequest) -> Vec<usize> {
     let validation = data.part(Part::Validation);
-    let mut by_class: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    let mut by_class: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
     for (&label, row) in data.labels.iter().flat_map(|labels| &labels[validation.clone()]).zip(validation.clone()) {
         by_class.entry(label).or_default().push(row);
     }

@@ -38,7 +38,7 @@ pub struct Pairs {
     /// What the network sees of them: the same, but for denoising models.
     pub seen: Vec<f32>,
     pub outputs: Vec<f32>,
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
     /// Their numbers in the data set.
     pub rows: Vec<usize>,
 }
@@ -88,7 +88,7 @@ pub struct LatentMap {
     /// So many points come first that were held out; those after them were trained on.
     pub held_out: usize,
     /// A class for each point, or none.
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
     /// Whether the points are the two main components of a wider latent space.
     pub projected: bool,
     /// Step whose weights made it.
@@ -139,7 +139,7 @@ impl LatentMap {
             _ => project(latents, latent, 5000, directions),
         };
         let rows: Vec<u32> = rows.map(|row| row as u32).collect();
-        let label_of = |labels: &Vec<u8>| rows.iter().map(|&row| labels[row as usize]).collect();
+        let label_of = |labels: &Vec<u16>| rows.iter().map(|&row| labels[row as usize]).collect();
         let labels = data.labels.as_ref().map(label_of).unwrap_or_default();
         let held_out = points.len();
         Self { points, depth, labels, errors: Vec::new(), rows, held_out, projected: latent > 2, step }

@@ -283,7 +283,7 @@ fn pairs(story: &ReportContent) -> String {
     out + "</div>"
 }
 
-fn name_of(story: &ReportContent, label: u8) -> String {
+fn name_of(story: &ReportContent, label: u16) -> String {
     story.classes.get(usize::from(label)).cloned().unwrap_or_else(|| label.to_string())
 }
 
@@ -292,7 +292,7 @@ fn map_card(story: &ReportContent) -> String {
         return String::new();
     }
     let mut out = format!("<div class=\"mapbox\">{}<div class=\"tip\"></div></div>", map(story));
-    let mut labels: Vec<u8> = story.map.labels.clone();
+    let mut labels: Vec<u16> = story.map.labels.clone();
     labels.sort_unstable();
     labels.dedup();
     if (1..=LEGEND).contains(&labels.len()) {

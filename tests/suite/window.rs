@@ -67,7 +67,7 @@ impl Script {
 /// A run in the middle, from real digits and made-up curves: nothing in it depends on the machine.
 pub fn running() -> Snapshot {
     let data = digits();
-    let rows: Vec<usize> = (0..10_u8)
+    let rows: Vec<usize> = (0..10_u16)
         .map(|label| {
             let labels = data.labels.as_ref().expect("digits have labels");
             data.validation.clone().find(|&row| labels[row] == label).expect("every digit is there")
@@ -156,7 +156,7 @@ pub fn running() -> Snapshot {
         }),
         map: Arc::new(LatentMap {
             points,
-            labels: (0..2000).map(|i| (i % 10) as u8).collect(),
+            labels: (0..2000).map(|i| (i % 10) as u16).collect(),
             rows: (55_000..57_000).collect(),
             held_out: 2000,
             step: 2574,

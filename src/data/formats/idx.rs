@@ -127,7 +127,7 @@ pub(crate) fn images_from(content: &[u8], place: &str) -> Result<Images, DataErr
     Ok(Images { rows: array.extents[0], shape, bytes: array.bytes })
 }
 
-pub(crate) fn labels_from(content: &[u8], place: &str, rows: usize) -> Result<Vec<u8>, DataError> {
+pub(crate) fn labels_from(content: &[u8], place: &str, rows: usize) -> Result<Vec<u16>, DataError> {
     let array = read_idx(content, place)?;
     if array.extents != [rows] {
         return Err(DataError::Malformed {
@@ -135,7 +135,7 @@ pub(crate) fn labels_from(content: &[u8], place: &str, rows: usize) -> Result<Ve
             problem: format!("it has not one label for each of {rows} images; give the file that belongs to them"),
         });
     }
-    Ok(array.bytes)
+    Ok(array.bytes.into_iter().map(u16::from).collect())
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
@@ -147,7 +147,7 @@ pub(crate) fn images(path: &Path) -> Result<Images, DataError> {
 }
 
 /// Labels from `...-labels-idx1...` beside `...-images-idx3...`, where there is such a file.
-pub(crate) fn labels_beside(path: &Path, rows: usize) -> Result<Option<Vec<u8>>, DataError> {
+pub(crate) fn labels_beside(path: &Path, rows: usize) -> Result<Option<Vec<u16>>, DataError> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
     let labels = path.with_file_name(name.replace("images-idx3", "labels-idx1"));
     if labels == path || !labels.is_file() {

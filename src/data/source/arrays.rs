@@ -66,7 +66,16 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
         body = RawValues::Floats(bytes.iter().map(|&byte| f32::from(byte)).collect());
     }
     let labels = match labels {
-        Some(words) if words.len() == count => classes_of(&words),
+        Some(words) if words.len() == count => {
+            // An array that is only called like labels may be what a regression would learn.
+            let found = classes_of(&words).filter(|labels| options.labels.is_some() || labels.are_likely_classes());
+            if found.is_none() {
+                let problem = "the labels have too many or too few different values to be classes: not used; name \
+                               their array with data.labels where they are";
+                notes.push(problem.to_owned());
+            }
+            found
+        }
         Some(words) => {
             let problem = format!("there are {} labels for {count} rows; give one for each", words.len());
             return Err(DataError::malformed(place, problem));

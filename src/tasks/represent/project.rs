@@ -91,7 +91,7 @@ pub fn project(
     })?;
     let labels = data.labels.as_ref().map(|labels| &labels[rows.clone()]);
     if kind.as_deref() == Some("csv") {
-        let name = |label: u8| data.classes.get(usize::from(label)).cloned().unwrap_or_else(|| label.to_string());
+        let name = |label: u16| data.classes.get(usize::from(label)).cloned().unwrap_or_else(|| label.to_string());
         let unwritable = |problem: String| ModelFileError::Unwritable { path: output.into(), problem };
         let mut table = csv::Writer::from_writer(Vec::new());
         let header = ["row", "x", "y", "cluster", "silhouette"].into_iter().chain(labels.map(|_| "label"));
