@@ -4,6 +4,7 @@
 #[cfg(feature = "window")]
 pub mod app;
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
 pub mod device;

@@ -39,11 +39,26 @@ pub(super) fn refuse_overwriting<'a>(
     output: &Path,
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), CliError> {
-    match inputs.into_iter().find(|input| crate::platform::files::would_replace(output, input)) {
+    match inputs.into_iter().find(|input| would_replace(output, input)) {
         Some(input) => {
             let (output, input) = (output.display(), input.display());
             Err(CliError::usage(format!("{output} would be written over what is read, {input}, give another place")))
         }
         None => Ok(()),
     }
+}
+
+/// Returns whether writing `output` would destroy `input`: it is the same, or a file that lies in the folder `input`.
+fn would_replace(output: &Path, input: &Path) -> bool {
+    match (output.canonicalize(), input.canonicalize()) {
+        (Ok(output), Ok(input)) => {
+            (output == input && !is_stream(&output)) || output.is_file() && input.is_dir() && output.starts_with(&input)
+        }
+        _ => false,
+    }
+}
+
+/// Devices and pipes hold nothing that could be lost.
+fn is_stream(path: &Path) -> bool {
+    !path.is_file() && !path.is_dir()
 }

@@ -1,13 +1,11 @@
-//! Files whole or not at all, and where the platform wants them.
+//! Files whole or not at all.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where what can be made again is kept: tuned choices, compiled pipelines. `None` where the platform names no place.
-pub(crate) fn cache_folder() -> Option<PathBuf> {
-    directories::ProjectDirs::from("", "", "hourglass").map(|folders| folders.cache_dir().to_owned())
-}
+use super::folders::cache_folder;
 
 /// Reads the value kept under this file name in the cache folder; the default where there is nothing, or nothing that
 /// can be read: it can be made again.
@@ -41,38 +39,51 @@ pub(crate) fn write_whole(
         write(&mut writer)?;
         return writer.flush();
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private; a new file should be as readable as any other of the user's.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let file = builder.tempfile_in(folder)?;
+    let (file, beside) = TemporaryFile::beside(path)?;
     if let Some(there) = there.filter(std::fs::Metadata::is_file) {
-        file.as_file().set_permissions(there.permissions())?;
+        file.set_permissions(there.permissions())?;
     }
-    let mut writer = BufWriter::new(file.as_file());
+    let mut writer = BufWriter::new(&file);
     write(&mut writer)?;
     writer.flush()?;
     drop(writer);
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    file.sync_all()?;
+    drop(file);
+    beside.rename_to(path)
 }
 
-/// Whether writing `output` would destroy `input`: it is the same, or a file that lies in the folder `input`.
-pub(crate) fn would_replace(output: &Path, input: &Path) -> bool {
-    match (output.canonicalize(), input.canonicalize()) {
-        (Ok(output), Ok(input)) => {
-            (output == input && !is_stream(&output)) || output.is_file() && input.is_dir() && output.starts_with(&input)
+/// A file that is removed unless it is renamed first. By hand, because the library alone has no crate for it.
+struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    /// Creates a file in the folder of `path`, under a name that nothing has there.
+    fn beside(path: &Path) -> std::io::Result<(File, Self)> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let candidate = folder.join(format!(".hourglass-{}-{number}.tmp", std::process::id()));
+            match File::options().write(true).create_new(true).open(&candidate) {
+                Ok(file) => return Ok((file, Self(candidate))),
+                // Of a process of the same number that was killed.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
         }
-        _ => false,
+    }
+
+    fn rename_to(mut self, path: &Path) -> std::io::Result<()> {
+        std::fs::rename(&self.0, path)?;
+        self.0 = PathBuf::new();
+        Ok(())
     }
 }
 
-/// Devices and pipes hold nothing that could be lost.
-fn is_stream(path: &Path) -> bool {
-    !path.is_file() && !path.is_dir()
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        if !self.0.as_os_str().is_empty() {
+            // Nothing more can be done where it stays.
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
 }

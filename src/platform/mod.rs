@@ -1,6 +1,7 @@
-//! Services of the machine: whole files, free memory, background work.
+//! Services of the machine: whole files, folders, free memory, background work.
 
 pub(crate) mod files;
+pub(crate) mod folders;
 #[cfg(feature = "window")]
 mod latest;
 mod memory;

@@ -11,12 +11,12 @@ use super::epoch_report::EpochReport;
 use super::run_report::RunReport;
 use crate::data::SplitManifest;
 use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
+use crate::platform::folders;
 use crate::tensor::HostTensor;
 
 /// Where runs go unless a place is named: the platform's data folder, under `hourglass/runs`.
 pub fn default_runs_folder() -> PathBuf {
-    directories::ProjectDirs::from("", "", "hourglass")
-        .map_or_else(|| PathBuf::from("hourglass").join("runs"), |folders| folders.data_dir().join("runs"))
+    folders::data_folder().unwrap_or_else(|| PathBuf::from("hourglass")).join("runs")
 }
 
 /// A run's directory, which exists and can be written.

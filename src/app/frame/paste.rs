@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use egui::ColorImage;
 
 use crate::app::ui::waker;
-use crate::platform::Task;
+use crate::platform::{Task, folders};
 
 /// Where pictures go that people keep.
 pub(crate) fn pictures_folder() -> PathBuf {
-    let folders = directories::UserDirs::new();
-    let pictures = folders.as_ref().and_then(|folders| folders.picture_dir().or(Some(folders.home_dir())));
-    pictures.map_or_else(std::env::temp_dir, Path::to_owned).join("Hourglass")
+    folders::pictures_folder().unwrap_or_else(std::env::temp_dir).join("Hourglass")
 }
 
 /// A path in `folder` under the first number that is free; beside the folder where it is not there.

@@ -18,7 +18,7 @@ use super::ui::waker;
 use crate::data::PICTURE_EXTENSIONS;
 use crate::device::DeviceChoice;
 use crate::monitor::{PlayState, Snapshot};
-use crate::platform::Task;
+use crate::platform::{Task, folders};
 use crate::style::Palette;
 
 /// What the workspace wants of the window.
@@ -223,7 +223,7 @@ impl ReportWorkspace {
         let Some(outcome) = &self.outcome else { return };
         let name = outcome.subject.run_dir.as_ref().and_then(|folder| folder.file_name());
         let name = name.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
-        let folder = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
+        let folder = folders::home_folder();
         let save = |title, name: String| Question::Save { title, name, folder: folder.clone() };
         let question = match what {
             Export::Page => save("Save the report", format!("{name}-report.html")),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::ui::theme::ThemeChoice;
 use crate::device::DeviceChoice;
 use crate::model::write_whole;
+use crate::platform::folders;
 
 /// What is missing, damaged or out of range is as on the first start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,8 +48,7 @@ pub const SMALLEST: [f32; 2] = [900.0, 600.0];
 impl Settings {
     /// Where they are kept; `None` where the platform has no such place.
     pub fn path() -> Option<PathBuf> {
-        let folders = directories::ProjectDirs::from("", "", "hourglass")?;
-        Some(folders.config_dir().join("window.json"))
+        Some(folders::settings_folder()?.join("window.json"))
     }
 
     pub fn load(path: &Path) -> Self {

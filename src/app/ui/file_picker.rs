@@ -10,6 +10,7 @@ use super::waker;
 use super::widgets::{Button, ButtonKind};
 use crate::app::shell::desktop::{Answer, Dialogs, Question, TypedPaths};
 use crate::platform::Task;
+use crate::platform::folders::home_folder;
 use crate::style::{Palette, space};
 
 /// A question that is open, for a purpose `P` that comes back with the path.
@@ -140,10 +141,9 @@ fn typed_path(text: &str) -> PathBuf {
     let text = text.trim();
     let unquoted = ['"', '\''].iter().find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote));
     let text = unquoted.unwrap_or(text);
-    let home = || directories::UserDirs::new().map(|folders| folders.home_dir().to_owned());
     match text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\'])) {
         Some(rest) => {
-            home().map_or_else(|| PathBuf::from(text), |home| home.join(rest.trim_start_matches(['/', '\\'])))
+            home_folder().map_or_else(|| PathBuf::from(text), |home| home.join(rest.trim_start_matches(['/', '\\'])))
         }
         None => PathBuf::from(text),
     }
@@ -154,10 +154,11 @@ mod tests {
     use std::path::PathBuf;
 
     use super::typed_path;
+    use crate::platform::folders::home_folder;
 
     #[test]
     fn paths_are_taken_as_people_type_them() {
-        let home = directories::UserDirs::new().map(|folders| folders.home_dir().to_owned()).unwrap_or_default();
+        let home = home_folder().unwrap_or_default();
         assert!(home.is_absolute(), "there is a home folder");
         for (typed, meant) in [
             (" /a/b.png ", PathBuf::from("/a/b.png")),

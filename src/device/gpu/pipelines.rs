@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::platform::files;
+use crate::platform::{files, folders};
 
 #[derive(Debug)]
 pub(super) struct PipelineStore {
@@ -20,7 +20,7 @@ impl PipelineStore {
         if !device.features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
         }
-        let path = files::cache_folder()?.join("pipelines").join(wgpu::util::pipeline_cache_key(adapter)?);
+        let path = folders::cache_folder()?.join("pipelines").join(wgpu::util::pipeline_cache_key(adapter)?);
         let kept = std::fs::read(&path).unwrap_or_default();
         // SAFETY: the bytes are what `get_data` gave for an adapter of this key, or were damaged since; wgpu checks its
         // header with the adapter, the driver its own, and either begins anew where they do not fit.
