@@ -28,7 +28,7 @@ pub use super::trainer::{StartTrainer, Trainer};
 use super::ui::file_picker::FilePicker;
 use super::ui::theme;
 use super::ui::theme::{ThemeChoice, color};
-use super::undo::UndoHistory;
+use super::undo::{Design, UndoHistory};
 use super::workspace::{PLACES, Workspace};
 use crate::device::DeviceChoice;
 use crate::model::{Preset, presets};
@@ -122,6 +122,8 @@ pub struct App {
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
     /// A model that was opened has been looked at: it may belong to another workspace than Explore.
+    /// What was trained last by a spec that was known when it began.
+    pub(super) design: Option<Design>,
     pub(super) opened_model_routed: bool,
     pub(super) quit: bool,
 }
@@ -137,7 +139,7 @@ pub(crate) const RIGHT_COLUMN: f32 = 356.0;
 impl App {
     /// Starts the run that `options` name.
     pub fn new(options: AppOptions) -> Self {
-        let workspace = if options.run.opened.is_some() { Workspace::Explore } else { Workspace::Train };
+        let workspace = if options.run.source.opened().is_some() { Workspace::Explore } else { Workspace::Train };
         let detect = Detect::new(Arc::clone(&options.detection));
         let denoise = Denoise::new(Arc::clone(&options.denoising));
         let report = ReportWorkspace::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs));
@@ -147,6 +149,7 @@ impl App {
         let drops = "Files cannot be dropped on this window (Wayland): press Ctrl+O to open one";
         let mut app = Self {
             notice: (!options.drops).then(|| drops.to_owned()),
+            design: Design::from_source(&options.run.source),
             options,
             trainer: None,
             retiring: Vec::new(),
@@ -256,7 +259,7 @@ impl App {
             Workspace::Explore => self.explore_workspace(ui, palette, work, narrow),
             Workspace::Denoise => self.denoise_workspace(ui, palette, work),
             Workspace::Detect => {
-                self.detect.ui(ui, palette, work, self.options.run.device, self.options.run.spec.train.seed);
+                self.detect.ui(ui, palette, work, self.options.run.device, self.seed());
             }
             Workspace::Report => self.report_workspace(ui, palette, work),
             Workspace::Runs => self.runs_workspace(ui, palette, work),
@@ -276,7 +279,7 @@ impl App {
 
     fn report_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
         let snapshot = Arc::clone(&self.snapshot);
-        let opened = self.options.run.opened.clone();
+        let opened = self.options.run.source.opened().map(Path::to_owned);
         let (device, threads) = (self.options.run.device, self.options.run.threads);
         let now = ReportContext { snapshot: &snapshot, opened: opened.as_deref(), device, threads };
         match self.report.ui(ui, palette, area, now) {

@@ -19,7 +19,6 @@ mod workspace;
 pub use self::application::{App, AppOptions, Trainer};
 pub use self::denoise::{Cleaner, Denoising, LocalDenoising};
 pub use self::detect::{Detection, LocalDetection, SavedScores};
-pub use self::frame::opened_model::OpenedFile;
 pub use self::report::{Evaluated, Export, Exported, LocalReporting, ReportSubject, Reporting};
 pub use self::shell::desktop::{Answer, Dialogs, NativeDialogs, Question, TypedPaths};
 pub use self::shell::settings::Settings;

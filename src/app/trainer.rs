@@ -8,7 +8,7 @@ use super::undo::Design;
 use super::workspace::Workspace;
 use crate::device::DeviceChoice;
 use crate::model::{Spec, preset};
-use crate::monitor::{Command, PlayState, PreviewRequest, Snapshot, Worker, WorkerOptions};
+use crate::monitor::{Command, PlayState, PreviewRequest, RunSource, Snapshot, Worker, WorkerOptions};
 use crate::train::TrainError;
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
@@ -42,7 +42,11 @@ impl App {
         match (self.options.start)(self.options.run.clone()) {
             Ok(trainer) => {
                 // A named folder holds one run, and a checkpoint is gone on from once; what follows is new.
-                (self.options.run.out, self.options.run.resume) = (None, None);
+                self.options.run.out = None;
+                if let RunSource::Resume { spec, preset, .. } = &self.options.run.source {
+                    let (spec, preset) = (spec.clone(), preset.clone());
+                    self.options.run.source = RunSource::Train { spec, preset, data: None };
+                }
                 self.snapshot = trainer.snapshot();
                 if self.workspace == Workspace::Explore {
                     trainer.send(Command::ShareModel(true));
@@ -95,10 +99,8 @@ impl App {
 
     /// The same again from the same seed; a model that was opened is trained anew from its spec.
     pub(crate) fn restart(&mut self) {
-        if self.options.run.opened.is_some() {
-            let Design { spec, preset } = self.design();
-            self.options.run.opened = None;
-            (self.options.run.spec, self.options.run.preset) = (spec, preset);
+        if let (Some(_), Some(design)) = (self.options.run.source.opened(), self.design()) {
+            self.options.run.source = design.into_source(None);
             if self.workspace == Workspace::Report {
                 self.go_to(Workspace::Train);
             }
@@ -109,27 +111,34 @@ impl App {
     /// The folder of the run that is going on.
     pub(crate) fn running_dir(&self) -> Option<&Path> {
         let over = matches!(self.snapshot.state, PlayState::Finished | PlayState::Failed);
-        let running = self.trainer.is_some() && self.options.run.opened.is_none() && !over;
+        let running = self.trainer.is_some() && self.options.run.source.opened().is_none() && !over;
         self.snapshot.run_dir.as_deref().filter(|_| running)
     }
 
-    /// What is trained now, live edits left out.
-    pub(super) fn design(&self) -> Design {
-        let run = &self.options.run;
-        let found_out = run.opened.is_some() || run.suggest_for.is_some();
-        match self.snapshot.spec.as_ref().filter(|_| found_out) {
-            Some(spec) => Design { spec: Spec { edits: Vec::new(), ..spec.clone() }, preset: None },
-            None => Design { spec: run.spec.clone(), preset: run.preset.clone() },
+    /// What is trained now, live edits left out; `None` until a model or data has been opened that says so.
+    pub(super) fn design(&self) -> Option<Design> {
+        let source = &self.options.run.source;
+        // What was found out stands in the snapshot.
+        match self.snapshot.spec.as_ref().filter(|_| source.spec().is_none()) {
+            Some(spec) => Some(Design { spec: Spec { edits: Vec::new(), ..spec.clone() }, preset: None }),
+            None => Design::from_source(source).or_else(|| self.design.clone()),
         }
+    }
+
+    /// Seed of what is trained now, and of what else is begun.
+    pub(crate) fn seed(&self) -> u64 {
+        let spec = self.options.run.source.spec().or(self.snapshot.spec.as_ref());
+        spec.or(self.design.as_ref().map(|design| &design.spec)).map_or(1, |spec| spec.train.seed)
     }
 
     fn train_design(&mut self, design: Design) {
         let run = &mut self.options.run;
-        if design.spec.data != run.spec.data {
-            run.data = None;
-        }
-        (run.opened, run.suggest_for) = (None, None);
-        (run.spec, run.preset) = (design.spec, design.preset);
+        let data = match &run.source {
+            RunSource::Train { spec, data, .. } if spec.data == design.spec.data => data.clone(),
+            _ => None,
+        };
+        self.design = Some(design.clone());
+        run.source = design.into_source(data);
         self.drawer_open = false;
         if !matches!(self.workspace, Workspace::Train | Workspace::Explore) {
             self.go_to(Workspace::Train);
@@ -137,9 +146,15 @@ impl App {
         self.start();
     }
 
+    fn record_design(&mut self) {
+        if let Some(design) = self.design() {
+            self.history.record(design);
+        }
+    }
+
     /// Starts a run of another spec, from where Ctrl+Z leads back.
     pub(crate) fn change_design(&mut self, spec: Spec, preset: Option<String>) {
-        self.history.record(self.design());
+        self.record_design();
         self.train_design(Design { spec, preset });
     }
 
@@ -147,16 +162,14 @@ impl App {
         if self.network.discard() {
             return;
         }
-        let now = self.design();
-        match self.history.undo(now) {
+        match self.design().and_then(|now| self.history.undo(now)) {
             Some(before) => self.train_design(before),
             None => self.notice = Some("There is no edit to take back".to_owned()),
         }
     }
 
     pub(crate) fn redo(&mut self) {
-        let now = self.design();
-        match self.history.redo(now) {
+        match self.design().and_then(|now| self.history.redo(now)) {
             Some(after) => self.train_design(after),
             None => self.notice = Some("There is no edit to make again".to_owned()),
         }
@@ -170,7 +183,7 @@ impl App {
                 if let Some(source) = source {
                     spec.data.source = source;
                 }
-                spec.train.seed = self.options.run.spec.train.seed;
+                spec.train.seed = self.seed();
                 self.change_design(spec, Some(found.name.to_owned()));
             }
             Err(error) => self.error = Some(error.to_string()),
@@ -185,28 +198,24 @@ impl App {
 
     /// Trains on what lies at `path`, with the model that suits it.
     pub(crate) fn train_on(&mut self, path: &Path) {
-        let design = self.design();
-        self.history.record(design);
-        let run = &mut self.options.run;
-        (run.opened, run.data, run.preset) = (None, None, None);
-        run.suggest_for = Some(path.display().to_string());
+        self.record_design();
+        let (source, seed) = (path.display().to_string(), self.seed());
+        self.options.run.source = RunSource::Suggest { source, seed };
         self.go_to(Workspace::Train);
         self.start();
     }
 
     /// Looks at a saved model instead of a run.
     pub(crate) fn open_model(&mut self, path: PathBuf) {
-        self.options.run.opened = Some(path);
+        self.options.run.source = RunSource::Open(path);
         self.start();
     }
 
     /// Goes on with the run in `path` as `spec` says.
     pub(crate) fn resume(&mut self, path: PathBuf, spec: Spec, preset: Option<String>) {
-        self.history.record(self.design());
-        let run = &mut self.options.run;
-        (run.opened, run.suggest_for, run.data) = (None, None, None);
-        (run.spec, run.preset) = (spec, preset);
-        run.resume = Some(path);
+        self.record_design();
+        self.design = Some(Design { spec: spec.clone(), preset: preset.clone() });
+        self.options.run.source = RunSource::Resume { folder: path, spec: Box::new(spec), preset };
         self.go_to(Workspace::Train);
         self.start();
     }

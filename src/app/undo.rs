@@ -1,6 +1,10 @@
 //! What was trained before and after each edit of the spec, to go back to and forth.
 
+use std::sync::Arc;
+
+use crate::data::DataSet;
 use crate::model::Spec;
+use crate::monitor::RunSource;
 
 /// More steps back than anybody remembers.
 const DEPTH: usize = 100;
@@ -10,6 +14,18 @@ const DEPTH: usize = 100;
 pub(super) struct Design {
     pub spec: Spec,
     pub preset: Option<String>,
+}
+
+impl Design {
+    /// Of a source whose spec is known before anything is opened.
+    pub fn from_source(source: &RunSource) -> Option<Self> {
+        let spec = source.spec()?.clone();
+        Some(Self { spec, preset: source.preset().map(str::to_owned) })
+    }
+
+    pub fn into_source(self, data: Option<Arc<DataSet>>) -> RunSource {
+        RunSource::Train { spec: Box::new(self.spec), preset: self.preset, data }
+    }
 }
 
 #[derive(Debug, Default)]

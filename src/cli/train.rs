@@ -16,7 +16,7 @@ use super::output::{print_json, print_metrics, print_out};
 use crate::data::{DataSet, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
 use crate::model::{AutoSpec, Model, auto_spec, preset};
-use crate::monitor::{Command, Event, Worker, WorkerOptions};
+use crate::monitor::{Command, Event, RunSource, Worker, WorkerOptions};
 use crate::report::draw_run;
 use crate::train::{RunDir, RunReport, TrainError};
 use crate::{report, style};
@@ -82,11 +82,11 @@ pub(super) fn window(arguments: &TrainArgs, common: &Common, window: OpenWindow)
     let options = match arguments.spec.as_ref().filter(|path| is_model(path)) {
         // A saved model is explored as it is.
         Some(path) => {
-            let model = Model::load(path).map_err(TrainError::from)?;
-            let mut options = WorkerOptions::new(model.spec);
+            // A file that is none is refused before a window opens.
+            Model::load(path).map_err(TrainError::from)?;
+            let mut options = WorkerOptions::from_source(RunSource::Open(path.clone()));
             options.device = common.device_choice()?;
             options.threads = common.threads();
-            options.opened = Some(path.clone());
             options
         }
         None => run_options(arguments, common)?,
@@ -126,10 +126,9 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
         spec.train.seed = seed;
     }
     spec.check()?;
-    let mut options = WorkerOptions::new(spec);
-    options.data = data;
+    let source = RunSource::Train { spec: Box::new(spec), preset: preset_name, data };
+    let mut options = WorkerOptions::from_source(source);
     options.started = started;
-    options.preset = preset_name;
     options.device = common.device_choice()?;
     options.threads = common.threads();
     options.out.clone_from(&arguments.out);
@@ -161,10 +160,10 @@ pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Re
             spec.train.seed
         )));
     }
-    let mut options = WorkerOptions::new(spec);
+    let source = RunSource::Resume { folder: run_dir.to_owned(), spec: Box::new(spec), preset: None };
+    let mut options = WorkerOptions::from_source(source);
     options.device = common.device_choice()?;
     options.threads = common.threads();
-    options.resume = Some(run_dir.to_owned());
     watch(options, common, false)
 }
 
@@ -176,8 +175,8 @@ pub(super) fn default_run(common: &Common, window: OpenWindow) -> Result<u8, Cli
         spec.train.seed = seed;
         spec.check()?;
     }
-    let mut options = WorkerOptions::new(spec);
-    options.preset = Some(found.name.to_owned());
+    let preset = Some(found.name.to_owned());
+    let mut options = WorkerOptions::from_source(RunSource::Train { spec: Box::new(spec), preset, data: None });
     options.device = common.device_choice()?;
     options.threads = common.threads();
     if !common.json {
@@ -199,9 +198,12 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
     // The picture is drawn from a snapshot.
     options.watched = with_picture;
     let auto = options.device == DeviceChoice::Auto;
-    let epochs = options.spec.train.epochs;
+    let epochs = options.source.spec().map_or(0, |spec| spec.train.epochs);
     // Looked through at the end, so that training need not wait for it.
-    let brought = options.data.clone();
+    let brought = match &options.source {
+        RunSource::Train { data, .. } => data.clone(),
+        _ => None,
+    };
     let worker = Worker::spawn(options, || {})?;
     let interrupted = Arc::new(AtomicBool::new(false));
     stop_on_ctrl_c(&worker, &interrupted);

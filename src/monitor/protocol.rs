@@ -1,6 +1,6 @@
 //! Commands, events and options between the worker and whoever watches.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -67,21 +67,57 @@ pub enum Event {
     },
 }
 
+/// What a worker starts from.
+#[derive(Clone, Debug)]
+pub enum RunSource {
+    /// Trains a spec.
+    Train {
+        spec: Box<Spec>,
+        preset: Option<String>,
+        /// Its data, where whoever starts the run has opened that already.
+        data: Option<Arc<DataSet>>,
+    },
+    /// Trains the model that suits a file or folder.
+    Suggest { source: String, seed: u64 },
+    /// Goes on from the last checkpoint in a folder, as its spec says.
+    Resume { folder: PathBuf, spec: Box<Spec>, preset: Option<String> },
+    /// Opens a saved model to look at; nothing is trained.
+    Open(PathBuf),
+}
+
+impl RunSource {
+    /// The spec, where it is known before anything is opened.
+    pub fn spec(&self) -> Option<&Spec> {
+        match self {
+            Self::Train { spec, .. } | Self::Resume { spec, .. } => Some(spec),
+            Self::Suggest { .. } | Self::Open(_) => None,
+        }
+    }
+
+    pub fn preset(&self) -> Option<&str> {
+        match self {
+            Self::Train { preset, .. } | Self::Resume { preset, .. } => preset.as_deref(),
+            Self::Suggest { .. } | Self::Open(_) => None,
+        }
+    }
+
+    /// The model that is looked at instead of a run.
+    pub fn opened(&self) -> Option<&Path> {
+        match self {
+            Self::Open(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
 /// Options of a run.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    pub spec: Spec,
-    /// Train on this, with the model that suits it: then `spec` says no more than the seed.
-    pub suggest_for: Option<String>,
-    /// The data, where whoever starts the run has opened it already.
-    pub data: Option<Arc<DataSet>>,
-    pub preset: Option<String>,
+    pub source: RunSource,
     pub device: DeviceChoice,
     pub threads: Option<usize>,
     /// The directory itself; a numbered one among the platform's runs where `None`.
     pub out: Option<PathBuf>,
-    /// Go on from the checkpoint in this directory instead of starting.
-    pub resume: Option<PathBuf>,
     pub keep_last: bool,
     /// Choice of kernel variants; a run that goes on keeps those that it has.
     pub tune: TuneMode,
@@ -92,28 +128,26 @@ pub struct WorkerOptions {
     pub start_paused: bool,
     /// When the run was asked for: what the time to the first step is counted from.
     pub started: Instant,
-    /// A model to look at instead of a run.
-    pub opened: Option<PathBuf>,
 }
 
 impl WorkerOptions {
+    /// Trains `spec` on its own data.
     pub fn new(spec: Spec) -> Self {
+        Self::from_source(RunSource::Train { spec: Box::new(spec), preset: None, data: None })
+    }
+
+    pub fn from_source(source: RunSource) -> Self {
         Self {
-            spec,
-            suggest_for: None,
-            data: None,
-            preset: None,
+            source,
             device: DeviceChoice::Auto,
             threads: None,
             out: None,
-            resume: None,
             keep_last: false,
             tune: TuneMode::default(),
             watched: false,
             with_test: true,
             start_paused: false,
             started: Instant::now(),
-            opened: None,
         }
     }
 }

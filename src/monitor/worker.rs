@@ -1,6 +1,7 @@
 //! The thread that trains. Whoever watches sends [`Command`]s, receives [`Event`]s, and reads the newest [`Snapshot`]
 //! whenever it likes. The worker owns its device: no frame ever waits for training, and training never for a frame.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,13 +9,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::protocol::{Command, Event, WorkerChannels, WorkerOptions};
+use super::opened_model::open_model;
+use super::protocol::{Command, Event, RunSource, WorkerChannels, WorkerOptions};
 use super::snapshot::{DataSummary, PlayState, Snapshot};
 use super::training_loop::TrainingLoop;
 use crate::data::{DataSet, DataSpec};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
-use crate::model::auto_spec;
+use crate::model::{Spec, TrainSpec, auto_spec};
 use crate::train::{Run, RunDir, Session, TrainError, TrainingPlan, autotune};
 
 /// A handle to the thread. Dropping it stops the run, which is saved, and waits for the thread.
@@ -32,9 +34,12 @@ impl Worker {
         let (command_sender, command_receiver) = bounded(64);
         let (event_sender, event_receiver) = bounded(1024);
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
-            preset: options.preset.clone(),
-            spec: Some(options.spec.clone()),
-            message: "Preparing".to_owned(),
+            preset: options.source.preset().map(str::to_owned).or_else(|| options.source.opened().map(file_name)),
+            spec: options.source.spec().cloned(),
+            message: options
+                .source
+                .opened()
+                .map_or_else(|| "Preparing".to_owned(), |path| format!("Opening {}", file_name(path))),
             ..Snapshot::default()
         }));
         let shared = Arc::clone(&snapshot);
@@ -114,20 +119,18 @@ fn run_worker(options: WorkerOptions, channels: &WorkerChannels) {
     }
 }
 
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
 fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<Run>) -> Result<(), TrainError> {
+    if let RunSource::Open(path) = &options.source {
+        let opened = open_model(path)?;
+        channels.update_snapshot(|snapshot| *snapshot = opened);
+        return Ok(());
+    }
     channels.update_snapshot(|snapshot| snapshot.message = "Loading the data".to_owned());
-    let mut spec = options.spec.clone();
-    let data = match (&options.data, &options.suggest_for) {
-        (Some(data), _) => Arc::clone(data),
-        (None, Some(source)) => {
-            let seed = spec.train.seed;
-            let data = DataSet::open(&DataSpec::from_source(source), spec.train.validation_fraction, seed)?;
-            spec = auto_spec(&data)?.spec;
-            spec.train.seed = seed;
-            Arc::new(data)
-        }
-        (None, None) => Arc::new(spec.open_data()?),
-    };
+    let (mut spec, data) = open_data(&options.source)?;
     spec.take_options(&data);
 
     channels.update_snapshot(|snapshot| {
@@ -137,7 +140,7 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
     let mut plan = TrainingPlan::new(spec, data, &device)?;
-    let device = if options.resume.is_some() {
+    let device = if matches!(options.source, RunSource::Resume { .. }) {
         device
     } else {
         autotune(&mut plan, device, options.tune, |done, all| {
@@ -151,15 +154,16 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
     let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
     channels.update_snapshot(|snapshot| made.clone_into(&mut snapshot.message));
     let session = Session::from_plan(plan, device)?;
-    let run = match &options.resume {
-        Some(path) => Run::resume(session, options.preset.clone(), RunDir::open(path)?, options.keep_last)?,
-        None => {
-            let name = options.preset.as_deref().unwrap_or("run");
+    let preset = options.source.preset().map(str::to_owned);
+    let run = match &options.source {
+        RunSource::Resume { folder, .. } => Run::resume(session, preset, RunDir::open(folder)?, options.keep_last)?,
+        _ => {
+            let name = preset.as_deref().unwrap_or("run");
             let dir = match &options.out {
                 Some(path) => RunDir::create(path)?,
                 None => RunDir::create_numbered(&crate::train::default_runs_folder(), name)?,
             };
-            Run::new(session, options.preset.clone(), Some(dir), options.keep_last)?
+            Run::new(session, preset, Some(dir), options.keep_last)?
         }
     };
     let run = slot.insert(run);
@@ -172,4 +176,23 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
         batch: run.spec().train.batch_size,
     });
     TrainingLoop::new(options, channels, run).drive()
+}
+
+/// What is trained, and on what.
+fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
+    match source {
+        RunSource::Train { spec, data: Some(data), .. } => Ok((Spec::clone(spec), Arc::clone(data))),
+        RunSource::Train { spec, .. } | RunSource::Resume { spec, .. } => {
+            let data = spec.open_data()?;
+            Ok((Spec::clone(spec), Arc::new(data)))
+        }
+        RunSource::Suggest { source, seed } => {
+            let fraction = TrainSpec::default().validation_fraction;
+            let data = DataSet::open(&DataSpec::from_source(source), fraction, *seed)?;
+            let mut spec = auto_spec(&data)?.spec;
+            spec.train.seed = *seed;
+            Ok((spec, Arc::new(data)))
+        }
+        RunSource::Open(path) => Err(TrainError::Worker(format!("{} is looked at, not trained", path.display()))),
+    }
 }

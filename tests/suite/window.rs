@@ -33,6 +33,17 @@ impl Trainer for Script {
     }
 }
 
+/// Shows one snapshot for ever.
+pub struct StillTrainer(pub Arc<Snapshot>);
+
+impl Trainer for StillTrainer {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0)
+    }
+
+    fn send(&self, _: Command) {}
+}
+
 /// A frame as the shell makes it: on the color that the window is cleared to.
 pub fn draw(ui: &mut egui::Ui, app: &mut App) {
     let context = ui.ctx().clone();
@@ -225,6 +236,15 @@ pub fn run_until(harness: &mut Harness<'static, App>, done: impl Fn(&Harness<'st
     }
 }
 
+/// What a run was started with, where its spec was known.
+pub fn spec_of_run(options: &WorkerOptions) -> &Spec {
+    options.source.spec().expect("a spec")
+}
+
+fn seed(options: &WorkerOptions) -> u64 {
+    spec_of_run(options).train.seed
+}
+
 #[test]
 fn buttons_and_keys_send_their_commands() {
     let script = Script::new(running());
@@ -253,7 +273,7 @@ fn buttons_and_keys_send_their_commands() {
     harness.run();
     let started = script.started.lock().unwrap();
     assert_eq!(started.len(), 2);
-    assert_eq!(started[0].spec.train.seed, started[1].spec.train.seed, "the same seed again");
+    assert_eq!(seed(&started[0]), seed(&started[1]), "the same seed again");
 }
 
 #[test]
@@ -271,8 +291,8 @@ fn another_preset_and_device_start_another_run() {
     harness.run();
     let started = script.started.lock().unwrap();
     assert_eq!(started.len(), 3);
-    assert_eq!(started[1].preset.as_deref(), Some("undercomplete"));
-    assert_eq!(started[1].spec.model.latent, 32);
+    assert_eq!(started[1].source.preset(), Some("undercomplete"));
+    assert_eq!(spec_of_run(&started[1]).model.latent, 32);
     assert_eq!(started[2].device, DeviceChoice::Cpu);
 }
 

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, Cleaner, Denoising, LocalDenoising, OpenedFile, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, Cleaner, Denoising, LocalDenoising, ThemeChoice, Trainer};
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
 use hourglass::monitor::WorkerOptions;
 use hourglass::tasks::{ItemState, Pixels, QueueCommand, QueueImage, QueueItem, QueueView, Sigma, Strength};
 
 use crate::support::noise;
-use crate::window::{draw, run_until, running};
+use crate::window::{StillTrainer, draw, run_until, running};
 use crate::window_detect::drop_file;
 
 /// Shows one view, and remembers what it was told.
@@ -91,7 +91,7 @@ fn shown(state: ItemState) -> QueueView {
 fn harness(denoising: Arc<dyn Denoising>, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
     let snapshot = Arc::new(running());
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
-    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>));
     let options = AppOptions { theme, denoising, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };

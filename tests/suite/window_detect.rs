@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, Detection, LocalDetection, OpenedFile, SavedScores, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, Detection, LocalDetection, SavedScores, ThemeChoice, Trainer};
 use hourglass::data::{Preparation, Scaling, SourceKind};
 use hourglass::device::DeviceChoice;
 use hourglass::model::{Detector, Model, ThresholdBy, preset};
@@ -14,7 +14,7 @@ use hourglass::monitor::WorkerOptions;
 use hourglass::tasks::{DetectOutcome, DetectRequest, DetectStage, DetectorReport, LabelChoice, ScannedRows, Watch};
 
 use crate::support::noise;
-use crate::window::{draw, run_until, running};
+use crate::window::{StillTrainer, draw, run_until, running};
 
 /// What a scripted detection comes to.
 #[derive(Clone)]
@@ -127,7 +127,7 @@ fn outcome() -> DetectOutcome {
 fn harness(detection: Arc<dyn Detection>, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
     let snapshot = Arc::new(running());
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
-    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>));
     let options = AppOptions { theme, detection, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };

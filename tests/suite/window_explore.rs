@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, TestRenderer};
-use hourglass::app::{App, AppOptions, OpenedFile, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
 use hourglass::model::preset;
-use hourglass::monitor::{PlayState, Snapshot, WorkerOptions};
+use hourglass::monitor::{PlayState, RunSource, Snapshot, WorkerOptions};
 use hourglass::train::{Run, RunDir, Session};
 
 use crate::support::digits;
-use crate::window::{draw, run_until};
+use crate::window::{StillTrainer, draw, run_until};
 
 /// A model after a few steps, as it is opened from its file.
 fn opened(settings: &[&str], folder: &std::path::Path) -> Arc<Snapshot> {
@@ -41,9 +41,8 @@ fn harness_of(
     theme: ThemeChoice,
 ) -> Harness<'static, App> {
     let snapshot = Arc::clone(snapshot);
-    let mut run = WorkerOptions::new(preset("map").expect("a preset").spec);
-    run.opened = Some(folder.join("run"));
-    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let run = WorkerOptions::from_source(RunSource::Open(folder.join("run")));
+    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>));
     let options = AppOptions { theme, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
@@ -286,9 +285,8 @@ impl TestRenderer for UploadCounter {
 fn a_slider_moves_one_texture() {
     let folder = tempfile::tempdir().expect("a folder");
     let snapshot = opened(&["model.latent=6"], folder.path());
-    let mut run = WorkerOptions::new(preset("map").expect("a preset").spec);
-    run.opened = Some(folder.path().join("run"));
-    let start = Box::new(move |_| Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let run = WorkerOptions::from_source(RunSource::Open(folder.path().join("run")));
+    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>));
     let uploads = Arc::new(Mutex::new(HashMap::new()));
     let builder = Harness::builder().with_size([1280.0, 800.0]).renderer(UploadCounter(Arc::clone(&uploads)));
     let mut harness = builder.build_ui_state(draw, App::new(AppOptions::new(run, start)));

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{App, AppOptions, OpenedFile, ThemeChoice, Trainer};
+use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
 use hourglass::model::preset;
-use hourglass::monitor::WorkerOptions;
+use hourglass::monitor::{RunSource, WorkerOptions};
 use hourglass::train::{EpochReport, RunDir, delete_run, saved_runs};
 
-use crate::window::{draw, run_until, running};
+use crate::window::{StillTrainer, draw, run_until, running, spec_of_run};
 
 /// A folder as a run leaves it, with a curve that falls to `best`. The numbers in it are made up.
 fn shelve(runs: &Path, name: &str, preset_name: &str, epochs: u32, best: f64, ended: bool) -> PathBuf {
@@ -51,7 +51,7 @@ fn harness(runs: &Path, size: [f32; 2], theme: ThemeChoice) -> (Harness<'static,
     let log = Arc::clone(&started);
     let start = Box::new(move |options| {
         log.lock().unwrap().push(options);
-        Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>)
+        Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>)
     });
     let run = WorkerOptions::new(preset("map").expect("a preset").spec);
     let options = AppOptions { theme, runs_folder: runs.to_owned(), ..AppOptions::new(run, start) };
@@ -117,8 +117,8 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     {
         let started = started.lock().unwrap();
         let last = started.last().expect("a run");
-        assert_eq!(last.resume.as_deref(), Some(folder.path().join("map-002").as_path()));
-        assert_eq!(last.spec.train.epochs, 12);
+        let RunSource::Resume { folder: resumed, spec, .. } = &last.source else { panic!("a run that goes on") };
+        assert_eq!((resumed, spec.train.epochs), (&folder.path().join("map-002"), 12));
     }
     // Back to the list: a new run of the same spec.
     harness.key_press(egui::Key::Num0);
@@ -130,13 +130,14 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     {
         let started = started.lock().unwrap();
         let last = started.last().expect("a run");
-        assert_eq!((last.resume.as_ref(), last.preset.as_deref()), (None, Some("undercomplete")));
-        assert_eq!(last.spec.model.latent, 32);
+        assert!(matches!(last.source, RunSource::Train { .. }));
+        assert_eq!(last.source.preset(), Some("undercomplete"));
+        assert_eq!(spec_of_run(last).model.latent, 32);
     }
     // Ctrl+Z leads back to what was trained before.
     harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
     harness.run_steps(2);
-    assert_eq!(started.lock().unwrap().last().expect("a run").spec.model.latent, 2);
+    assert_eq!(spec_of_run(started.lock().unwrap().last().expect("a run")).model.latent, 2);
 
     harness.key_press(egui::Key::Num0);
     harness.run_steps(2);
@@ -159,7 +160,7 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     harness.get_by_label("Open").click();
     harness.run_steps(2);
     let last = started.lock().unwrap().last().cloned().expect("a run");
-    assert_eq!(last.opened, Some(folder.path().join("map-001").join("model.safetensors")));
+    assert_eq!(last.source.opened(), Some(folder.path().join("map-001").join("model.safetensors").as_path()));
 }
 
 /// Pictures of the list: full, and empty.

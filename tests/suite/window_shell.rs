@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
-use hourglass::app::{Answer, App, AppOptions, Dialogs, OpenedFile, Question, Settings, ThemeChoice, Trainer};
+use hourglass::app::{Answer, App, AppOptions, Dialogs, Question, Settings, ThemeChoice, Trainer};
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
-use hourglass::monitor::{Snapshot, WorkerOptions};
+use hourglass::monitor::{RunSource, Snapshot, WorkerOptions};
 
-use crate::window::{draw, run_until, running};
+use crate::window::{StillTrainer, draw, run_until, running, spec_of_run};
 
 type Started = Arc<Mutex<Vec<WorkerOptions>>>;
 
@@ -25,7 +25,7 @@ fn bench(snapshot: Snapshot, size: [f32; 2], change: impl FnOnce(&mut AppOptions
     let log = Arc::clone(&started);
     let start = Box::new(move |options| {
         log.lock().unwrap().push(options);
-        Ok(Box::new(OpenedFile(Arc::clone(&snapshot))) as Box<dyn Trainer>)
+        Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>)
     });
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
     let mut options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };
@@ -103,18 +103,18 @@ fn edits_of_the_model_are_taken_back_and_made_again() {
         bench.harness.run_steps(20);
         bench.click(name);
     }
-    assert_eq!(bench.last().preset.as_deref(), Some("variational"));
+    assert_eq!(bench.last().source.preset(), Some("variational"));
     let none = egui::Modifiers::NONE;
     bench.with_command(none, egui::Key::Z);
-    assert_eq!(bench.last().preset.as_deref(), Some("undercomplete"));
+    assert_eq!(bench.last().source.preset(), Some("undercomplete"));
     bench.with_command(none, egui::Key::Z);
-    assert_eq!(bench.last().spec.model.latent, 2);
+    assert_eq!(spec_of_run(&bench.last()).model.latent, 2);
     let count = bench.started.lock().unwrap().len();
     bench.with_command(none, egui::Key::Z);
     assert_eq!(bench.started.lock().unwrap().len(), count, "there is nothing more to take back");
     bench.with_command(egui::Modifiers::SHIFT, egui::Key::Z);
     bench.with_command(egui::Modifiers::SHIFT, egui::Key::Z);
-    assert_eq!(bench.last().preset.as_deref(), Some("variational"));
+    assert_eq!(bench.last().source.preset(), Some("variational"));
 }
 
 #[test]
@@ -152,13 +152,14 @@ fn what_is_dropped_goes_where_it_belongs() {
     std::fs::write(&toml, spec.to_toml().expect("a spec")).expect("a file");
     let mut bench = bench(running(), WIDE, |_| {});
     bench.drop_file(&toml);
-    assert_eq!(bench.last().spec.model.latent, 32);
+    assert_eq!(spec_of_run(&bench.last()).model.latent, 32);
     // A table could be looked through or be trained on: it is asked.
     let table = folder.path().join("cells.csv");
     std::fs::write(&table, "a,b,c\n1,2,3\n").expect("a file");
     bench.drop_file(&table);
     bench.click("Train on it");
-    assert_eq!(bench.last().suggest_for.as_deref(), Some(table.display().to_string().as_str()));
+    let RunSource::Suggest { source, .. } = bench.last().source else { panic!("a suggestion") };
+    assert_eq!(source, table.display().to_string());
     bench.drop_file(&table);
     bench.click("Cancel");
     assert!(!bench.has("Train on it"));
@@ -166,7 +167,7 @@ fn what_is_dropped_goes_where_it_belongs() {
     let model = folder.path().join("model.safetensors");
     std::fs::write(&model, b"").expect("a file");
     bench.drop_file(&model);
-    assert_eq!(bench.last().opened.as_deref(), Some(model.as_path()));
+    assert_eq!(bench.last().source.opened(), Some(model.as_path()));
     // What nobody knows is said so, in words.
     let count = bench.started.lock().unwrap().len();
     bench.drop_file(folder.path().join("nothing.xyz"));
@@ -191,7 +192,7 @@ fn open_asks_the_desktop_or_for_a_path() {
     let mut answered = bench(running(), WIDE, |options| options.dialogs = Arc::new(Chooses(Answer::Chosen(chosen))));
     answered.with_command(egui::Modifiers::NONE, egui::Key::O);
     run_until(&mut answered.harness, |_| answered.started.lock().unwrap().len() == 2);
-    assert_eq!(answered.last().spec.model.latent, 32);
+    assert_eq!(spec_of_run(&answered.last()).model.latent, 32);
 
     let mut typed = bench(running(), WIDE, |_| {});
     typed.click("Open a file");
@@ -200,7 +201,7 @@ fn open_asks_the_desktop_or_for_a_path() {
     typed.harness.get_by_label("Path").type_text(&toml.display().to_string());
     typed.harness.run_steps(2);
     typed.click("Open");
-    assert_eq!(typed.last().spec.model.latent, 32);
+    assert_eq!(spec_of_run(&typed.last()).model.latent, 32);
     assert!(!typed.has("Path"));
 }
 
@@ -279,6 +280,6 @@ fn the_shell_matches_its_snapshots() {
     let mut narrow = bench(running(), [900.0, 600.0], |options| options.settings.hints_seen = false);
     accept(&mut narrow, "shell-hints-narrow");
     let opening = Snapshot { message: "Opening model.safetensors".to_owned(), ..Snapshot::default() };
-    let mut opening = bench(opening, WIDE, |options| options.run.opened = Some("model.safetensors".into()));
+    let mut opening = bench(opening, WIDE, |options| options.run.source = RunSource::Open("model.safetensors".into()));
     accept(&mut opening, "shell-opening");
 }

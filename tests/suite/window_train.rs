@@ -9,7 +9,7 @@ use hourglass::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, SPARSITY, Spec,
 use hourglass::monitor::{Command, LatentMap, PreviewRequest};
 
 use crate::support::noise;
-use crate::window::{Script, running, running_with};
+use crate::window::{Script, running, running_with, spec_of_run};
 
 fn spec_of(name: &str, settings: &[&str]) -> Spec {
     let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
@@ -216,11 +216,11 @@ fn a_layer_is_changed_in_place() {
     harness.get_by_label("apply").click();
     harness.run();
     let started = script.started.lock().unwrap();
-    let spec = &started[1].spec;
+    let spec = spec_of_run(&started[1]);
     let layers: Vec<String> = spec.model.encoder.iter().map(ToString::to_string).collect();
     // Halfway from 96 to 256, by ratio.
     assert_eq!(layers, ["dense 96 silu", "dense 157 silu", "latent"]);
-    assert_eq!((spec.model.latent, spec.train.seed, spec.edits.len()), (7, started[0].spec.train.seed, 0));
+    assert_eq!((spec.model.latent, spec.train.seed, spec.edits.len()), (7, spec_of_run(&started[0]).train.seed, 0));
     drop(started);
 
     harness.get_by_label("Layer 1: dense 512 relu").click();
@@ -257,7 +257,7 @@ fn a_layer_in_words_is_parsed_where_it_is_typed() {
     let started = script.started.lock().unwrap();
     assert_eq!(started.len(), 2);
     assert_eq!(
-        started[1].spec.model.encoder[0].to_string(),
+        spec_of_run(&started[1]).model.encoder[0].to_string(),
         "conv 8 3x3 stride 2 relu",
         "its usual padding is not said"
     );

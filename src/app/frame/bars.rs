@@ -116,7 +116,7 @@ impl App {
     /// What is open; a click leads to the runs on disk.
     fn run_chip(&mut self, ui: &mut Ui, palette: &Palette, room: Rect) {
         let snapshot = &self.snapshot;
-        let of_run = snapshot.run_dir.as_deref().or(self.options.run.opened.as_deref());
+        let of_run = snapshot.run_dir.as_deref().or(self.options.run.source.opened());
         let name = of_run.and_then(std::path::Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| "Runs".to_owned());
         let words = match (snapshot.data.name.as_str(), snapshot.preset.as_deref()) {

@@ -6,6 +6,5 @@ pub(crate) mod hints;
 mod keys;
 pub(crate) mod open;
 mod open_actions;
-pub(crate) mod opened_model;
 pub(crate) mod paste;
 mod rail;

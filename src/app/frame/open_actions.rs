@@ -96,7 +96,7 @@ impl App {
             }
             Offer::ScoreWith | Offer::FindAbnormal => {
                 self.go_to(Workspace::Detect);
-                self.detect.take(context, path, self.options.run.device, self.options.run.spec.train.seed);
+                self.detect.take(context, path, self.options.run.device, self.seed());
             }
             Offer::Clean => {
                 self.go_to(Workspace::Denoise);
@@ -163,14 +163,14 @@ impl App {
         if self.opened_model_routed || self.snapshot.state != PlayState::Finished {
             return;
         }
-        let (Some(path), Some(model)) = (&self.options.run.opened, &self.snapshot.model) else { return };
+        let (Some(path), Some(model)) = (self.options.run.source.opened(), &self.snapshot.model) else { return };
         self.opened_model_routed = true;
         if self.snapshot.has_detector {
             self.detect.take_detector(path);
             self.go_to(Workspace::Detect);
         } else if model.network.spec().model.kind == ModelKind::Denoiser && self.workspace == Workspace::Explore {
             // It has no latents to move.
-            let path = path.clone();
+            let path = path.to_owned();
             self.go_to(Workspace::Denoise);
             self.denoise.take(context, vec![path], self.options.run.device);
         }

@@ -24,7 +24,6 @@ use super::meshes::prepared;
 use super::settings::{SMALLEST, Settings};
 use super::window_icon::window_icon;
 use crate::app::application::{App, AppOptions, Trainer};
-use crate::app::frame::opened_model::OpeningModel;
 use crate::app::latent_map::scatter::{SoftwareGpu, TargetFormat};
 use crate::device::{DeviceChoice, gpu};
 use crate::monitor::{Worker, WorkerOptions};
@@ -123,10 +122,6 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
     let start = Box::new(move |options: WorkerOptions| {
         let proxy = worker_proxy.clone();
         // The event loop is gone only when nobody looks any more.
-        if let Some(path) = options.opened {
-            let opening = OpeningModel::start(path, move || drop(proxy.send_event(Wake::Worker)))?;
-            return Ok(Box::new(opening) as Box<dyn Trainer>);
-        }
         let worker = Worker::spawn(options, move || drop(proxy.send_event(Wake::Worker)))?;
         Ok(Box::new(worker) as Box<dyn Trainer>)
     });
