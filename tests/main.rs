@@ -70,6 +70,9 @@ mod training;
 #[path = "suite/window.rs"]
 mod window;
 #[cfg(feature = "window")]
+#[path = "suite/window_changes.rs"]
+mod window_changes;
+#[cfg(feature = "window")]
 #[path = "suite/window_denoise.rs"]
 mod window_denoise;
 #[cfg(feature = "window")]

@@ -12,5 +12,5 @@ pub use self::layer_health::{Filters, LayerState};
 pub use self::opened_model::open_model;
 pub use self::previews::{PreviewRequest, pick};
 pub use self::protocol::{Command, Event, RunSource, WorkerOptions};
-pub use self::snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, Snapshot, plane};
+pub use self::snapshot::{DataSummary, LatentMap, PAIRS, Pairs, PlayState, RunId, Snapshot, plane};
 pub use self::worker::Worker;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DataSummary, LatentMap, Pairs, PlayState, PreviewRequest, Snapshot, pick};
+use super::{DataSummary, LatentMap, Pairs, PlayState, PreviewRequest, RunId, Snapshot, pick};
 use crate::data::{DataError, DataSet, Part};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
@@ -19,6 +19,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
     let network = &flat.network;
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut snapshot = Snapshot {
+        run: RunId::next(),
         state: PlayState::Finished,
         preset: Some(name),
         spec: Some(model.spec.clone()),

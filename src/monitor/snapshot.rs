@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::layer_health::{Filters, LayerState};
 use crate::data::{DataSet, ImageShape};
@@ -192,9 +193,22 @@ fn project(
     (points, places.filter_map(|z| z.get(2).map(|z| z * signs[2])).collect())
 }
 
+/// Tells the runs of a program apart, and the models that it opens: what belongs to one is not shown of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RunId(u64);
+
+impl RunId {
+    /// A number that no other start of this program has.
+    pub fn next() -> Self {
+        static STARTED: AtomicU64 = AtomicU64::new(0);
+        Self(STARTED.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
 /// All that a window shows of a run; never a buffer of the engine.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    pub run: RunId,
     pub state: PlayState,
     /// What is being done while preparing or finishing, or why it failed.
     pub message: String,

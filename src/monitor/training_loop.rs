@@ -253,6 +253,7 @@ impl<'a> TrainingLoop<'a> {
         let run = &*self.run;
         let session = run.session();
         let next = Snapshot {
+            run: self.channels.snapshot.load().run,
             state,
             message: String::new(),
             preset: self.channels.snapshot.load().preset.clone(),

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::opened_model::open_model;
 use super::protocol::{Command, Event, RunSource, WorkerChannels, WorkerOptions};
-use super::snapshot::{DataSummary, PlayState, Snapshot};
+use super::snapshot::{DataSummary, PlayState, RunId, Snapshot};
 use super::training_loop::TrainingLoop;
 use crate::data::{DataSet, DataSpec};
 use crate::device::{Device, DeviceChoice};
@@ -34,6 +34,7 @@ impl Worker {
         let (command_sender, command_receiver) = bounded(64);
         let (event_sender, event_receiver) = bounded(1024);
         let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
+            run: RunId::next(),
             preset: options.source.preset().map(str::to_owned).or_else(|| options.source.opened().map(file_name)),
             spec: options.source.spec().cloned(),
             message: options
@@ -126,7 +127,7 @@ fn file_name(path: &Path) -> String {
 fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<Run>) -> Result<(), TrainError> {
     if let RunSource::Open(path) = &options.source {
         let opened = open_model(path)?;
-        channels.update_snapshot(|snapshot| *snapshot = opened);
+        channels.update_snapshot(|snapshot| *snapshot = Snapshot { run: snapshot.run, ..opened });
         return Ok(());
     }
     channels.update_snapshot(|snapshot| snapshot.message = "Loading the data".to_owned());

@@ -234,6 +234,8 @@ pub(super) struct NearRequest {
 /// Train rows near a point, the nearest first, with their distances.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
+    /// The model and the rows that it is about.
+    pub of: Option<(ById<FlatModel>, ById<DataSet>)>,
     pub rows: Vec<(u32, f32)>,
     /// How many were looked at.
     pub among: usize,
@@ -255,13 +257,16 @@ pub(super) struct Looking {
 impl Looking {
     pub fn answer(&mut self, request: &NearRequest) -> Near {
         let of = (request.model.clone(), request.data.clone());
+        let is_same = |(model, data): &(ById<FlatModel>, ById<DataSet>)| {
+            Arc::ptr_eq(&model.0.network, &request.model.0.network) && *data == request.data
+        };
         // Weights of a run in training change by the second: encoding anew takes a tenth of one core at most.
         let rested = self.encoded.is_none_or(|at| at.elapsed() > 10 * self.took);
-        let other_rows = self.of.as_ref().is_none_or(|(_, data)| *data != request.data);
-        if (self.of.as_ref() != Some(&of) && rested) || other_rows || self.latents.is_empty() {
+        let is_other = !self.of.as_ref().is_some_and(is_same);
+        if (self.of.as_ref() != Some(&of) && rested) || is_other || self.latents.is_empty() {
             let started = Instant::now();
             self.latents = encode_train(&mut self.codec, &request.model, &request.data.0).unwrap_or_default();
-            (self.took, self.encoded, self.of) = (started.elapsed(), Some(Instant::now()), Some(of));
+            (self.took, self.encoded, self.of) = (started.elapsed(), Some(Instant::now()), Some(of.clone()));
         }
         let latent = request.latents.len().max(1);
         let away = |row: &[f32]| row.iter().zip(&request.latents).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
@@ -271,7 +276,7 @@ impl Looking {
         near.truncate(request.count);
         let first = request.data.0.train.start as u32;
         let rows = near.into_iter().map(|(row, distance)| (first + row, distance.sqrt())).collect();
-        Near { rows, among: self.latents.len() / latent }
+        Near { of: Some(of), rows, among: self.latents.len() / latent }
     }
 }
 

@@ -210,7 +210,12 @@ impl Explore {
     }
 
     fn near_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
-        let near = self.near_search.as_ref().map(super::Latest::answer).unwrap_or_default();
+        let near = self.near_search.as_ref().map(super::Latest::answer).filter(|near| {
+            let of = near.of.as_ref();
+            Self::is_current(snapshot, of.map(|(model, _)| model))
+                && snapshot.rows.as_ref().zip(of).is_some_and(|(rows, (_, data))| Arc::ptr_eq(rows, &data.0))
+        });
+        let near = near.unwrap_or_default();
         let among = if near.among > 0 { format!("of {}", style::grouped(near.among as u64)) } else { String::new() };
         heading(ui, palette, area, "Nearest train rows", &among, None);
         let Some(data) = &snapshot.rows else {

@@ -22,8 +22,9 @@ use super::shell::desktop::Dialogs;
 use super::ui::file_picker::FilePicker;
 use super::ui::theme::color;
 use super::ui::waker;
-use crate::inference::{UnitUse, draw_latents};
-use crate::monitor::Snapshot;
+use crate::data::DataSet;
+use crate::inference::{FlatModel, UnitUse, draw_latents};
+use crate::monitor::{RunId, Snapshot};
 use crate::platform::Latest;
 use crate::plot::{RowView, map_view};
 use crate::style::Palette;
@@ -54,9 +55,17 @@ enum DecodedPart {
 #[derive(Debug, Default)]
 struct ExportResult(Option<Result<PathBuf, String>>);
 
+/// What the state of the workspace belongs to.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Subject {
+    run: RunId,
+    data: Option<ById<DataSet>>,
+}
+
 /// The workspace's state between frames.
 #[derive(Default)]
 pub(super) struct Explore {
+    subject: Subject,
     decoding: Option<Latest<DecodeRequest, DecodedLatents>>,
     near_search: Option<Latest<NearRequest, Near>>,
     exporter: Option<Latest<(ExportRequest, PathBuf), ExportResult>>,
@@ -122,6 +131,35 @@ impl Explore {
         Self { picker: FilePicker::new(dialogs), ..Self::default() }
     }
 
+    /// Begins anew where the run or its data is another: nothing of what was before is shown. Threads and what is being
+    /// saved go on.
+    fn keep_to(&mut self, snapshot: &Snapshot) {
+        let subject = Subject { run: snapshot.run, data: snapshot.rows.clone().map(ById) };
+        if self.subject == subject {
+            return;
+        }
+        *self = Self {
+            subject,
+            decoding: self.decoding.take(),
+            near_search: self.near_search.take(),
+            exporter: self.exporter.take(),
+            picker: std::mem::take(&mut self.picker),
+            exported: self.exported.take(),
+            dark: self.dark,
+            temperature: self.temperature,
+            grid_of: self.grid_of,
+            notice: self.notice.take(),
+            folder: self.folder.take(),
+            ..Self::default()
+        };
+    }
+
+    /// Returns whether an answer is about the network that is shown.
+    fn is_current(snapshot: &Snapshot, of: Option<&ById<FlatModel>>) -> bool {
+        let shown = snapshot.model.as_ref().zip(of);
+        shown.is_some_and(|(shown, of)| Arc::ptr_eq(&shown.network, &of.0.network))
+    }
+
     /// Asks for what the sliders, the grid and the newest weights come to, if it is not what was asked for last.
     fn follow(&mut self, ui: &Ui, snapshot: &Snapshot) {
         let Some(model) = &snapshot.model else { return };
@@ -134,7 +172,6 @@ impl Explore {
             (self.label, self.temperature, self.axes, self.taking) = (0, 1.0, None, None);
             self.slots.begin(snapshot);
         }
-        self.slots.follow(snapshot);
         self.order = order_of_use(units);
         let grid = self.grid_latents(snapshot);
         let request = DecodeRequest {
@@ -223,7 +260,7 @@ impl Explore {
     }
 
     /// Makes textures of what has been decoded, and takes what else has come.
-    fn receive(&mut self, ui: &Ui, palette: &Palette) {
+    fn receive(&mut self, ui: &Ui, palette: &Palette, snapshot: &Snapshot) {
         if let Some(kept) = self.exporter.as_ref().map(Latest::answer)
             && self.exported.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &kept))
         {
@@ -236,6 +273,9 @@ impl Explore {
         }
         let Some(decoding) = &self.decoding else { return };
         let decoded = decoding.answer();
+        if !Self::is_current(snapshot, decoded.model.as_ref()) {
+            return;
+        }
         if self.dark == palette.dark && self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &decoded)) {
             return;
         }
@@ -305,8 +345,9 @@ impl Explore {
         [map, operations, one, sliders]: [Rect; 4],
         snapshot: &Snapshot,
     ) {
+        self.keep_to(snapshot);
         self.follow(ui, snapshot);
-        self.receive(ui, palette);
+        self.receive(ui, palette, snapshot);
         self.map_ui(ui, palette, map, snapshot);
         self.latent_ops_ui(ui, palette, operations, snapshot);
         self.decoded_ui(ui, palette, one, snapshot);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::decoder_thread::{ById, Origin, SLOTS};
 use crate::app::ui::thumbnails::Thumbnails;
-use crate::data::DataSet;
 use crate::monitor::Snapshot;
 
 /// Train rows near the point that are shown.
@@ -41,24 +40,6 @@ impl LatentSlots {
     pub fn take_file(&mut self, path: PathBuf) {
         self.slots[self.next_file] = Some(Origin::File(path));
         self.next_file = 1 - self.next_file;
-    }
-
-    /// Keeps rows as they are when the same data comes again, with another run; starts anew with other data.
-    pub fn follow(&mut self, snapshot: &Snapshot) {
-        let Some(data) = &snapshot.rows else { return };
-        let same = |old: &DataSet| old.name == data.name && old.rows == data.rows && old.features == data.features;
-        let mut foreign = false;
-        for slot in self.slots.iter_mut().flatten() {
-            if let Origin::Row(old, _) = slot
-                && !Arc::ptr_eq(&old.0, data)
-            {
-                foreign |= !same(&old.0);
-                old.0 = Arc::clone(data);
-            }
-        }
-        if foreign {
-            self.begin(snapshot);
-        }
     }
 
     /// Fills the slots with held-out rows of different classes: on digits, a 3 that becomes an 8, and 7 - 1 + 4.

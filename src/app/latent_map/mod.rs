@@ -15,7 +15,7 @@ use self::scatter::{Bounds, Camera, Point, Scatter};
 use super::ui::theme::{color, faded, regular};
 use super::ui::thumbnails::Thumbnails;
 use super::ui::widgets::{Button, ButtonKind, card_title, focus_ring};
-use crate::monitor::{LatentMap, Snapshot};
+use crate::monitor::{LatentMap, RunId, Snapshot};
 use crate::plot::map_view;
 use crate::style;
 use crate::style::{LABELS, Palette, Rgb, heat, size, space};
@@ -40,6 +40,8 @@ pub(super) struct MapShown {
 }
 
 pub(super) struct MapCard {
+    /// The run whose rows the lasso holds.
+    run: RunId,
     /// Tells the maps of the window apart.
     number: u8,
     /// Whether a drag decodes instead of moving the map.
@@ -71,6 +73,7 @@ impl std::fmt::Debug for MapCard {
 impl MapCard {
     pub fn new(number: u8) -> Self {
         Self {
+            run: RunId::default(),
             number,
             decodes: false,
             camera: Camera::default(),
@@ -100,6 +103,11 @@ impl MapCard {
         inside: Rect,
         snapshot: &Snapshot,
     ) -> Option<MapShown> {
+        if self.run != snapshot.run {
+            // The colors that were chosen stay; what was chosen among other points does not.
+            let (number, by_error, train_rows) = (self.number, self.by_error, self.train_rows);
+            *self = Self { run: snapshot.run, by_error, train_rows, ..Self::new(number) };
+        }
         let map = &snapshot.map;
         let held_out = style::grouped(map.held_out as u64);
         let second = match (map.points.len(), map.projected) {

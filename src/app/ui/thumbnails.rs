@@ -49,8 +49,10 @@ impl std::fmt::Debug for Thumbnails {
 
 /// Draws the rows of a request.
 fn draw(request: ThumbnailRequest) -> DrawnThumbnails {
-    let data = &request.data;
-    let rows: Vec<usize> = request.rows.iter().map(|&row| row as usize).filter(|&row| row < data.rows).collect();
+    let data = Arc::clone(&request.data);
+    let mut request = request;
+    request.rows.retain(|&row| (row as usize) < data.rows);
+    let rows: Vec<usize> = request.rows.iter().map(|&row| row as usize).collect();
     // Rows that cannot be read are not shown; the run says why in its own words.
     let values = data.chosen_f32(&rows).unwrap_or_default();
     let view = RowView::new(data.image.map(|image| [image.height, image.width, image.channels]), &values);
@@ -107,7 +109,10 @@ impl Thumbnails {
     /// Draws `row` into `rect` where it is there; gives whether it was.
     pub fn draw(&self, painter: &egui::Painter, row: u32, rect: Rect) -> bool {
         let (Some(shown), Some(texture)) = (&self.shown, &self.texture) else { return false };
-        let Some(of) = &shown.of else { return false };
+        // Rows of other data may have the same numbers.
+        let is_asked =
+            |of: &&ThumbnailRequest| self.asked.as_ref().is_some_and(|asked| Arc::ptr_eq(&asked.data, &of.data));
+        let Some(of) = shown.of.as_ref().filter(is_asked) else { return false };
         let count = shown.pictures.len();
         let Some(item) = of.rows.iter().take(count).position(|&other| other == row) else { return false };
         let part = |item: usize| item as f32 / count as f32;

@@ -1,0 +1,121 @@
+//! Every workspace through every change of data and model: nothing panics, and nothing of what was before is shown.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use hourglass::app::{App, AppOptions, Trainer};
+use hourglass::data::{DataSet, DataSpec};
+use hourglass::model::{Spec, auto_spec, preset};
+use hourglass::monitor::{Command, PlayState, RunId, RunSource, Snapshot, WorkerOptions, open_model};
+use hourglass::train::{Run, RunDir, Session};
+
+use crate::support::{cpu, digits};
+use crate::window::{draw, run_until};
+
+/// Shows what it is told to, and takes every command.
+#[derive(Clone, Default)]
+struct Switch(Arc<Mutex<Arc<Snapshot>>>);
+
+impl Switch {
+    fn set(&self, snapshot: &Arc<Snapshot>) {
+        *self.0.lock().unwrap() = Arc::clone(snapshot);
+    }
+}
+
+impl Trainer for Switch {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.lock().unwrap())
+    }
+
+    fn send(&self, _: Command) {}
+}
+
+/// A model after a few steps on `data`, as it is opened from its file.
+fn opened(spec: Spec, data: Arc<DataSet>, folder: &Path) -> Arc<Snapshot> {
+    let dir = RunDir::create(folder).expect("a folder");
+    let path = dir.model_path();
+    let mut run = Run::new(Session::new(spec, data, cpu()).expect("a session"), None, Some(dir), false).expect("a run");
+    while !run.is_done() {
+        run.advance(50).expect("it advances");
+    }
+    run.save().expect("it saves");
+    Arc::new(open_model(&path).expect("it opens"))
+}
+
+/// Digits at two latent numbers and at six, with classes and without a bottleneck; a table; nothing yet.
+fn subjects(folder: &Path) -> Vec<(&'static str, Arc<Snapshot>)> {
+    let digits_at = |name: &str, settings: &[&str]| {
+        let usual = ["train.steps=20", "data.rows=1280", "train.batch_size=64"];
+        let settings: Vec<String> = usual.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
+        preset(name).expect("a preset").spec.with_set(&settings).expect("settings")
+    };
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/data/breast_cancer.csv");
+    let table = DataSpec { labels: Some("malignant".to_owned()), ..DataSpec::from_source(table.display().to_string()) };
+    let table = Arc::new(DataSet::open(&table, 0.1, 1).expect("a table"));
+    let mut of_table = auto_spec(&table).expect("a spec").spec;
+    of_table.train.epochs = 3;
+    vec![
+        ("two numbers", opened(digits_at("map", &[]), digits(), &folder.join("two"))),
+        ("six numbers", opened(digits_at("map", &["model.latent=6"]), digits(), &folder.join("six"))),
+        ("classes", opened(digits_at("conditional", &["model.latent=6"]), digits(), &folder.join("classes"))),
+        ("a table", opened(of_table, table, &folder.join("table"))),
+        ("nothing yet", Arc::new(Snapshot { run: RunId::next(), ..Snapshot::default() })),
+    ]
+}
+
+fn visit_all(harness: &mut Harness<'static, App>) {
+    for key in [egui::Key::Num1, egui::Key::Num3, egui::Key::Num4, egui::Key::Num5, egui::Key::Num0, egui::Key::Num2] {
+        harness.key_press(key);
+        harness.run_steps(2);
+    }
+}
+
+#[test]
+fn no_workspace_shows_what_was_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let subjects = subjects(folder.path());
+    let switch = Switch::default();
+    let trainer = switch.clone();
+    let start = Box::new(move |_| Ok(Box::new(trainer.clone()) as Box<dyn Trainer>));
+    let run = WorkerOptions::from_source(RunSource::Open(folder.path().join("two")));
+    let options = AppOptions { runs_folder: folder.path().to_owned(), ..AppOptions::new(run, start) };
+    let mut harness = Harness::builder().with_size([1280.0, 800.0]).build_ui_state(draw, App::new(options));
+    for (_, before) in &subjects {
+        for (name, after) in &subjects {
+            switch.set(before);
+            visit_all(&mut harness);
+            if before.model.is_some() {
+                let latent = before.units.len();
+                run_until(&mut harness, |harness| harness.state().explored_latents().len() == latent);
+                run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
+                harness.get_by_label("Sample").click();
+                harness.run_steps(2);
+                harness.get_by_label("Near row 1").click();
+                harness.run_steps(2);
+            }
+            switch.set(after);
+            // In the very next frame.
+            harness.run_steps(1);
+            if before.run != after.run {
+                assert!(harness.query_by_label("Near row 1").is_none(), "rows near a point of what was before {name}");
+                assert!(harness.query_by_label("copy").is_none(), "pictures of what was before {name}");
+                let sliders = if after.model.is_some() { after.units.len() } else { 0 };
+                assert_eq!(harness.state().explored_latents().len(), sliders, "{name}");
+            }
+            visit_all(&mut harness);
+            if after.model.is_some() {
+                run_until(&mut harness, |harness| harness.query_by_label("copy").is_some());
+                run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
+            }
+            // A run of the same data in training, whose weights are not shared yet.
+            let training =
+                Snapshot { run: RunId::next(), state: PlayState::Playing, model: None, ..Snapshot::clone(after) };
+            switch.set(&Arc::new(training));
+            harness.run_steps(1);
+            assert!(harness.query_by_label("copy").is_none(), "a picture of {name} beside another run");
+            visit_all(&mut harness);
+        }
+    }
+}
