@@ -57,7 +57,7 @@ for size in "${sizes[@]}"; do
     press 2; sleep 3; snap explore dark
     press 3; open_path "$scratch/chelsea.png"; sleep 16; snap denoise dark
     press 4; open_path "$scratch/cells.csv"; sleep 10; snap detect dark
-    press 5; sleep 15; snap report dark
+    press 5; sleep 40; snap report dark # measures on the test part
     press t
     snap report light
     press 4; snap detect light
