@@ -154,8 +154,11 @@ part denoise 60 bash -c 'timed "$@"' timed "$((side[0] * side[1]))e-6" "$program
     --device "$device" --json --quiet
 [ "$short" -eq 1 ] || part peers 200 bash -c 'peers 2'
 
-adapter=$(sed -n 's/.*"adapter": *"\([^"]*\)".*/\1/p' "$parts/bench.json" | head -n 1)
-[ -n "$adapter" ] || adapter=$(sed -n 's/.*"adapter":"\([^"]*\)".*/\1/p' "$parts/bench.json" | head -n 1)
+# Whatever part has named it first; the list of devices names them all.
+adapter=""
+for name in bench selftest devices; do
+    [ -n "$adapter" ] || adapter=$(grep -o '"adapter": *"[^"]*"' "$parts/$name.json" | head -n 1 | cut -d'"' -f4)
+done
 file=$results/$(echo "${adapter:-unknown}" | tr -cs 'A-Za-z0-9.\n' '-' | sed 's/-*$//').json
 {
     echo "{\"version\": \"$("$program" --version | cut -d' ' -f2)\", \"date\": \"$(date -u +%Y-%m-%d)\", \"device_option\": \"$device\""
