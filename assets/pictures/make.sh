@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes README's gallery anew: the real program under Xvfb, its default run trained to the end, every workspace in the
-# dark and in the light, at three sizes: WORKSPACE-THEME-SIZE.png. About seven minutes on two cores.
+# dark and in the light, at three sizes: WORKSPACE-THEME-SIZE.png. Seven to fifteen minutes on two cores.
 # usage: assets/pictures/make.sh [SIZE...]      needs Xvfb, xdotool, ImageMagick, python3 with PyPI's numpy and pillow
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -49,7 +49,7 @@ for size in "${sizes[@]}"; do
     env -u WAYLAND_DISPLAY -u XDG_DATA_HOME -u XDG_CONFIG_HOME XDG_RUNTIME_DIR="$home" HOME="$home" \
         target/release/hourglass --device cpu >/dev/null 2>&1 &
     program=$!
-    until window=$(xdotool search --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.2; done
+    until window=$(xdotool search --onlyvisible --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.2; done
     xdotool windowmove "$window" 0 0 windowsize "$window" "${size%x*}" "${size#*x}" windowfocus "$window"
     sleep 12
     snap train dark # while it trains
@@ -57,7 +57,9 @@ for size in "${sizes[@]}"; do
     press 2; sleep 3; snap explore dark
     press 3; open_path "$scratch/chelsea.png"; sleep 16; snap denoise dark
     press 4; open_path "$scratch/cells.csv"; sleep 10; snap detect dark
-    press 5; sleep 40; snap report dark # measures on the test part
+    # The run's end, and then its measures on the test part.
+    until ls "$home"/.local/share/hourglass/runs/*/report.json >/dev/null 2>&1; do sleep 1; done
+    press 5; sleep 40; snap report dark
     press t
     snap report light
     press 4; snap detect light
