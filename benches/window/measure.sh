@@ -19,7 +19,7 @@ for round in $(seq "$rounds"); do
     HOURGLASS_FRAME_LOG="$scratch/frames-$round" target/release/hourglass window --preset undercomplete --device cpu \
         --set train.epochs=40 --out "$scratch/window-$round" >/dev/null 2>&1 &
     program=$!
-    until window=$(xdotool search --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.1; done
+    until window=$(xdotool search --onlyvisible --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.1; done
     xdotool windowfocus "$window"
     # The start (data, pipelines, the fit of PCA) is over after two seconds.
     sleep 2

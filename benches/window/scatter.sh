@@ -18,7 +18,7 @@ for round in $(seq "$rounds"); do
     HOURGLASS_FRAME_LOG=$log target/release/hourglass window --preset map --device cpu --set train.epochs=60 \
         --out "$scratch/window-$round" >/dev/null 2>&1 &
     program=$!
-    until window=$(xdotool search --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.1; done
+    until window=$(xdotool search --onlyvisible --name Hourglass 2>/dev/null | head -1) && [ -n "$window" ]; do sleep 0.1; done
     xdotool windowmove "$window" 0 0 windowsize "$window" 1280 800 windowfocus "$window"
     sleep 3
     # The chip "train rows" of the map; then time to encode them all.
