@@ -122,7 +122,7 @@ impl GpuContext {
         }
     }
 
-    /// The adapter at `index` of [`adapters`](super::adapters).
+    /// The adapter at `index` of [`adapters`](fn@super::adapters).
     pub fn open_index(index: usize) -> Result<Self, DeviceError> {
         let adapters = sorted_adapters();
         let available = adapters.len();
