@@ -122,7 +122,7 @@ pub struct App {
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
     /// A model that was opened has been looked at: it may belong to another workspace than Explore.
-    /// What was trained last by a spec that was known when it began.
+    /// Design trained last, by a spec that was known when it began.
     pub(super) design: Option<Design>,
     pub(super) opened_model_routed: bool,
     pub(super) quit: bool,

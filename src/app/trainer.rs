@@ -115,7 +115,7 @@ impl App {
         self.snapshot.run_dir.as_deref().filter(|_| running)
     }
 
-    /// What is trained now, live edits left out; `None` until a model or data has been opened that says so.
+    /// Returns the design that is trained now, live edits left out; `None` until a model or data has been opened that says so.
     pub(super) fn design(&self) -> Option<Design> {
         let source = &self.options.run.source;
         // What was found out stands in the snapshot.

@@ -14,7 +14,7 @@ pub struct FlatModel {
     pub network: Arc<Network>,
     /// Names of the classes, where the data had any.
     pub labels: Option<Arc<Vec<String>>>,
-    /// What was done to the data, and is done to whatever the model is given.
+    /// Preparation of the data, applied to whatever the model is given.
     pub preparation: Arc<Preparation>,
     pub weights: Arc<Weights>,
 }

@@ -33,7 +33,12 @@ impl LoadedModel {
     /// # Errors
     /// When its layers do not fit together or it lacks what its spec names.
     pub fn new(model: &Model, path: &Path, device: &Device) -> Result<Self, InferenceError> {
-        Self::with_batch(&FlatModel::from_model(model, path)?, device, TASK_BATCH)
+        Self::from_flat(&FlatModel::from_model(model, path)?, device)
+    }
+
+    /// As [`Self::new`], of a model whose weights are flat already.
+    pub fn from_flat(model: &FlatModel, device: &Device) -> Result<Self, InferenceError> {
+        Self::with_batch(model, device, TASK_BATCH)
     }
 
     /// `model` on one thread of the processor, so that whoever trains beside it keeps the others.

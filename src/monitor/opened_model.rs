@@ -17,11 +17,10 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
     let model = Model::load(path)?;
     let flat = FlatModel::from_model(&model, path)?;
     let network = &flat.network;
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut snapshot = Snapshot {
         run: RunId::next(),
         state: PlayState::Finished,
-        preset: Some(name),
+        preset: Some(file_name(path)),
         spec: Some(model.spec.clone()),
         widths: network.widths(),
         parameters: network.parameter_count(),
@@ -38,7 +37,7 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
         && data.features == model.features
     {
         let device = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
-        let mut evaluator = Evaluator::over(&LoadedModel::new(&model, path, &device)?, data)?;
+        let mut evaluator = Evaluator::over(&LoadedModel::from_flat(&flat, &device)?, data)?;
         let rows = data.part(Part::Validation);
         let outputs = evaluator.outputs(rows.clone(), true, false)?;
         units = UnitUse::from_latents(&outputs.latents, network.latent(), spec);
@@ -77,6 +76,11 @@ pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
     snapshot.has_detector = model.detector.is_some();
     snapshot.model = Some(Arc::new(flat));
     Ok(snapshot)
+}
+
+/// Returns the last part of a path, for people.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
 /// Adds the curves and figures of the run that wrote a model.

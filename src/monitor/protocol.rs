@@ -67,7 +67,7 @@ pub enum Event {
     },
 }
 
-/// What a worker starts from.
+/// Source of a worker's run.
 #[derive(Clone, Debug)]
 pub enum RunSource {
     /// Trains a spec.

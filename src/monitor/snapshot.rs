@@ -10,7 +10,7 @@ use crate::device::DeviceInfo;
 use crate::inference::{FlatModel, UnitUse};
 use crate::metrics::Pca;
 use crate::model::{Edit, Spec};
-use crate::plot::{Marker, Raster, RowView};
+use crate::plot::{AxisScale, LossCurves, Marker, Raster, RowView};
 use crate::style::Palette;
 use crate::train::{CostEstimate, Finding, PcaReport, RunReport};
 
@@ -216,7 +216,7 @@ pub struct Snapshot {
     pub spec: Option<Spec>,
     pub device: Option<DeviceInfo>,
     pub data: DataSummary,
-    /// What training takes, read from its plan; `None` until that is made.
+    /// Cost of training, read from its plan; `None` until that is made.
     pub cost: Option<Arc<CostEstimate>>,
     /// Widths of the layers, input to output.
     pub widths: Vec<usize>,
@@ -250,7 +250,7 @@ pub struct Snapshot {
     pub units: Arc<Vec<UnitUse>>,
     /// The weights of now, where they were asked for, or those kept at the end.
     pub model: Option<Arc<FlatModel>>,
-    /// Whether the model that was opened is a detector.
+    /// True for an opened model that is a detector.
     pub has_detector: bool,
     /// Mean squared error on some validation rows, whatever the loss is.
     pub validation_mse: Option<f64>,
@@ -270,16 +270,28 @@ impl Snapshot {
     }
 
     /// PCA's components and error, where the loss is the same quantity.
-    pub fn comparable_pca(&self) -> Option<(usize, f64)> {
+    fn comparable_pca(&self) -> Option<(usize, f64)> {
         self.spec.as_ref().filter(|spec| spec.loss_is_plain_mse())?;
         self.pca.as_ref().map(|pca| (pca.components, pca.mse))
     }
 
-    /// Live edits where the charts have them.
-    pub fn edit_markers(&self) -> Vec<Marker> {
-        let Some(spec) = &self.spec else { return Vec::new() };
+    /// Curves up to `end` epochs; points of the smooth line are means of this share of the train curve.
+    pub fn loss_curves(&self, smoothing: f64, scale: AxisScale, end: f64) -> LossCurves<'_> {
         let epoch = |step: u64| step as f64 / self.steps_per_epoch.max(1) as f64;
-        self.edits.iter().map(|edit| Marker::event(epoch(edit.step), spec.edit_words(edit))).collect()
+        let edits = self
+            .spec
+            .iter()
+            .flat_map(|spec| self.edits.iter().map(move |edit| Marker::event(epoch(edit.step), spec.edit_words(edit))));
+        LossCurves {
+            train: &self.train_curve,
+            validation: &self.validation_curve,
+            pca: self.comparable_pca(),
+            edits: edits.collect(),
+            best: self.best.map(|(epoch, _)| epoch),
+            smoothing,
+            scale,
+            epochs: (0.0, end),
+        }
     }
 
     pub fn epochs_done(&self) -> f64 {

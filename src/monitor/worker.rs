@@ -1,7 +1,6 @@
 //! The thread that trains. Whoever watches sends [`Command`]s, receives [`Event`]s, and reads the newest [`Snapshot`]
 //! whenever it likes. The worker owns its device: no frame ever waits for training, and training never for a frame.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::opened_model::open_model;
+use super::opened_model::{file_name, open_model};
 use super::protocol::{Command, Event, RunSource, WorkerChannels, WorkerOptions};
 use super::snapshot::{DataSummary, PlayState, RunId, Snapshot};
 use super::training_loop::TrainingLoop;
@@ -120,10 +119,6 @@ fn run_worker(options: WorkerOptions, channels: &WorkerChannels) {
     }
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
 fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<Run>) -> Result<(), TrainError> {
     if let RunSource::Open(path) = &options.source {
         let opened = open_model(path)?;
@@ -179,7 +174,7 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
     TrainingLoop::new(options, channels, run).drive()
 }
 
-/// What is trained, and on what.
+/// Returns the spec that is trained, and its data.
 fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
     match source {
         RunSource::Train { spec, data: Some(data), .. } => Ok((Spec::clone(spec), Arc::clone(data))),

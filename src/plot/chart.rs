@@ -4,7 +4,7 @@ use super::shapes::{Align, Area, LineStyle, PlotShape, Tone, VerticalAlign, clip
 use crate::style;
 use crate::style::size;
 
-/// How an axis divides what lies between its ends.
+/// Scale of an axis between its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AxisScale {
     /// By differences.
@@ -34,9 +34,9 @@ pub struct ChartAxis {
     pub high: f64,
     pub scale: AxisScale,
     pub ticks: Ticks,
-    /// Whether ticks have lines across the plot.
+    /// Draws a line across the plot at each tick.
     pub has_lines: bool,
-    /// What it measures; empty where the chart's heading says so.
+    /// Quantity that it measures; empty where the chart's heading names it.
     pub title: &'static str,
 }
 
@@ -156,7 +156,7 @@ impl Marker {
 pub struct Highlight {
     pub at: [f64; 2],
     pub word: &'static str,
-    /// What a pointer over it says, where a painter can.
+    /// Text under a pointer over it, where a painter can show one.
     pub title: String,
     pub tone: Tone,
 }
@@ -181,9 +181,9 @@ pub struct Chart {
     pub series: Vec<Series>,
     pub highlight: Option<Highlight>,
     pub markers: Vec<Marker>,
-    /// Whether lines are named at their right ends, beside the plot.
+    /// Names lines at their right ends, beside the plot.
     pub names_at_ends: bool,
-    /// Whether each whole number of the horizontal axis has a mark.
+    /// Marks each whole number of the horizontal axis.
     pub has_unit_marks: bool,
 }
 

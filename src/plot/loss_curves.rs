@@ -33,8 +33,7 @@ impl LossCurves<'_> {
             AxisScale::Ratio | AxisScale::Counts => self.ratio_range(&smoothed),
         }?;
         let count = |pixels: f32, each: f32, low: f32, high: f32| (pixels / each).clamp(low, high) as usize;
-        let mut x = ChartAxis::new(AxisScale::Even, self.epochs, Ticks::Whole(count(plot.w, 70.0, 2.0, 12.0)));
-        x.has_lines = false;
+        let x = ChartAxis::new(AxisScale::Even, self.epochs, Ticks::Whole(count(plot.w, 70.0, 2.0, 12.0)));
         let mut y = ChartAxis::new(self.scale, range, Ticks::About(count(plot.h, 48.0, 2.0, 7.0)));
         y.has_lines = true;
         let mut chart = Chart::new(x, y);

@@ -16,7 +16,7 @@ pub(crate) use self::contact_sheet::write_sheet;
 pub use self::error::PictureError;
 pub use self::loss_curves::LossCurves;
 pub(crate) use self::png::Canvas;
-pub use self::range::{MapView, curve_range, map_view, smooth, smooth_by};
+pub use self::range::{MapView, curve_range, map_view, smooth_by};
 pub use self::row_image::{Raster, RowView};
 pub use self::shapes::{Align, Area, LineStyle, PlotShape, Tone, VerticalAlign};
 pub(crate) use self::svg::{escape_markup, svg_elements};

@@ -1,10 +1,5 @@
 //! Ranges and smoothing of what charts show.
 
-/// Running mean over a fiftieth of the curve.
-pub fn smooth(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
-    smooth_by(points, 0.02)
-}
-
 /// Running mean over `share` of the curve.
 pub fn smooth_by(points: &[[f32; 2]], share: f64) -> Vec<[f32; 2]> {
     let window = ((points.len() as f64 * share) as usize).max(1);

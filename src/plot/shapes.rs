@@ -85,7 +85,7 @@ pub enum VerticalAlign {
     Bottom,
 }
 
-/// How a line is drawn.
+/// Stroke of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LineStyle {
     pub tone: Tone,
@@ -131,7 +131,7 @@ pub enum PlotShape {
         tone: Tone,
         /// Size of the style's type.
         size: f32,
-        /// Whether what lies beneath must not run through it.
+        /// Paper behind the text, so that nothing beneath runs through it.
         is_backed: bool,
     },
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::monitor::{DataSummary, LatentMap, Pairs, Snapshot};
-use crate::plot::{Align, Area, AxisScale, Canvas, LossCurves, PictureError, map_view};
+use crate::plot::{Align, Area, AxisScale, Canvas, PictureError, map_view};
 use crate::style;
 use crate::style::{DARK, LABELS};
 
@@ -60,17 +60,8 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
         canvas.text(pen, area.y + 14.0, style::size::TEXT, &text, DARK.accent, true, Align::Right);
     }
     let plot = Area { x: area.x + 64.0, y: area.y + 40.0, w: area.w - 72.0, h: area.h - 72.0 };
-    let curves = LossCurves {
-        train: &snapshot.train_curve,
-        validation: &snapshot.validation_curve,
-        pca: snapshot.comparable_pca(),
-        edits: snapshot.edit_markers(),
-        best: snapshot.best.map(|(epoch, _)| epoch),
-        smoothing: SMOOTHING,
-        scale: AxisScale::Even,
-        epochs: (0.0, snapshot.train_curve.last().map_or(1.0, |point| f64::from(point[0])).max(1e-6)),
-    };
-    if let Some(chart) = curves.chart(plot) {
+    let end = snapshot.train_curve.last().map_or(1.0, |point| f64::from(point[0])).max(1e-6);
+    if let Some(chart) = snapshot.loss_curves(SMOOTHING, AxisScale::Even, end).chart(plot) {
         canvas.draw(&chart.shapes(plot), &DARK, DARK.panel);
     }
 }

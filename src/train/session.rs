@@ -167,7 +167,7 @@ impl Session {
         self.training_bytes
     }
 
-    /// What training takes, read from its plan.
+    /// Returns the cost of training, read from its plan.
     pub fn cost(&self) -> &Arc<CostEstimate> {
         &self.cost
     }

@@ -49,7 +49,7 @@ impl TrainingPlan {
         Ok(Self { spec, data, network: Arc::new(network), placement, plan })
     }
 
-    /// What training will take.
+    /// Returns the cost of training.
     pub fn cost(&self) -> CostEstimate {
         CostEstimate::new(&self.network, &self.plan, self.data.train.len())
     }

@@ -60,7 +60,7 @@ fn weights_of_another_network_are_refused() {
     assert!(error.contains("values, the network"), "{error}");
 }
 
-/// What is evaluated is the average, and evaluating leaves the weights that are trained as they are.
+/// The average is evaluated, and evaluating leaves the weights that are trained as they are.
 #[test]
 fn an_average_is_evaluated_where_it_lies() {
     for device in devices() {

@@ -236,7 +236,7 @@ pub fn run_until(harness: &mut Harness<'static, App>, done: impl Fn(&Harness<'st
     }
 }
 
-/// What a run was started with, where its spec was known.
+/// Returns the spec that a run was started with.
 pub fn spec_of_run(options: &WorkerOptions) -> &Spec {
     options.source.spec().expect("a spec")
 }

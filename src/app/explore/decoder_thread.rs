@@ -104,7 +104,7 @@ impl LatentCodec {
     }
 }
 
-fn told(error: InferenceError) -> String {
+fn message(error: InferenceError) -> String {
     error.to_string()
 }
 
@@ -136,7 +136,7 @@ impl Decoding {
         before: &DecodedLatents,
         next: &mut DecodedLatents,
     ) -> Result<(), String> {
-        if LatentCodec::update(&mut self.codec, &request.model).map_err(told)? {
+        if LatentCodec::update(&mut self.codec, &request.model).map_err(message)? {
             self.before = None;
         }
         let same = self.before.as_ref().filter(|last| last.model == request.model && last.label == request.label);
@@ -147,11 +147,11 @@ impl Decoding {
         let Some(codec) = &mut self.codec else { return Ok(()) };
         next.one = match keeps_one {
             true => before.one.clone(),
-            false => codec.decode(request.latents.clone(), label).map_err(told)?,
+            false => codec.decode(request.latents.clone(), label).map_err(message)?,
         };
         next.grid = match keeps_grid {
             true => before.grid.clone(),
-            false => codec.decode(request.grid.clone(), label).map_err(told)?,
+            false => codec.decode(request.grid.clone(), label).map_err(message)?,
         };
         if let Some(wanted) = &request.taken {
             let rows = Self::rows_of(&mut self.files, codec, wanted, label)?;
@@ -176,11 +176,11 @@ impl Decoding {
                 let share = step as f32 / (STEPS - 1) as f32;
                 a.latents.iter().zip(&b.latents).map(move |(a, b)| (1.0 - share) * a + share * b)
             });
-            next.interpolation = codec.decode(latents.collect(), label).map_err(told)?;
+            next.interpolation = codec.decode(latents.collect(), label).map_err(message)?;
         }
         if let [_, _, Some(a), Some(b), Some(c)] = &next.slots {
             let sum = a.latents.iter().zip(&b.latents).zip(&c.latents).map(|((a, b), c)| a - b + c).collect();
-            next.sum = codec.decode(sum, label).map_err(told)?;
+            next.sum = codec.decode(sum, label).map_err(message)?;
         }
         Ok(())
     }
@@ -192,17 +192,17 @@ impl Decoding {
         label: usize,
     ) -> Result<Arc<DecodedRows>, String> {
         match origin {
-            Origin::Point(latents) => codec.decode(latents.clone(), label).map_err(told),
+            Origin::Point(latents) => codec.decode(latents.clone(), label).map_err(message),
             Origin::Row(data, row) => {
                 let row = *row as usize;
                 let values = data.0.rows_f32(row..row + 1).map_err(|error| error.to_string())?;
                 let of_row = data.0.labels.as_ref().and_then(|labels| labels.get(row)).copied();
-                codec.encode(values, of_row.map_or(label, usize::from)).map_err(told)
+                codec.encode(values, of_row.map_or(label, usize::from)).map_err(message)
             }
             Origin::File(path) => {
                 let model = Arc::clone(&codec.model.0);
                 let read = files.entry(path.clone()).or_insert_with(|| first_row(&model, path));
-                codec.encode(read.clone()?, label).map_err(told)
+                codec.encode(read.clone()?, label).map_err(message)
             }
         }
     }

@@ -55,7 +55,7 @@ enum DecodedPart {
 #[derive(Debug, Default)]
 struct ExportResult(Option<Result<PathBuf, String>>);
 
-/// What the state of the workspace belongs to.
+/// Run and data that the state of the workspace belongs to.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Subject {
     run: RunId,

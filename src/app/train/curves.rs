@@ -6,7 +6,7 @@ use crate::app::ui::shapes::{area_of, paint_shapes};
 use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, Scale, Slider, card_title, text_label};
 use crate::monitor::{PlayState, Snapshot};
-use crate::plot::{AxisScale, Chart, LossCurves, smooth_by};
+use crate::plot::{AxisScale, Chart, smooth_by};
 use crate::style;
 use crate::style::{Palette, size, space};
 
@@ -61,16 +61,8 @@ impl Curves {
         let whole = snapshot.total_steps as f64 / snapshot.steps_per_epoch.max(1) as f64;
         // The axis grows with the run, in halves of what is there, up to its end.
         let end = (done * 1.15).max(0.5).min(whole.max(done)).max(1e-6);
-        let curves = LossCurves {
-            train: &snapshot.train_curve,
-            validation: &snapshot.validation_curve,
-            pca: snapshot.comparable_pca(),
-            edits: snapshot.edit_markers(),
-            best: snapshot.best.map(|(epoch, _)| epoch),
-            smoothing: self.smoothing,
-            scale: if self.log_scale { AxisScale::Ratio } else { AxisScale::Even },
-            epochs: (0.0, end),
-        };
+        let scale = if self.log_scale { AxisScale::Ratio } else { AxisScale::Even };
+        let curves = snapshot.loss_curves(self.smoothing, scale, end);
         let area = area_of(plot);
         let Some(chart) = curves.chart(area) else {
             let words = match snapshot.state {
