@@ -1,12 +1,11 @@
 //! The window's contents: everything but the window itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use egui::{Color32, Rect, Ui, pos2, vec2};
 
-use super::denoise::{Ask, Denoise, Denoising, LocalDenoising};
+use super::denoise::{Denoise, Denoising, LocalDenoising};
 use super::detect::{Detect, Detection, LocalDetection};
 use super::explore::Explore;
 use super::frame::help::help_sheet;
@@ -14,25 +13,20 @@ use super::frame::hints;
 use super::frame::hints::hints_ui;
 use super::frame::open::Choice;
 use super::frame::paste::Pasting;
-use super::latent_map::MapCard;
-use super::report::{LocalReporting, ReportAction, ReportContext, ReportWorkspace, Reporting};
-use super::runs::{Runs, RunsAction};
+use super::report::{LocalReporting, ReportWorkspace, Reporting};
+use super::runs::Runs;
 use super::shell::desktop::{Dialogs, TypedPaths};
 use super::shell::settings::Settings;
-use super::train::curves::Curves;
-use super::train::findings::Findings;
-use super::train::live_edits::LiveEdits;
-use super::train::network::NetworkCard;
-use super::train::reconstructions::ReconstructionsCard;
+use super::train::Train;
 pub use super::trainer::{StartTrainer, Trainer};
 use super::ui::file_picker::FilePicker;
 use super::ui::theme;
 use super::ui::theme::{ThemeChoice, color};
 use super::undo::{Design, UndoHistory};
-use super::workspace::{PLACES, Workspace};
+use super::workspace::{Action, Context, PLACES, Place, Subject, Workspace, WorkspaceEvent};
 use crate::device::DeviceChoice;
-use crate::model::{Preset, presets};
-use crate::monitor::{Command, PlayState, PreviewRequest, Snapshot, WorkerOptions};
+use crate::monitor::{Moment, PlayState, PreviewRequest, WorkerOptions};
+use crate::platform::Task;
 use crate::style::{Palette, space};
 use crate::tasks::QueueView;
 use crate::train::default_runs_folder;
@@ -86,95 +80,119 @@ impl std::fmt::Debug for AppOptions {
     }
 }
 
+/// The six workspaces.
+pub(super) struct Workspaces {
+    pub train: Train,
+    pub explore: Explore,
+    pub denoise: Denoise,
+    pub detect: Detect,
+    pub report: ReportWorkspace,
+    pub runs: Runs,
+}
+
+impl Workspaces {
+    fn new(options: &AppOptions) -> Self {
+        Self {
+            train: Train::new(),
+            explore: Explore::new(Arc::clone(&options.dialogs)),
+            denoise: Denoise::new(Arc::clone(&options.denoising)),
+            detect: Detect::new(Arc::clone(&options.detection)),
+            report: ReportWorkspace::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs)),
+            runs: Runs::new(options.runs_folder.clone()),
+        }
+    }
+
+    pub fn get(&self, place: Place) -> &dyn Workspace {
+        match place {
+            Place::Train => &self.train,
+            Place::Explore => &self.explore,
+            Place::Denoise => &self.denoise,
+            Place::Detect => &self.detect,
+            Place::Report => &self.report,
+            Place::Runs => &self.runs,
+        }
+    }
+
+    pub fn at(&mut self, place: Place) -> &mut dyn Workspace {
+        match place {
+            Place::Train => &mut self.train,
+            Place::Explore => &mut self.explore,
+            Place::Denoise => &mut self.denoise,
+            Place::Detect => &mut self.detect,
+            Place::Report => &mut self.report,
+            Place::Runs => &mut self.runs,
+        }
+    }
+
+    pub fn all(&mut self) -> [&mut dyn Workspace; 6] {
+        let Self { train, explore, denoise, detect, report, runs } = self;
+        [train, explore, denoise, detect, report, runs]
+    }
+}
+
 /// The window's state between frames.
 pub struct App {
     pub(super) options: AppOptions,
+    /// Of the last frame.
+    pub(super) egui: egui::Context,
     pub(super) trainer: Option<Box<dyn Trainer>>,
     /// Runs that are being stopped and saved, off this thread: no frame waits for them.
-    pub(super) retiring: Vec<JoinHandle<()>>,
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) presets: Vec<Preset>,
+    pub(super) retiring: Vec<Task<(), ()>>,
+    pub(super) moment: Arc<Moment>,
+    /// What the state of the workspaces belongs to.
+    subject: Subject,
+    pub(super) workspaces: Workspaces,
+    pub(super) place: Place,
+    /// Where Escape leads back to from the list of runs.
+    pub(super) before: Place,
+    /// What was wished to be seen last.
+    pub(super) requested_previews: PreviewRequest,
     pub(super) history: UndoHistory,
+    /// Design trained last, by a spec that was known when it began.
+    pub(super) design: Option<Design>,
     pub(super) error: Option<String>,
     /// What was done last that is no error.
     pub(super) notice: Option<String>,
-    pub(super) themed: Option<(bool, bool)>,
-    pub(super) controls: LiveEdits,
-    pub(super) curves: Curves,
-    pub(super) network: NetworkCard,
-    pub(super) map: MapCard,
-    pub(super) findings: Findings,
-    /// What was wished to be seen last.
-    pub(super) requested_previews: PreviewRequest,
-    pub(super) explore: Explore,
-    pub(super) denoise: Denoise,
-    pub(super) detect: Detect,
-    pub(super) report: ReportWorkspace,
-    pub(super) runs: Runs,
-    pub(super) workspace: Workspace,
-    /// Where Escape leads back to from the list of runs.
-    pub(super) before: Workspace,
-    pub(super) textures: ReconstructionsCard,
-    pub(super) drawer_open: bool,
+    themed: Option<(bool, bool)>,
     pub(super) help_open: bool,
     /// What a path is wanted for that was asked for by Open.
     pub(super) picker: FilePicker<()>,
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
     /// A model that was opened has been looked at: it may belong to another workspace than Explore.
-    /// Design trained last, by a spec that was known when it began.
-    pub(super) design: Option<Design>,
     pub(super) opened_model_routed: bool,
     pub(super) quit: bool,
 }
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "App({:?})", self.snapshot.state)
+        write!(f, "App({:?})", self.moment.snapshot.progress.state)
     }
 }
-
-pub(crate) const RIGHT_COLUMN: f32 = 356.0;
 
 impl App {
     /// Starts the run that `options` name.
     pub fn new(options: AppOptions) -> Self {
-        let workspace = if options.run.source.opened().is_some() { Workspace::Explore } else { Workspace::Train };
-        let detect = Detect::new(Arc::clone(&options.detection));
-        let denoise = Denoise::new(Arc::clone(&options.denoising));
-        let report = ReportWorkspace::new(Arc::clone(&options.reporting), Arc::clone(&options.dialogs));
-        let explore = Explore::new(Arc::clone(&options.dialogs));
-        let picker = FilePicker::new(Arc::clone(&options.dialogs));
-        let runs = Runs::new(options.runs_folder.clone());
+        let place = if options.run.source.opened().is_some() { Place::Explore } else { Place::Train };
         let drops = "Files cannot be dropped on this window (Wayland): press Ctrl+O to open one";
         let mut app = Self {
             notice: (!options.drops).then(|| drops.to_owned()),
             design: Design::from_source(&options.run.source),
+            workspaces: Workspaces::new(&options),
+            picker: FilePicker::new(Arc::clone(&options.dialogs)),
             options,
+            egui: egui::Context::default(),
             trainer: None,
             retiring: Vec::new(),
-            snapshot: Arc::default(),
-            presets: presets().unwrap_or_default(),
+            moment: Arc::default(),
+            subject: Subject::default(),
+            place,
+            before: place,
+            requested_previews: PreviewRequest::default(),
             history: UndoHistory::default(),
             error: None,
             themed: None,
-            controls: LiveEdits::default(),
-            curves: Curves::default(),
-            network: NetworkCard::default(),
-            map: MapCard::new(0),
-            findings: Findings::default(),
-            requested_previews: PreviewRequest::default(),
-            explore,
-            denoise,
-            detect,
-            report,
-            runs,
-            workspace,
-            before: workspace,
-            textures: ReconstructionsCard::default(),
-            drawer_open: false,
             help_open: false,
-            picker,
             choice: None,
             pasting: Pasting::default(),
             opened_model_routed: false,
@@ -184,8 +202,9 @@ impl App {
         app
     }
 
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
+    /// What is drawn.
+    pub fn moment(&self) -> &Moment {
+        &self.moment
     }
 
     /// What is to be remembered: theme, device and the rest that is chosen inside the window.
@@ -200,9 +219,9 @@ impl App {
 
     /// A window title with the progress.
     pub fn title(&self) -> String {
-        let snapshot = &self.snapshot;
-        let percent = (100 * snapshot.step).checked_div(snapshot.total_steps).unwrap_or(0);
-        match snapshot.state {
+        let snapshot = &self.moment.snapshot;
+        let percent = (100 * snapshot.progress.step).checked_div(snapshot.run.total_steps).unwrap_or(0);
+        match snapshot.progress.state {
             PlayState::Playing => format!("{percent}% \u{2013} Hourglass"),
             _ => "Hourglass".to_owned(),
         }
@@ -215,11 +234,14 @@ impl App {
 
     /// One frame.
     pub fn ui(&mut self, ui: &mut Ui) {
+        self.egui = ui.ctx().clone();
+        let (palette, narrow) = (self.palette(), self.is_narrow());
+        let window = ui.ctx().content_rect();
         if let Some(trainer) = &self.trainer {
-            self.snapshot = trainer.snapshot();
+            self.moment = trainer.moment();
         }
+        self.follow_subject();
         self.request_previews();
-        let palette = self.options.theme.palette(ui.ctx().system_theme());
         if self.themed.is_none() {
             theme::install_fonts(ui.ctx());
         }
@@ -233,11 +255,13 @@ impl App {
                 return;
             }
         }
-        self.textures.update(ui.ctx(), &Arc::clone(&self.snapshot.pairs), palette);
-        self.route_opened_model(ui.ctx());
+        let polled = self.with_context(|workspaces, context| {
+            let actions = workspaces.all().map(|workspace| workspace.poll(ui.ctx(), context));
+            actions.concat()
+        });
+        self.carry_out(polled);
+        self.route_opened_model();
         self.keys(ui);
-        let window = ui.ctx().content_rect();
-        let narrow = window.width() < super::ui::NARROW;
         let top = Rect::from_min_size(window.min, vec2(window.width(), space::TOP_BAR));
         let status = Rect::from_min_max(pos2(window.left(), window.bottom() - space::STATUS_BAR), window.max);
         let rail =
@@ -247,23 +271,17 @@ impl App {
         self.rail_ui(ui, palette, rail);
         self.status_bar(ui, palette, status);
         self.take_input(ui);
-        let hinted =
-            !self.options.settings.hints_seen && matches!(self.workspace, Workspace::Train | Workspace::Explore);
+        let hinted = !self.options.settings.hints_seen && matches!(self.place, Place::Train | Place::Explore);
         if hinted {
             let line = Rect::from_min_max(pos2(work.left(), work.bottom() - hints::HEIGHT), work.max);
             work.max.y = line.top();
             self.options.settings.hints_seen = hints_ui(ui, palette, line);
         }
-        match self.workspace {
-            Workspace::Train => self.train_workspace(ui, palette, work, narrow),
-            Workspace::Explore => self.explore_workspace(ui, palette, work, narrow),
-            Workspace::Denoise => self.denoise_workspace(ui, palette, work),
-            Workspace::Detect => {
-                self.detect.ui(ui, palette, work, self.options.run.device, self.seed());
-            }
-            Workspace::Report => self.report_workspace(ui, palette, work),
-            Workspace::Runs => self.runs_workspace(ui, palette, work),
-        }
+        let place = self.place;
+        // What was done in this frame may have led to another run.
+        self.follow_subject();
+        let asked = self.with_context(|workspaces, context| workspaces.at(place).ui(ui, work, context));
+        self.carry_out(asked);
         if hinted {
             hints::point(ui, palette, work);
         }
@@ -277,49 +295,137 @@ impl App {
         }
     }
 
-    fn report_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
-        let snapshot = Arc::clone(&self.snapshot);
-        let opened = self.options.run.source.opened().map(Path::to_owned);
-        let (device, threads) = (self.options.run.device, self.options.run.threads);
-        let now = ReportContext { snapshot: &snapshot, opened: opened.as_deref(), device, threads };
-        match self.report.ui(ui, palette, area, now) {
-            Some(ReportAction::SaveModel) => self.send(Command::SaveModel),
-            Some(ReportAction::Explore) => self.go_to(Workspace::Explore),
-            Some(ReportAction::Runs) => self.go_to(Workspace::Runs),
-            Some(ReportAction::OpenModel) => self.ask_to_open(ui.ctx()),
-            None => {}
+    /// Runs `work` with the workspaces and what they are drawn from.
+    pub(super) fn with_context<R>(&mut self, work: impl FnOnce(&mut Workspaces, Context<'_>) -> R) -> R {
+        let (palette, narrow) = (self.palette(), self.is_narrow());
+        let moment = Arc::clone(&self.moment);
+        let (seed, is_running) = (self.seed(), self.is_running());
+        let run = &self.options.run;
+        let context = Context {
+            moment: &moment,
+            palette,
+            opened: run.source.opened(),
+            device: run.device,
+            threads: run.threads,
+            seed,
+            running: moment.folder.as_deref().filter(|_| is_running),
+            narrow,
+        };
+        work(&mut self.workspaces, context)
+    }
+
+    /// Tells every workspace where the run or its data is another: what follows is drawn of nothing else.
+    fn follow_subject(&mut self) {
+        let subject = Subject::new(&self.moment);
+        if self.subject != subject {
+            self.subject = subject;
+            for workspace in self.workspaces.all() {
+                // None asks for anything then.
+                drop(workspace.on_event(WorkspaceEvent::SubjectChanged));
+            }
         }
     }
 
-    fn runs_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
-        let running = self.running_dir().map(Path::to_owned);
-        match self.runs.ui(ui, palette, area, running.as_deref()) {
-            Some(RunsAction::Open(path)) => {
-                self.open_model(path.join("model.safetensors"));
-                self.go_to(Workspace::Report);
+    fn palette(&self) -> &'static Palette {
+        self.options.theme.palette(self.egui.system_theme())
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.egui.content_rect().width() < super::ui::NARROW
+    }
+
+    /// Tells the workspace at `place` what has happened.
+    pub(super) fn tell(&mut self, place: Place, event: WorkspaceEvent) {
+        let actions = self.workspaces.at(place).on_event(event);
+        self.carry_out(actions);
+    }
+
+    /// Shows another workspace.
+    pub(super) fn go_to(&mut self, place: Place) {
+        if self.place == place {
+            return;
+        }
+        self.before = if place == Place::Runs { self.place } else { place };
+        self.tell(self.place, WorkspaceEvent::Left);
+        self.place = place;
+        self.tell(place, WorkspaceEvent::Entered);
+    }
+
+    /// Does what a workspace asks for.
+    pub(super) fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Send(command) => self.send(command),
+                Action::PlayOrPause => self.play_or_pause(),
+                Action::GoTo(place) => self.go_to(place),
+                Action::Back => self.go_to(self.before),
+                Action::AskToOpen => self.ask_to_open(),
+                Action::OpenModel { path, place } => {
+                    self.go_to(place);
+                    self.open_model(path);
+                }
+                Action::Resume { folder, spec, preset } => self.resume(folder, *spec, preset),
+                Action::Train { spec, preset } => self.change_design(*spec, preset),
+                Action::TrainPreset { name, source } => self.choose_preset(&name, source),
+                Action::Say(Ok(words)) => (self.error, self.notice) = (None, Some(words)),
+                Action::Say(Err(problem)) => self.error = Some(problem),
             }
-            Some(RunsAction::Resume { path, spec, preset }) => self.resume(path, *spec, preset),
-            Some(RunsAction::Duplicate { spec, preset }) => self.change_design(*spec, preset),
-            None => {}
         }
     }
 
-    fn denoise_workspace(&mut self, ui: &mut Ui, palette: &Palette, area: Rect) {
-        match self.denoise.ui(ui, palette, area, self.options.run.device) {
-            Some(Ask::Train(name, folder)) => {
-                self.choose_preset(name, Some(folder.display().to_string()));
-            }
-            None => {}
+    /// Tells the trainer what is to be seen of the rows, where that has changed.
+    fn request_previews(&mut self) {
+        let mut request = PreviewRequest::default();
+        self.workspaces.train.add_wishes(&mut request);
+        self.workspaces.at(self.place).add_wishes(&mut request);
+        if request != self.requested_previews && self.moment.live {
+            self.send(crate::monitor::Command::SetPreview(request.clone()));
+            self.requested_previews = request;
         }
     }
 
     /// The queue of Denoise, for tests.
     pub fn denoise_queue(&self) -> &QueueView {
-        self.denoise.view()
+        self.workspaces.denoise.view()
     }
 
     /// Rows that Detect calls abnormal, for tests.
     pub fn flagged(&self) -> usize {
-        self.detect.flagged()
+        self.workspaces.detect.flagged()
+    }
+
+    /// Latent numbers that Explore shows, for tests.
+    pub fn explored_latents(&self) -> &[f32] {
+        self.workspaces.explore.latents()
+    }
+
+    /// Latent numbers where the walk ends, for tests.
+    pub fn interpolation_end(&self) -> Option<Vec<f32>> {
+        self.workspaces.explore.interpolation().0
+    }
+
+    /// Latent numbers that the walk begins with, for tests.
+    pub fn interpolation_begin(&self) -> Option<Vec<f32>> {
+        self.workspaces.explore.interpolation_begin()
+    }
+
+    /// Why an end of the walk stays empty, for tests.
+    pub fn interpolation_problem(&self) -> Option<&str> {
+        self.workspaces.explore.interpolation().1
+    }
+
+    /// A folder for what Explore keeps, instead of that for pictures.
+    pub fn export_pictures_to(&mut self, folder: PathBuf) {
+        self.workspaces.explore.folder = Some(folder);
+    }
+
+    /// As if `path` had been dropped on Explore.
+    pub fn drop_for_explore(&mut self, path: PathBuf) {
+        self.workspaces.explore.take_file(path);
+    }
+
+    /// What the status bar says, for tests.
+    pub fn said(&self) -> String {
+        self.message(&crate::style::DARK).0
     }
 }

@@ -5,23 +5,25 @@ use std::sync::Arc;
 
 use super::application::App;
 use super::undo::Design;
-use super::workspace::Workspace;
+use super::workspace::{Place, WorkspaceEvent};
 use crate::device::DeviceChoice;
 use crate::model::{Spec, preset};
-use crate::monitor::{Command, PlayState, PreviewRequest, RunSource, Snapshot, Worker, WorkerOptions};
+use crate::monitor::{Command, Moment, PlayState, PreviewRequest, RunSource, Worker, WorkerOptions};
+use crate::platform::Task;
 use crate::train::TrainError;
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
 pub trait Trainer: Send {
-    fn snapshot(&self) -> Arc<Snapshot>;
+    /// What is to be seen now.
+    fn moment(&self) -> Arc<Moment>;
     fn send(&self, command: Command);
 }
 
 impl Trainer for Worker {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        // The window lives from snapshots; events are for those who must not miss one.
+    fn moment(&self) -> Arc<Moment> {
+        // The window lives from moments; events are for those who must not miss one.
         while self.events().try_recv().is_ok() {}
-        Self::snapshot(self)
+        Self::moment(self)
     }
 
     fn send(&self, command: Command) {
@@ -37,7 +39,6 @@ impl App {
     pub(crate) fn start(&mut self) {
         self.stop_in_background();
         self.error = None;
-        self.report.forget();
         self.opened_model_routed = false;
         match (self.options.start)(self.options.run.clone()) {
             Ok(trainer) => {
@@ -47,34 +48,32 @@ impl App {
                     let (spec, preset) = (spec.clone(), preset.clone());
                     self.options.run.source = RunSource::Train { spec, preset, data: None };
                 }
-                self.snapshot = trainer.snapshot();
-                if self.workspace == Workspace::Explore {
-                    trainer.send(Command::ShareModel(true));
-                }
+                self.moment = trainer.moment();
                 self.trainer = Some(trainer);
                 self.requested_previews = PreviewRequest::default();
+                self.tell(self.place, WorkspaceEvent::Entered);
             }
             Err(error) => self.error = Some(error.to_string()),
         }
     }
 
     fn stop_in_background(&mut self) {
-        self.retiring.retain(|thread| !thread.is_finished());
+        self.retiring.retain(|task| !task.is_ended());
         let Some(trainer) = self.trainer.take() else { return };
         self.notice = None;
-        match std::thread::Builder::new().name("hourglass-retire".to_owned()).spawn(move || drop(trainer)) {
-            Ok(thread) => self.retiring.push(thread),
+        match Task::start("hourglass-retire", || {}, move |_: &mut dyn FnMut(()) -> _| drop(trainer)) {
+            Ok(task) => self.retiring.push(task),
             // Without a thread the closure is dropped here, and the run is saved on this one.
-            Err(error) => self.error = Some(error.to_string()),
+            Err(problem) => self.error = Some(problem),
         }
     }
 
     /// Stops the run and waits until everything is saved: the last thing before the program ends.
     pub fn close(&mut self) {
         self.stop_in_background();
-        for thread in self.retiring.drain(..) {
+        for task in self.retiring.drain(..) {
             // A panic there has been printed already.
-            let _ = thread.join();
+            let _: Option<()> = task.finish();
         }
     }
 
@@ -85,11 +84,11 @@ impl App {
     }
 
     pub(crate) fn can_step(&self) -> bool {
-        matches!(self.snapshot.state, PlayState::Playing | PlayState::Paused)
+        matches!(self.moment.snapshot.progress.state, PlayState::Playing | PlayState::Paused)
     }
 
     pub(crate) fn play_or_pause(&mut self) {
-        match self.snapshot.state {
+        match self.moment.snapshot.progress.state {
             PlayState::Playing => self.send(Command::Pause),
             PlayState::Paused => self.send(Command::Play),
             PlayState::Finished | PlayState::Failed => self.restart(),
@@ -101,25 +100,24 @@ impl App {
     pub(crate) fn restart(&mut self) {
         if let (Some(_), Some(design)) = (self.options.run.source.opened(), self.design()) {
             self.options.run.source = design.into_source(None);
-            if self.workspace == Workspace::Report {
-                self.go_to(Workspace::Train);
+            if self.place == Place::Report {
+                self.go_to(Place::Train);
             }
         }
         self.start();
     }
 
-    /// The folder of the run that is going on.
-    pub(crate) fn running_dir(&self) -> Option<&Path> {
-        let over = matches!(self.snapshot.state, PlayState::Finished | PlayState::Failed);
-        let running = self.trainer.is_some() && self.options.run.source.opened().is_none() && !over;
-        self.snapshot.run_dir.as_deref().filter(|_| running)
+    /// Returns whether a run goes on.
+    pub(crate) fn is_running(&self) -> bool {
+        let over = matches!(self.moment.snapshot.progress.state, PlayState::Finished | PlayState::Failed);
+        self.trainer.is_some() && self.options.run.source.opened().is_none() && !over
     }
 
     /// Returns the design that is trained now, live edits left out; `None` until a model or data has been opened that says so.
     pub(super) fn design(&self) -> Option<Design> {
         let source = &self.options.run.source;
         // What was found out stands in the snapshot.
-        match self.snapshot.spec.as_ref().filter(|_| source.spec().is_none()) {
+        match self.moment.snapshot.run.spec.as_ref().filter(|_| source.spec().is_none()) {
             Some(spec) => Some(Design { spec: Spec { edits: Vec::new(), ..spec.clone() }, preset: None }),
             None => Design::from_source(source).or_else(|| self.design.clone()),
         }
@@ -127,7 +125,7 @@ impl App {
 
     /// Seed of what is trained now, and of what else is begun.
     pub(crate) fn seed(&self) -> u64 {
-        let spec = self.options.run.source.spec().or(self.snapshot.spec.as_ref());
+        let spec = self.options.run.source.spec().or(self.moment.snapshot.run.spec.as_ref());
         spec.or(self.design.as_ref().map(|design| &design.spec)).map_or(1, |spec| spec.train.seed)
     }
 
@@ -139,9 +137,8 @@ impl App {
         };
         self.design = Some(design.clone());
         run.source = design.into_source(data);
-        self.drawer_open = false;
-        if !matches!(self.workspace, Workspace::Train | Workspace::Explore) {
-            self.go_to(Workspace::Train);
+        if !matches!(self.place, Place::Train | Place::Explore) {
+            self.go_to(Place::Train);
         }
         self.start();
     }
@@ -159,7 +156,7 @@ impl App {
     }
 
     pub(crate) fn undo(&mut self) {
-        if self.network.discard() {
+        if self.workspaces.all().into_iter().any(|workspace| workspace.undo()) {
             return;
         }
         match self.design().and_then(|now| self.history.undo(now)) {
@@ -201,7 +198,7 @@ impl App {
         self.record_design();
         let (source, seed) = (path.display().to_string(), self.seed());
         self.options.run.source = RunSource::Suggest { source, seed };
-        self.go_to(Workspace::Train);
+        self.go_to(Place::Train);
         self.start();
     }
 
@@ -216,7 +213,7 @@ impl App {
         self.record_design();
         self.design = Some(Design { spec: spec.clone(), preset: preset.clone() });
         self.options.run.source = RunSource::Resume { folder: path, spec: Box::new(spec), preset };
-        self.go_to(Workspace::Train);
+        self.go_to(Place::Train);
         self.start();
     }
 }

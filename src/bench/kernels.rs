@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ use crate::kernels::dense::{DenseForward, matmul_alone};
 use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::pointwise::{PointwiseKernel, PointwiseStage};
 use crate::model::{Network, presets};
+use crate::platform::Instant;
 use crate::train::TrainError;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -66,8 +66,8 @@ impl<'r> SavedBench<'r> {
 pub fn bench(device: &Device, options: &BenchOptions, progress: impl Fn(&str)) -> Result<BenchReport, TrainError> {
     let info = device.info().clone();
     let mut report = BenchReport {
-        device: info.device.to_owned(),
-        backend: info.backend.to_owned(),
+        device: info.device.to_string(),
+        backend: info.backend.to_string(),
         adapter: info.adapter,
         ceilings: None,
         kernels: Vec::new(),

@@ -1,13 +1,14 @@
 //! Whole training steps: of presets on the digits, and of a denoiser on patches of noise.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::data::{DataSet, DataSpec, ElementType, ImageShape, Preparation, Scaling, SourceKind};
 use crate::device::Device;
 use crate::model::{DataShape, RowSource, Spec, preset};
+use crate::platform::{Instant, Wait as _};
 use crate::random::{philox4x32, unit_float};
 use crate::train::{Session, TrainError};
 
@@ -111,16 +112,16 @@ pub(crate) fn measure(device: &Device, model: BenchModel) -> Result<TrainingSpee
     let batch = spec.train.batch_size;
     let started = Instant::now();
     let mut session = Session::new(spec, data, device.clone())?;
-    session.train(1)?;
-    session.take_losses(true)?;
+    session.train(1).wait()?;
+    session.take_losses(true).wait()?;
     let first_step_s = started.elapsed().as_secs_f64();
     let mut time = |steps: usize| -> Result<f64, TrainError> {
         let started = Instant::now();
         let mut taken = 0;
         while taken < steps {
-            taken += session.train(steps - taken)?;
+            taken += session.train(steps - taken).wait()?;
         }
-        session.take_losses(true)?;
+        session.take_losses(true).wait()?;
         Ok(started.elapsed().as_secs_f64() / steps as f64)
     };
     let once = time(2)?;

@@ -9,6 +9,7 @@ use super::error::CliError;
 use super::inputs::refuse_overwriting;
 use super::output::{print_json, print_out};
 use crate::device::{Device, gpu};
+use crate::platform::Wait as _;
 use crate::train::{Agreement, RunDir, TrainError};
 use crate::{bench, model, report, style, tasks, train};
 
@@ -22,7 +23,7 @@ pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
             .enumerate()
             .map(|(index, info)| {
                 json!({
-                    "name": format!("gpu:{index}"), "device": "gpu", "backend": info.backend, "adapter": info.adapter,
+                    "name": format!("gpu:{index}"), "device": info.device, "backend": info.backend, "adapter": info.adapter,
                     "software": info.software, "driver": info.driver, "auto": auto == Some(index),
                     "wrong_variants": info.wrong_variants.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 })
@@ -99,7 +100,7 @@ pub(super) fn report(run_dir: &Path, output: Option<&Path>, common: &Common) -> 
 pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
     let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
     let device = Device::open(common.device_choice()?, common.threads())?;
-    let verified = train::verify(&dir, device)?;
+    let verified = train::verify(&dir, device).wait()?;
     if common.json {
         print_json(&verified)?;
     } else {

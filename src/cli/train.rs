@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +16,7 @@ use crate::data::{DataSet, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
 use crate::model::{AutoSpec, Model, auto_spec, preset};
 use crate::monitor::{Command, Event, RunSource, Worker, WorkerOptions};
+use crate::platform::Instant;
 use crate::report::draw_run;
 use crate::train::{RunDir, RunReport, TrainError};
 use crate::{report, style};
@@ -324,7 +324,7 @@ fn write_page(report: &RunReport, common: &Common) -> Option<PathBuf> {
 fn draw_picture(worker: &Worker, report: &RunReport) -> Result<PathBuf, CliError> {
     let folder = report.run_dir.as_ref().map_or_else(PathBuf::new, PathBuf::from);
     let path = folder.join("picture.png");
-    draw_run(&worker.snapshot(), &path)?;
+    draw_run(&worker.moment().snapshot, &path)?;
     Ok(path)
 }
 

@@ -3,10 +3,12 @@
 use core::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{DataError, DataSpec, Preparation, SourceKind, SplitKind};
 
 /// Height, width and channels of the pictures that rows are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageShape {
     pub height: usize,
     pub width: usize,

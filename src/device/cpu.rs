@@ -4,7 +4,7 @@
 use std::cell::UnsafeCell;
 use std::sync::Arc;
 
-use super::{DeviceError, DeviceInfo};
+use super::{DeviceBackend, DeviceError, DeviceInfo, DeviceKind};
 
 #[derive(Clone, Debug)]
 pub struct CpuDevice {
@@ -22,8 +22,8 @@ impl CpuDevice {
             .map_err(|error| DeviceError::Threads(error.to_string()))?;
         let count = pool.current_num_threads();
         let info = DeviceInfo {
-            device: "cpu",
-            backend: "cpu",
+            device: DeviceKind::Cpu,
+            backend: DeviceBackend::Cpu,
             adapter: format!("{count} thread{}, native", if count == 1 { "" } else { "s" }),
             software: false,
             driver: String::new(),

@@ -2,15 +2,57 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::gpu::WrongVariant;
 
+/// Processor that a device computes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    Gpu,
+    Cpu,
+}
+
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gpu => "gpu",
+            Self::Cpu => "cpu",
+        })
+    }
+}
+
+/// Interface by which a device is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceBackend {
+    Vulkan,
+    Metal,
+    Dx12,
+    /// Another one of wgpu's.
+    Other,
+    /// Native code on the processor.
+    Cpu,
+}
+
+impl fmt::Display for DeviceBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vulkan => "vulkan",
+            Self::Metal => "metal",
+            Self::Dx12 => "dx12",
+            Self::Other => "other",
+            Self::Cpu => "cpu",
+        })
+    }
+}
+
 /// A device as it is named to people and in JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInfo {
-    /// "gpu" or "cpu".
-    pub device: &'static str,
-    /// "vulkan", "metal", "dx12" or "cpu".
-    pub backend: &'static str,
+    pub device: DeviceKind,
+    pub backend: DeviceBackend,
     /// The adapter's or the processor's name.
     pub adapter: String,
     /// A GPU driver that runs on the processor, such as lavapipe.
@@ -53,7 +95,7 @@ impl DeviceInfo {
 impl fmt::Display for DeviceInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match (self.device, self.software) {
-            ("cpu", _) => "CPU",
+            (DeviceKind::Cpu, _) => "CPU",
             (_, true) => "software GPU",
             _ => "GPU",
         };

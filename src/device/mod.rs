@@ -13,7 +13,7 @@ use std::str::FromStr;
 use self::cpu::CpuDevice;
 pub use self::error::DeviceError;
 use self::gpu::GpuContext;
-pub use self::info::DeviceInfo;
+pub use self::info::{DeviceBackend, DeviceInfo, DeviceKind};
 
 /// `--device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -8,9 +8,11 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::platform::Instant;
 
 /// Rows of the timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,13 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::InferenceError;
 use crate::data::Preparation;
-use crate::model::{Model, Network, Weights};
+use crate::graph::GraphError;
+use crate::model::{DataShape, Model, Network, Spec, Weights};
 
 /// A model whose weights stay in the flat buffers of its network. A copy shares all of it; named tensors are made for
 /// files alone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "FlatModelRecord", into = "FlatModelRecord")]
 pub struct FlatModel {
     pub network: Arc<Network>,
     /// Names of the classes, where the data had any.
@@ -17,6 +21,41 @@ pub struct FlatModel {
     /// Preparation of the data, applied to whatever the model is given.
     pub preparation: Arc<Preparation>,
     pub weights: Arc<Weights>,
+}
+
+/// A [`FlatModel`] as it is recorded: its network is planned again from the spec.
+#[derive(Serialize, Deserialize)]
+struct FlatModelRecord {
+    spec: Spec,
+    shape: DataShape,
+    labels: Option<Vec<String>>,
+    preparation: Preparation,
+    weights: Weights,
+}
+
+impl From<FlatModel> for FlatModelRecord {
+    fn from(model: FlatModel) -> Self {
+        Self {
+            spec: model.network.spec().clone(),
+            shape: model.network.data_shape(),
+            labels: model.labels.map(Arc::unwrap_or_clone),
+            preparation: Arc::unwrap_or_clone(model.preparation),
+            weights: Arc::unwrap_or_clone(model.weights),
+        }
+    }
+}
+
+impl TryFrom<FlatModelRecord> for FlatModel {
+    type Error = GraphError;
+
+    fn try_from(record: FlatModelRecord) -> Result<Self, GraphError> {
+        Ok(Self {
+            network: Arc::new(Network::new(&record.spec, record.shape)?),
+            labels: record.labels.map(Arc::new),
+            preparation: Arc::new(record.preparation),
+            weights: Arc::new(record.weights),
+        })
+    }
 }
 
 impl FlatModel {

@@ -117,31 +117,31 @@ impl LoadedModel {
     }
 
     /// Rows `[rows, features]` from latents `[rows, latent]`, all of class `label` where the model has classes.
-    pub fn decode(&mut self, latents: &[f32], label: usize) -> Result<Vec<f32>, InferenceError> {
-        self.decode_rows(latents, &vec![label; latents.len() / self.latent().max(1)])
+    pub async fn decode(&mut self, latents: &[f32], label: usize) -> Result<Vec<f32>, InferenceError> {
+        self.decode_rows(latents, &vec![label; latents.len() / self.latent().max(1)]).await
     }
 
     /// As [`Self::decode`], each row of its own class; `labels` has one for each row, or none for a model without
     /// classes.
-    pub fn decode_rows(&mut self, latents: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
+    pub async fn decode_rows(&mut self, latents: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
         self.prepare_decoder()?;
         let (width, classes) = (self.latent(), self.classes());
         match &mut self.decoder {
-            Some(pass) => Ok(pass.run_rows(SharedBuffer::Latents, latents, width, labels, classes)?),
+            Some(pass) => Ok(pass.run_rows(SharedBuffer::Latents, latents, width, labels, classes).await?),
             None => Ok(Vec::new()),
         }
     }
 
     /// Latents `[rows, latent]` (means, where they are drawn) of rows `[rows, features]`; `labels` has the class of
     /// each, or none for a model without classes.
-    pub fn encode(&mut self, rows: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
+    pub async fn encode(&mut self, rows: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
         if self.encoder.is_none() {
             let (plan, latents) = self.network.encoding_pass(self.batch)?;
             self.encoder = Some(self.compile(&plan, latents, self.batch)?);
         }
         let (width, classes) = (self.network.features(), self.classes());
         match &mut self.encoder {
-            Some(pass) => Ok(pass.run_rows(SharedBuffer::Input, rows, width, labels, classes)?),
+            Some(pass) => Ok(pass.run_rows(SharedBuffer::Input, rows, width, labels, classes).await?),
             None => Ok(Vec::new()),
         }
     }
@@ -175,15 +175,15 @@ impl LoadedPass {
     }
 
     /// Runs the pass and returns its result for the first `rows` rows of the batch.
-    pub fn run(&mut self, rows: usize) -> Result<Vec<f32>, GraphError> {
+    pub async fn run(&mut self, rows: usize) -> Result<Vec<f32>, GraphError> {
         self.executable.run(&[StepState { rows: rows as u32, ..StepState::default() }])?;
         let bytes = self.output.bytes / self.batch * rows;
-        self.executable.read(BufferView { bytes, ..self.output })
+        self.executable.read(BufferView { bytes, ..self.output }).await
     }
 
     /// Runs `rows` `[rows, width]`, written to `input`, a batch at a time; `labels` has the class of each where the
     /// pass is told one of `classes`.
-    fn run_rows(
+    async fn run_rows(
         &mut self,
         input: SharedBuffer,
         rows: &[f32],
@@ -199,7 +199,7 @@ impl LoadedPass {
                 let labels = labels.get(number * self.batch..).unwrap_or_default();
                 self.write(SharedBuffer::Conditions, &one_hot(labels, self.batch, classes))?;
             }
-            results.extend(self.run(rows.len() / width)?);
+            results.extend(self.run(rows.len() / width).await?);
         }
         Ok(results)
     }

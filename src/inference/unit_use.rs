@@ -1,5 +1,7 @@
 //! Use of each latent unit by held-out rows, and draws from its prior.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{ModelKind, Spec};
 use crate::random::{key, normal4, philox4x32};
 
@@ -20,7 +22,7 @@ pub fn draw_latents(units: &[UnitUse], rows: usize, temperature: f32, number: u3
 }
 
 /// Statistics of a latent unit over held-out rows, and of its prior.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitUse {
     pub mean: f32,
     pub deviation: f32,

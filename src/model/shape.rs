@@ -1,11 +1,13 @@
 //! Shape of the data that a network is built for.
 
+use serde::{Deserialize, Serialize};
+
 use super::{ConditionKind, Spec};
 use crate::data::{DataSet, ImageShape};
 use crate::graph::GraphError;
 
 /// Shape of a row of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataShape {
     /// Values of a row.
     pub features: usize,

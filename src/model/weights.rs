@@ -1,7 +1,9 @@
 //! Trained numbers of a model as devices have them.
 
+use serde::{Deserialize, Serialize};
+
 /// Trained numbers of a model, in the flat buffers that its [`Network`](super::Network) lays out.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
     /// `[Network::flat_elements]`, padding included.
     pub parameters: Vec<f32>,

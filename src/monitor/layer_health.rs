@@ -1,6 +1,8 @@
 //! How the layers of a network in training do: units that never act, the size of gradients, and what the first layer
 //! looks for.
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::ImageShape;
 use crate::graph::Parameter;
 use crate::model::Network;
@@ -10,7 +12,7 @@ use crate::train::LayerHealth;
 const FILTERS: usize = 64;
 
 /// One layer with weights.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerState {
     /// As the model file has it, `encoder.0`.
     pub name: String,
@@ -24,7 +26,7 @@ pub struct LayerState {
 }
 
 /// Weights of the first layer, as pictures.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Filters {
     pub image: Option<ImageShape>,
     /// `[count, height, width, channels]`

@@ -3,7 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DataSummary, LatentMap, Pairs, PlayState, PreviewRequest, RunId, Snapshot, pick};
+use super::latent_map::LatentMap;
+use super::pairs::Pairs;
+use super::previews::{PreviewRequest, pick};
+use super::section::Section;
+use super::snapshot::{DataSummary, LossHistory, Moment, PlayState, RunId, RunInfo, RunProgress, Snapshot};
 use crate::data::{DataError, DataSet, Part};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
@@ -11,71 +15,83 @@ use crate::inference::{FlatModel, LoadedModel, UnitUse};
 use crate::model::Model;
 use crate::train::{Evaluator, SavedRun, TrainError, curve_of, estimate_cost};
 
-/// Returns a snapshot of the model at `path`: its layers, and held-out rows of its own data on its map where those are
-/// still there.
-pub fn open_model(path: &Path) -> Result<Snapshot, TrainError> {
+/// Returns the model at `path` as it is looked at: its layers, and held-out rows of its own data on its map where those
+/// are still there.
+pub async fn open_model(path: &Path) -> Result<Moment, TrainError> {
     let model = Model::load(path)?;
     let flat = FlatModel::from_model(&model, path)?;
-    let network = &flat.network;
-    let mut snapshot = Snapshot {
-        run: RunId::next(),
-        state: PlayState::Finished,
+    let network = Arc::clone(&flat.network);
+    let mut info = RunInfo {
+        id: RunId::next(),
         preset: Some(file_name(path)),
         spec: Some(model.spec.clone()),
         widths: network.widths(),
         parameters: network.parameter_count(),
-        learning_rate: model.spec.optimizer.learning_rate,
-        ..Snapshot::default()
+        has_detector: model.detector.is_some(),
+        ..RunInfo::default()
     };
+    let mut progress = RunProgress {
+        state: PlayState::Finished,
+        learning_rate: model.spec.optimizer.learning_rate,
+        ..RunProgress::default()
+    };
+    let mut snapshot = Snapshot::default();
+    let mut folder = None;
     if let Some(run) = path.parent().and_then(SavedRun::read) {
-        tell_of_run(&mut snapshot, &run);
+        let (step, steps_per_epoch) = tell_of_run(&mut progress, &run);
+        (info.total_steps, info.steps_per_epoch) = (step, steps_per_epoch);
+        info.preset = run.preset.clone().or_else(|| Some(run.name.clone()));
+        snapshot.curves = Section::new(curves_of_run(&run));
+        folder = Some(run.path);
     }
     let spec = &model.spec;
     let data: Result<Arc<DataSet>, DataError> = spec.open_data().map(Arc::new);
+    let data = data.ok().filter(|data| data.features == model.features);
     let mut units = vec![UnitUse::prior(); network.latent()];
-    if let Ok(data) = data.as_ref()
-        && data.features == model.features
-    {
+    if let Some(data) = &data {
         let device = Device::open(DeviceChoice::Cpu, None).map_err(GraphError::from)?;
         let mut evaluator = Evaluator::over(&LoadedModel::from_flat(&flat, &device)?, data)?;
         let rows = data.part(Part::Validation);
-        let outputs = evaluator.outputs(rows.clone(), true, false)?;
+        let outputs = evaluator.outputs(rows.clone(), true, false).await?;
         units = UnitUse::from_latents(&outputs.latents, network.latent(), spec);
         let mut map = LatentMap::from_latents(&outputs.latents, network.latent(), data, rows.clone(), 0, &mut None);
         let wanted = data.rows_f32(rows.clone())?;
-        let features = data.features;
-        let first = rows.start;
-        let chosen = pick(data, &PreviewRequest::default());
-        let of_chosen = |values: &[f32]| -> Vec<f32> {
-            chosen
-                .iter()
-                .flat_map(|&row| &values[(row - first) * features..(row - first + 1) * features])
-                .copied()
-                .collect()
-        };
-        let inputs = of_chosen(&wanted);
-        let labels = data.labels.as_ref().map(|labels| chosen.iter().map(|&row| labels[row]).collect());
-        snapshot.pairs = Arc::new(Pairs {
-            image: data.image,
-            features,
-            seen: inputs.clone(),
-            inputs,
-            outputs: of_chosen(&outputs.outputs),
-            labels: labels.unwrap_or_default(),
-            rows: chosen,
-        });
         let pairs = outputs.outputs.chunks_exact(data.features).zip(wanted.chunks_exact(data.features));
         map.errors = pairs.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect();
-        snapshot.map = Arc::new(map);
-        snapshot.rows = Some(Arc::clone(data));
-        snapshot.cost = estimate_cost(spec, data).ok().map(Arc::new);
-        snapshot.device = Some(device.info().clone());
-        snapshot.data = DataSummary::new(data);
+        snapshot.pairs = Section::new(pairs_of(data, &wanted, &outputs.outputs));
+        snapshot.map = Section::new(map);
+        info.cost = estimate_cost(spec, data).ok();
+        info.device = Some(device.info().clone());
+        info.data = DataSummary::new(data);
     }
-    snapshot.units = Arc::new(units);
-    snapshot.has_detector = model.detector.is_some();
-    snapshot.model = Some(Arc::new(flat));
-    Ok(snapshot)
+    // Names of classes are the model's own where its data is gone.
+    if let (true, Some(labels)) = (info.data.classes.is_empty(), &flat.labels) {
+        info.data.classes = labels.to_vec();
+    }
+    snapshot.units = Section::new(units);
+    snapshot.model = Some(Section::new(flat));
+    (snapshot.run, snapshot.progress) = (Section::new(info), Section::new(progress));
+    Ok(Moment { snapshot, rows: data, folder, live: false })
+}
+
+/// Returns some rows of the validation part, whose values are `inputs`, beside what the model made of them.
+fn pairs_of(data: &DataSet, inputs: &[f32], outputs: &[f32]) -> Pairs {
+    let (features, first) = (data.features, data.part(Part::Validation).start);
+    let rows = pick(data, &PreviewRequest::default());
+    let of_rows = |values: &[f32]| -> Vec<f32> {
+        rows.iter().flat_map(|&row| &values[(row - first) * features..(row - first + 1) * features]).copied().collect()
+    };
+    let inputs = of_rows(inputs);
+    let labels = data.labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect());
+    Pairs {
+        image: data.image,
+        features,
+        seen: inputs.clone(),
+        inputs,
+        outputs: of_rows(outputs),
+        labels: labels.unwrap_or_default(),
+        rows,
+    }
 }
 
 /// Returns the last part of a path, for people.
@@ -83,18 +99,17 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// Adds the curves and figures of the run that wrote a model.
-fn tell_of_run(snapshot: &mut Snapshot, run: &SavedRun) {
+/// Adds how far the run that wrote a model came; returns its steps, and those of an epoch.
+fn tell_of_run(progress: &mut RunProgress, run: &SavedRun) -> (u64, u64) {
     let last = run.epochs.last();
-    snapshot.preset = run.preset.clone().or_else(|| Some(run.name.clone()));
-    snapshot.run_dir = Some(run.path.clone());
-    snapshot.train_curve = Arc::new(curve_of(&run.epochs));
+    progress.best = run.best();
+    progress.step = last.map_or(0, |epoch| epoch.step);
+    progress.seconds = last.map_or(0.0, |epoch| epoch.seconds);
+    progress.saved_step = Some(progress.step);
+    (progress.step, last.map_or(0, |epoch| epoch.step / u64::from(epoch.epoch.max(1))))
+}
+
+fn curves_of_run(run: &SavedRun) -> LossHistory {
     let validation = run.epochs.iter().map(|epoch| [epoch.epoch as f32, epoch.validation_loss as f32]);
-    snapshot.validation_curve = Arc::new(validation.collect());
-    snapshot.best = run.best();
-    snapshot.step = last.map_or(0, |epoch| epoch.step);
-    snapshot.total_steps = snapshot.step;
-    snapshot.steps_per_epoch = last.map_or(0, |epoch| epoch.step / u64::from(epoch.epoch.max(1)));
-    snapshot.seconds = last.map_or(0.0, |epoch| epoch.seconds);
-    snapshot.saved_step = Some(snapshot.step);
+    LossHistory { train: curve_of(&run.epochs), validation: validation.collect(), pca: None }
 }

@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::latent_map::LatentMap;
 use super::layer_health::{Filters, LayerState};
-use super::snapshot::{LatentMap, PAIRS, Pairs};
+use super::pairs::{PAIRS, Pairs};
+use super::section::Section;
+use super::snapshot::Health;
 use crate::data::{DataSet, Part};
 use crate::graph::SharedBuffer;
 use crate::inference::UnitUse;
-use crate::train::{DiagnosisInput, DiagnosticMetrics, Finding, Run, TrainError, diagnose};
+use crate::platform::Instant;
+use crate::train::{DiagnosisInput, DiagnosticMetrics, Run, TrainError, diagnose};
 
 /// Pairs and maps may take this share of the time, and so may each of the other two.
 const SHARE: f64 = 0.03;
@@ -66,13 +70,11 @@ pub(crate) struct Previews {
     begun: Option<Instant>,
     request: PreviewRequest,
     pairs_rows: Vec<usize>,
-    pub pairs: Arc<Pairs>,
-    pub map: Arc<LatentMap>,
-    pub units: Arc<Vec<UnitUse>>,
+    pub pairs: Section<Pairs>,
+    pub map: Section<LatentMap>,
+    pub units: Section<Vec<UnitUse>>,
     pub validation_mse: Option<f64>,
-    pub layers: Arc<Vec<LayerState>>,
-    pub filters: Arc<Filters>,
-    pub findings: Arc<Vec<Finding>>,
+    pub health: Section<Health>,
     /// Directions of the last projection, so that the map does not flip.
     map_directions: Option<Vec<f32>>,
     /// What always giving the mean of the train part comes to.
@@ -101,43 +103,43 @@ impl Previews {
     }
 
     /// Makes pairs and map anew from the weights of now, and the rest where its time has come.
-    pub fn make(&mut self, run: &mut Run) -> Result<(), TrainError> {
+    pub async fn make(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let started = Instant::now();
         self.begun.get_or_insert(started);
-        self.make_pairs(run)?;
+        self.make_pairs(run).await?;
         let validation = held_out(run.session().data());
         let latent = run.session().network().latent();
         if !self.request.train_rows {
-            self.make_map(run)?;
+            self.make_map(run).await?;
         } else {
             // The units are followed whatever the map shows.
-            let collected = run.session_mut().outputs(validation, false, false)?;
-            self.units = Arc::new(UnitUse::from_latents(&collected.latents, latent, run.spec()));
+            let collected = run.session_mut().outputs(validation, false, false).await?;
+            self.units = Section::new(UnitUse::from_latents(&collected.latents, latent, run.spec()));
         }
         self.rows.note(started);
         if self.request.train_rows && self.whole_map.is_due(Duration::ZERO, SHARE) {
             let started = Instant::now();
-            self.make_map(run)?;
+            self.make_map(run).await?;
             self.whole_map.note(started);
         }
         if self.check.is_due(CHECK_INTERVAL, SHARE) {
-            self.make_check(run)?;
+            self.make_check(run).await?;
         }
         Ok(())
     }
 
-    fn make_map(&mut self, run: &mut Run) -> Result<(), TrainError> {
+    async fn make_map(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let data = Arc::clone(run.session().data());
         let (latent, step) = (run.session().network().latent(), run.session().step());
         let held_out = held_out(&data);
-        let collected = run.session_mut().outputs(held_out.clone(), false, false)?;
-        self.units = Arc::new(UnitUse::from_latents(&collected.latents, latent, run.spec()));
+        let collected = run.session_mut().outputs(held_out.clone(), false, false).await?;
+        self.units = Section::new(UnitUse::from_latents(&collected.latents, latent, run.spec()));
         let mut latents = collected.latents;
         let train = data.part(Part::Train);
         let train = train.start..train.end.min(train.start + WHOLE_MAP_ROWS.saturating_sub(held_out.len()));
         let mut parts = vec![held_out];
         if self.request.train_rows {
-            latents.extend(run.session_mut().outputs(train.clone(), false, false)?.latents);
+            latents.extend(run.session_mut().outputs(train.clone(), false, false).await?.latents);
             parts.push(train);
         }
         let rows = parts.iter().cloned().flatten();
@@ -147,20 +149,20 @@ impl Previews {
             for part in parts {
                 for start in part.clone().step_by(ERROR_ROWS) {
                     let rows = start..part.end.min(start + ERROR_ROWS);
-                    let made = run.session_mut().outputs(rows.clone(), true, true)?;
+                    let made = run.session_mut().outputs(rows.clone(), true, true).await?;
                     map.errors.extend(row_errors(&made.outputs, &data.rows_f32(rows)?, data.features));
                 }
             }
         }
-        self.map = Arc::new(map);
+        self.map = Section::new(map);
         Ok(())
     }
 
-    fn make_pairs(&mut self, run: &mut Run) -> Result<(), TrainError> {
+    async fn make_pairs(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let data = Arc::clone(run.session().data());
         let validation = data.part(Part::Validation);
         let some = validation.start..validation.end.min(validation.start + MSE_ROWS);
-        let made = run.session_mut().outputs(some.clone(), true, true)?;
+        let made = run.session_mut().outputs(some.clone(), true, true).await?;
         self.validation_mse = Some(crate::metrics::mse(&made.outputs, &data.rows_f32(some)?));
         let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
         // What is shown of the noise is what training sees now; figures keep the noise that they can be compared by.
@@ -168,7 +170,7 @@ impl Previews {
         let (now, fixed) = (run.spec().corruption_at(step), run.spec().corruption.strength);
         run.session_mut().evaluator().set_corruption(now);
         for &row in &self.pairs_rows {
-            let made = run.session_mut().outputs(row..row + 1, true, true)?;
+            let made = run.session_mut().outputs(row..row + 1, true, true).await?;
             pairs.inputs.extend(data.rows_f32(row..row + 1)?);
             pairs.seen.extend(made.seen);
             pairs.outputs.extend(made.outputs);
@@ -176,25 +178,27 @@ impl Previews {
         }
         run.session_mut().evaluator().set_corruption(fixed);
         pairs.rows.clone_from(&self.pairs_rows);
-        self.pairs = Arc::new(pairs);
+        self.pairs = Section::new(pairs);
         Ok(())
     }
 
     /// Looks at layers, filters and figures.
-    fn make_check(&mut self, run: &mut Run) -> Result<(), TrainError> {
+    async fn make_check(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let started = Instant::now();
         let data = Arc::clone(run.session().data());
-        let parameters = run.session_mut().read_flat(SharedBuffer::Parameters)?;
-        let gradients = run.session_mut().read_flat(SharedBuffer::Gradients)?;
+        let parameters = run.session_mut().read_flat(SharedBuffer::Parameters).await?;
+        let gradients = run.session_mut().read_flat(SharedBuffer::Gradients).await?;
         let mean_mse = match self.mean_mse {
             Some(mse) => mse,
             None => *self.mean_mse.insert(crate::train::mean_mse(&data)?),
         };
-        let figures =
-            run.session_mut().with_evaluator(|evaluator| DiagnosticMetrics::gather(evaluator, &data, mean_mse))?;
+        let figures = run
+            .session_mut()
+            .with_evaluator(async |evaluator| DiagnosticMetrics::gather(evaluator, &data, mean_mse).await)
+            .await?;
         let network = run.session().network();
-        self.layers = Arc::new(LayerState::from_network(network, &parameters, &gradients, &figures.health));
-        self.filters = Arc::new(Filters::new(network, &parameters));
+        let layers = LayerState::from_network(network, &parameters, &gradients, &figures.health);
+        let filters = Filters::new(network, &parameters);
         let mut findings = Vec::new();
         // Before the first epoch nothing can be said.
         if !run.epochs().is_empty() {
@@ -207,7 +211,7 @@ impl Previews {
                 ended: run.is_done(),
             });
         }
-        self.findings = Arc::new(findings);
+        self.health = Section::new(Health { layers, filters, findings });
         self.check.note(started);
         Ok(())
     }

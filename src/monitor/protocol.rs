@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
-use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender};
-
-use super::{PreviewRequest, Snapshot};
+use super::PreviewRequest;
 use crate::data::DataSet;
 use crate::device::{DeviceChoice, DeviceInfo};
 use crate::model::Spec;
+use crate::platform::Instant;
 use crate::train::{EpochReport, RunReport, TuneMode};
 
 /// A command of a watcher.
@@ -149,29 +146,5 @@ impl WorkerOptions {
             start_paused: false,
             started: Instant::now(),
         }
-    }
-}
-
-/// The worker's side of the channels.
-pub(crate) struct WorkerChannels {
-    pub commands: Receiver<Command>,
-    pub events: Sender<Event>,
-    pub snapshot: Arc<ArcSwap<Snapshot>>,
-    pub wake: Box<dyn Fn() + Send>,
-}
-
-impl WorkerChannels {
-    pub fn send(&self, event: Event) {
-        // Nobody listens any more: the run goes on, its files are what counts.
-        let _ = self.events.send(event);
-        (self.wake)();
-    }
-
-    /// Replaces the snapshot by a changed copy.
-    pub fn update_snapshot(&self, change: impl FnOnce(&mut Snapshot)) {
-        let mut next = Snapshot::clone(&self.snapshot.load());
-        change(&mut next);
-        self.snapshot.store(Arc::new(next));
-        (self.wake)();
     }
 }

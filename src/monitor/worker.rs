@@ -1,169 +1,163 @@
-//! The thread that trains. Whoever watches sends [`Command`]s, receives [`Event`]s, and reads the newest [`Snapshot`]
+//! The thread that trains. Whoever watches sends [`Command`]s, receives [`Event`]s, and reads the newest [`Moment`]
 //! whenever it likes. The worker owns its device: no frame ever waits for training, and training never for a frame.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
 use super::opened_model::{file_name, open_model};
-use super::protocol::{Command, Event, RunSource, WorkerChannels, WorkerOptions};
-use super::snapshot::{DataSummary, PlayState, RunId, Snapshot};
-use super::training_loop::TrainingLoop;
-use crate::data::{DataSet, DataSpec};
+use super::protocol::{Command, Event, RunSource, WorkerOptions};
+use super::section::Section;
+use super::snapshot::{DataSummary, Moment, PlayState, RunId, RunInfo, RunProgress, Snapshot};
+use super::training_loop::{LoopOptions, Next, TrainingLoop};
+use crate::data::{DataSet, DataSpec, Part};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
+use crate::metrics::Pca;
 use crate::model::{Spec, TrainSpec, auto_spec};
-use crate::train::{Run, RunDir, Session, TrainError, TrainingPlan, autotune};
+use crate::platform::{Actor, ActorContext, Task, Wait as _};
+use crate::train::{PcaReport, Run, RunDir, Session, TrainError, TrainingPlan, autotune};
+
+/// How long steps run on a CPU before commands are looked at.
+const SLICE: Duration = Duration::from_millis(15);
+/// How long a submission keeps a GPU that draws the window too: a frame waits for what lies before it.
+const WATCHED_SUBMISSION: Duration = Duration::from_millis(4);
+/// And one that nobody looks at: far from the two seconds after which Windows resets a GPU.
+const UNWATCHED_SUBMISSION: Duration = Duration::from_millis(50);
+/// Events that wait at most: then training does.
+const EVENTS: usize = 1024;
 
 /// A handle to the thread. Dropping it stops the run, which is saved, and waits for the thread.
 #[derive(Debug)]
 pub struct Worker {
-    commands: Sender<Command>,
+    /// Dropped first: a thread that waits for room among the events then goes on.
     events: Receiver<Event>,
-    snapshot: Arc<ArcSwap<Snapshot>>,
-    thread: Option<JoinHandle<()>>,
+    actor: Actor<Command, Moment>,
 }
 
 impl Worker {
     /// Starts the thread. `wake` is called whenever there is something new to look at.
     pub fn spawn(options: WorkerOptions, wake: impl Fn() + Send + 'static) -> Result<Self, TrainError> {
-        let (command_sender, command_receiver) = bounded(64);
-        let (event_sender, event_receiver) = bounded(1024);
-        let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
-            run: RunId::next(),
-            preset: options.source.preset().map(str::to_owned).or_else(|| options.source.opened().map(file_name)),
-            spec: options.source.spec().cloned(),
-            message: options
-                .source
-                .opened()
-                .map_or_else(|| "Preparing".to_owned(), |path| format!("Opening {}", file_name(path))),
+        let (sender, events) = bounded(EVENTS);
+        let opened = options.source.opened().map(file_name);
+        let message = opened.as_ref().map_or_else(|| "Preparing".to_owned(), |name| format!("Opening {name}"));
+        let first = Moment::recorded(Snapshot {
+            run: Section::new(RunInfo {
+                id: RunId::next(),
+                preset: options.source.preset().map(str::to_owned).or(opened),
+                spec: options.source.spec().cloned(),
+                ..RunInfo::default()
+            }),
+            progress: Section::new(RunProgress { message, ..RunProgress::default() }),
             ..Snapshot::default()
-        }));
-        let shared = Arc::clone(&snapshot);
-        let thread = std::thread::Builder::new()
-            .name("hourglass-train".to_owned())
-            .spawn(move || {
-                let channels = WorkerChannels {
-                    commands: command_receiver,
-                    events: event_sender,
-                    snapshot: shared,
-                    wake: Box::new(wake),
-                };
-                run_worker(options, &channels);
-                (channels.wake)();
-            })
-            .map_err(|error| TrainError::Worker(error.to_string()))?;
-        Ok(Self { commands: command_sender, events: event_receiver, snapshot, thread: Some(thread) })
+        });
+        let work = move |context: &ActorContext<Command, Moment>| {
+            let channels = Channels { context, events: sender };
+            work_on(&options, &channels).wait();
+        };
+        let actor = Actor::start("hourglass-train", first, wake, work).map_err(TrainError::Worker)?;
+        Ok(Self { events, actor })
     }
 
     /// Sends a command; one to a worker that has ended is dropped.
     pub fn send(&self, command: Command) {
-        // A full queue of 64 means that the worker is gone or buried: the newest command may be lost, a frame may not.
-        let _ = self.commands.try_send(command);
+        self.actor.send(command);
     }
 
-    /// A sender for signal handlers and the like.
+    /// Returns a sender for signal handlers and the like.
     pub fn commands(&self) -> Sender<Command> {
-        self.commands.clone()
+        self.actor.sender()
     }
 
     pub fn events(&self) -> &Receiver<Event> {
         &self.events
     }
 
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
+    /// Returns what is to be seen now.
+    pub fn moment(&self) -> Arc<Moment> {
+        self.actor.view()
     }
 
     /// Returns whether the thread has ended.
     pub fn is_ended(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+        self.actor.is_ended()
     }
 }
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
-        // The queue may be full of older commands and the worker may be blocked on a full queue of events: make room
-        // until it has heard.
-        while !thread.is_finished() {
-            let _ = self.commands.try_send(Command::Stop);
-            while self.events.try_recv().is_ok() {}
-            std::thread::sleep(Duration::from_millis(2));
+/// The worker's side of the channels.
+struct Channels<'a> {
+    context: &'a ActorContext<Command, Moment>,
+    events: Sender<Event>,
+}
+
+impl Channels<'_> {
+    fn send(&self, event: Event) {
+        match event {
+            // Progress may be missed; the channel is never waited for here.
+            Event::Progress { .. } | Event::Tuning { .. } => drop(self.events.try_send(event)),
+            // Nobody listens any more: the run goes on, its files are what counts.
+            _ => drop(self.events.send(event)),
         }
-        // A panic has been printed by the thread itself.
-        let _ = thread.join();
+        self.context.wake();
+    }
+
+    /// Shows a changed copy of the moment.
+    fn change(&self, change: impl FnOnce(&mut Moment)) {
+        let mut moment = Moment::clone(&self.context.view());
+        change(&mut moment);
+        self.context.show(moment);
+    }
+
+    /// Says what is being done.
+    fn say(&self, message: &str) {
+        self.change(|moment| moment.snapshot.progress.change(|progress| message.clone_into(&mut progress.message)));
+    }
+
+    /// Shows and sends what has come of a part of the work.
+    fn tell(&self, training: &mut TrainingLoop) {
+        let progress = training.take_progress();
+        if let Some(moment) = progress.moment {
+            self.context.show(moment);
+        }
+        progress.events.into_iter().for_each(|event| self.send(event));
     }
 }
 
-fn run_worker(options: WorkerOptions, channels: &WorkerChannels) {
-    let mut run = None;
-    let result = drive(&options, channels, &mut run);
-    if let Err(error) = result {
-        let mut message = error.to_string();
-        // What was learned before it went wrong is kept; numbers that went wrong are not.
-        if let Some(run) = run.as_mut().filter(|run| run.best().is_some()) {
-            match run.save_kept() {
-                Ok(()) => message.push_str("; the best state before it is saved"),
-                Err(error) => message.push_str(&format!("; saving failed too: {error}")),
-            }
+async fn work_on(options: &WorkerOptions, channels: &Channels<'_>) {
+    let mut training = None;
+    let Err(error) = prepare_and_train(options, channels, &mut training).await else { return };
+    let mut message = error.to_string();
+    // What was learned before it went wrong is kept; numbers that went wrong are not.
+    if let Some(run) = training.as_mut().map(TrainingLoop::run_mut).filter(|run| run.best().is_some()) {
+        match run.save_kept().await {
+            Ok(()) => message.push_str("; the best state before it is saved"),
+            Err(error) => message.push_str(&format!("; saving failed too: {error}")),
         }
-        channels.update_snapshot(|snapshot| {
-            (snapshot.state, snapshot.answers) = (PlayState::Failed, false);
-            snapshot.message.clone_from(&message);
+    }
+    channels.change(|moment| {
+        moment.live = false;
+        moment.snapshot.progress.change(|progress| {
+            (progress.state, progress.message) = (PlayState::Failed, message.clone());
         });
-        channels.send(Event::Failed { message, usage: error.is_usage() });
-    }
+    });
+    channels.send(Event::Failed { message, usage: error.is_usage() });
 }
 
-fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<Run>) -> Result<(), TrainError> {
+async fn prepare_and_train(
+    options: &WorkerOptions,
+    channels: &Channels<'_>,
+    slot: &mut Option<TrainingLoop>,
+) -> Result<(), TrainError> {
     if let RunSource::Open(path) = &options.source {
-        let opened = open_model(path)?;
-        channels.update_snapshot(|snapshot| *snapshot = Snapshot { run: snapshot.run, ..opened });
+        let mut opened = open_model(path).await?;
+        let id = channels.context.view().snapshot.run.id;
+        opened.snapshot.run.change(|run| run.id = id);
+        channels.context.show(opened);
         return Ok(());
     }
-    channels.update_snapshot(|snapshot| snapshot.message = "Loading the data".to_owned());
-    let (mut spec, data) = open_data(&options.source)?;
-    spec.take_options(&data);
-
-    channels.update_snapshot(|snapshot| {
-        snapshot.message = "Starting the device".to_owned();
-        snapshot.data = DataSummary::new(&data);
-    });
-    let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
-    let auto_reason = if options.device == DeviceChoice::Auto { device.reason_for_auto() } else { "" };
-    let mut plan = TrainingPlan::new(spec, data, &device)?;
-    let device = if matches!(options.source, RunSource::Resume { .. }) {
-        device
-    } else {
-        autotune(&mut plan, device, options.tune, |done, all| {
-            channels.update_snapshot(|snapshot| {
-                snapshot.message = format!("Choosing kernels for this GPU, {} of {all}", done + 1);
-            });
-            // Nobody need hear of each; the channel is never waited for here.
-            let _ = channels.events.try_send(Event::Tuning { done, all });
-        })?
-    };
-    let made = if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" };
-    channels.update_snapshot(|snapshot| made.clone_into(&mut snapshot.message));
-    let session = Session::from_plan(plan, device)?;
-    let preset = options.source.preset().map(str::to_owned);
-    let run = match &options.source {
-        RunSource::Resume { folder, .. } => Run::resume(session, preset, RunDir::open(folder)?, options.keep_last)?,
-        _ => {
-            let name = preset.as_deref().unwrap_or("run");
-            let dir = match &options.out {
-                Some(path) => RunDir::create(path)?,
-                None => RunDir::create_numbered(&crate::train::default_runs_folder(), name)?,
-            };
-            Run::new(session, preset, Some(dir), options.keep_last)?
-        }
-    };
-    let run = slot.insert(run);
-    run.count_from(options.started);
+    let run = prepare(options, channels).await?;
+    let (info, auto_reason) = (RunInfo::clone(&channels.context.view().snapshot.run), auto_reason(options, &run));
     channels.send(Event::Ready {
         info: run.session().device_info().clone(),
         auto_reason,
@@ -171,7 +165,76 @@ fn drive(options: &WorkerOptions, channels: &WorkerChannels, slot: &mut Option<R
         total_steps: run.session().total_steps(),
         batch: run.spec().train.batch_size,
     });
-    TrainingLoop::new(options, channels, run).drive()
+    let mut pca = options.watched.then(|| fit_pca(&run)).flatten();
+    let budget = match (run.session().device(), options.watched) {
+        (Device::Cpu(_), _) => SLICE,
+        (Device::Gpu(_), true) => WATCHED_SUBMISSION,
+        (Device::Gpu(_), false) => UNWATCHED_SUBMISSION,
+    };
+    let WorkerOptions { watched, with_test, start_paused, .. } = *options;
+    let training = slot.insert(TrainingLoop::new(run, info, LoopOptions { watched, with_test, start_paused }).await);
+    loop {
+        channels.tell(training);
+        if let Some(report) = pca.as_ref().and_then(Task::take) {
+            pca = None;
+            report.into_iter().for_each(|report| training.set_pca(report));
+        }
+        match training.next() {
+            Next::Nothing => return Ok(()),
+            Next::Command => match channels.context.next() {
+                Some(command) => training.obey(command).await?,
+                None => training.stop().await?,
+            },
+            Next::Advance => match channels.context.try_next() {
+                Ok(command) => training.obey(command).await?,
+                Err(TryRecvError::Disconnected) if !training.is_stopped() => training.stop().await?,
+                Err(_) => training.advance(budget).await?,
+            },
+        }
+    }
+}
+
+/// Why the device is the one it is, where the choice was left to the program.
+fn auto_reason(options: &WorkerOptions, run: &Run) -> &'static str {
+    if options.device == DeviceChoice::Auto { run.session().device().reason_for_auto() } else { "" }
+}
+
+/// Opens data and device, plans and compiles.
+async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run, TrainError> {
+    channels.say("Loading the data");
+    let (mut spec, data) = open_data(&options.source)?;
+    spec.take_options(&data);
+
+    channels.change(|moment| moment.snapshot.run.change(|run| run.data = DataSummary::new(&data)));
+    channels.say("Starting the device");
+    let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
+    let mut plan = TrainingPlan::new(spec, data, &device)?;
+    let device = if matches!(options.source, RunSource::Resume { .. }) {
+        device
+    } else {
+        autotune(&mut plan, device, options.tune, |done, all| {
+            channels.say(&format!("Choosing kernels for this GPU, {} of {all}", done + 1));
+            channels.send(Event::Tuning { done, all });
+        })?
+    };
+    channels.say(if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" });
+    let session = Session::from_plan(plan, device)?;
+    let preset = options.source.preset().map(str::to_owned);
+    let mut run = match &options.source {
+        RunSource::Resume { folder, .. } => {
+            Run::resume(session, preset, RunDir::open(folder)?, options.keep_last).await?
+        }
+        _ => {
+            let name = preset.as_deref().unwrap_or("run");
+            let dir = match &options.out {
+                Some(path) => RunDir::create(path)?,
+                None => RunDir::create_numbered(&crate::train::default_runs_folder(), name)?,
+            };
+            Run::new(session, preset, Some(dir), options.keep_last).await?
+        }
+    };
+    run.count_from(options.started);
+    Ok(run)
 }
 
 /// Returns the spec that is trained, and its data.
@@ -191,4 +254,20 @@ fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
         }
         RunSource::Open(path) => Err(TrainError::Worker(format!("{} is looked at, not trained", path.display()))),
     }
+}
+
+/// Fits PCA of as many components as the model has latent units on the train part, beside the training, and measures it
+/// on validation. `None` where the two could not be compared or no thread starts; nothing comes of it where PCA cannot be
+/// fitted.
+fn fit_pca(run: &Run) -> Option<Task<(), Option<PcaReport>>> {
+    let components = run.session().network().comparable_components()?;
+    let data = Arc::clone(run.session().data());
+    let fit = move |_: &mut dyn FnMut(()) -> _| {
+        // Data that cannot be read stops the run itself, with its own words.
+        let (train, validation) = (data.some_f32(Part::Train).ok()?, data.some_f32(Part::Validation).ok()?);
+        let pca = Pca::fit(&train, data.features, components).ok()?;
+        let mse = pca.reconstruction_mse(&validation);
+        Some(PcaReport { components: pca.components(), mse })
+    };
+    Task::start("hourglass-pca", || {}, fit).ok()
 }

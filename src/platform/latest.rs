@@ -5,6 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::threads::start_thread;
+
 /// A thread that works on the newest of what it is asked.
 #[derive(Debug)]
 pub(crate) struct Latest<Q, A> {
@@ -32,7 +34,7 @@ impl<Q: Send + 'static, A: Send + Sync + Default + 'static> Latest<Q, A> {
                 wake();
             }
         };
-        std::thread::Builder::new().name(name.to_owned()).spawn(work).ok()?;
+        start_thread(name, work).ok()?;
         Some(Self { requests, waiting, answer })
     }
 

@@ -3,6 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::threads::start_thread;
 
 #[derive(Debug)]
 struct Shared<S, T> {
@@ -15,6 +18,7 @@ struct Shared<S, T> {
 pub(crate) struct Task<S, T> {
     shared: Arc<Mutex<Shared<S, T>>>,
     canceled: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 fn locked<S, T>(shared: &Mutex<Shared<S, T>>) -> MutexGuard<'_, Shared<S, T>> {
@@ -46,11 +50,8 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
             locked(&slot).outcome = Some(outcome);
             wake();
         };
-        std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(run)
-            .map_err(|error| format!("no thread for the work, {error}, close other programs"))?;
-        Ok(Self { shared, canceled })
+        let thread = start_thread(name, run)?;
+        Ok(Self { shared, canceled, thread: Some(thread) })
     }
 
     pub fn stage(&self) -> Option<S> {
@@ -60,6 +61,20 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
     /// What it came to, once.
     pub fn take(&self) -> Option<T> {
         locked(&self.shared).outcome.take()
+    }
+
+    /// Returns whether the work is over.
+    pub fn is_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Waits for the end of the work, and returns what it came to; `None` where that was taken or it panicked.
+    pub fn finish(mut self) -> Option<T> {
+        if let Some(thread) = self.thread.take() {
+            // A panic has been printed by the thread itself.
+            let _ = thread.join();
+        }
+        self.take()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::inference::{LoadedModel, UnitUse, draw_latents};
 use crate::metrics::Pca;
 use crate::model::{Model, ModelKind, Network, Spec};
 use crate::monitor::{LatentMap, PAIRS, Pairs};
+use crate::platform::Wait as _;
 use crate::plot::{Raster, RowView};
 use crate::style::LIGHT;
 use crate::tasks::evaluator_over;
@@ -149,12 +150,12 @@ impl ReportContent {
             return Ok(());
         }
         let rows = data.rows_f32(data.part(Part::Test))?;
-        self.test = Some(TestMetrics::measure(evaluator, network, data)?);
+        self.test = Some(TestMetrics::measure(evaluator, network, data).wait()?);
         self.pca = pca_beside(network, data, &rows);
         if data.kind != SourceKind::Table || data.preparation.features.is_empty() {
             return Ok(());
         }
-        let made = evaluator.outputs(data.part(Part::Test), true, false)?.outputs;
+        let made = evaluator.outputs(data.part(Part::Test), true, false).wait()?.outputs;
         let beside = match network.comparable_components() {
             Some(components) => Pca::fit(&data.some_f32(Part::Train)?, data.features, components).ok(),
             None => None,
@@ -190,7 +191,7 @@ impl ReportContent {
         rows.extend(others);
         let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
         for row in rows {
-            let made = evaluator.outputs(row..row + 1, true, true)?;
+            let made = evaluator.outputs(row..row + 1, true, true).wait()?;
             pairs.inputs.extend(data.rows_f32(row..row + 1)?);
             if self.spec.corruption.is_active() {
                 pairs.seen.extend(made.seen);
@@ -214,7 +215,7 @@ impl ReportContent {
         if network.latent() == 0 || rows.len() < 3 {
             return Ok(Vec::new());
         }
-        let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
+        let latents = evaluator.outputs(rows.clone(), false, false).wait()?.latents;
         self.map = LatentMap::from_latents(&latents, network.latent(), data, rows.clone(), 0, &mut None);
         if let Some(image) = data.image.filter(|image| image.height.max(image.width) <= THUMB_SIDE) {
             let values = data.rows_f32(rows)?;
@@ -233,7 +234,7 @@ impl ReportContent {
         let latents = draw_latents(units, SAMPLES * SAMPLES, 1.0, 0);
         let classes = model.classes();
         let labels: Vec<usize> = (0..SAMPLES * SAMPLES).map(|number| number % classes.max(1)).collect();
-        let made = model.decode_rows(&latents, &labels).unwrap_or_default();
+        let made = model.decode_rows(&latents, &labels).wait().unwrap_or_default();
         let image = model.network().data_shape().image.map(|image| [image.height, image.width, image.channels]);
         let view = view.unwrap_or_else(|| RowView::new(image, &made));
         let draw = |row: &[f32]| view.draw(row, None, LIGHT.ink(LIGHT.accent));

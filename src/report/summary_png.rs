@@ -16,12 +16,13 @@ const SMOOTHING: f64 = 0.02;
 pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.fill_rect(Area { x: 0.0, y: 0.0, w: WIDTH as f32, h: HEIGHT as f32 }, DARK.background, 0.0);
-    let name = snapshot.preset.as_deref().unwrap_or("run");
+    let name = snapshot.run.preset.as_deref().unwrap_or("run");
     let wide = canvas.text(32.0, 40.0, style::size::NAME * 1.2, "Hourglass", DARK.text, true, Align::Left);
-    let title = format!("{}, {name}", snapshot.data.name);
+    let title = format!("{}, {name}", snapshot.run.data.name);
     canvas.text(46.0 + wide, 40.0, style::size::TEXT, &title, DARK.muted, false, Align::Left);
-    if let Some(device) = &snapshot.device {
-        let right = format!("{device}, {} samples/s", style::grouped(snapshot.samples_per_second.round() as u64));
+    if let Some(device) = &snapshot.run.device {
+        let right =
+            format!("{device}, {} samples/s", style::grouped(snapshot.progress.samples_per_second.round() as u64));
         canvas.text(WIDTH as f32 - 32.0, 40.0, style::size::TEXT, &right, DARK.muted, false, Align::Right);
     }
     let curve = Area { x: 24.0, y: 64.0, w: 820.0, h: 420.0 };
@@ -32,17 +33,17 @@ pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
         canvas.fill_rect(card.shrunk(1.0), DARK.panel, 9.0);
     }
     draw_curves(&mut canvas, curve.shrunk(20.0), snapshot);
-    draw_pairs(&mut canvas, pairs.shrunk(20.0), &snapshot.data, &snapshot.pairs);
+    draw_pairs(&mut canvas, pairs.shrunk(20.0), &snapshot.run.data, &snapshot.pairs);
     draw_map(&mut canvas, map.shrunk(20.0), &snapshot.map);
     canvas.save(path)
 }
 
 fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
-    let loss = snapshot.spec.as_ref().map_or("loss", |spec| spec.objective_title());
+    let loss = snapshot.run.spec.as_ref().map_or("loss", |spec| spec.objective_title());
     let width = canvas.text(area.x, area.y + 14.0, style::size::TEXT, loss, DARK.text, true, Align::Left);
     canvas.text(area.x + width + 10.0, area.y + 14.0, style::size::SECOND, "by epoch", DARK.muted, false, Align::Left);
     let right = area.x + area.w;
-    let validation = snapshot.validation_curve.last().map(|p| style::figure(f64::from(p[1])));
+    let validation = snapshot.curves.validation.last().map(|p| style::figure(f64::from(p[1])));
     let mut pen = right;
     if let Some(value) = validation {
         pen -= canvas.text(
@@ -55,12 +56,12 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
             Align::Right,
         ) + 18.0;
     }
-    if let Some(point) = snapshot.train_curve.last() {
+    if let Some(point) = snapshot.curves.train.last() {
         let text = format!("train {}", style::figure(f64::from(point[1])));
         canvas.text(pen, area.y + 14.0, style::size::TEXT, &text, DARK.accent, true, Align::Right);
     }
     let plot = Area { x: area.x + 64.0, y: area.y + 40.0, w: area.w - 72.0, h: area.h - 72.0 };
-    let end = snapshot.train_curve.last().map_or(1.0, |point| f64::from(point[0])).max(1e-6);
+    let end = snapshot.curves.train.last().map_or(1.0, |point| f64::from(point[0])).max(1e-6);
     if let Some(chart) = snapshot.loss_curves(SMOOTHING, AxisScale::Even, end).chart(plot) {
         canvas.draw(&chart.shapes(plot), &DARK, DARK.panel);
     }

@@ -80,9 +80,9 @@ pub fn selftest(
     training::check(device, options, &mut progress, &mut variants)?;
     let info = device.info();
     Ok(SelftestReport {
-        device: info.device.to_owned(),
+        device: info.device.to_string(),
         adapter: info.adapter.clone(),
-        backend: info.backend.to_owned(),
+        backend: info.backend.to_string(),
         driver: info.driver.clone(),
         ok: variants.iter().all(|check| check.ok),
         variants,

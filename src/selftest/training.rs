@@ -7,6 +7,7 @@ use crate::data::{DataSet, DataSpec};
 use crate::device::Device;
 use crate::graph::Deviation;
 use crate::model::preset;
+use crate::platform::Wait as _;
 use crate::train::{Session, TrainError};
 
 /// The first ten losses of some presets as PyTorch computes them in 64 bits, from the same initial weights, batches and
@@ -68,8 +69,8 @@ fn losses(
     steps: usize,
 ) -> Result<Vec<f32>, TrainError> {
     let mut session = Session::new(spec, Arc::clone(data), device.clone())?;
-    session.train(steps)?;
-    Ok(session.take_losses(true)?.into_iter().map(|(_, loss)| loss).collect())
+    session.train(steps).wait()?;
+    Ok(session.take_losses(true).wait()?.into_iter().map(|(_, loss)| loss).collect())
 }
 
 pub(super) fn check(
@@ -98,8 +99,8 @@ pub(super) fn check(
         progress(&format!("{name} twice"));
         let run = || -> Result<Vec<u32>, TrainError> {
             let mut session = Session::new(preset(name)?.spec, Arc::clone(&data), device.clone())?;
-            session.train(1)?;
-            let weights = session.weights()?;
+            session.train(1).wait()?;
+            let weights = session.weights().wait()?;
             Ok(weights.parameters.iter().chain(&weights.statistics).map(|value| value.to_bits()).collect())
         };
         let (first, second) = (run()?, run()?);

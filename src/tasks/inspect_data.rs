@@ -9,6 +9,7 @@ use crate::data::{DataSet, Duplicates, ElementType, Part, near_duplicates};
 use crate::device::Device;
 use crate::graph::SharedBuffers;
 use crate::model::{Network, Spec, auto_spec, data_shape};
+use crate::platform::Wait as _;
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
 use crate::train::{Evaluator, TrainError};
@@ -118,7 +119,7 @@ pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &P
     let count = (SHEET_ROWS * SHEET_COLUMNS / if pairs { 2 } else { 1 }).min(data.train.len());
     let rows = data.train.start..data.train.start + count;
     let clean = data.rows_f32(rows.clone())?;
-    let seen = if pairs { evaluator.outputs(rows, true, true)?.seen } else { Vec::new() };
+    let seen = if pairs { evaluator.outputs(rows, true, true).wait()?.seen } else { Vec::new() };
     let view = RowView::new(data.image.map(|image| [image.height, image.width, image.channels]), &clean);
     let mut cells = Vec::new();
     for (i, row) in clean.chunks_exact(data.features).enumerate() {

@@ -9,6 +9,7 @@ use super::export::{NamedRows, RowWriter};
 use crate::data::Part;
 use crate::device::Device;
 use crate::metrics;
+use crate::platform::Wait as _;
 use crate::train::TrainError;
 
 /// The object that `reconstruct --json` prints.
@@ -35,7 +36,7 @@ pub struct Reconstruction {
 pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) -> Result<Reconstruction, TrainError> {
     let OpenedModel { model, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
     let rows = data.part(Part::Test);
-    let mut made = evaluator.outputs(rows.clone(), true, false)?.outputs;
+    let mut made = evaluator.outputs(rows.clone(), true, false).wait()?.outputs;
     let mse = metrics::mse(&made, &data.rows_f32(rows.clone())?);
     model.preparation.undo(&mut made);
     let names: Vec<String> = rows.clone().map(|row| data.row_name(row)).collect();

@@ -1,12 +1,14 @@
 //! What training a spec would take, before anything is allocated: its plan tells.
 
+use serde::{Deserialize, Serialize};
+
 use super::TrainError;
 use crate::data::DataSet;
 use crate::graph::Plan;
 use crate::model::{LayerLocation, Network, RowSource, Spec, data_shape};
 
 /// What a spec would come to on some data.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CostEstimate {
     /// Every layer from the input to the output, and the values that a row has after it.
     pub outline: Vec<(LayerLocation, usize)>,

@@ -6,15 +6,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, bounded};
+use std::time::Duration;
 
 use super::TrainError;
 use crate::data::{DataError, DataSet};
 use crate::device::Device;
 use crate::graph::{GraphError, SharedBuffer, SharedBuffers};
+use crate::platform::{Instant, Task};
 use crate::random::{permutation_keys, permute, stream};
 
 /// Bytes of a shard, where the spec does not say: some milliseconds of copying, and many steps.
@@ -144,45 +142,22 @@ impl EpochOrder {
     }
 }
 
-/// The thread that reads ahead.
+/// A shard that is read ahead, on a thread of its own.
 #[derive(Debug)]
 struct ShardReader {
-    arrivals: Receiver<(Range<u64>, Result<Shard, DataError>)>,
-    stop: Arc<AtomicBool>,
-    next: u64,
+    steps: Range<u64>,
+    task: Task<(), Result<Shard, DataError>>,
 }
 
 impl ShardReader {
+    /// Starts to read the steps from `step` on.
     fn start(order: &EpochOrder, step: u64) -> Result<Self, DataError> {
-        let (sender, arrivals) = bounded(1);
-        let stop = Arc::new(AtomicBool::new(false));
-        let (order, stopped) = (order.clone(), Arc::clone(&stop));
-        let read = move || {
-            let mut steps = order.steps(step);
-            while !stopped.load(Ordering::Relaxed) {
-                let shard = order.shard(&steps);
-                let failed = shard.is_err();
-                let next = order.steps(steps.end);
-                // Nobody takes it any more: the run is over, or goes on from elsewhere.
-                if sender.send((steps, shard)).is_err() || failed {
-                    return;
-                }
-                steps = next;
-            }
-        };
-        std::thread::Builder::new().name("hourglass-feed".to_owned()).spawn(read).map_err(|error| {
-            DataError::Malformed {
-                place: "the data".to_owned(),
-                problem: format!("no thread starts to read it: {error}"),
-            }
-        })?;
-        Ok(Self { arrivals, stop, next: step })
-    }
-}
-
-impl Drop for ShardReader {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        let steps = order.steps(step);
+        let (order, wanted) = (order.clone(), steps.clone());
+        let read = move |_: &mut dyn FnMut(()) -> _| order.shard(&wanted);
+        let task = Task::start("hourglass-feed", || {}, read)
+            .map_err(|problem| DataError::Malformed { place: "the data".to_owned(), problem })?;
+        Ok(Self { steps, task })
     }
 }
 
@@ -191,7 +166,8 @@ impl Drop for ShardReader {
 pub(super) struct DataLoader {
     order: EpochOrder,
     shard_rows: usize,
-    reader: Option<ShardReader>,
+    /// The next shard, read while another is in use.
+    ahead: Option<ShardReader>,
     /// Steps of the shard in use, and in which half of the buffer it lies.
     current: Range<u64>,
     half: usize,
@@ -208,25 +184,25 @@ impl DataLoader {
             shard_steps: (shard_rows / batch) as u64,
             classes,
         };
-        Self { order, shard_rows, reader: None, current: 0..0, half: 1, waited: Duration::ZERO }
+        Self { order, shard_rows, ahead: None, current: 0..0, half: 1, waited: Duration::ZERO }
     }
 
     /// Makes sure that the rows of `step` are on the device; gives how many steps from it on are.
     pub fn prepare_step(&mut self, step: u64, device: &Device, externals: &SharedBuffers) -> Result<u64, TrainError> {
         if !self.current.contains(&step) {
             let started = Instant::now();
-            let mut reader = match self.reader.take().filter(|reader| reader.next == step) {
+            // Training that goes on from elsewhere has no use for what was read ahead.
+            let reader = match self.ahead.take().filter(|reader| reader.steps.start == step) {
                 Some(reader) => reader,
                 None => ShardReader::start(&self.order, step)?,
             };
             let lost = || GraphError::Plan("the thread that reads the data ended".to_owned());
-            let (steps, shard) = reader.arrivals.recv().map_err(|_| lost())?;
-            let shard = shard?;
+            let steps = reader.steps;
+            let shard = reader.task.finish().ok_or_else(lost)??;
             self.waited += started.elapsed();
+            self.ahead = Some(ShardReader::start(&self.order, steps.end)?);
             self.half = 1 - self.half;
             place(externals, device, &self.order.data, self.half * self.shard_rows, self.order.classes, &shard)?;
-            reader.next = steps.end;
-            self.reader = Some(reader);
             self.current = steps;
         }
         Ok(self.current.end - step)

@@ -1,6 +1,8 @@
 //! What the figures of a run say, in words: each finding with its evidence and one suggestion.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use super::epoch_report::EpochReport;
@@ -10,9 +12,9 @@ use crate::data::{DataSet, Part};
 use crate::model::{ModelKind, Spec};
 
 /// One thing that the figures say.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     pub message: String,
 }
 
@@ -57,19 +59,19 @@ const NEIGHBORS: usize = 10;
 
 impl DiagnosticMetrics {
     /// Of the weights that `evaluator` has; `mean_mse` is what [`mean_mse`] gave.
-    pub(crate) fn gather(evaluator: &mut Evaluator, data: &DataSet, mean_mse: f64) -> Result<Self, TrainError> {
+    pub(crate) async fn gather(evaluator: &mut Evaluator, data: &DataSet, mean_mse: f64) -> Result<Self, TrainError> {
         let validation = data.part(Part::Validation);
         let rows = validation.start..validation.end.min(validation.start + FIGURE_ROWS);
-        let health = evaluator.health(rows.clone())?;
-        let outputs = evaluator.outputs(rows.clone(), true, false)?;
+        let health = evaluator.health(rows.clone()).await?;
+        let outputs = evaluator.outputs(rows.clone(), true, false).await?;
         let own = crate::metrics::mse(&outputs.outputs, &data.rows_f32(rows)?);
-        let regions = Regions::measure(evaluator, data)?;
+        let regions = Regions::measure(evaluator, data).await?;
         Ok(Self { health, divergence: outputs.divergence, mean_mse: Some((mean_mse, own)), regions })
     }
 }
 
 impl Regions {
-    fn measure(evaluator: &mut Evaluator, data: &DataSet) -> Result<Option<Self>, TrainError> {
+    async fn measure(evaluator: &mut Evaluator, data: &DataSet) -> Result<Option<Self>, TrainError> {
         let classes = data.classes();
         let validation = data.part(Part::Validation);
         let rows = validation.start..validation.end.min(validation.start + REGION_ROWS);
@@ -77,7 +79,7 @@ impl Regions {
             return Ok(None);
         };
         let labels: Vec<usize> = labels[rows.clone()].iter().map(|&label| usize::from(label)).collect();
-        let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
+        let latents = evaluator.outputs(rows.clone(), false, false).await?.latents;
         let latent = latents.len() / rows.len().max(1);
         if latent == 0 || latents.iter().any(|value| !value.is_finite()) {
             return Ok(None);
@@ -135,7 +137,7 @@ pub fn diagnose(evidence: &DiagnosisInput<'_>) -> Vec<Finding> {
 }
 
 fn finding(code: &'static str, message: String) -> Option<Finding> {
-    Some(Finding { code, message })
+    Some(Finding { code: code.into(), message })
 }
 
 fn collapse(evidence: &DiagnosisInput<'_>) -> Option<Finding> {

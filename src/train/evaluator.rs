@@ -212,7 +212,7 @@ impl Evaluator {
     }
 
     /// The parts of the objective, as means over `rows`, before their weights.
-    pub fn objective(&mut self, rows: Range<usize>) -> Result<[f64; LOSS_PARTS], TrainError> {
+    pub async fn objective(&mut self, rows: Range<usize>) -> Result<[f64; LOSS_PARTS], TrainError> {
         let (mut sums, total) = ([0.0; LOSS_PARTS], rows.len().max(1) as f64);
         let states = self.states(rows);
         let mode = EvaluationMode { sampled: true, corrupted: true };
@@ -228,7 +228,7 @@ impl Evaluator {
             let prepared = self.prepare(mode)?;
             let bytes = states.len() * LOSS_PARTS * 4;
             let ring = BufferView { place: Location::External(SharedBuffer::Losses), offset: 0, bytes };
-            let losses = prepared.executable.read(ring)?;
+            let losses = prepared.executable.read(ring).await?;
             for (parts, state) in losses.chunks_exact(LOSS_PARTS).zip(states) {
                 sums.iter_mut().zip(parts).for_each(|(sum, &part)| *sum += f64::from(part) * f64::from(state.rows));
             }
@@ -238,17 +238,27 @@ impl Evaluator {
 
     /// Latents (and outputs where `with_outputs`) of `rows`, seen as in training (corrupted) or clean; latent numbers
     /// are means, not samples.
-    pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
-        self.collect(rows, with_outputs, EvaluationMode { sampled: false, corrupted })
+    pub async fn outputs(
+        &mut self,
+        rows: Range<usize>,
+        with_outputs: bool,
+        corrupted: bool,
+    ) -> Result<Outputs, TrainError> {
+        self.collect(rows, with_outputs, EvaluationMode { sampled: false, corrupted }).await
     }
 
     /// Returns the decoder's output for the sampled latents by which [`Self::objective`] measures `rows`; latents are
     /// their means.
-    pub fn sampled_outputs(&mut self, rows: Range<usize>) -> Result<Outputs, TrainError> {
-        self.collect(rows, true, EvaluationMode { sampled: true, corrupted: true })
+    pub async fn sampled_outputs(&mut self, rows: Range<usize>) -> Result<Outputs, TrainError> {
+        self.collect(rows, true, EvaluationMode { sampled: true, corrupted: true }).await
     }
 
-    fn collect(&mut self, rows: Range<usize>, with_outputs: bool, mode: EvaluationMode) -> Result<Outputs, TrainError> {
+    async fn collect(
+        &mut self,
+        rows: Range<usize>,
+        with_outputs: bool,
+        mode: EvaluationMode,
+    ) -> Result<Outputs, TrainError> {
         let (latent, features, batch) = (self.network.latent(), self.network.features(), self.batch);
         let total = rows.len().max(1) as f64;
         let mut collected = Outputs::default();
@@ -260,14 +270,14 @@ impl Evaluator {
             let prepared = self.prepare(mode)?;
             let Prepared { executable, pass } = &mut *prepared;
             executable.run(&[state])?;
-            collected.latents.extend(executable.read(BufferView { bytes: valid * latent * 4, ..pass.latent })?);
+            collected.latents.extend(executable.read(BufferView { bytes: valid * latent * 4, ..pass.latent }).await?);
             if with_outputs {
                 let bytes = valid * features * 4;
-                collected.outputs.extend(executable.read(BufferView { bytes, ..pass.output })?);
-                collected.seen.extend(executable.read(BufferView { bytes, ..pass.seen })?);
+                collected.outputs.extend(executable.read(BufferView { bytes, ..pass.output }).await?);
+                collected.seen.extend(executable.read(BufferView { bytes, ..pass.seen }).await?);
             }
             if let Some(view) = pass.moments {
-                let mut moments = executable.read(BufferView { bytes: valid * 2 * latent * 4, ..view })?;
+                let mut moments = executable.read(BufferView { bytes: valid * 2 * latent * 4, ..view }).await?;
                 let [low, high] = clamp.map(|bound| bound as f32);
                 for row in moments.chunks_exact_mut(2 * latent) {
                     row[latent..].iter_mut().for_each(|log_variance| *log_variance = log_variance.clamp(low, high));
@@ -275,7 +285,7 @@ impl Evaluator {
                 collected.moments.extend(moments);
             }
             if let Some(view) = pass.divergence {
-                let divergences = executable.read(view)?;
+                let divergences = executable.read(view).await?;
                 collected.divergence.resize(latent, 0.0);
                 for (sum, &value) in collected.divergence.iter_mut().zip(&divergences[latent..]) {
                     *sum += f64::from(value) * valid as f64 / total;
@@ -283,14 +293,14 @@ impl Evaluator {
             }
             if let Some(view) = pass.codes {
                 let bytes = view.bytes / batch * valid;
-                collected.codes.extend(executable.read(BufferView { bytes, ..view })?);
+                collected.codes.extend(executable.read(BufferView { bytes, ..view }).await?);
             }
         }
         Ok(collected)
     }
 
     /// How the units behind activations behave over the first rows of `rows`, at most one batch of them.
-    pub fn health(&mut self, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
+    pub async fn health(&mut self, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
         let mut probing = match self.probing.take() {
             Some(probing) => probing,
             None => {
@@ -300,12 +310,12 @@ impl Evaluator {
                 Probing { executable, plan, probes }
             }
         };
-        let layers = self.probe(&mut probing, rows);
+        let layers = self.probe(&mut probing, rows).await;
         self.probing = Some(probing);
         layers
     }
 
-    fn probe(&self, probing: &mut Probing, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
+    async fn probe(&self, probing: &mut Probing, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
         /// A sigmoid that near 0 or 1, or a tanh that near -1 or 1, lets no gradient through to speak of.
         const END: f32 = 0.01;
         let Probing { executable, plan, probes } = probing;
@@ -315,7 +325,7 @@ impl Evaluator {
         let mut layers = Vec::new();
         for probe in probes {
             let Some(view) = plan.view(probe.value) else { continue };
-            let values = executable.read(view)?;
+            let values = executable.read(view).await?;
             let valid = values.len() / self.batch * state.rows as usize;
             let (mut alive, mut moving) = (vec![false; probe.units], vec![0_usize; probe.units]);
             for row in values[..valid].chunks_exact(probe.units) {

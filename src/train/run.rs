@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::diagnosis::{DiagnosisInput, DiagnosticMetrics, Finding, diagnose, mean_mse};
 use super::run_dir::{CheckpointState, FirstSteps, RunDir};
@@ -13,6 +13,7 @@ use super::{EpochReport, Session, TrainError};
 use crate::data::Part;
 use crate::graph::SharedBuffer;
 use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError, Weights};
+use crate::platform::Instant;
 
 /// A run that is killed loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -67,7 +68,7 @@ pub struct Advance {
 }
 
 impl Run {
-    pub fn new(
+    pub async fn new(
         session: Session,
         preset: Option<String>,
         dir: Option<RunDir>,
@@ -97,12 +98,12 @@ impl Run {
             dir.write_split_manifest(&run.session.data().split_manifest(run.session.spec().train.seed))?;
         }
         // So that a run killed at any moment can be taken up again.
-        run.write_last()?;
+        run.write_last().await?;
         Ok(run)
     }
 
     /// Goes on from the last checkpoint of `dir`, whose spec the session was made from.
-    pub fn resume(
+    pub async fn resume(
         mut session: Session,
         preset: Option<String>,
         dir: RunDir,
@@ -149,11 +150,11 @@ impl Run {
             let problem = format!("it is {}, and {done} are done already: ask for more", session.spec().train.epochs);
             return Err(SpecError::Invalid { field: "train.epochs", problem }.into());
         }
-        session.restore(state.step, &flats)?;
+        session.restore(state.step, &flats).await?;
         let epochs = dir.truncate_metrics(state.step)?;
         // Its folder only once all is as it was: a run that begins writes its state there.
         let first_losses = dir.read_first_steps().map(|first| first.losses).unwrap_or_default();
-        let mut run = Self::new(session, preset, None, keep_last)?;
+        let mut run = Self::new(session, preset, None, keep_last).await?;
         dir.write_spec(run.session.spec())?;
         run.dir = Some(dir);
         run.first_losses = first_losses;
@@ -243,12 +244,12 @@ impl Run {
     }
 
     /// Up to `steps` steps; where they end an epoch, its validation too.
-    pub fn advance(&mut self, steps: usize) -> Result<Advance, TrainError> {
+    pub async fn advance(&mut self, steps: usize) -> Result<Advance, TrainError> {
         let started = Instant::now();
-        let taken = self.session.train(steps)?;
+        let taken = self.session.train(steps).await?;
         let step = self.session.step();
         let ends_epoch = step.is_multiple_of(self.session.steps_per_epoch()) || self.is_done();
-        let losses = self.session.take_losses(ends_epoch)?;
+        let losses = self.session.take_losses(ends_epoch).await?;
         let step_secs = started.elapsed().as_secs_f64();
         self.step_seconds += step_secs;
         self.epoch_seconds += step_secs;
@@ -258,7 +259,7 @@ impl Run {
         }
         for &(step, loss) in &losses {
             if !loss.is_finite() {
-                return Err(self.roll_back(step, loss));
+                return Err(self.roll_back(step, loss).await);
             }
             self.epoch_loss += f64::from(loss);
             self.epoch_steps += 1;
@@ -269,10 +270,10 @@ impl Run {
                 }
             }
         }
-        let epoch = if ends_epoch && taken > 0 { Some(self.end_epoch(started)?) } else { None };
+        let epoch = if ends_epoch && taken > 0 { Some(self.end_epoch(started).await?) } else { None };
         self.seconds += started.elapsed().as_secs_f64();
         if self.saved.elapsed() >= SAVE_INTERVAL && !ends_epoch {
-            self.save_state()?;
+            self.save_state().await?;
         }
         Ok(Advance { losses, epoch })
     }
@@ -281,7 +282,7 @@ impl Run {
         let info = self.session.device_info();
         if let (Some(dir), false) = (&self.dir, self.first_losses.is_empty()) {
             dir.write_first_steps(&FirstSteps {
-                device: info.device.to_owned(),
+                device: info.device.to_string(),
                 adapter: info.adapter.clone(),
                 losses: self.first_losses.clone(),
             })?;
@@ -290,15 +291,14 @@ impl Run {
     }
 
     /// Puts back the last good state, saves it, and says what happened.
-    fn roll_back(&mut self, step: u64, loss: f32) -> TrainError {
+    async fn roll_back(&mut self, step: u64, loss: f32) -> TrainError {
         let learning_rate = self.session.learning_rate_at(step);
         let outcome = match self.good.take().filter(|good| good.step > 0) {
             None => "nothing was learned, so nothing is saved".to_owned(),
             Some(good) => {
                 (self.epoch_loss, self.epoch_steps) = (0.0, 0);
                 let epoch = good.step / self.session.steps_per_epoch().max(1);
-                let saved = self.session.restore(good.step, &good.flats).and_then(|()| self.save());
-                match saved {
+                match self.go_back(&good).await {
                     Ok(()) => format!("the run is back at the end of epoch {epoch}, which is saved"),
                     Err(error) => format!("going back to epoch {epoch} failed too: {error}"),
                 }
@@ -307,12 +307,17 @@ impl Run {
         TrainError::Diverged { step, loss, learning_rate, outcome }
     }
 
-    fn end_epoch(&mut self, advance_started: Instant) -> Result<EpochReport, TrainError> {
+    async fn go_back(&mut self, good: &Good) -> Result<(), TrainError> {
+        self.session.restore(good.step, &good.flats).await?;
+        self.save().await
+    }
+
+    async fn end_epoch(&mut self, advance_started: Instant) -> Result<EpochReport, TrainError> {
         let step = self.session.step();
         let epoch = u32::try_from(step.div_ceil(self.session.steps_per_epoch())).unwrap_or(u32::MAX);
-        let (validation_loss, parts) = self.session.evaluate(Part::Validation)?;
+        let (validation_loss, parts) = self.session.evaluate(Part::Validation).await?;
         if !validation_loss.is_finite() {
-            return Err(self.roll_back(step, validation_loss as f32));
+            return Err(self.roll_back(step, validation_loss as f32).await);
         }
         let named =
             self.session.network().parts().into_iter().map(|part| (part.name().to_owned(), parts[part.index()]));
@@ -330,7 +335,7 @@ impl Run {
         };
         (self.epoch_loss, self.epoch_steps, self.epoch_seconds) = (0.0, 0, 0.0);
         if self.best.as_ref().is_none_or(|best| validation_loss < best.loss) {
-            let weights = self.session.weights()?;
+            let weights = self.session.weights().await?;
             self.best = Some(Best { epoch, loss: validation_loss, weights });
             self.write_best()?;
         }
@@ -339,7 +344,7 @@ impl Run {
         }
         self.epochs.push(report.clone());
         self.session.set_rate_factor(self.plateau_factor());
-        self.write_last()?;
+        self.write_last().await?;
         Ok(report)
     }
 
@@ -368,10 +373,12 @@ impl Run {
     }
 
     /// Reads the state that training goes on from, keeps it in memory, and writes it where there is a folder.
-    fn write_last(&mut self) -> Result<(), TrainError> {
+    async fn write_last(&mut self) -> Result<(), TrainError> {
         let buffers = self.session.buffers();
-        let flats: Vec<Vec<f32>> =
-            buffers.iter().map(|&(_, external)| self.session.read_flat(external)).collect::<Result<_, _>>()?;
+        let mut flats = Vec::with_capacity(buffers.len());
+        for &(_, buffer) in &buffers {
+            flats.push(self.session.read_flat(buffer).await?);
+        }
         let state = self.checkpoint_state();
         if let Some(dir) = &self.dir {
             let named: Vec<(&str, &[f32])> =
@@ -384,40 +391,40 @@ impl Run {
     }
 
     /// The state to keep: the best by validation, or the last where that was asked for or there is no best yet.
-    pub(crate) fn kept_weights(&mut self) -> Result<Weights, TrainError> {
+    pub(crate) async fn kept_weights(&mut self) -> Result<Weights, TrainError> {
         match &self.best {
             Some(best) if !self.keep_last => Ok(best.weights.clone()),
-            _ => self.session.weights(),
+            _ => self.session.weights().await,
         }
     }
 
     /// Saves everything as it is: spec, checkpoint and model.
-    pub fn save(&mut self) -> Result<(), TrainError> {
-        self.save_state()?;
+    pub async fn save(&mut self) -> Result<(), TrainError> {
+        self.save_state().await?;
         if self.first_losses.len() < FIRST_STEPS {
             self.write_first_steps()?;
         }
-        self.save_kept()
+        self.save_kept().await
     }
 
     /// Writes the state to go on from. Losses still under way are counted first.
-    fn save_state(&mut self) -> Result<(), TrainError> {
-        for (_, loss) in self.session.take_losses(true)? {
+    async fn save_state(&mut self) -> Result<(), TrainError> {
+        for (_, loss) in self.session.take_losses(true).await? {
             self.epoch_loss += f64::from(loss);
             self.epoch_steps += 1;
         }
-        self.write_last()
+        self.write_last().await
     }
 
     /// The model that is kept.
-    pub fn kept_model(&mut self) -> Result<Model, TrainError> {
-        let kept = self.kept_weights()?;
+    pub async fn kept_model(&mut self) -> Result<Model, TrainError> {
+        let kept = self.kept_weights().await?;
         Ok(self.session.model(&kept))
     }
 
     /// Saves the spec and the model to keep, not the last state.
-    pub fn save_kept(&mut self) -> Result<(), TrainError> {
-        let kept = self.kept_weights()?;
+    pub async fn save_kept(&mut self) -> Result<(), TrainError> {
+        let kept = self.kept_weights().await?;
         if let Some(dir) = &self.dir {
             dir.write_spec(self.session.spec())?;
             dir.write_model(&self.session.model(&kept))?;
@@ -427,26 +434,28 @@ impl Run {
 
     /// Measures the kept model on the test part, with PCA beside it, and saves it. The session goes on from where it
     /// is afterwards.
-    pub fn report(&mut self, with_test: bool) -> Result<RunReport, TrainError> {
-        self.save()?;
+    pub async fn report(&mut self, with_test: bool) -> Result<RunReport, TrainError> {
+        self.save().await?;
         let (mut test, mut pca) = (None, None);
-        let kept = self.kept_weights()?;
+        let kept = self.kept_weights().await?;
         let data = self.session.data().clone();
         let network = self.session.network().clone();
         if with_test {
-            let measured =
-                self.session.with_weights(&kept, |evaluator| TestMetrics::measure(evaluator, &network, &data))?;
+            let measured = self
+                .session
+                .with_weights(&kept, async |evaluator| TestMetrics::measure(evaluator, &network, &data).await)
+                .await?;
             test = Some(measured);
             pca = pca_beside(&network, &data, &data.rows_f32(data.part(Part::Test))?);
         }
-        let diagnosis = if with_test { self.diagnosis(&kept, test.as_ref(), pca.as_ref())? } else { Vec::new() };
+        let diagnosis = if with_test { self.diagnosis(&kept, test.as_ref(), pca.as_ref()).await? } else { Vec::new() };
         let info = self.session.device_info();
         let path = |path: &Path| path.display().to_string();
         let last = self.epochs.last();
         let report = RunReport {
-            version: env!("CARGO_PKG_VERSION"),
-            device: info.device.to_owned(),
-            backend: info.backend.to_owned(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            device: info.device.to_string(),
+            backend: info.backend.to_string(),
             adapter: info.adapter.clone(),
             device_notes: info.notes(),
             preset: self.preset.clone(),
@@ -477,7 +486,7 @@ impl Run {
     }
 
     /// What the figures say of the kept weights.
-    fn diagnosis(
+    async fn diagnosis(
         &mut self,
         kept: &Weights,
         test: Option<&TestMetrics>,
@@ -485,8 +494,10 @@ impl Run {
     ) -> Result<Vec<Finding>, TrainError> {
         let data = self.session.data().clone();
         let mean_mse = mean_mse(&data)?;
-        let mut figures =
-            self.session.with_weights(kept, |evaluator| DiagnosticMetrics::gather(evaluator, &data, mean_mse))?;
+        let mut figures = self
+            .session
+            .with_weights(kept, async |evaluator| DiagnosticMetrics::gather(evaluator, &data, mean_mse).await)
+            .await?;
         // Where classes lie is a matter of the map, not of how the run went.
         figures.regions = None;
         Ok(diagnose(&DiagnosisInput {

@@ -1,20 +1,22 @@
 //! What a run came to, in the fields that scripts rely on.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::PcaReport;
 use super::diagnosis::Finding;
 use super::test_metrics::TestMetrics;
 
 /// The object that `train --json` prints.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     pub device: String,
     pub backend: String,
     pub adapter: String,
     /// Adapters that were passed over and kernel variants that were left out, in words.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub device_notes: Vec<String>,
     pub preset: Option<String>,
     pub seed: u64,

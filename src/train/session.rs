@@ -196,7 +196,7 @@ impl Session {
 
     /// Runs up to `count` steps, stopping at the end of the epoch and of the run; gives how many. On a GPU they may
     /// still be under way; their losses come later from [`Self::take_losses`].
-    pub fn train(&mut self, count: usize) -> Result<usize, TrainError> {
+    pub async fn train(&mut self, count: usize) -> Result<usize, TrainError> {
         let per_epoch = self.steps_per_epoch();
         let left_in_epoch = per_epoch - self.step % per_epoch;
         let left = self.total_steps().saturating_sub(self.step).min(left_in_epoch);
@@ -205,7 +205,7 @@ impl Session {
             return Ok(0);
         }
         while self.pending.len() >= LOSSES_IN_FLIGHT {
-            self.collect(true)?;
+            self.collect(true).await?;
         }
         let count = match &mut self.loader {
             Some(feed) => {
@@ -231,20 +231,21 @@ impl Session {
             bytes: slots * 4 * LOSS_PARTS,
         })?;
         self.step += count as u64;
-        self.collect(false)?;
+        self.collect(false).await?;
         Ok(count)
     }
 
     /// Losses that have arrived since the last call, as (step, loss); with `wait`, all of them.
-    pub fn take_losses(&mut self, wait: bool) -> Result<Vec<(u64, f32)>, TrainError> {
-        while !self.pending.is_empty() && self.collect(wait)? {}
+    pub async fn take_losses(&mut self, wait: bool) -> Result<Vec<(u64, f32)>, TrainError> {
+        while !self.pending.is_empty() && self.collect(wait).await? {}
         Ok(std::mem::take(&mut self.losses))
     }
 
     /// Picks up the oldest losses under way; false if they have not arrived.
-    fn collect(&mut self, wait: bool) -> Result<bool, TrainError> {
+    async fn collect(&mut self, wait: bool) -> Result<bool, TrainError> {
         let Some(&(first_step, count)) = self.pending.front() else { return Ok(false) };
-        let Some(values) = self.training.finish_read(wait)? else { return Ok(false) };
+        let arrived = if wait { self.training.finish_read().await? } else { self.training.take_arrived()? };
+        let Some(values) = arrived else { return Ok(false) };
         self.pending.pop_front();
         let whole_ring = values.len() == nn::LOSS_SLOTS * LOSS_PARTS;
         for (i, step) in (first_step..).take(count).enumerate() {
@@ -288,19 +289,19 @@ impl Session {
     }
 
     /// The ring of losses is shared with evaluation: nothing of it may still be on its way.
-    fn settle(&mut self) -> Result<(), TrainError> {
+    async fn settle(&mut self) -> Result<(), TrainError> {
         while !self.pending.is_empty() {
-            self.collect(true)?;
+            self.collect(true).await?;
         }
         Ok(())
     }
 
     /// The objective on the rows of `part`: in all, and its parts before their weights. Beta counts whole, so that
     /// epochs of its warm-up can be compared.
-    pub fn evaluate(&mut self, part: Part) -> Result<(f64, [f64; LOSS_PARTS]), TrainError> {
-        self.settle()?;
+    pub async fn evaluate(&mut self, part: Part) -> Result<(f64, [f64; LOSS_PARTS]), TrainError> {
+        self.settle().await?;
         let rows = self.data.part(part);
-        let parts = self.evaluator.objective(rows)?;
+        let parts = self.evaluator.objective(rows).await?;
         // What held for the last step: an edit that begins with the next one was not known when this was first run.
         let last = self.step.saturating_sub(1);
         let weights = self.network.part_weights(last, self.spec.whole_beta_at(last));
@@ -308,23 +309,28 @@ impl Session {
     }
 
     /// Latents (and outputs where `with_outputs`) of rows of the data set, seen as in training (corrupted) or clean.
-    pub fn outputs(&mut self, rows: Range<usize>, with_outputs: bool, corrupted: bool) -> Result<Outputs, TrainError> {
-        self.settle()?;
-        self.evaluator.outputs(rows, with_outputs, corrupted)
+    pub async fn outputs(
+        &mut self,
+        rows: Range<usize>,
+        with_outputs: bool,
+        corrupted: bool,
+    ) -> Result<Outputs, TrainError> {
+        self.settle().await?;
+        self.evaluator.outputs(rows, with_outputs, corrupted).await
     }
 
     /// Runs `work` with the forward pass over rows of the data set, once nothing else is under way.
-    pub fn with_evaluator<R>(
+    pub async fn with_evaluator<R>(
         &mut self,
-        work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
+        work: impl AsyncFnOnce(&mut Evaluator) -> Result<R, TrainError>,
     ) -> Result<R, TrainError> {
-        self.settle()?;
-        work(&mut self.evaluator)
+        self.settle().await?;
+        work(&mut self.evaluator).await
     }
 
     /// Puts `weights` in the place of those of now, for whoever looks after the end: training does not go on from them.
-    pub fn adopt(&mut self, weights: &Weights) -> Result<(), TrainError> {
-        self.settle()?;
+    pub async fn adopt(&mut self, weights: &Weights) -> Result<(), TrainError> {
+        self.settle().await?;
         self.write_flat(SharedBuffer::Parameters, &weights.parameters)?;
         if self.update.average.is_some() {
             self.write_flat(SharedBuffer::Average, &weights.parameters)?;
@@ -341,29 +347,32 @@ impl Session {
     }
 
     /// The weights as a model has them: their moving average where one is kept.
-    pub fn weights(&mut self) -> Result<Weights, TrainError> {
-        let parameters = self.read_flat(evaluated_parameters(&self.update))?;
-        let statistics =
-            if self.network.statistics().is_empty() { Vec::new() } else { self.read_flat(SharedBuffer::Statistics)? };
+    pub async fn weights(&mut self) -> Result<Weights, TrainError> {
+        let parameters = self.read_flat(evaluated_parameters(&self.update)).await?;
+        let statistics = if self.network.statistics().is_empty() {
+            Vec::new()
+        } else {
+            self.read_flat(SharedBuffer::Statistics).await?
+        };
         Ok(Weights { parameters, statistics })
     }
 
     /// Runs `work` with these weights, then goes on with those of now.
-    pub fn with_weights<R>(
+    pub async fn with_weights<R>(
         &mut self,
         weights: &Weights,
-        work: impl FnOnce(&mut Evaluator) -> Result<R, TrainError>,
+        work: impl AsyncFnOnce(&mut Evaluator) -> Result<R, TrainError>,
     ) -> Result<R, TrainError> {
-        self.settle()?;
+        self.settle().await?;
         let buffer = evaluated_parameters(&self.update);
-        let parameters = self.read_flat(buffer)?;
+        let parameters = self.read_flat(buffer).await?;
         let has_statistics = !weights.statistics.is_empty();
-        let statistics = if has_statistics { self.read_flat(SharedBuffer::Statistics)? } else { Vec::new() };
+        let statistics = if has_statistics { self.read_flat(SharedBuffer::Statistics).await? } else { Vec::new() };
         self.write_flat(buffer, &weights.parameters)?;
         if has_statistics {
             self.write_flat(SharedBuffer::Statistics, &weights.statistics)?;
         }
-        let result = work(&mut self.evaluator);
+        let result = work(&mut self.evaluator).await;
         self.write_flat(buffer, &parameters)?;
         if has_statistics {
             self.write_flat(SharedBuffer::Statistics, &statistics)?;
@@ -396,9 +405,9 @@ impl Session {
     }
 
     /// Waits for all work and reads a flat buffer.
-    pub fn read_flat(&mut self, external: SharedBuffer) -> Result<Vec<f32>, TrainError> {
+    pub async fn read_flat(&mut self, external: SharedBuffer) -> Result<Vec<f32>, TrainError> {
         let bytes = self.elements(external) * 4;
-        Ok(self.training.read(BufferView { place: Location::External(external), offset: 0, bytes })?)
+        Ok(self.training.read(BufferView { place: Location::External(external), offset: 0, bytes }).await?)
     }
 
     /// Replaces a flat buffer.
@@ -410,9 +419,9 @@ impl Session {
     }
 
     /// Goes back to a state read earlier: the step, and each of [`Self::buffers`].
-    pub fn restore(&mut self, step: u64, flats: &[Vec<f32>]) -> Result<(), TrainError> {
+    pub async fn restore(&mut self, step: u64, flats: &[Vec<f32>]) -> Result<(), TrainError> {
         // Losses of steps that are now undone are of no interest.
-        self.settle()?;
+        self.settle().await?;
         self.losses.clear();
         for ((_, external), values) in self.buffers().into_iter().zip(flats) {
             self.write_flat(external, values)?;

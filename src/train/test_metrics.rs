@@ -1,6 +1,6 @@
 //! Quality on rows never used in training.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use super::evaluator::{Evaluator, Outputs};
@@ -15,7 +15,7 @@ use crate::nn::ObjectivePart;
 pub const ACTIVE_VARIANCE: f64 = 0.01;
 
 /// Quality on rows never used in training.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestMetrics {
     pub rows: usize,
     /// Mean over all values; of corrupted input against the clean target, for denoising models.
@@ -98,11 +98,11 @@ fn mean_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<f64> {
 
 impl TestMetrics {
     /// Measures the model in `evaluator` on the test part of `data`.
-    pub fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
+    pub async fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
         let spec = network.spec();
         let rows = data.part(Part::Test);
         let targets = data.rows_f32(rows.clone())?;
-        let Outputs { latents, outputs, seen, codes, .. } = evaluator.outputs(rows.clone(), true, true)?;
+        let Outputs { latents, outputs, seen, codes, .. } = evaluator.outputs(rows.clone(), true, true).await?;
         let mse = metrics::mse(&outputs, &targets);
         let in_unit = |values: &[f32]| values.iter().all(|value| (0.0..=1.0).contains(value));
         let bce = (in_unit(&targets) && in_unit(&outputs)).then(|| metrics::bce(&outputs, &targets));
@@ -125,8 +125,8 @@ impl TestMetrics {
         };
         let latent = network.latent();
         if spec.model.kind == ModelKind::Variational {
-            let parts = evaluator.objective(rows.clone())?;
-            let divergence: f64 = evaluator.outputs(rows.clone(), false, true)?.divergence.iter().sum();
+            let parts = evaluator.objective(rows.clone()).await?;
+            let divergence: f64 = evaluator.outputs(rows.clone(), false, true).await?.divergence.iter().sum();
             measured.kl = Some(divergence);
             measured.active_units = Some(active_units(&latents, latent));
             let likelihood = matches!(spec.objective.loss, ReconstructionLoss::Bce | ReconstructionLoss::Gaussian);
@@ -154,7 +154,7 @@ impl TestMetrics {
         }
         if spec.corruption.is_active() {
             measured.corrupted_psnr = Some(metrics::psnr(metrics::mse(&seen, &targets)));
-            let clean = evaluator.outputs(rows, true, false)?;
+            let clean = evaluator.outputs(rows, true, false).await?;
             measured.clean_mse = Some(metrics::mse(&clean.outputs, &targets));
         }
         Ok(measured)
@@ -170,7 +170,7 @@ pub fn pca_beside(network: &Network, train: &DataSet, rows: &[f32]) -> Option<Pc
 }
 
 /// PCA at the same latent size on the same rows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PcaReport {
     pub components: usize,
     pub mse: f64,

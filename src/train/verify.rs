@@ -40,7 +40,7 @@ pub struct Verification {
 }
 
 /// Trains the first steps of the run in `dir` again on `device`.
-pub fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainError> {
+pub async fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainError> {
     let recorded = dir.read_first_steps()?;
     let spec = dir.read_spec()?;
     let data = spec.open_data()?;
@@ -48,8 +48,8 @@ pub fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainError> 
     let mut session = Session::new(spec, Arc::new(data), device)?;
     let mut losses: Vec<f32> = Vec::new();
     while losses.len() < recorded.losses.len() {
-        let taken = session.train(recorded.losses.len() - losses.len())?;
-        losses.extend(session.take_losses(true)?.into_iter().map(|(_, loss)| loss));
+        let taken = session.train(recorded.losses.len() - losses.len()).await?;
+        losses.extend(session.take_losses(true).await?.into_iter().map(|(_, loss)| loss));
         if taken == 0 {
             break;
         }
@@ -68,7 +68,7 @@ pub fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainError> 
         result,
         steps: losses.len(),
         worst,
-        device: info.device.to_owned(),
+        device: info.device.to_string(),
         adapter: info.adapter,
         recorded_device: recorded.device,
         recorded_adapter: recorded.adapter,

@@ -27,7 +27,7 @@ pub struct LocalDenoising;
 impl Denoising for LocalDenoising {
     fn open(&self, device: DeviceChoice, context: egui::Context) -> Result<Box<dyn Cleaner>, String> {
         let queue = DenoiseQueue::spawn(device, move || context.request_repaint());
-        queue.map(|queue| Box::new(queue) as Box<dyn Cleaner>).map_err(|error| error.to_string())
+        queue.map(|queue| Box::new(queue) as Box<dyn Cleaner>)
     }
 }
 

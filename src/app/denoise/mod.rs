@@ -11,11 +11,13 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder,
 
 pub use self::backend::{Cleaner, Denoising, LocalDenoising};
 use self::before_after::BeforeAfter;
+use super::frame::open::{Kind, Offer};
 use super::ui::theme::{color, faded, regular, semibold};
 use super::ui::widgets::{
     Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, part_of_line, text_label,
     value_row,
 };
+use super::workspace::{Action, Context, Opened, Workspace};
 use crate::device::DeviceChoice;
 use crate::style::{Palette, size, space};
 use crate::tasks::{ItemState, QueueCommand, QueueImage, QueueItem, QueueView, Sigma, Strength};
@@ -26,13 +28,6 @@ const USUAL_SIGMA: f64 = 25.0;
 const MOST_SIGMA: f64 = 75.0;
 /// The card of pictures shows three of them at least.
 const LEAST_LIST: f32 = 2.0 * space::L + 28.0 + 3.0 * LINE + 38.0;
-
-/// What the workspace asks of the window.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Ask {
-    /// Train this preset on the pictures at the path.
-    Train(&'static str, PathBuf),
-}
 
 /// The workspace's state between frames.
 pub(super) struct Denoise {
@@ -68,7 +63,7 @@ impl Denoise {
     }
 
     /// Takes pictures, folders of them, or a model to clean them with.
-    pub fn take(&mut self, context: &egui::Context, paths: Vec<PathBuf>, device: DeviceChoice) {
+    fn add(&mut self, context: &egui::Context, paths: Vec<PathBuf>, device: DeviceChoice) {
         if let [folder] = &paths[..]
             && folder.is_dir()
         {
@@ -99,10 +94,7 @@ impl Denoise {
         }
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice) -> Option<Ask> {
-        if let Some(cleaner) = &self.cleaner {
-            self.view = cleaner.view();
-        }
+    fn columns_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice) -> Option<Action> {
         let (work, gap) = (area.shrink(space::L), space::L);
         let narrow = work.width() < 900.0;
         let column = if narrow { 264.0 } else { 324.0 };
@@ -226,7 +218,7 @@ impl Denoise {
         y += 42.0;
         let field = Rect::from_min_size(pos2(center.x - width / 2.0, y - 15.0), vec2(width, 30.0));
         if let Some(path) = path_field(ui, palette, field, &mut self.path, "or type the path of one", "Open") {
-            self.take(ui.ctx(), vec![path], device);
+            self.add(ui.ctx(), vec![path], device);
         }
         y += 42.0;
         let said = self.problem.as_ref().or(view.error.as_ref()).or_else(|| failure(view.items.first()));
@@ -456,7 +448,7 @@ impl Denoise {
     }
 
     /// A model of one's own.
-    fn better_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<Ask> {
+    fn better_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<Action> {
         card_title(ui, palette, inside, "Better on your own pictures", "");
         let words =
             "Train on a folder of yours: a few dozen pictures are enough, clean ones or, without any, noisy ones.";
@@ -489,14 +481,15 @@ impl Denoise {
             let rect = Rect::from_min_size(pos2(left, inside.bottom() - 30.0), vec2(width, 30.0));
             left = rect.right() + space::S;
             if button.show(ui, palette, rect).clicked() {
-                asked = Some(Ask::Train(preset, folder.clone()));
+                let source = Some(folder.display().to_string());
+                asked = Some(Action::TrainPreset { name: preset.to_owned(), source });
             }
         }
         asked
     }
 
-    /// What the status bar says: what went wrong, what was saved last, or how fast it goes.
-    pub fn message(&self, palette: &Palette) -> (String, egui::Color32) {
+    /// What went wrong, what was saved last, or how fast it goes.
+    fn message(&self, palette: &Palette) -> (String, egui::Color32) {
         let view = &self.view;
         let problem = view.error.as_ref().or_else(|| failure(view.items.get(view.selected)));
         if let Some(problem) = problem {
@@ -515,6 +508,35 @@ impl Denoise {
     /// The queue as it is seen, for tests.
     pub fn view(&self) -> &QueueView {
         &self.view
+    }
+}
+
+impl Workspace for Denoise {
+    fn ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
+        self.columns_ui(ui, context.palette, area, context.device).into_iter().collect()
+    }
+
+    fn poll(&mut self, _: &egui::Context, _: Context<'_>) -> Vec<Action> {
+        if let Some(cleaner) = &self.cleaner {
+            self.view = cleaner.view();
+        }
+        Vec::new()
+    }
+
+    fn accepts(&self, opened: &Opened) -> Vec<Offer> {
+        match opened.kind {
+            Kind::Model | Kind::Folder | Kind::Picture => vec![Offer::Clean],
+            Kind::Rows => vec![Offer::Clean, Offer::TrainOn],
+            _ => Vec::new(),
+        }
+    }
+
+    fn take(&mut self, egui: &egui::Context, opened: &Opened, context: Context<'_>) {
+        self.add(egui, opened.paths().collect(), context.device);
+    }
+
+    fn status(&self, palette: &Palette) -> Option<(String, egui::Color32)> {
+        Some(self.message(palette))
     }
 }
 

@@ -13,10 +13,12 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2
 use self::backend::{DetectEvent, DetectJob, start_detecting, start_saving};
 pub use self::backend::{Detection, LocalDetection, SavedScores};
 use self::score_index::ScoreIndex;
+use super::frame::open::{Kind, Offer};
 use super::ui::theme::{color, faded, regular, semibold};
 use super::ui::widgets::{
     Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, progress, value_row,
 };
+use super::workspace::{Action, Context, Opened, Workspace};
 use crate::device::DeviceChoice;
 use crate::platform::Task;
 use crate::style::{self, Palette, size, space};
@@ -69,8 +71,8 @@ impl Detect {
         self.said = Some(Ok(format!("{name} is ready: drop the data to score with it")));
     }
 
-    /// Takes what was dropped: a detector to score with, or data.
-    pub fn take(&mut self, context: &egui::Context, path: &Path, device: DeviceChoice, seed: u64) {
+    /// Takes a detector to score with, or data.
+    fn add(&mut self, context: &egui::Context, path: &Path, device: DeviceChoice, seed: u64) {
         let is_detector = path.extension().is_some_and(|extension| extension == "safetensors");
         let before = self.request.as_ref();
         let request = match (is_detector, before) {
@@ -130,8 +132,7 @@ impl Detect {
         if self.outcome.is_some() { self.index.above(self.threshold) } else { 0 }
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice, seed: u64) {
-        self.receive();
+    fn cards_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice, seed: u64) {
         let Some(outcome) = self.outcome.clone() else {
             self.empty(ui, palette, area, device, seed);
             return;
@@ -353,7 +354,7 @@ impl Detect {
         let button = Rect::from_min_size(pos2(field.right() + space::S, field.top()), open_size);
         let path = self.path.trim().to_owned();
         if (open.enabled(!path.is_empty()).show(ui, palette, button).clicked() || entered) && !path.is_empty() {
-            self.take(ui.ctx(), &PathBuf::from(path), device, seed);
+            self.add(ui.ctx(), &PathBuf::from(path), device, seed);
         }
         y += 44.0;
         if let Some(said) = &self.said {
@@ -367,5 +368,29 @@ impl Detect {
             let words = "CSV, TSV, gzipped or not; a time column makes it a series";
             write(y, words, regular(size::SECOND), color(palette.muted));
         }
+    }
+}
+
+impl Workspace for Detect {
+    fn ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
+        self.cards_ui(ui, context.palette, area, context.device, context.seed);
+        Vec::new()
+    }
+
+    fn poll(&mut self, _: &egui::Context, _: Context<'_>) -> Vec<Action> {
+        self.receive();
+        Vec::new()
+    }
+
+    fn accepts(&self, opened: &Opened) -> Vec<Offer> {
+        match opened.kind {
+            Kind::Model => vec![Offer::ScoreWith],
+            Kind::Picture | Kind::Folder | Kind::Table | Kind::Rows => vec![Offer::FindAbnormal],
+            _ => Vec::new(),
+        }
+    }
+
+    fn take(&mut self, egui: &egui::Context, opened: &Opened, context: Context<'_>) {
+        self.add(egui, &opened.first, context.device, context.seed);
     }
 }

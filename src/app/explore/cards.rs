@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::{Color32, Rect, Sense, Stroke, Ui, pos2, vec2};
 
-use super::decoder_thread::{ById, DecodedLatents, DecodedRows, ExportRequest, Origin};
+use super::decoder_thread::{DecodedLatents, DecodedRows, ExportRequest, Origin};
 use super::{DecodedPart, Explore, ExportResult, GRID, GridOf, LINE, decoder_thread, range, tiles};
 use crate::app::frame::paste::free_path;
 use crate::app::latent_map::MapCard;
@@ -13,26 +13,27 @@ use crate::app::shell::desktop::Question;
 use crate::app::ui::theme::{color, regular};
 use crate::app::ui::waker;
 use crate::app::ui::widgets::{Button, ButtonKind, Scale, Slider, card_title, paragraph};
+use crate::app::workspace::{Action, ById};
 use crate::inference::{UnitUse, draw_latents};
-use crate::monitor::Snapshot;
+use crate::monitor::Moment;
 use crate::platform::Latest;
 use crate::plot::RowView;
 use crate::style::{Palette, size, space};
 
 impl Explore {
-    pub(super) fn map_ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, snapshot: &Snapshot) {
+    pub(super) fn map_ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, moment: &Moment) {
         let half = (inside.width() - space::L) / 2.0;
         let left = Rect::from_min_size(inside.min, vec2(half, inside.height()));
-        let flat = snapshot.units.len() == 2;
+        let flat = moment.snapshot.units.len() == 2;
         let map = self.map.get_or_insert_with(|| MapCard::new(1));
         map.decodes = flat;
-        let shown = map.ui(ui, palette, left, snapshot);
+        let shown = map.ui(ui, palette, left, moment);
         if let Some(shown) = shown {
             if let (true, Some([x, y])) = (flat && self.latents.len() == 2, shown.place) {
                 self.set(ui, 0, x);
                 self.set(ui, 1, y);
             }
-            if let (false, Some(row), Some(data)) = (flat, shown.clicked, &snapshot.rows) {
+            if let (false, Some(row), Some(data)) = (flat, shown.clicked, &moment.rows) {
                 self.taking = Some(Origin::Row(ById(Arc::clone(data)), row));
                 ui.ctx().request_repaint();
             }
@@ -46,11 +47,11 @@ impl Explore {
             }
         }
         let right = Rect::from_min_max(pos2(inside.right() - half, inside.top()), inside.max);
-        self.grid_ui(ui, palette, right, snapshot);
+        self.grid_ui(ui, palette, right, moment);
     }
 
-    fn grid_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) {
-        let units = snapshot.units.len();
+    fn grid_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, moment: &Moment) {
+        let units = moment.snapshot.units.len();
         let flat = units == 2;
         let samples = !flat && self.grid_of == GridOf::Samples;
         let (title, words) = match (flat, samples) {
@@ -137,13 +138,13 @@ impl Explore {
         response
     }
 
-    pub(super) fn decoded_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
+    pub(super) fn decoded_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, moment: &Moment) {
         card_title(ui, palette, inside, "Decoded", "");
         let side = inside.width().min(inside.height() - 28.0).max(16.0);
         let left = inside.left() + ((inside.width() - side) / 2.0).round();
         let area = Rect::from_min_size(pos2(left, inside.top() + 28.0), vec2(side, side));
         let problem = self.shown.as_ref().and_then(|shown| shown.problem.clone());
-        let words = match (&problem, &snapshot.model) {
+        let words = match (&problem, &moment.snapshot.model) {
             (Some(problem), _) => problem.as_str(),
             (None, None) => "It appears as soon as there are weights",
             _ => {
@@ -165,7 +166,7 @@ impl Explore {
         if copy.show_right(ui, palette, pos2(left - 6.0, inside.top())).0.clicked() {
             let view = RowView::new(shown.image, &shown.grid.values);
             ui.ctx().copy_image(tiles(&shown.one.values, &view, shown.features, 1, palette));
-            self.notice = Some(("copied the decoded picture".to_owned(), false));
+            self.actions.push(Action::Say(Ok("copied the decoded picture".to_owned())));
         }
         egui::Popup::menu(&save).width(200.0).show(|ui| {
             for (words, what, ending, rows, columns) in [
@@ -215,9 +216,9 @@ impl Explore {
         }
     }
 
-    pub(super) fn sliders_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
+    pub(super) fn sliders_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, moment: &Moment) {
         card_title(ui, palette, inside, "Latent numbers", "most used first");
-        let units = Arc::clone(&snapshot.units);
+        let units = moment.snapshot.units.clone();
         if units.is_empty() || self.latents.len() != units.len() {
             let words = "They appear as soon as the model is ready";
             let at = pos2(inside.left(), inside.top() + 34.0);
@@ -226,7 +227,7 @@ impl Explore {
         }
         let bottom = inside.bottom() - 30.0;
         self.buttons_ui(ui, palette, pos2(inside.left(), bottom), &units);
-        let classes = snapshot.model.as_ref().map_or(0, |model| model.network.data_shape().classes);
+        let classes = moment.snapshot.model.as_ref().map_or(0, |model| model.network.data_shape().classes);
         let mut top = inside.top() + 28.0;
         if classes > 0 {
             let line = Rect::from_min_size(pos2(inside.left(), top), vec2(inside.width(), LINE));
@@ -238,7 +239,7 @@ impl Explore {
                 scale: Scale::Linear,
                 enabled: true,
             };
-            let label = snapshot.class_name(self.label);
+            let label = moment.snapshot.class_name(self.label);
             if let Some((value, _)) = slider.show(ui, palette, line, self.label as f64, &label) {
                 let label = (value.round() as usize).min(classes - 1);
                 if label != self.label {

@@ -4,21 +4,14 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::app::workspace::ById;
 use crate::data::DataSet;
 use crate::inference::{FlatModel, InferenceError, LoadedModel};
+use crate::monitor::Section;
+use crate::platform::{Instant, Wait as _};
 use crate::tasks::export_decoded;
-
-/// Models are compared by identity.
-#[derive(Clone, Debug)]
-pub(super) struct ById<T>(pub Arc<T>);
-
-impl<T> PartialEq for ById<T> {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
 
 /// Where the latent numbers of a slot come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +31,7 @@ pub(super) const STEPS: usize = 13;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct DecodeRequest {
-    pub model: ById<FlatModel>,
+    pub model: Section<FlatModel>,
     pub latents: Vec<f32>,
     /// Rows of the grid.
     pub grid: Vec<f32>,
@@ -57,7 +50,7 @@ pub(super) struct DecodedRows {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct DecodedLatents {
-    pub model: Option<ById<FlatModel>>,
+    pub model: Option<Section<FlatModel>>,
     pub features: usize,
     pub image: Option<[usize; 3]>,
     pub one: Arc<DecodedRows>,
@@ -75,31 +68,31 @@ pub(super) struct DecodedLatents {
 
 /// The model of now, ready to encode and decode. Newer weights of the same network are written into it.
 struct LatentCodec {
-    model: ById<FlatModel>,
+    model: Section<FlatModel>,
     loaded: LoadedModel,
 }
 
 impl LatentCodec {
     /// Makes `slot` hold `model`; returns whether that has changed.
-    fn update(slot: &mut Option<Self>, model: &ById<FlatModel>) -> Result<bool, InferenceError> {
+    fn update(slot: &mut Option<Self>, model: &Section<FlatModel>) -> Result<bool, InferenceError> {
         match slot {
             Some(codec) if codec.model == *model => return Ok(false),
-            Some(codec) if Arc::ptr_eq(&codec.model.0.network, &model.0.network) => {
-                codec.loaded.set_weights(&model.0.weights)?;
+            Some(codec) if Arc::ptr_eq(&codec.model.network, &model.network) => {
+                codec.loaded.set_weights(&model.weights)?;
                 codec.model = model.clone();
             }
-            _ => *slot = Some(Self { model: model.clone(), loaded: LoadedModel::on_one_thread(&model.0)? }),
+            _ => *slot = Some(Self { model: model.clone(), loaded: LoadedModel::on_one_thread(model)? }),
         }
         Ok(true)
     }
 
     fn decode(&mut self, latents: Vec<f32>, label: usize) -> Result<Arc<DecodedRows>, InferenceError> {
-        let values = self.loaded.decode(&latents, label)?;
+        let values = self.loaded.decode(&latents, label).wait()?;
         Ok(Arc::new(DecodedRows { latents, values }))
     }
 
     fn encode(&mut self, values: Vec<f32>, label: usize) -> Result<Arc<DecodedRows>, InferenceError> {
-        let latents = self.loaded.encode(&values, &[label])?;
+        let latents = self.loaded.encode(&values, &[label]).wait()?;
         Ok(Arc::new(DecodedRows { latents, values }))
     }
 }
@@ -119,7 +112,7 @@ pub(super) struct Decoding {
 impl Decoding {
     pub fn answer(&mut self, request: DecodeRequest, before: &DecodedLatents) -> DecodedLatents {
         let model = &request.model;
-        let shape = model.0.network.data_shape();
+        let shape = model.network.data_shape();
         let image = shape.image.map(|image| [image.height, image.width, image.channels]);
         let mut next =
             DecodedLatents { model: Some(model.clone()), features: shape.features, image, ..DecodedLatents::default() };
@@ -200,7 +193,7 @@ impl Decoding {
                 codec.encode(values, of_row.map_or(label, usize::from)).map_err(message)
             }
             Origin::File(path) => {
-                let model = Arc::clone(&codec.model.0);
+                let model = codec.model.clone();
                 let read = files.entry(path.clone()).or_insert_with(|| first_row(&model, path));
                 codec.encode(read.clone()?, label).map_err(message)
             }
@@ -225,7 +218,7 @@ fn first_row(model: &FlatModel, path: &std::path::Path) -> Result<Vec<f32>, Stri
 /// What is looked for near a point.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NearRequest {
-    pub model: ById<FlatModel>,
+    pub model: Section<FlatModel>,
     pub data: ById<DataSet>,
     pub latents: Vec<f32>,
     pub count: usize,
@@ -235,7 +228,7 @@ pub(super) struct NearRequest {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
     /// The model and the rows that it is about.
-    pub of: Option<(ById<FlatModel>, ById<DataSet>)>,
+    pub of: Option<(Section<FlatModel>, ById<DataSet>)>,
     pub rows: Vec<(u32, f32)>,
     /// How many were looked at.
     pub among: usize,
@@ -248,7 +241,7 @@ const NEAR_ROWS: usize = 10_000;
 #[derive(Default)]
 pub(super) struct Looking {
     codec: Option<LatentCodec>,
-    of: Option<(ById<FlatModel>, ById<DataSet>)>,
+    of: Option<(Section<FlatModel>, ById<DataSet>)>,
     latents: Vec<f32>,
     encoded: Option<Instant>,
     took: Duration,
@@ -257,8 +250,8 @@ pub(super) struct Looking {
 impl Looking {
     pub fn answer(&mut self, request: &NearRequest) -> Near {
         let of = (request.model.clone(), request.data.clone());
-        let is_same = |(model, data): &(ById<FlatModel>, ById<DataSet>)| {
-            Arc::ptr_eq(&model.0.network, &request.model.0.network) && *data == request.data
+        let is_same = |(model, data): &(Section<FlatModel>, ById<DataSet>)| {
+            Arc::ptr_eq(&model.network, &request.model.network) && *data == request.data
         };
         // Weights of a run in training change by the second: encoding anew takes a tenth of one core at most.
         let rested = self.encoded.is_none_or(|at| at.elapsed() > 10 * self.took);
@@ -280,7 +273,7 @@ impl Looking {
     }
 }
 
-fn encode_train(codec: &mut Option<LatentCodec>, model: &ById<FlatModel>, data: &DataSet) -> Option<Vec<f32>> {
+fn encode_train(codec: &mut Option<LatentCodec>, model: &Section<FlatModel>, data: &DataSet) -> Option<Vec<f32>> {
     /// Rows in memory at once.
     const CHUNK: usize = 2000;
     LatentCodec::update(codec, model).ok()?;
@@ -292,7 +285,7 @@ fn encode_train(codec: &mut Option<LatentCodec>, model: &ById<FlatModel>, data: 
         let labels =
             data.labels.as_ref().map(|labels| labels[part.clone()].iter().map(|&label| label.into()).collect());
         let labels: Vec<usize> = labels.unwrap_or_default();
-        latents.extend(loaded.encode(&data.rows_f32(part).ok()?, &labels).ok()?);
+        latents.extend(loaded.encode(&data.rows_f32(part).ok()?, &labels).wait().ok()?);
     }
     Some(latents)
 }
@@ -300,7 +293,7 @@ fn encode_train(codec: &mut Option<LatentCodec>, model: &ById<FlatModel>, data: 
 /// What is to be written.
 #[derive(Clone, Debug)]
 pub(super) struct ExportRequest {
-    pub model: ById<FlatModel>,
+    pub model: Section<FlatModel>,
     pub rows: Arc<DecodedRows>,
     pub columns: usize,
 }
@@ -308,7 +301,7 @@ pub(super) struct ExportRequest {
 impl ExportRequest {
     /// Writes it in the form that the path's ending names; gives the path, or what went wrong.
     pub fn write(self, path: PathBuf) -> Result<PathBuf, String> {
-        export_decoded(&self.model.0.to_model(), &self.rows.values, &self.rows.latents, self.columns, &path)
+        export_decoded(&self.model.to_model(), &self.rows.values, &self.rows.latents, self.columns, &path)
             .map_err(|error| error.to_string())?;
         Ok(path)
     }

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::decoder_thread::{ById, Origin, SLOTS, STEPS};
+use super::decoder_thread::{Origin, SLOTS, STEPS};
 use super::slots::{NAMES, offered};
 use super::{DecodedPart, Explore};
 use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, focus_ring, line_of_text};
-use crate::monitor::Snapshot;
+use crate::app::workspace::ById;
+use crate::monitor::Moment;
 use crate::style;
 use crate::style::{Palette, size, space};
 
 /// What is in a slot, in a word or two.
-fn origin_words(origin: &Origin, snapshot: &Snapshot) -> String {
+fn origin_words(origin: &Origin, moment: &Moment) -> String {
     match origin {
         Origin::Point(_) => "a point".to_owned(),
         Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
         Origin::Row(data, row) => match data.0.labels.as_ref().and_then(|labels| labels.get(*row as usize)) {
-            Some(&label) => article(&snapshot.class_name(usize::from(label))),
+            Some(&label) => article(&moment.snapshot.class_name(usize::from(label))),
             None => data.0.row_name(*row as usize),
         },
     }
@@ -32,23 +33,23 @@ fn article(name: &str) -> String {
 }
 
 impl Explore {
-    pub(super) fn latent_ops_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, snapshot: &Snapshot) {
+    pub(super) fn latent_ops_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) {
         let line = (area.height() - 12.0) / 2.0;
         let tile = (line - 28.0).clamp(16.0, 120.0);
         let upper = Rect::from_min_size(area.min, vec2(area.width(), line));
         let lower = Rect::from_min_max(pos2(area.left(), area.bottom() - line), area.max);
-        self.interpolation_ui(ui, palette, upper, tile, snapshot);
+        self.interpolation_ui(ui, palette, upper, tile, moment);
         // Four tiles and three signs.
         let sum = Rect::from_min_size(lower.min, vec2((4.0 * tile + 3.0 * 20.0).min(lower.width()), lower.height()));
-        self.sum_ui(ui, palette, sum, tile, snapshot);
+        self.sum_ui(ui, palette, sum, tile, moment);
         let near = Rect::from_min_max(pos2(sum.right() + space::XL, lower.top()), lower.max);
         if near.width() > 2.0 * tile {
-            self.near_ui(ui, palette, near, tile, snapshot);
+            self.near_ui(ui, palette, near, tile, moment);
         }
     }
 
-    fn interpolation_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
-        let ends = [0, 1].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
+    fn interpolation_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, moment: &Moment) {
+        let ends = [0, 1].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, moment)));
         let title = match ends {
             [Some(a), Some(b)] => format!("Walk from {a} to {b}"),
             _ => "Walk".to_owned(),
@@ -71,7 +72,7 @@ impl Explore {
         let gap = space::S;
         let strip_tile = tile.min((area.width() - 2.0 * (tile + gap)) / STEPS as f32);
         let a = Rect::from_min_size(pos2(area.left(), top), vec2(tile, tile));
-        self.slot_ui(ui, palette, 0, a, snapshot);
+        self.slot_ui(ui, palette, 0, a, moment);
         let middle = top + (tile - strip_tile) / 2.0;
         let strip = Rect::from_min_size(pos2(a.right() + gap, middle), vec2(strip_tile * STEPS as f32, strip_tile));
         let response = self.picture(ui, palette, DecodedPart::Walk, strip, "Walk");
@@ -87,11 +88,11 @@ impl Explore {
         }
         response.on_hover_text("What lies between the two; click a step to take its numbers");
         let b = Rect::from_min_size(pos2(strip.right() + gap, top), vec2(tile, tile));
-        self.slot_ui(ui, palette, 1, b, snapshot);
+        self.slot_ui(ui, palette, 1, b, moment);
     }
 
-    fn sum_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
-        let words = [2, 3, 4].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot)));
+    fn sum_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, moment: &Moment) {
+        let words = [2, 3, 4].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, moment)));
         let title = match words {
             [Some(a), Some(b), Some(c)] => format!("{a} minus {b} plus {c}"),
             _ => "a minus b plus c".to_owned(),
@@ -103,7 +104,7 @@ impl Explore {
         let mut x = area.left();
         for (place, sign) in ["\u{2013}", "+", "="].into_iter().enumerate() {
             let rect = Rect::from_min_size(pos2(x, top), vec2(tile, tile));
-            self.slot_ui(ui, palette, 2 + place, rect, snapshot);
+            self.slot_ui(ui, palette, 2 + place, rect, moment);
             let at = pos2(rect.right() + 10.0, rect.center().y);
             ui.painter().text(at, Align2::CENTER_CENTER, sign, semibold(size::NAME), color(palette.muted));
             x = rect.right() + 20.0;
@@ -121,7 +122,7 @@ impl Explore {
     }
 
     /// A row that was chosen, and the choice of another.
-    fn slot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, slot: usize, rect: Rect, snapshot: &Snapshot) {
+    fn slot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, slot: usize, rect: Rect, moment: &Moment) {
         let filled = self.shown.as_ref().is_some_and(|shown| shown.slots[slot].is_some());
         match &self.textures[DecodedPart::Slots as usize] {
             Some(texture) if filled => {
@@ -147,8 +148,8 @@ impl Explore {
         if response.hovered() {
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
         }
-        self.choice_ui(ui, palette, slot, &response, snapshot);
-        let words = self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, snapshot));
+        self.choice_ui(ui, palette, slot, &response, moment);
+        let words = self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, moment));
         response.on_hover_text(format!("{}: click to choose another", words.as_deref().unwrap_or("empty")));
     }
 
@@ -158,7 +159,7 @@ impl Explore {
         palette: &'static Palette,
         slot: usize,
         response: &egui::Response,
-        snapshot: &Snapshot,
+        moment: &Moment,
     ) {
         const SIDE: f32 = 36.0;
         const COLUMNS: usize = 10;
@@ -177,11 +178,11 @@ impl Explore {
             if point.show_right(ui, palette, pos2(left - 6.0, line.top() + 2.0)).0.clicked() {
                 chosen = Some(Origin::Point(self.latents.clone()));
             }
-            let Some(data) = &snapshot.rows else { return };
+            let Some(data) = &moment.rows else { return };
             // What was drawn around comes first.
             let lasso = self.map.as_ref().map(|map| map.chosen()).unwrap_or_default();
             let mut rows: Vec<u32> = lasso.iter().copied().take(COLUMNS).collect();
-            rows.extend(offered(snapshot, self.slots.turn));
+            rows.extend(offered(moment, self.slots.turn));
             self.slots.offered.ask(ui, palette, data, &rows);
             let lines = rows.len().div_ceil(COLUMNS);
             let (grid, _) = ui.allocate_exact_size(vec2(width, lines as f32 * SIDE), Sense::hover());
@@ -209,18 +210,18 @@ impl Explore {
         }
     }
 
-    fn near_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, snapshot: &Snapshot) {
+    fn near_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, moment: &Moment) {
         let near = self.near_search.as_ref().map(super::Latest::answer).filter(|near| {
             let of = near.of.as_ref();
-            Self::is_current(snapshot, of.map(|(model, _)| model))
-                && snapshot.rows.as_ref().zip(of).is_some_and(|(rows, (_, data))| Arc::ptr_eq(rows, &data.0))
+            Self::is_current(moment, of.map(|(model, _)| model))
+                && moment.rows.as_ref().zip(of).is_some_and(|(rows, (_, data))| Arc::ptr_eq(rows, &data.0))
         });
         let near = near.unwrap_or_default();
         let among = if near.among > 0 { format!("of {}", style::grouped(near.among as u64)) } else { String::new() };
         heading(ui, palette, area, "Nearest train rows", &among, None);
-        let Some(data) = &snapshot.rows else {
+        let Some(data) = &moment.rows else {
             let at = pos2(area.left(), area.top() + 40.0);
-            let words = match snapshot.model {
+            let words = match moment.snapshot.model {
                 Some(_) => "The rows that it was trained on are not here",
                 None => "They appear as soon as there are weights",
             };
@@ -243,7 +244,7 @@ impl Explore {
                 ui.ctx().request_repaint();
             }
             let origin = Origin::Row(ById(Arc::clone(data)), row);
-            let words = origin_words(&origin, snapshot);
+            let words = origin_words(&origin, moment);
             response.on_hover_text(format!("{words}, {distance:.2} away; click to take its numbers"));
         }
     }

@@ -13,18 +13,20 @@ use std::sync::Arc;
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui};
 
 use self::decoder_thread::{
-    ById, DecodeRequest, DecodedLatents, DecodedRows, Decoding, ExportRequest, Looking, Near, NearRequest, Origin,
+    DecodeRequest, DecodedLatents, DecodedRows, Decoding, ExportRequest, Looking, Near, NearRequest, Origin,
 };
 use self::slots::LatentSlots;
+use super::frame::open::{Kind, Offer};
 use super::frame::paste::pictures_folder;
 use super::latent_map::MapCard;
 use super::shell::desktop::Dialogs;
 use super::ui::file_picker::FilePicker;
 use super::ui::theme::color;
 use super::ui::waker;
-use crate::data::DataSet;
+use super::ui::widgets::{card, cards};
+use super::workspace::{Action, ById, Context, Opened, Workspace, WorkspaceEvent};
 use crate::inference::{FlatModel, UnitUse, draw_latents};
-use crate::monitor::{RunId, Snapshot};
+use crate::monitor::{Command, Moment, PreviewRequest, Section};
 use crate::platform::Latest;
 use crate::plot::{RowView, map_view};
 use crate::style::Palette;
@@ -55,17 +57,9 @@ enum DecodedPart {
 #[derive(Debug, Default)]
 struct ExportResult(Option<Result<PathBuf, String>>);
 
-/// Run and data that the state of the workspace belongs to.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Subject {
-    run: RunId,
-    data: Option<ById<DataSet>>,
-}
-
 /// The workspace's state between frames.
 #[derive(Default)]
 pub(super) struct Explore {
-    subject: Subject,
     decoding: Option<Latest<DecodeRequest, DecodedLatents>>,
     near_search: Option<Latest<NearRequest, Near>>,
     exporter: Option<Latest<(ExportRequest, PathBuf), ExportResult>>,
@@ -91,8 +85,8 @@ pub(super) struct Explore {
     /// Units in the order of their use.
     order: Vec<usize>,
     scroll: f32,
-    /// What is said in the status bar, and whether it is a fault.
-    notice: Option<(String, bool)>,
+    /// What is asked of the window.
+    actions: Vec<Action>,
     /// Where pictures are kept, if not in the folder for pictures.
     pub folder: Option<PathBuf>,
 }
@@ -118,8 +112,8 @@ fn range(unit: &UnitUse) -> (f64, f64) {
 }
 
 /// Corners of the plane that the grid shows.
-fn plane(snapshot: &Snapshot) -> [(f32, f32); 2] {
-    match map_view(&snapshot.map.points) {
+fn plane(moment: &Moment) -> [(f32, f32); 2] {
+    match map_view(&moment.snapshot.map.points) {
         Some(view) => [0, 1].map(|axis| (view.center[axis] - view.half[axis], view.center[axis] + view.half[axis])),
         None => [(-2.2, 2.2); 2],
     }
@@ -131,15 +125,9 @@ impl Explore {
         Self { picker: FilePicker::new(dialogs), ..Self::default() }
     }
 
-    /// Begins anew where the run or its data is another: nothing of what was before is shown. Threads and what is being
-    /// saved go on.
-    fn keep_to(&mut self, snapshot: &Snapshot) {
-        let subject = Subject { run: snapshot.run, data: snapshot.rows.clone().map(ById) };
-        if self.subject == subject {
-            return;
-        }
+    /// Begins anew for another run or other data. Threads and what is being saved go on.
+    fn forget(&mut self) {
         *self = Self {
-            subject,
             decoding: self.decoding.take(),
             near_search: self.near_search.take(),
             exporter: self.exporter.take(),
@@ -148,34 +136,33 @@ impl Explore {
             dark: self.dark,
             temperature: self.temperature,
             grid_of: self.grid_of,
-            notice: self.notice.take(),
             folder: self.folder.take(),
             ..Self::default()
         };
     }
 
     /// Returns whether an answer is about the network that is shown.
-    fn is_current(snapshot: &Snapshot, of: Option<&ById<FlatModel>>) -> bool {
-        let shown = snapshot.model.as_ref().zip(of);
-        shown.is_some_and(|(shown, of)| Arc::ptr_eq(&shown.network, &of.0.network))
+    fn is_current(moment: &Moment, of: Option<&Section<FlatModel>>) -> bool {
+        let shown = moment.snapshot.model.as_ref().zip(of);
+        shown.is_some_and(|(shown, of)| Arc::ptr_eq(&shown.network, &of.network))
     }
 
     /// Asks for what the sliders, the grid and the newest weights come to, if it is not what was asked for last.
-    fn follow(&mut self, ui: &Ui, snapshot: &Snapshot) {
-        let Some(model) = &snapshot.model else { return };
-        let units = &snapshot.units;
+    fn follow(&mut self, ui: &Ui, moment: &Moment) {
+        let Some(model) = &moment.snapshot.model else { return };
+        let units = &moment.snapshot.units;
         if units.is_empty() {
             return;
         }
         if self.latents.len() != units.len() {
             self.latents = units.iter().map(|unit| unit.prior_mean).collect();
             (self.label, self.temperature, self.axes, self.taking) = (0, 1.0, None, None);
-            self.slots.begin(snapshot);
+            self.slots.begin(moment);
         }
         self.order = order_of_use(units);
-        let grid = self.grid_latents(snapshot);
+        let grid = self.grid_latents(moment);
         let request = DecodeRequest {
-            model: ById(Arc::clone(model)),
+            model: model.clone(),
             latents: self.latents.clone(),
             grid,
             label: self.label,
@@ -193,8 +180,8 @@ impl Explore {
                 self.asked = Some(request);
             }
         }
-        let Some(data) = &snapshot.rows else { return };
-        let (model, data) = (ById(Arc::clone(model)), ById(Arc::clone(data)));
+        let Some(data) = &moment.rows else { return };
+        let (model, data) = (model.clone(), ById(Arc::clone(data)));
         let request = NearRequest { model, data, latents: self.latents.clone(), count: slots::NEAR };
         if self.asked_near.as_ref() != Some(&request) {
             if self.near_search.is_none() {
@@ -218,15 +205,15 @@ impl Explore {
         self.axes.filter(|axes| axes.iter().all(|&axis| axis < units)).unwrap_or(usual)
     }
 
-    fn grid_latents(&self, snapshot: &Snapshot) -> Vec<f32> {
-        let units = &snapshot.units;
+    fn grid_latents(&self, moment: &Moment) -> Vec<f32> {
+        let units = &moment.snapshot.units;
         let flat = units.len() == 2;
         if !flat && self.grid_of == GridOf::Samples {
             return draw_latents(units, GRID * GRID, self.temperature, self.draw);
         }
         let axes = self.grid_axes(units.len());
         let ranges = if flat {
-            plane(snapshot)
+            plane(moment)
         } else {
             axes.map(|axis| {
                 let (low, high) = range(&units[axis]);
@@ -259,21 +246,22 @@ impl Explore {
         }
     }
 
-    /// Makes textures of what has been decoded, and takes what else has come.
-    fn receive(&mut self, ui: &Ui, palette: &Palette, snapshot: &Snapshot) {
-        if let Some(kept) = self.exporter.as_ref().map(Latest::answer)
-            && self.exported.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &kept))
-        {
-            match &kept.0 {
-                Some(Ok(path)) => self.notice = Some((format!("saved {}", super::ui::format::short_path(path)), false)),
-                Some(Err(problem)) => self.notice = Some((problem.clone(), true)),
-                None => {}
-            }
-            self.exported = Some(kept);
+    /// Takes what came of keeping something.
+    fn exported(&mut self) -> Option<Action> {
+        let kept = self.exporter.as_ref()?.answer();
+        if self.exported.as_ref().is_some_and(|before| Arc::ptr_eq(before, &kept)) {
+            return None;
         }
+        self.exported = Some(Arc::clone(&kept));
+        let said = |path: &PathBuf| format!("saved {}", super::ui::format::short_path(path));
+        kept.0.as_ref().map(|kept| Action::Say(kept.as_ref().map(said).map_err(Clone::clone)))
+    }
+
+    /// Makes textures of what has been decoded.
+    fn receive(&mut self, ui: &Ui, palette: &Palette, moment: &Moment) {
         let Some(decoding) = &self.decoding else { return };
         let decoded = decoding.answer();
-        if !Self::is_current(snapshot, decoded.model.as_ref()) {
+        if !Self::is_current(moment, decoded.model.as_ref()) {
             return;
         }
         if self.dark == palette.dark && self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &decoded)) {
@@ -337,36 +325,9 @@ impl Explore {
         self.shown = Some(decoded);
     }
 
-    /// Draws the cards: the map with the grid, latent operations below it, the decoded picture, the sliders.
-    pub fn ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &'static Palette,
-        [map, operations, one, sliders]: [Rect; 4],
-        snapshot: &Snapshot,
-    ) {
-        self.keep_to(snapshot);
-        self.follow(ui, snapshot);
-        self.receive(ui, palette, snapshot);
-        self.map_ui(ui, palette, map, snapshot);
-        self.latent_ops_ui(ui, palette, operations, snapshot);
-        self.decoded_ui(ui, palette, one, snapshot);
-        self.sliders_ui(ui, palette, sliders, snapshot);
-        self.export_ui(ui, palette);
-    }
-
-    /// Whether a sheet of its own has the keyboard.
-    pub fn is_typing(&self) -> bool {
-        self.picker.is_typing()
-    }
-
     /// Where pictures are kept.
     pub fn pictures_folder(&self) -> PathBuf {
         self.folder.clone().unwrap_or_else(pictures_folder)
-    }
-
-    pub fn map(&self) -> Option<&MapCard> {
-        self.map.as_ref()
     }
 
     /// Latent numbers of now, for tests.
@@ -387,14 +348,61 @@ impl Explore {
         self.shown.as_deref()?.interpolation.latents.get(..self.latents.len()).map(<[f32]>::to_vec)
     }
 
-    /// What is to be said of what was done here, and whether it is a fault.
-    pub fn notice(&self) -> Option<(&str, bool)> {
-        self.notice.as_ref().map(|(words, fault)| (words.as_str(), *fault))
-    }
-
     /// Takes a file that was dropped: its first row goes where the walk begins, the next one's where it ends.
     pub fn take_file(&mut self, path: PathBuf) {
         self.slots.take_file(path);
+    }
+}
+
+impl Workspace for Explore {
+    /// Draws the cards: the map with the grid, latent operations below it, the decoded picture, the sliders.
+    fn ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
+        let Context { moment, palette, .. } = context;
+        let rects = layout::explore_cards(area, context.narrow);
+        cards(ui, palette, area, &rects);
+        let [map, operations, one, sliders] = rects.map(|rect| card(ui, rect, |_, inside| inside));
+        self.follow(ui, moment);
+        self.receive(ui, palette, moment);
+        self.map_ui(ui, palette, map, moment);
+        self.latent_ops_ui(ui, palette, operations, moment);
+        self.decoded_ui(ui, palette, one, moment);
+        self.sliders_ui(ui, palette, sliders, moment);
+        self.export_ui(ui, palette);
+        std::mem::take(&mut self.actions)
+    }
+
+    fn poll(&mut self, _: &egui::Context, _: Context<'_>) -> Vec<Action> {
+        self.exported().into_iter().collect()
+    }
+
+    fn accepts(&self, opened: &Opened) -> Vec<Offer> {
+        if matches!(opened.kind, Kind::Picture | Kind::Rows) { vec![Offer::WalkFrom] } else { Vec::new() }
+    }
+
+    fn take(&mut self, _: &egui::Context, opened: &Opened, _: Context<'_>) {
+        // A walk has two ends.
+        opened.paths().take(2).for_each(|path| self.take_file(path));
+    }
+
+    fn on_event(&mut self, event: WorkspaceEvent) -> Vec<Action> {
+        match event {
+            WorkspaceEvent::SubjectChanged => self.forget(),
+            // Weights are sent only for as long as somebody looks.
+            WorkspaceEvent::Entered => return vec![Action::Send(Command::ShareModel(true))],
+            WorkspaceEvent::Left => return vec![Action::Send(Command::ShareModel(false))],
+            WorkspaceEvent::Key(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn add_wishes(&self, request: &mut PreviewRequest) {
+        if let Some(map) = &self.map {
+            (request.train_rows, request.errors) = (map.train_rows, map.wants_errors());
+        }
+    }
+
+    fn is_typing(&self) -> bool {
+        self.picker.is_typing()
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::decoder_thread::{ById, Origin, SLOTS};
+use super::decoder_thread::{Origin, SLOTS};
 use crate::app::ui::thumbnails::Thumbnails;
-use crate::monitor::Snapshot;
+use crate::app::workspace::ById;
+use crate::monitor::Moment;
 
 /// Train rows near the point that are shown.
 pub(super) const NEAR: usize = 12;
@@ -43,10 +44,10 @@ impl LatentSlots {
     }
 
     /// Fills the slots with held-out rows of different classes: on digits, a 3 that becomes an 8, and 7 - 1 + 4.
-    pub fn begin(&mut self, snapshot: &Snapshot) {
+    pub fn begin(&mut self, moment: &Moment) {
         self.slots = [const { None }; SLOTS];
-        let Some(data) = &snapshot.rows else { return };
-        let rows = offered(snapshot, 0);
+        let Some(data) = &moment.rows else { return };
+        let rows = offered(moment, 0);
         let of_share = |share: f32| rows.get((share * rows.len().min(10) as f32) as usize);
         for (slot, share) in [0.35, 0.85, 0.75, 0.15, 0.45].into_iter().enumerate() {
             self.slots[slot] = of_share(share).map(|&row| Origin::Row(ById(Arc::clone(data)), row));
@@ -55,8 +56,8 @@ impl LatentSlots {
 }
 
 /// Held-out rows to choose among: one of each class in turn, then others as they come.
-pub(super) fn offered(snapshot: &Snapshot, turn: usize) -> Vec<u32> {
-    let map = &snapshot.map;
+pub(super) fn offered(moment: &Moment, turn: usize) -> Vec<u32> {
+    let map = &moment.snapshot.map;
     let held_out = &map.rows[..map.held_out.min(map.rows.len())];
     let mut rows: Vec<u32> = Vec::new();
     let classes = map.labels.iter().copied().max().map_or(0, |highest| usize::from(highest) + 1);

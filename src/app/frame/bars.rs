@@ -9,8 +9,8 @@ use crate::app::ui::format::short_path;
 use crate::app::ui::icons;
 use crate::app::ui::theme::{ThemeChoice, color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, Icon, accessible_label, focus_ring, line_of_text, text_label};
-use crate::app::workspace::Workspace;
-use crate::device::{DeviceChoice, DeviceInfo};
+use crate::app::workspace::Place;
+use crate::device::{DeviceChoice, DeviceInfo, DeviceKind};
 use crate::monitor::{Command, PlayState};
 use crate::style;
 use crate::style::{Palette, size, space};
@@ -31,17 +31,17 @@ impl App {
         let mut left = name.right() + space::L;
         if narrow {
             let help = "Model, data and what can be changed while it runs";
-            let kind = if self.drawer_open { ButtonKind::ChipOn } else { ButtonKind::Chip };
+            let kind = if self.workspaces.train.drawer_open { ButtonKind::ChipOn } else { ButtonKind::Chip };
             let button = Button::new(kind, "Model", help);
             let rect = Rect::from_min_size(pos2(left, y - 10.0), button.size(ui));
             left = rect.right() + space::M;
             if button.show(ui, palette, rect).clicked() {
-                self.drawer_open = !self.drawer_open;
+                self.workspaces.train.drawer_open = !self.workspaces.train.drawer_open;
             }
         }
 
         let mut right = pos2(bar.right() - space::L, y - 15.0);
-        let (label, icon, enabled): (&str, Icon, bool) = match self.snapshot.state {
+        let (label, icon, enabled): (&str, Icon, bool) = match self.moment.snapshot.progress.state {
             PlayState::Playing => ("Pause", icons::pause, true),
             PlayState::Paused => ("Play", icons::play, true),
             PlayState::Finished | PlayState::Failed => ("Train again", icons::play, true),
@@ -72,8 +72,10 @@ impl App {
         // What concerns the program rather than the run stands apart.
         right.x = start - space::L;
         right.x = self.program_buttons(ui, palette, right) - space::L;
-        if self.snapshot.samples_per_second > 0.0 && self.snapshot.state == PlayState::Playing {
-            let rate = self.snapshot.samples_per_second;
+        if self.moment.snapshot.progress.samples_per_second > 0.0
+            && self.moment.snapshot.progress.state == PlayState::Playing
+        {
+            let rate = self.moment.snapshot.progress.samples_per_second;
             // Three digits that hold still.
             let unit = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
             let text = format!("{} images/s", style::grouped(((rate / unit).round() * unit) as u64));
@@ -108,18 +110,18 @@ impl App {
             .icon(icons::open, false);
         let (response, start) = open.show_right(ui, palette, right);
         if response.clicked() {
-            self.ask_to_open(ui.ctx());
+            self.ask_to_open();
         }
         start
     }
 
     /// What is open; a click leads to the runs on disk.
     fn run_chip(&mut self, ui: &mut Ui, palette: &Palette, room: Rect) {
-        let snapshot = &self.snapshot;
-        let of_run = snapshot.run_dir.as_deref().or(self.options.run.source.opened());
+        let snapshot = &self.moment.snapshot;
+        let of_run = self.moment.folder.as_deref().or(self.options.run.source.opened());
         let name = of_run.and_then(std::path::Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| "Runs".to_owned());
-        let words = match (snapshot.data.name.as_str(), snapshot.preset.as_deref()) {
+        let words = match (snapshot.run.data.name.as_str(), snapshot.run.preset.as_deref()) {
             ("", _) => String::new(),
             (data, Some(preset)) if preset != name => format!("{data}, {preset}"),
             (data, _) => data.to_owned(),
@@ -129,7 +131,7 @@ impl App {
         let width = full.min(room.width() - 40.0).max(24.0);
         let chip = Rect::from_min_size(pos2(room.left() - 8.0, room.center().y - 13.0), vec2(width + 34.0, 26.0));
         let response = ui.interact(chip, ui.scope_id().with("runs"), Sense::click());
-        let here = self.workspace == Workspace::Runs;
+        let here = self.place == Place::Runs;
         if here || response.hovered() {
             let radius = CornerRadius::same(space::RADIUS_CONTROL);
             ui.painter().rect_filled(chip, radius, color(palette.raised));
@@ -147,7 +149,7 @@ impl App {
             line_of_text(ui, at, room.right() - left, &words, regular(size::TEXT), color(palette.muted));
         }
         if response.clicked() {
-            self.go_to(if here { self.before } else { Workspace::Runs });
+            self.go_to(if here { self.before } else { Place::Runs });
         }
         response.on_hover_text("The runs on disk: compare, open, go on, delete (0)");
     }
@@ -164,16 +166,17 @@ impl App {
     pub(crate) fn status_bar(&mut self, ui: &mut Ui, palette: &Palette, bar: Rect) {
         ui.painter().hline(bar.x_range(), bar.top() + 0.5, Stroke::new(1.0, color(palette.line)));
         let y = bar.center().y;
-        let snapshot = Arc::clone(&self.snapshot);
+        let moment = Arc::clone(&self.moment);
+        let snapshot = &moment.snapshot;
         let mut x = bar.left() + space::L;
         let write = |x: f32, text: &str, bold: bool, ink: Color32| {
             let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
             ui.painter().text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
         };
         let (ink, muted) = (color(palette.text), color(palette.muted));
-        let (kind, name) = match &snapshot.device {
-            None => ("Device".to_owned(), snapshot.message.clone()),
-            Some(info) if info.device == "cpu" => ("CPU".to_owned(), info.adapter.clone()),
+        let (kind, name) = match &snapshot.run.device {
+            None => ("Device".to_owned(), snapshot.progress.message.clone()),
+            Some(info) if info.device == DeviceKind::Cpu => ("CPU".to_owned(), info.adapter.clone()),
             Some(info) if info.software => ("Software GPU".to_owned(), info.adapter.clone()),
             Some(info) => ("GPU".to_owned(), info.adapter.clone()),
         };
@@ -190,21 +193,21 @@ impl App {
             let font = if bold { semibold(size::SECOND) } else { regular(size::SECOND) };
             painter.text(pos2(x, y), Align2::LEFT_CENTER, text, font, ink).right()
         };
-        if let Some(whole) = snapshot.step.checked_div(snapshot.steps_per_epoch) {
-            let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
+        if let Some(whole) = snapshot.progress.step.checked_div(snapshot.run.steps_per_epoch) {
+            let epochs = snapshot.run.spec.as_ref().map_or(0, |spec| spec.train.epochs);
             let epoch = (whole + 1).min(u64::from(epochs));
             accessible_label(
                 ui,
                 "step",
                 bar,
-                &format!("epoch {epoch} of {epochs}, step {}", style::grouped(snapshot.step)),
+                &format!("epoch {epoch} of {epochs}, step {}", style::grouped(snapshot.progress.step)),
             );
             x = write(x, "epoch", false, muted) + 4.0;
             x = write(x, &epoch.to_string(), true, ink) + 4.0;
             x = write(x, &format!("of {epochs}"), false, muted) + space::XL;
             x = write(x, "step", false, muted) + 4.0;
-            x = write(x, &style::grouped(snapshot.step), true, ink) + space::XL;
-            if snapshot.state == PlayState::Playing
+            x = write(x, &style::grouped(snapshot.progress.step), true, ink) + space::XL;
+            if snapshot.progress.state == PlayState::Playing
                 && let Some(left) = snapshot.seconds_left()
             {
                 x = write(x, &format!("{} left", style::clock(left)), false, muted) + space::XL;
@@ -226,28 +229,23 @@ impl App {
 
     /// What is said at the right of the status bar.
     pub(crate) fn message(&self, palette: &Palette) -> (String, Color32) {
-        let snapshot = &self.snapshot;
+        let snapshot = &self.moment.snapshot;
         if let Some(error) = &self.error {
             return (error.clone(), color(palette.bad));
         }
-        if self.workspace == Workspace::Denoise {
-            return self.denoise.message(palette);
+        if let Some(status) = self.workspaces.get(self.place).status(palette) {
+            return status;
         }
-        if snapshot.state == PlayState::Failed {
-            return (snapshot.message.clone(), color(palette.bad));
+        if snapshot.progress.state == PlayState::Failed {
+            return (snapshot.progress.message.clone(), color(palette.bad));
         }
         if let Some(notice) = &self.notice {
             return (notice.clone(), color(palette.muted));
         }
-        if self.workspace == Workspace::Explore
-            && let Some((words, fault)) = self.explore.notice()
-        {
-            return (words.to_owned(), color(if fault { palette.bad } else { palette.muted }));
+        if !snapshot.progress.message.is_empty() && snapshot.run.device.is_some() {
+            return (snapshot.progress.message.clone(), color(palette.muted));
         }
-        if !snapshot.message.is_empty() && snapshot.device.is_some() {
-            return (snapshot.message.clone(), color(palette.muted));
-        }
-        let text = match (snapshot.best, &snapshot.run_dir) {
+        let text = match (snapshot.progress.best, &self.moment.folder) {
             (Some((epoch, loss)), Some(dir)) => {
                 format!("best {} at epoch {epoch}, saved in {}", style::figure(loss), short_path(dir))
             }
@@ -268,7 +266,7 @@ impl App {
         }
         focus_ring(ui, palette, &response, rect);
         let mut chosen = None;
-        let notes = self.snapshot.device.as_ref().map(DeviceInfo::notes).unwrap_or_default();
+        let notes = self.moment.snapshot.run.device.as_ref().map(DeviceInfo::notes).unwrap_or_default();
         // Notes come with the device: a menu that was opened before them has no room for them.
         egui::Popup::menu(&response).id(response.id.with(notes.len())).width(320.0).show(|ui| {
             for (name, choice) in &self.options.devices {

@@ -3,7 +3,7 @@
 use egui::{Key, Modifiers, Ui};
 
 use crate::app::application::App;
-use crate::app::workspace::{PLACES, Workspace};
+use crate::app::workspace::{PLACES, Place, WorkspaceEvent};
 use crate::monitor::Command;
 
 impl App {
@@ -20,7 +20,7 @@ impl App {
             return;
         }
         if taken(Modifiers::COMMAND, Key::O) {
-            self.ask_to_open(ui.ctx());
+            self.ask_to_open();
         }
         // With Shift first: without it the other would take both.
         if taken(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) || taken(Modifiers::COMMAND, Key::Y) {
@@ -35,7 +35,8 @@ impl App {
         let pressed = |key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
         // Space and 0 belong to what has the keyboard, if anything has: 0 puts a map back.
         if pressed(Key::Space) && !focused {
-            self.play_or_pause();
+            let action = self.workspaces.at(self.place).primary_action();
+            self.carry_out(action.into_iter().collect());
         }
         if pressed(Key::S) && self.can_step() {
             self.send(Command::Step);
@@ -44,25 +45,21 @@ impl App {
             self.restart();
         }
         if pressed(Key::L) {
-            self.curves.log_scale = !self.curves.log_scale;
+            self.tell(Place::Train, WorkspaceEvent::Key(Key::L));
         }
-        for place in &PLACES {
-            if pressed(place.key) {
-                self.go_to(place.workspace);
+        for entry in &PLACES {
+            if pressed(entry.key) {
+                self.go_to(entry.place);
             }
         }
         if pressed(Key::Num0) && !focused {
-            self.go_to(Workspace::Runs);
+            self.go_to(Place::Runs);
         }
         if pressed(Key::T) {
             self.toggle_theme(ui);
         }
         if pressed(Key::Escape) {
-            if self.drawer_open {
-                self.drawer_open = false;
-            } else if self.workspace == Workspace::Runs && !self.runs.keep() {
-                self.go_to(self.before);
-            }
+            self.tell(self.place, WorkspaceEvent::Key(Key::Escape));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a path is and what can be done with it here: the same for what is dropped, opened, pasted and typed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use egui::{CornerRadius, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
@@ -8,6 +8,7 @@ use crate::app::ui::dialog::{heading, sheet, words};
 use crate::app::ui::icons;
 use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
+use crate::app::workspace::Opened;
 use crate::data::PICTURE_EXTENSIONS;
 use crate::style::{Palette, size, space};
 
@@ -98,32 +99,17 @@ impl Offer {
     }
 }
 
-/// Which workspace something comes to: some take what they can use at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OpenIn {
-    Detect,
-    Denoise,
-    Explore,
-    Other,
-}
-
-/// What is offered for something of `kind`, the likeliest first. Detect looks data through and Denoise cleans pictures
-/// without asking.
-pub(crate) fn offers(kind: Kind, place: OpenIn) -> Vec<Offer> {
-    use Kind::{Compressed, Folder, Model, Picture, Rows, Run, Spec, Table, Unknown};
-    match (kind, place) {
-        (Model, OpenIn::Detect) => vec![Offer::ScoreWith],
-        (Model | Folder, OpenIn::Denoise) | (Picture, OpenIn::Denoise | OpenIn::Other) => vec![Offer::Clean],
-        (Model, _) => vec![Offer::OpenModel],
-        (Spec, _) => vec![Offer::TrainSpec],
-        (Run, _) => vec![Offer::OpenRun],
-        (Picture | Folder | Table | Rows, OpenIn::Detect) => vec![Offer::FindAbnormal],
-        (Table, _) => vec![Offer::FindAbnormal, Offer::TrainOn],
-        (Picture | Rows, OpenIn::Explore) => vec![Offer::WalkFrom],
-        (Folder, _) => vec![Offer::TrainOn, Offer::Clean, Offer::FindAbnormal],
-        (Rows, OpenIn::Denoise) => vec![Offer::Clean, Offer::TrainOn],
-        (Rows, OpenIn::Other) => vec![Offer::TrainOn, Offer::FindAbnormal, Offer::Clean],
-        (Compressed | Unknown, _) => Vec::new(),
+/// What is offered for something of `kind` where no workspace takes it at once, the likeliest first.
+pub(crate) fn offers(kind: Kind) -> Vec<Offer> {
+    match kind {
+        Kind::Model => vec![Offer::OpenModel],
+        Kind::Spec => vec![Offer::TrainSpec],
+        Kind::Run => vec![Offer::OpenRun],
+        Kind::Picture => vec![Offer::Clean],
+        Kind::Table => vec![Offer::FindAbnormal, Offer::TrainOn],
+        Kind::Folder => vec![Offer::TrainOn, Offer::Clean, Offer::FindAbnormal],
+        Kind::Rows => vec![Offer::TrainOn, Offer::FindAbnormal, Offer::Clean],
+        Kind::Compressed | Kind::Unknown => Vec::new(),
     }
 }
 
@@ -208,14 +194,14 @@ pub(crate) fn drop_target(
 /// Something was opened with which several things can be done.
 #[derive(Debug)]
 pub(crate) struct Choice {
-    pub paths: Vec<PathBuf>,
+    pub opened: Opened,
     pub offers: Vec<Offer>,
 }
 
 impl Choice {
     /// Shows the question: what was chosen, or `Some(None)` when nothing is to be done.
     pub fn ui(&self, context: &egui::Context, palette: &Palette) -> Option<Option<Offer>> {
-        let name = self.paths.first().and_then(|path| path.file_name());
+        let name = self.opened.first.file_name();
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let (chosen, away) = sheet(context, palette, "choice", 460.0, |ui| {
             heading(ui, palette, "What shall be done with it?");

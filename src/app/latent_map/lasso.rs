@@ -7,7 +7,7 @@ use egui::{
 use crate::app::ui::theme::{color, faded, regular};
 use crate::app::ui::thumbnails::Thumbnails;
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
-use crate::monitor::{LatentMap, Snapshot};
+use crate::monitor::{LatentMap, Moment};
 use crate::style;
 use crate::style::{Palette, size, space};
 
@@ -112,14 +112,7 @@ impl Lasso {
     }
 
     /// What is inside, in words and pictures, over the lower edge of the plot.
-    pub fn summary_ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &'static Palette,
-        plot: Rect,
-        map: &LatentMap,
-        snapshot: &Snapshot,
-    ) {
+    pub fn summary_ui(&mut self, ui: &mut Ui, palette: &'static Palette, plot: Rect, map: &LatentMap, moment: &Moment) {
         if self.rows.is_empty() {
             return;
         }
@@ -128,14 +121,14 @@ impl Lasso {
         let side = 32.0;
         let columns = (((plot.width() - 2.0 * space::S) / (side + 2.0)).floor() as usize).max(1);
         let pictures = self.rows.len().min(PICTURES).min(2 * columns);
-        let lines = if snapshot.rows.is_some() { pictures.div_ceil(columns) } else { 0 };
+        let lines = if moment.rows.is_some() { pictures.div_ceil(columns) } else { 0 };
         let height = 54.0 + lines as f32 * (side + 2.0);
         let panel = Rect::from_min_max(pos2(plot.left(), plot.bottom() - height), plot.max);
         let radius = CornerRadius::same(space::RADIUS_CONTROL);
         let stroke = Stroke::new(1.0, color(palette.line));
         ui.painter().rect(panel, radius, faded(palette.panel, 0.96), stroke, StrokeKind::Inside);
         let words = format!("{} rows inside", style::grouped(inside.len() as u64));
-        let told = format!("{words}: {}", contents(&inside, map, snapshot));
+        let told = format!("{words}: {}", contents(&inside, map, moment));
         let response = ui.interact(panel, ui.scope_id().with("lasso"), egui::Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Status, true, &told));
         let at = pos2(panel.left() + space::S, panel.top() + 16.0);
@@ -153,9 +146,9 @@ impl Lasso {
         }
         let at = pos2(panel.left() + space::S, panel.top() + 36.0);
         let width = panel.width() - 2.0 * space::S;
-        let words = contents(&inside, map, snapshot);
+        let words = contents(&inside, map, moment);
         line_of_text(ui, at, width, &words, regular(size::SECOND), color(palette.muted));
-        let Some(data) = snapshot.rows.as_ref().filter(|_| pictures > 0) else { return };
+        let Some(data) = moment.rows.as_ref().filter(|_| pictures > 0) else { return };
         // Spread over all of them.
         let some: Vec<u32> = (0..pictures).map(|i| self.rows[i * self.rows.len() / pictures]).collect();
         self.thumbs.ask(ui, palette, data, &some);
@@ -172,12 +165,12 @@ impl Lasso {
 }
 
 /// "4: 180, 9: 120, 7: 12; mean error 0.031".
-fn contents(inside: &[usize], map: &LatentMap, snapshot: &Snapshot) -> String {
+fn contents(inside: &[usize], map: &LatentMap, moment: &Moment) -> String {
     let mut counts = vec![0_usize; 256];
     inside.iter().filter_map(|&i| map.labels.get(i)).for_each(|&label| counts[usize::from(label)] += 1);
     let mut classes: Vec<(usize, usize)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
     classes.sort_by_key(|&(class, count)| (std::cmp::Reverse(count), class));
-    let named = classes.iter().map(|&(class, count)| format!("{}: {count}", snapshot.class_name(class)));
+    let named = classes.iter().map(|&(class, count)| format!("{}: {count}", moment.snapshot.class_name(class)));
     let mut words = named.collect::<Vec<_>>().join(", ");
     let errors: Vec<f64> = inside.iter().filter_map(|&i| map.errors.get(i)).map(|&error| f64::from(error)).collect();
     if !errors.is_empty() {

@@ -15,7 +15,7 @@ use self::scatter::{Bounds, Camera, Point, Scatter};
 use super::ui::theme::{color, faded, regular};
 use super::ui::thumbnails::Thumbnails;
 use super::ui::widgets::{Button, ButtonKind, card_title, focus_ring};
-use crate::monitor::{LatentMap, RunId, Snapshot};
+use crate::monitor::{LatentMap, Moment, Section};
 use crate::plot::map_view;
 use crate::style;
 use crate::style::{LABELS, Palette, Rgb, heat, size, space};
@@ -40,8 +40,6 @@ pub(super) struct MapShown {
 }
 
 pub(super) struct MapCard {
-    /// The run whose rows the lasso holds.
-    run: RunId,
     /// Tells the maps of the window apart.
     number: u8,
     /// Whether a drag decodes instead of moving the map.
@@ -56,7 +54,7 @@ pub(super) struct MapCard {
 
 /// Points as the GPU takes them, and what they were made of.
 struct MapPoints {
-    map: Arc<LatentMap>,
+    map: Section<LatentMap>,
     dark: bool,
     by_error: bool,
     lasso: u32,
@@ -73,7 +71,6 @@ impl std::fmt::Debug for MapCard {
 impl MapCard {
     pub fn new(number: u8) -> Self {
         Self {
-            run: RunId::default(),
             number,
             decodes: false,
             camera: Camera::default(),
@@ -83,6 +80,13 @@ impl MapCard {
             lasso: Lasso::default(),
             thumbs: Thumbnails::default(),
         }
+    }
+
+    /// Begins anew for another run or other data: the colors that were chosen stay, what was chosen among other points
+    /// does not.
+    pub fn forget(&mut self) {
+        let (number, by_error, train_rows) = (self.number, self.by_error, self.train_rows);
+        *self = Self { by_error, train_rows, ..Self::new(number) };
     }
 
     /// Whether the errors of rows are wanted.
@@ -96,19 +100,8 @@ impl MapCard {
     }
 
     /// Draws the card's contents; gives where the points are.
-    pub fn ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &'static Palette,
-        inside: Rect,
-        snapshot: &Snapshot,
-    ) -> Option<MapShown> {
-        if self.run != snapshot.run {
-            // The colors that were chosen stay; what was chosen among other points does not.
-            let (number, by_error, train_rows) = (self.number, self.by_error, self.train_rows);
-            *self = Self { run: snapshot.run, by_error, train_rows, ..Self::new(number) };
-        }
-        let map = &snapshot.map;
+    pub fn ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, moment: &Moment) -> Option<MapShown> {
+        let map = &moment.snapshot.map;
         let held_out = style::grouped(map.held_out as u64);
         let second = match (map.points.len(), map.projected) {
             (0, _) => String::new(),
@@ -117,7 +110,7 @@ impl MapCard {
             (_, false) => format!("{held_out} held-out rows"),
             (_, true) => {
                 let shown = if self.camera.orbit.is_some() { 3 } else { 2 };
-                format!("{held_out} held-out rows, main {shown} of {}", latent(snapshot))
+                format!("{held_out} held-out rows, main {shown} of {}", latent(moment))
             }
         };
         card_title(ui, palette, inside, "Latent map", &second);
@@ -133,22 +126,22 @@ impl MapCard {
             ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
             return None;
         }
-        self.chips_ui(ui, palette, inside, snapshot);
+        self.chips_ui(ui, palette, inside, moment);
         // Whole pixels: the picture of the points is shown as it was drawn.
         let scale = ui.ctx().pixels_per_point();
         let round = |at: Pos2| pos2((at.x * scale).round() / scale, (at.y * scale).round() / scale);
         let plot = Rect::from_min_max(round(plot.min), round(plot.max));
         self.make(palette, map, by_error);
-        let shown = self.plot_ui(ui, palette, plot, snapshot);
+        let shown = self.plot_ui(ui, palette, plot, moment);
         if by_error {
             self.error_legend(ui, palette, inside);
         } else {
-            label_legend(ui, palette, inside, snapshot, classes);
+            label_legend(ui, palette, inside, moment, classes);
         }
         shown
     }
 
-    fn chips_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
+    fn chips_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, moment: &Moment) {
         let mut x = inside.left();
         let y = inside.top() + 28.0;
         let mut chip = |ui: &mut Ui, on: bool, label: &str, help: &str| {
@@ -157,8 +150,8 @@ impl MapCard {
             x = rect.right() + 6.0;
             button.show(ui, palette, rect).clicked()
         };
-        let map = &snapshot.map;
-        if snapshot.answers || !map.errors.is_empty() {
+        let map = &moment.snapshot.map;
+        if moment.live || !map.errors.is_empty() {
             let help = "Color each row by how far its output is off: dark is right, bright is wrong";
             if chip(ui, self.by_error, "by error", help) {
                 self.by_error = !self.by_error;
@@ -177,7 +170,7 @@ impl MapCard {
         } else {
             self.camera.orbit = None;
         }
-        if snapshot.answers {
+        if moment.live {
             let help = "Show the rows that it is trained on as well, up to 60,000 points in all";
             if chip(ui, self.train_rows, "train rows", help) {
                 self.train_rows = !self.train_rows;
@@ -194,9 +187,9 @@ impl MapCard {
     }
 
     /// Follows the map, the theme and the lasso.
-    fn make(&mut self, palette: &Palette, map: &Arc<LatentMap>, by_error: bool) {
+    fn make(&mut self, palette: &Palette, map: &Section<LatentMap>, by_error: bool) {
         let current = self.made.as_ref().is_some_and(|made| {
-            Arc::ptr_eq(&made.map, map)
+            made.map == *map
                 && made.dark == palette.dark
                 && made.by_error == by_error
                 && made.lasso == self.lasso.number()
@@ -205,7 +198,7 @@ impl MapCard {
             return;
         }
         let bounds = match &self.made {
-            Some(made) if Arc::ptr_eq(&made.map, map) => made.bounds,
+            Some(made) if made.map == *map => made.bounds,
             _ => bounds_of(map),
         };
         let high = if by_error { high_error(&map.errors) } else { 1.0 };
@@ -227,13 +220,13 @@ impl MapCard {
             Point { place: [p[0], p[1], depth], color: [r, g, b, (strength * 255.0) as u8] }
         };
         let points = Arc::new(map.points.iter().enumerate().map(point).collect());
-        let (map, dark, lasso) = (Arc::clone(map), palette.dark, self.lasso.number());
+        let (map, dark, lasso) = (map.clone(), palette.dark, self.lasso.number());
         self.made = Some(MapPoints { map, dark, by_error, lasso, points, bounds });
     }
 
-    fn plot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, plot: Rect, snapshot: &Snapshot) -> Option<MapShown> {
+    fn plot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, plot: Rect, moment: &Moment) -> Option<MapShown> {
         let MapPoints { map, points, bounds, .. } = self.made.as_ref()?;
-        let (map, points, bounds) = (Arc::clone(map), Arc::clone(points), *bounds);
+        let (map, points, bounds) = (map.clone(), Arc::clone(points), *bounds);
         let scale = ui.ctx().pixels_per_point();
         let size = Vec2::new(plot.width(), plot.height());
         let response = ui.interact(plot, ui.scope_id().with(("map", self.number)), Sense::click_and_drag());
@@ -292,14 +285,14 @@ impl MapCard {
             if !response.dragged()
                 && let Some(row) = row
             {
-                self.tip_ui(ui, palette, at, row, i, &map, snapshot);
+                self.tip_ui(ui, palette, at, row, i, &map, moment);
             }
         }
         if response.hovered() {
             let icon = if selecting || self.decodes { egui::CursorIcon::Crosshair } else { egui::CursorIcon::Grab };
             ui.ctx().set_cursor_icon(icon);
         }
-        self.lasso.summary_ui(ui, palette, plot, &map, snapshot);
+        self.lasso.summary_ui(ui, palette, plot, &map, moment);
         Some(MapShown { plot, to_pixels, place, clicked })
     }
 
@@ -365,12 +358,12 @@ impl MapCard {
         row: u32,
         point: usize,
         map: &LatentMap,
-        snapshot: &Snapshot,
+        moment: &Moment,
     ) {
         const SIDE: f32 = 64.0;
-        let Some(data) = &snapshot.rows else { return };
+        let Some(data) = &moment.rows else { return };
         self.thumbs.ask(ui, palette, data, &[row]);
-        let label = map.labels.get(point).map(|&label| snapshot.class_name(usize::from(label)));
+        let label = map.labels.get(point).map(|&label| moment.snapshot.class_name(usize::from(label)));
         let mut words = data.row_name(row as usize);
         if let Some(label) = label {
             words = format!("{label}\n{words}");
@@ -437,20 +430,20 @@ fn grid(ui: &Ui, palette: &Palette, plot: Rect) {
     }
 }
 
-fn label_legend(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot, classes: usize) {
+fn label_legend(ui: &Ui, palette: &Palette, inside: Rect, moment: &Moment, classes: usize) {
     let slot = inside.width() / classes.max(1) as f32;
     for (label, ink) in LABELS.into_iter().enumerate().take(classes) {
         let x = inside.left() + label as f32 * slot;
         let y = inside.bottom() - 7.0;
         ui.painter().circle_filled(pos2(x + 5.0, y), 4.0, color(ink));
-        let name = snapshot.class_name(label);
+        let name = moment.snapshot.class_name(label);
         let font = regular(size::SECOND);
         super::ui::widgets::line_of_text(ui, pos2(x + 13.0, y), slot - 16.0, &name, font, color(palette.muted));
     }
 }
 
-fn latent(snapshot: &Snapshot) -> usize {
-    snapshot.spec.as_ref().map_or(0, |spec| spec.model.latent)
+fn latent(moment: &Moment) -> usize {
+    moment.snapshot.run.spec.as_ref().map_or(0, |spec| spec.model.latent)
 }
 
 fn bounds_of(map: &LatentMap) -> Bounds {

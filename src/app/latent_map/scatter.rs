@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytemuck::{Pod, Zeroable};
 use egui::Rect;
 use egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescriptor};
 use glam::{Mat4, Vec2, Vec3};
+
+use crate::platform::Instant;
 
 /// A point as the shader takes it.
 #[repr(C)]

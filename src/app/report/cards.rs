@@ -2,12 +2,13 @@
 
 use egui::{Align2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
-use super::{Export, ExportMessage, ReportAction, ReportContext, ReportWorkspace, extremes, open_in_browser, tables};
+use super::{Export, ExportMessage, ReportWorkspace, extremes, is_training, open_in_browser, subject, tables};
 use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{
     Button, ButtonKind, card, card_title, cards, line_of_text, paragraph, progress, text_label, value_row,
 };
-use crate::monitor::PlayState;
+use crate::app::workspace::{Action, Context, Place};
+use crate::monitor::{Command, PlayState};
 use crate::style;
 use crate::style::{Palette, size, space};
 
@@ -18,13 +19,7 @@ const TAKE_ALONG: f32 = 330.0;
 
 impl ReportWorkspace {
     /// Nothing is told yet: why, how far it is, and what can be done.
-    pub(super) fn empty_ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &Palette,
-        area: Rect,
-        now: ReportContext<'_>,
-    ) -> Option<ReportAction> {
+    pub(super) fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, now: Context<'_>) -> Option<Action> {
         let whole = area.shrink(space::L);
         cards(ui, palette, area, &[whole]);
         let center = whole.center();
@@ -59,19 +54,19 @@ impl ReportWorkspace {
             let again = Button::new(ButtonKind::Primary, "Measure", "Try once more");
             if button(ui, bottom + 34.0, again) {
                 self.problem = None;
-                if let Some((subject, step)) = now.subject() {
+                if let Some((subject, step)) = subject(now) {
                     self.measure(ui.ctx(), subject, step);
                 }
             }
             return None;
         }
-        if now.is_training() {
+        if is_training(now) {
             return self.training_ui(ui, palette, now, whole);
         }
-        let snapshot = now.snapshot;
-        let (heading, words) = match snapshot.state {
-            PlayState::Failed => ("The run has stopped", snapshot.message.clone()),
-            _ => ("There is nothing to report yet", snapshot.message.clone()),
+        let moment = now.moment;
+        let (heading, words) = match moment.snapshot.progress.state {
+            PlayState::Failed => ("The run has stopped", moment.snapshot.progress.message.clone()),
+            _ => ("There is nothing to report yet", moment.snapshot.progress.message.clone()),
         };
         title(ui, y, heading);
         let at = pos2(center.x - width / 2.0, y + 24.0);
@@ -82,23 +77,17 @@ impl ReportWorkspace {
             bottom + 34.0,
             Button::new(ButtonKind::Primary, "Open a model", "Report on a model from disk (Ctrl O)"),
         ) {
-            action = Some(ReportAction::OpenModel);
+            action = Some(Action::AskToOpen);
         }
         if button(ui, bottom + 74.0, Button::new(ButtonKind::Plain, "Runs", "Choose among the runs on disk (0)")) {
-            action = Some(ReportAction::Runs);
+            action = Some(Action::GoTo(Place::Runs));
         }
         action
     }
 
     /// The run goes on: the best state so far can be measured.
-    fn training_ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &Palette,
-        now: ReportContext<'_>,
-        whole: Rect,
-    ) -> Option<ReportAction> {
-        let (snapshot, center) = (now.snapshot, whole.center());
+    fn training_ui(&mut self, ui: &mut Ui, palette: &Palette, now: Context<'_>, whole: Rect) -> Option<Action> {
+        let (moment, center) = (now.moment, whole.center());
         let mut y = center.y - 70.0;
         let painter = ui.painter().clone();
         let write = |y: f32, text: &str, font, ink| {
@@ -106,32 +95,34 @@ impl ReportWorkspace {
         };
         write(y, "The report comes when the run ends", semibold(size::NAME), color(palette.text));
         y += 30.0;
-        let epochs = snapshot.spec.as_ref().map_or(0, |spec| spec.train.epochs);
-        let left = snapshot.seconds_left().filter(|_| snapshot.state == PlayState::Playing);
+        let epochs = moment.snapshot.run.spec.as_ref().map_or(0, |spec| spec.train.epochs);
+        let left = moment.snapshot.seconds_left().filter(|_| moment.snapshot.progress.state == PlayState::Playing);
         let left = left.map_or_else(String::new, |left| format!(", {} left", style::clock(left)));
-        let done = snapshot.epochs_done().floor();
+        let done = moment.snapshot.epochs_done().floor();
         write(y, &format!("{done:.0} of {epochs} epochs are done{left}"), regular(size::TEXT), color(palette.muted));
         y += 28.0;
-        let share = snapshot.step as f32 / snapshot.total_steps.max(1) as f32;
+        let share = moment.snapshot.progress.step as f32 / moment.snapshot.run.total_steps.max(1) as f32;
         let bar = Rect::from_center_size(pos2(center.x, y), vec2(whole.width().min(520.0) * 0.7, 6.0));
         progress(ui, palette, bar, Some(share));
         y += 44.0;
         let waiting = self.wanted_step.is_some();
-        let ready = snapshot.best.is_some() && snapshot.state != PlayState::Finishing && !waiting;
+        let ready = moment.snapshot.progress.best.is_some()
+            && moment.snapshot.progress.state != PlayState::Finishing
+            && !waiting;
         let label = if waiting { "Writing the model" } else { "Evaluate now" };
         let help = "Measure the best state so far on the test part; training goes on";
         let button = Button::new(ButtonKind::Primary, label, help).enabled(ready);
         let rect = Rect::from_center_size(pos2(center.x, y), button.size(ui));
         let clicked = button.show(ui, palette, rect).clicked();
         y += 34.0;
-        let words = match snapshot.best {
+        let words = match moment.snapshot.progress.best {
             Some((epoch, loss)) => format!("best so far: validation {} at epoch {epoch}", style::figure(loss)),
             None => "there is a best state after the first epoch".to_owned(),
         };
         write(y, &words, regular(size::SECOND), color(palette.muted));
         if clicked {
-            self.wanted_step = Some(snapshot.step);
-            return Some(ReportAction::SaveModel);
+            self.wanted_step = Some(moment.snapshot.progress.step);
+            return Some(Action::Send(Command::SaveModel));
         }
         None
     }
@@ -141,8 +132,8 @@ impl ReportWorkspace {
         ui: &mut Ui,
         palette: &Palette,
         area: Rect,
-        now: ReportContext<'_>,
-    ) -> Option<ReportAction> {
+        now: Context<'_>,
+    ) -> Option<Action> {
         let narrow = area.width() < 1000.0;
         if !narrow {
             let rects = wide(area.shrink(space::L));
@@ -181,8 +172,8 @@ impl ReportWorkspace {
         ui: &mut Ui,
         palette: &Palette,
         [about, along, metrics, worth, extremes, findings]: [Rect; 6],
-        now: ReportContext<'_>,
-    ) -> Option<ReportAction> {
+        now: Context<'_>,
+    ) -> Option<Action> {
         let told = std::sync::Arc::clone(&self.outcome.as_ref()?.evaluated);
         let mut action = card(ui, about, |ui, inside| self.about_ui(ui, palette, inside, now));
         action = card(ui, along, |ui, inside| self.along_ui(ui, palette, inside)).or(action);
@@ -196,15 +187,9 @@ impl ReportWorkspace {
     }
 
     /// What is told of.
-    fn about_ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &Palette,
-        inside: Rect,
-        now: ReportContext<'_>,
-    ) -> Option<ReportAction> {
+    fn about_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, now: Context<'_>) -> Option<Action> {
         let outcome = self.outcome.as_ref()?;
-        let snapshot = now.snapshot;
+        let moment = now.moment;
         let name = outcome.subject.run_dir.as_ref().and_then(|folder| folder.file_name());
         let name = name.or_else(|| outcome.subject.model.file_name());
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -216,23 +201,23 @@ impl ReportWorkspace {
             value_row(ui, palette, line, name, value);
             y += LINE;
         };
-        if let Some(spec) = &snapshot.spec {
+        if let Some(spec) = &moment.snapshot.run.spec {
             row(ui, "Model", spec.model.kind.title());
             if spec.model.latent > 0 {
                 row(ui, "Bottleneck", &spec.model.latent.to_string());
             }
         }
-        if snapshot.parameters > 0 {
-            row(ui, "Parameters", &style::grouped(snapshot.parameters as u64));
+        if moment.snapshot.run.parameters > 0 {
+            row(ui, "Parameters", &style::grouped(moment.snapshot.run.parameters as u64));
         }
         row(
             ui,
             "Measured on",
             &format!("{} rows", style::grouped(outcome.evaluated.measured.evaluation.test.rows as u64)),
         );
-        let training = now.is_training();
-        if training && snapshot.steps_per_epoch > 0 {
-            let epoch = outcome.step as f64 / snapshot.steps_per_epoch as f64;
+        let training = is_training(now);
+        if training && moment.snapshot.run.steps_per_epoch > 0 {
+            let epoch = outcome.step as f64 / moment.snapshot.run.steps_per_epoch as f64;
             row(ui, "As it was at", &format!("epoch {epoch:.1}"));
         }
         let bottom = Rect::from_min_size(
@@ -250,19 +235,19 @@ impl ReportWorkspace {
         };
         if again.show(ui, palette, bottom).clicked() {
             if training {
-                self.wanted_step = Some(snapshot.step);
-                return Some(ReportAction::SaveModel);
+                self.wanted_step = Some(moment.snapshot.progress.step);
+                return Some(Action::Send(Command::SaveModel));
             }
-            if let Some((subject, step)) = now.subject() {
+            if let Some((subject, step)) = subject(now) {
                 self.measure(ui.ctx(), subject, step);
             }
         }
         let explore = Button::new(ButtonKind::Plain, "Explore it", "Move through its latent space (2)");
-        explore.show(ui, palette, second).clicked().then_some(ReportAction::Explore)
+        explore.show(ui, palette, second).clicked().then_some(Action::GoTo(Place::Explore))
     }
 
     /// What can be taken along.
-    fn along_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<ReportAction> {
+    fn along_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<Action> {
         card_title(ui, palette, inside, "Take it along", "");
         let outcome = self.outcome.as_ref()?;
         let in_run = outcome.subject.run_dir.is_some();

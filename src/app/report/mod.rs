@@ -15,61 +15,39 @@ pub use self::backend::{Evaluated, Export, Exported, LocalReporting, ReportSubje
 use super::shell::desktop::{Dialogs, Question};
 use super::ui::file_picker::FilePicker;
 use super::ui::waker;
+use super::workspace::{Action, Context, Workspace, WorkspaceEvent};
 use crate::data::PICTURE_EXTENSIONS;
 use crate::device::DeviceChoice;
-use crate::monitor::{PlayState, Snapshot};
+use crate::monitor::PlayState;
 use crate::platform::{Task, folders};
 use crate::style::Palette;
 
-/// What the workspace wants of the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ReportAction {
-    /// The best state so far as a file.
-    SaveModel,
-    Explore,
-    /// The list of runs.
-    Runs,
-    /// A model from disk.
-    OpenModel,
+/// Returns whether a run goes on.
+fn is_training(context: Context<'_>) -> bool {
+    let state = context.moment.snapshot.progress.state;
+    context.opened.is_none() && matches!(state, PlayState::Playing | PlayState::Paused | PlayState::Finishing)
 }
 
-/// What there is to report on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReportContext<'a> {
-    pub snapshot: &'a Snapshot,
-    /// The model that is looked at instead of a run.
-    pub opened: Option<&'a Path>,
-    pub device: DeviceChoice,
-    pub threads: Option<usize>,
-}
-
-impl ReportContext<'_> {
-    fn is_training(&self) -> bool {
-        self.opened.is_none()
-            && matches!(self.snapshot.state, PlayState::Playing | PlayState::Paused | PlayState::Finishing)
-    }
-
-    /// The model's file and the step that it is of, where one is written.
-    fn subject(&self) -> Option<(ReportSubject, u64)> {
-        let snapshot = self.snapshot;
-        let (model, run_dir, step) = match self.opened {
-            Some(path) => {
-                let folder = path.parent().filter(|folder| folder.join("spec.toml").is_file());
-                (path.to_owned(), folder.map(Path::to_owned), 0)
-            }
-            None => {
-                let folder = snapshot.run_dir.clone()?;
-                (folder.join("model.safetensors"), Some(folder), snapshot.saved_step?)
-            }
-        };
-        // Beside a run that goes on, one thread of the processor.
-        let (device, threads) = match self.is_training() {
-            true => (DeviceChoice::Cpu, Some(1)),
-            false => (self.device, self.threads),
-        };
-        let seed = snapshot.spec.as_ref().map_or(1, |spec| spec.train.seed);
-        Some((ReportSubject { model, run_dir, device, threads, seed }, step))
-    }
+/// Returns the model's file and the step that it is of, where one is written.
+fn subject(context: Context<'_>) -> Option<(ReportSubject, u64)> {
+    let Context { moment, opened, .. } = context;
+    let (model, run_dir, step) = match opened {
+        Some(path) => {
+            let folder = path.parent().filter(|folder| folder.join("spec.toml").is_file());
+            (path.to_owned(), folder.map(Path::to_owned), 0)
+        }
+        None => {
+            let folder = moment.folder.clone()?;
+            (folder.join("model.safetensors"), Some(folder), moment.snapshot.progress.saved_step?)
+        }
+    };
+    // Beside a run that goes on, one thread of the processor.
+    let (device, threads) = match is_training(context) {
+        true => (DeviceChoice::Cpu, Some(1)),
+        false => (context.device, context.threads),
+    };
+    let seed = moment.snapshot.run.spec.as_ref().map_or(1, |spec| spec.train.seed);
+    Some((ReportSubject { model, run_dir, device, threads, seed }, step))
 }
 
 /// What is told, and of what.
@@ -132,47 +110,23 @@ impl ReportWorkspace {
         }
     }
 
-    pub fn is_typing(&self) -> bool {
-        self.picker.is_typing()
-    }
-
     /// Another run or model: what was told before is of no interest.
-    pub fn forget(&mut self) {
+    fn forget(&mut self) {
         (self.measuring, self.outcome, self.wanted_step) = (None, None, None);
         (self.problem, self.said) = (None, None);
         self.pictures = [None, None];
     }
 
-    /// Draws the workspace.
-    pub fn ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &Palette,
-        area: egui::Rect,
-        now: ReportContext<'_>,
-    ) -> Option<ReportAction> {
-        self.receive(ui.ctx(), palette);
-        self.follow(ui.ctx(), now);
-        let action = match &self.outcome {
-            Some(_) => self.outcome_ui(ui, palette, area, now),
-            None => self.empty_ui(ui, palette, area, now),
-        };
-        if let Some((what, path)) = self.picker.ui(ui, palette) {
-            self.export(ui.ctx(), what, path);
-        }
-        action
-    }
-
     /// Starts to measure what has come to its end, without being asked.
-    fn follow(&mut self, context: &egui::Context, now: ReportContext<'_>) {
-        let Some((subject, step)) = now.subject() else { return };
+    fn follow(&mut self, context: &egui::Context, now: Context<'_>) {
+        let Some((subject, step)) = subject(now) else { return };
         if self.outcome.as_ref().is_some_and(|outcome| outcome.subject.model != subject.model) {
             self.forget();
         }
         if self.measuring.is_some() || self.problem.is_some() {
             return;
         }
-        let ended = now.opened.is_some() || now.snapshot.state == PlayState::Finished;
+        let ended = now.opened.is_some() || now.moment.snapshot.progress.state == PlayState::Finished;
         let stale = self.outcome.as_ref().is_none_or(|outcome| outcome.step < step);
         let asked = self.wanted_step.is_some_and(|wanted| step >= wanted);
         if ended && stale || asked {
@@ -254,6 +208,37 @@ impl ReportWorkspace {
         let Some(run) = self.outcome.as_ref().and_then(|outcome| outcome.subject.run_dir.clone()) else { return };
         self.opens_page = true;
         self.export(context, Export::Page, run.join("report.html"));
+    }
+}
+
+impl Workspace for ReportWorkspace {
+    fn ui(&mut self, ui: &mut Ui, area: egui::Rect, context: Context<'_>) -> Vec<Action> {
+        let palette = context.palette;
+        self.follow(ui.ctx(), context);
+        let action = match &self.outcome {
+            Some(_) => self.outcome_ui(ui, palette, area, context),
+            None => self.empty_ui(ui, palette, area, context),
+        };
+        if let Some((what, path)) = self.picker.ui(ui, palette) {
+            self.export(ui.ctx(), what, path);
+        }
+        action.into_iter().collect()
+    }
+
+    fn poll(&mut self, egui: &egui::Context, context: Context<'_>) -> Vec<Action> {
+        self.receive(egui, context.palette);
+        Vec::new()
+    }
+
+    fn on_event(&mut self, event: WorkspaceEvent) -> Vec<Action> {
+        if event == WorkspaceEvent::SubjectChanged {
+            self.forget();
+        }
+        Vec::new()
+    }
+
+    fn is_typing(&self) -> bool {
+        self.picker.is_typing()
     }
 }
 

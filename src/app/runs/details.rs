@@ -5,9 +5,10 @@ use std::path::Path;
 use egui::{Rect, Sense, Ui, pos2, vec2};
 
 use super::summary::{ago, model_of, state_of};
-use super::{Runs, RunsAction};
+use super::{Runs, open_run};
 use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph, value_row};
+use crate::app::workspace::Action;
 use crate::model::live_text;
 use crate::style::{self, Palette, size, space};
 use crate::train::SavedRun;
@@ -33,7 +34,7 @@ impl Runs {
         palette: &Palette,
         inside: Rect,
         running: Option<&Path>,
-    ) -> Option<RunsAction> {
+    ) -> Option<Action> {
         let Some(run) = self.selected().cloned() else {
             card_title(ui, palette, inside, "Run", "choose one in the list");
             return None;
@@ -63,12 +64,12 @@ impl Runs {
             ui.interact(rect, ui.scope_id().with("path"), Sense::hover()).on_hover_text(path);
         }
         match act.0? {
-            Act::Open => Some(RunsAction::Open(run.path)),
+            Act::Open => Some(open_run(&run.path)),
             Act::Resume => {
                 let spec = Box::new(run.spec_to_resume()?);
-                Some(RunsAction::Resume { path: run.path, spec, preset: run.preset })
+                Some(Action::Resume { folder: run.path, spec, preset: run.preset })
             }
-            Act::Duplicate => Some(RunsAction::Duplicate { spec: Box::new(run.spec.ok()?), preset: run.preset }),
+            Act::Duplicate => Some(Action::Train { spec: Box::new(run.spec.ok()?), preset: run.preset }),
             Act::AskToDelete => {
                 self.confirming = true;
                 None

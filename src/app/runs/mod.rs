@@ -8,16 +8,17 @@ mod table;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use egui::{Align2, Rect, Ui, pos2, vec2};
+use egui::{Align2, Key, Rect, Ui, pos2, vec2};
 
 use self::order::RunOrder;
 use super::ui::theme::{color, regular, semibold};
 use super::ui::waker;
 use super::ui::widgets::{card, cards, text_label};
+use super::workspace::{Action, Context, Place, Workspace, WorkspaceEvent};
 use crate::model::Spec;
-use crate::platform::Task;
+use crate::platform::{Instant, Task};
 use crate::style::{LABELS, Palette, Rgb, size, space};
 use crate::train::{SavedRun, delete_run, saved_runs};
 
@@ -25,23 +26,6 @@ use crate::train::{SavedRun, delete_run, saved_runs};
 const FIRST_SHOWN: usize = 4;
 /// The list is read anew this often while somebody looks at it.
 const REFRESH: Duration = Duration::from_secs(3);
-
-/// What is wanted of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum RunsAction {
-    Open(PathBuf),
-    /// Go on from its last state, as this spec says.
-    Resume {
-        path: PathBuf,
-        spec: Box<Spec>,
-        preset: Option<String>,
-    },
-    /// A new run of the same spec.
-    Duplicate {
-        spec: Box<Spec>,
-        preset: Option<String>,
-    },
-}
 
 /// The list's state between frames.
 #[derive(Debug)]
@@ -77,16 +61,6 @@ impl Runs {
             confirming: false,
             problem: None,
         }
-    }
-
-    /// Answers the question whether a run is to be deleted with no; says whether there was one.
-    pub fn keep(&mut self) -> bool {
-        std::mem::take(&mut self.confirming)
-    }
-
-    /// Somebody comes to look: the list is read anew.
-    pub fn enter(&mut self) {
-        (self.read, self.confirming, self.problem) = (None, false, None);
     }
 
     fn follow(&mut self, context: &egui::Context) {
@@ -148,7 +122,7 @@ impl Runs {
     }
 
     /// Draws the list; `running` is the folder of the run that is going on.
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, running: Option<&Path>) -> Option<RunsAction> {
+    fn cards_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, running: Option<&Path>) -> Option<Action> {
         self.follow(ui.ctx());
         let (work, gap) = (area.shrink(space::L), space::L);
         if self.runs.is_empty() {
@@ -177,5 +151,27 @@ impl Runs {
         let opened = card(ui, list, |ui, inside| self.table_ui(ui, palette, inside, running));
         let action = card(ui, right, |ui, inside| self.details_ui(ui, palette, inside, running));
         action.or(opened)
+    }
+}
+
+/// What opens the model of the run in `folder`.
+fn open_run(folder: &Path) -> Action {
+    Action::OpenModel { path: folder.join("model.safetensors"), place: Place::Report }
+}
+
+impl Workspace for Runs {
+    fn ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
+        self.cards_ui(ui, context.palette, area, context.running).into_iter().collect()
+    }
+
+    fn on_event(&mut self, event: WorkspaceEvent) -> Vec<Action> {
+        match event {
+            // The list is read anew.
+            WorkspaceEvent::Entered => (self.read, self.confirming, self.problem) = (None, false, None),
+            // No is the answer to a question, and leads away where there is none.
+            WorkspaceEvent::Key(Key::Escape) if !std::mem::take(&mut self.confirming) => return vec![Action::Back],
+            _ => {}
+        }
+        Vec::new()
     }
 }

@@ -6,9 +6,10 @@ use egui::{Align2, CornerRadius, Rect, ScrollArea, Sense, Stroke, StrokeKind, Ui
 
 use super::order::{RunColumn, RunOrder};
 use super::summary::{ago, model_of, state_of};
-use super::{Runs, RunsAction};
+use super::{Runs, open_run};
 use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{card_title, focus_ring, line_of_text};
+use crate::app::workspace::Action;
 use crate::style::{self, Palette, size, space};
 use crate::train::SavedRun;
 
@@ -55,7 +56,7 @@ impl Runs {
         palette: &Palette,
         inside: Rect,
         running: Option<&Path>,
-    ) -> Option<RunsAction> {
+    ) -> Option<Action> {
         let count = style::grouped(self.runs.len() as u64);
         card_title(ui, palette, inside, "Runs", &format!("{count} on disk"));
         let narrow = inside.width() < 620.0;
@@ -125,7 +126,7 @@ impl Runs {
         index: usize,
         columns: &[(&Head, f32, f32)],
         running: Option<&Path>,
-    ) -> Option<RunsAction> {
+    ) -> Option<Action> {
         let run = &self.runs[index];
         let here = self.selected.as_deref() == Some(run.path.as_path());
         let row = Rect::from_min_max(pos2(line.left() + MARK - 6.0, line.top() + 1.0), line.max - vec2(0.0, 1.0));
@@ -158,7 +159,7 @@ impl Runs {
             self.selected = Some(path.clone());
             self.confirming = false;
         }
-        (twice && has_model).then_some(RunsAction::Open(path))
+        (twice && has_model).then_some(open_run(&path))
     }
 
     /// The mark at the left, which shows or hides the run's curve.

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+#[cfg(target_os = "linux")]
+use crate::platform::Task;
+
 /// A question for a path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
@@ -116,7 +119,7 @@ pub(crate) fn follow_theme(tell: impl Fn(egui::Theme) + Send + 'static) {
         2 => Some(egui::Theme::Light),
         _ => None,
     };
-    let follow = move || -> zbus::Result<()> {
+    let follow = move |_: &mut dyn FnMut(()) -> _| -> zbus::Result<()> {
         let bus = zbus::blocking::Connection::session()?;
         let portal = zbus::blocking::Proxy::new(&bus, PORTAL, "/org/freedesktop/portal/desktop", SETTINGS)?;
         let changes = portal.receive_signal("SettingChanged")?;
@@ -138,5 +141,5 @@ pub(crate) fn follow_theme(tell: impl Fn(egui::Theme) + Send + 'static) {
         Ok(())
     };
     // A desktop without the service is dark, as is one without a thread to spare.
-    let _ = std::thread::Builder::new().name("hourglass-theme".to_owned()).spawn(follow);
+    drop(Task::start("hourglass-theme", || {}, follow));
 }

@@ -3,10 +3,10 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::time::Instant;
 
 use crate::device::trace;
 use crate::device::trace::Track;
+use crate::platform::Instant;
 
 #[derive(Debug, Default)]
 pub(crate) struct FrameLog {

@@ -3,8 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egui::ViewportId;
 use egui_wgpu::winit::Painter;
@@ -27,6 +26,7 @@ use crate::app::application::{App, AppOptions, Trainer};
 use crate::app::latent_map::scatter::{SoftwareGpu, TargetFormat};
 use crate::device::{DeviceChoice, gpu};
 use crate::monitor::{Worker, WorkerOptions};
+use crate::platform::{Instant, Task};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
@@ -191,26 +191,26 @@ fn delivers_drops() -> bool {
 struct Keeper {
     path: Option<PathBuf>,
     kept: Settings,
-    written: Option<JoinHandle<()>>,
+    written: Option<Task<(), ()>>,
 }
 
 impl Keeper {
     fn keep(&mut self, settings: &Settings) {
         let Some(path) = self.path.clone().filter(|_| *settings != self.kept) else { return };
         // The one before is done: two must not write at once.
-        if self.written.as_ref().is_some_and(|thread| !thread.is_finished()) {
+        if self.written.as_ref().is_some_and(|task| !task.is_ended()) {
             return;
         }
         self.kept.clone_from(settings);
         let settings = settings.clone();
         // A folder that cannot be written costs what was chosen, and nothing else.
-        let write = move || drop(settings.save(&path));
-        self.written = std::thread::Builder::new().name("hourglass-settings".to_owned()).spawn(write).ok();
+        let write = move |_: &mut dyn FnMut(()) -> _| drop(settings.save(&path));
+        self.written = Task::start("hourglass-settings", || {}, write).ok();
     }
 
     fn finish(&mut self) {
-        if let Some(thread) = self.written.take() {
-            let _ = thread.join();
+        if let Some(task) = self.written.take() {
+            task.finish();
         }
     }
 }

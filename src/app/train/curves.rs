@@ -30,10 +30,10 @@ const MOST_SMOOTHING: f64 = 0.2;
 impl Curves {
     pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
         let right = self.chips_ui(ui, palette, inside) - space::M;
-        let smoothed = smooth_by(&snapshot.train_curve, self.smoothing);
+        let smoothed = smooth_by(&snapshot.curves.train, self.smoothing);
         let mut right = right;
         let latest = [
-            (snapshot.validation_curve.last(), "validation", palette.second),
+            (snapshot.curves.validation.last(), "validation", palette.second),
             (smoothed.last(), "train", palette.accent),
         ];
         for (point, name, ink) in latest {
@@ -43,7 +43,7 @@ impl Curves {
             let drawn = text_label(ui, name, (at, Align2::RIGHT_CENTER), &text, semibold(size::TEXT), color(ink));
             right = drawn.left() - space::M;
         }
-        let titles = snapshot.spec.as_ref().map_or(["Loss"; 2], |spec| spec.objective_titles());
+        let titles = snapshot.run.spec.as_ref().map_or(["Loss"; 2], |spec| spec.objective_titles());
         let width = |text: &str| {
             let galley = ui.painter().layout_no_wrap(text.to_owned(), semibold(size::TEXT), color(palette.text));
             galley.size().x
@@ -57,16 +57,16 @@ impl Curves {
         if !plot.is_positive() {
             return;
         }
-        let done = snapshot.train_curve.last().map_or(0.0, |p| f64::from(p[0]));
-        let whole = snapshot.total_steps as f64 / snapshot.steps_per_epoch.max(1) as f64;
+        let done = snapshot.curves.train.last().map_or(0.0, |p| f64::from(p[0]));
+        let whole = snapshot.run.total_steps as f64 / snapshot.run.steps_per_epoch.max(1) as f64;
         // The axis grows with the run, in halves of what is there, up to its end.
         let end = (done * 1.15).max(0.5).min(whole.max(done)).max(1e-6);
         let scale = if self.log_scale { AxisScale::Ratio } else { AxisScale::Even };
         let curves = snapshot.loss_curves(self.smoothing, scale, end);
         let area = area_of(plot);
         let Some(chart) = curves.chart(area) else {
-            let words = match snapshot.state {
-                _ if !snapshot.message.is_empty() => snapshot.message.as_str(),
+            let words = match snapshot.progress.state {
+                _ if !snapshot.progress.message.is_empty() => snapshot.progress.message.as_str(),
                 PlayState::Finished => "The run that made this model is not beside it",
                 _ => "The first steps are on their way",
             };
@@ -76,7 +76,7 @@ impl Curves {
         };
         paint_shapes(ui.painter(), palette, &chart.shapes(area));
         if let Some(pointer) = ui.ctx().pointer_hover_pos().filter(|pointer| plot.contains(*pointer)) {
-            crosshair(ui, palette, (plot, &chart), pointer, &smoothed, &snapshot.validation_curve);
+            crosshair(ui, palette, (plot, &chart), pointer, &smoothed, &snapshot.curves.validation);
         }
     }
 

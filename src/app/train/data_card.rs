@@ -10,11 +10,11 @@ use crate::style;
 use crate::style::{Palette, size};
 
 pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot, textures: &ReconstructionsCard) {
-    let data = &snapshot.data;
+    let data = &snapshot.run.data;
     card_title(ui, palette, inside, "Data", "");
     if data.rows == 0 {
         let at = pos2(inside.left(), inside.top() + 32.0);
-        ui.painter().text(at, Align2::LEFT_TOP, &snapshot.message, regular(size::TEXT), color(palette.muted));
+        ui.painter().text(at, Align2::LEFT_TOP, &snapshot.progress.message, regular(size::TEXT), color(palette.muted));
         return;
     }
     let strip =

@@ -1,12 +1,10 @@
 //! What the figures say, in words, with the evidence under each; how the layers do; what the first layer looks for.
 
-use std::sync::Arc;
-
 use egui::{Align2, Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, UiBuilder, pos2, vec2};
 
 use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph};
-use crate::monitor::{Filters, LayerState, PlayState, Snapshot};
+use crate::monitor::{Filters, Health, LayerState, PlayState, Section, Snapshot};
 use crate::style;
 use crate::style::{Palette, Rgb, size, space};
 
@@ -28,8 +26,8 @@ enum SideTab {
 #[derive(Default)]
 pub(crate) struct Findings {
     side: SideTab,
-    /// The filters that the texture shows.
-    drawn: Option<(Arc<Filters>, bool)>,
+    /// What the texture's filters are a part of, and whether it is dark.
+    drawn: Option<(Section<Health>, bool)>,
     texture: Option<TextureHandle>,
 }
 
@@ -51,14 +49,19 @@ impl Findings {
         card_title(ui, palette, inside, title, "");
         let mut right = inside.right_top();
         for (side, label, help, there) in [
-            (SideTab::Filters, "filters", "What each unit of the first layer looks for", snapshot.filters.count() > 0),
+            (
+                SideTab::Filters,
+                "filters",
+                "What each unit of the first layer looks for",
+                snapshot.health.filters.count() > 0,
+            ),
             (
                 SideTab::Layers,
                 "layers",
                 "Silent units and the size of gradients, layer by layer",
-                !snapshot.layers.is_empty(),
+                !snapshot.health.layers.is_empty(),
             ),
-            (SideTab::Findings, "findings", "What the figures say, in words", !snapshot.layers.is_empty()),
+            (SideTab::Findings, "findings", "What the figures say, in words", !snapshot.health.layers.is_empty()),
         ] {
             if !there && self.side == side {
                 self.side = SideTab::Findings;
@@ -79,23 +82,23 @@ impl Findings {
         match self.side {
             SideTab::Findings => scrolled(ui, below, "findings", |ui, below| findings_ui(ui, palette, below, snapshot)),
             SideTab::Layers => {
-                scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.layers));
+                scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.health.layers));
             }
-            SideTab::Filters => self.filters_ui(ui, palette, below, &snapshot.filters),
+            SideTab::Filters => self.filters_ui(ui, palette, below, &snapshot.health),
         }
     }
 
-    fn filters_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, filters: &Arc<Filters>) {
+    fn filters_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, health: &Section<Health>) {
+        let filters = &health.filters;
         let (Some(image), count) = (filters.image, filters.count()) else { return };
-        let drawn =
-            self.drawn.as_ref().is_some_and(|(drawn, dark)| Arc::ptr_eq(drawn, filters) && *dark == palette.dark);
+        let drawn = self.drawn.as_ref().is_some_and(|(drawn, dark)| drawn == health && *dark == palette.dark);
         if !drawn {
             let picture = paint_filters(filters, palette);
             match &mut self.texture {
                 Some(texture) => texture.set(picture, TextureOptions::NEAREST),
                 None => self.texture = Some(ui.ctx().load_texture("filters", picture, TextureOptions::NEAREST)),
             }
-            self.drawn = Some((Arc::clone(filters), palette.dark));
+            self.drawn = Some((health.clone(), palette.dark));
         }
         let Some(texture) = &self.texture else { return };
         const GAP: f32 = 4.0;
@@ -210,17 +213,17 @@ fn paint_filters(filters: &Filters, palette: &Palette) -> ColorImage {
 
 fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
     let mut lines = Vec::new();
-    if snapshot.state == PlayState::Failed {
+    if snapshot.progress.state == PlayState::Failed {
         lines.push(Line {
             ink: palette.bad,
             title: "The run has stopped.".to_owned(),
-            evidence: snapshot.message.clone(),
+            evidence: snapshot.progress.message.clone(),
         });
         return lines;
     }
     let ended = snapshot.report.iter().flat_map(|report| &report.diagnosis);
-    let late = ended.filter(|late| !snapshot.findings.iter().any(|finding| finding.code == late.code));
-    for finding in snapshot.findings.iter().chain(late) {
+    let late = ended.filter(|late| !snapshot.health.findings.iter().any(|finding| finding.code == late.code));
+    for finding in snapshot.health.findings.iter().chain(late) {
         // The line on PCA below says this one.
         if finding.code != "worse_than_pca" {
             let (title, evidence) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
@@ -257,7 +260,7 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
         });
     }
     // Whatever the model is trained on, PCA compares in squared error.
-    if let (Some(loss), Some(pca), None) = (snapshot.validation_mse, &snapshot.pca, &snapshot.report) {
+    if let (Some(loss), Some(pca), None) = (snapshot.progress.validation_mse, &snapshot.curves.pca, &snapshot.report) {
         let better = loss < pca.mse;
         lines.push(Line {
             ink: if better { palette.second } else { palette.accent },
@@ -269,8 +272,8 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
             evidence: format!("MSE {loss:.5} against {:.5} on validation.", pca.mse),
         });
     }
-    if let Some((epoch, loss)) = snapshot.best {
-        let last = snapshot.validation_curve.len() as u32;
+    if let Some((epoch, loss)) = snapshot.progress.best {
+        let last = snapshot.curves.validation.len() as u32;
         let evidence = match last.saturating_sub(epoch) {
             0 => "The latest epoch is the best one so far.".to_owned(),
             1 => "The epoch since then was no better.".to_owned(),
@@ -282,8 +285,8 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
             evidence,
         });
     }
-    if snapshot.findings.is_empty() && snapshot.report.is_none() && snapshot.validation_curve.len() >= 2 {
-        let gap = snapshot.train_curve.last().zip(snapshot.validation_curve.last());
+    if snapshot.health.findings.is_empty() && snapshot.report.is_none() && snapshot.curves.validation.len() >= 2 {
+        let gap = snapshot.curves.train.last().zip(snapshot.curves.validation.last());
         let evidence = gap.map(|(train, validation)| {
             format!(
                 "Train {}, validation {}.",
@@ -297,7 +300,7 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
             evidence: evidence.unwrap_or_default(),
         });
     }
-    if lines.is_empty() && snapshot.state == PlayState::Finished {
+    if lines.is_empty() && snapshot.progress.state == PlayState::Finished {
         lines.push(Line {
             ink: palette.accent,
             title: "A model as it was kept.".to_owned(),

@@ -97,11 +97,11 @@ impl LiveEdits {
         card_title(ui, palette, inside, "While it runs", "");
         let mut line = Rect::from_min_size(pos2(inside.left(), inside.top() + 28.0), vec2(inside.width(), LINE));
         let down = vec2(0.0, LINE);
-        let spec = snapshot.spec.as_ref()?;
-        let running = matches!(snapshot.state, PlayState::Playing | PlayState::Paused);
+        let spec = snapshot.run.spec.as_ref()?;
+        let running = matches!(snapshot.progress.state, PlayState::Playing | PlayState::Paused);
         let mut finished = None;
-        for Live { field, slider } in sliders(spec, snapshot.step, running) {
-            let of_run = spec.live_value(field, snapshot.step).unwrap_or_default();
+        for Live { field, slider } in sliders(spec, snapshot.progress.step, running) {
+            let of_run = spec.live_value(field, snapshot.progress.step).unwrap_or_default();
             let held = self.held.filter(|(held, _)| *held == field).map(|(_, value)| value);
             let value = held.unwrap_or(of_run);
             if field == LEARNING_RATE {

@@ -1,57 +1,67 @@
 //! Where the cards of Train lie: three columns, or one with a drawer where the window is narrow.
 
-pub(crate) mod curves;
+mod curves;
 mod data_card;
-pub(crate) mod findings;
-pub(crate) mod live_edits;
-pub(crate) mod network;
+mod findings;
+mod live_edits;
+mod network;
 mod network_editor;
-pub(crate) mod reconstructions;
+mod reconstructions;
 
-use std::sync::Arc;
+use egui::{Key, Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
-use egui::{Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
-
+use self::curves::Curves;
 use self::data_card::data_ui;
-use self::network::NetworkAction;
-use super::application::{App, RIGHT_COLUMN};
+use self::findings::Findings;
+use self::live_edits::LiveEdits;
+use self::network::{NetworkAction, NetworkCard};
+use self::reconstructions::ReconstructionsCard;
+use super::latent_map::MapCard;
+use super::ui::RIGHT_COLUMN;
 use super::ui::theme::color;
 use super::ui::widgets::{card, cards};
-use super::workspace::Workspace;
-use crate::monitor::{Command, PreviewRequest};
+use super::workspace::{Action, Context, Workspace, WorkspaceEvent};
+use crate::model::{Preset, presets};
+use crate::monitor::{Command, Moment, PreviewRequest};
 use crate::style::{Palette, space};
 
 const LEFT_COLUMN: f32 = 300.0;
 /// What the left column needs to show everything; a lower drawer scrolls.
 const LEFT_COLUMN_HEIGHT: f32 = 720.0;
 
-impl App {
-    pub(crate) fn train_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, narrow: bool) {
-        if narrow {
-            self.narrow_workspace(ui, palette, area);
-        } else {
-            self.wide_workspace(ui, palette, area);
+/// The workspace's state between frames.
+pub(super) struct Train {
+    presets: Vec<Preset>,
+    live_edits: LiveEdits,
+    curves: Curves,
+    network: NetworkCard,
+    map: MapCard,
+    findings: Findings,
+    reconstructions: ReconstructionsCard,
+    /// Whether the left column lies over a narrow window.
+    pub drawer_open: bool,
+}
+
+impl Train {
+    pub fn new() -> Self {
+        Self {
+            presets: presets().unwrap_or_default(),
+            live_edits: LiveEdits::default(),
+            curves: Curves::default(),
+            network: NetworkCard::default(),
+            map: MapCard::new(0),
+            findings: Findings::default(),
+            reconstructions: ReconstructionsCard::default(),
+            drawer_open: false,
         }
     }
 
-    /// Tells the trainer what is to be seen of the rows, where that has changed.
-    pub(crate) fn request_previews(&mut self) {
-        let (pinned, turn) = self.textures.wanted();
-        let explored = self.explore.map().filter(|_| self.workspace == Workspace::Explore);
-        let map = explored.unwrap_or(&self.map);
-        let request = PreviewRequest { pinned, turn, train_rows: map.train_rows, errors: map.wants_errors() };
-        if request != self.requested_previews && self.snapshot.answers {
-            self.send(Command::SetPreview(request.clone()));
-            self.requested_previews = request;
-        }
-    }
-
-    fn wide_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
+    fn wide_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) -> Vec<Action> {
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
         let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
         let center = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
-        let pairs_height = pairs_height(center.width(), self.textures.lines()).min(work.height() * 0.48);
+        let pairs_height = pairs_height(center.width(), self.reconstructions.lines()).min(work.height() * 0.48);
         let [curves, pairs] = split_bottom(center, pairs_height, gap);
         // Three findings, and in a high window those that need more words too.
         let findings_height = (190.0 + 0.4 * (work.height() - 700.0).max(0.0)).min(work.height() * 0.35);
@@ -59,25 +69,33 @@ impl App {
         let column = left_cards(left);
         let all: Vec<Rect> = column.into_iter().chain([curves, pairs, map, findings]).collect();
         cards(ui, palette, area, &all);
-        self.left_column(ui, palette, column);
-        self.center_and_right(ui, palette, [curves, pairs, map, findings]);
+        let actions = self.left_column(ui, palette, column, moment);
+        self.center_and_right(ui, palette, [curves, pairs, map, findings], moment);
+        actions
     }
 
-    fn center_and_right(&mut self, ui: &mut Ui, palette: &'static Palette, [curves, pairs, map, findings]: [Rect; 4]) {
-        let snapshot = Arc::clone(&self.snapshot);
-        card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, &snapshot));
-        card(ui, pairs, |ui, inside| self.textures.ui(ui, palette, inside, &snapshot));
-        card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, &snapshot));
-        card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, &snapshot));
+    fn center_and_right(
+        &mut self,
+        ui: &mut Ui,
+        palette: &'static Palette,
+        [curves, pairs, map, findings]: [Rect; 4],
+        moment: &Moment,
+    ) {
+        let snapshot = &moment.snapshot;
+        card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, snapshot));
+        card(ui, pairs, |ui, inside| self.reconstructions.ui(ui, palette, inside, moment));
+        card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, moment));
+        card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, snapshot));
     }
 
-    fn narrow_workspace(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect) {
+    fn narrow_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) -> Vec<Action> {
+        let mut actions = Vec::new();
         let (work, gap) = (area.shrink(space::L), space::L);
         ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
             ui.set_clip_rect(area);
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
                 let width = work.width();
-                let heights = [300.0, pairs_height(width, self.textures.lines()), 430.0, 190.0];
+                let heights = [300.0, pairs_height(width, self.reconstructions.lines()), 430.0, 190.0];
                 let total: f32 = heights.iter().sum::<f32>() + gap * (heights.len() + 1) as f32;
                 let (whole, _) = ui.allocate_exact_size(vec2(area.width(), total), Sense::hover());
                 let mut y = whole.top() + gap;
@@ -87,7 +105,7 @@ impl App {
                     rect
                 });
                 cards(ui, palette, whole, &rects);
-                self.center_and_right(ui, palette, rects);
+                self.center_and_right(ui, palette, rects, moment);
             });
         });
         if self.drawer_open {
@@ -103,27 +121,67 @@ impl App {
                         let (whole, _) = ui.allocate_exact_size(size, Sense::hover());
                         let column = left_cards(whole.shrink(space::L));
                         cards(ui, palette, whole, &column);
-                        self.left_column(ui, palette, column);
+                        actions = self.left_column(ui, palette, column, moment);
                     });
                 });
                 ui.painter().vline(drawer.right() - 0.5, drawer.y_range(), Stroke::new(1.0, color(palette.line)));
             });
         }
+        actions
     }
 
-    fn left_column(&mut self, ui: &mut Ui, palette: &'static Palette, [network, data, controls]: [Rect; 3]) {
-        let snapshot = Arc::clone(&self.snapshot);
-        let act = card(ui, network, |ui, inside| self.network.ui(ui, palette, inside, &snapshot, &self.presets));
-        card(ui, data, |ui, inside| data_ui(ui, palette, inside, &snapshot, &self.textures));
-        let edit = card(ui, controls, |ui, inside| self.controls.ui(ui, palette, inside, &snapshot));
-        if let Some((field, value)) = edit {
-            self.send(Command::Edit { field, value });
+    fn left_column(
+        &mut self,
+        ui: &mut Ui,
+        palette: &'static Palette,
+        [network, data, controls]: [Rect; 3],
+        moment: &Moment,
+    ) -> Vec<Action> {
+        let act = card(ui, network, |ui, inside| self.network.ui(ui, palette, inside, moment, &self.presets));
+        card(ui, data, |ui, inside| data_ui(ui, palette, inside, &moment.snapshot, &self.reconstructions));
+        let edit = card(ui, controls, |ui, inside| self.live_edits.ui(ui, palette, inside, &moment.snapshot));
+        let edit = edit.map(|(field, value)| Action::Send(Command::Edit { field, value }));
+        let act = act.map(|act| match act {
+            NetworkAction::Preset(name) => Action::TrainPreset { name, source: None },
+            NetworkAction::Train(spec) => Action::Train { spec, preset: None },
+        });
+        if act.is_some() {
+            self.drawer_open = false;
         }
-        match act {
-            Some(NetworkAction::Preset(name)) => self.choose_preset(&name, None),
-            Some(NetworkAction::Train(spec)) => self.change_design(*spec, None),
-            None => {}
+        edit.into_iter().chain(act).collect()
+    }
+}
+
+impl Workspace for Train {
+    fn ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
+        let Context { moment, palette, narrow, .. } = context;
+        if narrow { self.narrow_ui(ui, palette, area, moment) } else { self.wide_ui(ui, palette, area, moment) }
+    }
+
+    fn poll(&mut self, egui: &egui::Context, context: Context<'_>) -> Vec<Action> {
+        self.reconstructions.update(egui, &context.moment.snapshot.pairs, context.palette);
+        Vec::new()
+    }
+
+    fn on_event(&mut self, event: WorkspaceEvent) -> Vec<Action> {
+        match event {
+            WorkspaceEvent::SubjectChanged => self.map.forget(),
+            WorkspaceEvent::Entered | WorkspaceEvent::Left | WorkspaceEvent::Key(Key::Escape) => {
+                self.drawer_open = false;
+            }
+            WorkspaceEvent::Key(Key::L) => self.curves.log_scale = !self.curves.log_scale,
+            WorkspaceEvent::Key(_) => {}
         }
+        Vec::new()
+    }
+
+    fn add_wishes(&self, request: &mut PreviewRequest) {
+        (request.pinned, request.turn) = self.reconstructions.wanted();
+        (request.train_rows, request.errors) = (self.map.train_rows, self.map.wants_errors());
+    }
+
+    fn undo(&mut self) -> bool {
+        self.network.discard()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
 use crate::data::DataSet;
 use crate::model::{LayerLocation, ModelSpec, Preset, Spec};
-use crate::monitor::Snapshot;
+use crate::monitor::Moment;
 use crate::style;
 use crate::style::{Palette, Rgb, size, space};
 use crate::train::CostEstimate;
@@ -51,29 +51,29 @@ impl NetworkCard {
         ui: &mut Ui,
         palette: &Palette,
         inside: Rect,
-        snapshot: &Snapshot,
+        moment: &Moment,
         presets: &[Preset],
     ) -> Option<NetworkAction> {
-        self.follow(snapshot);
-        let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
+        self.follow(moment);
+        let latent = self.spec(moment).map_or(0, |spec| spec.model.latent);
         let second = if latent == 0 { String::new() } else { format!("bottleneck of {latent}") };
-        card_title(ui, palette, inside, &title(snapshot), &second);
+        card_title(ui, palette, inside, &title(moment), &second);
         let mut act = if self.draft.is_some() {
             self.apply_ui(ui, palette, inside)
         } else {
-            presets_ui(ui, palette, inside, presets, snapshot.preset.as_deref()).map(NetworkAction::Preset)
+            presets_ui(ui, palette, inside, presets, moment.snapshot.run.preset.as_deref()).map(NetworkAction::Preset)
         };
         let values = 4.0 * VALUE_LINE;
         let drawing = Rect::from_min_max(
             inside.min + vec2(0.0, 30.0),
             pos2(inside.right(), inside.bottom() - values - EDITOR - 10.0),
         );
-        let outline = self.outline(snapshot);
-        if let Some(place) = hourglass_ui(ui, palette, drawing, &outline, self.selected, self.spec(snapshot)) {
+        let outline = self.outline(moment);
+        if let Some(place) = hourglass_ui(ui, palette, drawing, &outline, self.selected, self.spec(moment)) {
             self.selected = if self.selected == Some(place) { None } else { Some(place) };
         }
         let line = Rect::from_min_size(pos2(inside.left(), drawing.bottom() + 8.0), vec2(inside.width(), EDITOR));
-        if let (Some(spec), Some(data)) = (&snapshot.spec, &snapshot.rows) {
+        if let (Some(spec), Some(data)) = (&moment.snapshot.run.spec, &moment.rows) {
             self.editor_ui(ui, palette, line, spec, data);
         }
         let below = Rect::from_min_max(pos2(inside.left(), line.bottom() + 2.0), inside.max);
@@ -81,8 +81,8 @@ impl NetworkCard {
             Some(Err(problem)) => {
                 paragraph(ui, below.min, below.width(), problem, regular(size::SECOND), color(palette.bad));
             }
-            Some(Ok(prediction)) => self.values_ui(ui, palette, below, snapshot, Some(prediction)),
-            None => self.values_ui(ui, palette, below, snapshot, None),
+            Some(Ok(prediction)) => self.values_ui(ui, palette, below, moment, Some(prediction)),
+            None => self.values_ui(ui, palette, below, moment, None),
         }
         // What was asked for will be what is present.
         if act.is_some() {
@@ -91,36 +91,36 @@ impl NetworkCard {
         act.take()
     }
 
-    fn spec<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Spec> {
-        self.draft.as_ref().map(|draft| &draft.spec).or(snapshot.spec.as_ref())
+    fn spec<'a>(&'a self, moment: &'a Moment) -> Option<&'a Spec> {
+        self.draft.as_ref().map(|draft| &draft.spec).or(moment.snapshot.run.spec.as_ref())
     }
 
     /// Follows what is trained.
-    fn follow(&mut self, snapshot: &Snapshot) {
-        if snapshot.samples_per_second > 0.0
-            && let Some(spec) = &snapshot.spec
+    fn follow(&mut self, moment: &Moment) {
+        if moment.snapshot.progress.samples_per_second > 0.0
+            && let Some(spec) = &moment.snapshot.run.spec
         {
-            let rows = snapshot.steps_per_epoch as f64 * spec.train.batch_size as f64;
-            self.epoch_secs = rows / snapshot.samples_per_second;
+            let rows = moment.snapshot.run.steps_per_epoch as f64 * spec.train.batch_size as f64;
+            self.epoch_secs = rows / moment.snapshot.progress.samples_per_second;
         }
-        let Some(spec) = &snapshot.spec else { return };
+        let Some(spec) = &moment.snapshot.run.spec else { return };
         if self.present.as_ref() != Some(&spec.model) {
             self.present = Some(spec.model.clone());
             // Another model came from elsewhere.
             (self.draft, self.selected) = (None, None);
-            if snapshot.samples_per_second == 0.0 {
+            if moment.snapshot.progress.samples_per_second == 0.0 {
                 self.epoch_secs = 0.0;
             }
         }
     }
 
-    fn outline(&self, snapshot: &Snapshot) -> Vec<(LayerLocation, usize)> {
+    fn outline(&self, moment: &Moment) -> Vec<(LayerLocation, usize)> {
         let drafted = self.draft.as_ref().map(|draft| &draft.outline);
-        let present = snapshot.cost.as_ref().map(|cost| &cost.outline);
+        let present = moment.snapshot.run.cost.as_ref().map(|cost| &cost.outline);
         match drafted.or(present) {
             Some(outline) => outline.clone(),
             // Without data only the widths are known.
-            None => snapshot.widths.iter().map(|&width| (LayerLocation::Input, width)).collect(),
+            None => moment.snapshot.run.widths.iter().map(|&width| (LayerLocation::Input, width)).collect(),
         }
     }
 
@@ -155,13 +155,13 @@ impl NetworkCard {
         self.selected = selected;
     }
 
-    fn values_ui(&self, ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot, drafted: Option<&CostEstimate>) {
+    fn values_ui(&self, ui: &Ui, palette: &Palette, area: Rect, moment: &Moment, drafted: Option<&CostEstimate>) {
         let nothing = || "\u{2013}".to_owned();
-        let latent = self.spec(snapshot).map_or(0, |spec| spec.model.latent);
-        let input = snapshot.widths.first().copied().unwrap_or(snapshot.data.features);
-        let parameters = drafted.map_or(snapshot.parameters, |drafted| drafted.parameters);
-        let memory = drafted.map_or(snapshot.memory_bytes, |drafted| drafted.memory_bytes);
-        let ratio = match (drafted, &snapshot.cost) {
+        let latent = self.spec(moment).map_or(0, |spec| spec.model.latent);
+        let input = moment.snapshot.run.widths.first().copied().unwrap_or(moment.snapshot.run.data.features);
+        let parameters = drafted.map_or(moment.snapshot.run.parameters, |drafted| drafted.parameters);
+        let memory = drafted.map_or(moment.snapshot.run.memory_bytes, |drafted| drafted.memory_bytes);
+        let ratio = match (drafted, &moment.snapshot.run.cost) {
             (Some(drafted), Some(present)) => drafted.epoch_cost / present.epoch_cost.max(1.0),
             _ => 1.0,
         };
@@ -236,8 +236,8 @@ fn preset_entry(palette: &Palette, preset: &Preset, width: f32) -> egui::text::L
     job
 }
 
-fn title(snapshot: &Snapshot) -> String {
-    let name = snapshot.preset.as_deref().unwrap_or("own spec");
+fn title(moment: &Moment) -> String {
+    let name = moment.snapshot.run.preset.as_deref().unwrap_or("own spec");
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -1,19 +1,17 @@
 //! Held-out rows beside what the model makes of them, and where it errs.
 
-use std::sync::Arc;
-
 use egui::{Align2, Color32, ColorImage, Rect, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, pos2, vec2};
 
 use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, focus_ring};
-use crate::monitor::{PAIRS, Pairs, PlayState, Snapshot};
+use crate::monitor::{Moment, PAIRS, Pairs, PlayState, Section};
 use crate::report::held_out_title;
 use crate::style::{Palette, size};
 
-/// The pictures of one snapshot as textures, made anew only when the pairs change.
+/// The pictures of one moment as textures, made anew only when the pairs change.
 #[derive(Default)]
 pub(crate) struct ReconstructionsCard {
-    made_of: Option<Arc<Pairs>>,
+    made_of: Option<Section<Pairs>>,
     rows: [Option<TextureHandle>; 4],
     count: usize,
     /// Rows that stay at their places when others are picked, and how often others were.
@@ -39,12 +37,12 @@ const ROWS: [(&str, &str); 4] = [
 
 impl ReconstructionsCard {
     /// Follows `pairs`.
-    pub fn update(&mut self, context: &egui::Context, pairs: &Arc<Pairs>, palette: &Palette) {
-        let same = self.made_of.as_ref().is_some_and(|made_of| Arc::ptr_eq(made_of, pairs));
+    pub fn update(&mut self, context: &egui::Context, pairs: &Section<Pairs>, palette: &Palette) {
+        let same = self.made_of.as_ref().is_some_and(|made_of| made_of == pairs);
         if same && self.dark == palette.dark {
             return;
         }
-        self.made_of = Some(Arc::clone(pairs));
+        self.made_of = Some(pairs.clone());
         self.dark = palette.dark;
         self.count = pairs.count();
         if self.count == 0 {
@@ -98,8 +96,8 @@ impl ReconstructionsCard {
         if self.corrupted { ROWS.len() } else { ROWS.len() - 1 }
     }
 
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
-        let what = held_out_title(&snapshot.data);
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, moment: &Moment) {
+        let what = held_out_title(&moment.snapshot.run.data);
         let pins = self.pinned.iter().flatten().count();
         let second = match pins {
             0 => String::new(),
@@ -107,7 +105,7 @@ impl ReconstructionsCard {
             n => format!("{n} stay"),
         };
         card_title(ui, palette, inside, what, &second);
-        if snapshot.answers && self.count > 0 {
+        if moment.live && self.count > 0 {
             let help = "Show other held-out rows; those that were clicked stay";
             let button = Button::new(ButtonKind::Chip, "pick others", help);
             if button.show_right(ui, palette, inside.right_top()).0.clicked() {
@@ -116,7 +114,7 @@ impl ReconstructionsCard {
         }
         if self.count == 0 {
             let at = pos2(inside.center().x, inside.center().y);
-            let words = match snapshot.state {
+            let words = match moment.snapshot.progress.state {
                 PlayState::Finished => "The rows that it was trained on are not here",
                 _ => "They appear as soon as the model is ready",
             };
@@ -146,15 +144,15 @@ impl ReconstructionsCard {
             let named = Rect::from_min_size(pos2(inside.left(), y), vec2(label, side));
             ui.interact(named, ui.scope_id().with(("pairs name", name)), egui::Sense::hover()).on_hover_text(help);
         }
-        if snapshot.answers {
-            self.pins_ui(ui, palette, columns, snapshot);
+        if moment.live {
+            self.pins_ui(ui, palette, columns, moment);
         }
     }
 
     /// Each column can be clicked: its row stays when others are picked.
-    fn pins_ui(&mut self, ui: &mut Ui, palette: &Palette, columns: Rect, snapshot: &Snapshot) {
+    fn pins_ui(&mut self, ui: &mut Ui, palette: &Palette, columns: Rect, moment: &Moment) {
         let width = columns.width() / self.count as f32;
-        for (place, &row) in snapshot.pairs.rows.iter().enumerate().take(PAIRS) {
+        for (place, &row) in moment.snapshot.pairs.rows.iter().enumerate().take(PAIRS) {
             let left = columns.left() + place as f32 * width;
             let column = Rect::from_min_size(pos2(left, columns.top()), vec2(width, columns.height()));
             let response = ui.interact(column, ui.scope_id().with(("pin", place)), egui::Sense::click());
@@ -174,7 +172,7 @@ impl ReconstructionsCard {
                 ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
             }
             focus_ring(ui, palette, &response, column);
-            let words = match snapshot.rows.as_ref() {
+            let words = match moment.rows.as_ref() {
                 Some(rows) => rows.row_name(row),
                 None => format!("row {}", row + 1),
             };

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use super::wrong_variants;
-use crate::device::{DeviceError, DeviceInfo};
+use crate::device::{DeviceBackend, DeviceError, DeviceInfo, DeviceKind};
 
 /// A graphics interface that adapters are reached through: `--backend`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +88,12 @@ fn instance() -> &'static wgpu::Instance {
 
 pub(super) fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
     let mut described = DeviceInfo {
-        device: "gpu",
+        device: DeviceKind::Gpu,
         backend: match info.backend {
-            wgpu::Backend::Vulkan => "vulkan",
-            wgpu::Backend::Metal => "metal",
-            wgpu::Backend::Dx12 => "dx12",
-            _ => "other",
+            wgpu::Backend::Vulkan => DeviceBackend::Vulkan,
+            wgpu::Backend::Metal => DeviceBackend::Metal,
+            wgpu::Backend::Dx12 => DeviceBackend::Dx12,
+            _ => DeviceBackend::Other,
         },
         adapter: info.name.clone(),
         software: info.device_type == wgpu::DeviceType::Cpu,

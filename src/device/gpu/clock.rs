@@ -2,6 +2,7 @@
 
 use super::{GpuContext, Readback};
 use crate::device::DeviceError;
+use crate::platform::Wait;
 
 /// Begin and end of passes, of each the last one that was recorded with its number.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl GpuClock {
         self.readback.copy(&mut encoder, &self.resolved, 0, self.passes * PASS_BYTES);
         context.queue().submit([encoder.finish()]);
         self.readback.request();
-        let ticks = self.readback.take(context, true, bytemuck::pod_collect_to_vec::<u8, u64>)?.unwrap_or_default();
+        let ticks = self.readback.take(context, bytemuck::pod_collect_to_vec::<u8, u64>).wait()?;
         let origin = ticks.first().copied().unwrap_or(0);
         // Differences first: a clock that has run for days has no room for fractions in an f64.
         let seconds = |tick: u64| tick.wrapping_sub(origin) as i64 as f64 * self.period;

@@ -1,21 +1,25 @@
 //! Reading a buffer without making the device wait: bytes are copied into a staging buffer behind the work already
 //! queued, and picked up when they have arrived.
 
-use std::sync::mpsc;
-use std::time::Duration;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
 
 use super::GpuContext;
 use crate::device::DeviceError;
 
-/// Longest time that a completed copy may take to be announced by another thread that polls; it is microseconds unless
-/// that thread is not scheduled.
-const LONGEST_DELIVERY: Duration = Duration::from_secs(30);
+/// What the device has said of a copy, and who is to be told.
+#[derive(Debug, Default)]
+struct Arrival {
+    result: Option<Result<(), wgpu::BufferAsyncError>>,
+    waker: Option<Waker>,
+}
 
 /// One staging buffer, used again and again.
 #[derive(Debug)]
 pub struct Readback {
     staging: wgpu::Buffer,
-    arrival: Option<mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>>,
+    arrival: Option<Arc<Mutex<Arrival>>>,
     bytes: usize,
     capacity: usize,
 }
@@ -44,31 +48,70 @@ impl Readback {
 
     /// Asks for the copy that was just submitted.
     pub fn request(&mut self) {
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let arrival = Arc::new(Mutex::new(Arrival::default()));
+        let told = Arc::clone(&arrival);
         self.staging.slice(..self.bytes as u64).map_async(wgpu::MapMode::Read, move |result| {
-            // The receiver is gone only when nobody wants the bytes any more.
-            let _ = sender.send(result);
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.result = Some(result);
+            if let Some(waker) = told.waker.take() {
+                waker.wake();
+            }
         });
-        self.arrival = Some(receiver);
+        self.arrival = Some(arrival);
     }
 
-    /// The bytes if they have arrived; waits for them where `wait`.
-    pub fn take<R>(
+    /// Returns the bytes if they have arrived.
+    pub fn take_arrived<R>(
         &mut self,
         context: &GpuContext,
-        wait: bool,
         read: impl FnOnce(&[u8]) -> R,
     ) -> Result<Option<R>, DeviceError> {
-        let Some(arrival) = &self.arrival else { return Ok(None) };
-        context.poll(wait)?;
-        // Another thread that polls the same device may have picked up the completion and be about to call it, so that a
-        // wait that has ended does not mean that the message is here.
-        let patience = if wait { LONGEST_DELIVERY } else { Duration::ZERO };
-        let result = match arrival.recv_timeout(patience) {
-            Ok(result) => result,
-            Err(mpsc::RecvTimeoutError::Timeout) if !wait => return Ok(None),
-            Err(error) => return Err(context.failure("reading back", error.to_string())),
-        };
+        context.poll(false)?;
+        match self.take_result(None) {
+            Some(result) => self.finish(context, result, read).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the bytes that were requested, as soon as they have arrived.
+    ///
+    /// Nothing else drives a native device, so the future does, and blocks its thread meanwhile; a browser drives its
+    /// own, and wakes the future.
+    pub async fn take<R>(&mut self, context: &GpuContext, read: impl FnOnce(&[u8]) -> R) -> Result<R, DeviceError> {
+        if self.arrival.is_none() {
+            return Err(context.failure("reading back", "nothing was asked for".to_owned()));
+        }
+        let result = poll_fn(|task| {
+            if let Some(result) = self.take_result(Some(task.waker())) {
+                return Poll::Ready(Ok(result));
+            }
+            if let Err(error) = context.poll(true) {
+                return Poll::Ready(Err(error));
+            }
+            // Another thread that polls the same device may have picked up the completion and be about to tell of it,
+            // so that a wait that has ended does not mean that the result is here.
+            self.take_result(Some(task.waker())).map_or(Poll::Pending, |result| Poll::Ready(Ok(result)))
+        });
+        let result = result.await?;
+        self.finish(context, result, read)
+    }
+
+    /// Returns what the device has said, once; else notes who is to be told.
+    fn take_result(&mut self, waker: Option<&Waker>) -> Option<Result<(), wgpu::BufferAsyncError>> {
+        let arrival = self.arrival.as_ref()?;
+        let mut told = arrival.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.result.is_none() {
+            told.waker = waker.cloned();
+        }
+        told.result.take()
+    }
+
+    fn finish<R>(
+        &mut self,
+        context: &GpuContext,
+        result: Result<(), wgpu::BufferAsyncError>,
+        read: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, DeviceError> {
         self.arrival = None;
         result.map_err(|error| context.failure("reading back", error.to_string()))?;
         let value = {
@@ -80,6 +123,6 @@ impl Readback {
             read(&view)
         };
         self.staging.unmap();
-        Ok(Some(value))
+        Ok(value)
     }
 }

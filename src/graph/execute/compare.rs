@@ -9,6 +9,7 @@ use super::timing::{timing_noise, timing_state};
 use crate::device::Device;
 use crate::graph::{BufferView, Executable, GraphError, Location, Plan, SharedBuffers};
 use crate::kernels::{Element, Kernel, KernelTolerance, StepState};
+use crate::platform::Wait as _;
 
 /// Runs `kernel` once on `device`.
 ///
@@ -29,7 +30,7 @@ pub fn run_kernel(
     executable.run(std::slice::from_ref(state))?;
     let first = reads.len();
     let view = |(index, &bytes)| BufferView { place: Location::Block(first + index), offset: 0, bytes };
-    writes.iter().enumerate().map(|write| executable.read(view(write))).collect()
+    writes.iter().enumerate().map(|write| executable.read(view(write)).wait()).collect()
 }
 
 /// Difference between results of a kernel and those of its CPU reference.

@@ -1,7 +1,6 @@
 //! A plan on the processor: its calls one after another inside the device's threads.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use super::SharedBuffers;
 use crate::device::Memory;
@@ -10,6 +9,7 @@ use crate::device::trace::{self, Track};
 use crate::graph::plan::{BufferView, Call, Plan};
 use crate::graph::{GraphError, Location};
 use crate::kernels::StepState;
+use crate::platform::Instant;
 
 /// The buffers of one call of a kernel, as words of 32 bits.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ impl CpuExecutable {
         Ok(())
     }
 
-    pub(super) fn finish_read(&mut self) -> Option<Vec<f32>> {
+    pub(super) fn take_arrived(&mut self) -> Option<Vec<f32>> {
         self.requested.pop_front()
     }
 

@@ -1,7 +1,7 @@
 //! A plan on a GPU: its dispatches recorded step after step, and read back without waiting.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{MAX_STEPS_PER_SUBMISSION, SharedBuffers};
 use crate::device::gpu::{GpuClock, GpuContext, Readback};
@@ -10,6 +10,7 @@ use crate::device::{DeviceError, Memory};
 use crate::graph::plan::{BufferView, Plan};
 use crate::graph::{GraphError, Location};
 use crate::kernels::StepState;
+use crate::platform::Instant;
 
 #[derive(Debug)]
 struct Dispatch {
@@ -281,11 +282,9 @@ impl GpuExecutable {
         Ok(())
     }
 
-    pub(super) fn finish_read(&mut self, wait: bool) -> Result<Option<Vec<f32>>, GraphError> {
+    pub(super) fn take_arrived(&mut self) -> Result<Option<Vec<f32>>, GraphError> {
         let Some(mut staging) = self.in_flight.pop_front() else { return Ok(None) };
-        let values = trace::span(Track::Host, "read losses", || {
-            staging.take(&self.context, wait, bytemuck::pod_collect_to_vec)
-        })?;
+        let values = staging.take_arrived(&self.context, bytemuck::pod_collect_to_vec)?;
         if values.is_some() {
             self.staging.push(staging);
         } else {
@@ -294,12 +293,26 @@ impl GpuExecutable {
         Ok(values)
     }
 
-    pub(super) fn read(&mut self, view: BufferView) -> Result<Vec<f32>, GraphError> {
-        let mut staging = self.copy_to_staging(view)?;
-        let values =
-            trace::span(Track::Host, "read back", || staging.take(&self.context, true, bytemuck::pod_collect_to_vec))?;
+    pub(super) async fn finish_read(&mut self) -> Result<Option<Vec<f32>>, GraphError> {
+        match self.in_flight.pop_front() {
+            Some(staging) => self.take(staging, "read losses").await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn read(&mut self, view: BufferView) -> Result<Vec<f32>, GraphError> {
+        let staging = self.copy_to_staging(view)?;
+        self.take(staging, "read back").await
+    }
+
+    async fn take(&mut self, mut staging: Readback, name: &str) -> Result<Vec<f32>, GraphError> {
+        let started = trace::is_on().then(Instant::now);
+        let values = staging.take(&self.context, bytemuck::pod_collect_to_vec).await?;
+        if let Some(started) = started {
+            trace::note(Track::Host, name, started, started.elapsed());
+        }
         self.staging.push(staging);
-        values.ok_or_else(|| GraphError::Plan("a readback was lost".to_owned()))
+        Ok(values)
     }
 }
 

@@ -108,10 +108,10 @@ impl Executable {
         }
     }
 
-    /// Waits for all work and reads `view` as f32.
-    pub fn read(&mut self, view: BufferView) -> Result<Vec<f32>, GraphError> {
+    /// Returns `view` as f32, as it is after all work submitted so far.
+    pub async fn read(&mut self, view: BufferView) -> Result<Vec<f32>, GraphError> {
         match self {
-            Self::Gpu(gpu) => gpu.read(view),
+            Self::Gpu(gpu) => gpu.read(view).await,
             Self::Cpu(cpu) => cpu.read(view),
         }
     }
@@ -148,8 +148,8 @@ impl Executable {
         }
     }
 
-    /// Asks for `view` as it will be after the work submitted so far; [`Self::finish_read`] gives it, in the order of
-    /// the requests.
+    /// Asks for `view` as it will be after the work submitted so far; [`Self::finish_read`] and
+    /// [`Self::take_arrived`] return it, in the order of the requests.
     pub fn begin_read(&mut self, view: BufferView) -> Result<(), GraphError> {
         match self {
             Self::Gpu(gpu) => gpu.begin_read(view),
@@ -157,11 +157,19 @@ impl Executable {
         }
     }
 
-    /// The oldest view asked for and not yet taken; `None` if it has not arrived (never with `wait`) or none is due.
-    pub fn finish_read(&mut self, wait: bool) -> Result<Option<Vec<f32>>, GraphError> {
+    /// Returns the oldest view asked for and not yet taken, if it has arrived.
+    pub fn take_arrived(&mut self) -> Result<Option<Vec<f32>>, GraphError> {
         match self {
-            Self::Gpu(gpu) => gpu.finish_read(wait),
-            Self::Cpu(cpu) => Ok(cpu.finish_read()),
+            Self::Gpu(gpu) => gpu.take_arrived(),
+            Self::Cpu(cpu) => Ok(cpu.take_arrived()),
+        }
+    }
+
+    /// Returns the oldest view asked for and not yet taken, as soon as it has arrived; `None` if none is due.
+    pub async fn finish_read(&mut self) -> Result<Option<Vec<f32>>, GraphError> {
+        match self {
+            Self::Gpu(gpu) => gpu.finish_read().await,
+            Self::Cpu(cpu) => Ok(cpu.take_arrived()),
         }
     }
 

@@ -1,11 +1,12 @@
 //! Time of one kernel: for the benchmark, and for the choice among its variants.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::device::Device;
 use crate::graph::{Executable, GraphError, MAX_STEPS_PER_SUBMISSION, Plan, SharedBuffers};
 use crate::kernels::{Kernel, StepState};
+use crate::platform::Instant;
 use crate::random::{philox4x32, unit_float};
 
 /// Numbers of ordinary size, never zeros: hardware can be faster on zeros.

@@ -5,6 +5,8 @@ mod body;
 mod objective;
 mod passes;
 
+use serde::{Deserialize, Serialize};
+
 use super::DataShape;
 use super::layers::Layer;
 use super::mirrored_decoder::mirrored;
@@ -56,7 +58,7 @@ pub struct Pass {
 }
 
 /// Which layer of a network something is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LayerLocation {
     Input,
     /// By its number in the spec's list, as in the decoder.

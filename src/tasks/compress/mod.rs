@@ -32,7 +32,7 @@ use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::metrics;
 use crate::model::{Model, write_whole};
-use crate::platform::free_memory;
+use crate::platform::{Wait as _, free_memory};
 use crate::train::TrainError;
 
 /// Bits of a latent number where nothing else is said: rounding then adds little to what the model loses anyway.
@@ -113,7 +113,7 @@ impl CompressionInput {
             let problem = "it has no rows; give some data".to_owned();
             return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
         }
-        let own = opened.evaluator.outputs(range.clone(), true, false)?;
+        let own = opened.evaluator.outputs(range.clone(), true, false).wait()?;
         if let Some(at) = own.latents.iter().position(|z| !z.is_finite()) {
             let row = opened.data.row_name(at / opened.loaded.latent().max(1));
             let problem = format!("the model makes no finite numbers of {row}; look for extreme values in it");
@@ -181,7 +181,7 @@ impl CompressionInput {
 
     /// Of rows decoded from `latents`.
     fn mse_of(&mut self, latents: &[f32]) -> Result<f64, TrainError> {
-        Ok(metrics::mse(&self.opened.loaded.decode_rows(latents, &self.labels)?, &self.seen))
+        Ok(metrics::mse(&self.opened.loaded.decode_rows(latents, &self.labels).wait()?, &self.seen))
     }
 }
 
@@ -308,7 +308,7 @@ pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> 
     if latents.len() != packed.rows * loaded.latent() {
         return Err(unusable("its rows do not fit the model".to_owned()).into());
     }
-    let mut made = loaded.decode_rows(&latents, &labels)?;
+    let mut made = loaded.decode_rows(&latents, &labels).wait()?;
     model.preparation.undo(&mut made);
     let names = packed.names.unwrap_or_else(|| (1..=packed.rows).map(|row| format!("row {row}")).collect());
     let files = form.write(NamedRows { values: &made, names: &names, labels: None }, output)?;

@@ -7,6 +7,7 @@
 
 use super::coder::{Counts, REACH};
 use crate::inference::LoadedModel;
+use crate::platform::Wait as _;
 use crate::tasks::generate::moments;
 use crate::train::TrainError;
 
@@ -143,7 +144,7 @@ pub(super) fn sensitivities(
     let chosen: Vec<usize> = (0..rows).step_by(every).take(wanted).collect();
     let some: Vec<f32> = chosen.iter().flat_map(|&row| &latents[row * units..(row + 1) * units]).copied().collect();
     let labels: Vec<usize> = chosen.iter().filter_map(|&row| labels.get(row)).copied().collect();
-    let still = model.decode_rows(&some, &labels)?;
+    let still = model.decode_rows(&some, &labels).wait()?;
     let moments = moments(latents, units);
     let mut found = Vec::with_capacity(units);
     for (unit, &(_, deviation)) in moments.iter().enumerate() {
@@ -154,7 +155,7 @@ pub(super) fn sensitivities(
         }
         let mut moved = some.clone();
         moved.iter_mut().skip(unit).step_by(units).for_each(|z| *z += by);
-        let made = model.decode_rows(&moved, &labels)?;
+        let made = model.decode_rows(&moved, &labels).wait()?;
         found.push(crate::metrics::mse(&made, &still) / f64::from(by).powi(2));
     }
     Ok(found)

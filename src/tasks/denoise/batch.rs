@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde::Serialize;
 
@@ -14,8 +13,9 @@ use super::reference::{Comparison, compare, reference_of};
 use super::self_ensemble::ALL;
 use super::strength::{Sigma, Strength};
 use crate::data::DataError;
-use crate::device::Device;
+use crate::device::{Device, DeviceBackend, DeviceKind};
 use crate::model::{Model, ModelFileError, SHIPPED_DENOISER, shipped_denoiser, write_whole};
+use crate::platform::Instant;
 use crate::train::TrainError;
 
 /// What to do, and with what.
@@ -64,8 +64,8 @@ pub struct FileOutcome {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Denoised {
     pub version: &'static str,
-    pub device: &'static str,
-    pub backend: &'static str,
+    pub device: DeviceKind,
+    pub backend: DeviceBackend,
     pub adapter: String,
     pub model: String,
     pub strength: f64,

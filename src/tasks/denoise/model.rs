@@ -10,7 +10,7 @@ use crate::device::Device;
 use crate::graph::{self, GraphError, Plan, SharedBuffer};
 use crate::inference::{LoadedModel, LoadedPass};
 use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputLayer, Spec};
-use crate::platform::free_memory;
+use crate::platform::{Wait as _, free_memory};
 use crate::train::TrainError;
 
 /// Larger tiles save little: their overlap is a sixth of the work already.
@@ -255,7 +255,7 @@ impl Denoiser {
             input.clear();
             indices.iter().for_each(|&index| tiling.cut(index, values, channels, &mut input));
             pass.write(SharedBuffer::Input, &input)?;
-            let made = pass.run(indices.len())?;
+            let made = pass.run(indices.len()).wait()?;
             for (&index, tile) in indices.iter().zip(made.chunks_exact(tile_values)) {
                 tiling.blend(index, tile, channels, &mut out);
             }

@@ -13,6 +13,7 @@ use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, r
 use crate::device::Device;
 use crate::metrics::Pca;
 use crate::model::{Detector, DetectorMember, Model, Spec, ThresholdBy, auto_spec, preset};
+use crate::platform::{Instant, Wait as _};
 use crate::train::{Run, Session, TrainError};
 
 /// A feature's usual error counts as if so many rows had the mean of all features: few rows tell little of each.
@@ -128,7 +129,7 @@ pub fn make_detector(
     progress: &mut Progress<'_>,
 ) -> Result<(Model, DetectorReport), TrainError> {
     let path = Path::new("detector");
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut wanted = TrainingRows::new(source, options)?;
     let fits = options.ensemble + usize::from(options.outliers > 0.0);
     if options.outliers > 0.0 {
@@ -376,14 +377,14 @@ fn train(
     };
     spec.data = wanted.base.clone();
     spec.train.seed = wanted.options.seed + member;
-    let mut run = Run::new(Session::new(spec, Arc::clone(data), device.clone())?, None, None, false)?;
+    let mut run = Run::new(Session::new(spec, Arc::clone(data), device.clone())?, None, None, false).wait()?;
     while !run.is_done() {
-        run.advance(STEPS)?;
+        run.advance(STEPS).wait()?;
         if progress(run.session().step() as f64 / run.session().total_steps().max(1) as f64).is_break() {
             return Err(TrainError::Canceled);
         }
     }
-    Ok(Trained { model: run.kept_model()?, epochs: run.epochs().len() })
+    Ok(Trained { model: run.kept_model().wait()?, epochs: run.epochs().len() })
 }
 
 /// What is usual of a model's errors on held-out rows, and where its latents lie.

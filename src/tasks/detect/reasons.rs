@@ -7,6 +7,7 @@ use super::reconstructions::{Chunk, relative_errors, squared_distance};
 use crate::data::{ImageShape, Preparation, PreparedColumn};
 use crate::inference::{FlatModel, LoadedModel};
 use crate::model::{Detector, Model};
+use crate::platform::Wait as _;
 use crate::train::TrainError;
 
 /// Columns that are named for each row.
@@ -60,7 +61,7 @@ impl Reasons {
                 pulled.extend(latents.iter().zip(&member.latent_mean).map(pull));
             }
         }
-        let made = decoder.decode(&pulled, 0)?;
+        let made = decoder.decode(&pulled, 0).wait()?;
         for (&row, made) in far.iter().zip(made.chunks_exact(features)) {
             expected[row * features..(row + 1) * features].copy_from_slice(made);
         }

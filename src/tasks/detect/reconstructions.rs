@@ -8,6 +8,7 @@ use crate::data::{DataSet, Preparation, TableStream};
 use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::model::{DetectorMember, Model};
+use crate::platform::Wait as _;
 use crate::tasks::evaluate::evaluator_over;
 use crate::train::{Evaluator, TrainError};
 
@@ -136,7 +137,7 @@ impl Reconstructor {
             }
         };
         for member in &mut self.members {
-            let outputs = member.outputs(range.clone(), true, false)?;
+            let outputs = member.outputs(range.clone(), true, false).wait()?;
             next.made.push(outputs.outputs);
             next.divergences.push(divergences(&outputs.moments, outputs.latents.len() / range.len().max(1)));
             next.latents.push(outputs.latents);

@@ -10,6 +10,7 @@ use super::scores::Scores;
 use crate::device::Device;
 use crate::metrics::{average_precision, roc_auc};
 use crate::model::{Model, ModelFileError};
+use crate::platform::Instant;
 use crate::train::TrainError;
 
 /// Labeled rows whose scores are kept for the curves; they are the memory that grows with the rows.
@@ -70,7 +71,7 @@ pub fn write_scores(
     let walk =
         RowScan { model, path, source, label, abnormal: &options.abnormal, keep_going: options.keep_going, device };
     let threshold = options.threshold.unwrap_or(walk.detector()?.threshold);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut gathered = Gathered {
         scores: Scores {
             model: path.display().to_string(),

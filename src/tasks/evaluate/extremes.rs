@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::data::{DataSet, Part};
 use crate::model::ModelFileError;
+use crate::platform::Wait as _;
 use crate::plot::{Raster, RowView, write_sheet};
 use crate::style::DARK;
 use crate::train::{Evaluator, TrainError};
@@ -35,7 +36,7 @@ impl Extremes {
         let part = data.part(Part::Test);
         let mut order: Vec<usize> = (0..errors.len()).collect();
         order.sort_by(|&a, &b| errors[a].total_cmp(&errors[b]).then(a.cmp(&b)));
-        let made = evaluator.outputs(part.clone(), true, true)?;
+        let made = evaluator.outputs(part.clone(), true, true).wait()?;
         let width = data.features;
         let image = data.image.map(|image| [image.height, image.width, image.channels]);
         let ink = DARK.ink(DARK.second);

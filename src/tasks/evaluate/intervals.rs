@@ -6,6 +6,7 @@ use crate::data::{DataSet, Part};
 use crate::kernels::loss::ReconstructionLoss;
 use crate::metrics;
 use crate::model::{ModelKind, Network};
+use crate::platform::Wait as _;
 use crate::train::{Evaluator, Outputs, TrainError, row_ssim};
 
 /// A value for each row of the test part.
@@ -61,7 +62,7 @@ impl RowMetrics {
     pub fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
         let (rows, width) = (data.part(Part::Test), data.features);
         let targets = data.rows_f32(rows.clone())?;
-        let Outputs { outputs, .. } = evaluator.outputs(rows.clone(), true, true)?;
+        let Outputs { outputs, .. } = evaluator.outputs(rows.clone(), true, true).wait()?;
         let by_row = |outputs: &[f32], metric: &dyn Fn(&[f32], &[f32]) -> f64| -> Vec<f64> {
             outputs.chunks_exact(width).zip(targets.chunks_exact(width)).map(|(a, b)| metric(a, b)).collect()
         };
@@ -69,7 +70,7 @@ impl RowMetrics {
         let bce = (in_unit(&targets) && in_unit(&outputs)).then(|| by_row(&outputs, &metrics::bce));
         let (mut kl, mut negative_elbo) = (None, None);
         if network.spec().model.kind == ModelKind::Variational {
-            let sampled = evaluator.sampled_outputs(rows)?;
+            let sampled = evaluator.sampled_outputs(rows).wait()?;
             let divergence = row_divergence(&sampled.moments, network.latent());
             if let Some(likelihood) = row_likelihood(network) {
                 let reconstruction = by_row(&sampled.outputs, &likelihood);

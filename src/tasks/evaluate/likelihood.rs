@@ -12,6 +12,7 @@ use crate::data::{DataSet, Part};
 use crate::inference::LoadedModel;
 use crate::metrics::mean_interval;
 use crate::model::ModelKind;
+use crate::platform::Wait as _;
 use crate::random::Sampler;
 use crate::tasks::represent::features::{TEST_ROWS, draw_rows, drawn};
 use crate::train::TrainError;
@@ -52,7 +53,7 @@ pub(super) fn bound(
     if rows.rows == 0 {
         return Ok(None);
     }
-    let moments = evaluator_over(model, &rows)?.outputs(rows.part(Part::Test), false, true)?.moments;
+    let moments = evaluator_over(model, &rows)?.outputs(rows.part(Part::Test), false, true).wait()?.moments;
     let targets = rows.rows_f32(rows.part(Part::Test))?;
     let mut found = Vec::with_capacity(rows.rows);
     let at_once = (VALUES / (SAMPLES * features)).max(1);
@@ -65,7 +66,7 @@ pub(super) fn bound(
         let latents: Vec<f32> = sampled.iter().flat_map(|row| &row.latents).copied().collect();
         let label = |row: usize| rows.labels.as_ref().map_or(0, |labels| usize::from(labels[row]));
         let labels: Vec<usize> = (0..sampled.len() * SAMPLES).map(|i| label(first + i / SAMPLES)).collect();
-        let outputs = model.decode_rows(&latents, &labels)?;
+        let outputs = model.decode_rows(&latents, &labels).wait()?;
         let of_row = |(i, row): (usize, &Sampled)| {
             let target = &targets[(first + i) * features..(first + i + 1) * features];
             let outputs = outputs[i * SAMPLES * features..(i + 1) * SAMPLES * features].chunks_exact(features);

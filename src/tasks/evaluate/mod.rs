@@ -21,6 +21,7 @@ pub use self::representation::Representation;
 use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics::Pca;
+use crate::platform::Wait as _;
 use crate::train::{PcaReport, TestMetrics, TrainError};
 
 /// PCA of the train part at the same size on the same rows.
@@ -105,7 +106,7 @@ pub fn measure(
     }
     next("Running the test part through the model")?;
     let network = Arc::clone(loaded.network());
-    let test = TestMetrics::measure(&mut evaluator, &network, &set)?;
+    let test = TestMetrics::measure(&mut evaluator, &network, &set).wait()?;
     next("Measuring each row")?;
     let rows = intervals::RowMetrics::measure(&mut evaluator, &network, &set)?;
     let intervals = rows.intervals(evidence.seed);

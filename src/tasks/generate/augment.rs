@@ -10,6 +10,7 @@ use super::sample::class_names;
 use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::metrics;
+use crate::platform::Wait as _;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, file_and_rest};
 use crate::train::TrainError;
@@ -66,7 +67,7 @@ pub fn augment(
     form.check(output)?;
     loaded.prepare_decoder()?;
     let rows = data.part(Part::Test);
-    let own = evaluator.outputs(rows.clone(), true, false)?;
+    let own = evaluator.outputs(rows.clone(), true, false).wait()?;
     let latent = loaded.latent();
     let classes: Option<Vec<usize>> =
         data.labels.as_ref().map(|labels| labels.iter().map(|&label| usize::from(label)).collect());
@@ -90,7 +91,7 @@ pub fn augment(
     to_codebook(&model, &mut latents);
     let repeated = |of: &[usize]| of.iter().copied().cycle().take(of.len() * options.count).collect::<Vec<_>>();
     let of_rows = repeated(classes.as_deref().unwrap_or_default());
-    let mut made = loaded.decode_rows(&latents, &of_rows)?;
+    let mut made = loaded.decode_rows(&latents, &of_rows).wait()?;
     let seen = data.rows_f32(rows.clone())?;
     let mse = (!options.by_class).then(|| {
         let of_variant = made.chunks_exact(seen.len().max(1)).map(|variant| metrics::mse(variant, &seen));

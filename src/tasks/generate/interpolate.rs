@@ -10,6 +10,7 @@ use crate::data::{DataError, Part};
 use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::model::{Model, ModelFileError};
+use crate::platform::Wait as _;
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
 use crate::tasks::evaluate::OpenedModel;
@@ -117,7 +118,7 @@ impl<'m> LatentLookup<'m> {
 }
 
 fn latents_at(opened: &mut OpenedModel, row: usize, name: String) -> Result<LatentPoint, TrainError> {
-    let latents = opened.evaluator.outputs(row..row + 1, false, false)?.latents;
+    let latents = opened.evaluator.outputs(row..row + 1, false, false).wait()?.latents;
     let class = opened.data.labels.as_ref().and_then(|labels| labels.get(row)).map(|&label| usize::from(label));
     Ok(LatentPoint { name, latents, class })
 }
@@ -154,7 +155,7 @@ impl PathWriter {
         output: &Path,
     ) -> Result<usize, TrainError> {
         to_codebook(&self.model, &mut latents);
-        let mut made = self.loaded.decode(&latents, self.label.or(class).unwrap_or(0))?;
+        let mut made = self.loaded.decode(&latents, self.label.or(class).unwrap_or(0)).wait()?;
         if extension(output).as_deref() == Some("png") {
             let image = self.writer.image.map(|image| [image.height, image.width, image.channels]);
             let view = RowView::new(image, &made);

@@ -9,6 +9,7 @@ use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
 use crate::metrics::{Covariance, GaussianMixture, MixtureError, Pca};
 use crate::model::{Model, ModelKind};
+use crate::platform::Wait as _;
 use crate::random::{key, normal4, philox4x32, stream};
 use crate::tasks::evaluate::OpenedModel;
 use crate::train::{ACTIVE_VARIANCE, Outputs, TrainError};
@@ -41,7 +42,7 @@ impl TrainLatents {
         let OpenedModel { mut evaluator, data, .. } = OpenedModel::new(path, None, device)?;
         let train = data.part(Part::Train);
         let rows = train.start..train.end.min(train.start + MOST_ROWS);
-        let Outputs { latents, codes, .. } = evaluator.outputs(rows.clone(), false, false)?;
+        let Outputs { latents, codes, .. } = evaluator.outputs(rows.clone(), false, false).wait()?;
         Ok(Self { data, latent: latents.len() / rows.len().max(1), latents, codes })
     }
 

@@ -11,6 +11,7 @@ use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::metrics::nearest_rows;
 use crate::model::{Model, write_whole};
+use crate::platform::Wait as _;
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
@@ -119,7 +120,7 @@ pub fn sample(
     // Without a class of choice a conditional model draws each in turn.
     let classes: Vec<usize> =
         (0..options.count).map(|row| label.unwrap_or_else(|| row % loaded.classes().max(1))).collect();
-    let mut made = loaded.decode_rows(&latents, &classes)?;
+    let mut made = loaded.decode_rows(&latents, &classes).wait()?;
     let near = train.as_ref().map(|train| Neighbors::new(&made, &train.data)).transpose()?;
 
     let files = if grid {

@@ -8,7 +8,7 @@ use crate::data::{ArrayValues, DataError, Part, read_npy, read_safetensors, writ
 use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::model::{Model, ModelFileError, write_whole};
-use crate::platform::free_memory;
+use crate::platform::{Wait as _, free_memory};
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
 use crate::train::TrainError;
@@ -58,7 +58,7 @@ pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Resu
     }
     let OpenedModel { loaded, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
     loaded.network().check_bottleneck()?;
-    let latents = evaluator.outputs(data.part(Part::Test), false, false)?.latents;
+    let latents = evaluator.outputs(data.part(Part::Test), false, false).wait()?.latents;
     let latent = loaded.latent();
     let rows = latents.len() / latent.max(1);
     let unwritable = |problem: String| ModelFileError::Unwritable { path: output.into(), problem };
@@ -130,7 +130,7 @@ pub fn decode(
             })?
         }
     };
-    let mut made = loaded.decode(&values, label)?;
+    let mut made = loaded.decode(&values, label).wait()?;
     model.preparation.undo(&mut made);
     let rows = values.len() / found.max(1);
     let names: Vec<String> = (1..=rows).map(|row| format!("row {row}")).collect();

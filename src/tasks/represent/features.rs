@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::data::{DataError, DataSet, Part};
 use crate::inference::LoadedModel;
+use crate::platform::Wait as _;
 use crate::random::Sampler;
 use crate::tasks::evaluate::evaluator_over;
 use crate::train::TrainError;
@@ -52,7 +53,7 @@ impl Features {
         let rows = Arc::new(rows);
         let latents = match rows.rows {
             0 => Vec::new(),
-            _ => evaluator_over(model, &rows)?.outputs(rows.part(Part::Test), false, false)?.latents,
+            _ => evaluator_over(model, &rows)?.outputs(rows.part(Part::Test), false, false).wait()?.latents,
         };
         Ok(Self {
             latents,

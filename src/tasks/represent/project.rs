@@ -9,6 +9,7 @@ use crate::device::Device;
 use crate::metrics::{KMeans, kmeans, silhouettes};
 use crate::model::{ModelFileError, write_whole};
 use crate::monitor::plane;
+use crate::platform::Wait as _;
 use crate::plot::{Area, Canvas, PictureError, map_view};
 use crate::random::Sampler;
 use crate::style::{DARK, LABELS};
@@ -68,7 +69,7 @@ pub fn project(
     let OpenedModel { loaded, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
     loaded.network().check_bottleneck()?;
     let (latent, rows) = (loaded.latent(), data.part(Part::Test));
-    let latents = evaluator.outputs(rows.clone(), false, false)?.latents;
+    let latents = evaluator.outputs(rows.clone(), false, false).wait()?.latents;
     let map = plane(&latents, latent);
     if map.len() != 2 * rows.len() {
         return Err(wrong("--data", format!("{} row is no map; give two or more", rows.len())));

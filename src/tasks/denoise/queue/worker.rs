@@ -4,15 +4,14 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
-use arc_swap::ArcSwap;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::TryRecvError;
 
 use super::protocol::{ItemState, QueueCommand, QueueImage, QueueItem, QueueView};
 use super::save::{pixels, save_beside};
 use crate::device::{Device, DeviceChoice};
 use crate::model::{Model, SHIPPED_DENOISER, shipped_denoiser};
+use crate::platform::{ActorContext, Instant};
 use crate::tasks::denoise::filter::Filtered;
 use crate::tasks::denoise::image::Image;
 use crate::tasks::denoise::model::Denoiser;
@@ -24,13 +23,11 @@ use crate::train::TrainError;
 /// Sides of what is cleaned at once, in pixels.
 const REGION: usize = 256;
 
-pub(crate) struct QueueWorker {
-    commands: Receiver<QueueCommand>,
+pub(crate) struct QueueWorker<'a> {
+    context: &'a ActorContext<QueueCommand, QueueView>,
     /// Heard while at work, not done yet.
     queue: VecDeque<QueueCommand>,
     ended: bool,
-    shared: Arc<ArcSwap<QueueView>>,
-    wake: Box<dyn Fn() + Send>,
     choice: DeviceChoice,
     device: Option<Device>,
     view: QueueView,
@@ -53,19 +50,12 @@ enum ModelChoice {
     Shipped,
 }
 
-impl QueueWorker {
-    pub fn new(
-        commands: Receiver<QueueCommand>,
-        shared: Arc<ArcSwap<QueueView>>,
-        wake: Box<dyn Fn() + Send>,
-        choice: DeviceChoice,
-    ) -> Self {
+impl<'a> QueueWorker<'a> {
+    pub fn new(context: &'a ActorContext<QueueCommand, QueueView>, choice: DeviceChoice) -> Self {
         Self {
-            commands,
+            context,
             queue: VecDeque::new(),
             ended: false,
-            shared,
-            wake,
             choice,
             device: None,
             view: QueueView::default(),
@@ -89,9 +79,9 @@ impl QueueWorker {
                         self.go_on();
                     }
                 }
-                None => match self.commands.recv() {
-                    Ok(command) => self.queue.push_back(command),
-                    Err(_) => break,
+                None => match self.context.next() {
+                    Some(command) => self.queue.push_back(command),
+                    None => break,
                 },
             }
         }
@@ -100,12 +90,12 @@ impl QueueWorker {
     /// Takes what has been sent; the amount is changed at once, because no work is lost by it.
     fn hear(&mut self) {
         loop {
-            match self.commands.try_recv() {
+            match self.context.try_next() {
                 Ok(QueueCommand::Amount(amount)) if self.queue.is_empty() => self.set_strength(amount),
                 Ok(QueueCommand::SetViewport(middle)) => self.middle = middle,
                 Ok(command) => self.queue.push_back(command),
-                Err(crossbeam_channel::TryRecvError::Empty) => return,
-                Err(crossbeam_channel::TryRecvError::Disconnected) => {
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
                     self.ended = true;
                     return;
                 }
@@ -114,8 +104,7 @@ impl QueueWorker {
     }
 
     fn show(&self) {
-        self.shared.store(Arc::new(self.view.clone()));
-        (self.wake)();
+        self.context.show(self.view.clone());
     }
 
     fn item(&self) -> Option<&QueueItem> {

@@ -1,0 +1,14 @@
+//! Starting a thread: every one of the program starts here.
+
+use std::thread::JoinHandle;
+
+/// Starts `work` on a thread called `name`.
+///
+/// # Errors
+/// In words, where no thread can be had.
+pub(super) fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| format!("no thread for the work, {error}, close other programs"))
+}
