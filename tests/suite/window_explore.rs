@@ -7,42 +7,33 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, TestRenderer};
 use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
-use hourglass::model::preset;
-use hourglass::monitor::{PlayState, RunSource, Snapshot, WorkerOptions};
-use hourglass::train::{Run, RunDir, Session};
+use hourglass::monitor::{Moment, PlayState, RunSource, WorkerOptions};
+use hourglass::platform::Wait as _;
 
 use crate::support::digits;
 use crate::window::{StillTrainer, draw, run_until};
 
-/// A model after a few steps, as it is opened from its file.
-fn opened(settings: &[&str], folder: &std::path::Path) -> Arc<Snapshot> {
-    let usual = ["train.steps=150", "data.rows=12800"];
-    let settings: Vec<String> = usual.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
-    let spec = preset("map").expect("a preset").spec.with_set(&settings).expect("settings");
-    let session = Session::new(spec, digits(), crate::support::cpu()).expect("a session");
-    let dir = RunDir::create(&folder.join("run")).expect("a folder");
-    let path = dir.model_path();
-    let mut run = Run::new(session, None, Some(dir), false).expect("a run");
-    while !run.is_done() {
-        run.advance(50).expect("it advances");
-    }
-    run.save().expect("it saves");
-    Arc::new(hourglass::monitor::open_model(&path).expect("it opens"))
+/// A model of so many latent numbers, as it is opened from its file. It is a file of these tests: the bits of a
+/// training depend on the processor, and pictures of it would.
+fn opened(latent: usize) -> Arc<Moment> {
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models");
+    let path = models.join(format!("digits_{latent}.safetensors"));
+    Arc::new(hourglass::monitor::open_model(&path).wait().expect("it opens"))
 }
 
-fn harness(snapshot: &Arc<Snapshot>, folder: &std::path::Path) -> Harness<'static, App> {
-    harness_of(snapshot, folder, [1280.0, 800.0], ThemeChoice::Dark)
+fn harness(moment: &Arc<Moment>, folder: &std::path::Path) -> Harness<'static, App> {
+    harness_of(moment, folder, [1280.0, 800.0], ThemeChoice::Dark)
 }
 
 fn harness_of(
-    snapshot: &Arc<Snapshot>,
+    moment: &Arc<Moment>,
     folder: &std::path::Path,
     size: [f32; 2],
     theme: ThemeChoice,
 ) -> Harness<'static, App> {
-    let snapshot = Arc::clone(snapshot);
+    let moment = Arc::clone(moment);
     let run = WorkerOptions::from_source(RunSource::Open(folder.join("run")));
-    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&moment))) as Box<dyn Trainer>));
     let options = AppOptions { theme, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };
@@ -73,24 +64,26 @@ fn explore_matches_its_snapshots() {
     let options = SnapshotOptions::new().threshold(1.0).max_failed_pixels(8);
     let mut results = SnapshotResults::new();
     let folder = tempfile::tempdir().expect("a folder");
-    let flat = opened(&[], &folder.path().join("flat"));
-    let deep = opened(&["model.latent=6"], &folder.path().join("deep"));
-    let of = |snapshot: &Arc<Snapshot>, state: PlayState, message: &str| {
-        Arc::new(Snapshot { state, message: message.to_owned(), run_dir: None, ..Snapshot::clone(snapshot) })
+    let flat = opened(2);
+    let deep = opened(6);
+    let of = |moment: &Arc<Moment>, state: PlayState, message: &str| {
+        let mut moment = Moment { folder: None, ..Moment::clone(moment) };
+        moment.snapshot.progress.change(|progress| (progress.state, progress.message) = (state, message.to_owned()));
+        Arc::new(moment)
     };
     let lost = "the GPU was lost, close other programs that use it, or train with --device cpu";
     let (wide, narrow) = ([1280.0, 800.0], [900.0, 600.0]);
-    for (name, snapshot, size, theme) in [
-        ("explore-empty", Arc::new(Snapshot::default()), wide, ThemeChoice::Dark),
+    for (name, moment, size, theme) in [
+        ("explore-empty", Arc::new(Moment::default()), wide, ThemeChoice::Dark),
         ("explore-running", of(&flat, PlayState::Playing, ""), wide, ThemeChoice::Dark),
         ("explore-finished", of(&deep, PlayState::Finished, ""), wide, ThemeChoice::Light),
         ("explore-failed", of(&deep, PlayState::Failed, lost), wide, ThemeChoice::Dark),
         ("explore-narrow", of(&flat, PlayState::Finished, ""), narrow, ThemeChoice::Dark),
     ] {
-        let mut harness = harness_of(&snapshot, folder.path(), size, theme);
+        let mut harness = harness_of(&moment, folder.path(), size, theme);
         harness.run_steps(3);
         harness.key_press(egui::Key::Num2);
-        if snapshot.model.is_some() {
+        if moment.snapshot.model.is_some() {
             let is_there = |harness: &Harness<'static, App>, label: &str| harness.query_by_label(label).is_some();
             // What is decoded can be copied.
             run_until(&mut harness, |harness| is_there(harness, "copy") && is_there(harness, "Near row 1"));
@@ -110,9 +103,12 @@ fn explore_matches_its_snapshots() {
 #[test]
 fn an_opened_model_is_explored() {
     let folder = tempfile::tempdir().expect("a folder");
-    let snapshot = opened(&[], folder.path());
-    assert_eq!((snapshot.units.len(), snapshot.map.points.len(), snapshot.map.errors.len()), (2, 5000, 5000));
-    let mut harness = harness(&snapshot, folder.path());
+    let moment = opened(2);
+    assert_eq!(
+        (moment.snapshot.units.len(), moment.snapshot.map.points.len(), moment.snapshot.map.errors.len()),
+        (2, 5000, 5000)
+    );
+    let mut harness = harness(&moment, folder.path());
     run_until(&mut harness, |harness| harness.state().explored_latents().len() == 2);
     assert_eq!(harness.state().explored_latents(), [0.0, 0.0], "it begins in the middle");
 
@@ -164,8 +160,8 @@ fn an_opened_model_is_explored() {
 #[test]
 fn an_interpolation_is_chosen_decoded_and_exported() {
     let folder = tempfile::tempdir().expect("a folder");
-    let snapshot = opened(&["model.latent=6"], folder.path());
-    let mut harness = harness(&snapshot, folder.path());
+    let moment = opened(6);
+    let mut harness = harness(&moment, folder.path());
     run_until(&mut harness, |harness| harness.state().explored_latents().len() == 6);
     let click_in = |harness: &mut Harness<'static, App>, name: &str, fraction: f32| {
         let rect = harness.get_by_label(name).rect();
@@ -284,9 +280,9 @@ impl TestRenderer for UploadCounter {
 #[test]
 fn a_slider_moves_one_texture() {
     let folder = tempfile::tempdir().expect("a folder");
-    let snapshot = opened(&["model.latent=6"], folder.path());
+    let moment = opened(6);
     let run = WorkerOptions::from_source(RunSource::Open(folder.path().join("run")));
-    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&moment))) as Box<dyn Trainer>));
     let uploads = Arc::new(Mutex::new(HashMap::new()));
     let builder = Harness::builder().with_size([1280.0, 800.0]).renderer(UploadCounter(Arc::clone(&uploads)));
     let mut harness = builder.build_ui_state(draw, App::new(AppOptions::new(run, start)));
