@@ -1,8 +1,14 @@
 //! Free memory of the machine.
 
-/// Bytes of memory that are free; `None` where the system does not tell.
+use sysinfo::System;
+
+/// Returns the bytes of memory that are free, at most the limit of a container where there is one; `None` where the
+/// system does not tell.
 pub fn free_memory() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
-    line.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(1024)
+    let mut system = System::new().ok()?;
+    system.refresh_memory();
+    // What is free of a container's share is not told: files that are only cached count as used there.
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    let free = system.available_memory().min(limit);
+    usize::try_from(free).ok().filter(|free| *free > 0)
 }

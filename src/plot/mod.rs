@@ -19,4 +19,4 @@ pub(crate) use self::png::Canvas;
 pub use self::range::{MapView, curve_range, map_view, smooth_by};
 pub use self::row_image::{Raster, RowView};
 pub use self::shapes::{Align, Area, LineStyle, PlotShape, Tone, VerticalAlign};
-pub(crate) use self::svg::{escape_markup, svg_elements};
+pub(crate) use self::svg::svg_elements;

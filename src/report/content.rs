@@ -13,8 +13,8 @@ use crate::monitor::{LatentMap, PAIRS, Pairs};
 use crate::platform::Wait as _;
 use crate::plot::{Raster, RowView};
 use crate::style::LIGHT;
-use crate::tasks::evaluator_over;
-use crate::train::{EpochReport, Evaluator, PcaReport, RunDir, TestMetrics, TrainError, pca_beside};
+use crate::tasks::{TaskError, evaluator_over};
+use crate::train::{EpochReport, Evaluator, PcaReport, RunDir, TestMetrics, pca_beside};
 
 /// Points of the map: enough to see where classes lie, few enough to hover over in any browser.
 const MAP_POINTS: usize = 1500;
@@ -71,7 +71,7 @@ pub(crate) struct ReportContent {
 }
 
 impl ReportContent {
-    pub fn gather(dir: &RunDir, device: &Device) -> Result<Self, TrainError> {
+    pub fn gather(dir: &RunDir, device: &Device) -> Result<Self, TaskError> {
         let spec = dir.read_spec()?;
         let name = dir.path().canonicalize().unwrap_or_else(|_| dir.path().to_owned());
         let mut story = Self {
@@ -145,7 +145,7 @@ impl ReportContent {
         });
     }
 
-    fn measure(&mut self, network: &Network, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TrainError> {
+    fn measure(&mut self, network: &Network, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TaskError> {
         if data.test.is_empty() {
             return Ok(());
         }
@@ -180,7 +180,7 @@ impl ReportContent {
     }
 
     /// Rows of the test part, or of validation where there is none: one of each class first.
-    fn show_pairs(&mut self, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TrainError> {
+    fn show_pairs(&mut self, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TaskError> {
         let part = if data.test.is_empty() { data.part(Part::Validation) } else { data.part(Part::Test) };
         let mut rows: Vec<usize> = Vec::new();
         if let Some(labels) = &data.labels {
@@ -209,7 +209,7 @@ impl ReportContent {
         network: &Network,
         data: &DataSet,
         evaluator: &mut Evaluator,
-    ) -> Result<Vec<f32>, TrainError> {
+    ) -> Result<Vec<f32>, TaskError> {
         let validation = data.part(Part::Validation);
         let rows = validation.start..validation.end.min(validation.start + MAP_POINTS);
         if network.latent() == 0 || rows.len() < 3 {

@@ -14,14 +14,15 @@ use self::content::ReportContent;
 pub use self::summary_png::{draw_run, held_out_title};
 use crate::device::Device;
 use crate::model::write_whole;
-use crate::train::{RunDir, TrainError};
+use crate::tasks::TaskError;
+use crate::train::RunDir;
 
 /// Writes the report of the run in `run_dir` to `output`, or to `report.html` beside it; gives the path.
 ///
 /// # Errors
 /// When there is no run, its model cannot be read, or the file cannot be written. Data that is gone is said in the
 /// report.
-pub fn write_report(run_dir: &Path, output: Option<&Path>, device: &Device) -> Result<PathBuf, TrainError> {
+pub fn write_report(run_dir: &Path, output: Option<&Path>, device: &Device) -> Result<PathBuf, TaskError> {
     let dir = RunDir::open(run_dir)?;
     let story = ReportContent::gather(&dir, device)?;
     let path = output.map_or_else(|| dir.path().join("report.html"), Path::to_owned);

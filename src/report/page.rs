@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use super::content::{ReportContent, SAMPLES, THUMBS_ACROSS};
 use super::html::hex;
 use super::images::{base64, picture, sheet};
 use super::svg::{MARK, curves, hourglass, map};
-use crate::plot::escape_markup;
 use crate::style;
 use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LABELS, LIGHT, Palette, Rgb};
 
@@ -63,111 +63,128 @@ fn grouped(count: usize) -> String {
     style::grouped(count as u64)
 }
 
-fn section(out: &mut String, class: &str, title: &str, second: &str, body: &str) {
-    if body.is_empty() {
-        return;
+/// A card; nothing where it has no body.
+fn section(class: &str, title: &str, second: &str, body: &Markup) -> Markup {
+    html! {
+        @if !body.0.is_empty() {
+            section class=(class) {
+                h2 { (title) @if !second.is_empty() { " " small { (second) } } }
+                (body)
+            }
+            "\n"
+        }
     }
-    let second = if second.is_empty() { String::new() } else { format!(" <small>{}</small>", escape_markup(second)) };
-    let _ = writeln!(out, "<section class=\"{class}\"><h2>{title}{second}</h2>{body}</section>");
 }
 
 /// A list of names and values.
-fn facts(facts: &[(&str, String)]) -> String {
-    let mut out = String::from("<dl>");
-    for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = write!(out, "<dt>{name}</dt><dd>{}</dd>", escape_markup(value));
+fn facts(facts: &[(&str, String)]) -> Markup {
+    html! {
+        dl {
+            @for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) { dt { (name) } dd { (value) } }
+        }
     }
-    out + "</dl>"
 }
 
 pub(crate) fn page(story: &ReportContent) -> String {
     let recorded = &story.recorded;
     let preset = recorded["preset"].as_str().unwrap_or("own spec");
     let data = story.data.as_ref().map_or(story.spec.data.source.as_str(), |data| data.name.as_str());
-    let mut body = format!(
-        "<header>{MARK}<h1>{}</h1><span class=\"muted\">{} trained on {}</span></header>\n",
-        escape_markup(&story.run),
-        escape_markup(preset),
-        escape_markup(data)
-    );
-    if !story.missing.is_empty() {
-        let words: String = story.missing.iter().map(|words| format!("<p>{}</p>", escape_markup(words))).collect();
-        section(&mut body, "", "What is missing", "", &words);
-    }
-    section(&mut body, "third", "Data", "", &data_card(story));
-    let second =
-        if story.spec.model.latent > 0 { format!("bottleneck of {}", story.spec.model.latent) } else { String::new() };
-    section(&mut body, "third", "Network", &second, &network(story));
-    section(&mut body, "third", "Run", "", &run(story));
+    let bottleneck = match story.spec.model.latent {
+        0 => String::new(),
+        latent => format!("bottleneck of {latent}"),
+    };
     let drawn = curves(story);
-    if !drawn.is_empty() {
-        let label = "<label class=\"scale\"><input type=\"checkbox\"> scale of ratios</label>";
-        let _ = writeln!(
-            body,
-            "<section class=\"two-thirds curves\">{label}<h2>{} <small>over epochs</small></h2>{drawn}</section>",
-            escape_markup(story.spec.objective_title())
-        );
-    }
-    section(&mut body, if drawn.is_empty() { "" } else { "third" }, "What to make of it", "", &diagnosis(recorded));
-    section(&mut body, "", "Quality", "on test rows, never seen in training", &quality(story));
-    section(&mut body, "", "Held-out rows", "", &pairs(story));
-    let both = !story.samples.is_empty();
-    let second = if story.map.projected { "the two main components of their codes" } else { "by their two codes" };
-    let wide = if both { "two-thirds" } else { "" };
-    section(&mut body, wide, "Map", &format!("validation rows, {second}"), &map_card(story));
-    section(&mut body, "third", "Samples", "drawn from where codes lie", &samples(story));
-    section(&mut body, "", "Columns", "mean squared error of scaled values, the worst first", &columns(story));
-    let reproduce = format!(
-        "<p class=\"muted\">Save this as spec.toml: <code>hourglass train spec.toml</code> does the same run again.</p>\
-         <pre>{}</pre>",
-        escape_markup(story.spec_text.trim())
-    );
-    section(&mut body, "", "Spec", "", &reproduce);
+    let beside_curves = if drawn.is_empty() { "" } else { "third" };
+    let by = if story.map.projected { "the two main components of their codes" } else { "by their two codes" };
+    let beside_samples = if story.samples.is_empty() { "" } else { "two-thirds" };
     let version = recorded["version"].as_str().unwrap_or(env!("CARGO_PKG_VERSION"));
-    let _ = write!(body, "<footer>Hourglass {}. This file needs no network.</footer>", escape_markup(version));
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width,initial-scale=1\"><title>{} – Hourglass</title><style>{}</style></head>\n<body><main>\n\
-         {body}\n</main>{}</body></html>\n",
-        escape_markup(&story.run),
-        style_sheet(),
-        script(story)
-    )
+    let missing = html! { @for words in &story.missing { p { (words) } } };
+    let spec = html! {
+        p.muted { "Save this as spec.toml: " code { "hourglass train spec.toml" } " does the same run again." }
+        pre { (story.spec_text.trim()) }
+    };
+    let page = html! {
+        (DOCTYPE) "\n"
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                title { (story.run) " – Hourglass" }
+                style { (PreEscaped(style_sheet())) }
+            }
+            "\n"
+            body {
+                main {
+                    "\n"
+                    header {
+                        (PreEscaped(MARK))
+                        h1 { (story.run) }
+                        span.muted { (preset) " trained on " (data) }
+                    }
+                    "\n"
+                    (section("", "What is missing", "", &missing))
+                    (section("third", "Data", "", &data_card(story)))
+                    (section("third", "Network", &bottleneck, &network(story)))
+                    (section("third", "Run", "", &run(story)))
+                    @if !drawn.is_empty() {
+                        section class="two-thirds curves" {
+                            label.scale { input type="checkbox"; " scale of ratios" }
+                            h2 { (story.spec.objective_title()) " " small { "over epochs" } }
+                            (PreEscaped(drawn))
+                        }
+                        "\n"
+                    }
+                    (section(beside_curves, "What to make of it", "", &diagnosis(recorded)))
+                    (section("", "Quality", "on test rows, never seen in training", &quality(story)))
+                    (section("", "Held-out rows", "", &pairs(story)))
+                    (section(beside_samples, "Map", &format!("validation rows, {by}"), &map_card(story)))
+                    (section("third", "Samples", "drawn from where codes lie", &samples(story)))
+                    (section("", "Columns", "mean squared error of scaled values, the worst first", &columns(story)))
+                    (section("", "Spec", "", &spec))
+                    footer { "Hourglass " (version) ". This file needs no network." }
+                    "\n"
+                }
+                (script(story))
+            }
+        }
+        "\n"
+    };
+    page.into_string()
 }
 
-fn data_card(story: &ReportContent) -> String {
+fn data_card(story: &ReportContent) -> Markup {
     let Some(data) = &story.data else {
         return facts(&[("source", story.spec.data.source.clone())]);
     };
     let [train, validation, test] = data.parts.map(grouped);
-    let mut out = facts(&[
-        ("kind", data.kind.clone()),
-        ("rows", grouped(data.rows)),
-        ("values a row", grouped(data.features)),
-        ("for training", train),
-        ("for validation", validation),
-        ("for the test", test),
-        ("classes", if story.classes.is_empty() { String::new() } else { story.classes.len().to_string() }),
-    ]);
-    for note in data.notes.iter().take(5) {
-        let _ = write!(out, "<p class=\"muted\">{}</p>", escape_markup(note));
+    html! {
+        (facts(&[
+            ("kind", data.kind.clone()),
+            ("rows", grouped(data.rows)),
+            ("values a row", grouped(data.features)),
+            ("for training", train),
+            ("for validation", validation),
+            ("for the test", test),
+            ("classes", if story.classes.is_empty() { String::new() } else { story.classes.len().to_string() }),
+        ]))
+        @for note in data.notes.iter().take(5) { p.muted { (note) } }
     }
-    out
 }
 
-fn network(story: &ReportContent) -> String {
-    if story.widths.is_empty() {
-        return String::new();
-    }
+fn network(story: &ReportContent) -> Markup {
     let ratio = story.widths.first().and_then(|&wide| wide.checked_div(story.spec.model.latent));
-    hourglass(&story.widths)
-        + &facts(&[
-            ("parameters", grouped(story.parameters)),
-            ("compression", ratio.map_or_else(String::new, |ratio| format!("{ratio} to 1"))),
-        ])
+    html! {
+        @if !story.widths.is_empty() {
+            (PreEscaped(hourglass(&story.widths)))
+            (facts(&[
+                ("parameters", grouped(story.parameters)),
+                ("compression", ratio.map_or_else(String::new, |ratio| format!("{ratio} to 1"))),
+            ]))
+        }
+    }
 }
 
-fn run(story: &ReportContent) -> String {
+fn run(story: &ReportContent) -> Markup {
     let recorded = &story.recorded;
     let text = |field: &str| recorded[field].as_str().unwrap_or_default().to_owned();
     let number = |field: &str| recorded[field].as_f64();
@@ -190,21 +207,21 @@ fn run(story: &ReportContent) -> String {
     ])
 }
 
-fn diagnosis(recorded: &Value) -> String {
+fn diagnosis(recorded: &Value) -> Markup {
     let findings = recorded["diagnosis"].as_array().map(Vec::as_slice).unwrap_or_default();
     let words: Vec<&str> = findings.iter().filter_map(|finding| finding["message"].as_str()).collect();
-    match (recorded.is_null(), words.is_empty()) {
-        (true, _) => String::new(),
-        (false, true) => "<p>Nothing stands out.</p>".into(),
-        (false, false) => {
-            let items: String = words.iter().map(|words| format!("<li>{}</li>", escape_markup(words))).collect();
-            format!("<ul>{items}</ul>")
+    html! {
+        @if recorded.is_null() {
+        } @else if words.is_empty() {
+            p { "Nothing stands out." }
+        } @else {
+            ul { @for words in words { li { (words) } } }
         }
     }
 }
 
-fn quality(story: &ReportContent) -> String {
-    let Some(test) = &story.test else { return String::new() };
+fn quality(story: &ReportContent) -> Markup {
+    let Some(test) = &story.test else { return html! {} };
     let pca = story.pca.as_ref();
     let mut rows: Vec<(&str, String, String, String)> = Vec::new();
     let mut add = |name, ours: String, beside: Option<String>, words: &str| {
@@ -239,109 +256,115 @@ fn quality(story: &ReportContent) -> String {
         || "PCA does not compare".to_owned(),
         |pca| format!("PCA, {} component{}", pca.components, if pca.components == 1 { "" } else { "s" }),
     );
-    let mut out = format!(
-        "<div class=\"scroll\"><table class=\"quality\"><thead><tr><th></th><th>this model</th><th>{beside}</th><th></th></tr></thead><tbody>"
-    );
     let wins = pca.map(|pca| test.mse < pca.mse);
-    for (name, ours, beside, words) in &rows {
-        let compared = !beside.is_empty();
-        let [here, there] = [wins == Some(true) && compared, wins == Some(false) && compared]
-            .map(|win| if win { " class=\"win\"" } else { "" });
-        let _ = write!(
-            out,
-            "<tr><td>{name}</td><td{here}>{ours}</td><td{there}>{beside}</td><td class=\"wide\">{}</td></tr>",
-            escape_markup(words)
-        );
+    let win = |won: bool| won.then_some("win");
+    html! {
+        div.scroll {
+            table.quality {
+                thead { tr { th {} th { "this model" } th { (beside) } th {} } }
+                tbody {
+                    @for (name, ours, beside, words) in &rows {
+                        tr {
+                            td { (name) }
+                            td class=[win(wins == Some(true) && !beside.is_empty())] { (ours) }
+                            td class=[win(wins == Some(false) && !beside.is_empty())] { (beside) }
+                            td.wide { (words) }
+                        }
+                    }
+                }
+            }
+        }
+        p.muted { (grouped(test.rows)) " test rows." }
     }
-    let _ = write!(out, "</tbody></table></div><p class=\"muted\">{} test rows.</p>", grouped(test.rows));
-    out
 }
 
-fn pairs(story: &ReportContent) -> String {
+fn pairs(story: &ReportContent) -> Markup {
     let pairs = &story.pairs;
-    if pairs.count() == 0 {
-        return String::new();
-    }
     let view = pairs.view();
-    let mut out = String::from("<div class=\"pairs\">");
-    for (which, name) in [(0, "input"), (1, "seen"), (2, "output"), (3, "error")] {
-        if which == 1 && !pairs.corrupted() {
-            continue;
-        }
-        let _ = write!(out, "<span>{name}</span>");
-        for item in 0..10 {
-            let class = if item >= 5 { " class=\"more\"" } else { "" };
-            if item >= pairs.count() {
-                let _ = write!(out, "<i{class}></i>");
-                continue;
+    let kinds = [(0, "input"), (1, "seen"), (2, "output"), (3, "error")];
+    let shown = kinds.into_iter().filter(|(which, _)| *which != 1 || pairs.corrupted());
+    // Five are shown where there is no room for ten.
+    let class = |item: usize| (item >= 5).then_some("more");
+    let label = |item: usize| pairs.labels.get(item).map(|&label| name_of(story, label)).unwrap_or_default();
+    html! {
+        @if pairs.count() > 0 {
+            div.pairs {
+                @for (which, name) in shown {
+                    span { (name) }
+                    @for item in 0..10 {
+                        @if item >= pairs.count() {
+                            i class=[class(item)] {}
+                        } @else {
+                            img class=[class(item)] src=(picture(&pairs.raster(&view, which, item, &LIGHT)))
+                                alt={ (name) " " (label(item)) };
+                        }
+                    }
+                }
             }
-            let label = pairs.labels.get(item).map(|&label| name_of(story, label)).unwrap_or_default();
-            let source = picture(&pairs.raster(&view, which, item, &LIGHT));
-            let _ = write!(out, "<img{class} src=\"{source}\" alt=\"{name} {}\">", escape_markup(&label));
         }
     }
-    out + "</div>"
 }
 
 fn name_of(story: &ReportContent, label: u16) -> String {
     story.classes.get(usize::from(label)).cloned().unwrap_or_else(|| label.to_string())
 }
 
-fn map_card(story: &ReportContent) -> String {
-    if story.map.points.is_empty() {
-        return String::new();
-    }
-    let mut out = format!("<div class=\"mapbox\">{}<div class=\"tip\"></div></div>", map(story));
+fn map_card(story: &ReportContent) -> Markup {
     let mut labels: Vec<u16> = story.map.labels.clone();
     labels.sort_unstable();
     labels.dedup();
-    if (1..=LEGEND).contains(&labels.len()) {
-        out += "<div class=\"legend\">";
-        for label in labels {
-            let class = usize::from(label) % LABELS.len();
-            let _ = write!(out, "<span><b class=\"l{class}\"></b>{}</span>", escape_markup(&name_of(story, label)));
+    html! {
+        @if !story.map.points.is_empty() {
+            div.mapbox { (PreEscaped(map(story))) div.tip {} }
+            @if (1..=LEGEND).contains(&labels.len()) {
+                div.legend {
+                    @for label in labels {
+                        span { b class={ "l" (usize::from(label) % LABELS.len()) } {} (name_of(story, label)) }
+                    }
+                }
+            }
         }
-        out += "</div>";
     }
-    out
 }
 
-fn samples(story: &ReportContent) -> String {
-    if story.samples.is_empty() {
-        return String::new();
+fn samples(story: &ReportContent) -> Markup {
+    html! {
+        @if !story.samples.is_empty() {
+            div.samples { img src=(sheet(&story.samples, SAMPLES)) alt={ (story.samples.len()) " samples" }; }
+        }
     }
-    let source = sheet(&story.samples, SAMPLES);
-    format!("<div class=\"samples\"><img src=\"{source}\" alt=\"{} samples\"></div>", story.samples.len())
 }
 
-fn columns(story: &ReportContent) -> String {
-    if story.columns.is_empty() {
-        return String::new();
+fn columns(story: &ReportContent) -> Markup {
+    let win = |won: bool| won.then_some("win");
+    html! {
+        @if !story.columns.is_empty() {
+            div.scroll {
+                table {
+                    thead { tr { th { "column" } th { "this model" } th { "PCA" } } }
+                    tbody {
+                        @for column in &story.columns {
+                            tr {
+                                td { (column.name) }
+                                td class=[win(column.pca.is_some_and(|pca| pca >= column.mse))] {
+                                    (style::figure(column.mse))
+                                }
+                                td class=[win(column.pca.is_some_and(|pca| pca < column.mse))] {
+                                    (column.pca.map(style::figure).unwrap_or_default())
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
-    let mut out = String::from(
-        "<div class=\"scroll\"><table><thead><tr><th>column</th><th>this model</th><th>PCA</th></tr></thead><tbody>",
-    );
-    for column in &story.columns {
-        let beside = column.pca.map(style::figure).unwrap_or_default();
-        let [here, there] = match column.pca {
-            Some(pca) if pca < column.mse => ["", " class=\"win\""],
-            Some(_) => [" class=\"win\"", ""],
-            None => ["", ""],
-        };
-        let _ = write!(
-            out,
-            "<tr><td>{}</td><td{here}>{}</td><td{there}>{beside}</td></tr>",
-            escape_markup(&column.name),
-            style::figure(column.mse)
-        );
-    }
-    out + "</tbody></table></div>"
 }
 
 /// What the map needs to answer the pointer.
-fn script(story: &ReportContent) -> String {
+fn script(story: &ReportContent) -> Markup {
     if story.map.points.is_empty() {
-        return String::new();
+        return html! {};
     }
     let thumbs = if story.thumbs.is_empty() { String::new() } else { sheet(&story.thumbs, THUMBS_ACROSS) };
     let data = serde_json::json!({
@@ -353,5 +376,8 @@ fn script(story: &ReportContent) -> String {
     });
     // Nothing within may end the element.
     let data = data.to_string().replace('<', "\\u003c");
-    format!("<script type=\"application/json\" id=\"map-data\">{data}</script><script>{SCRIPT}</script>")
+    html! {
+        script type="application/json" id="map-data" { (PreEscaped(data)) }
+        script { (PreEscaped(SCRIPT)) }
+    }
 }
