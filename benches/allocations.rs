@@ -12,6 +12,7 @@ use hourglass::data::{DataSet, DataSpec};
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::inference::LoadedModel;
 use hourglass::model::preset;
+use hourglass::platform::Wait as _;
 use hourglass::train::Session;
 
 /// The system's allocator, counted.
@@ -61,18 +62,18 @@ fn main() {
     for name in ["variational", "convolutional"] {
         let spec = preset(name).expect("a preset").spec;
         let mut session = Session::new(spec.clone(), Arc::clone(&data), device.clone()).expect("a session");
-        let weights = session.weights().expect("weights");
+        let weights = session.weights().wait().expect("weights");
         let first = session.flat_model(weights);
         let mut loaded = LoadedModel::on_one_thread(&first).expect("a model");
         let latents = vec![0.1; 65 * loaded.latent()];
-        loaded.decode(&latents, 0).expect("rows");
+        loaded.decode(&latents, 0).wait().expect("rows");
         measure(&format!("{name}: weights shared by the run"), 20, || {
-            let weights = session.weights().expect("weights");
+            let weights = session.weights().wait().expect("weights");
             std::hint::black_box(first.with_weights(weights));
         });
         measure(&format!("{name}: weights taken by Explore, decoded"), 20, || {
             loaded.set_weights(&first.weights).expect("weights");
-            loaded.decode(&latents, 0).expect("rows");
+            loaded.decode(&latents, 0).wait().expect("rows");
         });
         measure(&format!("{name}: a start"), 10, || {
             let session = Session::new(spec.clone(), Arc::clone(&data), device.clone());
@@ -82,7 +83,7 @@ fn main() {
         let mut session = Session::new(averaged, Arc::clone(&data), device.clone()).expect("a session");
         let first = data.validation.start;
         measure(&format!("{name}: outputs of a row, with an average"), 50, || {
-            session.outputs(first..first + 1, true, true).expect("outputs");
+            session.outputs(first..first + 1, true, true).wait().expect("outputs");
         });
     }
 }

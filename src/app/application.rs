@@ -364,6 +364,7 @@ impl App {
                     self.go_to(place);
                     self.open_model(path);
                 }
+                Action::ChooseDevice(device) => self.choose_device(device),
                 Action::Resume { folder, spec, preset } => self.resume(folder, *spec, preset),
                 Action::Train { spec, preset } => self.change_design(*spec, preset),
                 Action::TrainPreset { name, source } => self.choose_preset(&name, source),

@@ -7,6 +7,7 @@ mod detect;
 mod explore;
 pub(crate) mod frame;
 mod latent_map;
+mod opened;
 mod report;
 mod runs;
 pub(crate) mod shell;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::{Color32, Key, Rect, Ui};
 
-use super::frame::open::{Kind, Offer, kind_of};
+use super::opened::{Offer, Opened};
 use super::ui::icons;
 use super::ui::widgets::Icon;
 use crate::data::DataSet;
@@ -49,6 +49,8 @@ pub(super) enum Action {
         path: PathBuf,
         place: Place,
     },
+    /// Starts the run again on another device.
+    ChooseDevice(DeviceChoice),
     /// Goes on with the run in `folder` as `spec` says.
     Resume {
         folder: PathBuf,
@@ -80,29 +82,6 @@ pub(super) enum WorkspaceEvent {
     SubjectChanged,
     /// A key that the window itself has no use for.
     Key(Key),
-}
-
-/// Something that is opened: dropped, pasted, typed or chosen.
-#[derive(Clone, Debug)]
-pub(crate) struct Opened {
-    /// Of the first path.
-    pub kind: Kind,
-    pub first: PathBuf,
-    pub others: Vec<PathBuf>,
-}
-
-impl Opened {
-    /// Of `paths`; `None` where there is none.
-    pub fn new(paths: Vec<PathBuf>) -> Option<Self> {
-        let mut paths = paths.into_iter();
-        let first = paths.next()?;
-        Some(Self { kind: kind_of(&first), first, others: paths.collect() })
-    }
-
-    /// All of them, in their order.
-    pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        [&self.first].into_iter().chain(&self.others).cloned()
-    }
 }
 
 /// The content of the window between the bars.

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::common::Common;
-use super::error::{CliError, EXIT_INTERRUPTED};
+use super::error::{CliError, EXIT_INTERRUPTED, worded};
 use super::output::{print_json, print_out};
 use crate::device::Device;
-use crate::tasks::{self, DenoiseOptions, Denoised, FileOutcome, Sigma, Strength};
-use crate::train::TrainError;
+use crate::error::ErrorKind;
+use crate::tasks::{self, DenoiseOptions, Denoised, FileOutcome, Sigma, Strength, TaskError};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DenoiseArgs {
@@ -51,7 +51,7 @@ fn sigma(text: &str) -> Result<Sigma, String> {
     }
 }
 
-pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliError> {
+pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Command) -> Result<u8, CliError> {
     if !(0.0..=1.0).contains(&arguments.strength) {
         let problem = format!("--strength is a share from 0 to 1, not {}; 1 takes all noise away", arguments.strength);
         return Err(CliError::usage(problem));
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliErro
     });
     bar.finish_and_clear();
     let denoised = match denoised {
-        Err(TrainError::Canceled) => {
+        Err(TaskError::Canceled) => {
             eprintln!("interrupted; files that were done are there, no other was begun");
             return Ok(EXIT_INTERRUPTED);
         }
@@ -88,20 +88,20 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliErro
     };
     // One input that failed is a failure of the command.
     if let [FileOutcome { error: Some(error), unusable, .. }] = &denoised.files[..] {
-        return Err(CliError { message: error.clone(), code: if *unusable { 2 } else { 1 } });
+        return Err(CliError::new(error, if *unusable { ErrorKind::Usage } else { ErrorKind::Work }, None));
     }
-    for file in denoised.files.iter().filter_map(|file| file.error.as_ref()) {
-        eprintln!("error: {file}");
+    for error in denoised.files.iter().filter_map(|file| file.error.as_ref()) {
+        eprintln!("error: {}", worded(error, command));
     }
     if common.json {
         print_json(&denoised)?;
     } else {
-        describe(&denoised, common);
+        describe(&denoised, common, command);
     }
     Ok(u8::from(denoised.failed > 0))
 }
 
-fn describe(denoised: &Denoised, common: &Common) {
+fn describe(denoised: &Denoised, common: &Common, command: &clap::Command) {
     if !common.quiet {
         denoised.notes.iter().for_each(|note| eprintln!("note: {note}"));
     }
@@ -125,7 +125,7 @@ fn describe(denoised: &Denoised, common: &Common) {
         }
         if !common.quiet {
             let place = &file.input;
-            file.notes.iter().for_each(|note| eprintln!("note: {place}: {note}"));
+            file.notes.iter().for_each(|note| eprintln!("note: {place}: {}", worded(note, command)));
             if !file.not_kept.is_empty() {
                 eprintln!("note: {place}: not kept: {}", file.not_kept.join(", "));
             }

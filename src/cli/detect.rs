@@ -13,8 +13,12 @@ use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::model::preset;
 use crate::style;
-use crate::tasks::{self, DetectorOptions, DetectorReport, ScoreOptions, Scores, ThresholdRule};
-use crate::train::TrainError;
+use crate::tasks::{
+    self, DetectorOptions, DetectorReport, ScoreInput, ScoreOptions, ScoreOutput, Scores, TaskError, ThresholdRule,
+};
+
+/// Stands for standard input and output.
+const STANDARD: &str = "-";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DetectCommand {
@@ -118,8 +122,8 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         return Err(CliError::usage(problem));
     }
     let spec = match (&arguments.spec, &arguments.preset) {
-        (Some(path), _) => Some(read_spec(path).map_err(TrainError::from)?),
-        (None, Some(name)) => Some(preset(name).map_err(TrainError::from)?.spec),
+        (Some(path), _) => Some(read_spec(path).map_err(TaskError::from)?),
+        (None, Some(name)) => Some(preset(name).map_err(TaskError::from)?.spec),
         (None, None) => None,
     };
     let options = DetectorOptions {
@@ -181,14 +185,14 @@ fn describe_fit(report: &DetectorReport) {
 }
 
 fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
-    if arguments.output == Path::new("-") && common.json {
+    if arguments.output == Path::new(STANDARD) && common.json {
         let problem = "--json and --output - both want standard output; give the scores a file".to_owned();
         return Err(CliError::usage(problem));
     }
     if arguments.threshold.is_some_and(|threshold| !threshold.is_finite()) {
         return Err(CliError::usage("--threshold is a score, 1 is usual; give a number".to_owned()));
     }
-    let to_output = arguments.output == Path::new("-");
+    let to_output = arguments.output == Path::new(STANDARD);
     let options = ScoreOptions {
         threshold: arguments.threshold,
         label: arguments.label,
@@ -198,7 +202,10 @@ fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
     refuse_overwriting(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
-    let scores = tasks::score_rows(&arguments.model, &arguments.data, &arguments.output, &options, &device)?;
+    let (input, output) = (score_input(&arguments.data), score_output(&arguments.output));
+    let mut scores = tasks::score_rows(&arguments.model, &input, &output, &options, &device)?;
+    // As it was asked for.
+    (scores.data, scores.output) = (arguments.data.clone(), arguments.output.display().to_string());
     if common.json {
         print_json(&scores)?;
     } else {
@@ -209,6 +216,16 @@ fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
         }
     }
     Ok(u8::from(scores.unusable > 0 && options.keep_going))
+}
+
+/// `-` is standard input.
+fn score_input(data: &str) -> ScoreInput {
+    if data == STANDARD { ScoreInput::StandardInput } else { ScoreInput::Path(data.to_owned()) }
+}
+
+/// `-` is standard output.
+fn score_output(output: &Path) -> ScoreOutput {
+    if output == Path::new(STANDARD) { ScoreOutput::StandardOutput } else { ScoreOutput::File(output.to_owned()) }
 }
 
 fn describe_scores(scores: &Scores) {

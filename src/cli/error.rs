@@ -1,43 +1,132 @@
 //! Errors of commands and their exit codes.
 
+use crate::data::DataError;
 use crate::device::DeviceError;
+use crate::error::{Advice, ErrorKind, Setting};
+use crate::model::SpecError;
 use crate::plot::PictureError;
-use crate::train::{TrainError, device_error_is_usage};
+use crate::tasks::TaskError;
+use crate::train::TrainError;
 
-/// Why a command failed: what to print, and the exit code.
+/// Why a command failed: what to print, what would help, and the exit code.
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub message: String,
+    pub advice: Option<Advice>,
     pub code: u8,
 }
 
 impl CliError {
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
+        Self::new(message, ErrorKind::Usage, None)
+    }
+
+    pub fn work(message: impl Into<String>) -> Self {
+        Self::new(message, ErrorKind::Work, None)
+    }
+
+    pub fn new(message: impl Into<String>, kind: ErrorKind, advice: Option<Advice>) -> Self {
+        let code = match kind {
+            ErrorKind::Usage => 2,
+            ErrorKind::Work => 1,
+        };
+        Self { message: message.into(), advice, code }
+    }
+
+    /// Returns the message in one line, with settings worded as options of `command`.
+    pub fn told(&self, command: &clap::Command) -> String {
+        let mut message = worded(&self.message, command);
+        if let Some(Advice { setting, value }) = &self.advice {
+            if let Some(option) = option_of(setting, command) {
+                message.push_str(&format!("; try {option} {value}"));
+            } else if setting.contains('.') && has_option(command, "set") {
+                message.push_str(&format!("; try --set {setting}={value}"));
+            }
+        }
+        message.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
-impl From<TrainError> for CliError {
-    fn from(error: TrainError) -> Self {
-        Self { message: error.to_string(), code: if error.is_usage() { 2 } else { 1 } }
+fn has_option(command: &clap::Command, long: &str) -> bool {
+    command.get_arguments().any(|argument| argument.get_long() == Some(long))
+}
+
+/// Returns the option of `command` for a setting, where it has one.
+fn option_of(setting: &str, command: &clap::Command) -> Option<String> {
+    let long = match setting {
+        // Detectors have an option for it.
+        "data.labels" => "label",
+        setting => setting,
+    };
+    has_option(command, long).then(|| format!("--{long}"))
+}
+
+/// Returns what stands in back quotes, a setting or a setting and its value, as `command` has it; `None` where it is
+/// something else.
+fn worded_setting(quoted: &str, command: &clap::Command) -> Option<String> {
+    let (name, value) = quoted.split_once('=').map_or((quoted, None), |(name, value)| (name, Some(value)));
+    let in_key = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.');
+    let is_key = name.contains('.') && name.bytes().all(in_key);
+    if !is_key && !Setting::OPTIONS.iter().any(|option| option.name() == name) {
+        return None;
+    }
+    Some(match (option_of(name, command), value) {
+        (Some(option), None) => option,
+        (Some(option), Some(value)) => format!("{option} {value}"),
+        (None, Some(_)) if is_key && has_option(command, "set") => format!("--set {quoted}"),
+        // A key of the spec stands bare.
+        (None, _) => quoted.to_owned(),
+    })
+}
+
+/// Returns `message` with every setting in back quotes worded as an option of `command`.
+pub(super) fn worded(message: &str, command: &clap::Command) -> String {
+    let mut worded = String::new();
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once('`') {
+        worded.push_str(before);
+        let found = after.split_once('`').and_then(|(quoted, after)| Some((worded_setting(quoted, command)?, after)));
+        match found {
+            Some((setting, after)) => {
+                worded.push_str(&setting);
+                rest = after;
+            }
+            None => {
+                worded.push('`');
+                rest = after;
+            }
+        }
+    }
+    worded + rest
+}
+
+macro_rules! from_errors {
+    ($($error:ty),*) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::new(error.to_string(), error.kind(), error.advice())
+            }
+        })*
+    };
+}
+
+from_errors!(TrainError, TaskError, DeviceError);
+
+impl From<DataError> for CliError {
+    fn from(error: DataError) -> Self {
+        TrainError::from(error).into()
     }
 }
 
-impl From<DeviceError> for CliError {
-    fn from(error: DeviceError) -> Self {
-        Self { message: error.to_string(), code: if device_error_is_usage(&error) { 2 } else { 1 } }
-    }
-}
-
-impl From<crate::model::SpecError> for CliError {
-    fn from(error: crate::model::SpecError) -> Self {
+impl From<SpecError> for CliError {
+    fn from(error: SpecError) -> Self {
         TrainError::from(error).into()
     }
 }
 
 impl From<PictureError> for CliError {
     fn from(error: PictureError) -> Self {
-        Self { message: error.to_string(), code: 1 }
+        Self::work(error.to_string())
     }
 }
 

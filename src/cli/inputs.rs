@@ -7,11 +7,12 @@ use super::common::Common;
 use super::error::CliError;
 use crate::data::{DataSet, DataSpec};
 use crate::model::{Spec, SpecError, preset};
+use crate::platform::files;
 use crate::train::TrainError;
 
 pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
     let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| SpecError::Syntax {
+    let text = files::read_to_string(path).map_err(|error| SpecError::Syntax {
         place: place.clone(),
         problem: match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such file, give a spec in TOML or --preset NAME".to_owned(),

@@ -15,7 +15,7 @@ use crate::{bench, model, report, style, tasks, train};
 
 pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
     let adapters = gpu::adapters();
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let threads = crate::platform::hardware_threads();
     let auto = adapters.iter().position(|adapter| !adapter.software);
     if common.json {
         let mut list: Vec<_> = adapters
@@ -126,7 +126,7 @@ pub(super) fn bench(options: bench::BenchOptions, save: Option<&Path>, common: &
     })?;
     if let Some(path) = save {
         let text = serde_json::to_vec_pretty(&bench::SavedBench::new(&report, &device));
-        let text = text.map_err(|error| CliError { message: error.to_string(), code: 1 })?;
+        let text = text.map_err(|error| CliError::work(error.to_string()))?;
         model::write_whole(path, &text).map_err(TrainError::from)?;
     }
     if common.json {

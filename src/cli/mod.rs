@@ -129,20 +129,31 @@ enum CliCommand {
     },
 }
 
-/// A negative number is a value and no option: what is wrong with it, the option says.
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+/// Returns what was asked for, and the command that it belongs to.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, clap::Command), clap::Error> {
+    // A negative number is a value and no option: what is wrong with it, the option says.
     fn allow(command: clap::Command) -> clap::Command {
         let mut command = command.allow_negative_numbers(true);
         command.get_subcommands_mut().for_each(|inner| *inner = allow(std::mem::take(inner)));
         command
     }
-    Cli::from_arg_matches(&allow(Cli::command()).try_get_matches_from(arguments)?)
+    let mut command = allow(Cli::command());
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    let mut inner = Some(&matches);
+    while let Some((name, matches)) = inner.and_then(clap::ArgMatches::subcommand) {
+        if let Some(found) = command.find_subcommand(name) {
+            command = found.clone();
+        }
+        inner = Some(matches);
+    }
+    Ok((cli, command))
 }
 
 /// Runs the program; gives its exit code. `window` is what `hourglass` alone opens.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) -> u8 {
-    let cli = match parse(arguments) {
-        Ok(cli) => cli,
+    let (cli, command) = match parse(arguments) {
+        Ok(parsed) => parsed,
         Err(error) if !error.use_stderr() => {
             // Help and version: a reader that went away is no failure.
             let _ = error.print();
@@ -166,7 +177,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Probe(arguments)) => represent::probe(&arguments, common),
         Some(CliCommand::Project(arguments)) => represent::project(&arguments, common),
         Some(CliCommand::Reconstruct { model, data, output }) => inspect::reconstruct(&model, &data, &output, common),
-        Some(CliCommand::Denoise(arguments)) => denoise::run(arguments, common),
+        Some(CliCommand::Denoise(arguments)) => denoise::run(arguments, common, &command),
         Some(CliCommand::Report { run_dir, output }) => inspect::report(&run_dir, output.as_deref(), common),
         Some(CliCommand::Detect(command)) => detect::run(command, common),
         Some(CliCommand::Sample(arguments)) => generate::sample(&arguments, common),
@@ -188,8 +199,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
     match result {
         Ok(code) => code,
         Err(error) => {
-            let message: Vec<&str> = error.message.split_whitespace().collect();
-            eprintln!("error: {}", message.join(" "));
+            eprintln!("error: {}", error.told(&command));
             error.code
         }
     }

@@ -118,7 +118,7 @@ pub(crate) fn print_out(text: &str) {
 }
 
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
-    let text = serde_json::to_string(value).map_err(|error| CliError { message: error.to_string(), code: 1 })?;
+    let text = serde_json::to_string(value).map_err(|error| CliError::work(error.to_string()))?;
     print_out(&text);
     Ok(())
 }

@@ -282,9 +282,9 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                 }
                 return Ok(if interrupted { EXIT_INTERRUPTED } else { 0 });
             }
-            Event::Failed { message, usage } => {
+            Event::Failed { message, kind, advice } => {
                 bar.finish_and_clear();
-                return Err(CliError { message, code: if usage { 2 } else { 1 } });
+                return Err(CliError::new(message, kind, advice));
             }
         }
     }

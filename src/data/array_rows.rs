@@ -14,6 +14,8 @@ use super::formats::safetensors::{list_safetensors, read_safetensors};
 use super::preparation::Preparation;
 use super::spec::DataSpec;
 use super::{DataError, ElementType, RowReader};
+use crate::error::Setting;
+use crate::platform::files;
 
 /// Names of arrays that are taken for labels where the spec names none.
 const LABEL_NAMES: [&str; 5] = ["y", "label", "labels", "target", "targets"];
@@ -39,7 +41,7 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
     let wanted = options.labels.as_deref().filter(|labels| *labels != "none");
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let place = path.display().to_string();
-    let large = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?.len() > limit_bytes;
+    let large = files::metadata(path).map_err(|error| unreadable(path, &error))?.len() > limit_bytes;
     let (array, chosen, mut labels) = if name.ends_with(".npz") {
         let (data, labels) = choose(&list_npz(path)?, options, &place)?;
         let one = |name: &str, left| -> Result<Array, DataError> {
@@ -75,7 +77,7 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
     let text = wanted.map(Path::new).filter(|list| list.is_file());
     let words = match (text, labels.take()) {
         (Some(list), _) => {
-            let text = std::fs::read_to_string(list).map_err(|error| unreadable(list, &error))?;
+            let text = files::read_to_string(list).map_err(|error| unreadable(list, &error))?;
             Some(text.lines().map(|line| line.trim().to_owned()).collect())
         }
         (None, Some(array)) => Some(words_of(&array)),
@@ -85,7 +87,7 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
     if let (Some(wanted), None) = (wanted, &words) {
         let problem =
             format!("{place} has no array {wanted:?} and there is no such file; name a text file with a label a line");
-        return Err(DataError::Option { field: "data.labels", problem });
+        return Err(DataError::Setting { setting: Setting::DATA_LABELS, problem });
     }
     Ok(FoundArray { shape, numbers, labels: words })
 }
@@ -93,7 +95,7 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
 fn starts_with(path: &Path, magic: &[u8]) -> Result<bool, DataError> {
     use std::io::Read as _;
     let mut start = vec![0; magic.len()];
-    let mut file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let mut file = files::File::open(path).map_err(|error| unreadable(path, &error))?;
     Ok(file.read_exact(&mut start).is_ok() && start == magic)
 }
 
@@ -110,8 +112,8 @@ fn choose(arrays: &[ArrayInfo], options: &DataSpec, place: &str) -> Result<(Stri
         }),
     };
     let data = match options.array.as_deref() {
-        Some(name) => called(name).ok_or_else(|| DataError::Option {
-            field: "data.array",
+        Some(name) => called(name).ok_or_else(|| DataError::Setting {
+            setting: Setting::spec_key("data.array"),
             problem: format!("{place} has no array {name:?}; it has {}", known().join(", ")),
         })?,
         // The largest that has rows.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::{ErrorKind, Setting};
+
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error("cannot read the data, {}, {reason}", path.display())]
@@ -12,11 +14,22 @@ pub enum DataError {
     Unwritable { path: PathBuf, reason: String },
     #[error("the data does not fit the model, {place}, it has {found} values a row and the model takes {expected}")]
     WrongWidth { place: String, found: usize, expected: usize },
-    #[error("the data cannot be used so, {field}, {problem}")]
-    Option { field: &'static str, problem: String },
+    #[error("the data cannot be used so, {setting}, {problem}")]
+    Setting { setting: Setting, problem: String },
 }
 
 impl DataError {
+    /// Returns whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            // A full disk is nobody's wrong use.
+            Self::Unwritable { .. } => ErrorKind::Work,
+            Self::Unreadable { .. } | Self::Malformed { .. } | Self::WrongWidth { .. } | Self::Setting { .. } => {
+                ErrorKind::Usage
+            }
+        }
+    }
+
     pub(crate) fn malformed(place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Malformed { place: place.into(), problem: problem.into() }
     }

@@ -12,6 +12,8 @@ use super::folders::{files_under, is_picture, name_below};
 use super::source::{Labels, file_labels};
 use super::spec::{DataSpec, Fit, SplitKind};
 use super::{DataError, ElementType, FIXED, ImageShape, RowReader};
+use crate::error::Setting;
+use crate::platform::files;
 use crate::random::{key, philox4x32, stream};
 
 /// Larger pictures are a mistake or an attack: 32,768 on a side.
@@ -40,7 +42,7 @@ struct ImageHeader {
 fn decoder(path: &Path) -> Result<impl image::ImageDecoder + use<>, DataError> {
     let place = path.display().to_string();
     let unreadable = |error: std::io::Error| unreadable(path, &error);
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    let length = files::metadata(path).map_err(unreadable)?.len();
     if length == 0 {
         return Err(DataError::malformed(place, "the file is empty; fetch it again"));
     }
@@ -322,7 +324,7 @@ pub(super) fn open(
     let channels = *options.channels.get_or_insert(if gray { 1 } else { 3 });
     if !matches!(channels, 1 | 3 | 4) {
         let problem = format!("it is {channels}, pictures have 1 (gray), 3 (color) or 4 (with alpha)");
-        return Err(DataError::Option { field: "data.channels", problem });
+        return Err(DataError::Setting { setting: Setting::spec_key("data.channels"), problem });
     }
     let element = if headers.iter().all(|header| header.sixteen) { ElementType::Float } else { ElementType::Byte };
     let first = headers[0];
@@ -357,7 +359,7 @@ pub(super) fn open(
             headers[at].height,
             headers[at].width
         );
-        return Err(DataError::Option { field: "data.size", problem });
+        return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
     }
 
     let relative: Vec<String> = good.iter().map(|file| name_below(file, path)).collect();
@@ -386,7 +388,7 @@ pub(super) fn open(
                     "a single picture of {}x{} has no room to hold out pieces of {height}x{width}; use smaller ones",
                     header.height, header.width
                 );
-                return Err(DataError::Option { field: "data.size", problem });
+                return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
             }
             for _ in 0..(pieces * tenths).div_ceil(10) {
                 units.push(ImageCrop { file: file as u32, lines });

@@ -7,6 +7,8 @@ use super::DataError;
 use super::error::unreadable;
 use super::formats::columns::ColumnValues;
 use super::spec::DataSpec;
+use crate::error::Setting;
+use crate::platform::files;
 
 /// Classes that labels can have, at most.
 pub const MOST_CLASSES: usize = u16::MAX as usize;
@@ -58,7 +60,7 @@ pub(in crate::data) fn file_labels(
         None | Some("folders") => relative.iter().map(folder).collect(),
         Some("prefix") => relative.iter().map(prefix).collect(),
         Some(list) => {
-            let text = std::fs::read_to_string(list).map_err(|error| unreadable(Path::new(list), &error))?;
+            let text = files::read_to_string(list).map_err(|error| unreadable(Path::new(list), &error))?;
             text.lines().map(|line| Some(line.trim().to_owned())).collect()
         }
     };
@@ -78,7 +80,7 @@ pub(in crate::data) fn file_labels(
                 names.len(),
                 if every { "" } else { " and leaves files without one" }
             );
-            return Err(DataError::Option { field: "data.labels", problem });
+            return Err(DataError::Setting { setting: Setting::DATA_LABELS, problem });
         }
         return Ok(None);
     }

@@ -6,6 +6,8 @@ use std::path::Path;
 use super::DataError;
 use super::error::unreadable;
 use super::spec::{DataSpec, SplitKind};
+use crate::error::Setting;
+use crate::platform::files;
 use crate::random::{permutation_keys, permute, stream};
 
 /// Fewer rows cannot be divided in a way that means anything.
@@ -71,8 +73,8 @@ pub(super) fn divide(
     };
     let divided = match kind {
         SplitKind::Given | SplitKind::Folders => {
-            let given = facts.given.ok_or_else(|| DataError::Option {
-                field: "data.split",
+            let given = facts.given.ok_or_else(|| DataError::Setting {
+                setting: Setting::spec_key("data.split"),
                 problem: format!("{place} has no folders named train, validation and test; use \"fraction\""),
             })?;
             by_parts(given, facts, plan)?
@@ -87,8 +89,8 @@ pub(super) fn divide(
         }
         SplitKind::Time => by_time(facts, options, plan),
         SplitKind::Stratified => {
-            let labels = facts.labels.ok_or_else(|| DataError::Option {
-                field: "data.split",
+            let labels = facts.labels.ok_or_else(|| DataError::Setting {
+                setting: Setting::spec_key("data.split"),
                 problem: "it is \"stratified\" and the rows have no labels; name them with data.labels".to_owned(),
             })?;
             stratified(labels, options, plan)?
@@ -231,7 +233,7 @@ fn listed(facts: &RowAttributes<'_>, options: &DataSpec, place: &str) -> Result<
             rows
         });
     for (part, list) in options.lists.iter().flatten().enumerate() {
-        let text = std::fs::read_to_string(list).map_err(|error| unreadable(Path::new(list), &error))?;
+        let text = files::read_to_string(list).map_err(|error| unreadable(Path::new(list), &error))?;
         for (line, entry) in text.lines().map(str::trim).enumerate().filter(|(_, entry)| !entry.is_empty()) {
             let number = || {
                 let number = entry.parse::<usize>().ok().filter(|number| (1..=facts.rows).contains(number))?;

@@ -11,6 +11,7 @@ use super::formats::table::{ColumnBuilder, ColumnType};
 use super::preparation::{Preparation, PreparedColumn};
 use super::source::match_columns;
 use super::spec::DataSpec;
+use crate::error::Setting;
 
 /// Some rows of a table that follow each other.
 #[derive(Clone, Debug, Default)]
@@ -161,7 +162,7 @@ pub fn read_labels(path: &Path, options: &DataSpec, column: &str) -> Result<Vec<
     let Some(at) = table.find(column) else {
         let near = crate::platform::perhaps_column(column, &table.names);
         let problem = format!("{} has no column {column:?}{near}; it has {}", path.display(), table.names.join(", "));
-        return Err(DataError::Option { field: "--label", problem });
+        return Err(DataError::Setting { setting: Setting::LABEL, problem });
     };
     Ok((0..table.rows).map(|row| table.columns[at].word(row)).collect())
 }

@@ -1,13 +1,15 @@
 //! Text as rows of numbers: words counted by hash, weighted by how rare they are (TF-IDF); and files of documents.
 
 use std::io::{BufRead as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::DataError;
 use super::error::reason;
+use super::folders::files_under;
 use super::formats::array::{in_words, malformed, open};
+use crate::platform::files;
 
 /// Rows are dense: more columns than this are megabytes a document.
 const MAX_DIMS: usize = 1 << 20;
@@ -155,8 +157,8 @@ fn fnv1a(hash: u64, text: &str) -> u64 {
 
 /// Reads documents: the lines of a file, or the `.txt` and `.md` files of a folder and those in it, in the order of
 /// their paths. Empty documents are kept; bytes that are no UTF-8 become U+FFFD. Together they take at most
-/// `limit_bytes` of memory, or are refused.
-pub fn read_documents(path: &Path, limit_bytes: u64) -> Result<Vec<Document>, DataError> {
+/// `limit_bytes` of memory, or are refused. `notes` says what could not be looked into.
+pub fn read_documents(path: &Path, limit_bytes: u64, notes: &mut Vec<String>) -> Result<Vec<Document>, DataError> {
     let unreadable = |error: std::io::Error| DataError::Unreadable { path: path.into(), reason: reason(&error) };
     let place = path.display().to_string();
     let mut left = limit_bytes;
@@ -166,8 +168,8 @@ pub fn read_documents(path: &Path, limit_bytes: u64) -> Result<Vec<Document>, Da
         documents.push(document);
         Ok(())
     };
-    if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        for file in text_files(path)? {
+    if files::metadata(path).map_err(unreadable)?.is_dir() {
+        for file in files_under(path, is_text, notes) {
             let inside = file.strip_prefix(path).unwrap_or(&file);
             let names: Vec<_> = inside.components().map(|part| part.as_os_str().to_string_lossy()).collect();
             let bytes = read_text(&file, limit_bytes)?;
@@ -227,25 +229,8 @@ fn too_large(place: &str, limit_bytes: u64) -> DataError {
     )
 }
 
-/// Links to folders are not followed: they can lead back.
-fn text_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let unreadable = |error: std::io::Error| DataError::Unreadable { path: folder.clone(), reason: reason(&error) };
-        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let path = entry.path();
-            let text = path
-                .extension()
-                .is_some_and(|extension| extension.eq_ignore_ascii_case("txt") || extension.eq_ignore_ascii_case("md"));
-            if entry.file_type().map_err(unreadable)?.is_dir() {
-                folders.push(path);
-            } else if text && path.is_file() {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
+fn is_text(path: &Path) -> bool {
+    let is_one =
+        |extension: &std::ffi::OsStr| extension.eq_ignore_ascii_case("txt") || extension.eq_ignore_ascii_case("md");
+    path.extension().is_some_and(is_one)
 }

@@ -3,6 +3,7 @@
 use super::DataError;
 use super::formats::columns::{ColumnValues, Table, Timestamp};
 use super::spec::DataSpec;
+use crate::error::Setting;
 
 /// A gap between two rows of more than this many usual steps is a hole: no window spans it.
 const HOLE: f64 = 1.5;
@@ -62,8 +63,8 @@ pub(super) fn cut(
     notes: &mut Vec<String>,
 ) -> Result<Windows, DataError> {
     let time_column = match &options.time {
-        Some(name) => Some(table.find(name).ok_or_else(|| DataError::Option {
-            field: "data.time",
+        Some(name) => Some(table.find(name).ok_or_else(|| DataError::Setting {
+            setting: Setting::spec_key("data.time"),
             problem: format!("{place} has no column {name:?}{}", crate::platform::perhaps_column(name, &table.names)),
         })?),
         None => table.columns.iter().position(|cells| matches!(cells, ColumnValues::Times(_))),
@@ -83,14 +84,14 @@ pub(super) fn cut(
         match table.find(name).map(|at| &table.columns[at]) {
             Some(ColumnValues::Numbers(values)) => columns.push(values),
             Some(_) => {
-                return Err(DataError::Option {
-                    field: "data.columns",
+                return Err(DataError::Setting {
+                    setting: Setting::spec_key("data.columns"),
                     problem: format!("{name:?} holds no numbers; name columns that do"),
                 });
             }
             None => {
-                return Err(DataError::Option {
-                    field: "data.columns",
+                return Err(DataError::Setting {
+                    setting: Setting::spec_key("data.columns"),
                     problem: format!(
                         "{place} has no column {name:?}{}",
                         crate::platform::perhaps_column(name, &table.names)
@@ -110,8 +111,8 @@ pub(super) fn cut(
     let window = *options.window.get_or_insert(day.unwrap_or(USUAL_WINDOW).min(table.rows / 10).max(2));
     let stride = *options.stride.get_or_insert((window / 8).max(1));
     if table.rows < window {
-        return Err(DataError::Option {
-            field: "data.window",
+        return Err(DataError::Setting {
+            setting: Setting::spec_key("data.window"),
             problem: format!("{place} has {} rows, fewer than a window of {window}; use a smaller one", table.rows),
         });
     }

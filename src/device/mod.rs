@@ -14,6 +14,7 @@ use self::cpu::CpuDevice;
 pub use self::error::DeviceError;
 use self::gpu::GpuContext;
 pub use self::info::{DeviceBackend, DeviceInfo, DeviceKind};
+use crate::platform::free_memory;
 
 /// `--device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -113,9 +114,7 @@ impl Device {
         if !matches!(self, Self::Cpu(_)) && !self.info().software {
             return None;
         }
-        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
-        line.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(1024)
+        free_memory()
     }
 
     /// Bytes of the largest array that a kernel can see.

@@ -22,6 +22,7 @@ pub use self::fusion::fuse;
 pub use self::half_storage::store_as_f16;
 pub use self::plan::{BufferView, Call, Location, Plan, PlanBytes};
 use crate::device::DeviceError;
+use crate::error::{Advice, ErrorKind};
 use crate::kernels::Kernel;
 use crate::kernels::activation::Activation;
 use crate::kernels::pointwise::PointwiseStage;
@@ -37,6 +38,25 @@ pub enum GraphError {
     Plan(String),
     #[error(transparent)]
     Device(#[from] DeviceError),
+}
+
+impl GraphError {
+    /// Returns whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Shape { .. } => ErrorKind::Usage,
+            Self::Device(error) => error.kind(),
+            Self::NotDifferentiable(_) | Self::Plan(_) => ErrorKind::Work,
+        }
+    }
+
+    /// Returns what would help.
+    pub fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::Device(error) => error.advice(),
+            _ => None,
+        }
+    }
 }
 
 /// Index of a value in its graph.

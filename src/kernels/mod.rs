@@ -191,7 +191,7 @@ impl GpuLaunch {
         {
             return Err(DeviceError::DoesNotFit {
                 what: format!("{label} loops {} times and this software GPU stops at {limit}", self.iterations),
-                remedy: "use a smaller layer or batch, or --device cpu".to_owned(),
+                remedy: "use a smaller layer or batch".to_owned(),
             });
         }
         if self.workgroups.iter().any(|&count| count > target.max_workgroups) {

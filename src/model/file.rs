@@ -16,7 +16,9 @@ use super::shape::DataShape;
 use super::spec::{ConditionKind, Spec};
 use super::weights::Weights;
 use crate::data::{ImageShape, Preparation, Scaling, SourceKind};
+use crate::error::ErrorKind;
 use crate::graph::Parameter;
+use crate::platform::files;
 use crate::tensor::{HostTensor, Shape};
 
 /// Version of the metadata.
@@ -30,6 +32,16 @@ pub enum ModelFileError {
     Malformed { path: PathBuf, problem: String },
     #[error("cannot write, {}, {problem}", path.display())]
     Unwritable { path: PathBuf, problem: String },
+}
+
+impl ModelFileError {
+    /// Returns whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreadable { .. } | Self::Malformed { .. } => ErrorKind::Usage,
+            Self::Unwritable { .. } => ErrorKind::Work,
+        }
+    }
 }
 
 /// A trained model in host memory.
@@ -173,7 +185,7 @@ impl Model {
     }
 
     pub fn load(path: &Path) -> Result<Self, ModelFileError> {
-        let bytes = std::fs::read(path).map_err(|error| ModelFileError::Unreadable {
+        let bytes = files::read(path).map_err(|error| ModelFileError::Unreadable {
             path: path.into(),
             problem: match error.kind() {
                 std::io::ErrorKind::NotFound => "there is no such file, give a model.safetensors".to_owned(),
@@ -281,6 +293,6 @@ fn sorted(value: Value) -> Value {
 
 /// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
-    crate::platform::files::write_whole(path, |file| file.write_all(bytes))
+    files::write_whole(path, |file| file.write_all(bytes))
         .map_err(|error| ModelFileError::Unwritable { path: path.into(), problem: error.to_string() })
 }

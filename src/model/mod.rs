@@ -25,7 +25,7 @@ pub use self::pretrained::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
 pub use self::shape::{DataShape, data_shape};
 pub use self::spec::{
     AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, DROPOUT, Edit, EngineSpec, KernelChoices,
-    LEARNING_RATE, LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Reduction, SPARSITY,
-    ScheduleKind, ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec, live_text,
+    LEARNING_RATE, LIVE_FIELDS, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec, Precision,
+    Reduction, SPARSITY, ScheduleKind, ScheduleSpec, SparsityKind, Spec, SpecError, TrainSpec, live_text,
 };
 pub use self::weights::Weights;

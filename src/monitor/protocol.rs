@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::PreviewRequest;
 use crate::data::DataSet;
 use crate::device::{DeviceChoice, DeviceInfo};
+use crate::error::{Advice, ErrorKind};
 use crate::model::Spec;
 use crate::platform::Instant;
 use crate::train::{EpochReport, RunReport, TuneMode};
@@ -60,7 +61,8 @@ pub enum Event {
     },
     Failed {
         message: String,
-        usage: bool,
+        kind: ErrorKind,
+        advice: Option<Advice>,
     },
 }
 

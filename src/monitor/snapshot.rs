@@ -12,6 +12,7 @@ use super::pairs::Pairs;
 use super::section::Section;
 use crate::data::{DataSet, ImageShape};
 use crate::device::DeviceInfo;
+use crate::error::Advice;
 use crate::inference::{FlatModel, UnitUse};
 use crate::model::Spec;
 use crate::plot::{AxisScale, LossCurves, Marker};
@@ -98,6 +99,8 @@ pub struct RunProgress {
     pub state: PlayState,
     /// What is being done while preparing or finishing, or why it failed.
     pub message: String,
+    /// What would help, where it failed.
+    pub advice: Option<Advice>,
     pub step: u64,
     pub seconds: f64,
     pub samples_per_second: f64,

@@ -331,6 +331,7 @@ impl TrainingLoop {
         snapshot.progress = Section::new(RunProgress {
             state: self.state,
             message: message.to_owned(),
+            advice: None,
             step: session.step(),
             seconds: self.run.seconds(),
             samples_per_second: self.samples_per_second,

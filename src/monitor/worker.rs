@@ -139,9 +139,10 @@ async fn work_on(options: &WorkerOptions, channels: &Channels<'_>) {
         moment.live = false;
         moment.snapshot.progress.change(|progress| {
             (progress.state, progress.message) = (PlayState::Failed, message.clone());
+            progress.advice = error.advice();
         });
     });
-    channels.send(Event::Failed { message, usage: error.is_usage() });
+    channels.send(Event::Failed { message, kind: error.kind(), advice: error.advice() });
 }
 
 async fn prepare_and_train(

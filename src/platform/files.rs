@@ -1,6 +1,10 @@
-//! Files whole or not at all.
+//! Files: the operations that the program uses of the system's, and writing whole or not at all.
 
-use std::fs::File;
+// Whoever opens a path does so here: a browser has no paths.
+pub(crate) use std::fs::{
+    File, Metadata, OpenOptions, create_dir, create_dir_all, metadata, read, read_dir, read_to_string, remove_dir_all,
+    remove_file, rename, write,
+};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +14,7 @@ use super::folders::cache_folder;
 /// Reads the value kept under this file name in the cache folder; the default where there is nothing, or nothing that
 /// can be read: it can be made again.
 pub(crate) fn load_cached<T: serde::de::DeserializeOwned + Default>(name: &str) -> T {
-    let bytes = cache_folder().and_then(|folder| std::fs::read(folder.join(name)).ok());
+    let bytes = cache_folder().and_then(|folder| read(folder.join(name)).ok());
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
@@ -18,7 +22,7 @@ pub(crate) fn load_cached<T: serde::de::DeserializeOwned + Default>(name: &str) 
 /// next time.
 pub(crate) fn save_cached<T: serde::Serialize>(name: &str, value: &T) {
     let Some(folder) = cache_folder() else { return };
-    if std::fs::create_dir_all(&folder).is_ok() {
+    if create_dir_all(&folder).is_ok() {
         let _ = write_whole(&folder.join(name), |file| Ok(serde_json::to_writer_pretty(file, value)?));
     }
 }
@@ -32,7 +36,7 @@ pub(crate) fn write_whole(
 ) -> std::io::Result<()> {
     let linked = path.is_symlink().then(|| path.canonicalize()).transpose()?;
     let path = linked.as_deref().unwrap_or(path);
-    let there = std::fs::metadata(path).ok();
+    let there = metadata(path).ok();
     if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
         let file = File::options().write(true).open(path)?;
         let mut writer = BufWriter::new(&file);
@@ -40,7 +44,7 @@ pub(crate) fn write_whole(
         return writer.flush();
     }
     let (file, beside) = TemporaryFile::beside(path)?;
-    if let Some(there) = there.filter(std::fs::Metadata::is_file) {
+    if let Some(there) = there.filter(Metadata::is_file) {
         file.set_permissions(there.permissions())?;
     }
     let mut writer = BufWriter::new(&file);
@@ -73,7 +77,7 @@ impl TemporaryFile {
     }
 
     fn rename_to(mut self, path: &Path) -> std::io::Result<()> {
-        std::fs::rename(&self.0, path)?;
+        rename(&self.0, path)?;
         self.0 = PathBuf::new();
         Ok(())
     }
@@ -83,7 +87,7 @@ impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if !self.0.as_os_str().is_empty() {
             // Nothing more can be done where it stays.
-            let _ = std::fs::remove_file(&self.0);
+            let _ = remove_file(&self.0);
         }
     }
 }

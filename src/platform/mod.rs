@@ -20,4 +20,6 @@ pub(crate) use self::latest::Latest;
 pub use self::memory::free_memory;
 pub(crate) use self::suggest_name::{nearest, perhaps, perhaps_column};
 pub(crate) use self::task::Task;
+#[cfg(feature = "cli")]
+pub(crate) use self::threads::hardware_threads;
 pub use self::wait::Wait;

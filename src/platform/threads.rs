@@ -12,3 +12,9 @@ pub(super) fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> 
         .spawn(work)
         .map_err(|error| format!("no thread for the work, {error}, close other programs"))
 }
+
+/// Returns how many threads of the processor there are.
+#[cfg(feature = "cli")]
+pub(crate) fn hardware_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}

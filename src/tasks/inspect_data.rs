@@ -12,7 +12,8 @@ use crate::model::{Network, Spec, auto_spec, data_shape};
 use crate::platform::Wait as _;
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
-use crate::train::{Evaluator, TrainError};
+use crate::tasks::TaskError;
+use crate::train::Evaluator;
 
 /// The object that `data --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,7 +62,7 @@ pub struct Split {
 }
 
 /// Describes `data`, which was opened with `seed`.
-pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TrainError> {
+pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TaskError> {
     /// So many values tell the range.
     const VALUES: usize = 1 << 24;
     let train = data.part(Part::Train);
@@ -111,7 +112,7 @@ const SHEET_ROWS: usize = 8;
 const SHEET_COLUMNS: usize = 8;
 /// Writes what a network of `spec` would see of `data`: its first train rows, and where the spec corrupts, each
 /// corrupted beside itself.
-pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &Path) -> Result<(), TrainError> {
+pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &Path) -> Result<(), TaskError> {
     let network = Network::new(spec, data_shape(spec, data))?;
     let mut externals = SharedBuffers::default();
     let mut evaluator = Evaluator::new(&network, data, device, &mut externals)?;

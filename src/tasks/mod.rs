@@ -3,6 +3,7 @@
 mod compress;
 mod denoise;
 pub(crate) mod detect;
+mod error;
 mod evaluate;
 mod export;
 mod generate;
@@ -18,10 +19,11 @@ pub use self::denoise::{
     QueueImage, QueueItem, QueueView, Sigma, Strength, denoise,
 };
 pub use self::detect::{
-    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, LabelChoice, Progress, ScannedRows,
-    ScoreOptions, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector, save_detector, save_scores,
-    scan_rows, score_rows, write_scores,
+    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, FitProgress, LabelChoice, ScannedRows,
+    ScoreInput, ScoreOptions, ScoreOutput, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector,
+    save_detector, save_scores, scan_rows, score_rows, write_scores,
 };
+pub use self::error::TaskError;
 pub(crate) use self::evaluate::evaluator_over;
 pub use self::evaluate::{
     EvaluateOptions, Evaluation, EvaluationWatch, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside,

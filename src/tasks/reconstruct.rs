@@ -10,7 +10,7 @@ use crate::data::Part;
 use crate::device::Device;
 use crate::metrics;
 use crate::platform::Wait as _;
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// The object that `reconstruct --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,7 +33,7 @@ pub struct Reconstruction {
 ///
 /// # Errors
 /// When the data does not fit the model, or `output` cannot hold what its kind becomes.
-pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) -> Result<Reconstruction, TrainError> {
+pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) -> Result<Reconstruction, TaskError> {
     let OpenedModel { model, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
     let rows = data.part(Part::Test);
     let mut made = evaluator.outputs(rows.clone(), true, false).wait()?.outputs;

@@ -31,11 +31,10 @@ pub use self::test_metrics::{ACTIVE_VARIANCE, PcaReport, TestMetrics, pca_beside
 pub use self::training_plan::TrainingPlan;
 pub use self::verify::{Agreement, FIRST_STEPS, Verification, verify};
 use crate::data::DataError;
-use crate::device::DeviceError;
+use crate::error::{Advice, ErrorKind, Setting};
 use crate::graph::GraphError;
 use crate::inference::InferenceError;
 use crate::model::{ModelFileError, SpecError};
-use crate::plot::PictureError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -54,21 +53,8 @@ pub enum TrainError {
     Diverged { step: u64, loss: f32, learning_rate: f64, outcome: String },
     #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
     BatchTooLarge { batch: usize, rows: usize },
-    #[error("canceled, nothing was written")]
-    Canceled,
     #[error("the run's thread ended early, {0}, start the run again")]
     Worker(String),
-    #[error("{0}, this is a defect of the program")]
-    Defect(String),
-}
-
-impl From<PictureError> for TrainError {
-    fn from(error: PictureError) -> Self {
-        match error {
-            PictureError::Unwritable { path, problem } => Self::File(ModelFileError::Unwritable { path, problem }),
-            PictureError::Draw(problem) => Self::Defect(format!("the picture could not be drawn, {problem}")),
-        }
-    }
 }
 
 impl From<InferenceError> for TrainError {
@@ -82,36 +68,30 @@ impl From<InferenceError> for TrainError {
 }
 
 impl TrainError {
-    /// Whether what was asked for is at fault (exit code 2) rather than the work (1).
-    pub fn is_usage(&self) -> bool {
+    /// Returns whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            // A full disk is nobody's wrong use.
-            Self::Data(DataError::Unwritable { .. }) => false,
-            Self::Spec(_) | Self::Data(_) | Self::BatchTooLarge { .. } => true,
-            Self::Graph(GraphError::Shape { .. }) => true,
-            Self::Graph(GraphError::Device(error)) => device_error_is_usage(error),
-            Self::File(ModelFileError::Unreadable { .. } | ModelFileError::Malformed { .. }) => true,
-            Self::Graph(_)
-            | Self::File(_)
-            | Self::Diverged { .. }
-            | Self::Canceled
-            | Self::Worker(_)
-            | Self::Defect(_) => false,
+            Self::Spec(SpecError::Data(error)) | Self::Data(error) => error.kind(),
+            Self::Spec(_) | Self::BatchTooLarge { .. } => ErrorKind::Usage,
+            Self::Graph(error) => error.kind(),
+            Self::File(error) => error.kind(),
+            Self::Diverged { .. } | Self::Worker(_) => ErrorKind::Work,
         }
     }
-}
 
-pub(crate) fn device_error_is_usage(error: &DeviceError) -> bool {
-    match error {
-        DeviceError::NoAdapter
-        | DeviceError::UnknownBackend(_)
-        | DeviceError::IndexOutOfRange { .. }
-        | DeviceError::UnknownChoice(_)
-        | DeviceError::DoesNotFit { .. } => true,
-        DeviceError::Refused { .. }
-        | DeviceError::NoneWorks { .. }
-        | DeviceError::Failed { .. }
-        | DeviceError::ComputesWrong { .. }
-        | DeviceError::Threads(_) => false,
+    /// Returns what would help.
+    pub fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::Graph(error) => error.advice(),
+            Self::Diverged { learning_rate, .. } => {
+                let lower = learning_rate / 10.0;
+                // In three digits: what is divided may end in many.
+                Some(Advice::new(Setting::LEARNING_RATE, format!("{lower:.2e}").parse().unwrap_or(lower)))
+            }
+            Self::BatchTooLarge { rows, .. } => {
+                Some(Advice::new(Setting::BATCH_SIZE, rows.checked_ilog2().map_or(1, |log| 1 << log)))
+            }
+            Self::Spec(_) | Self::Data(_) | Self::File(_) | Self::Worker(_) => None,
+        }
     }
 }

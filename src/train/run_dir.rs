@@ -1,7 +1,6 @@
 //! The run directory: `spec.toml`, `metrics.jsonl`, `checkpoint/`, `model.safetensors`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::epoch_report::EpochReport;
 use super::run_report::RunReport;
 use crate::data::SplitManifest;
+use crate::error::Setting;
 use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
-use crate::platform::folders;
+use crate::platform::{files, folders};
 use crate::tensor::HostTensor;
 
 /// Where runs go unless a place is named: the platform's data folder, under `hourglass/runs`.
@@ -43,13 +43,13 @@ impl RunDir {
     pub fn create(path: &Path) -> Result<Self, ModelFileError> {
         let unwritable = |problem: String| ModelFileError::Unwritable { path: path.into(), problem };
         if path.join("spec.toml").exists() {
-            return Err(unwritable("there is a run already, name another folder with --out".to_owned()));
+            return Err(unwritable(format!("there is a run already, name another folder ({})", Setting::OUT)));
         }
-        if fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_some()) {
-            return Err(unwritable("there are files in it already, name another folder with --out".to_owned()));
+        if files::read_dir(path).is_ok_and(|mut inside| inside.next().is_some()) {
+            return Err(unwritable(format!("there are files in it already, name another folder ({})", Setting::OUT)));
         }
-        fs::create_dir_all(path.join("checkpoint"))
-            .map_err(|error| unwritable(format!("{error}, name another folder with --out")))?;
+        files::create_dir_all(path.join("checkpoint"))
+            .map_err(|error| unwritable(format!("{error}, name another folder ({})", Setting::OUT)))?;
         Ok(Self(path.into()))
     }
 
@@ -57,12 +57,12 @@ impl RunDir {
     pub fn create_numbered(parent: &Path, name: &str) -> Result<Self, ModelFileError> {
         let unwritable = |error: std::io::Error| ModelFileError::Unwritable {
             path: parent.into(),
-            problem: format!("{error}, name another folder with --out"),
+            problem: format!("{error}, name another folder ({})", Setting::OUT),
         };
-        fs::create_dir_all(parent).map_err(unwritable)?;
+        files::create_dir_all(parent).map_err(unwritable)?;
         for number in 1_u32.. {
             let path = parent.join(format!("{name}-{number:03}"));
-            match fs::create_dir(&path) {
+            match files::create_dir(&path) {
                 Ok(()) => return Self::create(&path),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(unwritable(error)),
@@ -116,13 +116,13 @@ impl RunDir {
 
     /// What the run came to, where it ended and the file is whole.
     pub fn read_report(&self) -> Option<serde_json::Value> {
-        serde_json::from_slice(&fs::read(self.0.join("report.json")).ok()?).ok()
+        serde_json::from_slice(&files::read(self.0.join("report.json")).ok()?).ok()
     }
 
     pub fn read_spec(&self) -> Result<Spec, SpecError> {
         let path = self.0.join("spec.toml");
         let place = path.display().to_string();
-        let text = fs::read_to_string(&path)
+        let text = files::read_to_string(&path)
             .map_err(|error| SpecError::Syntax { place: place.clone(), problem: error.to_string() })?;
         Spec::from_toml(&text, &place)
     }
@@ -132,14 +132,14 @@ impl RunDir {
         let append = || -> std::io::Result<()> {
             let mut line = serde_json::to_vec(report)?;
             line.push(b'\n');
-            fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(&line)
+            files::OpenOptions::new().create(true).append(true).open(&path)?.write_all(&line)
         };
         append().map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })
     }
 
     /// The lines of `metrics.jsonl`; a torn last line is ignored.
     pub fn read_metrics(&self) -> Vec<EpochReport> {
-        let text = fs::read_to_string(self.0.join("metrics.jsonl")).unwrap_or_default();
+        let text = files::read_to_string(self.0.join("metrics.jsonl")).unwrap_or_default();
         text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
     }
 
@@ -165,7 +165,7 @@ impl RunDir {
 
     pub fn read_first_steps(&self) -> Result<FirstSteps, ModelFileError> {
         let path = self.0.join("first_steps.json");
-        let bytes = fs::read(&path).map_err(|error| ModelFileError::Unreadable {
+        let bytes = files::read(&path).map_err(|error| ModelFileError::Unreadable {
             path: path.clone(),
             problem: format!("{error}, this run keeps no first steps to compare with; train it again"),
         })?;
@@ -207,7 +207,7 @@ impl RunDir {
         name: &str,
     ) -> Result<(CheckpointState, BTreeMap<String, HostTensor>), ModelFileError> {
         let path = self.checkpoint_path(name);
-        let bytes = fs::read(&path).map_err(|error| ModelFileError::Unreadable {
+        let bytes = files::read(&path).map_err(|error| ModelFileError::Unreadable {
             path: path.clone(),
             problem: format!("{error}, this run was never saved"),
         })?;

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::epoch_report::EpochReport;
 use super::run_dir::RunDir;
 use crate::model::Spec;
+use crate::platform::files;
 
 /// A run on disk.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl SavedRun {
         let dir = RunDir::open(path).ok()?;
         let report = dir.read_report().unwrap_or_default();
         let test_mse = report["test"]["mse"].as_f64();
-        let written = |name: &str| std::fs::metadata(path.join(name)).and_then(|meta| meta.modified()).ok();
+        let written = |name: &str| files::metadata(path.join(name)).and_then(|meta| meta.modified()).ok();
         let changed = ["report.json", "metrics.jsonl", "checkpoint/last.safetensors", "spec.toml"];
         let changed = changed.into_iter().filter_map(written).max().unwrap_or(SystemTime::UNIX_EPOCH);
         Some(Self {
@@ -74,7 +75,7 @@ impl SavedRun {
 
 /// The runs in `folder`, what was written last first.
 pub fn saved_runs(folder: &Path) -> Vec<SavedRun> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = files::read_dir(folder).into_iter().flatten().flatten();
     let mut runs: Vec<SavedRun> = entries.filter_map(|entry| SavedRun::read(&entry.path())).collect();
     runs.sort_by(|a, b| b.changed.cmp(&a.changed).then_with(|| a.name.cmp(&b.name)));
     runs
@@ -86,5 +87,5 @@ pub fn saved_runs(folder: &Path) -> Vec<SavedRun> {
 /// In words, where it is no run or cannot be deleted.
 pub fn delete_run(path: &Path) -> Result<(), String> {
     RunDir::open(path).map_err(|error| error.to_string())?;
-    std::fs::remove_dir_all(path).map_err(|error| format!("{} was not deleted, {error}", path.display()))
+    files::remove_dir_all(path).map_err(|error| format!("{} was not deleted, {error}", path.display()))
 }

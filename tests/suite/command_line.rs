@@ -499,3 +499,36 @@ fn a_folder_with_damage_and_doubles_is_told_of_and_written_whole() {
     let encoded = hourglass(&["encode", &model, "--data", &source, "-o", &place("z.npy"), "--json"], home.path());
     assert!(json(&encoded)["notes"].to_string().contains("torn.png"));
 }
+
+/// What errors of the library speak of is worded as an option of the command, and what would help is one that it takes.
+#[test]
+fn errors_name_options_that_the_command_takes() {
+    let help = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/compatibility/help.txt"));
+    let help = help.expect("the recorded help");
+    for setting in hourglass::error::Setting::OPTIONS {
+        assert!(
+            help.contains(&format!("--{} ", setting.name())) || help.contains(&format!("--{}\n", setting.name())),
+            "{setting}"
+        );
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| home.path().join(name).display().to_string();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/data/breast_cancer.csv");
+    let failed = |arguments: &[&str], code: i32| {
+        let output = hourglass(arguments, home.path());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let batch = ["train", "--data", table, "--set", "train.batch_size=100000", "--device", "cpu", "--out", &at("a")];
+    let said = failed(&batch, 2);
+    assert!(said.contains("; try --set train.batch_size=256"), "{said}");
+    let label = ["detect", "fit", table, "-o", &at("d.safetensors"), "--label", "nothing", "--device", "cpu"];
+    let said = failed(&label, 2);
+    assert!(said.contains(" --label, ") && !said.contains('`'), "{said}");
+    std::fs::create_dir(at("full")).expect("a folder");
+    std::fs::write(home.path().join("full/file"), "x").expect("a file");
+    let said = failed(&["train", "--device", "cpu", "--out", &at("full")], 1);
+    assert!(said.contains("name another folder (--out)"), "{said}");
+    let said = failed(&["encode", &at("none"), "--data", table, "-o", &at("z.txt"), "--device", "cpu"], 2);
+    assert!(said.contains("--output") || said.contains("cannot read the model"), "{said}");
+}

@@ -8,6 +8,7 @@ use hourglass::kernels::film::{self, FilmWear, MOST_MARKS};
 use hourglass::kernels::pointwise::{self, NORMAL_FROM_RATE, PointwiseStage};
 use hourglass::kernels::{Kernel, StepState, blind_spot, jpeg};
 use hourglass::model::{DataShape, Network, Spec, preset};
+use hourglass::platform::Wait as _;
 use hourglass::random::{philox4x32, unit_float};
 use hourglass::train::Session;
 
@@ -464,8 +465,8 @@ fn all_corruptions_train_together_on_all_devices() {
         .chain(devices())
         .map(|device| {
             let mut session = Session::new(spec.clone(), digits(), device).expect("a session");
-            session.train(12).expect("it trains");
-            session.take_losses(true).expect("losses").into_iter().map(|(_, loss)| loss).collect()
+            session.train(12).wait().expect("it trains");
+            session.take_losses(true).wait().expect("losses").into_iter().map(|(_, loss)| loss).collect()
         })
         .collect();
     // The same bits whatever the number of threads.
@@ -481,7 +482,7 @@ fn all_corruptions_train_together_on_all_devices() {
 fn further_corruptions_leave_the_streams_of_others_alone() {
     let seen = |settings: &[&str]| {
         let mut session = Session::new(corrupted(settings), digits(), cpu()).expect("a session");
-        session.outputs(0..5, true, true).expect("outputs").seen
+        session.outputs(0..5, true, true).wait().expect("outputs").seen
     };
     let alone = seen(&["masking=0.5"]);
     let together = seen(&["grain=0.3", "dust=9", "jpeg=30", "poisson=20", "masking=0.5"]);
@@ -497,7 +498,7 @@ fn downscaling_blur_and_jpeg_have_no_strength() {
     let seen = |setting: &str, strength: &str| {
         let spec = corrupted(&[setting, &format!("strength={strength}")]);
         let mut session = Session::new(spec, digits(), cpu()).expect("a session");
-        session.outputs(0..20, true, true).expect("outputs").seen
+        session.outputs(0..20, true, true).wait().expect("outputs").seen
     };
     let clean = digits().rows_f32(0..20).expect("rows");
     for setting in ["downscale=2", "blur=0.5", "jpeg=20"] {
@@ -510,7 +511,7 @@ fn downscaling_blur_and_jpeg_have_no_strength() {
     let mut settings = noises.clone();
     settings.push("strength=0.0");
     let mut session = Session::new(corrupted(&settings), digits(), cpu()).expect("a session");
-    assert!(hourglass::metrics::mse(&session.outputs(0..20, true, true).expect("outputs").seen, &clean) < 1e-12);
+    assert!(hourglass::metrics::mse(&session.outputs(0..20, true, true).wait().expect("outputs").seen, &clean) < 1e-12);
 }
 
 #[test]
@@ -568,8 +569,8 @@ fn blind_spots_alone_are_judged() {
     spec.optimizer.ema = None;
     let losses = |device: Device| {
         let mut session = Session::new(spec.clone(), digits(), device).expect("a session");
-        session.train(12).expect("steps");
-        session.take_losses(true).expect("losses").into_iter().map(|(_, loss)| loss).collect::<Vec<f32>>()
+        session.train(12).wait().expect("steps");
+        session.take_losses(true).wait().expect("losses").into_iter().map(|(_, loss)| loss).collect::<Vec<f32>>()
     };
     let all: Vec<Vec<f32>> = devices().into_iter().map(losses).collect();
     for losses in &all {

@@ -7,6 +7,7 @@ use hourglass::data::{
     DataSet, DataSpec, FIXED, Fit, Part, Preparation, PreparedColumn, Scaling, SourceKind, SplitKind, near_duplicates,
 };
 use hourglass::model::{Spec, auto_spec, preset};
+use hourglass::platform::Wait as _;
 use hourglass::train::Session;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
@@ -676,11 +677,11 @@ fn short(mut spec: Spec, data: &DataSet) -> Spec {
 fn trace(spec: &Spec, data: &DataSet, device: hourglass::device::Device) -> (Vec<f32>, f64, Vec<f32>, bool) {
     let mut session = Session::new(spec.clone(), Arc::new(data.clone()), device).expect("a session");
     let mut losses = Vec::new();
-    while session.train(64).expect("it trains") > 0 {
-        losses.extend(session.take_losses(true).expect("losses").into_iter().map(|(_, loss)| loss));
+    while session.train(64).wait().expect("it trains") > 0 {
+        losses.extend(session.take_losses(true).wait().expect("losses").into_iter().map(|(_, loss)| loss));
     }
-    let (validation, _) = session.evaluate(Part::Validation).expect("validation");
-    let latents = session.outputs(data.part(Part::Test), false, true).expect("latents").latents;
+    let (validation, _) = session.evaluate(Part::Validation).wait().expect("validation");
+    let latents = session.outputs(data.part(Part::Test), false, true).wait().expect("latents").latents;
     (losses, validation, latents, session.waited_for_data().is_some())
 }
 
@@ -740,11 +741,11 @@ fn automatic_specs_beat_pca_on_tables() {
         let suggestion = auto_spec(&data).expect("a suggestion");
         assert!(suggestion.spec.model.latent < data.features, "{}", suggestion.reasons);
         let session = Session::new(suggestion.spec, Arc::new(data), cpu()).expect("a session");
-        let mut run = hourglass::train::Run::new(session, None, None, false).expect("a run");
+        let mut run = hourglass::train::Run::new(session, None, None, false).wait().expect("a run");
         while !run.is_done() {
-            run.advance(256).expect("it trains");
+            run.advance(256).wait().expect("it trains");
         }
-        let report = run.report(true).expect("a report");
+        let report = run.report(true).wait().expect("a report");
         let (test, pca) = (report.test.expect("a test"), report.pca.expect("PCA"));
         assert!(test.mse < pca.mse, "{name}: {} where PCA has {}", test.mse, pca.mse);
         assert!(test.bce.is_none(), "scaled values have no cross entropy");
@@ -757,7 +758,7 @@ fn a_model_keeps_what_its_data_was_scaled_by() {
     let data = open(&table).expect("a table");
     let spec = short(auto_spec(&data).expect("a suggestion").spec, &data);
     let mut session = Session::new(spec, Arc::new(data.clone()), cpu()).expect("a session");
-    let weights = session.weights().expect("weights");
+    let weights = session.weights().wait().expect("weights");
     let model = session.model(&weights);
     let bytes = model.to_bytes().expect("bytes");
     let read = hourglass::model::Model::from_bytes(&bytes, Path::new("model")).expect("it reads back");
@@ -860,8 +861,8 @@ fn recordings_become_rows_and_rows_recordings() {
     let mut spec = short(auto_spec(&data).expect("a suggestion").spec, &data);
     spec.train.epochs = 100;
     let mut session = Session::new(spec, Arc::new(data), cpu()).expect("a session");
-    while session.train(64).expect("it trains") > 0 {}
-    let weights = session.weights().expect("weights");
+    while session.train(64).wait().expect("it trains") > 0 {}
+    let weights = session.weights().wait().expect("weights");
     let model = folder.path().join("model.safetensors");
     session.model(&weights).save(&model).expect("saved");
     let out = folder.path().join("out");

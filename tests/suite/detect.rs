@@ -9,7 +9,10 @@ use hourglass::device::Device;
 use hourglass::inference::LoadedModel;
 use hourglass::metrics::{average_precision, operating_points, roc_auc};
 use hourglass::model::{Model, ThresholdBy};
-use hourglass::tasks::{DetectorOptions, ScoreOptions, Scores, ThresholdRule, fit_detector, score_rows};
+use hourglass::platform::Wait as _;
+use hourglass::tasks::{
+    DetectorOptions, ScoreInput, ScoreOptions, ScoreOutput, Scores, TaskError, ThresholdRule, fit_detector, score_rows,
+};
 use hourglass::train::Evaluator;
 
 use crate::support::{cpu, devices};
@@ -33,7 +36,18 @@ fn fit(source: &str, path: &Path, options: &DetectorOptions, device: &Device) ->
 }
 
 fn score(path: &Path, source: &str, output: &Path, options: &ScoreOptions, device: &Device) -> Scores {
-    score_rows(path, source, output, options, device).expect("rows are scored")
+    try_to_score(path, source, output, options, device).expect("rows are scored")
+}
+
+fn try_to_score(
+    path: &Path,
+    source: &str,
+    output: &Path,
+    options: &ScoreOptions,
+    device: &Device,
+) -> Result<Scores, TaskError> {
+    let (input, output) = (ScoreInput::Path(source.to_owned()), ScoreOutput::File(output.to_owned()));
+    score_rows(path, &input, &output, options, device)
 }
 
 fn column(path: &Path, name: &str) -> Vec<String> {
@@ -192,7 +206,7 @@ fn variational_models_score_by_their_elbo() {
     let data = Arc::new(saved.spec.open_other_data(TABLE, &saved.preparation).expect("the table"));
     let loaded = LoadedModel::new(&saved, &model, &cpu()).expect("a model");
     let mut evaluator = Evaluator::over(&loaded, &data).expect("an evaluator");
-    let outputs = evaluator.outputs(0..1, true, false).expect("outputs");
+    let outputs = evaluator.outputs(0..1, true, false).wait().expect("outputs");
     let seen = data.rows_f32(0..1).expect("a row");
     let errors: f64 = (0..seen.len())
         .map(|i| f64::from(seen[i] - outputs.outputs[i]).powi(2) / f64::from(member.usual_errors[i]))
@@ -228,7 +242,7 @@ fn columns_are_found_by_name_and_broken_rows_by_number() {
     assert_eq!(score(&model, &bare, &out, &usual, &cpu()).roc_auc, None);
     assert_eq!(column(&out, "score"), expected);
     let lacking = changed(home.path(), "lacking.csv", |_, line| line.split_once(',').expect("columns").1.to_owned());
-    let error = score_rows(&model, &lacking, &out, &usual, &cpu()).expect_err("a column is missing").to_string();
+    let error = try_to_score(&model, &lacking, &out, &usual, &cpu()).expect_err("a column is missing").to_string();
     assert!(error.contains("mean_radius"), "{error}");
     assert_eq!(column(&out, "score"), expected, "what was there before is whole");
 
@@ -237,7 +251,7 @@ fn columns_are_found_by_name_and_broken_rows_by_number() {
         7 => line.replacen(line.split(',').next().expect("a cell"), "wide", 1),
         _ => line.to_owned(),
     });
-    let error = score_rows(&model, &broken, &out, &usual, &cpu()).expect_err("a row is short").to_string();
+    let error = try_to_score(&model, &broken, &out, &usual, &cpu()).expect_err("a row is short").to_string();
     assert!(error.contains("row 3") && error.contains("line 4"), "{error}");
     let found = score(&model, &broken, &out, &ScoreOptions { keep_going: true, ..usual }, &cpu());
     assert_eq!((found.rows, found.unusable), (567, 2));

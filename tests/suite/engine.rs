@@ -9,6 +9,7 @@ use hourglass::device::{Device, DeviceChoice};
 use hourglass::graph::{BufferView, Executable, GraphError, Location, SharedBuffer, SharedBuffers};
 use hourglass::kernels::StepState;
 use hourglass::model::{DataShape, Network, RowSource, Spec, preset, presets};
+use hourglass::platform::Wait as _;
 use hourglass::train::Session;
 
 use crate::support::{Tolerance, cpu, devices, digits, gpu, noise};
@@ -76,6 +77,7 @@ fn a_large_image_passes_through_a_unet_in_the_memory_that_the_plan_predicted() {
         let bytes = network.flat_elements() * 4;
         let gradient = executable
             .read(BufferView { place: Location::External(SharedBuffer::Gradients), offset: 0, bytes })
+            .wait()
             .expect("gradients");
         assert!(gradient.iter().all(|g| g.is_finite()) && gradient.iter().any(|&g| g != 0.0), "{}", device.info());
         if let (Some(before), Some(after)) = (before, resident()) {
@@ -104,8 +106,8 @@ fn f16_storage_takes_less_memory_and_learns_as_well() {
         let Some(device) = device else { continue };
         let run = |precision: &str| {
             let mut session = Session::new(spec(precision), digits(), device.clone()).expect("a session");
-            session.train(steps).expect("it trains");
-            let losses = session.take_losses(true).expect("losses");
+            session.train(steps).wait().expect("it trains");
+            let losses = session.take_losses(true).wait().expect("losses");
             (session.bytes().activations, losses.last().expect("a loss").1)
         };
         let ((whole_bytes, whole), (half_bytes, half)) = (run("f32"), run("f16"));
@@ -159,8 +161,8 @@ fn every_preset_trains_on_the_gpu_as_on_the_cpu() {
         let spec = preset.spec.clone().with_set(&settings).expect("settings");
         let losses = |device: Device| {
             let mut session = Session::new(spec.clone(), digits(), device).expect("a session");
-            session.train(steps).expect("it trains");
-            session.take_losses(true).expect("losses").into_iter().map(|(_, loss)| loss).collect::<Vec<f32>>()
+            session.train(steps).wait().expect("it trains");
+            session.take_losses(true).wait().expect("losses").into_iter().map(|(_, loss)| loss).collect::<Vec<f32>>()
         };
         let (on_gpu, on_cpu) = (losses(gpu.clone()), losses(cpu()));
         let cpu64: Vec<f64> = on_cpu.iter().map(|&loss| f64::from(loss)).collect();

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use hourglass::data::{ArrayValues, DataSpec, read_npy};
+use hourglass::error::ErrorKind;
 use hourglass::metrics::{Covariance, GaussianMixture, nearest_rows};
+use hourglass::platform::Wait as _;
 use hourglass::tasks::{self, AugmentOptions, InterpolateOptions, SampleOptions};
 
 use crate::command_line::{error_line, hourglass, json};
@@ -28,12 +30,12 @@ pub fn trained(folder: &Path, name: &str, spec: &str) -> PathBuf {
     let mut spec = spec;
     spec.take_options(&data);
     let session = hourglass::train::Session::new(spec, data, cpu()).expect("a session");
-    let mut run = hourglass::train::Run::new(session, None, None, false).expect("a run");
+    let mut run = hourglass::train::Run::new(session, None, None, false).wait().expect("a run");
     while !run.is_done() {
-        run.advance(64).expect("steps");
+        run.advance(64).wait().expect("steps");
     }
     let path = folder.join(name);
-    run.kept_model().expect("a model").save(&path).expect("saved");
+    run.kept_model().wait().expect("a model").save(&path).expect("saved");
     path
 }
 
@@ -176,7 +178,7 @@ fn samples_come_from_prior_posterior_and_class_on_both_devices() {
         }
         let wrong = SampleOptions { label: Some("0".to_owned()), ..options(2) };
         let error = tasks::sample(&variational, &out, &wrong, &device).expect_err("it is not told the class");
-        assert!(error.is_usage() && error.to_string().contains("--posterior"), "{error}");
+        assert!(error.kind() == ErrorKind::Usage && error.to_string().contains("`posterior`"), "{error}");
     }
     if let [one, other] = &of_devices[..] {
         // Latents differ by rounding alone, and so do the rows; these are in 0..16.
@@ -216,7 +218,7 @@ fn interpolations_go_from_one_row_to_the_other() {
     }
     for asked in ["0", "1798", "nothing.png", "class:x"] {
         let error = tasks::interpolate(&model, ["1", asked], 5, false, way, &cpu()).expect_err(asked);
-        assert!(error.is_usage(), "{asked}: {error}");
+        assert!(error.kind() == ErrorKind::Usage, "{asked}: {error}");
     }
     let error = tasks::interpolate(&model, ["1", DIGITS], 5, false, way, &cpu()).expect_err("many rows");
     assert!(error.to_string().contains("1797 rows"), "{error}");
@@ -256,7 +258,7 @@ fn variants_keep_their_labels() {
         assert_eq!((made.variants, made.mse), (1797, None));
     }
     let folder = tasks::augment(&model, DIGITS, &home.path().join("folder"), &plain, &cpu()).expect_err("a table");
-    assert!(folder.is_usage(), "{folder}");
+    assert!(folder.kind() == ErrorKind::Usage, "{folder}");
 }
 
 #[test]

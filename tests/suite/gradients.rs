@@ -5,6 +5,7 @@ use hourglass::kernels::StepState;
 use hourglass::kernels::activation::Activation;
 use hourglass::kernels::loss::ReconstructionLoss;
 use hourglass::model::{DataShape, Layer, Network, RowSource, Spec};
+use hourglass::platform::Wait as _;
 
 use crate::support::{Tolerance, devices, noise};
 
@@ -106,7 +107,10 @@ fn gradients_match_finite_differences() {
                 executable.run(&[StepState { rows: BATCH as u32, ..StepState::default() }]).expect("it runs");
                 let bytes = network.flat_elements() * 4;
                 let mut read = |external, bytes| {
-                    executable.read(BufferView { place: Location::External(external), offset: 0, bytes }).expect("read")
+                    executable
+                        .read(BufferView { place: Location::External(external), offset: 0, bytes })
+                        .wait()
+                        .expect("read")
                 };
                 let gradient = read(SharedBuffer::Gradients, bytes);
                 let loss_there = read(SharedBuffer::Losses, 4);

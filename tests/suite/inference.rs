@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hourglass::graph::SharedBuffer;
 use hourglass::inference::LoadedModel;
 use hourglass::model::preset;
+use hourglass::platform::Wait as _;
 use hourglass::train::{Evaluator, Session, TrainingPlan, estimate_cost};
 
 use crate::support::{cpu, devices, digits, noise};
@@ -26,26 +27,26 @@ fn newer_weights_decode_as_a_model_loaded_anew() {
         ("undercomplete", &["model.encoder=[\"dense 32\", \"batchnorm relu\", \"latent\"]"]),
     ] {
         let mut session = session(name, settings, cpu());
-        let before = session.weights().expect("weights");
+        let before = session.weights().wait().expect("weights");
         let first = session.flat_model(before);
         let mut loaded = LoadedModel::on_one_thread(&first).expect("a model");
         let (latents, labels) = (noise(70 * loaded.latent(), 5), [3_usize; 70]);
-        let untrained = loaded.decode_rows(&latents, &labels).expect("rows");
-        session.train(5).expect("steps");
-        let after = session.weights().expect("weights");
+        let untrained = loaded.decode_rows(&latents, &labels).wait().expect("rows");
+        session.train(5).wait().expect("steps");
+        let after = session.weights().wait().expect("weights");
         let newer = first.with_weights(after.clone());
         assert!(Arc::ptr_eq(&first.network, &newer.network));
         loaded.set_weights(&newer.weights).expect("weights of the same network");
-        let replaced = loaded.decode_rows(&latents, &labels).expect("rows");
-        let codes = loaded.encode(&replaced, &labels).expect("latents");
+        let replaced = loaded.decode_rows(&latents, &labels).wait().expect("rows");
+        let codes = loaded.encode(&replaced, &labels).wait().expect("latents");
         let mut anew = LoadedModel::on_one_thread(&newer).expect("a model");
-        assert!(replaced == anew.decode_rows(&latents, &labels).expect("rows"), "{name}");
-        assert!(codes == anew.encode(&replaced, &labels).expect("latents"), "{name}");
+        assert!(replaced == anew.decode_rows(&latents, &labels).wait().expect("rows"), "{name}");
+        assert!(codes == anew.encode(&replaced, &labels).wait().expect("latents"), "{name}");
         assert!(replaced != untrained, "{name}: training changed nothing");
         // As a file has it, and back.
         let model = newer.to_model();
         let mut from_file = LoadedModel::new(&model, Path::new("m"), &cpu()).expect("a model");
-        assert!(replaced == from_file.decode_rows(&latents, &labels).expect("rows"), "{name}");
+        assert!(replaced == from_file.decode_rows(&latents, &labels).wait().expect("rows"), "{name}");
         assert!(model.tensors == session.model(&after).tensors, "{name}");
     }
 }
@@ -54,7 +55,8 @@ fn newer_weights_decode_as_a_model_loaded_anew() {
 fn weights_of_another_network_are_refused() {
     let mut small = session("undercomplete", &[], cpu());
     let mut large = session("undercomplete", &["model.encoder=[\"dense 512 relu\", \"latent\"]"], cpu());
-    let (small_weights, large_weights) = (small.weights().expect("weights"), large.weights().expect("weights"));
+    let (small_weights, large_weights) =
+        (small.weights().wait().expect("weights"), large.weights().wait().expect("weights"));
     let mut loaded = LoadedModel::on_one_thread(&small.flat_model(small_weights)).expect("a model");
     let error = loaded.set_weights(&large_weights).expect_err("another network").to_string();
     assert!(error.contains("values, the network"), "{error}");
@@ -68,28 +70,32 @@ fn an_average_is_evaluated_where_it_lies() {
         let mut watched = session("undercomplete", &settings, device.clone());
         let mut alone = session("undercomplete", &settings, device.clone());
         for _ in 0..3 {
-            watched.train(2).expect("steps");
-            alone.train(2).expect("steps");
+            watched.train(2).wait().expect("steps");
+            alone.train(2).wait().expect("steps");
             let rows = watched.data().validation.clone();
-            let outputs = watched.outputs(rows.start..rows.start + 70, true, false).expect("outputs");
-            let weights = watched.weights().expect("weights");
-            let flat = watched.read_flat(SharedBuffer::Parameters).expect("parameters");
+            let outputs = watched.outputs(rows.start..rows.start + 70, true, false).wait().expect("outputs");
+            let weights = watched.weights().wait().expect("weights");
+            let flat = watched.read_flat(SharedBuffer::Parameters).wait().expect("parameters");
             assert!(weights.parameters != flat, "the average lags behind");
             // The same average in a model of its own.
             let model = watched.model(&weights);
             let loaded = LoadedModel::new(&model, Path::new("m"), &device).expect("a model");
             let mut evaluator = Evaluator::over(&loaded, watched.data()).expect("an evaluator");
-            let of_average = evaluator.outputs(rows.start..rows.start + 70, true, false).expect("outputs");
+            let of_average = evaluator.outputs(rows.start..rows.start + 70, true, false).wait().expect("outputs");
             assert!(outputs.outputs == of_average.outputs, "{}", device.info());
             // The best state is measured in its place, and the run goes on from where it was.
             let raw = hourglass::model::Weights { parameters: flat, ..weights };
             let of_raw = watched
-                .with_weights(&raw, |evaluator| evaluator.outputs(rows.start..rows.start + 70, true, false))
+                .with_weights(&raw, async |evaluator| evaluator.outputs(rows.start..rows.start + 70, true, false).await)
+                .wait()
                 .expect("outputs");
             assert!(of_raw.outputs != outputs.outputs, "{}", device.info());
         }
         for (name, buffer) in watched.buffers() {
-            let (a, b) = (watched.read_flat(buffer).expect("a buffer"), alone.read_flat(buffer).expect("a buffer"));
+            let (a, b) = (
+                watched.read_flat(buffer).wait().expect("a buffer"),
+                alone.read_flat(buffer).wait().expect("a buffer"),
+            );
             assert!(a == b, "{name} on {}", device.info());
         }
     }

@@ -281,6 +281,80 @@ fn files_of_a_room_form_no_circle() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// What is asked of the machine goes through `platform`, which a browser will have another of.
+#[test]
+fn the_machine_is_asked_by_platform_alone() {
+    let asks =
+        ["std::fs", "std::thread", "std::time::Instant", "SystemTime", "Instant, Duration}", "Duration, Instant}"];
+    let mut found = Vec::new();
+    for file in files_below("src").into_iter().filter(|file| file.ends_with(".rs") && !file.starts_with("platform/")) {
+        let text = std::fs::read_to_string(repository().join("src").join(&file)).expect("a source");
+        let lines = text.lines().filter(|line| asks.iter().any(|ask| line.contains(ask)));
+        found.extend(lines.map(|line| format!("{file}: {}", line.trim())));
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Options of the command line, and the dash that stands for its streams, in string literals of `text`; comments and
+/// tests of names aside.
+fn options_in(text: &str) -> Vec<String> {
+    struct Literals(Vec<String>);
+    impl<'ast> Visit<'ast> for Literals {
+        fn visit_lit_str(&mut self, literal: &'ast syn::LitStr) {
+            self.0.push(literal.value());
+        }
+
+        fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+            // Messages of errors are attributes; doc comments speak of whatever they like.
+            if attribute.path().is_ident("error")
+                && let syn::Meta::List(list) = &attribute.meta
+            {
+                self.0.push(list.tokens.to_string());
+            }
+        }
+
+        fn visit_macro(&mut self, call: &'ast syn::Macro) {
+            self.0.push(call.tokens.to_string());
+        }
+    }
+    let mut literals = Literals(Vec::new());
+    Visit::visit_file(&mut literals, &syn::parse_file(text).expect("Rust"));
+    let is_option = |text: &String| {
+        let flag = text.match_indices("--").any(|(at, _)| {
+            let bytes = text.as_bytes();
+            let before = at.checked_sub(1).map(|before| bytes[before]);
+            let after = bytes.get(at + 2);
+            after.is_some_and(u8::is_ascii_lowercase) && before.is_none_or(|byte| matches!(byte, b' ' | b'"' | b'`'))
+        });
+        flag || text == "-"
+    };
+    literals.0.into_iter().filter(is_option).collect()
+}
+
+#[test]
+fn options_are_worded_by_the_command_line_alone() {
+    assert_eq!(options_in("const A: &str = \"try --device cpu\";").len(), 1);
+    assert_eq!(options_in("fn f() { g(format!(\"with --label {x}\")) }").len(), 1);
+    assert_eq!(options_in("#[error(\"no, use --out\")] struct E;").len(), 1);
+    assert_eq!(options_in("fn f() -> bool { source == \"-\" }").len(), 1);
+    assert_eq!(options_in("/// As `--label`.\nconst A: &str = \"a - b -- c\";").len(), 0);
+    // How a program is built, and cells of tables that stand for nothing.
+    let known = ["Parquet is read by programs built with `--features parquet`", "-"];
+    let mut found = Vec::new();
+    for file in files_below("src").into_iter().filter(|file| file.ends_with(".rs")) {
+        if file == "main.rs" || file.starts_with("cli/") || file.starts_with("app/") {
+            continue;
+        }
+        let text = std::fs::read_to_string(repository().join("src").join(&file)).expect("a source");
+        let is_known =
+            |option: &String| option.contains(known[0]) || option == known[1] && file == "data/formats/columns.rs";
+        found.extend(
+            options_in(&text).into_iter().filter(|option| !is_known(option)).map(|option| (file.clone(), option)),
+        );
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn no_two_types_share_a_name() {
     let found = sources().twin_types();

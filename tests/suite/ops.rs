@@ -16,6 +16,7 @@ use hourglass::kernels::loss::{LossTerm, ReconstructionLoss};
 use hourglass::kernels::pointwise::PointwiseStage;
 use hourglass::kernels::random::Distribution;
 use hourglass::kernels::{StepState, choice_key};
+use hourglass::platform::Wait as _;
 use hourglass::random::{normal4, philox4x32, unit_float};
 use hourglass::tensor::Shape;
 
@@ -174,7 +175,8 @@ fn run_forms(case: &Case, device: &Device) -> Vec<Made> {
         let mut executable =
             Executable::new(device, &plan, &externals).unwrap_or_else(|error| panic!("{context}: {error}"));
         executable.run(&[state(case)]).expect("it runs");
-        let outputs = outputs.iter().map(|&id| executable.read(plan.view(id).expect("kept")).expect("read")).collect();
+        let outputs =
+            outputs.iter().map(|&id| executable.read(plan.view(id).expect("kept")).wait().expect("read")).collect();
         let gradient = BufferView {
             place: Location::External(SharedBuffer::Gradients),
             offset: 0,
@@ -182,7 +184,7 @@ fn run_forms(case: &Case, device: &Device) -> Vec<Made> {
         };
         let gradients = match case.differentiable {
             true => {
-                let flat = executable.read(gradient).expect("read");
+                let flat = executable.read(gradient).wait().expect("read");
                 let part = |p: &hourglass::graph::Parameter| flat[p.offset..p.offset + p.shape.elements()].to_vec();
                 graph.parameters().iter().map(part).collect()
             }

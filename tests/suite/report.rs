@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use hourglass::data::{DataSet, DataSpec};
 use hourglass::model::{auto_spec, preset};
+use hourglass::platform::Wait as _;
 use hourglass::report::write_report;
 use hourglass::train::{Run, RunDir, Session};
 
@@ -21,12 +22,12 @@ fn run_of(name: &str, folder: &Path) {
     let spec = spec.with_set(&settings).expect("settings");
     let dir = RunDir::create(folder).expect("a folder");
     let session = Session::new(spec, digits(), cpu()).expect("a session");
-    let mut run = Run::new(session, Some(name.to_owned()), Some(dir), false).expect("a run");
+    let mut run = Run::new(session, Some(name.to_owned()), Some(dir), false).wait().expect("a run");
     while !run.is_done() {
-        run.advance(50).expect("it advances");
+        run.advance(50).wait().expect("it advances");
     }
-    run.save_kept().expect("it saves");
-    run.report(true).expect("it is measured");
+    run.save_kept().wait().expect("it saves");
+    run.report(true).wait().expect("it is measured");
 }
 
 /// Checks that elements end in the order in which they begin, and gives the values of all attributes.
@@ -127,12 +128,12 @@ fn names_of_columns_and_classes_are_only_text() {
     let folder = home.path().join("run <i>");
     let dir = RunDir::create(&folder).expect("a folder");
     let session = Session::new(spec, data, cpu()).expect("a session");
-    let mut run = Run::new(session, None, Some(dir), false).expect("a run");
+    let mut run = Run::new(session, None, Some(dir), false).wait().expect("a run");
     while !run.is_done() {
-        run.advance(50).expect("it advances");
+        run.advance(50).wait().expect("it advances");
     }
-    run.save_kept().expect("it saves");
-    run.report(true).expect("it is measured");
+    run.save_kept().wait().expect("it saves");
+    run.report(true).wait().expect("it is measured");
     let path = write_report(&folder, None, &cpu()).expect("a report");
     let page = std::fs::read_to_string(path).expect("a page");
     check(&page);

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hourglass::device::{Device, DeviceChoice};
+use hourglass::error::{Advice, ErrorKind, Setting};
 use hourglass::model::{LEARNING_RATE, Model, Spec, preset};
 use hourglass::monitor::{Command, Event, PlayState, PreviewRequest, Worker, WorkerOptions};
+use hourglass::platform::Wait as _;
 use hourglass::train::{Run, RunDir, Session};
 
 use crate::support::{devices, digits};
@@ -19,8 +21,8 @@ fn small_spec(steps: u64) -> Spec {
 
 fn model_bytes(device: &Device, spec: &Spec) -> Vec<u8> {
     let mut session = Session::new(spec.clone(), digits(), device.clone()).expect("a session");
-    while session.train(usize::MAX).expect("it trains") > 0 {}
-    let weights = session.weights().expect("weights");
+    while session.train(usize::MAX).wait().expect("it trains") > 0 {}
+    let weights = session.weights().wait().expect("weights");
     session.model(&weights).to_bytes().expect("bytes")
 }
 
@@ -40,8 +42,8 @@ fn the_same_seed_gives_the_same_bytes_on_every_device_and_any_threads() {
 #[test]
 fn the_model_file_has_its_names_and_shapes_and_comes_back() {
     let mut session = Session::new(small_spec(1), digits(), crate::support::cpu()).expect("a session");
-    session.train(1).expect("a step");
-    let weights = session.weights().expect("weights");
+    session.train(1).wait().expect("a step");
+    let weights = session.weights().wait().expect("weights");
     let model = session.model(&weights);
     let bytes = model.to_bytes().expect("bytes");
     let back = Model::from_bytes(&bytes, Path::new("m")).expect("it reads");
@@ -69,14 +71,14 @@ fn the_model_file_has_its_names_and_shapes_and_comes_back() {
 
 fn run_in(dir: &Path, spec: &Spec) -> Run {
     let session = Session::new(spec.clone(), digits(), crate::support::cpu()).expect("a session");
-    Run::new(session, None, Some(RunDir::create(dir).expect("a folder")), false).expect("a run")
+    Run::new(session, None, Some(RunDir::create(dir).expect("a folder")), false).wait().expect("a run")
 }
 
 fn finish(run: &mut Run) {
     while !run.is_done() {
-        run.advance(7).expect("it advances");
+        run.advance(7).wait().expect("it advances");
     }
-    run.report(false).expect("it saves");
+    run.report(false).wait().expect("it saves");
 }
 
 #[test]
@@ -90,15 +92,15 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
     let stopped_at = {
         let mut run = run_in(&cut, &spec);
         while run.session().step() < 230 {
-            run.advance(3).expect("it advances");
+            run.advance(3).wait().expect("it advances");
         }
-        run.save().expect("it saves");
+        run.save().wait().expect("it saves");
         run.session().step()
     };
     assert!(stopped_at % 214 != 0, "in the middle of an epoch");
     let dir = RunDir::open(&cut).expect("the run is there");
     let session = Session::new(dir.read_spec().expect("its spec"), digits(), crate::support::cpu()).expect("a session");
-    let mut resumed = Run::resume(session, None, dir, false).expect("it resumes");
+    let mut resumed = Run::resume(session, None, dir, false).wait().expect("it resumes");
     assert_eq!(resumed.session().step(), stopped_at);
     finish(&mut resumed);
 
@@ -128,8 +130,8 @@ fn a_checkpoint_of_another_model_is_refused() {
     let dir = RunDir::open(&path).expect("there");
     let other = small_spec(2).with_set(&["model.latent=6".to_owned()]).expect("a setting");
     let session = Session::new(other, digits(), crate::support::cpu()).expect("a session");
-    let error = Run::resume(session, None, dir, false).expect_err("another model");
-    assert!(error.is_usage() && error.to_string().contains("last.safetensors"), "{error}");
+    let error = Run::resume(session, None, dir, false).wait().expect_err("another model");
+    assert!(error.kind() == ErrorKind::Usage && error.to_string().contains("last.safetensors"), "{error}");
 }
 
 #[test]
@@ -154,19 +156,21 @@ fn worker(out: &Path, steps: u64, paused: bool) -> Worker {
     Worker::spawn(options, || {}).expect("a worker")
 }
 
-/// Waits for a snapshot that satisfies `wanted`, at most a minute.
-fn wait_for(
-    worker: &Worker,
-    wanted: impl Fn(&hourglass::monitor::Snapshot) -> bool,
-) -> Arc<hourglass::monitor::Snapshot> {
+/// Waits for a moment that satisfies `wanted`, at most a minute.
+fn wait_for(worker: &Worker, wanted: impl Fn(&hourglass::monitor::Moment) -> bool) -> Arc<hourglass::monitor::Moment> {
     let started = std::time::Instant::now();
     loop {
         while worker.events().try_recv().is_ok() {}
-        let snapshot = worker.snapshot();
-        if wanted(&snapshot) {
-            return snapshot;
+        let moment = worker.moment();
+        if wanted(&moment) {
+            return moment;
         }
-        assert!(started.elapsed().as_secs() < 60, "waited in vain at {:?} {}", snapshot.state, snapshot.message);
+        assert!(
+            started.elapsed().as_secs() < 60,
+            "waited in vain at {:?} {}",
+            moment.snapshot.progress.state,
+            moment.snapshot.progress.message
+        );
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }
@@ -176,26 +180,29 @@ fn a_worker_obeys_and_records_live_edits() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("run");
     let worker = worker(&out, 100_000, true);
-    let first = wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused);
-    assert_eq!(first.step, 0);
-    assert_eq!((first.data.train, first.data.validation, first.data.test), (55_000, 5_000, 10_000));
-    assert_eq!(first.pairs.labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(first.map.points.len(), 5000);
-    assert!(first.map.projected);
+    let first = wait_for(&worker, |moment| moment.snapshot.progress.state == PlayState::Paused);
+    assert_eq!(first.snapshot.progress.step, 0);
+    let data = &first.snapshot.run.data;
+    assert_eq!((data.train, data.validation, data.test), (55_000, 5_000, 10_000));
+    assert_eq!(first.snapshot.pairs.labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(first.snapshot.map.points.len(), 5000);
+    assert!(first.snapshot.map.projected);
     worker.send(Command::Step);
-    wait_for(&worker, |snapshot| snapshot.step == 1 && snapshot.state == PlayState::Paused);
+    wait_for(&worker, |moment| {
+        moment.snapshot.progress.step == 1 && moment.snapshot.progress.state == PlayState::Paused
+    });
     worker.send(Command::Edit { field: LEARNING_RATE, value: 0.0005 });
-    wait_for(&worker, |snapshot| snapshot.learning_rate == 0.0005);
+    wait_for(&worker, |moment| moment.snapshot.progress.learning_rate == 0.0005);
     worker.send(Command::Edit { field: LEARNING_RATE, value: -1.0 });
     worker.send(Command::Play);
-    wait_for(&worker, |snapshot| snapshot.step > 3 && !snapshot.train_curve.is_empty());
+    wait_for(&worker, |moment| moment.snapshot.progress.step > 3 && !moment.snapshot.curves.train.is_empty());
     worker.send(Command::Pause);
-    wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused);
+    wait_for(&worker, |moment| moment.snapshot.progress.state == PlayState::Paused);
     worker.send(Command::Stop);
-    let last = wait_for(&worker, |snapshot| snapshot.state == PlayState::Finished);
+    let last = wait_for(&worker, |moment| moment.snapshot.progress.state == PlayState::Finished);
     drop(worker);
     let picture = folder.path().join("picture.png");
-    hourglass::report::draw_run(&last, &picture).expect("it draws");
+    hourglass::report::draw_run(&last.snapshot, &picture).expect("it draws");
     let drawn = image::open(&picture).expect("a PNG").into_rgb8();
     let colors: std::collections::BTreeSet<[u8; 3]> = drawn.pixels().map(|pixel| pixel.0).collect();
     assert!(colors.len() > 500, "curves, digits and a map are in it: {} colors", colors.len());
@@ -209,7 +216,7 @@ fn a_worker_obeys_and_records_live_edits() {
 fn an_edited_run_is_reproduced_by_its_spec() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut first = run_in(&folder.path().join("first"), &small_spec(40));
-    first.advance(11).expect("it advances");
+    first.advance(11).wait().expect("it advances");
     first.session_mut().edit(LEARNING_RATE, 0.01).expect("an edit");
     finish(&mut first);
     let spec = RunDir::open(&folder.path().join("first")).unwrap().read_spec().expect("its spec");
@@ -237,18 +244,19 @@ fn every_live_field_acts_and_is_reproduced_by_the_spec() {
             let spec = preset(name).expect("a preset").spec.with_set(&settings).expect("settings");
             let session = Session::new(spec.clone(), digits(), device.clone()).expect("a session");
             let dir = folder.path().join(format!("{number} {field} {value}"));
-            let mut run = Run::new(session, None, Some(RunDir::create(&dir).expect("a folder")), true).expect("a run");
-            run.advance(5).expect("it advances");
+            let mut run =
+                Run::new(session, None, Some(RunDir::create(&dir).expect("a folder")), true).wait().expect("a run");
+            run.advance(5).wait().expect("it advances");
             run.session_mut().edit(field, value).expect("an edit");
             finish(&mut run);
             let edited = RunDir::open(&dir).expect("the run").read_spec().expect("its spec");
             assert_eq!(edited.edits.len(), 1, "{field}");
             let bytes = |spec: &Spec| {
                 let mut session = Session::new(spec.clone(), digits(), device.clone()).expect("a session");
-                while session.train(usize::MAX).expect("it trains") > 0 {}
-                session.weights().expect("weights").parameters
+                while session.train(usize::MAX).wait().expect("it trains") > 0 {}
+                session.weights().wait().expect("weights").parameters
             };
-            let made = run.session_mut().weights().expect("weights").parameters;
+            let made = run.session_mut().weights().wait().expect("weights").parameters;
             assert!(made == bytes(&edited), "{field} on {}: the spec tells another story", device.info());
             assert!(made != bytes(&spec), "{field} on {}: the edit did nothing", device.info());
         }
@@ -276,17 +284,17 @@ fn an_edit_of_what_a_model_has_not_is_refused_in_words() {
 fn a_worker_publishes_the_previews_requested() {
     let folder = tempfile::tempdir().expect("a folder");
     let worker = worker(&folder.path().join("run"), 3, true);
-    let first = wait_for(&worker, |snapshot| snapshot.state == PlayState::Paused && snapshot.answers);
-    let kept = first.pairs.rows[3];
+    let first = wait_for(&worker, |moment| moment.snapshot.progress.state == PlayState::Paused && moment.live);
+    let kept = first.snapshot.pairs.rows[3];
     let mut wish = PreviewRequest { turn: 1, train_rows: true, errors: true, ..PreviewRequest::default() };
     wish.pinned[3] = Some(kept);
     worker.send(Command::SetPreview(wish.clone()));
-    let second = wait_for(&worker, |snapshot| snapshot.map.points.len() == 60_000);
-    assert_eq!(second.pairs.rows[3], kept);
-    let others = first.pairs.rows.iter().zip(&second.pairs.rows).filter(|(a, b)| a != b).count();
+    let second = wait_for(&worker, |moment| moment.snapshot.map.points.len() == 60_000);
+    assert_eq!(second.snapshot.pairs.rows[3], kept);
+    let others = first.snapshot.pairs.rows.iter().zip(&second.snapshot.pairs.rows).filter(|(a, b)| a != b).count();
     assert_eq!(others, 9, "all others change");
-    assert_eq!(second.pairs.labels, first.pairs.labels, "one of each class again");
-    let map = &second.map;
+    assert_eq!(second.snapshot.pairs.labels, first.snapshot.pairs.labels, "one of each class again");
+    let map = &second.snapshot.map;
     assert_eq!((map.held_out, map.errors.len(), map.depth.len(), map.rows.len()), (5000, 60_000, 60_000, 60_000));
     let digits = digits();
     assert!(
@@ -297,14 +305,15 @@ fn a_worker_publishes_the_previews_requested() {
     );
     assert!(map.errors.iter().all(|error| (0.0..1.0).contains(error)));
     worker.send(Command::Play);
-    let last = wait_for(&worker, |snapshot| snapshot.state == PlayState::Finished);
-    assert_eq!((last.filters.count(), last.layers.len()), (64, 5));
-    assert!(last.layers.iter().all(|layer| layer.gradient > 0.0 && layer.gradient < 10.0), "{:?}", last.layers);
-    assert_eq!(last.layers[0].name, "encoder.0");
+    let last = wait_for(&worker, |moment| moment.snapshot.progress.state == PlayState::Finished);
+    let health = &last.snapshot.health;
+    assert_eq!((health.filters.count(), health.layers.len()), (64, 5));
+    assert!(health.layers.iter().all(|layer| layer.gradient > 0.0 && layer.gradient < 10.0), "{:?}", health.layers);
+    assert_eq!(health.layers[0].name, "encoder.0");
     worker.send(Command::SetPreview(PreviewRequest { turn: 2, ..wish }));
-    let after = wait_for(&worker, |snapshot| snapshot.pairs.rows != second.pairs.rows);
-    assert_eq!((after.state, after.pairs.rows[3]), (PlayState::Finished, kept));
-    assert!(after.report.is_some());
+    let after = wait_for(&worker, |moment| moment.snapshot.pairs.rows != second.snapshot.pairs.rows);
+    assert_eq!((after.snapshot.progress.state, after.snapshot.pairs.rows[3]), (PlayState::Finished, kept));
+    assert!(after.snapshot.report.is_some());
 }
 
 /// The weight of the divergence, changed where an epoch ends: validation before the change must not know of it when the
@@ -316,7 +325,7 @@ fn an_edit_of_beta_is_not_known_before_its_step() {
     let spec = preset("variational").expect("a preset").spec.with_set(&settings).expect("settings");
     let mut first = run_in(&folder.path().join("first"), &spec);
     while first.epochs().is_empty() {
-        first.advance(7).expect("it advances");
+        first.advance(7).wait().expect("it advances");
     }
     first.session_mut().edit(hourglass::model::BETA, 3.0).expect("an edit");
     finish(&mut first);
@@ -338,15 +347,16 @@ fn a_diverged_run_says_so_and_saves_no_wrong_numbers() {
     options.device = DeviceChoice::Cpu;
     options.out = Some(out.clone());
     let worker = Worker::spawn(options, || {}).expect("a worker");
-    let message = worker
+    let (message, kind, advice) = worker
         .events()
         .iter()
         .find_map(|event| match event {
-            Event::Failed { message, usage } => Some((message, usage)),
+            Event::Failed { message, kind, advice } => Some((message, kind, advice)),
             _ => None,
         })
         .expect("it fails");
-    assert!(message.0.contains("diverged") && message.0.contains("learning_rate") && !message.1, "{message:?}");
+    assert!(message.contains("diverged") && message.contains("learning_rate"), "{message}");
+    assert_eq!((kind, advice), (ErrorKind::Work, Some(Advice::new(Setting::LEARNING_RATE, 1e29))));
     drop(worker);
     assert!(!out.join("model.safetensors").exists(), "nothing was learned, so nothing is saved");
 }

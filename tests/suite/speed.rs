@@ -6,6 +6,7 @@ use std::path::Path;
 use hourglass::device::Device;
 use hourglass::graph::{Executable, SharedBuffers};
 use hourglass::model::{KernelChoices, Network, RowSource, Spec, preset};
+use hourglass::platform::Wait as _;
 use hourglass::train::{RunDir, Session};
 
 use crate::command_line::{error_line, hourglass, json};
@@ -160,8 +161,8 @@ fn activation_checkpointing_takes_less_memory_and_gives_the_same_bits() {
     for device in devices() {
         let run = |recompute| {
             let mut session = Session::new(images(recompute), digits(), device.clone()).expect("a session");
-            session.train(6).expect("it trains");
-            (session.take_losses(true).expect("losses"), session.weights().expect("weights"))
+            session.train(6).wait().expect("it trains");
+            (session.take_losses(true).wait().expect("losses"), session.weights().wait().expect("weights"))
         };
         assert_eq!(run(true), run(false), "{}", device.info());
     }
@@ -197,8 +198,8 @@ fn the_count_of_threads_changes_no_bit() {
             let spec = Spec::from_toml(&text, "test").expect("the spec is right");
             let device = Device::Cpu(hourglass::device::cpu::CpuDevice::new(Some(threads)).expect("threads"));
             let mut session = Session::new(spec, digits(), device).expect("a session");
-            session.train(4).expect("it trains");
-            (session.take_losses(true).expect("losses"), session.weights().expect("weights"))
+            session.train(4).wait().expect("it trains");
+            (session.take_losses(true).wait().expect("losses"), session.weights().wait().expect("weights"))
         };
         let one = losses(1);
         assert!(one == losses(2) && one == losses(5), "{layers}");

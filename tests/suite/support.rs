@@ -8,6 +8,7 @@ use hourglass::device::{Device, DeviceChoice};
 use hourglass::graph::{BufferView, Executable, Location, Plan, SharedBuffers};
 use hourglass::kernels::{Kernel, StepState};
 use hourglass::model::DataShape;
+use hourglass::platform::Wait as _;
 use hourglass::random::{philox4x32, unit_float};
 
 /// Set to 1 to let GPU tests pass over where there is no adapter at all.
@@ -87,7 +88,7 @@ pub fn run_kernel(
         .enumerate()
         .map(|(i, &bytes)| {
             let view = BufferView { place: Location::Block(reads.len() + i), offset: 0, bytes };
-            executable.read(view).expect("outputs are read")
+            executable.read(view).wait().expect("outputs are read")
         })
         .collect()
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hourglass::model::{Spec, preset};
+use hourglass::platform::Wait as _;
 use hourglass::train::{Agreement, Run, RunDir, RunReport, Session, verify};
 
 use crate::support::{cpu, digits};
@@ -16,16 +17,16 @@ fn spec(name: &str, settings: &[&str]) -> Spec {
 
 fn train(spec: Spec) -> (Run, RunReport) {
     let session = Session::new(spec, digits(), cpu()).expect("a session");
-    let mut run = Run::new(session, None, None, false).expect("a run");
+    let mut run = Run::new(session, None, None, false).wait().expect("a run");
     while !run.is_done() {
-        run.advance(50).expect("it advances");
+        run.advance(50).wait().expect("it advances");
     }
-    let report = run.report(true).expect("a report");
+    let report = run.report(true).wait().expect("a report");
     (run, report)
 }
 
 fn codes(report: &RunReport) -> Vec<&str> {
-    report.diagnosis.iter().map(|finding| finding.code).collect()
+    report.diagnosis.iter().map(|finding| &*finding.code).collect()
 }
 
 /// A variational model with dropout and augmentation, killed at a moment that nobody chose: resumed, it ends in the same
@@ -74,21 +75,21 @@ fn a_run_is_verified_to_the_bit_and_a_changed_one_is_found_out() {
     let path = folder.path().join("run");
     let dir = RunDir::create(&path).expect("a folder");
     let session = Session::new(spec("variational", &["train.steps=25"]), digits(), cpu()).expect("a session");
-    let mut run = Run::new(session, None, Some(dir), false).expect("a run");
+    let mut run = Run::new(session, None, Some(dir), false).wait().expect("a run");
     while !run.is_done() {
-        run.advance(10).expect("it advances");
+        run.advance(10).wait().expect("it advances");
     }
-    run.save().expect("it saves");
+    run.save().wait().expect("it saves");
     let dir = RunDir::open(&path).expect("there");
-    let verified = verify(&dir, cpu()).expect("it runs");
+    let verified = verify(&dir, cpu()).wait().expect("it runs");
     assert_eq!((verified.result, verified.steps, verified.worst), (Agreement::Exact, 20, 0.0));
     if let Some(gpu) = crate::support::gpu() {
-        let verified = verify(&dir, gpu).expect("it runs");
+        let verified = verify(&dir, gpu).wait().expect("it runs");
         assert_ne!(verified.result, Agreement::Different, "{verified:?}");
     }
     let spec = dir.read_spec().expect("its spec").with_set(&["train.seed=2".to_owned()]).expect("a setting");
     dir.write_spec(&spec).expect("written");
-    assert_eq!(verify(&dir, cpu()).expect("it runs").result, Agreement::Different);
+    assert_eq!(verify(&dir, cpu()).wait().expect("it runs").result, Agreement::Different);
 }
 
 /// Faults made on purpose, each with its message; what they share is that training itself went on.
@@ -189,7 +190,7 @@ fn the_strength_of_corruption_reaches_every_noise() {
             let settings = [format!("corruption.{noise}"), format!("corruption.strength={strength}")];
             let spec = preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings");
             let mut session = Session::new(spec, digits(), cpu()).expect("a session");
-            let outputs = session.outputs(0..20, true, true).expect("outputs");
+            let outputs = session.outputs(0..20, true, true).wait().expect("outputs");
             hourglass::metrics::mse(&outputs.seen, &digits().rows_f32(0..20).expect("rows"))
         };
         let [none, half, whole] = ["0.0", "0.5", "1.0"].map(seen);
@@ -201,8 +202,8 @@ fn the_strength_of_corruption_reaches_every_noise() {
 #[test]
 fn tensors_lie_in_a_file_as_in_pytorch() {
     let mut session = Session::new(spec("convolutional-deep", &[]), digits(), cpu()).expect("a session");
-    session.train(1).expect("a step");
-    let weights = session.weights().expect("weights");
+    session.train(1).wait().expect("a step");
+    let weights = session.weights().wait().expect("weights");
     let model = session.model(&weights);
     let shape = |name: &str| model.tensors[name].shape.to_string();
     assert_eq!(shape("encoder.0.weight"), "32x1x3x3");

@@ -6,26 +6,28 @@ use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, ThemeChoice, Trainer};
 use hourglass::data::ImageShape;
-use hourglass::device::{DeviceChoice, DeviceInfo};
+use hourglass::device::{DeviceBackend, DeviceChoice, DeviceInfo, DeviceKind};
+use hourglass::error::{Advice, Setting};
 use hourglass::model::{Edit, Spec, preset};
 use hourglass::monitor::{
-    Command, DataSummary, Filters, LatentMap, LayerState, Pairs, PlayState, Snapshot, Worker, WorkerOptions,
+    Command, DataSummary, Filters, Health, LatentMap, LayerState, LossHistory, Moment, Pairs, PlayState, RunInfo,
+    RunProgress, Section, Snapshot, Worker, WorkerOptions,
 };
-use hourglass::train::{CostEstimate, Finding, PcaReport, estimate_cost};
+use hourglass::train::{Finding, PcaReport, estimate_cost};
 
 use crate::support::{digits, noise};
 
 /// What a scripted trainer shows, and what it was told.
 #[derive(Clone)]
 pub struct Script {
-    pub snapshot: Arc<Mutex<Arc<Snapshot>>>,
+    pub moment: Arc<Mutex<Arc<Moment>>>,
     commands: Arc<Mutex<Vec<Command>>>,
     pub started: Arc<Mutex<Vec<WorkerOptions>>>,
 }
 
 impl Trainer for Script {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.lock().unwrap())
+    fn moment(&self) -> Arc<Moment> {
+        Arc::clone(&self.moment.lock().unwrap())
     }
 
     fn send(&self, command: Command) {
@@ -34,10 +36,10 @@ impl Trainer for Script {
 }
 
 /// Shows one snapshot for ever.
-pub struct StillTrainer(pub Arc<Snapshot>);
+pub struct StillTrainer(pub Arc<Moment>);
 
 impl Trainer for StillTrainer {
-    fn snapshot(&self) -> Arc<Snapshot> {
+    fn moment(&self) -> Arc<Moment> {
         Arc::clone(&self.0)
     }
 
@@ -53,8 +55,8 @@ pub fn draw(ui: &mut egui::Ui, app: &mut App) {
 }
 
 impl Script {
-    pub fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot: Arc::new(Mutex::new(Arc::new(snapshot))), commands: Arc::default(), started: Arc::default() }
+    pub fn new(moment: Moment) -> Self {
+        Self { moment: Arc::new(Mutex::new(Arc::new(moment))), commands: Arc::default(), started: Arc::default() }
     }
 
     pub fn harness(&self, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
@@ -76,7 +78,7 @@ impl Script {
 }
 
 /// A run in the middle, from real digits and made-up curves: nothing in it depends on the machine.
-pub fn running() -> Snapshot {
+pub fn running() -> Moment {
     let data = digits();
     let rows: Vec<usize> = (0..10_u16)
         .map(|label| {
@@ -102,7 +104,7 @@ pub fn running() -> Snapshot {
         .collect();
     let edit = Edit { step: 1500, field: "optimizer.learning_rate".to_owned(), value: 0.0005 };
     let mut spec = preset("map").expect("a preset").spec;
-    spec.edits.push(edit.clone());
+    spec.edits.push(edit);
     let layers = [("encoder.0", 512, 3, 0.004), ("encoder.1", 256, 0, 0.006), ("encoder.2", 0, 0, 0.011)];
     let layers = layers.map(|(name, units, dead, gradient)| LayerState {
         name: name.to_owned(),
@@ -115,48 +117,50 @@ pub fn running() -> Snapshot {
     let filters = Filters { image: data.image, values: (0..24 * 784).map(waves).collect() };
     let message =
         "4 and 9 share a region: 31% of them have the other as nearest neighbors, k-NN accuracy is 0.61 and 0.58.";
-    Snapshot {
-        state: PlayState::Playing,
+    let info = RunInfo {
         preset: Some("map".to_owned()),
-        learning_rate: 0.0005,
-        cost: cost_of(&spec),
+        cost: Some(estimate_cost(&spec, &digits()).expect("a cost")),
         spec: Some(spec),
         device: Some(DeviceInfo {
-            device: "cpu",
-            backend: "cpu",
+            device: DeviceKind::Cpu,
+            backend: DeviceBackend::Cpu,
             adapter: "2 threads, native".to_owned(),
             software: false,
             driver: String::new(),
             wrong_variants: Vec::new(),
             passed_over: Vec::new(),
         }),
-        data: DataSummary {
-            name: "digits".to_owned(),
-            rows: 70_000,
-            features: 784,
-            image: Some(ImageShape { height: 28, width: 28, channels: 1 }),
-            train: 55_000,
-            validation: 5_000,
-            test: 10_000,
-        },
+        data: DataSummary::new(&data),
         widths: vec![784, 512, 256, 2, 256, 512, 784],
         parameters: 1_068_306,
         memory_bytes: 74_000_000,
-        step: 2574,
         total_steps: 5148,
         steps_per_epoch: 429,
+        ..RunInfo::default()
+    };
+    let progress = RunProgress {
+        state: PlayState::Playing,
+        step: 2574,
         seconds: 9.0,
         samples_per_second: 36_600.0,
-        train_curve: Arc::new(train_curve),
-        validation_curve: Arc::new((1..=6).map(|e| [e as f32, 0.0355 + 0.05 * (-(e as f32)).exp()]).collect()),
-        edits: vec![edit],
-        layers: Arc::new(layers.into()),
-        filters: Arc::new(filters),
-        findings: Arc::new(vec![Finding { code: "shared_region", message: message.to_owned() }]),
-        answers: true,
-        rows: Some(digits()),
+        learning_rate: 0.0005,
         best: Some((6, 0.035_62)),
-        pairs: Arc::new(Pairs {
+        ..RunProgress::default()
+    };
+    let snapshot = Snapshot {
+        run: Section::new(info),
+        progress: Section::new(progress),
+        curves: Section::new(LossHistory {
+            train: train_curve,
+            validation: (1..=6).map(|e| [e as f32, 0.0355 + 0.05 * (-(e as f32)).exp()]).collect(),
+            pca: Some(PcaReport { components: 2, mse: 0.0556 }),
+        }),
+        health: Section::new(Health {
+            layers: layers.into(),
+            filters,
+            findings: vec![Finding { code: "shared_region".into(), message: message.to_owned() }],
+        }),
+        pairs: Section::new(Pairs {
             seen: Vec::new(),
             image: Some(ImageShape { height: 28, width: 28, channels: 1 }),
             features: 784,
@@ -165,7 +169,7 @@ pub fn running() -> Snapshot {
             labels: (0..10).collect(),
             rows,
         }),
-        map: Arc::new(LatentMap {
+        map: Section::new(LatentMap {
             points,
             labels: (0..2000).map(|i| (i % 10) as u16).collect(),
             rows: (55_000..57_000).collect(),
@@ -173,24 +177,36 @@ pub fn running() -> Snapshot {
             step: 2574,
             ..LatentMap::default()
         }),
-        pca: Some(PcaReport { components: 2, mse: 0.0556 }),
-        run_dir: Some("runs/map-001".into()),
         ..Snapshot::default()
-    }
-}
-
-/// As a worker reads it from its plan.
-fn cost_of(spec: &Spec) -> Option<Arc<CostEstimate>> {
-    Some(Arc::new(estimate_cost(spec, &digits()).expect("a cost")))
+    };
+    Moment { snapshot, rows: Some(data), folder: Some("runs/map-001".into()), live: true }
 }
 
 /// A run of another model.
-pub fn running_with(spec: Spec) -> Snapshot {
-    Snapshot { cost: cost_of(&spec), spec: Some(spec), edits: Vec::new(), ..running() }
+pub fn running_with(spec: Spec) -> Moment {
+    let mut moment = running();
+    moment.snapshot.run.change(|run| {
+        run.cost = Some(estimate_cost(&spec, &digits()).expect("a cost"));
+        run.spec = Some(spec);
+    });
+    moment
 }
 
-fn in_state(state: PlayState, message: &str) -> Snapshot {
-    Snapshot { state, message: message.to_owned(), ..running() }
+/// The same run as far as `change` makes it.
+pub fn running_but(change: impl FnOnce(&mut RunProgress)) -> Moment {
+    let mut moment = running();
+    moment.snapshot.progress.change(change);
+    moment
+}
+
+/// A run of which nothing is known but what it says.
+pub fn saying(message: &str) -> Moment {
+    let progress = RunProgress { message: message.to_owned(), ..RunProgress::default() };
+    Moment::recorded(Snapshot { progress: Section::new(progress), ..Snapshot::default() })
+}
+
+fn in_state(state: PlayState, message: &str) -> Moment {
+    running_but(|progress| (progress.state, progress.message) = (state, message.to_owned()))
 }
 
 /// Pictures of the panels. Set UPDATE_SNAPSHOTS=1 to accept new ones, after looking at them.
@@ -204,7 +220,7 @@ fn the_window_matches_its_snapshots() {
     let options = SnapshotOptions::new().threshold(1.0).max_failed_pixels(8);
     // Judged together at the end, so that one run shows all that differ.
     let mut results = SnapshotResults::new();
-    let preparing = Snapshot { message: "Loading the data".to_owned(), ..Snapshot::default() };
+    let preparing = saying("Loading the data");
     let failed = in_state(
         PlayState::Failed,
         "training diverged, the loss at step 9 is NaN, lower optimizer.learning_rate (now 1)",
@@ -256,7 +272,7 @@ fn buttons_and_keys_send_their_commands() {
     harness.get_by_label("Step").click();
     harness.run();
     assert_eq!(script.commands(), [Command::Step]);
-    *script.snapshot.lock().unwrap() = Arc::new(in_state(PlayState::Paused, ""));
+    *script.moment.lock().unwrap() = Arc::new(in_state(PlayState::Paused, ""));
     harness.run();
     harness.get_by_label("Play").click();
     harness.run();
@@ -298,8 +314,11 @@ fn another_preset_and_device_start_another_run() {
 
 #[test]
 fn every_control_has_a_name_and_a_failure_is_said() {
-    let message = "the GPU failed, working on X, device lost; try --device cpu";
-    let script = Script::new(in_state(PlayState::Failed, message));
+    let lost = running_but(|progress| {
+        progress.state = PlayState::Failed;
+        progress.message = "the GPU failed, working on X, device lost".to_owned();
+    });
+    let script = Script::new(lost);
     let mut harness = script.harness([900.0, 600.0], ThemeChoice::Dark);
     harness.run();
     for name in ["Model", "Train again", "Step", "Restart", "Theme", "log", "Device", "Latent map", "Input", "Output"] {
@@ -315,6 +334,32 @@ fn every_control_has_a_name_and_a_failure_is_said() {
     harness.key_press(egui::Key::Escape);
     harness.run();
     assert!(harness.query_by_label("Learning rate").is_none());
+}
+
+#[test]
+fn advice_is_a_button() {
+    let lost = running_but(|progress| {
+        progress.state = PlayState::Failed;
+        progress.advice = Some(Advice::new(Setting::DEVICE, "cpu"));
+    });
+    let script = Script::new(lost);
+    let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
+    harness.run();
+    harness.get_by_label("Train on the CPU").click();
+    harness.run();
+    assert_eq!(script.started.lock().unwrap().last().map(|run| run.device), Some(DeviceChoice::Cpu));
+    let diverged = running_but(|progress| {
+        progress.state = PlayState::Failed;
+        progress.advice = Some(Advice::new(Setting::LEARNING_RATE, 0.0001));
+    });
+    let script = Script::new(diverged);
+    let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
+    harness.run();
+    harness.get_by_label("Train with optimizer.learning_rate = 0.0001").click();
+    harness.run();
+    let started = script.started.lock().unwrap();
+    let spec = spec_of_run(started.last().expect("another run"));
+    assert_eq!((spec.optimizer.learning_rate, spec.edits.len()), (0.0001, 0));
 }
 
 /// Real workers behind the window's own handling: started, stopped, restarted, switched and closed in any order.

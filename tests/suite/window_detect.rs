@@ -125,9 +125,9 @@ fn outcome() -> DetectOutcome {
 }
 
 fn harness(detection: Arc<dyn Detection>, size: [f32; 2], theme: ThemeChoice) -> Harness<'static, App> {
-    let snapshot = Arc::new(running());
+    let moment = Arc::new(running());
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
-    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>));
+    let start = Box::new(move |_| Ok(Box::new(StillTrainer(Arc::clone(&moment))) as Box<dyn Trainer>));
     let options = AppOptions { theme, detection, ..AppOptions::new(run, start) };
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
     let builder = if crate::support::gpu().is_some() { builder.wgpu() } else { builder };

@@ -10,7 +10,7 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, AppOptions, Evaluated, Export, Exported, ReportSubject, Reporting, ThemeChoice, Trainer};
 use hourglass::data::Part;
 use hourglass::model::preset;
-use hourglass::monitor::{Command, PlayState, Snapshot, WorkerOptions};
+use hourglass::monitor::{Command, Moment, PlayState, WorkerOptions};
 use hourglass::plot::RowView;
 use hourglass::style::DARK;
 use hourglass::tasks::{
@@ -19,7 +19,7 @@ use hourglass::tasks::{
 use hourglass::train::{PcaReport, TestMetrics};
 
 use crate::support::digits;
-use crate::window::{draw, run_until, running};
+use crate::window::{draw, run_until, running, running_but};
 
 /// What the engine comes to.
 #[derive(Clone)]
@@ -143,13 +143,13 @@ fn told() -> Evaluated {
 /// A run in some state, and what it was told.
 #[derive(Clone)]
 struct Run {
-    snapshot: Arc<Mutex<Arc<Snapshot>>>,
+    moment: Arc<Mutex<Arc<Moment>>>,
     commands: Arc<Mutex<Vec<Command>>>,
 }
 
 impl Trainer for Run {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.lock().unwrap())
+    fn moment(&self) -> Arc<Moment> {
+        Arc::clone(&self.moment.lock().unwrap())
     }
 
     fn send(&self, command: Command) {
@@ -157,18 +157,20 @@ impl Trainer for Run {
     }
 }
 
-fn finished() -> Snapshot {
-    Snapshot { state: PlayState::Finished, step: 5148, saved_step: Some(5148), ..running() }
+fn finished() -> Moment {
+    running_but(|progress| {
+        (progress.state, progress.step, progress.saved_step) = (PlayState::Finished, 5148, Some(5148));
+    })
 }
 
 fn harness(
     ending: Ending,
-    snapshot: Snapshot,
+    moment: Moment,
     size: [f32; 2],
     theme: ThemeChoice,
 ) -> (Harness<'static, App>, Arc<Script>, Run) {
     let script = Arc::new(Script { ending, asked: Mutex::default(), written: Mutex::default() });
-    let run = Run { snapshot: Arc::new(Mutex::new(Arc::new(snapshot))), commands: Arc::default() };
+    let run = Run { moment: Arc::new(Mutex::new(Arc::new(moment))), commands: Arc::default() };
     let trainer = run.clone();
     let start = Box::new(move |_| Ok(Box::new(trainer.clone()) as Box<dyn Trainer>));
     let worker = WorkerOptions::new(preset("map").expect("a preset").spec);
@@ -193,7 +195,7 @@ fn a_run_that_goes_on_is_measured_when_that_is_asked_for() {
     harness.run_steps(2);
     assert_eq!(run.commands.lock().unwrap().last(), Some(&Command::SaveModel));
     assert!(script.asked.lock().unwrap().is_empty(), "not before the model is written");
-    *run.snapshot.lock().unwrap() = Arc::new(Snapshot { saved_step: Some(2574), ..running() });
+    *run.moment.lock().unwrap() = Arc::new(running_but(|progress| progress.saved_step = Some(2574)));
     run_until(&mut harness, |harness| harness.query_by_label("Open the report").is_some());
     let subject = script.asked.lock().unwrap()[0].clone();
     assert_eq!(subject.model, Path::new("runs/map-001/model.safetensors"));
@@ -267,7 +269,7 @@ fn report_matches_its_snapshots() {
     let done = || Ending::Done(Box::new(told()));
     let failed = || Ending::Fails("data/photos is not there any more; give other data with --data".to_owned());
     let (dark, light) = (ThemeChoice::Dark, ThemeChoice::Light);
-    for (name, ending, snapshot, size, theme, shown) in [
+    for (name, ending, moment, size, theme, shown) in [
         ("report-dark", done(), finished(), [1280.0, 800.0], dark, "Open the report"),
         ("report-light", done(), finished(), [1280.0, 800.0], light, "Open the report"),
         ("report-large", done(), finished(), [1920.0, 1080.0], dark, "Open the report"),
@@ -284,7 +286,7 @@ fn report_matches_its_snapshots() {
         ("report-failed", failed(), finished(), [1280.0, 800.0], dark, "Measure"),
     ] {
         let stays = matches!(ending, Ending::Stays(_));
-        let (mut harness, script, _) = harness(ending, snapshot, size, theme);
+        let (mut harness, script, _) = harness(ending, moment, size, theme);
         run_until(&mut harness, |harness| {
             harness.query_by_label(shown).is_some() && (!stays || !script.asked.lock().unwrap().is_empty())
         });

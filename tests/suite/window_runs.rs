@@ -46,12 +46,12 @@ fn shelve(runs: &Path, name: &str, preset_name: &str, epochs: u32, best: f64, en
 type Started = Arc<Mutex<Vec<WorkerOptions>>>;
 
 fn harness(runs: &Path, size: [f32; 2], theme: ThemeChoice) -> (Harness<'static, App>, Started) {
-    let snapshot = Arc::new(running());
+    let moment = Arc::new(running());
     let started = Started::default();
     let log = Arc::clone(&started);
     let start = Box::new(move |options| {
         log.lock().unwrap().push(options);
-        Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>)
+        Ok(Box::new(StillTrainer(Arc::clone(&moment))) as Box<dyn Trainer>)
     });
     let run = WorkerOptions::new(preset("map").expect("a preset").spec);
     let options = AppOptions { theme, runs_folder: runs.to_owned(), ..AppOptions::new(run, start) };

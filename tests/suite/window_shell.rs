@@ -8,9 +8,9 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{Answer, App, AppOptions, Dialogs, Question, Settings, ThemeChoice, Trainer};
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
-use hourglass::monitor::{RunSource, Snapshot, WorkerOptions};
+use hourglass::monitor::{Moment, RunSource, WorkerOptions};
 
-use crate::window::{StillTrainer, draw, run_until, running, spec_of_run};
+use crate::window::{StillTrainer, draw, run_until, running, saying, spec_of_run};
 
 type Started = Arc<Mutex<Vec<WorkerOptions>>>;
 
@@ -19,13 +19,13 @@ struct Bench {
     started: Started,
 }
 
-fn bench(snapshot: Snapshot, size: [f32; 2], change: impl FnOnce(&mut AppOptions)) -> Bench {
-    let snapshot = Arc::new(snapshot);
+fn bench(moment: Moment, size: [f32; 2], change: impl FnOnce(&mut AppOptions)) -> Bench {
+    let moment = Arc::new(moment);
     let started = Started::default();
     let log = Arc::clone(&started);
     let start = Box::new(move |options| {
         log.lock().unwrap().push(options);
-        Ok(Box::new(StillTrainer(Arc::clone(&snapshot))) as Box<dyn Trainer>)
+        Ok(Box::new(StillTrainer(Arc::clone(&moment))) as Box<dyn Trainer>)
     });
     let run = WorkerOptions { device: DeviceChoice::Cpu, ..WorkerOptions::new(preset("map").expect("a preset").spec) };
     let mut options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };
@@ -279,7 +279,7 @@ fn the_shell_matches_its_snapshots() {
     accept(&mut hints, "shell-hints");
     let mut narrow = bench(running(), [900.0, 600.0], |options| options.settings.hints_seen = false);
     accept(&mut narrow, "shell-hints-narrow");
-    let opening = Snapshot { message: "Opening model.safetensors".to_owned(), ..Snapshot::default() };
+    let opening = saying("Opening model.safetensors");
     let mut opening = bench(opening, WIDE, |options| options.run.source = RunSource::Open("model.safetensors".into()));
     accept(&mut opening, "shell-opening");
 }

@@ -1,12 +1,10 @@
 //! The Train workspace against a scripted trainer: what can be touched, and what that sends.
 
-use std::sync::Arc;
-
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, ThemeChoice};
 use hourglass::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, SPARSITY, Spec, preset};
-use hourglass::monitor::{Command, LatentMap, PreviewRequest};
+use hourglass::monitor::{Command, LatentMap, PreviewRequest, Section};
 
 use crate::support::noise;
 use crate::window::{Script, running, running_with, spec_of_run};
@@ -110,7 +108,7 @@ fn rows_stay_where_they_are_pinned_while_others_are_picked() {
     harness.get_by_label("Keep row 4").click();
     harness.run();
     harness.run();
-    let row = running().pairs.rows[3];
+    let row = running().snapshot.pairs.rows[3];
     let mut pinned = [None; 10];
     pinned[3] = Some(row);
     assert_eq!(wishes(&script), [PreviewRequest { pinned, ..PreviewRequest::default() }]);
@@ -273,8 +271,8 @@ fn train_matches_its_snapshots_when_edited() {
     let mut results = SnapshotResults::new();
     let errors = noise(2000, 93).into_iter().map(|x| 0.02 + 0.015 * x).collect();
     let mut deep = running();
-    let map = LatentMap { errors, depth: noise(2000, 94), ..LatentMap::clone(&deep.map) };
-    deep.map = Arc::new(map);
+    let map = LatentMap { errors, depth: noise(2000, 94), ..LatentMap::clone(&deep.snapshot.map) };
+    deep.snapshot.map = Section::new(map);
     for (name, size, theme) in [
         ("train-touched-dark", [1280.0, 800.0], ThemeChoice::Dark),
         ("train-touched-light", [1920.0, 1080.0], ThemeChoice::Light),

@@ -11,13 +11,13 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, UiBuilder,
 
 pub use self::backend::{Cleaner, Denoising, LocalDenoising};
 use self::before_after::BeforeAfter;
-use super::frame::open::{Kind, Offer};
+use super::opened::{Kind, Offer, Opened};
 use super::ui::theme::{color, faded, regular, semibold};
 use super::ui::widgets::{
     Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, part_of_line, text_label,
     value_row,
 };
-use super::workspace::{Action, Context, Opened, Workspace};
+use super::workspace::{Action, Context, Workspace};
 use crate::device::DeviceChoice;
 use crate::style::{Palette, size, space};
 use crate::tasks::{ItemState, QueueCommand, QueueImage, QueueItem, QueueView, Sigma, Strength};

@@ -13,12 +13,12 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2
 use self::backend::{DetectEvent, DetectJob, start_detecting, start_saving};
 pub use self::backend::{Detection, LocalDetection, SavedScores};
 use self::score_index::ScoreIndex;
-use super::frame::open::{Kind, Offer};
+use super::opened::{Kind, Offer, Opened};
 use super::ui::theme::{color, faded, regular, semibold};
 use super::ui::widgets::{
     Button, ButtonKind, Scale, Slider, card, card_title, cards, line_of_text, paragraph, progress, value_row,
 };
-use super::workspace::{Action, Context, Opened, Workspace};
+use super::workspace::{Action, Context, Workspace};
 use crate::device::DeviceChoice;
 use crate::platform::Task;
 use crate::style::{self, Palette, size, space};

@@ -16,15 +16,15 @@ use self::decoder_thread::{
     DecodeRequest, DecodedLatents, DecodedRows, Decoding, ExportRequest, Looking, Near, NearRequest, Origin,
 };
 use self::slots::LatentSlots;
-use super::frame::open::{Kind, Offer};
 use super::frame::paste::pictures_folder;
 use super::latent_map::MapCard;
+use super::opened::{Kind, Offer, Opened};
 use super::shell::desktop::Dialogs;
 use super::ui::file_picker::FilePicker;
 use super::ui::theme::color;
 use super::ui::waker;
 use super::ui::widgets::{card, cards};
-use super::workspace::{Action, ById, Context, Opened, Workspace, WorkspaceEvent};
+use super::workspace::{Action, ById, Context, Workspace, WorkspaceEvent};
 use crate::inference::{FlatModel, UnitUse, draw_latents};
 use crate::monitor::{Command, Moment, PreviewRequest, Section};
 use crate::platform::Latest;

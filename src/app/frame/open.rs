@@ -4,33 +4,13 @@ use std::path::Path;
 
 use egui::{CornerRadius, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use crate::app::opened::{Kind, Offer, Opened, ROWS, TABLES};
 use crate::app::ui::dialog::{heading, sheet, words};
 use crate::app::ui::icons;
 use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
-use crate::app::workspace::Opened;
 use crate::data::PICTURE_EXTENSIONS;
 use crate::style::{Palette, size, space};
-
-/// What is at a path, by its name and what lies in it; nothing is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Model,
-    Spec,
-    Run,
-    Picture,
-    /// A folder that is no run.
-    Folder,
-    Table,
-    /// Arrays, recordings, texts.
-    Rows,
-    /// Compressed with a model.
-    Compressed,
-    Unknown,
-}
-
-const TABLES: &[&str] = &["csv", "tsv", "parquet"];
-const ROWS: &[&str] = &["npy", "npz", "wav", "txt", "idx"];
 
 /// What the dialog for Open offers: names of kinds, and their extensions.
 pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -45,58 +25,6 @@ pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
         ("Tables", tables),
         ("Arrays, sound, text", ROWS.to_vec()),
     ]
-}
-
-pub(crate) fn kind_of(path: &Path) -> Kind {
-    if path.is_dir() {
-        return if path.join("spec.toml").is_file() { Kind::Run } else { Kind::Folder };
-    }
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().to_lowercase());
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    match extension {
-        "safetensors" => Kind::Model,
-        "toml" => Kind::Spec,
-        "hg" => Kind::Compressed,
-        _ if PICTURE_EXTENSIONS.contains(&extension) => Kind::Picture,
-        _ if TABLES.contains(&extension) => Kind::Table,
-        _ if ROWS.contains(&extension) || name.ends_with("-ubyte") => Kind::Rows,
-        _ => Kind::Unknown,
-    }
-}
-
-/// What can be done with a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Offer {
-    /// Look at a saved model, in Explore.
-    OpenModel,
-    /// A detector, for the data that Detect has or will have.
-    ScoreWith,
-    /// Train what a spec says.
-    TrainSpec,
-    OpenRun,
-    FindAbnormal,
-    /// Pictures, folders of them and arrays, in Denoise; there a model to clean them with, too.
-    Clean,
-    TrainOn,
-    /// A row for the walk of Explore.
-    WalkFrom,
-}
-
-impl Offer {
-    /// Its button, and what it does in a sentence.
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::OpenModel => ("Explore", "Explore this model; the present run is saved"),
-            Self::ScoreWith => ("Score with it", "Score the data of Detect with this detector"),
-            Self::TrainSpec => ("Train", "Train what this spec says; the present run is saved"),
-            Self::OpenRun => ("Open the run", "Look at what came of this run; the present one is saved"),
-            Self::Clean => ("Clean", "Take the noise out; the original stays as it is"),
-            Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and see which rows are abnormal, and why"),
-            Self::WalkFrom => ("Walk from it", "Take it for an end of the walk"),
-            Self::TrainOn => ("Train on it", "Choose a model that suits it and train; the present run is saved"),
-        }
-    }
 }
 
 /// What is offered for something of `kind` where no workspace takes it at once, the likeliest first.

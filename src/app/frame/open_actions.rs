@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use egui::{Rect, Ui};
 
-use super::open::{Choice, Offer, dialog_kinds, drop_target, offers, refusal};
+use super::open::{Choice, dialog_kinds, drop_target, offers, refusal};
 use crate::app::application::App;
+use crate::app::opened::{Offer, Opened};
 use crate::app::shell::desktop::Question;
 use crate::app::ui::format::short_path;
-use crate::app::workspace::{Opened, Place};
+use crate::app::workspace::Place;
 use crate::model::{ModelKind, Spec};
 use crate::monitor::PlayState;
+use crate::platform::files;
 use crate::style::Palette;
 use crate::train::SavedRun;
 
@@ -101,7 +103,7 @@ impl App {
             Offer::Clean => self.hand_to(Place::Denoise, opened),
             Offer::WalkFrom => self.hand_to(Place::Explore, opened),
             Offer::TrainSpec => {
-                let read = std::fs::read_to_string(path).map_err(|error| format!("{}, {error}", path.display()));
+                let read = files::read_to_string(path).map_err(|error| format!("{}, {error}", path.display()));
                 let spec = read.and_then(|text| {
                     Spec::from_toml(&text, &path.display().to_string()).map_err(|error| error.to_string())
                 });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use egui::ColorImage;
 
 use crate::app::ui::waker;
-use crate::platform::{Task, folders};
+use crate::platform::{Task, files, folders};
 
 /// Where pictures go that people keep.
 pub(crate) fn pictures_folder() -> PathBuf {
@@ -49,7 +49,7 @@ impl Pasting {
 }
 
 fn write(picture: &ColorImage, folder: &Path) -> Result<PathBuf, String> {
-    std::fs::create_dir_all(folder).map_err(|error| format!("cannot write, {}, {error}", folder.display()))?;
+    files::create_dir_all(folder).map_err(|error| format!("cannot write, {}, {error}", folder.display()))?;
     let path = free_path(folder, "pasted", "png");
     let [width, height] = picture.size.map(|side| side as u32);
     let solid = picture.pixels.iter().all(|pixel| pixel.a() == 255);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::device::{Device, DeviceChoice};
 use crate::model::{Model, write_whole};
+use crate::platform::files;
 use crate::report::write_report;
 use crate::tasks::{EvaluateOptions, EvaluationWatch, Measured, USUAL_BITS};
 use crate::train::RunDir;
@@ -111,7 +112,7 @@ impl Reporting for LocalReporting {
             }
             Export::Model => {
                 // Through its bytes, so that the copy is whole or not there.
-                let bytes = std::fs::read(&subject.model).map_err(said)?;
+                let bytes = files::read(&subject.model).map_err(said)?;
                 write_whole(path, &bytes).map_err(said)?;
                 Ok(exported(path, format!("The model is in {}", path.display())))
             }

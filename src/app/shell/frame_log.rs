@@ -1,12 +1,12 @@
 //! How long frames take, written down where the environment asks for it (`HOURGLASS_FRAME_LOG=FILE`): a line a frame,
 //! milliseconds from the start of the frame to its handing over, and milliseconds since the frame before.
 
-use std::fs::File;
 use std::io::{BufWriter, Write as _};
 
 use crate::device::trace;
 use crate::device::trace::Track;
 use crate::platform::Instant;
+use crate::platform::files::File;
 
 #[derive(Debug, Default)]
 pub(crate) struct FrameLog {

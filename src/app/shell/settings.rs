@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::ui::theme::ThemeChoice;
 use crate::device::DeviceChoice;
 use crate::model::write_whole;
-use crate::platform::folders;
+use crate::platform::{files, folders};
 
 /// What is missing, damaged or out of range is as on the first start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Settings {
     }
 
     pub fn load(path: &Path) -> Self {
-        let read: Option<Self> = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let read: Option<Self> = files::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut settings = read.unwrap_or_default();
         let usual = Self::default();
         for (side, (least, usual)) in settings.size.iter_mut().zip(SMALLEST.into_iter().zip(usual.size)) {
@@ -71,7 +71,7 @@ impl Settings {
     pub fn save(&self, path: &Path) -> Result<(), String> {
         let place = || path.display();
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| format!("settings were not kept, {}, {error}", place()))?;
+            files::create_dir_all(folder).map_err(|error| format!("settings were not kept, {}, {error}", place()))?;
         }
         let text = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
         write_whole(path, &text).map_err(|error| error.to_string())

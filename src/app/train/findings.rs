@@ -1,9 +1,10 @@
 //! What the figures say, in words, with the evidence under each; how the layers do; what the first layer looks for.
 
-use egui::{Align2, Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, UiBuilder, pos2, vec2};
+use egui::{Align2, Color32, ColorImage, Pos2, Rect, TextureHandle, TextureOptions, Ui, UiBuilder, pos2, vec2};
 
 use crate::app::ui::theme::{color, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph};
+use crate::error::Advice;
 use crate::monitor::{Filters, Health, LayerState, PlayState, Section, Snapshot};
 use crate::style;
 use crate::style::{Palette, Rgb, size, space};
@@ -40,7 +41,8 @@ impl std::fmt::Debug for Findings {
 const LAYER_LINE: f32 = 22.0;
 
 impl Findings {
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) {
+    /// Draws the card's contents; returns the advice that was taken.
+    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) -> Option<Advice> {
         let title = match self.side {
             SideTab::Findings => "What it shows",
             SideTab::Layers => "Layers",
@@ -77,15 +79,29 @@ impl Findings {
         }
         let below = Rect::from_min_max(pos2(inside.left(), inside.top() + 30.0), inside.max);
         if !below.is_positive() {
-            return;
+            return None;
         }
+        let mut taken = None;
         match self.side {
-            SideTab::Findings => scrolled(ui, below, "findings", |ui, below| findings_ui(ui, palette, below, snapshot)),
+            SideTab::Findings => scrolled(ui, below, "findings", |ui, below| {
+                let y = findings_ui(ui, palette, below, snapshot);
+                let failed = snapshot.progress.state == PlayState::Failed;
+                match snapshot.progress.advice.as_ref().filter(|_| failed) {
+                    Some(advice) => {
+                        let at = pos2(below.left() + 14.0, y);
+                        let (clicked, bottom) = advice_ui(ui, palette, at, advice);
+                        taken = clicked.then(|| advice.clone());
+                        bottom
+                    }
+                    None => y,
+                }
+            }),
             SideTab::Layers => {
                 scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.health.layers));
             }
             SideTab::Filters => self.filters_ui(ui, palette, below, &snapshot.health),
         }
+        taken
     }
 
     fn filters_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, health: &Section<Health>) {
@@ -156,6 +172,18 @@ fn findings_ui(ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) -> f
         y += space::M;
     }
     y
+}
+
+/// A button for what would help; returns whether it was clicked, and where it ends.
+fn advice_ui(ui: &mut Ui, palette: &Palette, at: Pos2, advice: &Advice) -> (bool, f32) {
+    let Advice { setting, value } = advice;
+    let label = match (setting.as_str(), value.as_str()) {
+        ("device", "cpu") => "Train on the CPU".to_owned(),
+        _ => format!("Train with {setting} = {value}"),
+    };
+    let button = Button::new(ButtonKind::Primary, &label, "Start again from the same seed with this; this run is kept");
+    let rect = Rect::from_min_size(at, button.size(ui));
+    (button.show(ui, palette, rect).clicked(), rect.bottom() + space::M)
 }
 
 /// One line for each layer: silent units, and the gradient beside the weights.

@@ -21,7 +21,8 @@ use super::ui::RIGHT_COLUMN;
 use super::ui::theme::color;
 use super::ui::widgets::{card, cards};
 use super::workspace::{Action, Context, Workspace, WorkspaceEvent};
-use crate::model::{Preset, presets};
+use crate::error::{Advice, Setting};
+use crate::model::{Preset, Spec, presets};
 use crate::monitor::{Command, Moment, PreviewRequest};
 use crate::style::{Palette, space};
 
@@ -69,8 +70,8 @@ impl Train {
         let column = left_cards(left);
         let all: Vec<Rect> = column.into_iter().chain([curves, pairs, map, findings]).collect();
         cards(ui, palette, area, &all);
-        let actions = self.left_column(ui, palette, column, moment);
-        self.center_and_right(ui, palette, [curves, pairs, map, findings], moment);
+        let mut actions = self.left_column(ui, palette, column, moment);
+        actions.extend(self.center_and_right(ui, palette, [curves, pairs, map, findings], moment));
         actions
     }
 
@@ -80,12 +81,13 @@ impl Train {
         palette: &'static Palette,
         [curves, pairs, map, findings]: [Rect; 4],
         moment: &Moment,
-    ) {
+    ) -> Option<Action> {
         let snapshot = &moment.snapshot;
         card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, snapshot));
         card(ui, pairs, |ui, inside| self.reconstructions.ui(ui, palette, inside, moment));
         card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, moment));
-        card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, snapshot));
+        let advice = card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, snapshot));
+        advice.and_then(|advice| follow_advice(&advice, moment))
     }
 
     fn narrow_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) -> Vec<Action> {
@@ -105,7 +107,7 @@ impl Train {
                     rect
                 });
                 cards(ui, palette, whole, &rects);
-                self.center_and_right(ui, palette, rects, moment);
+                actions.extend(self.center_and_right(ui, palette, rects, moment));
             });
         });
         if self.drawer_open {
@@ -121,7 +123,7 @@ impl Train {
                         let (whole, _) = ui.allocate_exact_size(size, Sense::hover());
                         let column = left_cards(whole.shrink(space::L));
                         cards(ui, palette, whole, &column);
-                        actions = self.left_column(ui, palette, column, moment);
+                        actions.extend(self.left_column(ui, palette, column, moment));
                     });
                 });
                 ui.painter().vline(drawer.right() - 0.5, drawer.y_range(), Stroke::new(1.0, color(palette.line)));
@@ -183,6 +185,17 @@ impl Workspace for Train {
     fn undo(&mut self) -> bool {
         self.network.discard()
     }
+}
+
+/// Returns what starts the run again as `advice` says.
+fn follow_advice(advice: &Advice, moment: &Moment) -> Option<Action> {
+    if advice.setting == Setting::DEVICE.name() {
+        return advice.value.parse().ok().map(Action::ChooseDevice);
+    }
+    let run = &moment.snapshot.run;
+    let spec = Spec { edits: Vec::new(), ..run.spec.clone()? };
+    let spec = spec.with_set(&[format!("{}={}", advice.setting, advice.value)]).ok()?;
+    Some(Action::Train { spec: Box::new(spec), preset: None })
 }
 
 /// Network, data and controls, from the top.

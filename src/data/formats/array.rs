@@ -4,12 +4,12 @@
 //! with the caller's limit before any memory is taken for it, and values are decoded as they are read, so that reading
 //! takes what the array takes and no more.
 
-use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use crate::data::DataError;
 use crate::data::error::reason;
+use crate::platform::files::File;
 
 /// Values decoded at once.
 const CHUNK_VALUES: usize = 16 * 1024;

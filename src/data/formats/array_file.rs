@@ -1,6 +1,5 @@
 //! Rows of a large array, read from where they lie.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use super::npy::NpyHeader;
 use super::safetensors::SafetensorsFile;
 use super::{idx, npy};
 use crate::data::DataError;
+use crate::platform::files::File;
 
 /// An open file with an array in it that is neither compressed nor in Fortran's order: an NPY file, an IDX file or a
 /// tensor of a safetensors file. Rows are slices along the first dimension.

@@ -7,6 +7,7 @@ use super::columns::{number, parse_timestamp};
 use crate::data::DataError;
 use crate::data::error::unreadable;
 use crate::data::spec::DataSpec;
+use crate::platform::files;
 
 /// Bytes that are looked at to find out how a file is cut in cells.
 const HEAD: u64 = 1 << 16;
@@ -39,7 +40,7 @@ impl TextHead {
         if path.is_dir() {
             return Err(DataError::malformed(path.display().to_string(), "it is a folder; give a table as CSV or TSV"));
         }
-        let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+        let file = files::File::open(path).map_err(|error| unreadable(path, &error))?;
         Self::new(Box::new(file), path.display().to_string())
     }
 

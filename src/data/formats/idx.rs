@@ -7,6 +7,7 @@ use std::path::Path;
 use super::array::{Array, ArrayDType, ArrayValues, Layout, broken, malformed, open};
 use crate::data::error::reason;
 use crate::data::{DataError, ImageShape};
+use crate::platform::files;
 
 /// No array of digits is larger; a file that claims to be is a mistake or an attack.
 const MAX_BYTES: u64 = 8 << 30;
@@ -139,7 +140,7 @@ pub(crate) fn labels_from(content: &[u8], place: &str, rows: usize) -> Result<Ve
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
-    std::fs::read(path).map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })
+    files::read(path).map_err(|error| DataError::Unreadable { path: path.into(), reason: reason(&error) })
 }
 
 pub(crate) fn images(path: &Path) -> Result<Images, DataError> {

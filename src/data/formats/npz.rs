@@ -3,7 +3,6 @@
 //! An archive can expand to a thousand times its size. Nothing of a member is expanded but its header before its shape
 //! has been compared with the size that the archive declares and with the limit, and then no more than the shape needs.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -13,6 +12,7 @@ use zip::result::ZipError;
 use super::array::{Array, ArrayInfo, choose, malformed, open};
 use super::npy::NpyHeader;
 use crate::data::DataError;
+use crate::platform::files::File;
 
 struct Archive {
     zip: ZipArchive<BufReader<File>>,

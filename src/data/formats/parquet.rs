@@ -9,6 +9,7 @@ use parquet::record::Field;
 use super::columns::{ColumnValues, Table, Timestamp, timestamp_at};
 use crate::data::DataError;
 use crate::data::error::unreadable;
+use crate::platform::files;
 
 /// A column while rows come in: what it holds is known from its first value.
 #[derive(Default)]
@@ -94,7 +95,7 @@ pub(crate) fn read_parquet(path: &Path, as_words: impl Fn(&str) -> bool) -> Resu
         let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
         DataError::malformed(&place, format!("it is no whole Parquet file ({}); fetch it again", words.join(" ")))
     };
-    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let file = files::File::open(path).map_err(|error| unreadable(path, &error))?;
     let reader = SerializedFileReader::new(file).map_err(damaged)?;
     let schema = reader.metadata().file_metadata().schema();
     let names: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();

@@ -2,7 +2,6 @@
 //! row-major. Only the header is read here as a whole: the crate's reader wants all of the file in memory.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use serde_json::Value;
 
 use super::array::{Array, ArrayDType, ArrayInfo, Layout, broken, choose, malformed, open};
 use crate::data::DataError;
+use crate::platform::files::File;
 
 /// The format's own limit is 100 MB; a header of so many names is a mistake or an attack.
 const MAX_HEADER: u64 = 16 << 20;

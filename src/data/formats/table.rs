@@ -7,6 +7,7 @@ use super::columns::{ColumnValues, Table, Timestamp, is_missing, number, parse_t
 use super::csv::{CsvRows, TextHead, of_equal_length};
 use crate::data::DataError;
 use crate::data::spec::DataSpec;
+use crate::error::Setting;
 
 /// Rows that are looked at to find out what a column holds.
 const LOOK_ROWS: usize = 2000;
@@ -50,8 +51,8 @@ pub(crate) fn read_table(
     }
     if let Some(unknown) = options.exclude.iter().chain(&options.categorical).find(|name| !names.contains(name)) {
         let near = crate::platform::perhaps_column(unknown, &names);
-        return Err(DataError::Option {
-            field: "data.exclude",
+        return Err(DataError::Setting {
+            setting: Setting::spec_key("data.exclude"),
             problem: format!("{place} has no column {unknown:?}{near}; it has {}", names.join(", ")),
         });
     }

@@ -8,6 +8,7 @@ use crate::data::formats::array::ArrayValues;
 use crate::data::labels::classes_of;
 use crate::data::spec::{DataSpec, Scaling};
 use crate::data::{DataError, ImageShape, array_rows};
+use crate::error::Setting;
 
 pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     let place = path.display().to_string();
@@ -104,7 +105,7 @@ fn pictures_of(
             if image.values() != features {
                 let problem =
                     format!("{height}x{width}x{} is not the {features} values of a row of {place}", image.channels);
-                return Err(DataError::Option { field: "data.size", problem });
+                return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
             }
             (Some(image), false)
         }

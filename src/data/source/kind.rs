@@ -6,6 +6,7 @@ use crate::data::DataError;
 use crate::data::error::unreadable;
 use crate::data::folders::{files_under, is_picture};
 use crate::data::spec::SourceKind;
+use crate::platform::files;
 
 /// What a path holds, by names first and by the first bytes where those say nothing.
 pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> Result<SourceKind, DataError> {
@@ -57,7 +58,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
     let mut start = [0_u8; 16];
     let read = {
         use std::io::Read as _;
-        let mut file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+        let mut file = files::File::open(path).map_err(|error| unreadable(path, &error))?;
         file.read(&mut start).map_err(|error| unreadable(path, &error))?
     };
     let start = &start[..read];
@@ -71,7 +72,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
         return Err(DataError::malformed(
             place,
             "its name and its first bytes say nothing known here; give pictures, CSV, TSV, NPY, NPZ, safetensors, IDX, WAV \
-             or text, or name what it is: --set data.kind=table",
+             or text, or name what it is: `data.kind=table`",
         ));
     };
     notes.push(format!("taken for {} by its first bytes", kind.name()));

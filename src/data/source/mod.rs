@@ -24,6 +24,8 @@ use super::spec::{DataSpec, Fit, Scaling, SourceKind, SplitKind};
 use super::split::{RowAttributes, RowSplit, SplitPlan, divide};
 use super::tfidf::TextVectors;
 use super::{DataError, DataSet, Values, images, mnist};
+use crate::error::Setting;
+use crate::platform::files;
 
 impl DataSet {
     /// The data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the 60,000
@@ -45,7 +47,7 @@ impl DataSet {
 }
 
 pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Preparation>) -> Result<DataSet, DataError> {
-    options.check().map_err(|(field, problem)| DataError::Option { field, problem })?;
+    options.check().map_err(|(field, problem)| DataError::Setting { setting: Setting::spec_key(field), problem })?;
     if options.source == "mnist" {
         let mut set = mnist::embedded()?;
         if fitted.is_some() {
@@ -54,7 +56,7 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         return Ok(set);
     }
     let path = Path::new(&options.source);
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let metadata = files::metadata(path).map_err(|error| unreadable(path, &error))?;
     let mut options = options.clone();
     let mut notes = Vec::new();
     if let Some(fitted) = fitted {
@@ -70,7 +72,7 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         options.labels_optional = true;
     }
     if metadata.is_dir() {
-        std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+        files::read_dir(path).map_err(|error| unreadable(path, &error))?;
         if mnist::is_mnist_folder(path) && options.kind.is_none_or(|kind| kind == SourceKind::Array) {
             let Some(alone) = mnist::train_images_alone(path) else {
                 return mnist::from_folder(path, &options, plan, fitted.is_some());
@@ -98,7 +100,7 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         }
         SourceKind::Array => arrays::read_array(path, &mut options, &mut notes)?,
         SourceKind::Audio => audio::read_audio(path, &mut options, fitted, &mut notes)?,
-        SourceKind::Text => texts::read_text(path, &mut options)?,
+        SourceKind::Text => texts::read_text(path, &mut options, &mut notes)?,
     };
     options.kind = Some(kind);
     let name = path.file_name().map_or_else(|| options.source.clone(), |name| name.to_string_lossy().into_owned());

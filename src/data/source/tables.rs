@@ -9,6 +9,7 @@ use crate::data::labels::classes;
 use crate::data::preparation::{Preparation, PreparedColumn};
 use crate::data::spec::{DataSpec, SourceKind};
 use crate::data::{DataError, WindowLayout, windows};
+use crate::error::Setting;
 use crate::platform::perhaps_column;
 
 /// Columns of these names are labels where nothing else is said and they have few values.
@@ -37,7 +38,7 @@ pub(super) fn read_table(
             if found.is_none() && fitted.is_none() && !Path::new(name).is_file() {
                 let near = perhaps_column(name, &table.names);
                 let problem = format!("{place} has no column {name:?}{near}; it has {}", table.names.join(", "));
-                return Err(DataError::Option { field: "data.labels", problem });
+                return Err(DataError::Setting { setting: Setting::DATA_LABELS, problem });
             }
             found
         }

@@ -11,9 +11,9 @@ use crate::data::{DataError, tfidf};
 /// Numbers that words are hashed to, where the spec does not say.
 const USUAL_DIMENSIONS: usize = 1024;
 
-pub(super) fn read_text(path: &Path, options: &mut DataSpec) -> Result<RawRows, DataError> {
+pub(super) fn read_text(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     let unit = *options.text.get_or_insert(if path.is_file() { TextUnit::Lines } else { TextUnit::Documents });
-    let read = tfidf::read_documents(path, limit())?;
+    let read = tfidf::read_documents(path, limit(), notes)?;
     let (mut documents, mut names) = (Vec::with_capacity(read.len()), Vec::with_capacity(read.len()));
     for Document { name, text } in read {
         match unit {

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::platform::files;
+
 /// The files that shaders are composed of: name without extension, and text.
 #[derive(Clone, Copy)]
 pub struct ShaderLibrary(pub &'static [(&'static str, &'static str)]);
@@ -83,8 +85,8 @@ pub fn compose(request: &ShaderRequest) -> Result<String, String> {
             .chain(request.swaps.iter().map(|(_, to)| format!("-{}", to.replace('/', "_"))))
             .collect();
         let path = std::path::Path::new(&folder).join(format!("{}{variant}.wgsl", request.file));
-        std::fs::create_dir_all(path.parent().unwrap_or(&path))
-            .and_then(|()| std::fs::write(&path, &out))
+        files::create_dir_all(path.parent().unwrap_or(&path))
+            .and_then(|()| files::write(&path, &out))
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     Ok(out)

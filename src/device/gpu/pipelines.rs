@@ -21,7 +21,7 @@ impl PipelineStore {
             return None;
         }
         let path = folders::cache_folder()?.join("pipelines").join(wgpu::util::pipeline_cache_key(adapter)?);
-        let kept = std::fs::read(&path).unwrap_or_default();
+        let kept = files::read(&path).unwrap_or_default();
         // SAFETY: the bytes are what `get_data` gave for an adapter of this key, or were damaged since; wgpu checks its
         // header with the adapter, the driver its own, and either begins anew where they do not fit.
         let cache = unsafe {
@@ -47,7 +47,7 @@ impl PipelineStore {
         }
         let write = || -> std::io::Result<()> {
             if let Some(folder) = self.path.parent() {
-                std::fs::create_dir_all(folder)?;
+                files::create_dir_all(folder)?;
             }
             files::write_whole(&self.path, |file| std::io::Write::write_all(file, &data))
         };

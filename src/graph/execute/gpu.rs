@@ -63,7 +63,7 @@ impl GpuExecutable {
                         context.info().adapter,
                         limit >> 20
                     ),
-                    remedy: "use a smaller batch or layer, or --device cpu".to_owned(),
+                    remedy: "use a smaller batch or layer".to_owned(),
                 }
                 .into());
             }

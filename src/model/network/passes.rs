@@ -4,6 +4,7 @@ use super::{EvaluationMode, LayerProbe, Network, Pass, RowSource};
 use crate::graph::{
     BufferView, GraphError, Plan, SharedBuffer, ValueId, checkpoint_activations, differentiate, fuse, store_as_f16,
 };
+use crate::model::Precision;
 use crate::nn;
 
 impl Network {
@@ -18,7 +19,7 @@ impl Network {
         if self.spec.engine.recompute {
             checkpoint_activations(graph, forward);
         }
-        if self.spec.engine.precision == "f16" {
+        if self.spec.engine.precision == Precision::F16 {
             store_as_f16(graph, forward)?;
         }
         fuse(graph, &[]);

@@ -4,11 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Storage of activations between the forward and the backward pass; arithmetic is in 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    #[default]
+    F32,
+    /// Half the memory.
+    F16,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSpec {
-    /// `f32`, or `f16` to keep what the backward pass needs in half the memory.
-    pub precision: String,
+    pub precision: Precision,
     /// Keep fewer activations for the backward pass and make the others again: the same bits in less memory, and a
     /// third more time.
     #[serde(skip_serializing_if = "super::is_default")]
@@ -16,12 +25,6 @@ pub struct EngineSpec {
     /// Variants of kernels that were chosen by measuring; they hold on the adapter that they name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernels: Option<KernelChoices>,
-}
-
-impl Default for EngineSpec {
-    fn default() -> Self {
-        Self { precision: "f32".to_owned(), recompute: false, kernels: None }
-    }
 }
 
 /// Which variant of each kernel an adapter runs: it decides the order of sums, and so the last bits of a run.

@@ -8,7 +8,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::engine::{EngineSpec, KernelChoices};
+pub use self::engine::{EngineSpec, KernelChoices, Precision};
 pub use self::live::{BETA, CORRUPTION, DROPOUT, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY, live_text};
 use super::layers::{Layer, OutputLayer};
 use crate::data::{DataError, DataSet, DataSpec, Preparation};
@@ -28,7 +28,7 @@ pub enum SpecError {
     Invalid { field: &'static str, problem: String },
     #[error(transparent)]
     Data(DataError),
-    #[error("cannot set a field, --set {asked}, {problem}")]
+    #[error("cannot set a field, {asked}, {problem}")]
     Set { asked: String, problem: String },
 }
 

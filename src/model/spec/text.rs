@@ -52,10 +52,12 @@ impl Spec {
                 .ok_or_else(|| problem("write it as KEY=VALUE, for example train.epochs=5".to_owned()))?;
             set(&mut table, key.trim(), parse_value(value.trim())).map_err(problem)?;
         }
-        let text = toml::to_string(&table)
-            .map_err(|error| SpecError::Syntax { place: "--set".to_owned(), problem: one_line(&error.to_string()) })?;
-        Self::from_toml(&text, "--set").map_err(|error| match error {
-            SpecError::Syntax { problem, .. } => SpecError::Set { asked: settings.join(" --set "), problem },
+        let text = toml::to_string(&table).map_err(|error| SpecError::Syntax {
+            place: "what is set".to_owned(),
+            problem: one_line(&error.to_string()),
+        })?;
+        Self::from_toml(&text, "what is set").map_err(|error| match error {
+            SpecError::Syntax { problem, .. } => SpecError::Set { asked: settings.join(" and "), problem },
             other => other,
         })
     }

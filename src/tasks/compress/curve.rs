@@ -6,12 +6,13 @@ use super::codec::Meaning;
 use super::quantizer::Quantizer;
 use super::rate_curve::{RateCurve, RatePoint};
 use super::{CompressionInput, defect, jpeg, rate_distortion_plot, smallest};
-use crate::data::{DataError, Part};
+use crate::data::Part;
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics::{self, Pca};
 use crate::model::write_whole;
+use crate::tasks::TaskError;
 use crate::tasks::export::extension;
-use crate::train::TrainError;
 
 /// Bits of a latent number that are tried.
 const BITS: [f64; 8] = [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0];
@@ -27,12 +28,12 @@ const EQUAL: f64 = 1.02;
 ///
 /// # Errors
 /// As [`super::compress`].
-pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> Result<RateCurve, TrainError> {
+pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> Result<RateCurve, TaskError> {
     let kind = extension(output);
     if !matches!(kind.as_deref(), Some("json" | "csv" | "png")) {
         let problem =
             format!("{} is of no kind that a curve is written as; give a .json, .csv or .png file", output.display());
-        return Err(DataError::Option { field: "--curve", problem }.into());
+        return Err(TaskError::Setting { setting: Setting::CURVE, problem });
     }
     let mut subject = CompressionInput::open(path, source, device)?;
     let mut points = Vec::new();
@@ -91,7 +92,7 @@ fn point(method: &'static str, setting: String, bytes: usize, rows: usize, mse: 
 
 /// PCA at the rates of the model, in bits a row: with as many components as the model has latent numbers, and with
 /// many.
-fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint>, TrainError> {
+fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint>, TaskError> {
     let features = subject.opened.data.features;
     let train = match &subject.train {
         Some(train) => train.some_f32(Part::Train)?,

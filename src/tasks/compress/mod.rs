@@ -32,8 +32,8 @@ use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::metrics;
 use crate::model::{Model, write_whole};
-use crate::platform::{Wait as _, free_memory};
-use crate::train::TrainError;
+use crate::platform::{Wait as _, files, free_memory};
+use crate::tasks::TaskError;
 
 /// Bits of a latent number where nothing else is said: rounding then adds little to what the model loses anyway.
 pub const USUAL_BITS: f64 = 4.0;
@@ -104,7 +104,7 @@ struct Coded {
 }
 
 impl CompressionInput {
-    fn open(path: &Path, source: &str, device: &Device) -> Result<Self, TrainError> {
+    fn open(path: &Path, source: &str, device: &Device) -> Result<Self, TaskError> {
         let mut opened = OpenedModel::new(path, Some(source), device)?;
         opened.loaded.prepare_decoder()?;
         let range = opened.data.part(Part::Test);
@@ -162,7 +162,7 @@ impl CompressionInput {
     }
 
     /// Every row at `bits` bits a latent number.
-    fn code(&self, bits: f64, names: Option<Vec<String>>) -> Result<Coded, TrainError> {
+    fn code(&self, bits: f64, names: Option<Vec<String>>) -> Result<Coded, TaskError> {
         let (meaning, symbols, train) = if self.has_codes() {
             let meaning = Meaning::Codes { places: self.codes.len() / self.rows };
             (meaning, self.codes.clone(), self.train_codes.clone())
@@ -180,7 +180,7 @@ impl CompressionInput {
     }
 
     /// Of rows decoded from `latents`.
-    fn mse_of(&mut self, latents: &[f32]) -> Result<f64, TrainError> {
+    fn mse_of(&mut self, latents: &[f32]) -> Result<f64, TaskError> {
         Ok(metrics::mse(&self.opened.loaded.decode_rows(latents, &self.labels).wait()?, &self.seen))
     }
 }
@@ -208,7 +208,7 @@ fn smallest(
 }
 
 /// The latent numbers that symbols stand for.
-fn restore(model: &Model, meaning: &Meaning, symbols: &[i32]) -> Result<Vec<f32>, TrainError> {
+fn restore(model: &Model, meaning: &Meaning, symbols: &[i32]) -> Result<Vec<f32>, TaskError> {
     match meaning {
         Meaning::Latents(quantizer) => Ok(quantizer.restore(symbols)),
         Meaning::Codes { .. } => {
@@ -231,8 +231,8 @@ fn whole(codes: &[f32]) -> Vec<i32> {
     codes.iter().map(|&code| code as i32).collect()
 }
 
-fn defect(problem: String) -> TrainError {
-    TrainError::Defect(problem)
+fn defect(problem: String) -> TaskError {
+    TaskError::Defect(problem)
 }
 
 /// Compresses every row of `source` with the model at `path` to `output`, at about `bits` bits a latent number. The
@@ -247,7 +247,7 @@ pub fn compress(
     output: &Path,
     bits: f64,
     device: &Device,
-) -> Result<Compression, TrainError> {
+) -> Result<Compression, TaskError> {
     let mut subject = CompressionInput::open(path, source, device)?;
     let data = &subject.opened.data;
     let named = matches!(data.kind, SourceKind::Images | SourceKind::Audio) && data.names.is_some();
@@ -278,10 +278,10 @@ pub fn compress(
 ///
 /// # Errors
 /// When the file is damaged or was made with another model, or `output` cannot hold such rows.
-pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> Result<Decompression, TrainError> {
+pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> Result<Decompression, TaskError> {
     let unusable = |problem: String| DataError::Malformed { place: input.display().to_string(), problem };
-    let bytes = std::fs::read(input)
-        .map_err(|error| DataError::Unreadable { path: input.into(), reason: error.to_string() })?;
+    let bytes =
+        files::read(input).map_err(|error| DataError::Unreadable { path: input.into(), reason: error.to_string() })?;
     let packed = Packed::from_bytes(&bytes).map_err(unusable)?;
     let model = Model::load(path)?;
     let fingerprint = model.fingerprint();

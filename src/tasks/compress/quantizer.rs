@@ -8,8 +8,8 @@
 use super::coder::{Counts, REACH};
 use crate::inference::LoadedModel;
 use crate::platform::Wait as _;
+use crate::tasks::TaskError;
 use crate::tasks::generate::moments;
-use crate::train::TrainError;
 
 /// Parts of a step that offsets are given in.
 const OFFSET_PARTS: f64 = 16.0;
@@ -126,11 +126,7 @@ fn step(exponent: i32) -> f64 {
 
 /// The s of each unit: mean over values and over some of the rows `latents` `[rows, units]` of the squared change of
 /// the output when the unit moves, by the square of the move.
-pub(super) fn sensitivities(
-    model: &mut LoadedModel,
-    latents: &[f32],
-    labels: &[usize],
-) -> Result<Vec<f64>, TrainError> {
+pub(super) fn sensitivities(model: &mut LoadedModel, latents: &[f32], labels: &[usize]) -> Result<Vec<f64>, TaskError> {
     /// Rows decoded in all, and of one unit.
     const ALL_ROWS: usize = 16_384;
     const MOST_ROWS: usize = 128;

@@ -14,9 +14,10 @@ use super::self_ensemble::ALL;
 use super::strength::{Sigma, Strength};
 use crate::data::DataError;
 use crate::device::{Device, DeviceBackend, DeviceKind};
+use crate::error::{ErrorKind, Setting};
 use crate::model::{Model, ModelFileError, SHIPPED_DENOISER, shipped_denoiser, write_whole};
-use crate::platform::Instant;
-use crate::train::TrainError;
+use crate::platform::{Instant, files};
+use crate::tasks::TaskError;
 
 /// What to do, and with what.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +92,7 @@ pub fn denoise(
     options: &DenoiseOptions,
     device: &Device,
     progress: &mut dyn FnMut(f64, &Path) -> ControlFlow<()>,
-) -> Result<Denoised, TrainError> {
+) -> Result<Denoised, TaskError> {
     let start = Instant::now();
     let mut notes = Vec::new();
     let jobs = jobs(inputs, output, &mut notes)?;
@@ -106,7 +107,7 @@ pub fn denoise(
         notes.push(format!("{} was not trained to take noise away", path.display()));
     }
     // By their bytes: what a file takes is known well enough before it is read.
-    let bytes = |job: &FileJob| std::fs::metadata(&job.input).map_or(1.0, |file| file.len().max(1) as f64);
+    let bytes = |job: &FileJob| files::metadata(&job.input).map_or(1.0, |file| file.len().max(1) as f64);
     let total: f64 = jobs.iter().map(bytes).sum();
     let (mut before, mut files, mut megapixels) = (0.0, Vec::with_capacity(jobs.len()), 0.0);
     for job in &jobs {
@@ -116,9 +117,9 @@ pub fn denoise(
         let mut hear = |done: f64| progress(before + share * done, &job.input);
         match one(job, options, &mut denoiser, &mut outcome, &mut hear) {
             Ok(()) => outcome.output = Some(job.output.display().to_string()),
-            Err(TrainError::Canceled) => return Err(TrainError::Canceled),
+            Err(TaskError::Canceled) => return Err(TaskError::Canceled),
             Err(error) => {
-                outcome.unusable = error.is_usage();
+                outcome.unusable = error.kind() == ErrorKind::Usage;
                 outcome.error = Some(error.to_string());
             }
         }
@@ -149,14 +150,14 @@ pub fn denoise(
 }
 
 /// The model and the clean pictures are read too.
-fn refuse_to_replace(jobs: &[FileJob], options: &DenoiseOptions) -> Result<(), DataError> {
+fn refuse_to_replace(jobs: &[FileJob], options: &DenoiseOptions) -> Result<(), TaskError> {
     for job in jobs {
         let Ok(output) = job.output.canonicalize() else { continue };
         let reference = options.reference.as_ref().map(|reference| reference_of(reference, job));
         for read in options.model.iter().chain(&reference) {
             if read.canonicalize().is_ok_and(|read| read == output) {
                 let problem = format!("{} is read too; give another place", job.output.display());
-                return Err(DataError::Option { field: "OUT", problem });
+                return Err(TaskError::Setting { setting: Setting::OUTPUT, problem });
             }
         }
     }
@@ -169,9 +170,9 @@ fn one(
     denoiser: &mut Denoiser,
     outcome: &mut FileOutcome,
     progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
-) -> Result<(), TrainError> {
+) -> Result<(), TaskError> {
     if progress(0.0).is_break() {
-        return Err(TrainError::Canceled);
+        return Err(TaskError::Canceled);
     }
     let seen = Image::read(&job.input)?;
     outcome.width = Some(seen.size[1]);
@@ -190,7 +191,9 @@ fn one(
     if options.strength.sigma == Sigma::Auto && options.strength.strength > 0.0 && made.is_none() {
         outcome.notes.push(match estimated {
             Some(_) => "no noise was found: it is copied".to_owned(),
-            None => "it is too small to tell how much noise it holds, so it is copied: give --sigma".to_owned(),
+            None => {
+                format!("it is too small to tell how much noise it holds, so it is copied: give {}", Setting::SIGMA)
+            }
         });
     }
     if let Some(reference) = &options.reference {
@@ -198,14 +201,14 @@ fn one(
         outcome.comparison = Some(compare(seen, made, &reference_of(reference, job))?);
     }
     if let Some(folder) = job.output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
+        files::create_dir_all(folder)
             .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })?;
     }
     match made {
         Some(made) => (outcome.kept, outcome.not_kept) = made.write(&job.input, &job.output)?,
         None => {
             outcome.copied = true;
-            let bytes = std::fs::read(&job.input)
+            let bytes = files::read(&job.input)
                 .map_err(|error| DataError::Unreadable { path: job.input.clone(), reason: error.to_string() })?;
             write_whole(&job.output, &bytes)?;
         }

@@ -6,7 +6,7 @@ use super::image::Image;
 use super::model::Denoiser;
 use super::opponent_planes::{Mixture, mixtures};
 use super::strength::{CLEAN, NoiseEstimate, Sigma, Strength, UNLIKE, found};
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// A model is not asked again for a sigma that is nearer than this to what it was told.
 const SAME: f64 = 0.96;
@@ -45,7 +45,7 @@ impl Filtered {
         amount: &Strength,
         denoiser: &mut Denoiser,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, TaskError> {
         let colors = seen.colors();
         // A model of three channels takes those of a color picture together; one of one channel takes opponent planes.
         let together = denoiser.channels() == 3 && colors == 3;

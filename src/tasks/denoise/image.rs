@@ -9,8 +9,8 @@ use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
 use super::metadata::{KeptMetadata, carry_jpeg, carry_png};
 use crate::data::{ArrayValues, DataError, read_described, read_npy, read_stored, write_npy};
 use crate::model::{ModelFileError, write_whole};
-use crate::platform::free_memory;
-use crate::train::TrainError;
+use crate::platform::{files, free_memory};
+use crate::tasks::TaskError;
 
 /// Of JPEG files written: little is lost, and they are no larger than those of cameras.
 const JPEG_QUALITY: u8 = 95;
@@ -166,7 +166,7 @@ impl Image {
 
     /// Writes it to `output` in the form of `original`, with its metadata. Gives the names of what was kept of them,
     /// and of what was not.
-    pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TrainError> {
+    pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TaskError> {
         let (format, color) = match &self.form {
             StoredForm::Array { shape } => {
                 let PixelValues::Floats(values) = &self.samples else { return Ok(Default::default()) };
@@ -185,7 +185,7 @@ impl Image {
         original: &Path,
         format: ImageFormat,
         color: ExtendedColorType,
-    ) -> Result<KeptMetadata, TrainError> {
+    ) -> Result<KeptMetadata, TaskError> {
         let bytes: &[u8] = match &self.samples {
             PixelValues::Bytes(bytes) => bytes,
             PixelValues::Words(values) => bytemuck::cast_slice(values),
@@ -200,7 +200,7 @@ impl Image {
         let mut made = std::io::Cursor::new(Vec::new());
         match format {
             ImageFormat::Png | ImageFormat::Jpeg => {
-                let source = std::fs::read(original).map_err(unreadable)?;
+                let source = files::read(original).map_err(unreadable)?;
                 if format == ImageFormat::Png {
                     png::PngEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
                     return Ok(carry_png(&source, made.into_inner()));

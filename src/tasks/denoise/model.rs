@@ -7,11 +7,12 @@ use super::self_ensemble::{ALL, Symmetry};
 use super::tiles::{OVERLAP, Tiling};
 use crate::data::{Fit, ImageShape, Scaling};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::graph::{self, GraphError, Plan, SharedBuffer};
 use crate::inference::{LoadedModel, LoadedPass};
 use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Network, NormKind, OutputLayer, Spec};
 use crate::platform::{Wait as _, free_memory};
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// Larger tiles save little: their overlap is a sixth of the work already.
 const LARGEST_TILE: usize = 768;
@@ -55,7 +56,7 @@ impl Denoiser {
     /// # Errors
     /// When the model is not for pictures in 0..1, is of a fixed size and was not trained on patches, or `memory` has
     /// no room for its smallest tile.
-    pub fn new(model: Model, path: &Path, device: &Device, memory: Option<usize>) -> Result<Self, TrainError> {
+    pub fn new(model: Model, path: &Path, device: &Device, memory: Option<usize>) -> Result<Self, TaskError> {
         let unsuited = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
         let shape = model.data_shape();
         let Some(image) = shape.image else {
@@ -151,7 +152,7 @@ impl Denoiser {
     }
 
     /// The largest tile that the memory has room for.
-    fn largest_tile(&self) -> Result<[usize; 2], TrainError> {
+    fn largest_tile(&self) -> Result<[usize; 2], TaskError> {
         let multiple = match self.sizes {
             Sizes::Pieces(size) => return Ok(size),
             Sizes::Multiple(multiple) => multiple,
@@ -161,8 +162,8 @@ impl Denoiser {
         while !self.has_room([side; 2], 1)? {
             if side <= least {
                 let needed = self.bytes([least; 2], 1)?.0.div_ceil(1 << 20);
-                return Err(crate::data::DataError::Option {
-                    field: "--memory",
+                return Err(TaskError::Setting {
+                    setting: Setting::MEMORY,
                     problem: format!(
                         "the smallest tile takes {needed} MB and there are {}; give at least {needed}",
                         self.memory >> 20
@@ -176,7 +177,7 @@ impl Denoiser {
     }
 
     /// Makes ready for the tiles of pictures of `size`.
-    fn prepare(&mut self, size: [usize; 2]) -> Result<Tiling, TrainError> {
+    fn prepare(&mut self, size: [usize; 2]) -> Result<Tiling, TaskError> {
         let most = self.largest_tile()?;
         let tiling = match self.sizes {
             Sizes::Multiple(multiple) => Tiling::new(size, most, multiple, false),
@@ -216,7 +217,7 @@ impl Denoiser {
         size: [usize; 2],
         sigma: f64,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
-    ) -> Result<Vec<f32>, TrainError> {
+    ) -> Result<Vec<f32>, TaskError> {
         if self.views == 1 {
             return self.run_once(values, size, sigma, progress);
         }
@@ -237,7 +238,7 @@ impl Denoiser {
         size: [usize; 2],
         sigma: f64,
         progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
-    ) -> Result<Vec<f32>, TrainError> {
+    ) -> Result<Vec<f32>, TaskError> {
         let tiling = self.prepare(size)?;
         // What lies beyond its training it cannot make anything of.
         let told = self.takes_sigma().then(|| (sigma.min(self.largest_sigma().unwrap_or(sigma)) / 255.0) as f32);
@@ -261,7 +262,7 @@ impl Denoiser {
             }
             let done = indices.last().map_or(1.0, |last| (last + 1) as f64 / tiling.count() as f64);
             if progress(done).is_break() {
-                return Err(TrainError::Canceled);
+                return Err(TaskError::Canceled);
             }
         }
         Ok(out)

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::data::{DataError, pictures_and_arrays};
+use crate::error::Setting;
+use crate::tasks::TaskError;
 
 /// A file to be denoised.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +16,8 @@ pub(super) struct FileJob {
     pub name: PathBuf,
 }
 
-fn wrong(problem: String) -> DataError {
-    DataError::Option { field: "OUT", problem }
+fn wrong(problem: String) -> TaskError {
+    TaskError::Setting { setting: Setting::OUTPUT, problem }
 }
 
 /// The files of `inputs`, folders searched; `problems` hears of folders that hold nothing.
@@ -40,7 +42,7 @@ pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>) -> Vec
 ///
 /// # Errors
 /// When two would go to one place, one would go over an input, or `output` cannot be what it has to be.
-pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -> Result<Vec<FileJob>, DataError> {
+pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -> Result<Vec<FileJob>, TaskError> {
     let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
     for input in inputs {
         if input.is_dir() {
@@ -51,7 +53,7 @@ pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -
             }
             if found.len() == before {
                 let problem = "no pictures and no .npy files are in this folder; give another".to_owned();
-                return Err(DataError::Malformed { place: input.display().to_string(), problem });
+                return Err(DataError::Malformed { place: input.display().to_string(), problem }.into());
             }
         } else {
             let name = input.file_name().map_or_else(|| input.clone(), PathBuf::from);
@@ -75,7 +77,7 @@ pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -
 }
 
 /// The form of a file is that of what it is made of, and its name says so.
-fn check_form(input: &Path, output: &Path) -> Result<(), DataError> {
+fn check_form(input: &Path, output: &Path) -> Result<(), TaskError> {
     let form = |path: &Path| {
         let extension =
             path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -94,7 +96,7 @@ fn check_form(input: &Path, output: &Path) -> Result<(), DataError> {
 }
 
 /// Refuses places that are inputs or the place of two.
-fn check_apart(jobs: Vec<FileJob>) -> Result<Vec<FileJob>, DataError> {
+fn check_apart(jobs: Vec<FileJob>) -> Result<Vec<FileJob>, TaskError> {
     let inputs: BTreeMap<PathBuf, &Path> =
         jobs.iter().filter_map(|job| Some((job.input.canonicalize().ok()?, job.input.as_path()))).collect();
     let mut outputs: BTreeMap<&Path, &Path> = BTreeMap::new();

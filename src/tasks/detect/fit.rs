@@ -11,10 +11,12 @@ use super::threshold::{by_labels, quantile};
 use super::{is_abnormal, member_models, series};
 use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics::Pca;
 use crate::model::{Detector, DetectorMember, Model, Spec, ThresholdBy, auto_spec, preset};
 use crate::platform::{Instant, Wait as _};
-use crate::train::{Run, Session, TrainError};
+use crate::tasks::TaskError;
+use crate::train::{Run, Session};
 
 /// A feature's usual error counts as if so many rows had the mean of all features: few rows tell little of each.
 const SHRINKAGE_ROWS: f64 = 10.0;
@@ -30,7 +32,7 @@ const PCA_FEATURES: usize = 2048;
 const STEPS: usize = 64;
 
 /// Told the share of the work that is done; says whether to go on.
-pub type Progress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
+pub type FitProgress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
 
 /// What the threshold is to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,8 +112,8 @@ pub fn fit_detector(
     path: &Path,
     options: &DetectorOptions,
     device: &Device,
-    progress: &mut Progress<'_>,
-) -> Result<DetectorReport, TrainError> {
+    progress: &mut FitProgress<'_>,
+) -> Result<DetectorReport, TaskError> {
     let (model, mut report) = make_detector(source, options, device, progress)?;
     model.save(path)?;
     report.model = path.display().to_string();
@@ -121,13 +123,13 @@ pub fn fit_detector(
 /// As [`fit_detector`], without a file.
 ///
 /// # Errors
-/// As there, and [`TrainError::Canceled`] when `progress` says so.
+/// As there, and [`TaskError::Canceled`] when `progress` says so.
 pub fn make_detector(
     source: &str,
     options: &DetectorOptions,
     device: &Device,
-    progress: &mut Progress<'_>,
-) -> Result<(Model, DetectorReport), TrainError> {
+    progress: &mut FitProgress<'_>,
+) -> Result<(Model, DetectorReport), TaskError> {
     let path = Path::new("detector");
     let started = Instant::now();
     let mut wanted = TrainingRows::new(source, options)?;
@@ -220,7 +222,7 @@ struct TrainingRows<'a> {
 }
 
 impl<'a> TrainingRows<'a> {
-    fn new(source: &str, options: &'a DetectorOptions) -> Result<Self, TrainError> {
+    fn new(source: &str, options: &'a DetectorOptions) -> Result<Self, TaskError> {
         let spec = match &options.spec {
             Some(spec) => spec.clone(),
             None => preset("undercomplete")?.spec,
@@ -235,8 +237,10 @@ impl<'a> TrainingRows<'a> {
         let mut wanted = Self { options, base, label: options.label.clone(), is_abnormal: Vec::new(), validation };
         let Some(label) = &options.label else { return Ok(wanted) };
         let all = wanted.open().map_err(|error| match error {
-            DataError::Option { field: "data.labels", problem } => DataError::Option { field: "--label", problem },
-            error => error,
+            DataError::Setting { setting: Setting::DATA_LABELS, problem } => {
+                TaskError::Setting { setting: Setting::LABEL, problem }
+            }
+            error => error.into(),
         })?;
         let abnormal = |label: Option<&str>| is_abnormal(label, &options.abnormal);
         let words: Vec<Option<String>> = if matches!(all.kind, SourceKind::Table | SourceKind::Series) {
@@ -266,14 +270,15 @@ impl<'a> TrainingRows<'a> {
             known.dedup();
             known.truncate(20);
             let problem = format!("no row has the label {unused:?}; there are {}", known.join(", "));
-            return Err(DataError::Option { field: "--abnormal", problem }.into());
+            return Err(TaskError::Setting { setting: Setting::ABNORMAL, problem });
         }
         if wanted.is_abnormal.iter().all(|&abnormal| abnormal) {
             let problem = format!(
                 "by the labels {label:?} every row is abnormal; normal rows say 0, false, normal or nothing, or name the \
-                 abnormal label with --abnormal VALUE"
+                 abnormal label with {} VALUE",
+                Setting::ABNORMAL
             );
-            return Err(DataError::Option { field: "--label", problem }.into());
+            return Err(TaskError::Setting { setting: Setting::LABEL, problem });
         }
         wanted.base.omit = runs(&wanted.is_abnormal);
         Ok(wanted)
@@ -291,11 +296,13 @@ impl<'a> TrainingRows<'a> {
         data: &Arc<DataSet>,
         device: &Device,
         path: &Path,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), TaskError> {
         if data.kind == SourceKind::Series {
-            let problem =
-                "it is for rows that stand alone; of a series, name the abnormal steps with --label".to_owned();
-            return Err(DataError::Option { field: "--outliers", problem }.into());
+            let problem = format!(
+                "it is for rows that stand alone; of a series, name the abnormal steps with {}",
+                Setting::LABEL
+            );
+            return Err(TaskError::Setting { setting: Setting::OUTLIERS, problem });
         }
         let mut reconstructions = Reconstructor::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
         let mut scores = Vec::new();
@@ -322,7 +329,7 @@ impl<'a> TrainingRows<'a> {
         detector: &Detector,
         device: &Device,
         path: &Path,
-    ) -> Result<Vec<f64>, TrainError> {
+    ) -> Result<Vec<f64>, TaskError> {
         let models = member_models(model, detector);
         let stands_alone = model.preparation.source == SourceKind::Table;
         if self.label.is_none() || !self.is_abnormal.contains(&true) || !stands_alone {
@@ -330,7 +337,7 @@ impl<'a> TrainingRows<'a> {
                 "a threshold by labels needs a table with a --label column that calls some rows abnormal; use \
                            --false-alarms SHARE"
                     .to_owned();
-            return Err(DataError::Option { field: "--threshold-by", problem }.into());
+            return Err(TaskError::Setting { setting: Setting::THRESHOLD_BY, problem });
         }
         let stream = TableStream::open(Path::new(&self.base.source), &self.base, &model.preparation, None)?;
         let mut reconstructions = Reconstructor::streaming(&models, stream, false, device, path)?;
@@ -369,8 +376,8 @@ fn train(
     wanted: &TrainingRows<'_>,
     member: u64,
     device: &Device,
-    progress: &mut Progress<'_>,
-) -> Result<Trained, TrainError> {
+    progress: &mut FitProgress<'_>,
+) -> Result<Trained, TaskError> {
     let mut spec = match &wanted.options.spec {
         Some(spec) => spec.clone(),
         None => auto_spec(data)?.spec,
@@ -381,18 +388,18 @@ fn train(
     while !run.is_done() {
         run.advance(STEPS).wait()?;
         if progress(run.session().step() as f64 / run.session().total_steps().max(1) as f64).is_break() {
-            return Err(TrainError::Canceled);
+            return Err(TaskError::Canceled);
         }
     }
     Ok(Trained { model: run.kept_model().wait()?, epochs: run.epochs().len() })
 }
 
 /// What is usual of a model's errors on held-out rows, and where its latents lie.
-fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TrainError> {
+fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TaskError> {
     let (features, held) = (data.features, data.validation.start..data.test.end);
     let models = std::slice::from_ref(model);
     let mut usual = vec![0.0_f64; features];
-    let over_held = |each: &mut dyn FnMut(&Chunk)| -> Result<(), TrainError> {
+    let over_held = |each: &mut dyn FnMut(&Chunk)| -> Result<(), TaskError> {
         let mut reconstructions = Reconstructor::over(models, data, held.clone(), device, path)?;
         while let Some(chunk) = reconstructions.next()? {
             each(&chunk);
@@ -446,7 +453,7 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
 }
 
 /// PCA that keeps [`PCA_SHARE`] of the variance of the rows for training.
-fn pca_of(data: &DataSet) -> Result<Option<Pca>, TrainError> {
+fn pca_of(data: &DataSet) -> Result<Option<Pca>, TaskError> {
     if data.features > PCA_FEATURES || data.train.len() < 2 {
         return Ok(None);
     }
@@ -456,7 +463,7 @@ fn pca_of(data: &DataSet) -> Result<Option<Pca>, TrainError> {
 }
 
 /// Mean and whitening of the latents of all normal rows.
-fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TrainError> {
+fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TaskError> {
     let mut reconstructions = Reconstructor::over(models, data, 0..data.rows, device, path)?;
     let mut latent = 0;
     let (mut sums, mut products) = (Vec::new(), Vec::new());

@@ -20,12 +20,12 @@ mod scores;
 mod series;
 mod threshold;
 
-pub use self::fit::{DetectorOptions, DetectorReport, Progress, ThresholdRule, fit_detector, make_detector};
+pub use self::fit::{DetectorOptions, DetectorReport, FitProgress, ThresholdRule, fit_detector, make_detector};
 pub use self::pipeline::{
     DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores,
 };
-pub use self::row_scan::{ScannedRows, scan_rows};
-pub use self::score::{ScoreOptions, score_rows, write_scores};
+pub use self::row_scan::{ScannedRows, ScoreInput, scan_rows};
+pub use self::score::{ScoreOptions, ScoreOutput, score_rows, write_scores};
 pub use self::scores::Scores;
 use crate::model::{Detector, Model};
 

@@ -5,12 +5,16 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{DetectorOptions, DetectorReport, ScannedRows, ScoreOptions, make_detector, scan_rows, write_scores};
-use crate::data::{DataError, DataSet, DataSpec, Preparation, SourceKind};
+use super::{
+    DetectorOptions, DetectorReport, ScannedRows, ScoreInput, ScoreOptions, ScoreOutput, make_detector, scan_rows,
+    write_scores,
+};
+use crate::data::{DataSet, DataSpec, Preparation, SourceKind};
 use crate::device::{Device, DeviceChoice};
+use crate::error::Setting;
 use crate::graph::GraphError;
 use crate::model::{Model, ModelFileError};
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// What is to be found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,11 +70,11 @@ pub struct DetectOutcome {
 /// Fits a detector to the data (or takes the one that is named) and scores every row of it.
 ///
 /// # Errors
-/// What is wrong with the data or the detector, and [`TrainError::Canceled`].
-pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, TrainError> {
+/// What is wrong with the data or the detector, and [`TaskError::Canceled`].
+pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, TaskError> {
     let device = Device::open(request.device, None).map_err(GraphError::from)?;
     if watch(DetectStage::Reading).is_break() {
-        return Err(TrainError::Canceled);
+        return Err(TaskError::Canceled);
     }
     let (model, report) = match &request.detector {
         Some(path) => {
@@ -92,9 +96,7 @@ pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOu
             let made = make_detector(&request.source, &options, &device, &mut fitting);
             let (model, report) = match made {
                 // Labels that call no row normal are labels of something else.
-                Err(TrainError::Data(DataError::Option { field: "--label", .. }))
-                    if request.label == LabelChoice::Usual =>
-                {
+                Err(TaskError::Setting { setting: Setting::LABEL, .. }) if request.label == LabelChoice::Usual => {
                     let options = DetectorOptions { label: None, ..options };
                     make_detector(&request.source, &options, &device, &mut fitting)?
                 }
@@ -119,7 +121,7 @@ pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOu
 }
 
 /// What is taken for labels where nothing is said.
-fn usual_label(source: &str) -> Result<Option<String>, TrainError> {
+fn usual_label(source: &str) -> Result<Option<String>, TaskError> {
     let data = DataSet::open(&DataSpec::from_source(source), 0.1, 1)?;
     Ok(data.labels.as_ref().and(data.options.labels.clone()))
 }
@@ -152,11 +154,12 @@ fn beside(source: &str, ending: &str) -> PathBuf {
 ///
 /// # Errors
 /// As those of [`super::score_rows`].
-pub fn save_scores(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, TrainError> {
+pub fn save_scores(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, TaskError> {
     let device = Device::open(outcome.device, None).map_err(GraphError::from)?;
     let path = beside(&outcome.source, "scores.csv");
     let options = ScoreOptions { threshold: Some(threshold), keep_going: true, ..ScoreOptions::default() };
-    write_scores(&outcome.model, Path::new("detector"), &outcome.source, &path, &options, &device)?;
+    let (input, output) = (ScoreInput::Path(outcome.source.clone()), ScoreOutput::File(path.clone()));
+    write_scores(&outcome.model, Path::new("detector"), &input, &output, &options, &device)?;
     Ok(path)
 }
 
@@ -164,7 +167,7 @@ pub fn save_scores(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, T
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn save_detector(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, TrainError> {
+pub fn save_detector(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, TaskError> {
     let path = beside(&outcome.source, "detector.safetensors");
     let mut model = (*outcome.model).clone();
     if let Some(detector) = &mut model.detector {

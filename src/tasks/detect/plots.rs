@@ -6,13 +6,14 @@ use super::histogram::{Histogram, LOWEST, PER_DECADE};
 use super::scores::Scores;
 use crate::metrics::operating_points;
 use crate::model::ModelFileError;
+use crate::platform::files;
 use crate::plot::{
     Align, Area, AxisScale, Bar, Canvas, Chart, ChartAxis, Highlight, LineStyle, Marker, PictureError, Series, Ticks,
     Tone,
 };
 use crate::style;
 use crate::style::DARK;
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 const SIDE: u32 = 760;
 const PLOT: Area = Area { x: 84.0, y: 96.0, w: 636.0, h: 576.0 };
@@ -24,8 +25,8 @@ pub(super) fn draw_pictures(
     histogram: &Histogram,
     values: &[f64],
     truth: &[bool],
-) -> Result<Vec<String>, TrainError> {
-    std::fs::create_dir_all(folder)
+) -> Result<Vec<String>, TaskError> {
+    files::create_dir_all(folder)
         .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })?;
     let mut made = Vec::new();
     let mut save = |canvas: Canvas, name: &str| -> Result<(), PictureError> {

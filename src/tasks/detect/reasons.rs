@@ -8,7 +8,7 @@ use crate::data::{ImageShape, Preparation, PreparedColumn};
 use crate::inference::{FlatModel, LoadedModel};
 use crate::model::{Detector, Model};
 use crate::platform::Wait as _;
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// Columns that are named for each row.
 const REASONS: usize = 3;
@@ -41,7 +41,7 @@ impl Reasons {
 
     /// Returns the expected values of rows `[rows, features]`: what the first member makes of them, or, where their
     /// latents are farther out than those of normal rows, of the nearest latents that are not.
-    pub fn expected(&mut self, seen: &Chunk, detector: &Detector) -> Result<Vec<f32>, TrainError> {
+    pub fn expected(&mut self, seen: &Chunk, detector: &Detector) -> Result<Vec<f32>, TaskError> {
         let (features, member) = (self.features, &detector.members[0]);
         let mut expected = seen.made[0].clone();
         let latent = member.latent_mean.len();
@@ -69,7 +69,7 @@ impl Reasons {
     }
 
     /// `column=seen (expected E)` for the columns that tell most, the largest first, of each row.
-    pub fn of_rows(&mut self, rows: &Chunk, detector: &Detector) -> Result<Vec<String>, TrainError> {
+    pub fn of_rows(&mut self, rows: &Chunk, detector: &Detector) -> Result<Vec<String>, TaskError> {
         let mut expected = self.expected(rows, detector)?;
         let (features, usual) = (self.features, &detector.members[0].usual_errors);
         let shares: Vec<Vec<f64>> = (0..rows.rows)

@@ -9,8 +9,9 @@ use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::model::{DetectorMember, Model};
 use crate::platform::Wait as _;
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::evaluator_over;
-use crate::train::{Evaluator, TrainError};
+use crate::train::Evaluator;
 
 /// Narrow rows that are scored at once.
 const CHUNK_ROWS: usize = 8192;
@@ -68,7 +69,7 @@ fn evaluators(
     data: &Arc<DataSet>,
     device: &Device,
     path: &Path,
-) -> Result<Vec<Evaluator>, TrainError> {
+) -> Result<Vec<Evaluator>, TaskError> {
     models.iter().map(|model| evaluator_over(&LoadedModel::new(model, path, device)?, data)).collect()
 }
 
@@ -80,7 +81,7 @@ impl Reconstructor {
         rows: Range<usize>,
         device: &Device,
         path: &Path,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, TaskError> {
         let members = evaluators(models, data, device, path)?;
         let rows = ChunkSource::Whole { data: Arc::clone(data), left: rows, step: chunk(data.features) };
         Ok(Self { members, rows, features: data.features })
@@ -93,7 +94,7 @@ impl Reconstructor {
         keep_going: bool,
         device: &Device,
         path: &Path,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, TaskError> {
         let (features, preparation) = (models[0].features, models[0].preparation.clone());
         let capacity = chunk(features);
         let empty = Arc::new(DataSet::from_rows(vec![0.0; capacity * features], features, &preparation));
@@ -103,7 +104,7 @@ impl Reconstructor {
     }
 
     /// The next rows; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Chunk>, TrainError> {
+    pub fn next(&mut self) -> Result<Option<Chunk>, TaskError> {
         let (mut next, range) = match &mut self.rows {
             ChunkSource::Table(table) => {
                 let Some(chunk) = table.stream.next(table.capacity, table.keep_going)? else { return Ok(None) };

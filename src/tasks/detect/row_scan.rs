@@ -10,9 +10,10 @@ use super::reconstructions::Reconstructor;
 use super::{is_abnormal, member_models, series};
 use crate::data::{DataError, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics::{average_precision, roc_auc};
 use crate::model::{Detector, Model, ModelFileError, Spec};
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// Rows of the highest scores whose reasons are kept.
 const TOP: usize = 5000;
@@ -34,13 +35,32 @@ pub(super) struct Scored<'a> {
 /// Takes rows; an error ends the walk.
 pub(super) type Sink<'a, E> = dyn FnMut(Scored<'_>) -> Result<(), E> + 'a;
 
+/// Rows to score.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScoreInput {
+    /// A file or folder.
+    Path(String),
+    /// A table.
+    StandardInput,
+}
+
+impl ScoreInput {
+    /// Returns the name of the source, for reports and errors.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Path(path) => path,
+            Self::StandardInput => "standard input",
+        }
+    }
+}
+
 /// What is walked over, and with what.
 #[derive(Debug)]
 pub(super) struct RowScan<'a> {
     pub model: &'a Model,
     /// Where the model is from, for errors.
     pub path: &'a Path,
-    pub source: &'a str,
+    pub source: &'a ScoreInput,
     /// The column of labels instead of the detector's, which may be missing.
     pub label: Option<&'a str>,
     /// What it says of abnormal rows instead of what the detector was told.
@@ -58,38 +78,39 @@ impl RowScan<'_> {
     }
 
     /// Gives every row to `sink`; notes say what whoever gave the data should know.
-    pub fn run<E: From<TrainError>>(&self, notes: &mut Vec<String>, sink: &mut Sink<'_, E>) -> Result<(), E> {
-        let detector = self.detector().map_err(TrainError::from)?;
+    pub fn run<E: From<TaskError>>(&self, notes: &mut Vec<String>, sink: &mut Sink<'_, E>) -> Result<(), E> {
+        let detector = self.detector().map_err(TaskError::from)?;
         let models = member_models(self.model, detector);
         let label = self.label.or(detector.label.as_deref());
         let (kind, spec) = (self.model.preparation.source, &self.model.spec);
-        let is_parquet = Path::new(self.source).extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
+        let is_parquet = Path::new(self.source.name()).extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
         if kind == SourceKind::Table && !is_parquet {
-            let stream = self.stream(spec, label).map_err(TrainError::from)?;
+            let stream = self.stream(spec, label)?;
             notes.extend(stream.notes.iter().cloned());
             let mut reconstructions =
                 Reconstructor::streaming(&models, stream, self.keep_going, self.device, self.path)?;
             return self.rows(&mut reconstructions, detector, sink);
         }
-        if self.source == "-" {
+        let ScoreInput::Path(source) = self.source else {
             let problem = format!("the detector is for {}, which is read from a file or folder", kind.name());
-            return Err(TrainError::from(DataError::Malformed { place: "standard input".to_owned(), problem }).into());
-        }
+            let place = self.source.name().to_owned();
+            return Err(TaskError::from(DataError::Malformed { place, problem }).into());
+        };
         let labels = label.unwrap_or("none").to_owned();
         // Labels are looked for where they were when the detector was fitted; here they may be missing.
         let other = |labels: &str| {
             let data = DataSpec { labels: Some(labels.to_owned()), ..spec.data.clone() };
-            Spec { data, ..spec.clone() }.open_other_data(self.source, &self.model.preparation)
+            Spec { data, ..spec.clone() }.open_other_data(source, &self.model.preparation)
         };
         let opened = match other(&labels) {
-            Err(DataError::Option { field: "data.labels", .. }) if self.label.is_none() => other("none"),
+            Err(DataError::Setting { setting: Setting::DATA_LABELS, .. }) if self.label.is_none() => other("none"),
             opened => opened,
         };
-        let data = Arc::new(opened.map_err(TrainError::from)?);
+        let data = Arc::new(opened.map_err(TaskError::from)?);
         if data.features != self.model.features {
             let (found, expected) = (data.features, self.model.features);
-            let place = self.source.to_owned();
-            return Err(TrainError::from(DataError::WrongWidth { place, found, expected }).into());
+            let place = source.clone();
+            return Err(TaskError::from(DataError::WrongWidth { place, found, expected }).into());
         }
         notes.extend(data.notes.iter().cloned());
         let rows = data.part(Part::Test);
@@ -97,8 +118,7 @@ impl RowScan<'_> {
         if kind != SourceKind::Series {
             return self.rows(&mut reconstructions, detector, sink);
         }
-        let words = label
-            .and_then(|label| read_labels(Path::new(self.source), &DataSpec::from_source(self.source), label).ok());
+        let words = label.and_then(|label| read_labels(Path::new(source), &DataSpec::from_source(source), label).ok());
         let scored = series::score_steps(&mut reconstructions, self.model, detector, &data, rows)?;
         for (step, scored) in scored.iter().enumerate() {
             let word = words.as_ref().map(|words| words.get(step).and_then(|word| word.as_deref()));
@@ -113,24 +133,25 @@ impl RowScan<'_> {
         Ok(())
     }
 
-    fn stream(&self, spec: &Spec, label: Option<&str>) -> Result<TableStream, DataError> {
+    fn stream(&self, spec: &Spec, label: Option<&str>) -> Result<TableStream, TaskError> {
         let preparation = &self.model.preparation;
-        let stream = if self.source == "-" {
-            let input: Box<dyn Read + Send> = Box::new(std::io::stdin());
-            TableStream::from_reader(input, "standard input", &spec.data, preparation, label)?
-        } else {
-            TableStream::open(Path::new(self.source), &spec.data, preparation, label)?
+        let stream = match self.source {
+            ScoreInput::StandardInput => {
+                let input: Box<dyn Read + Send> = Box::new(std::io::stdin());
+                TableStream::from_reader(input, self.source.name(), &spec.data, preparation, label)?
+            }
+            ScoreInput::Path(path) => TableStream::open(Path::new(path), &spec.data, preparation, label)?,
         };
         match self.label {
             Some(label) if !stream.has_labels() => {
-                let problem = format!("{} has no column {label:?}", self.source);
-                Err(DataError::Option { field: "--label", problem })
+                let problem = format!("{} has no column {label:?}", self.source.name());
+                Err(TaskError::Setting { setting: Setting::LABEL, problem })
             }
             _ => Ok(stream),
         }
     }
 
-    fn rows<E: From<TrainError>>(
+    fn rows<E: From<TaskError>>(
         &self,
         reconstructions: &mut Reconstructor,
         detector: &Detector,
@@ -185,14 +206,15 @@ pub struct ScannedRows {
 /// on. Rows that cannot be read are counted and passed over.
 ///
 /// # Errors
-/// As those of [`super::score_rows`], and [`TrainError::Canceled`].
+/// As those of [`super::score_rows`], and [`TaskError::Canceled`].
 pub fn scan_rows(
     model: &Model,
     source: &str,
     device: &Device,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> Result<ScannedRows, TrainError> {
+) -> Result<ScannedRows, TaskError> {
     let path = Path::new("detector");
+    let source = &ScoreInput::Path(source.to_owned());
     let walk = RowScan { model, path, source, label: None, abnormal: &[], keep_going: true, device };
     let mut scan = ScannedRows::default();
     let (mut truth, mut beside, mut notes) = (Vec::new(), Vec::new(), Vec::new());
@@ -203,7 +225,7 @@ pub fn scan_rows(
     };
     walk.run(&mut notes, &mut |scored: Scored<'_>| {
         if scored.row.is_multiple_of(1024) && progress(scored.row).is_break() {
-            return Err(TrainError::Canceled);
+            return Err(TaskError::Canceled);
         }
         scan.unusable += u64::from(scored.score.is_err());
         scan.scores.push(scored.score.unwrap_or(f64::NAN));

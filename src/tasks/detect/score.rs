@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::histogram::Histogram;
 use super::plots::draw_pictures;
-use super::row_scan::{RowScan, Scored};
+use super::row_scan::{RowScan, ScoreInput, Scored};
 use super::scores::Scores;
 use crate::device::Device;
 use crate::metrics::{average_precision, roc_auc};
 use crate::model::{Model, ModelFileError};
 use crate::platform::Instant;
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// Labeled rows whose scores are kept for the curves; they are the memory that grows with the rows.
 const LABELED_ROWS: usize = 20_000_000;
@@ -31,6 +31,22 @@ pub struct ScoreOptions {
     pub pictures: Option<PathBuf>,
 }
 
+/// Where scores are written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScoreOutput {
+    File(PathBuf),
+    StandardOutput,
+}
+
+impl ScoreOutput {
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::StandardOutput => "standard output".to_owned(),
+        }
+    }
+}
+
 /// What is gathered while rows are written.
 struct Gathered {
     scores: Scores,
@@ -39,19 +55,18 @@ struct Gathered {
     labeled: (Vec<f64>, Vec<f64>, Vec<bool>),
 }
 
-/// A score for each row of `source` (`-` is standard input) by the detector at `path`, written as
-/// `row,score,abnormal,reasons` to `output` (`-` is standard output).
+/// A score for each row of `source` by the detector at `path`, written as `row,score,abnormal,reasons` to `output`.
 ///
 /// # Errors
 /// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or
 /// `output` cannot be written.
 pub fn score_rows(
     path: &Path,
-    source: &str,
-    output: &Path,
+    source: &ScoreInput,
+    output: &ScoreOutput,
     options: &ScoreOptions,
     device: &Device,
-) -> Result<Scores, TrainError> {
+) -> Result<Scores, TaskError> {
     write_scores(&Model::load(path)?, path, source, output, options, device)
 }
 
@@ -62,11 +77,11 @@ pub fn score_rows(
 pub fn write_scores(
     model: &Model,
     path: &Path,
-    source: &str,
-    output: &Path,
+    source: &ScoreInput,
+    output: &ScoreOutput,
     options: &ScoreOptions,
     device: &Device,
-) -> Result<Scores, TrainError> {
+) -> Result<Scores, TaskError> {
     let label = options.label.as_deref();
     let walk =
         RowScan { model, path, source, label, abnormal: &options.abnormal, keep_going: options.keep_going, device };
@@ -75,8 +90,8 @@ pub fn write_scores(
     let mut gathered = Gathered {
         scores: Scores {
             model: path.display().to_string(),
-            data: source.to_owned(),
-            output: output.display().to_string(),
+            data: source.name().to_owned(),
+            output: output.name(),
             threshold,
             ..Scores::default()
         },
@@ -99,19 +114,18 @@ pub fn write_scores(
             }
         }
     };
-    let written = if output == Path::new("-") {
-        match write(&mut std::io::BufWriter::new(std::io::stdout().lock())) {
+    let written = match output {
+        ScoreOutput::StandardOutput => match write(&mut std::io::BufWriter::new(std::io::stdout().lock())) {
             // Whoever reads them has seen enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             written => written,
-        }
-    } else {
-        crate::platform::files::write_whole(output, |file| write(file))
+        },
+        ScoreOutput::File(path) => crate::platform::files::write_whole(path, |file| write(file)),
     };
     if let Some(failure) = failure {
         return Err(failure);
     }
-    written.map_err(|error| ModelFileError::Unwritable { path: output.into(), problem: error.to_string() })?;
+    written.map_err(|error| ModelFileError::Unwritable { path: output.name().into(), problem: error.to_string() })?;
     let Gathered { mut scores, histogram, labeled: (values, beside, truth) } = gathered;
     scores.seconds = started.elapsed().as_secs_f64();
     scores.rows_per_second = scores.rows as f64 / scores.seconds.max(1e-9);
@@ -136,11 +150,11 @@ pub fn write_scores(
 
 enum Failure {
     Write(std::io::Error),
-    Score(TrainError),
+    Score(TaskError),
 }
 
-impl From<TrainError> for Failure {
-    fn from(error: TrainError) -> Self {
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
         Self::Score(error)
     }
 }

@@ -6,7 +6,7 @@ use super::reasons::{Reasons, number};
 use super::reconstructions::{Chunk, Reconstructor};
 use crate::data::{DataSet, WindowLayout};
 use crate::model::{Detector, Model};
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// What windows say of the steps in them, added up.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ fn sums(
     rows: Range<usize>,
     places: &WindowLayout,
     mut reasons: Option<&mut Reasons>,
-) -> Result<StepSums, TrainError> {
+) -> Result<StepSums, TaskError> {
     let mut sums = StepSums::new(places);
     let mut at = rows.start;
     while let Some(chunk) = reconstructions.next()? {
@@ -92,7 +92,7 @@ pub(super) fn scores_of_steps(
     detector: &Detector,
     data: &DataSet,
     rows: Range<usize>,
-) -> Result<Vec<f64>, TrainError> {
+) -> Result<Vec<f64>, TaskError> {
     let Some(places) = data.windows.as_deref() else { return Ok(Vec::new()) };
     let sums = sums(reconstructions, detector, data, rows, places, None)?;
     let held = sums.scores.iter().zip(&sums.counts).filter(|(_, count)| **count > 0);
@@ -106,7 +106,7 @@ pub(super) fn score_steps(
     detector: &Detector,
     data: &DataSet,
     rows: Range<usize>,
-) -> Result<Vec<Option<(f64, String)>>, TrainError> {
+) -> Result<Vec<Option<(f64, String)>>, TaskError> {
     let Some(places) = data.windows.as_deref() else { return Ok(Vec::new()) };
     let sums = sums(reconstructions, detector, data, rows, places, Some(&mut Reasons::new(model)))?;
     let columns = sums.columns;

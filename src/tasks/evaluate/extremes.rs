@@ -4,10 +4,11 @@ use std::path::Path;
 
 use crate::data::{DataSet, Part};
 use crate::model::ModelFileError;
-use crate::platform::Wait as _;
+use crate::platform::{Wait as _, files};
 use crate::plot::{Raster, RowView, write_sheet};
 use crate::style::DARK;
-use crate::train::{Evaluator, TrainError};
+use crate::tasks::TaskError;
+use crate::train::Evaluator;
 
 /// Rows of a picture.
 const SHOWN: usize = 8;
@@ -32,7 +33,7 @@ pub struct Extremes {
 
 impl Extremes {
     /// `errors` has one for each test row.
-    pub(super) fn new(evaluator: &mut Evaluator, data: &DataSet, errors: &[f64]) -> Result<Self, TrainError> {
+    pub(super) fn new(evaluator: &mut Evaluator, data: &DataSet, errors: &[f64]) -> Result<Self, TaskError> {
         let part = data.part(Part::Test);
         let mut order: Vec<usize> = (0..errors.len()).collect();
         order.sort_by(|&a, &b| errors[a].total_cmp(&errors[b]).then(a.cmp(&b)));
@@ -40,7 +41,7 @@ impl Extremes {
         let width = data.features;
         let image = data.image.map(|image| [image.height, image.width, image.channels]);
         let ink = DARK.ink(DARK.second);
-        let draw = |rows: &[usize]| -> Result<Vec<ExtremeRow>, TrainError> {
+        let draw = |rows: &[usize]| -> Result<Vec<ExtremeRow>, TaskError> {
             let clean = data.chosen_f32(&rows.iter().map(|row| part.start + row).collect::<Vec<usize>>())?;
             let view = RowView::new(image, &clean);
             let drawn = rows.iter().zip(clean.chunks_exact(width)).map(|(&row, clean)| {
@@ -61,8 +62,8 @@ impl Extremes {
     }
 
     /// Writes `best.png` and `worst.png` to `folder`, a line a row; gives the paths.
-    pub(super) fn write(&self, folder: &Path) -> Result<Vec<String>, TrainError> {
-        std::fs::create_dir_all(folder)
+    pub(super) fn write(&self, folder: &Path) -> Result<Vec<String>, TaskError> {
+        files::create_dir_all(folder)
             .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })?;
         let mut written = Vec::new();
         for (name, rows) in [("best.png", &self.best), ("worst.png", &self.worst)] {

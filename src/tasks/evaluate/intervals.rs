@@ -7,7 +7,8 @@ use crate::kernels::loss::ReconstructionLoss;
 use crate::metrics;
 use crate::model::{ModelKind, Network};
 use crate::platform::Wait as _;
-use crate::train::{Evaluator, Outputs, TrainError, row_ssim};
+use crate::tasks::TaskError;
+use crate::train::{Evaluator, Outputs, row_ssim};
 
 /// A value for each row of the test part.
 pub(super) struct RowMetrics {
@@ -59,7 +60,7 @@ fn row_divergence(moments: &[f32], latent: usize) -> Vec<f64> {
 }
 
 impl RowMetrics {
-    pub fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
+    pub fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TaskError> {
         let (rows, width) = (data.part(Part::Test), data.features);
         let targets = data.rows_f32(rows.clone())?;
         let Outputs { outputs, .. } = evaluator.outputs(rows.clone(), true, true).wait()?;

@@ -14,8 +14,8 @@ use crate::metrics::mean_interval;
 use crate::model::ModelKind;
 use crate::platform::Wait as _;
 use crate::random::Sampler;
+use crate::tasks::TaskError;
 use crate::tasks::represent::features::{TEST_ROWS, draw_rows, drawn};
-use crate::train::TrainError;
 
 /// Samples of a row.
 pub const SAMPLES: usize = 50;
@@ -42,7 +42,7 @@ pub(super) fn bound(
     model: &mut LoadedModel,
     data: &DataSet,
     seed: u64,
-) -> Result<Option<ImportanceWeighted>, TrainError> {
+) -> Result<Option<ImportanceWeighted>, TaskError> {
     let network = Arc::clone(model.network());
     let Some(likelihood) = row_likelihood(&network) else { return Ok(None) };
     if network.spec().model.kind != ModelKind::Variational || network.check_bottleneck().is_err() {

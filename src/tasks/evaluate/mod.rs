@@ -18,11 +18,13 @@ pub use self::likelihood::ImportanceWeighted;
 use self::open::own_data;
 pub(crate) use self::open::{OpenedModel, evaluator_over};
 pub use self::representation::Representation;
-use crate::data::{DataError, Part};
+use crate::data::Part;
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics::Pca;
 use crate::platform::Wait as _;
-use crate::train::{PcaReport, TestMetrics, TrainError};
+use crate::tasks::TaskError;
+use crate::train::{PcaReport, TestMetrics};
 
 /// PCA of the train part at the same size on the same rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,27 +84,27 @@ pub fn evaluate(
     data: Option<&str>,
     evidence: EvaluateOptions<'_>,
     device: &Device,
-) -> Result<Evaluation, TrainError> {
+) -> Result<Evaluation, TaskError> {
     Ok(measure(path, data, evidence, device, &mut |_| ControlFlow::Continue(()))?.evaluation)
 }
 
 /// As [`evaluate`], with its best and worst rows, for whoever watches and may change their mind.
 ///
 /// # Errors
-/// As [`evaluate`]; [`TrainError::Canceled`] where `watch` says so.
+/// As [`evaluate`]; [`TaskError::Canceled`] where `watch` says so.
 pub fn measure(
     path: &Path,
     data: Option<&str>,
     evidence: EvaluateOptions<'_>,
     device: &Device,
     watch: &mut EvaluationWatch<'_>,
-) -> Result<Measured, TrainError> {
-    let mut next = |stage| if watch(stage).is_break() { Err(TrainError::Canceled) } else { Ok(()) };
+) -> Result<Measured, TaskError> {
+    let mut next = |stage| if watch(stage).is_break() { Err(TaskError::Canceled) } else { Ok(()) };
     next("Loading the model and its data")?;
     let OpenedModel { model, mut loaded, mut evaluator, data: set } = OpenedModel::new(path, data, device)?;
     if evidence.pictures.is_some() && set.image.is_none() {
         let problem = format!("{} are no pictures; leave it out", set.kind.name());
-        return Err(DataError::Option { field: "--pictures", problem }.into());
+        return Err(TaskError::Setting { setting: Setting::PICTURES, problem });
     }
     next("Running the test part through the model")?;
     let network = Arc::clone(loaded.network());

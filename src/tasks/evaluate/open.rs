@@ -7,7 +7,8 @@ use crate::data::{DataError, DataSet};
 use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::model::{Model, Spec};
-use crate::train::{Evaluator, TrainError};
+use crate::tasks::TaskError;
+use crate::train::Evaluator;
 
 /// A saved model ready to be run over data.
 pub(crate) struct OpenedModel {
@@ -21,7 +22,7 @@ pub(crate) struct OpenedModel {
 
 impl OpenedModel {
     /// The model at `path` over the data that it was trained on, or over every row of `data`.
-    pub fn new(path: &Path, data: Option<&str>, device: &Device) -> Result<Self, TrainError> {
+    pub fn new(path: &Path, data: Option<&str>, device: &Device) -> Result<Self, TaskError> {
         let model = Model::load(path)?;
         let spec = &model.spec;
         let set = match data {
@@ -43,12 +44,12 @@ impl OpenedModel {
 ///
 /// # Errors
 /// When the model is conditioned on labels that the data has not.
-pub(crate) fn evaluator_over(model: &LoadedModel, data: &Arc<DataSet>) -> Result<Evaluator, TrainError> {
+pub(crate) fn evaluator_over(model: &LoadedModel, data: &Arc<DataSet>) -> Result<Evaluator, TaskError> {
     if model.classes() > 0 && data.labels.is_none() {
         let problem = "the model is conditioned on labels and this data has none".to_owned();
         return Err(DataError::Malformed { place: data.options.source.clone(), problem }.into());
     }
-    Evaluator::over(model, data)
+    Ok(Evaluator::over(model, data)?)
 }
 
 /// Opens the data that a model of `spec` was trained on.

@@ -7,8 +7,8 @@ use crate::data::{DataSet, Part};
 use crate::inference::LoadedModel;
 use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes, silhouettes, trustworthiness};
 use crate::random::Sampler;
+use crate::tasks::TaskError;
 use crate::tasks::represent::features::{Features, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
-use crate::train::TrainError;
 
 /// Rows that classifiers learn from and rows they are tried on; drawn where there are more.
 const MOST_ROWS: usize = 10_000;
@@ -46,7 +46,7 @@ pub(super) struct ComparedRows {
 }
 
 impl ComparedRows {
-    pub fn new(model: &LoadedModel, data: &DataSet, train: Option<&DataSet>, seed: u64) -> Result<Self, TrainError> {
+    pub fn new(model: &LoadedModel, data: &DataSet, train: Option<&DataSet>, seed: u64) -> Result<Self, TaskError> {
         let has_bottleneck = model.network().check_bottleneck().is_ok();
         let features_of = |data: &DataSet, part, stream| {
             let rows = drawn(data, &draw_rows(data, part, MOST_ROWS, seed, stream))?;

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::rows::{NamedRows, RowWriter, extension};
-use crate::data::{DataError, write_npy};
+use crate::data::write_npy;
+use crate::error::Setting;
 use crate::model::{Model, ModelFileError, write_whole};
 use crate::plot::{Raster, RowView, write_sheet};
 use crate::style::{DARK, Rgb};
-use crate::train::TrainError;
+use crate::tasks::TaskError;
 
 /// Pixels on a side of a film, about.
 const FILM: usize = 224;
@@ -28,7 +29,7 @@ pub fn export_decoded(
     latents: &[f32],
     columns: usize,
     path: &Path,
-) -> Result<(), TrainError> {
+) -> Result<(), TaskError> {
     let form = RowWriter::from_model(model);
     let view = RowView::new(form.image.map(|image| [image.height, image.width, image.channels]), rows);
     let cells = || -> Vec<Raster> {
@@ -47,7 +48,7 @@ pub fn export_decoded(
         }
         _ => {
             let problem = format!("{} must end in .png, .gif or .npy", path.display());
-            return Err(DataError::Option { field: "the file", problem }.into());
+            return Err(TaskError::Setting { setting: Setting::OUTPUT, problem });
         }
     }
     Ok(())

@@ -4,9 +4,11 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::data::{AudioForm, DataError, DataSet, ImageShape, MelSpec, SourceKind, write_npy, write_wav};
+use crate::data::{AudioForm, DataSet, ImageShape, MelSpec, SourceKind, write_npy, write_wav};
+use crate::error::Setting;
 use crate::model::{Model, ModelFileError, write_whole};
-use crate::train::TrainError;
+use crate::platform::files;
+use crate::tasks::TaskError;
 
 /// Rounds of finding phases for a spectrogram; more are not heard.
 const PHASE_ITERATIONS: usize = 64;
@@ -82,14 +84,14 @@ impl RowWriter {
     }
 
     /// Refuses an `output` that cannot hold such rows, before anything is computed.
-    pub fn check(&self, output: &Path) -> Result<(), DataError> {
+    pub fn check(&self, output: &Path) -> Result<(), TaskError> {
         match extension(output).as_deref() {
             Some("npy" | "csv") => Ok(()),
             None if self.is_files() => Ok(()),
             _ => {
                 let right = if self.is_files() { "a folder, or a .npy or .csv file" } else { "a .csv or .npy file" };
-                Err(DataError::Option {
-                    field: "--output",
+                Err(TaskError::Setting {
+                    setting: Setting::OUTPUT,
                     problem: format!("{} cannot hold {}; give {right}", output.display(), self.kind.name()),
                 })
             }
@@ -98,7 +100,7 @@ impl RowWriter {
 
     /// Writes rows to one `.npy` or `.csv` file, or to a folder of PNG or WAV files; gives the count of files. Beside
     /// an array with labels there is a text file with one on each line.
-    pub fn write(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TrainError> {
+    pub fn write(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TaskError> {
         self.check(output)?;
         match (extension(output).as_deref(), self.kind) {
             (Some("npy"), _) => self.write_array(rows, output),
@@ -108,7 +110,7 @@ impl RowWriter {
         }
     }
 
-    fn write_array(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TrainError> {
+    fn write_array(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TaskError> {
         let count = rows.values.len() / self.features.max(1);
         let shape = match self.image {
             Some(image) if image.channels > 1 => vec![count, image.height, image.width, image.channels],
@@ -121,7 +123,7 @@ impl RowWriter {
         Ok(2)
     }
 
-    fn write_table(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TrainError> {
+    fn write_table(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TaskError> {
         let unwritable = |problem: String| ModelFileError::Unwritable { path: output.into(), problem };
         let mut table = csv::Writer::from_writer(Vec::new());
         let mut header: Vec<String> = match self.columns.len() == self.features {
@@ -142,7 +144,7 @@ impl RowWriter {
         Ok(1)
     }
 
-    fn write_pictures(&self, rows: NamedRows<'_>, folder: &Path) -> Result<usize, TrainError> {
+    fn write_pictures(&self, rows: NamedRows<'_>, folder: &Path) -> Result<usize, TaskError> {
         let Some(image) = self.image else { return Ok(0) };
         let (width, height) = (image.width as u32, image.height as u32);
         let unwritable = |path: &Path, problem: String| ModelFileError::Unwritable { path: path.into(), problem };
@@ -168,7 +170,7 @@ impl RowWriter {
     }
 
     /// The pieces of each recording one after the other, as sound.
-    fn write_sounds(&self, rows: NamedRows<'_>, folder: &Path) -> Result<usize, TrainError> {
+    fn write_sounds(&self, rows: NamedRows<'_>, folder: &Path) -> Result<usize, TaskError> {
         let file_of = |row: usize| file_and_rest(&rows.names[row]).0;
         let mut taken = HashSet::new();
         let count = rows.values.len() / self.features.max(1);
@@ -241,7 +243,7 @@ pub(crate) fn extension(path: &Path) -> Option<String> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), ModelFileError> {
-    std::fs::create_dir_all(folder)
+    files::create_dir_all(folder)
         .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })
 }
 

@@ -9,11 +9,12 @@ use super::posterior::{Posterior, moments, normals, to_codebook};
 use super::sample::class_names;
 use crate::data::{DataError, Part};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics;
 use crate::platform::Wait as _;
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, file_and_rest};
-use crate::train::TrainError;
 
 #[derive(Clone, Debug)]
 pub struct AugmentOptions {
@@ -61,7 +62,7 @@ pub fn augment(
     output: &Path,
     options: &AugmentOptions,
     device: &Device,
-) -> Result<Augmentation, TrainError> {
+) -> Result<Augmentation, TaskError> {
     let OpenedModel { model, mut loaded, mut evaluator, data } = OpenedModel::new(path, Some(source), device)?;
     let form = RowWriter::from_data(&data);
     form.check(output)?;
@@ -75,7 +76,7 @@ pub fn augment(
     if options.by_class {
         let Some(classes) = &classes else {
             let problem =
-                "it has no labels; name them with the model's data.labels, or leave --by-class out".to_owned();
+                format!("it has no labels; name them with the model's data.labels, or leave {} out", Setting::BY_CLASS);
             return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
         };
         latents = drawn_by_class(&own.latents, latent, classes, options)?;
@@ -127,7 +128,7 @@ fn drawn_by_class(
     latent: usize,
     classes: &[usize],
     options: &AugmentOptions,
-) -> Result<Vec<f32>, TrainError> {
+) -> Result<Vec<f32>, TaskError> {
     let mut latents = vec![0.0; options.count * own.len()];
     let most = classes.iter().copied().max().unwrap_or(0);
     for class in 0..=most {

@@ -8,14 +8,15 @@ use super::posterior::{TrainLatents, class_of, is_active, moments, to_codebook};
 use super::sample::class_names;
 use crate::data::{DataError, Part};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::inference::LoadedModel;
 use crate::model::{Model, ModelFileError};
 use crate::platform::Wait as _;
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
-use crate::train::TrainError;
 
 /// Steps of a traversal, and how many deviations its ends are from the middle.
 const TRAVERSE_STEPS: usize = 9;
@@ -76,7 +77,7 @@ impl<'m> LatentLookup<'m> {
 
     /// Reads `asked`: a file with one row, the number of a row from 1, or `class:NAME`, the mean of a class of train
     /// rows.
-    fn find(&mut self, asked: &str) -> Result<LatentPoint, TrainError> {
+    fn find(&mut self, asked: &str) -> Result<LatentPoint, TaskError> {
         let name = asked.to_owned();
         if let Some(class) = asked.strip_prefix("class:") {
             let train = match self.train.take() {
@@ -93,7 +94,7 @@ impl<'m> LatentLookup<'m> {
             let mut opened = OpenedModel::new(self.path, Some(asked), self.device)?;
             let rows = opened.data.part(Part::Test).len();
             if rows != 1 {
-                let problem = format!("it has {rows} rows; give --data {asked} and the numbers of the rows");
+                let problem = format!("it has {rows} rows; give {} {asked} and the numbers of the rows", Setting::DATA);
                 return Err(DataError::Malformed { place: name, problem }.into());
             }
             return latents_at(&mut opened, 0, name);
@@ -117,7 +118,7 @@ impl<'m> LatentLookup<'m> {
     }
 }
 
-fn latents_at(opened: &mut OpenedModel, row: usize, name: String) -> Result<LatentPoint, TrainError> {
+fn latents_at(opened: &mut OpenedModel, row: usize, name: String) -> Result<LatentPoint, TaskError> {
     let latents = opened.evaluator.outputs(row..row + 1, false, false).wait()?.latents;
     let class = opened.data.labels.as_ref().and_then(|labels| labels.get(row)).map(|&label| usize::from(label));
     Ok(LatentPoint { name, latents, class })
@@ -132,7 +133,7 @@ struct PathWriter {
 }
 
 impl PathWriter {
-    fn new(path: &Path, output: &Path, label: Option<&str>, device: &Device) -> Result<Self, TrainError> {
+    fn new(path: &Path, output: &Path, label: Option<&str>, device: &Device) -> Result<Self, TaskError> {
         let model = Model::load(path)?;
         let form = RowWriter::from_model(&model);
         if extension(output).as_deref() != Some("png") {
@@ -153,7 +154,7 @@ impl PathWriter {
         class: Option<usize>,
         columns: usize,
         output: &Path,
-    ) -> Result<usize, TrainError> {
+    ) -> Result<usize, TaskError> {
         to_codebook(&self.model, &mut latents);
         let mut made = self.loaded.decode(&latents, self.label.or(class).unwrap_or(0)).wait()?;
         if extension(output).as_deref() == Some("png") {
@@ -192,7 +193,7 @@ pub fn interpolate(
     spherical: bool,
     options: InterpolateOptions<'_>,
     device: &Device,
-) -> Result<Interpolation, TrainError> {
+) -> Result<Interpolation, TaskError> {
     let mut maker = PathWriter::new(path, options.output, options.label, device)?;
     let mut places = LatentLookup::new(path, &maker.model, options.data, device);
     let (a, b) = (places.find(a)?, places.find(b)?);
@@ -230,7 +231,7 @@ pub fn arithmetic(
     terms: [&str; 3],
     options: InterpolateOptions<'_>,
     device: &Device,
-) -> Result<Interpolation, TrainError> {
+) -> Result<Interpolation, TaskError> {
     let mut maker = PathWriter::new(path, options.output, options.label, device)?;
     let mut places = LatentLookup::new(path, &maker.model, options.data, device);
     let (a, b, c) = (places.find(terms[0])?, places.find(terms[1])?, places.find(terms[2])?);
@@ -257,7 +258,7 @@ pub fn traverse(
     row: Option<&str>,
     options: InterpolateOptions<'_>,
     device: &Device,
-) -> Result<Traversal, TrainError> {
+) -> Result<Traversal, TaskError> {
     let mut maker = PathWriter::new(path, options.output, options.label, device)?;
     let train = TrainLatents::open(path, device)?;
     let moments = moments(&train.latents, train.latent);

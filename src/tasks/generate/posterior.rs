@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use crate::data::{DataError, DataSet, Part};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics::{Covariance, GaussianMixture, MixtureError, Pca};
 use crate::model::{Model, ModelKind};
 use crate::platform::Wait as _;
 use crate::random::{key, normal4, philox4x32, stream};
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
-use crate::train::{ACTIVE_VARIANCE, Outputs, TrainError};
+use crate::train::{ACTIVE_VARIANCE, Outputs};
 
 /// Train rows whose latent numbers are looked at; more tell no more.
 const MOST_ROWS: usize = 60_000;
@@ -38,7 +40,7 @@ pub(crate) struct TrainLatents {
 impl TrainLatents {
     /// # Errors
     /// When the data that the model at `path` was trained on is not there any more.
-    pub fn open(path: &Path, device: &Device) -> Result<Self, TrainError> {
+    pub fn open(path: &Path, device: &Device) -> Result<Self, TaskError> {
         let OpenedModel { mut evaluator, data, .. } = OpenedModel::new(path, None, device)?;
         let train = data.part(Part::Train);
         let rows = train.start..train.end.min(train.start + MOST_ROWS);
@@ -102,13 +104,13 @@ pub(crate) struct Posterior {
 impl Posterior {
     /// Fitted to latent numbers `[rows, latent]`, with so many components as asked for, or ten where there are rows
     /// enough.
-    pub fn fit(latents: &[f32], latent: usize, components: Option<usize>, seed: u64) -> Result<Self, TrainError> {
-        let unusable = |field: &'static str, problem: String| DataError::Option { field, problem };
+    pub fn fit(latents: &[f32], latent: usize, components: Option<usize>, seed: u64) -> Result<Self, TaskError> {
+        let unusable = |problem: String| TaskError::Data(DataError::malformed("the latents of the rows", problem));
         let rows = latents.len() / latent.max(1);
         let every = rows.div_ceil(MIXTURE_ROWS).max(1);
         let some: Vec<f32> = latents.chunks_exact(latent.max(1)).step_by(every).flatten().copied().collect();
         let pca = (latent > MOST_FULL).then(|| Pca::fit(&some, latent, MOST_FULL));
-        let pca = pca.transpose().map_err(|error| unusable("MODEL", error.to_string()))?;
+        let pca = pca.transpose().map_err(|error| unusable(error.to_string()))?;
         let some = pca.as_ref().map_or(some.clone(), |pca| pca.project(&some));
         let width = pca.as_ref().map_or(latent, Pca::components);
         let rows = some.len() / width.max(1);
@@ -120,11 +122,11 @@ impl Posterior {
             false => Covariance::Diagonal,
         };
         let mixture = GaussianMixture::fit(&some, width, components, covariance, seed).map_err(|error| {
-            let field = match error {
-                MixtureError::TooFew { .. } => "--components",
-                MixtureError::NotFinite { .. } => "MODEL",
-            };
-            unusable(field, error.to_string())
+            let problem = error.to_string();
+            match error {
+                MixtureError::TooFew { .. } => TaskError::Setting { setting: Setting::COMPONENTS, problem },
+                MixtureError::NotFinite { .. } => unusable(problem),
+            }
         })?;
         Ok(Self { mixture, pca, covariance })
     }
@@ -157,7 +159,7 @@ pub struct MixtureReport {
 }
 
 /// The number of the class `asked`, by its name or its number.
-pub(crate) fn class_of(names: &[String], classes: usize, asked: &str) -> Result<usize, DataError> {
+pub(crate) fn class_of(names: &[String], classes: usize, asked: &str) -> Result<usize, TaskError> {
     let by_name = names.iter().position(|name| name == asked);
     let by_number = || asked.parse::<usize>().ok().filter(|&number| number < classes.max(names.len()));
     by_name.or_else(by_number).ok_or_else(|| {
@@ -170,7 +172,7 @@ pub(crate) fn class_of(names: &[String], classes: usize, asked: &str) -> Result<
             true => "the model's data has no labels; leave it out".to_owned(),
             false => format!("there is no class {asked:?}; there are {known}"),
         };
-        DataError::Option { field: "--label", problem }
+        TaskError::Setting { setting: Setting::LABEL, problem }
     })
 }
 

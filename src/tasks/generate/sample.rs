@@ -6,16 +6,17 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::posterior::{MixtureReport, Posterior, TrainLatents, class_of, has_prior, normals, to_codebook};
-use crate::data::{DataError, DataSet, Part};
+use crate::data::{DataSet, Part};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::inference::LoadedModel;
 use crate::metrics::nearest_rows;
 use crate::model::{Model, write_whole};
 use crate::platform::Wait as _;
 use crate::plot::{RowView, write_sheet};
 use crate::style::DARK;
+use crate::tasks::TaskError;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
-use crate::train::TrainError;
 
 /// Train rows that are compared with at a time.
 const CHUNK: usize = 4096;
@@ -70,12 +71,7 @@ pub struct SampleReport {
 ///
 /// # Errors
 /// When the model has no bottleneck, the class is unknown, or what it was trained on is needed and not there.
-pub fn sample(
-    path: &Path,
-    output: &Path,
-    options: &SampleOptions,
-    device: &Device,
-) -> Result<SampleReport, TrainError> {
+pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Device) -> Result<SampleReport, TaskError> {
     let model = Model::load(path)?;
     let form = RowWriter::from_model(&model);
     let grid = extension(output).as_deref() == Some("png");
@@ -100,8 +96,11 @@ pub fn sample(
     let names = class_names(&model, train.as_ref().map(|train| &*train.data));
     let label = options.label.as_deref().map(|asked| class_of(&names, loaded.classes(), asked)).transpose()?;
     if label.is_some() && loaded.classes() == 0 && !posterior {
-        let problem = "the model is not told the class; add --posterior to draw from the latents of that class";
-        return Err(DataError::Option { field: "--label", problem: problem.to_owned() }.into());
+        let problem = format!(
+            "the model is not told the class; add {} to draw from the latents of that class",
+            Setting::POSTERIOR
+        );
+        return Err(TaskError::Setting { setting: Setting::LABEL, problem });
     }
     let (mut latents, fitted) = match train.as_ref().filter(|_| posterior) {
         Some(train) => {
@@ -182,7 +181,7 @@ struct Neighbors {
 
 impl Neighbors {
     /// Of `made` `[rows, features]` among the train rows of `data`.
-    fn new(made: &[f32], data: &DataSet) -> Result<Self, TrainError> {
+    fn new(made: &[f32], data: &DataSet) -> Result<Self, TaskError> {
         let held = data.part(Part::Validation);
         let held = data.rows_f32(held.start..held.end.min(held.start + HELD_ROWS))?;
         let queries = [made, &held].concat();
@@ -208,7 +207,7 @@ impl Neighbors {
 }
 
 /// Each sample with its nearest train row to the right.
-fn draw_grid(form: &RowWriter, made: &[f32], near: Option<&Neighbors>, output: &Path) -> Result<(), TrainError> {
+fn draw_grid(form: &RowWriter, made: &[f32], near: Option<&Neighbors>, output: &Path) -> Result<(), TaskError> {
     let neighbors = near.map_or(&[][..], |near| &near.values);
     let image = form.image.map(|image| [image.height, image.width, image.channels]);
     let view = RowView::new(image, &[made, neighbors].concat());

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use crate::data::{ArrayValues, DataError, Part, read_npy, read_safetensors, write_npy};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::inference::LoadedModel;
 use crate::model::{Model, ModelFileError, write_whole};
-use crate::platform::{Wait as _, free_memory};
+use crate::platform::{Wait as _, files, free_memory};
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
-use crate::train::TrainError;
 
 /// The array of a safetensors file of latents.
 const TENSOR: &str = "latents";
@@ -41,8 +42,8 @@ pub struct DecodeReport {
     pub files: usize,
 }
 
-fn wrong(field: &'static str, problem: String) -> TrainError {
-    DataError::Option { field, problem }.into()
+fn wrong(setting: Setting, problem: String) -> TaskError {
+    TaskError::Setting { setting, problem }
 }
 
 /// Writes the latents (of variational models: their means) of every row of `source`, in order, to `output`: a `.npy` or
@@ -50,11 +51,11 @@ fn wrong(field: &'static str, problem: String) -> TrainError {
 ///
 /// # Errors
 /// When the data does not fit the model, the model has no bottleneck, or `output` is no such file.
-pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Result<EncodeReport, TrainError> {
+pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Result<EncodeReport, TaskError> {
     let kind = extension(output);
     if !matches!(kind.as_deref(), Some("npy" | "csv" | "safetensors")) {
         let problem = format!("{} cannot hold latents; give a .npy, .csv or .safetensors file", output.display());
-        return Err(wrong("--output", problem));
+        return Err(wrong(Setting::OUTPUT, problem));
     }
     let OpenedModel { loaded, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
     loaded.network().check_bottleneck()?;
@@ -104,7 +105,7 @@ pub fn decode(
     output: &Path,
     label: Option<&str>,
     device: &Device,
-) -> Result<DecodeReport, TrainError> {
+) -> Result<DecodeReport, TaskError> {
     let model = Model::load(path)?;
     let form = RowWriter::from_model(&model);
     form.check(output)?;
@@ -118,7 +119,7 @@ pub fn decode(
     let label = match (loaded.classes(), label) {
         (0, None) => 0,
         (0, Some(_)) => {
-            return Err(wrong("--label", "the model is not conditioned on classes; leave it out".to_owned()));
+            return Err(wrong(Setting::LABEL, "the model is not conditioned on classes; leave it out".to_owned()));
         }
         (classes, label) => {
             let names = model.labels.clone().unwrap_or_default();
@@ -126,7 +127,7 @@ pub fn decode(
             let class = label.and_then(|text| names.iter().position(|name| name == text).or_else(|| number(text)));
             class.ok_or_else(|| {
                 let known = if names.is_empty() { format!("0 to {}", classes - 1) } else { names.join(", ") };
-                wrong("--label", format!("the model is conditioned on a class; give one of {known}"))
+                wrong(Setting::LABEL, format!("the model is conditioned on a class; give one of {known}"))
             })?
         }
     };
@@ -171,7 +172,7 @@ fn read_table(path: &Path) -> Result<(usize, Vec<f32>), DataError> {
     let place = path.display().to_string();
     let malformed = |problem: String| DataError::Malformed { place: place.clone(), problem };
     let bytes =
-        std::fs::read(path).map_err(|error| DataError::Unreadable { path: path.into(), reason: error.to_string() })?;
+        files::read(path).map_err(|error| DataError::Unreadable { path: path.into(), reason: error.to_string() })?;
     let mut table = csv::Reader::from_reader(&bytes[..]);
     let names = table.headers().map_err(|error| malformed(error.to_string()))?.clone();
     let latent = names.len();

@@ -6,8 +6,8 @@ use crate::data::{DataError, DataSet, Part};
 use crate::inference::LoadedModel;
 use crate::platform::Wait as _;
 use crate::random::Sampler;
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::evaluator_over;
-use crate::train::TrainError;
 
 /// Bytes of rows that are held at once as floats.
 const MOST_BYTES: usize = 1 << 30;
@@ -49,7 +49,7 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    pub fn encode(model: &LoadedModel, rows: DataSet) -> Result<Self, TrainError> {
+    pub fn encode(model: &LoadedModel, rows: DataSet) -> Result<Self, TaskError> {
         let rows = Arc::new(rows);
         let latents = match rows.rows {
             0 => Vec::new(),

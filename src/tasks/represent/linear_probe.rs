@@ -8,12 +8,13 @@ use serde::Serialize;
 use super::features::{Features, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
 use crate::data::{DataError, Part};
 use crate::device::Device;
+use crate::error::Setting;
 use crate::inference::LoadedModel;
 use crate::metrics::{Logistic, LogisticOptions, Pca, knn_classes};
 use crate::model::Model;
 use crate::random::Sampler;
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::open::own_data;
-use crate::train::TrainError;
 
 /// Draws of labels whose results are averaged.
 const DRAWS: u32 = 5;
@@ -73,7 +74,7 @@ pub struct Probe {
 ///
 /// # Errors
 /// When the data has no labels, does not fit the model, or has more classes than there are to be labels.
-pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) -> Result<ProbeReport, TrainError> {
+pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) -> Result<ProbeReport, TaskError> {
     let model = Model::load(path)?;
     let loaded = LoadedModel::new(&model, path, device)?;
     loaded.network().check_bottleneck()?;
@@ -101,7 +102,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     let train = features_of(Part::Train, usize::MAX, TRAIN_ROWS)?;
     let test = features_of(Part::Test, MOST_TEST, TEST_ROWS)?;
     if test.rows() == 0 {
-        let problem = "it has no test rows to try them on; give other labeled data with --data".to_owned();
+        let problem = format!("it has no test rows to try them on; give other labeled data with {}", Setting::DATA);
         return Err(DataError::Malformed { place, problem }.into());
     }
     let (Some(labels), Some(truth)) = (&train.labels, &test.labels) else {
@@ -190,13 +191,13 @@ fn once(
 }
 
 /// `count` rows, as many of each class as its share says and at least one of each.
-fn stratified(labels: &[usize], classes: usize, count: usize, draws: &mut Sampler) -> Result<Vec<usize>, TrainError> {
+fn stratified(labels: &[usize], classes: usize, count: usize, draws: &mut Sampler) -> Result<Vec<usize>, TaskError> {
     let mut of_class = vec![Vec::new(); classes];
     labels.iter().enumerate().for_each(|(row, &label)| of_class[label].push(row));
     let present = of_class.iter().filter(|rows| !rows.is_empty()).count();
     if count < present {
         let problem = format!("{count} labels cannot show {present} classes; give {present} or more");
-        return Err(DataError::Option { field: "--labels", problem }.into());
+        return Err(TaskError::Setting { setting: Setting::LABELS, problem });
     }
     of_class.iter_mut().for_each(|rows| draws.shuffle(rows));
     let mut taken: Vec<usize> = of_class.iter().map(|rows| usize::from(!rows.is_empty())).collect();

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::data::{DataError, Part};
+use crate::data::Part;
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics::{KMeans, kmeans, silhouettes};
 use crate::model::{ModelFileError, write_whole};
 use crate::monitor::plane;
@@ -13,9 +14,9 @@ use crate::platform::Wait as _;
 use crate::plot::{Area, Canvas, PictureError, map_view};
 use crate::random::Sampler;
 use crate::style::{DARK, LABELS};
+use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::extension;
-use crate::train::TrainError;
 
 /// Groups that are tried where none are asked for.
 const MOST_GROUPS: usize = 10;
@@ -59,12 +60,12 @@ pub fn project(
     clusters: Option<usize>,
     seed: u64,
     device: &Device,
-) -> Result<Projection, TrainError> {
-    let wrong = |field, problem: String| TrainError::from(DataError::Option { field, problem });
+) -> Result<Projection, TaskError> {
+    let wrong = |setting, problem: String| TaskError::Setting { setting, problem };
     let kind = extension(output);
     if !matches!(kind.as_deref(), Some("csv" | "png")) {
         let problem = format!("{} cannot hold a map; give a .csv or .png file", output.display());
-        return Err(wrong("--output", problem));
+        return Err(wrong(Setting::OUTPUT, problem));
     }
     let OpenedModel { loaded, mut evaluator, data, .. } = OpenedModel::new(path, Some(source), device)?;
     loaded.network().check_bottleneck()?;
@@ -72,7 +73,7 @@ pub fn project(
     let latents = evaluator.outputs(rows.clone(), false, false).wait()?.latents;
     let map = plane(&latents, latent);
     if map.len() != 2 * rows.len() {
-        return Err(wrong("--data", format!("{} row is no map; give two or more", rows.len())));
+        return Err(wrong(Setting::DATA, format!("{} row is no map; give two or more", rows.len())));
     }
     let references = Sampler::new(seed, 5).choose(REFERENCES, rows.len());
     let grouped = |k: usize| {
@@ -88,7 +89,7 @@ pub fn project(
         None => best_count(&latents, latent, &references, seed).and_then(grouped),
     };
     let (KMeans { groups, .. }, scores) = best.ok_or_else(|| {
-        wrong("--clusters", format!("{} rows are too few for them; give fewer clusters or more rows", rows.len()))
+        wrong(Setting::CLUSTERS, format!("{} rows are too few for them; give fewer clusters or more rows", rows.len()))
     })?;
     let labels = data.labels.as_ref().map(|labels| &labels[rows.clone()]);
     if kind.as_deref() == Some("csv") {

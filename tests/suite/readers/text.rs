@@ -95,14 +95,14 @@ fn stored_tfidf_vectors_are_validated() {
 fn lines_of_a_file_are_documents() {
     let folder = Folder::new();
     let path = folder.write("lines.txt", b"\xef\xbb\xbffirst\r\n\nthird \xff\xfe caf\xc3\xa9\nlast");
-    let documents = read_documents(&path, PLENTY).expect("it is read");
+    let documents = read_documents(&path, PLENTY, &mut Vec::new()).expect("it is read");
     let texts: Vec<&str> = documents.iter().map(|document| &document.text[..]).collect();
     assert_eq!(texts, ["first", "", "third \u{fffd}\u{fffd} café", "last"]);
     assert_eq!(documents[3].name, "4");
-    let ended = read_documents(&folder.write("ended.txt", "one\ntwo\n"), PLENTY).expect("it is read");
+    let ended = read_documents(&folder.write("ended.txt", "one\ntwo\n"), PLENTY, &mut Vec::new()).expect("it is read");
     assert_eq!(ended.len(), 2, "a last line's end starts no other");
-    refused(read_documents(&folder.write("empty.txt", ""), PLENTY), &["empty.txt", "no documents"]);
-    refused(read_documents(&folder.path("absent.txt"), PLENTY), &["absent.txt", "no such file"]);
+    refused(read_documents(&folder.write("empty.txt", ""), PLENTY, &mut Vec::new()), &["empty.txt", "no documents"]);
+    refused(read_documents(&folder.path("absent.txt"), PLENTY, &mut Vec::new()), &["absent.txt", "no such file"]);
 }
 
 #[test]
@@ -116,22 +116,28 @@ fn files_of_a_folder_are_documents() {
     std::os::unix::fs::symlink(folder.0.path(), folder.path("deep/loop")).unwrap();
     let document = |name: &str, text: &str| Document { name: name.to_owned(), text: text.to_owned() };
     let expected = [document("a.MD", "one\nline"), document("b.txt", "two"), document("deep/er/c.md", "")];
-    assert_eq!(read_documents(folder.0.path(), PLENTY).expect("it is read"), expected);
+    assert_eq!(read_documents(folder.0.path(), PLENTY, &mut Vec::new()).expect("it is read"), expected);
     std::fs::create_dir(folder.path("none")).unwrap();
-    refused(read_documents(&folder.path("none"), PLENTY), &["none", ".txt or .md"]);
+    refused(read_documents(&folder.path("none"), PLENTY, &mut Vec::new()), &["none", ".txt or .md"]);
 }
 
 #[test]
 fn what_is_no_text_or_too_much_is_refused() {
     let folder = Folder::new();
     let binary = folder.write("binary.txt", b"PNG\x00\x01\x02");
-    refused(read_documents(&binary, PLENTY), &["binary.txt", "byte 3 is zero", "UTF-8"]);
-    refused(read_documents(folder.0.path(), PLENTY), &["binary.txt"]);
-    refused(read_documents(&folder.write("utf16.txt", b"\xff\xfeh\x00i\x00"), PLENTY), &["UTF-16"]);
-    refused(read_documents(&folder.write("long.txt", "x".repeat(2000)), 1999), &["long.txt", "2.0 KiB"]);
+    refused(read_documents(&binary, PLENTY, &mut Vec::new()), &["binary.txt", "byte 3 is zero", "UTF-8"]);
+    refused(read_documents(folder.0.path(), PLENTY, &mut Vec::new()), &["binary.txt"]);
+    refused(read_documents(&folder.write("utf16.txt", b"\xff\xfeh\x00i\x00"), PLENTY, &mut Vec::new()), &["UTF-16"]);
+    refused(
+        read_documents(&folder.write("long.txt", "x".repeat(2000)), 1999, &mut Vec::new()),
+        &["long.txt", "2.0 KiB"],
+    );
     // Small in the file, large in memory: a document for each byte.
-    refused(read_documents(&folder.write("lines.txt", "\n".repeat(100_000)), PLENTY), &["lines.txt", "1.0 MiB"]);
+    refused(
+        read_documents(&folder.write("lines.txt", "\n".repeat(100_000)), PLENTY, &mut Vec::new()),
+        &["lines.txt", "1.0 MiB"],
+    );
     // No text and no zero either: read as well as it goes.
-    let odd = read_documents(&folder.write("odd.txt", [0x80; 40]), PLENTY).expect("it is read");
+    let odd = read_documents(&folder.write("odd.txt", [0x80; 40]), PLENTY, &mut Vec::new()).expect("it is read");
     assert!(odd[0].text.chars().all(|c| c == '\u{fffd}'));
 }

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use super::protocol::Pixels;
 use crate::model::write_whole;
+use crate::platform::files;
+use crate::tasks::TaskError;
 use crate::tasks::denoise::filter::Filtered;
 use crate::tasks::denoise::image::Image;
 use crate::tasks::denoise::strength::Strength;
-use crate::train::TrainError;
 
 /// Pictures are shown with sides of at most this; every device has textures as large.
 const LARGEST_SHOWN: usize = 8192;
 
 /// Writes what `amount` makes beside `original`, under a name that is free.
-pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Path) -> Result<PathBuf, TrainError> {
+pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Path) -> Result<PathBuf, TaskError> {
     let stem = original.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension = original.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
     let named = |number: usize| {
@@ -26,7 +27,7 @@ pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Pat
             made.write(original, &output)?;
         }
         None => {
-            let bytes = std::fs::read(original).map_err(|error| crate::data::DataError::Unreadable {
+            let bytes = files::read(original).map_err(|error| crate::data::DataError::Unreadable {
                 path: original.into(),
                 reason: error.to_string(),
             })?;

@@ -12,13 +12,13 @@ use super::save::{pixels, save_beside};
 use crate::device::{Device, DeviceChoice};
 use crate::model::{Model, SHIPPED_DENOISER, shipped_denoiser};
 use crate::platform::{ActorContext, Instant};
+use crate::tasks::TaskError;
 use crate::tasks::denoise::filter::Filtered;
 use crate::tasks::denoise::image::Image;
 use crate::tasks::denoise::model::Denoiser;
 use crate::tasks::denoise::paths::pictures_of;
 use crate::tasks::denoise::self_ensemble::ALL;
 use crate::tasks::denoise::strength::Strength;
-use crate::train::TrainError;
 
 /// Sides of what is cleaned at once, in pixels.
 const REGION: usize = 256;
@@ -236,7 +236,7 @@ impl<'a> QueueWorker<'a> {
         self.show();
     }
 
-    fn open_denoiser(&mut self, path: Option<&Path>) -> Result<Denoiser, TrainError> {
+    fn open_denoiser(&mut self, path: Option<&Path>) -> Result<Denoiser, TaskError> {
         let (model, name) = match path {
             Some(path) => (Model::load(path)?, path),
             None => (shipped_denoiser()?, Path::new(SHIPPED_DENOISER)),
@@ -244,7 +244,7 @@ impl<'a> QueueWorker<'a> {
         if self.device.is_none() {
             self.device = Some(Device::open(self.choice, None).map_err(crate::graph::GraphError::from)?);
         }
-        let nowhere = || TrainError::Defect("a device was opened and is gone".to_owned());
+        let nowhere = || TaskError::Defect("a device was opened and is gone".to_owned());
         Denoiser::new(model, name, self.device.as_ref().ok_or_else(nowhere)?, None)
     }
 
@@ -267,7 +267,7 @@ impl<'a> QueueWorker<'a> {
         };
         match result {
             Ok(()) => {}
-            Err(TrainError::Canceled) => self.show(),
+            Err(TaskError::Canceled) => self.show(),
             Err(error) => self.fail(error.to_string()),
         }
         if !self.has_work() {
@@ -276,7 +276,7 @@ impl<'a> QueueWorker<'a> {
     }
 
     /// Reads the picture, shows it, cleans the middle of what is seen, then the whole.
-    fn begin(&mut self) -> Result<(), TrainError> {
+    fn begin(&mut self) -> Result<(), TaskError> {
         let Some(path) = self.item().map(|item| item.path.clone()) else { return Ok(()) };
         self.view.working = Some("Reading".to_owned());
         self.show();
@@ -324,7 +324,7 @@ impl<'a> QueueWorker<'a> {
         }
     }
 
-    fn filter_selected(&mut self, whose: ModelChoice, looks: usize) -> Result<(), TrainError> {
+    fn filter_selected(&mut self, whose: ModelChoice, looks: usize) -> Result<(), TaskError> {
         let Some(seen) = self.filtered.as_ref().map(|filtered| filtered.seen.clone()) else { return Ok(()) };
         let doing = match (whose, looks) {
             (ModelChoice::Shipped, _) => "Comparing",
@@ -345,7 +345,7 @@ impl<'a> QueueWorker<'a> {
     }
 
     /// Runs a model, showing how far it is; anything heard that changes what is to be done ends it.
-    fn filter(&mut self, seen: Image, whose: ModelChoice, looks: usize) -> Result<Filtered, TrainError> {
+    fn filter(&mut self, seen: Image, whose: ModelChoice, looks: usize) -> Result<Filtered, TaskError> {
         let taken = match whose {
             ModelChoice::Chosen => self.denoiser.take(),
             ModelChoice::Shipped => self.shipped.take(),
@@ -436,7 +436,7 @@ impl<'a> QueueWorker<'a> {
         self.note_saved(selected, saved);
     }
 
-    fn note_saved(&mut self, index: usize, saved: Result<PathBuf, TrainError>) {
+    fn note_saved(&mut self, index: usize, saved: Result<PathBuf, TaskError>) {
         let Some(item) = self.view.items.get_mut(index) else { return };
         match saved {
             Ok(path) => {
