@@ -29,6 +29,7 @@ impl Setting {
     pub const DATA: Self = Self("data");
     pub const DATA_LABELS: Self = Self("data.labels");
     pub const DEVICE: Self = Self("device");
+    pub const FALSE_ALARMS: Self = Self("false-alarms");
     pub const LABEL: Self = Self("label");
     pub const LABELS: Self = Self("labels");
     pub const LEARNING_RATE: Self = Self("optimizer.learning_rate");
@@ -41,10 +42,9 @@ impl Setting {
     pub const SIGMA: Self = Self("sigma");
     pub const THREADS: Self = Self("threads");
     pub const THRESHOLD_BY: Self = Self("threshold-by");
-    pub const TUNE: Self = Self("tune");
 
     /// Options of tasks that errors speak of; every other setting is a key of the spec.
-    pub const OPTIONS: [Self; 18] = [
+    pub const OPTIONS: [Self; 19] = [
         Self::ABNORMAL,
         Self::BY_CLASS,
         Self::CLUSTERS,
@@ -52,6 +52,7 @@ impl Setting {
         Self::CURVE,
         Self::DATA,
         Self::DEVICE,
+        Self::FALSE_ALARMS,
         Self::LABEL,
         Self::LABELS,
         Self::MEMORY,

@@ -54,6 +54,7 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
         Ok(Self { shared, canceled, thread: Some(thread) })
     }
 
+    #[cfg(feature = "window")]
     pub fn stage(&self) -> Option<S> {
         locked(&self.shared).stage
     }
@@ -64,6 +65,7 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
     }
 
     /// Returns whether the work is over.
+    #[cfg(feature = "window")]
     pub fn is_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }

@@ -168,8 +168,7 @@ impl Denoiser {
                         "the smallest tile takes {needed} MB and there are {}; give at least {needed}",
                         self.memory >> 20
                     ),
-                }
-                .into());
+                });
             }
             side = (side * 3 / 4).next_multiple_of(multiple).clamp(least, side - 1);
         }

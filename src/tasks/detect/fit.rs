@@ -333,10 +333,11 @@ impl<'a> TrainingRows<'a> {
         let models = member_models(model, detector);
         let stands_alone = model.preparation.source == SourceKind::Table;
         if self.label.is_none() || !self.is_abnormal.contains(&true) || !stands_alone {
-            let problem =
-                "a threshold by labels needs a table with a --label column that calls some rows abnormal; use \
-                           --false-alarms SHARE"
-                    .to_owned();
+            let problem = format!(
+                "a threshold by labels needs a table with a {} column that calls some rows abnormal; use {} SHARE",
+                Setting::LABEL,
+                Setting::FALSE_ALARMS
+            );
             return Err(TaskError::Setting { setting: Setting::THRESHOLD_BY, problem });
         }
         let stream = TableStream::open(Path::new(&self.base.source), &self.base, &model.preparation, None)?;
