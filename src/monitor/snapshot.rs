@@ -60,7 +60,7 @@ impl DataSummary {
 }
 
 /// Identity of a run or an opened model within the program: what belongs to one is not shown of another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunId(u64);
 
 impl RunId {
@@ -74,6 +74,8 @@ impl RunId {
 /// What stays the same while a run goes on, but for live edits of its spec.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunInfo {
+    /// Another one for each snapshot that is read: what was recorded is no run of this program.
+    #[serde(skip, default = "RunId::next")]
     pub id: RunId,
     pub preset: Option<String>,
     /// The spec with the edits made so far.
