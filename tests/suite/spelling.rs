@@ -51,7 +51,7 @@ const RIGHT: [&str; 2] = ["cancellation", "optimistic"];
 
 /// Texts of the project, as paths from its root; data, locks and this list are none.
 fn texts() -> Vec<String> {
-    let folders = ["src", "tests", "shaders", "assets", "benches"];
+    let folders = ["src", "tests", "shaders", "assets", "benches", "docs", "examples"];
     let below =
         folders.iter().flat_map(|folder| files_below(folder).into_iter().map(move |file| format!("{folder}/{file}")));
     let is_text = |file: &String| {
@@ -59,7 +59,9 @@ fn texts() -> Vec<String> {
         let is_data = ["/target/", "/fixtures/data/", "/fonts/", "/spelling.rs"].iter().any(|part| file.contains(part));
         ["rs", "wgsl", "md", "toml", "py", "sh", "css", "js", "txt"].contains(&ending) && !is_data
     };
-    let alone = ["README.md", "ARCHITECTURE.md", "Cargo.toml", "test"].map(str::to_owned);
+    let alone =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "Cargo.toml", "test"];
+    let alone = alone.map(str::to_owned);
     below.filter(is_text).chain(alone).collect()
 }
 
