@@ -1,4 +1,4 @@
-//! Arrays: what their rows are by shape, labels beside them, pictures with channels first.
+//! Arrays: form of their rows by shape, labels beside them, pictures with channels first.
 
 use std::path::Path;
 
@@ -28,13 +28,7 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
     let mut body = match numbers {
         ArrayLocation::Here(ArrayValues::Bytes(bytes)) => RawValues::Bytes(bytes),
         ArrayLocation::Here(ArrayValues::Floats(floats)) => {
-            if let Some(at) = floats.iter().position(|value| !value.is_finite()) {
-                let (row, value, seen) = (at / features + 1, at % features + 1, floats[at]);
-                return Err(DataError::malformed(
-                    place,
-                    format!("row {row}, value {value} is {seen}; replace what is missing or infinite"),
-                ));
-            }
+            check_finite(&floats, features, &place)?;
             RawValues::Floats(floats)
         }
         ArrayLocation::There(_) if channels_first => {
@@ -86,7 +80,15 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
     Ok(RawRows { image, labels, period, ..RawRows::new(count, features, body) })
 }
 
-/// What pictures the rows of an array are, by its shape or by the spec; and whether channels come before pixels.
+/// Refuses values that are missing or infinite.
+pub(super) fn check_finite(values: &[f32], features: usize, place: &str) -> Result<(), DataError> {
+    let Some(at) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+    let (row, value, seen) = (at / features + 1, at % features + 1, values[at]);
+    Err(DataError::malformed(place, format!("row {row}, value {value} is {seen}; replace what is missing or infinite")))
+}
+
+/// Returns the shape of the pictures that the rows of an array are, by its shape or by the spec, and whether channels
+/// come before pixels.
 fn pictures_of(
     inner: &[usize],
     features: usize,

@@ -1,4 +1,4 @@
-//! Recordings become rows: pieces of a spectrogram, or of the waveform.
+//! Rows of recordings: pieces of a spectrogram, or of the waveform.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use crate::data::preparation::Preparation;
 use crate::data::spec::{AudioForm, DataSpec};
 use crate::data::{DataError, ImageShape, resample};
 
-/// Bands and frames of a piece of a spectrogram, where the spec does not say.
+/// Bands and frames of a piece of a spectrogram, where the spec names none.
 const USUAL_BANDS: usize = 32;
 const USUAL_FRAMES: usize = 32;
 /// The logarithm of the power of silence in a spectrogram: ln 1e-10.
 const SILENCE: f32 = -23.025_85;
-/// Samples of a piece of a waveform, where the spec does not say.
+/// Samples of a piece of a waveform, where the spec names none.
 const USUAL_SAMPLES: usize = 1024;
 
 pub(super) fn read_audio(
@@ -129,8 +129,8 @@ pub(super) fn read_audio(
     })
 }
 
-/// Windows of about 32 milliseconds, half over each other, from the lowest tone that is heard to the highest that there
-/// is.
+/// Spectrogram of windows of about 32 milliseconds that overlap by half, from the lowest audible frequency (20 Hz) to
+/// half the rate.
 fn usual_mel(rate: u32, bands: usize) -> MelSpec {
     let window = ((f64::from(rate) * 0.032) as usize).next_power_of_two().clamp(64, 8192);
     MelSpec { rate, window, hop: window / 2, bands, low_hz: 20.0, high_hz: f64::from(rate) / 2.0 }

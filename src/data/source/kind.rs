@@ -1,4 +1,4 @@
-//! What kind of data a path holds.
+//! Kind of the data that a path holds.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::data::folders::{files_under, is_picture};
 use crate::data::spec::SourceKind;
 use crate::platform::files;
 
-/// What a path holds, by names first and by the first bytes where those say nothing.
+/// Returns the kind of the data that a path holds, by file names first and by the first bytes where names are unknown.
 pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> Result<SourceKind, DataError> {
     let by_name = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();

@@ -1,4 +1,4 @@
-//! From what the spec's `[data]` section names to a data set: what kind it is, its rows, their parts, their scaling.
+//! Data sets from the spec's `[data]` section: kind of the source, rows, their parts and their scaling.
 
 mod arrays;
 mod audio;
@@ -28,19 +28,43 @@ use crate::error::Setting;
 use crate::platform::files;
 
 impl DataSet {
-    /// The data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the 60,000
-    /// are validation, the 10,000 are test.
+    /// Opens the data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the
+    /// 60,000 are validation, the 10,000 are test.
     ///
     /// `validation_fraction` is of what the test part leaves; `seed` decides the order of rows.
     ///
     /// # Errors
-    /// What is wrong with the source, where in it, and what would be right.
+    /// If the source cannot be used: the error names the problem, its place and what would be right.
     pub fn open(options: &DataSpec, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
         open(options, &SplitPlan { validation_fraction, seed }, None)
     }
 
-    /// Every row of the data that `options` describe as one part, in its own order, prepared as `fitted` was: what
-    /// `--data` means for a model that is there already.
+    /// Builds a data set of `values` `[rows, features]`, divided, scaled and prepared as those of an array in a file.
+    ///
+    /// # Errors
+    /// When the values are no whole rows or not finite, or too few for the parts.
+    pub fn from_array(
+        values: Vec<f32>,
+        features: usize,
+        options: &DataSpec,
+        validation_fraction: f64,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        let name = "the array".to_owned();
+        if features == 0 || values.is_empty() || !values.len().is_multiple_of(features) {
+            let problem = format!("{} values are no rows of {features}", values.len());
+            return Err(DataError::malformed(name, problem));
+        }
+        arrays::check_finite(&values, features, &name)?;
+        let mut options = DataSpec { source: name.clone(), kind: Some(SourceKind::Array), ..options.clone() };
+        options.scale.get_or_insert(options.usual_scaling());
+        let read = RawRows::new(values.len() / features, features, RawValues::Floats(values));
+        let plan = SplitPlan { validation_fraction, seed };
+        finish(name, SourceKind::Array, read, options, &plan, None, Vec::new())
+    }
+
+    /// Opens the data that `options` describe as one part, in its own order, prepared as `fitted` was: the meaning of
+    /// `--data` for a trained model.
     pub fn open_whole(options: &DataSpec, fitted: &Preparation) -> Result<Self, DataError> {
         open(options, &SplitPlan { validation_fraction: 0.0, seed: 1 }, Some(fitted))
     }
@@ -108,7 +132,7 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
 }
 
 fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
-    /// So much is decoded at once, so that damage is known before training.
+    /// Most bytes that are decoded at once, so that damage is known before training.
     const AT_ONCE: usize = 256 << 20;
     let mut gallery = images::open(path, options, seed, notes)?;
     if gallery.source.decoded_bytes() <= AT_ONCE {
@@ -129,7 +153,7 @@ fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<S
     })
 }
 
-/// All rows but those that are left out, in the parts that they are in.
+/// Removes the omitted rows from their parts.
 fn without(divided: RowSplit, omitted: &[[u32; 2]], place: &str) -> Result<RowSplit, DataError> {
     let is_kept = |row: u32| !is_omitted(omitted, row);
     let counted = |rows: &[u32]| rows.iter().filter(|&&row| is_kept(row)).count();
@@ -145,7 +169,7 @@ fn without(divided: RowSplit, omitted: &[[u32; 2]], place: &str) -> Result<RowSp
     Ok(RowSplit { order, train, validation, kind: divided.kind })
 }
 
-/// Whether `row` is in one of the runs, which are sorted.
+/// Returns whether `row` is in one of the runs, which are sorted.
 pub(super) fn is_omitted(omitted: &[[u32; 2]], row: u32) -> bool {
     let after = omitted.partition_point(|&[first, _]| first <= row);
     after.checked_sub(1).is_some_and(|run| row - omitted[run][0] < omitted[run][1])

@@ -9,11 +9,11 @@ use crate::data::labels::Labels;
 use crate::data::{ElementType, ImageShape, RowReader, SplitKind, WindowLayout};
 use crate::platform::free_memory;
 
-/// The numbers of a source before they are prepared.
+/// Values of a source before they are prepared.
 pub(super) enum RawValues {
-    /// `[rows, features]` of bytes that mean their 255th part.
+    /// Bytes `[rows, features]`, each of which stands for its value / 255.
     Bytes(Vec<u8>),
-    /// `[rows, features]`
+    /// Floats `[rows, features]`.
     Floats(Vec<f32>),
     Table(Table),
     Documents(Vec<String>),
@@ -34,7 +34,7 @@ pub(super) struct RawRows {
     pub groups: Option<Vec<u32>>,
     pub given: Option<(Vec<u8>, SplitKind)>,
     pub overlap: Option<usize>,
-    /// Values that have an offset and a scale each, over and over; each value of a row where not given.
+    /// Number of values with an offset and a scale each, which repeat over a row; `None` for all values of a row.
     pub period: Option<usize>,
     pub mel: Option<MelSpec>,
     pub windows: Option<WindowLayout>,
@@ -60,7 +60,7 @@ impl RawRows {
     }
 }
 
-/// Bytes that a source may unpack to: half of what is free.
+/// Most bytes that a source may unpack to: half of the free memory.
 pub(super) fn limit() -> u64 {
     free_memory().map_or(u64::MAX, |free| free as u64 / 2)
 }

@@ -1,4 +1,4 @@
-//! Tables and series: labels are taken out, and which of the two it is is found.
+//! Tables and series: distinction of the two, and separation of the labels.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use crate::data::{DataError, WindowLayout, windows};
 use crate::error::Setting;
 use crate::platform::perhaps_column;
 
-/// Columns of these names are labels where nothing else is said and they have few values.
+/// Names of columns that are taken for labels where the spec names none and they have few values.
 const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "species"];
-/// More different values than this are no classes.
+/// Most distinct values of a column that is taken for labels by its name.
 const FEW_CLASSES: usize = 64;
 
 /// Decides between a table and a series, takes labels out, and leaves the rest to be prepared.
@@ -99,7 +99,7 @@ pub(super) fn read_table(
     Ok(RawRows { labels, ..RawRows::new(rows, 0, RawValues::Table(table)) })
 }
 
-/// Columns that the model was fitted on must be there; others are ignored, and that is said.
+/// Checks that the columns of the fitted model are there; others are ignored and named in `notes`.
 pub(in crate::data) fn match_columns(
     fitted: &Preparation,
     names: &[String],

@@ -1,4 +1,4 @@
-//! Texts become documents: whole files, or their lines.
+//! Documents of texts: whole files, or their lines.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::data::spec::{DataSpec, Scaling, TextUnit};
 use crate::data::tfidf::Document;
 use crate::data::{DataError, tfidf};
 
-/// Numbers that words are hashed to, where the spec does not say.
+/// Features that words are hashed to, where the spec names none.
 const USUAL_DIMENSIONS: usize = 1024;
 
 pub(super) fn read_text(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {

@@ -1,0 +1,28 @@
+//! Trains an autoencoder on rows that the program has in memory, and reconstructs one of them.
+
+use std::sync::Arc;
+
+use hourglass::data::{DataSpec, Part};
+use hourglass::model::auto_spec;
+use hourglass::platform::Wait as _;
+use hourglass::{DataSet, Device, DeviceChoice, Session};
+
+pub fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // 600 rows of 16 values: sine waves of random phase, which two latent numbers can describe.
+    let phase = |row: usize| (row as f32 * 2.399_963).rem_euclid(std::f32::consts::TAU);
+    let values = (0..600 * 16).map(|i| (phase(i / 16) + (i % 16) as f32 * 0.4).sin()).collect();
+    let data = Arc::new(DataSet::from_array(values, 16, &DataSpec::default(), 0.1, 1)?);
+
+    let settings = ["model.latent=2", "train.steps=400"].map(str::to_owned);
+    let spec = auto_spec(&data)?.spec.with_set(&settings)?;
+    let mut session = Session::new(spec, Arc::clone(&data), Device::open(DeviceChoice::Cpu, None)?)?;
+    let before = session.evaluate(Part::Validation).wait()?.0;
+    while session.train(50).wait()? > 0 {}
+    let after = session.evaluate(Part::Validation).wait()?.0;
+    println!("loss on rows not trained on: {before:.4} before, {after:.4} after");
+
+    let row = data.part(Part::Test).start;
+    let made = session.outputs(row..row + 1, true, false).wait()?;
+    println!("latents {:?}\ngiven {:.2?}\nmade  {:.2?}", made.latents, data.rows_f32(row..row + 1)?, made.outputs);
+    if after < before { Ok(()) } else { Err("it has learned nothing".into()) }
+}
