@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes README's table of how well the default detector finds abnormal rows, with PCA reconstruction beside it.
+"""Makes the table of docs/figures.md of how well the default detector finds abnormal rows, with PCA reconstruction beside it.
 
     benches/detection.py FOLDER [--hourglass target/release/hourglass] [--seeds 5] [--set NAME] [-- MORE OPTIONS OF FIT]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes README's table of what `hourglass train --data PATH` chooses by itself.
+"""Makes the table of docs/figures.md of what `hourglass train --data PATH` chooses by itself.
 
     benches/own_data.py FOLDER [--hourglass target/release/hourglass]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""README's table of quality: means of three seeds on the test digits. usage: benches/quality.py [SEEDS]
+"""The table of quality in docs/figures.md: means of three seeds on the test digits. usage: benches/quality.py [SEEDS]
 
 Trains every row anew with target/release/hourglass (build it first): about ten minutes on two cores.
 """

@@ -1,4 +1,4 @@
-//! What all errors have in common: whose fault they are, the settings that they are about, and what would help.
+//! Common properties of errors: their kind, the settings concerned and the advice.
 
 use std::fmt;
 
@@ -7,43 +7,65 @@ use serde::{Deserialize, Serialize};
 /// Cause of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// What was asked for cannot be: exit code 2.
+    /// Invalid request: exit code 2.
     Usage,
-    /// The work failed: exit code 1.
+    /// Failure of the work itself: exit code 1.
     Work,
 }
 
 /// A setting by its name: a key of a spec (`train.batch_size`), or an option of a task (`threshold-by`).
 ///
-/// It is displayed in back quotes, by which a command line finds it to word it as the option that it has for it.
+/// Displayed in back quotes, so that a command line can find the name in a message and word it as its own option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting(&'static str);
 
 impl Setting {
+    /// Option of anomaly detection: values of the label column that mark abnormal rows.
     pub const ABNORMAL: Self = Self("abnormal");
+    /// Key of the spec: rows of a training batch.
     pub const BATCH_SIZE: Self = Self("train.batch_size");
+    /// Option of augmentation: draws from a Gaussian mixture fitted to each class.
     pub const BY_CLASS: Self = Self("by-class");
+    /// Option of projection: number of clusters.
     pub const CLUSTERS: Self = Self("clusters");
+    /// Option of sampling and augmentation: number of components of the Gaussian mixture.
     pub const COMPONENTS: Self = Self("components");
+    /// Option of compression: file for a curve of bytes and error at several settings.
     pub const CURVE: Self = Self("curve");
+    /// Option of tasks: data in place of the model's own.
     pub const DATA: Self = Self("data");
+    /// Key of the spec: source of the class labels.
     pub const DATA_LABELS: Self = Self("data.labels");
+    /// Option of tasks: device of the computation.
     pub const DEVICE: Self = Self("device");
+    /// Option of anomaly detection: share of normal rows that may be called abnormal.
     pub const FALSE_ALARMS: Self = Self("false-alarms");
+    /// Option of tasks: label column in anomaly detection, else class of a conditional model or of the draws.
     pub const LABEL: Self = Self("label");
+    /// Option of the linear probe: numbers of labeled rows.
     pub const LABELS: Self = Self("labels");
+    /// Key of the spec: base learning rate of the optimizer.
     pub const LEARNING_RATE: Self = Self("optimizer.learning_rate");
+    /// Option of denoising: memory limit of the network's work, in MiB.
     pub const MEMORY: Self = Self("memory");
+    /// Option of training: folder of the run.
     pub const OUT: Self = Self("out");
+    /// Option of anomaly detection: share of the rows that may be abnormal without a label.
     pub const OUTLIERS: Self = Self("outliers");
+    /// Option of tasks: output file or folder.
     pub const OUTPUT: Self = Self("output");
+    /// Option of evaluation and anomaly detection: destination of pictures and charts.
     pub const PICTURES: Self = Self("pictures");
+    /// Option of sampling: draws from a Gaussian mixture fitted to the train latents instead of from the prior.
     pub const POSTERIOR: Self = Self("posterior");
+    /// Option of denoising: standard deviation of the noise, on the scale of 0..255.
     pub const SIGMA: Self = Self("sigma");
+    /// Option of tasks: number of CPU threads.
     pub const THREADS: Self = Self("threads");
+    /// Option of anomaly detection: rule that chooses the threshold from labels.
     pub const THRESHOLD_BY: Self = Self("threshold-by");
 
-    /// Options of tasks that errors speak of; every other setting is a key of the spec.
+    /// Options of tasks that errors refer to; every other setting is a key of the spec.
     pub const OPTIONS: [Self; 19] = [
         Self::ABNORMAL,
         Self::BY_CLASS,
@@ -66,11 +88,12 @@ impl Setting {
         Self::THRESHOLD_BY,
     ];
 
-    /// A key of the spec.
+    /// Returns the setting of a key of the spec, such as `data.window`.
     pub const fn spec_key(key: &'static str) -> Self {
         Self(key)
     }
 
+    /// Returns the name without quotes.
     pub fn name(self) -> &'static str {
         self.0
     }
@@ -82,15 +105,17 @@ impl fmt::Display for Setting {
     }
 }
 
-/// What would help: another value of a setting. A command line words it as an option, a window as a button.
+/// Suggested remedy: another value of a setting. A command line words it as an option, a window as a button.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
     /// Name of the [`Setting`].
     pub setting: String,
+    /// Suggested value, as text.
     pub value: String,
 }
 
 impl Advice {
+    /// Suggests `value` for `setting`.
     pub fn new(setting: Setting, value: impl fmt::Display) -> Self {
         Self { setting: setting.name().to_owned(), value: value.to_string() }
     }

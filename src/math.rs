@@ -1,4 +1,4 @@
-//! exp, ln, cos and sin by polynomials of our own, so that no C library decides the bits.
+//! exp, ln, cos and sin by polynomials of this crate: their bits do not depend on a C library.
 
 /// e^x with a relative error under 2e-7, by range reduction to |r| <= ln(2)/2 and the polynomial of Cephes' expf.
 #[inline(always)]

@@ -1,4 +1,4 @@
-//! What every room speaks of: shapes, element types and arrays in host memory.
+//! Shapes, element types and arrays in host memory, shared by all modules.
 
 use std::fmt;
 
@@ -7,14 +7,17 @@ use std::fmt;
 pub struct Shape(Vec<usize>);
 
 impl Shape {
+    /// Builds a shape from its extents, outermost first; none for a scalar.
     pub fn new(extents: impl Into<Vec<usize>>) -> Self {
         Self(extents.into())
     }
 
+    /// Returns the extents, outermost first.
     pub fn extents(&self) -> &[usize] {
         &self.0
     }
 
+    /// Returns the number of dimensions; 0 for a scalar.
     pub fn rank(&self) -> usize {
         self.0.len()
     }
@@ -24,7 +27,7 @@ impl Shape {
         self.0.iter().product()
     }
 
-    /// The extents as rows and columns: everything but the last folded into rows.
+    /// Returns rows and columns: all extents but the last folded into rows, the last as columns.
     pub fn rows_and_columns(&self) -> (usize, usize) {
         let columns = self.0.last().copied().unwrap_or(1);
         (self.elements().checked_div(columns).unwrap_or(0), columns)
@@ -52,9 +55,10 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// How elements lie in memory.
+/// Storage format of an array's elements on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DType {
+    /// 32-bit floats, one to a word.
     F32,
     /// 16-bit floats, two to a word.
     F16,
@@ -79,11 +83,15 @@ impl DType {
 /// An f32 array in host memory, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostTensor {
+    /// Extents, outermost first.
     pub shape: Shape,
+    /// Elements in row-major order, as many as the product of the extents.
     pub data: Vec<f32>,
 }
 
 impl HostTensor {
+    /// Builds a tensor of this shape from its elements in row-major order.
+    ///
     /// # Panics
     /// If `data` has not `shape.elements()` values: the caller's mistake, never an input's.
     pub fn new(shape: impl Into<Vec<usize>>, data: Vec<f32>) -> Self {
@@ -98,10 +106,12 @@ impl HostTensor {
         &self.data[index * columns..(index + 1) * columns]
     }
 
+    /// Returns the number of rows: the product of all extents but the last.
     pub fn rows(&self) -> usize {
         self.shape.rows_and_columns().0
     }
 
+    /// Returns the number of columns: the last extent, or 1 for a scalar.
     pub fn columns(&self) -> usize {
         self.shape.rows_and_columns().1
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes README's gallery anew: the real program under Xvfb, its default run trained to the end, every workspace in the
+# Makes the gallery of docs/gallery.md anew: the real program under Xvfb, its default run trained to the end, every workspace in the
 # dark and in the light, at three sizes: WORKSPACE-THEME-SIZE.png. Seven to fifteen minutes on two cores.
 # usage: assets/pictures/make.sh [SIZE...]      needs Xvfb, xdotool, ImageMagick, python3 with PyPI's numpy and pillow
 set -euo pipefail

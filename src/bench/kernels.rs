@@ -1,5 +1,5 @@
-//! Kernels one by one: products of many sizes for the ceiling, then every call of the presets' training steps at its
-//! own shape.
+//! Speed of single kernels: matmuls of many sizes for the ceiling, then every call of the presets' training steps at
+//! its own shape.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,31 +19,39 @@ use crate::model::{Network, presets};
 use crate::platform::Instant;
 use crate::train::TrainError;
 
+/// Best rates measured on a device, the upper bounds that kernels are compared with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ceilings {
-    /// The best product tried.
+    /// Highest arithmetic rate of all kernels measured, in GFLOP/s.
     pub matmul_gflops: f64,
-    /// Reading and writing 64 MiB each, both counted.
+    /// Bandwidth in GB/s of reading and writing 64 MiB each, both counted.
     pub copy_gbps: f64,
-    /// A dispatch (CPU: a call) that depends on the one before and does next to nothing.
+    /// Microseconds of a dispatch (CPU: a call) that depends on the one before and computes next to nothing.
     pub dispatch_us: f64,
 }
 
+/// Speed of one kernel at one shape.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KernelSpeed {
+    /// Name of the kernel; `matmul` for a product of squares, `gemm_alone` for the `gemm` crate's own.
     pub name: String,
+    /// Sizes of the call, as in `256x256x256` for a product; see [`Call::shape`].
     pub shape: String,
+    /// Median time of one run in milliseconds.
     pub ms: f64,
+    /// Arithmetic rate in GFLOP/s; 0 for kernels whose operations are not counted.
     pub gflops: f64,
+    /// Bandwidth in GB/s: the bytes of all buffers read and written, over the time.
     pub gbps: f64,
-    /// Of the ceiling that binds: arithmetic for products, bandwidth for the rest.
+    /// Share of the ceiling that binds: arithmetic for products, bandwidth for the rest.
     pub fraction: f64,
 }
 
-/// A product that would take longer than this is left out: its ceiling was reached long before.
+/// Limit in seconds of the expected time of a product: larger ones are left out, as the ceiling was reached long
+/// before.
 const LONGEST_SECS: f64 = 1.5;
 
-/// How long one of the samples that a median is taken of lasts.
+/// Duration of one of the samples that a median is taken of.
 const SAMPLE: Duration = Duration::from_millis(40);
 
 pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<(Ceilings, Vec<KernelSpeed>), TrainError> {

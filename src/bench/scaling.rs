@@ -1,4 +1,4 @@
-//! How the time and the memory of a training step grow, one size changed at a time.
+//! Growth of the time and the memory of a training step, one size changed at a time.
 
 use serde::Serialize;
 
@@ -8,20 +8,23 @@ use crate::graph::GraphError;
 use crate::model::preset;
 use crate::train::TrainError;
 
-/// One row of the table.
+/// Cost of a training step at one size.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Growth {
     /// Size that is changed: `batch` and `width` (of the hidden layers) of a dense model on the digits, `side` of the
-    /// pictures of a convolutional one, and `threads` of a processor for the dense model as it comes.
+    /// pictures of a convolutional one, and `threads` of a CPU for the dense model as it is.
     pub axis: &'static str,
+    /// Value of that size: rows of a batch, units of a layer, pixels of a side, or threads.
     pub value: usize,
+    /// Median time of a step in milliseconds.
     pub ms: f64,
+    /// Device memory in bytes: activations, parameters, gradients, moments and data.
     pub bytes: usize,
-    /// Multiplications and additions of a step's products.
+    /// Multiplications and additions of a step's products, in billions.
     pub gflop: f64,
 }
 
-/// A size whose step is expected to take longer than this is left out.
+/// Limit in milliseconds of the expected time of a step: larger sizes are left out.
 const LONGEST_MS: f64 = 4000.0;
 
 pub(crate) fn measure(device: &Device, progress: &impl Fn(&str)) -> Result<Vec<Growth>, TrainError> {

@@ -1,4 +1,4 @@
-//! Whole training steps: of presets on the digits, and of a denoiser on patches of noise.
+//! Speed of whole training steps: of presets on the digits, and of a denoiser on patches of noise.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +18,30 @@ pub(crate) const DENOISER: &str = "denoiser-64";
 /// The models whose steps are measured: dense, convolutional, variational, and the denoiser.
 pub(crate) const MODELS: [&str; 4] = ["undercomplete", "convolutional", "map", DENOISER];
 
+/// Speed and memory of the training step of one model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainingSpeed {
+    /// Name of the preset, or `denoiser-64`.
     pub model: String,
+    /// Rows of a batch.
     pub batch: usize,
+    /// Training steps per second, by the median of nine samples.
     pub steps_per_second: f64,
+    /// Dispatches (calls, on a CPU) of one training step.
     pub dispatches: usize,
-    /// Device memory: activations, parameters, gradients, moments and data.
+    /// Device memory in bytes: activations, parameters, gradients, moments and data.
     pub bytes: usize,
-    /// Host time to record one step; null on a CPU.
+    /// Host time in microseconds to record one step; `None` (null in JSON) on a CPU, which records nothing.
     pub record_us: Option<f64>,
-    /// From an open device to the end of the first step.
+    /// Seconds from an open device to the end of the first step.
     pub first_step_s: f64,
 }
 
-/// A spec, with pictures of noise instead of digits where it says so.
+/// Spec to measure, on the digits or on pictures of noise.
 pub(crate) struct BenchModel {
     pub name: String,
     pub spec: Spec,
-    /// Side of square gray pictures of noise.
+    /// Side in pixels of square gray pictures of noise; `None` for the digits.
     pub side: Option<usize>,
 }
 
@@ -53,7 +58,7 @@ impl BenchModel {
         Self::pictures(name, &layers, 64, 8)
     }
 
-    /// A denoiser with `layers` before its last, of one channel, for pictures of `side` by `side`.
+    /// Builds a denoiser with `layers` before its last, of one channel, for pictures of `side` by `side`.
     pub fn pictures(name: &str, layers: &str, side: usize, batch: usize) -> Result<Self, TrainError> {
         let text = format!(
             "version = 1\n[corruption]\ngaussian = 0.1\n[model]\nkind = \"denoiser\"\nlatent = 0\nresidual = true\n\
@@ -95,7 +100,7 @@ impl BenchModel {
     }
 }
 
-/// The training step of a preset, or of [`DENOISER`].
+/// Measures the training step of a preset, or of [`DENOISER`].
 pub(crate) fn measure_model(device: &Device, name: &str) -> Result<TrainingSpeed, TrainError> {
     measure(device, BenchModel::named(name)?)
 }

@@ -1,4 +1,4 @@
-//! Variants of each kernel that autotuning chooses among on this adapter, with the time of those that compute right.
+//! Variants of each kernel that autotuning chooses among on this adapter, with the time of the correct ones.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,18 @@ use crate::graph::GraphError;
 use crate::kernels::choice_key;
 use crate::train::{TrainError, choose_variant};
 
-/// One variant of a kernel at one shape.
+/// Time of one variant of a kernel at one shape.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VariantSpeed {
+    /// Name of the kernel.
     pub kernel: String,
+    /// Sizes of the call; see [`Call::shape`](crate::graph::Call::shape).
     pub shape: String,
+    /// Name of the variant, as recorded by autotuning.
     pub variant: String,
-    /// Null where it computes wrong.
+    /// Median time of one run in milliseconds; `None` (null in JSON) where the variant computes wrong or fails.
     pub ms: Option<f64>,
+    /// True for the variant that autotuning chooses at this shape.
     pub chosen: bool,
 }
 

@@ -33,6 +33,7 @@ pub(super) struct FitArgs {
     /// A table (CSV, TSV, gzipped or not), a series, or whatever else `train --data` takes.
     #[arg(value_name = "CSV")]
     data: String,
+    /// Where to write the detector, a safetensors file.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
     /// The column that says which rows are abnormal, never a feature; for pictures: folders, prefix or a list. All rows

@@ -79,7 +79,9 @@ pub(super) struct ArithmeticArgs {
     model: PathBuf,
     /// Rows or files as for `interpolate`; A - B + C is made.
     a: String,
+    /// What is subtracted.
     b: String,
+    /// What is added.
     c: String,
     #[command(flatten)]
     walk: InterpolationArgs,

@@ -36,6 +36,7 @@ pub(super) struct TrainArgs {
     /// Any field of the spec, for example --set model.latent=16.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// Epochs to train for, instead of train.epochs.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
     /// The run's folder [default: a numbered one in the platform's data folder].

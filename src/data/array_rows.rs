@@ -1,4 +1,4 @@
-//! Which array of a file is the data and which its labels; and rows of arrays that do not all fit in memory.
+//! Choice of the data and the labels among the arrays of a file, and rows of arrays that do not fit in memory.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::platform::files;
 /// Names of arrays that are taken for labels where the spec names none.
 const LABEL_NAMES: [&str; 5] = ["y", "label", "labels", "target", "targets"];
 
-/// The numbers of an array, in memory or where they lie.
+/// Values of an array, in memory or in their file.
 #[derive(Debug)]
 pub(super) enum ArrayLocation {
     Here(ArrayValues),
@@ -31,7 +31,7 @@ pub(super) enum ArrayLocation {
 pub(super) struct FoundArray {
     pub shape: Vec<usize>,
     pub numbers: ArrayLocation,
-    /// A word for each row.
+    /// Label of each row, as a word.
     pub labels: Option<Vec<String>>,
 }
 
@@ -143,7 +143,7 @@ fn words_of(array: &Array) -> Vec<String> {
 pub(super) struct FileRows {
     pub file: ArrayFile,
     pub preparation: Preparation,
-    /// Bytes are taken as they are.
+    /// True if the bytes of the file are rows as they are, without preparation.
     pub packed: bool,
 }
 
@@ -152,7 +152,7 @@ impl FileRows {
         if self.packed { ElementType::Byte } else { ElementType::Float }
     }
 
-    /// Whether the file holds unsigned bytes.
+    /// Returns whether the file holds unsigned bytes.
     pub fn holds_bytes(file: &ArrayFile) -> bool {
         file.element() == Stored::U8
     }

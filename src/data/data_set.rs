@@ -7,28 +7,37 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataError, DataSpec, Preparation, SourceKind, SplitKind};
 
-/// Height, width and channels of the pictures that rows are.
+/// Height, width and channels of rows that are pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageShape {
+    /// Height in pixels.
     pub height: usize,
+    /// Width in pixels.
     pub width: usize,
+    /// Values of a pixel, side by side: 1 for gray, 3 for color, 4 with alpha.
     pub channels: usize,
 }
 
 impl ImageShape {
+    /// Returns the number of values in a picture.
     pub fn values(self) -> usize {
         self.height * self.width * self.channels
     }
 }
 
+/// Part of a data set by its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
+    /// Rows that the model learns from.
     Train,
+    /// Rows held out to measure the model during training.
     Validation,
+    /// Rows held out to measure the finished model.
     Test,
 }
 
 impl Part {
+    /// Returns the name of the part in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -41,8 +50,9 @@ impl Part {
 /// Storage type of a row's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ElementType {
-    /// A byte that means its 255th part; rows are padded to whole words.
+    /// Byte that stands for its value / 255; rows are padded to whole 32-bit words.
     Byte,
+    /// 32-bit float.
     Float,
 }
 
@@ -63,71 +73,93 @@ pub trait RowReader: std::fmt::Debug + Send + Sync {
     fn read(&self, rows: &[u32], epoch: u32, out: &mut [u8]) -> Result<(), DataError>;
 }
 
-/// The epoch of rows that are looked at rather than trained on.
+/// Epoch number of rows that are evaluated rather than trained on.
 pub const FIXED: u32 = u32::MAX;
 
-/// Where the numbers are.
+/// Storage of the values of rows.
 #[derive(Clone, Debug)]
 pub enum Values {
-    /// `[rows, stride]`, as [`ElementType::Byte`] has it.
+    /// Bytes `[rows, stride]`, as [`ElementType::Byte`] has it.
     Bytes(Arc<Vec<u8>>),
-    /// `[rows, features]`
+    /// Floats `[rows, features]`.
     Floats(Arc<Vec<f32>>),
-    /// Row `i` is row `order[i]` of the source.
-    Source { source: Arc<dyn RowReader>, element: ElementType, order: Arc<Vec<u32>> },
+    /// Rows of a reader: row `i` is row `order[i]` of `source`, with values of type `element`.
+    Source {
+        /// Reader of the rows.
+        source: Arc<dyn RowReader>,
+        /// Storage type of its values.
+        element: ElementType,
+        /// Number in the source of each row, from 0.
+        order: Arc<Vec<u32>>,
+    },
 }
 
 /// Names of rows for reports: files, times, documents.
 pub type RowNames = Arc<Vec<String>>;
 
-/// Where the windows of a series are in it: each is a row of so many steps of all columns, step after step.
+/// Places of the windows in a series: each is a row of `window` steps of all columns, step after step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowLayout {
     /// First step of each window, by the window's number in the source.
     pub starts: Vec<u32>,
+    /// Steps of a window.
     pub window: usize,
+    /// Value columns of a step.
     pub columns: usize,
     /// Steps of the series.
     pub steps: usize,
 }
 
-/// Which rows of the source are in which part, as runs: the number of the first from 0, and how many follow each other.
+/// Rows of the source in each part, as runs: the number of the first from 0, and the count of rows.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct SplitManifest {
+    /// Source of the data as `data.source` names it.
     pub source: String,
-    /// As `data.split` names it.
+    /// Split method in words, as [`SplitKind::name`] returns it.
     pub method: &'static str,
+    /// Seed of the run that divided the rows.
     pub seed: u64,
+    /// Runs of train rows in rising order.
     pub train: Vec<[u32; 2]>,
+    /// Runs of validation rows in rising order.
     pub validation: Vec<[u32; 2]>,
+    /// Runs of test rows in rising order.
     pub test: Vec<[u32; 2]>,
 }
 
-/// Bytes of rows that are looked at for a statistic; more tell no more.
+/// Most bytes of rows that are read for a statistic; more would hardly change it.
 pub(crate) const LOOK_BYTES: usize = 1 << 30;
 
 /// Rows of numbers, the train part first, then validation, then test.
 #[derive(Clone, Debug)]
 pub struct DataSet {
-    /// Name for people.
+    /// Name for display.
     pub name: String,
+    /// Kind of the source.
     pub kind: SourceKind,
+    /// Values of the rows, prepared.
     pub values: Values,
+    /// Number of rows in all parts.
     pub rows: usize,
+    /// Values of a row.
     pub features: usize,
+    /// Shape of the pictures; `None` where rows are no pictures.
     pub image: Option<ImageShape>,
     /// A class for each row, where known.
     pub labels: Option<Vec<u16>>,
-    /// Names of the classes.
+    /// Names of the classes, by class number.
     pub classes: Vec<String>,
+    /// Rows of the train part.
     pub train: Range<usize>,
+    /// Rows of the validation part.
     pub validation: Range<usize>,
+    /// Rows of the test part.
     pub test: Range<usize>,
     /// Number of each row in the source, from 0; `None` where they lie as they came.
     pub order: Option<Arc<Vec<u32>>>,
     /// Names of the source's rows, by their numbers there.
     pub names: Option<RowNames>,
-    /// Where the windows of a series are in it.
+    /// Places of the windows in a series; `None` for other sources.
     pub windows: Option<Arc<WindowLayout>>,
     /// Preparation of the source's values, applied to other data for the same model too.
     pub preparation: Preparation,
@@ -135,11 +167,12 @@ pub struct DataSet {
     pub options: DataSpec,
     /// Cells of a table that held no value.
     pub missing: usize,
-    /// Notes for whoever gave the data, in words.
+    /// Notes for the user, in words.
     pub notes: Vec<String>,
 }
 
 impl DataSet {
+    /// Returns the range of rows of a part.
     pub fn part(&self, part: Part) -> Range<usize> {
         match part {
             Part::Train => self.train.clone(),
@@ -179,7 +212,7 @@ impl DataSet {
         }
     }
 
-    /// The class of each row one hot, as bytes packed like the data; `classes` columns.
+    /// Returns the class of each row one-hot, as bytes packed like the data; `classes` columns.
     pub fn one_hot(&self, rows: impl IntoIterator<Item = usize>, classes: usize) -> Vec<u8> {
         let stride = classes.next_multiple_of(4);
         let labels = self.labels.as_deref().unwrap_or_default();
@@ -201,6 +234,7 @@ impl DataSet {
         self.train.end = self.train.end.min(self.train.start + rows);
     }
 
+    /// Returns the storage type of the values.
     pub fn element(&self) -> ElementType {
         match &self.values {
             Values::Bytes(_) => ElementType::Byte,
@@ -219,7 +253,7 @@ impl DataSet {
         self.rows * self.stride()
     }
 
-    /// All rows as they go to a device, where they are in memory.
+    /// Returns all rows as they go to a device; `None` where they are not in memory.
     pub fn resident(&self) -> Option<&[u8]> {
         match &self.values {
             Values::Bytes(bytes) => Some(bytes),
@@ -228,7 +262,7 @@ impl DataSet {
         }
     }
 
-    /// Rows one after the other, as they go to a device; those of training are those of `epoch`.
+    /// Reads rows one after the other, as they go to a device; those of training are those of `epoch`.
     pub fn read(&self, rows: &[usize], epoch: u32) -> Result<Vec<u8>, DataError> {
         let stride = self.stride();
         let mut out = vec![0; rows.len() * stride];
@@ -262,12 +296,12 @@ impl DataSet {
         }
     }
 
-    /// As [`Self::rows_f32`], of any rows in any order.
+    /// Same as [`Self::rows_f32`], for any rows in any order.
     pub fn chosen_f32(&self, rows: &[usize]) -> Result<Vec<f32>, DataError> {
         Ok(self.unpacked(&self.read(rows, FIXED)?))
     }
 
-    /// As [`Self::rows_f32`], but no more of them than statistics need.
+    /// Same as [`Self::rows_f32`], for no more rows of a part than statistics need.
     pub fn some_f32(&self, part: Part) -> Result<Vec<f32>, DataError> {
         let rows = self.part(part);
         let most = (LOOK_BYTES / (self.features * 4)).max(1);
@@ -294,7 +328,7 @@ impl DataSet {
         }
     }
 
-    /// Rows `[rows, features]` that are prepared already, as one part.
+    /// Builds a data set of prepared rows `[rows, features]` as one part, the test part.
     pub fn from_rows(values: Vec<f32>, features: usize, preparation: &Preparation) -> Self {
         let rows = values.len() / features.max(1);
         Self {

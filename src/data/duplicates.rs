@@ -1,32 +1,34 @@
-//! Rows of the held-out parts that are in the train part too, as they are or nearly: what is measured on them is not
-//! what the model makes of new rows.
+//! Rows of the held-out parts that are in the train part too, equal or nearly equal: metrics on them are not those on
+//! new rows.
 
 use serde::Serialize;
 
 use super::{DataError, DataSet, Part};
 use crate::random::{key, normal4, philox4x32};
 
-/// Rows are compared by so many projections first.
+/// Random projections by which rows are compared first.
 const PROJECTIONS: usize = 32;
-/// Rows looked at, of train and of what is held out.
+/// Most rows compared, of the train part and of the held-out parts.
 const TRAIN_ROWS: usize = 60_000;
 const HELD_ROWS: usize = 4_000;
-/// Nearly alike: closer than this share of the usual distance between rows.
+/// Largest distance of near duplicates, as a share of the usual distance between rows.
 const NEAR: f64 = 0.02;
-/// With fewer values rows are near each other anyway, and only equal ones are counted.
+/// Least values of a row for near duplicates: rows of fewer are near each other anyway, and only equal ones are
+/// counted.
 const LEAST_VALUES: usize = 32;
-/// Pairs that are named.
+/// Most pairs that are named.
 const SHOWN: usize = 3;
 
+/// Counts and examples of held-out rows that are also train rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Duplicates {
     /// Held-out rows that were compared.
     pub compared: usize,
-    /// Of them, those that are equal to a train row.
+    /// Compared rows that are equal to a train row.
     pub equal: usize,
-    /// And those that are nearly so.
+    /// Compared rows that are nearly equal to a train row, the equal ones left out.
     pub near: usize,
-    /// Some of them with their train rows, by name.
+    /// Names of some of these rows, each with that of its train row.
     pub examples: Vec<(String, String)>,
 }
 

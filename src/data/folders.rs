@@ -1,10 +1,10 @@
-//! Files under a folder, and what they are called in reports.
+//! Files under a folder, and their names in reports.
 
 use std::path::{Path, PathBuf};
 
 use super::error::reason;
 
-/// Files under `folder` that `wanted` takes, sorted by name; hidden ones are left out, and loops of links are left.
+/// Files under `folder` that `wanted` takes, sorted by name; hidden ones and loops of links are left out.
 pub(super) fn files_under(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let visible =
@@ -38,6 +38,6 @@ pub(super) fn is_picture(path: &Path) -> bool {
     extension.is_some_and(|extension| PICTURE_EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// Names of files that are tried as pictures.
+/// Extensions of files that are tried as pictures, in lower case.
 pub const PICTURE_EXTENSIONS: [&str; 13] =
     ["png", "jpg", "jpeg", "jpe", "webp", "tif", "tiff", "bmp", "gif", "pbm", "pgm", "ppm", "pnm"];

@@ -16,20 +16,20 @@ use crate::error::Setting;
 use crate::platform::files;
 use crate::random::{key, philox4x32, stream};
 
-/// Larger pictures are a mistake or an attack: 32,768 on a side.
+/// Most pixels of a picture, 32,768 on a side: larger ones are a mistake or an attack.
 const MOST_PIXELS: u64 = 1 << 30;
-/// Bytes of a picture for which memory is looked at before it is decoded.
+/// Bytes of a decoded picture above which free memory is checked before decoding.
 const LARGE: u64 = 64 << 20;
-/// Pictures of one size up to this are taken as they are.
+/// Largest side, in pixels, of pictures of one size that are taken as they are.
 const OWN_SIZE: usize = 256;
-/// The size that other pictures come to, where the spec names none.
+/// Side, in pixels, of the rows of other pictures, where the spec names none.
 const USUAL_SIDE: usize = 64;
-/// Fewer and larger pictures than this are cut in pieces: whole, they are too few to learn from.
+/// Least number of large pictures that are taken whole: fewer are cut in pieces, as they are too few to learn from.
 const FEW: usize = 200;
-/// Pieces of a picture in an epoch, at most, where the spec does not say.
+/// Pieces of a picture in an epoch, at most, where the spec names none.
 const MOST_PIECES: usize = 256;
 
-/// What the header of a picture says.
+/// Size and color depth of a picture, from its header.
 #[derive(Clone, Copy, Debug)]
 struct ImageHeader {
     height: usize,
@@ -38,7 +38,7 @@ struct ImageHeader {
     sixteen: bool,
 }
 
-/// A decoder that allocates no more than the picture needs, after its header was looked at.
+/// Opens a decoder that allocates no more than the picture needs, after a check of its header.
 fn decoder(path: &Path) -> Result<impl image::ImageDecoder + use<>, DataError> {
     let place = path.display().to_string();
     let unreadable = |error: std::io::Error| unreadable(path, &error);
@@ -115,7 +115,7 @@ fn header(path: &Path) -> Result<ImageHeader, DataError> {
     Ok(ImageHeader { height: height as usize, width: width as usize, gray, sixteen })
 }
 
-/// A whole picture, the way up that its orientation tag says.
+/// Decodes a whole picture, turned upright by its orientation tag.
 fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     let mut decoder = decoder(path)?;
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
@@ -124,18 +124,18 @@ fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     Ok(picture)
 }
 
-/// What a picture says beside its pixels.
+/// Metadata of a picture.
 #[derive(Debug)]
 pub(crate) struct ImageMetadata {
-    /// What its pixels are in the file, before decoding makes bytes or words of them.
+    /// Color type of its pixels in the file, before they are decoded to bytes or words.
     pub original: image::ExtendedColorType,
     pub exif: Option<Vec<u8>>,
     pub icc: Option<Vec<u8>>,
-    /// Whether its orientation tag asks for it to be turned.
+    /// True if its orientation tag asks for it to be turned.
     pub turned: bool,
 }
 
-/// What the picture at `path` says beside its pixels; metadata that cannot be read are as good as none.
+/// Reads the metadata of the picture at `path`; metadata that cannot be read count as none.
 pub(crate) fn read_described(path: &Path) -> Result<ImageMetadata, DataError> {
     let mut decoder = decoder(path)?;
     let upright = image::metadata::Orientation::NoTransforms;
@@ -147,22 +147,22 @@ pub(crate) fn read_described(path: &Path) -> Result<ImageMetadata, DataError> {
     })
 }
 
-/// The picture at `path` as its file has it: not turned by its orientation tag.
+/// Decodes the picture at `path` as its file has it: not turned by its orientation tag.
 pub(crate) fn read_stored(path: &Path) -> Result<DynamicImage, DataError> {
     DynamicImage::from_decoder(decoder(path)?).map_err(|error| picture_error(path, &error))
 }
 
-/// Whether `path` is named as a picture or an `.npy` file.
+/// Returns whether `path` is named as a picture or an `.npy` file.
 fn is_picture_or_array(path: &Path) -> bool {
     is_picture(path) || path.extension().is_some_and(|extension| extension == "npy")
 }
 
-/// Pictures and `.npy` files under `folder`, sorted by name; `notes` say what could not be looked at.
+/// Pictures and `.npy` files under `folder`, sorted by name; `notes` names what could not be read.
 pub(crate) fn pictures_and_arrays(folder: &Path, notes: &mut Vec<String>) -> Vec<PathBuf> {
     files_under(folder, is_picture_or_array, notes)
 }
 
-/// Where transparent pixels let white through: what is drawn on nothing is meant for paper.
+/// Blends transparent pixels with white: a drawing without a background is meant for paper.
 fn without_alpha(picture: DynamicImage) -> DynamicImage {
     if !picture.color().has_alpha() {
         return picture;
@@ -216,11 +216,11 @@ pub(super) struct ImageRows {
     element: ElementType,
     fit: Fit,
     seed: u64,
-    /// What was decoded, where all of it has room in memory: resized, or whole for pieces.
+    /// Decoded pictures, where all of them have room in memory: resized, or whole for pieces.
     cache: Option<Vec<OnceLock<Arc<DecodedImage>>>>,
 }
 
-/// What is known of pictures once their headers were read.
+/// Set of pictures after their headers were read.
 #[derive(Debug)]
 pub(super) struct ImageSet {
     pub source: ImageRows,
@@ -238,10 +238,10 @@ impl ImageSet {
         self.source.units.len()
     }
 
-    /// What is left when files that cannot be decoded are left out.
+    /// Removes the rows of files that cannot be decoded.
     ///
     /// # Errors
-    /// The first of them, where nothing is left.
+    /// The error of the first of these files, where no row is left.
     pub fn without(mut self, damaged: Vec<(usize, DataError)>, notes: &mut Vec<String>) -> Result<Self, DataError> {
         if damaged.is_empty() {
             return Ok(self);
@@ -276,7 +276,7 @@ impl ImageSet {
     }
 }
 
-/// Leaves out what `keeps` does not keep.
+/// Removes the values that `keeps` does not keep.
 fn keep<T>(values: &mut Vec<T>, keeps: &[bool]) {
     let mut keeps = keeps.iter();
     values.retain(|_| keeps.next().is_some_and(|keep| *keep));
@@ -291,7 +291,7 @@ fn part_named(name: &str) -> Option<u8> {
     }
 }
 
-/// Reads headers and settles on a size; fills in what `options` leave open.
+/// Reads headers and chooses a size; fills in what `options` leave open.
 pub(super) fn open(
     path: &Path,
     options: &mut DataSpec,
@@ -433,7 +433,7 @@ pub(super) fn open(
     })
 }
 
-/// Says which files were left out; where nothing is left, the first of them is the error.
+/// Adds the files that were left out to `notes`; where nothing is left, the first of them is the error.
 fn leave_out(bad: Vec<DataError>, none_left: bool, notes: &mut Vec<String>) -> Result<(), DataError> {
     const SHOWN: usize = 5;
     let count = bad.len();
@@ -459,13 +459,13 @@ fn parts_of(relative: &[String]) -> Option<Vec<u8>> {
 }
 
 impl ImageRows {
-    /// Decodes what is not much to decode at once, so that damaged files are known before training.
+    /// Decodes all pictures, so that damaged files are known before training; returns their numbers and errors.
     pub fn damaged(&self) -> Vec<(usize, DataError)> {
         let check = |file: usize| self.picture(file).err().map(|error| (file, error));
         (0..self.files.len()).into_par_iter().filter_map(check).collect()
     }
 
-    /// Bytes that decoding all of it makes.
+    /// Bytes of all decoded pictures.
     pub fn decoded_bytes(&self) -> usize {
         self.files.len() * self.element.stride(self.shape.values())
     }

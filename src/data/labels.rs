@@ -20,18 +20,18 @@ pub(in crate::data) struct Labels {
     pub names: Vec<String>,
 }
 
-/// So many different values are taken for classes whatever they are.
+/// Most distinct values that are taken for classes whatever they are.
 const FEW_VALUES: usize = 256;
 
 impl Labels {
-    /// Returns whether values that nobody called labels look like them: they are few, or words or whole numbers that
-    /// come back.
+    /// Returns whether values that are not named as labels look like them: they are few, or repeated words or whole
+    /// numbers.
     pub fn are_likely_classes(&self) -> bool {
         let is_whole = |name: &String| name.parse::<f64>().map_or(true, |value| value.fract() == 0.0);
         self.names.len() <= FEW_VALUES || 2 * self.names.len() <= self.of_rows.len() && self.names.iter().all(is_whole)
     }
 
-    /// Rows cut from files have the labels of their files.
+    /// Returns the labels of rows cut from files: those of their files.
     pub fn of_files(self, files: impl Iterator<Item = u32>) -> Self {
         Self { of_rows: files.map(|file| self.of_rows[file as usize]).collect(), names: self.names }
     }
@@ -140,7 +140,7 @@ pub(crate) fn classes(cells: &ColumnValues, known: &[String]) -> Option<Labels> 
     Some(Labels { of_rows, names })
 }
 
-/// Distinct names, numbers by their size and before words.
+/// Sorts names and removes duplicates: numbers by their size and before words.
 pub(crate) fn sort_names(names: &mut Vec<String>) {
     names.sort_by(|a, b| match (a.parse::<f64>(), b.parse::<f64>()) {
         (Ok(a), Ok(b)) => a.total_cmp(&b),

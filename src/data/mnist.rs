@@ -11,7 +11,7 @@ use super::{DataError, DataSet, DataSpec, Preparation, Scaling, SourceKind, Valu
 const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 
-/// Of the 60,000, the last 5,000 are kept for validation.
+/// Validation rows: the last 5,000 of the 60,000.
 const VALIDATION_ROWS: usize = 5000;
 
 pub(super) fn embedded() -> Result<DataSet, DataError> {
@@ -24,7 +24,7 @@ pub(super) fn embedded() -> Result<DataSet, DataError> {
     Ok(join("digits".to_owned(), &train, Some(train_labels), &test, Some(test_labels), VALIDATION_ROWS))
 }
 
-/// One part after the other, of bytes that mean their 255th part.
+/// Joins the parts one after the other; a byte stands for its value / 255.
 fn join(
     name: String,
     train: &Images,
@@ -80,7 +80,7 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|path| path.is_file())
 }
 
-/// Whether a folder has MNIST's file names.
+/// Returns whether a folder has MNIST's file names.
 pub(super) fn is_mnist_folder(folder: &Path) -> bool {
     find(folder, TRAIN_IMAGES).is_some()
 }
@@ -94,8 +94,8 @@ pub(super) fn folder_name(folder: &Path) -> String {
     folder.file_name().map_or_else(|| "images".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// A folder with MNIST's file names (gzipped or not), the t10k files as its test part. All of it is one part where
-/// `whole`.
+/// Reads a folder with MNIST's file names (gzipped or not), the t10k files as its test part. All of it is one part
+/// where `whole`.
 pub(super) fn from_folder(
     folder: &Path,
     options: &DataSpec,

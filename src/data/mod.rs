@@ -1,4 +1,4 @@
-//! Data sets: rows of numbers with their parts, and where they come from.
+//! Data sets: rows of numbers, their division into parts, and their sources.
 
 mod array_rows;
 mod audio;

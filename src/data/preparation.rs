@@ -7,29 +7,54 @@ use super::audio::mel::MelSpec;
 use super::formats::columns::{ColumnValues, Table, Timestamp};
 use super::spec::{Scaling, SourceKind};
 
-/// Values of a category that have a feature of their own; rarer ones share one.
+/// Most values of a category column that have a feature of their own; rarer ones share one.
 const CATEGORIES: usize = 32;
 
 /// A column of a table and the features that it becomes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PreparedColumn {
-    /// One feature, (x - offset) / scale; what is missing is `fill`.
-    Number { name: String, fill: f64, offset: f64, scale: f64 },
-    /// A feature for each value, 1 where it is that; the last is for all others.
-    Category { name: String, values: Vec<String> },
-    /// Sine and cosine of the place in the day, the week and the year, where rows differ in it.
-    Time { name: String, day: bool, week: bool, year: bool },
+    /// Column of numbers: one feature, (x - `offset`) / `scale`, where a missing x is `fill`.
+    Number {
+        /// Name of the column in the table.
+        name: String,
+        /// Value in place of a missing one: the train mean, or the median under robust scaling.
+        fill: f64,
+        /// Offset, subtracted from the value.
+        offset: f64,
+        /// Positive scale that the difference is divided by.
+        scale: f64,
+    },
+    /// Column of words, one-hot: a feature for each of `values`, the most frequent first, and a last one for all
+    /// others. A missing word is all zeros.
+    Category {
+        /// Name of the column in the table.
+        name: String,
+        /// Values with a feature of their own, most frequent first, at most 32.
+        values: Vec<String>,
+    },
+    /// Column of times: sine and cosine of the phase in the day, the week and the year, where rows differ in it.
+    Time {
+        /// Name of the column in the table.
+        name: String,
+        /// True if the phase in the day is a feature pair.
+        day: bool,
+        /// True if the phase in the week is a feature pair.
+        week: bool,
+        /// True if the phase in the year is a feature pair.
+        year: bool,
+    },
 }
 
 impl PreparedColumn {
+    /// Returns the name of the column in the table.
     pub fn name(&self) -> &str {
         match self {
             Self::Number { name, .. } | Self::Category { name, .. } | Self::Time { name, .. } => name,
         }
     }
 
-    /// Names of its features.
+    /// Returns the names of its features, in their order.
     pub fn features(&self) -> Vec<String> {
         match self {
             Self::Number { name, .. } => vec![name.clone()],
@@ -45,34 +70,39 @@ impl PreparedColumn {
     }
 }
 
-/// How the values of a source become those of rows.
+/// Preparation of the values of a source as rows for a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preparation {
+    /// Kind of the source that it was fitted on.
     pub source: SourceKind,
+    /// Method of scaling, by which offsets and scales are fitted.
     pub kind: Scaling,
-    /// Features become (x - offset) / scale; one number stands for all of them. Empty where nothing is scaled.
+    /// Offsets of the features, which become (x - offset) / scale. Fewer offsets than features repeat over them; empty
+    /// where nothing is scaled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offset: Vec<f64>,
+    /// Scales of the features, one for each offset; finite and positive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scale: Vec<f64>,
-    /// Of a table.
+    /// Columns of a table, in the order of their features; empty for other sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<PreparedColumn>,
-    /// Names of the features, where they have any.
+    /// Names of the features; empty where they have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
-    /// Names of the classes of the labels.
+    /// Names of the classes of the labels, by class number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
-    /// Weights of hashed words.
+    /// Weights of hashed words; `None` unless the source is text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<super::tfidf::TextVectors>,
-    /// Of recordings that become spectrograms.
+    /// Parameters of the spectrograms of recordings; `None` for other sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mel: Option<MelSpec>,
 }
 
 impl Preparation {
+    /// Builds a preparation without fitted values.
     pub fn new(source: SourceKind, kind: Scaling) -> Self {
         Self {
             source,
@@ -87,7 +117,7 @@ impl Preparation {
         }
     }
 
-    /// Refuses what cannot belong to rows of `features` values.
+    /// Checks that offsets, scales and columns fit rows of `features` values.
     pub fn check(&self, features: usize) -> Result<(), String> {
         let scaled = self.offset.len();
         let fits = scaled == self.scale.len() && (scaled == 0 || features.is_multiple_of(scaled));
@@ -107,7 +137,7 @@ impl Preparation {
         }
     }
 
-    /// Fits offsets and scales to rows: one for each of `period` values, which come over and over.
+    /// Fits offsets and scales to rows: one for each of `period` values, which repeat over the rows.
     pub fn fit(&mut self, rows: &[f32], period: usize) {
         (self.offset, self.scale) = (0..period)
             .map(|place| {
@@ -137,7 +167,8 @@ impl Preparation {
         }
     }
 
-    /// Takes the scaling back: rows `[_, features]` in the source's own units. What each window was scaled by is gone.
+    /// Inverts the scaling in place: rows `[_, features]` in the source's own units. Scaling by window is not inverted,
+    /// as its factors are not kept.
     pub fn undo(&self, rows: &mut [f32]) {
         let number = |column: &PreparedColumn| match column {
             PreparedColumn::Number { offset, scale, .. } => vec![(*offset, *scale)],
@@ -156,7 +187,7 @@ impl Preparation {
         }
     }
 
-    /// Features for each column of `table`, fitted on the rows `train`; notes say what was left out.
+    /// Fits the features of each column of `table` on the rows `train`; `notes` names the columns that are left out.
     pub fn fit_table(&mut self, table: &Table, train: &[u32], notes: &mut Vec<String>) {
         for (name, cells) in table.names.iter().zip(&table.columns) {
             match fit_column(name, cells, train, self.kind) {
@@ -267,7 +298,7 @@ fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling)
     }
 }
 
-/// What scales `values`, of which none is NaN. A spread of zero scales by 1.
+/// Offset and scale of `values`, of which none is NaN. A spread of zero scales by 1.
 fn offset_and_scale(scaling: Scaling, values: &[f64]) -> (f64, f64) {
     let count = values.len().max(1) as f64;
     let (offset, scale) = match scaling {
@@ -293,7 +324,7 @@ fn offset_and_scale(scaling: Scaling, values: &[f64]) -> (f64, f64) {
     (if offset.is_finite() { offset } else { 0.0 }, if scale > 0.0 && scale.is_finite() { scale } else { 1.0 })
 }
 
-/// Of sorted values, between neighbors where it falls between them.
+/// Quantile of sorted values, interpolated linearly between neighbors.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * sorted.len().saturating_sub(1) as f64;
     let (below, above) = (place.floor() as usize, place.ceil() as usize);

@@ -1,8 +1,8 @@
-//! The `[data]` section of a spec: what is read, and what is made of it.
+//! The `[data]` section of a spec: source of the data and form of its rows.
 
 use serde::{Deserialize, Serialize};
 
-/// What a source is. Found out from the files where the spec does not say it.
+/// Kind of a source. It is detected from the files where the spec does not name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceKind {
@@ -16,11 +16,12 @@ pub enum SourceKind {
     Array,
     /// WAV recordings.
     Audio,
-    /// Words.
+    /// Text documents, or their lines.
     Text,
 }
 
 impl SourceKind {
+    /// Returns the name of the kind in a spec.
     pub fn name(self) -> &'static str {
         match self {
             Self::Images => "images",
@@ -33,7 +34,7 @@ impl SourceKind {
     }
 }
 
-/// How numbers are scaled; what it needs is fitted on the train part alone.
+/// Scaling of numbers, fitted on the train part alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scaling {
@@ -45,13 +46,14 @@ pub enum Scaling {
     Minmax,
     /// (x - median) / (upper quartile - lower quartile) of each column.
     Robust,
-    /// As zscore, of each window by itself: its level and its size are taken away.
+    /// Same as z-score, for each window by itself: its level and its size are removed.
     Window,
-    /// As they are.
+    /// No scaling.
     None,
 }
 
 impl Scaling {
+    /// Returns the name of the scaling in a spec.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unit => "unit",
@@ -64,39 +66,40 @@ impl Scaling {
     }
 }
 
-/// How pictures come to the size of the model.
+/// Method of bringing pictures to the size of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// The middle, as large as it goes, resized.
+    /// Largest centered crop of the aspect ratio, resized.
     Crop,
-    /// The whole, resized, on black.
+    /// Whole picture, resized, padded with black.
     Pad,
-    /// Height and width each by themselves.
+    /// Whole picture, height and width resized independently.
     Stretch,
-    /// Pieces of that size, elsewhere in each epoch, not resized.
+    /// Pieces of that size, not resized, at other places in each epoch.
     Patches,
 }
 
-/// How rows are divided in train, validation and test.
+/// Method of dividing rows into train, validation and test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitKind {
-    /// As the data comes.
+    /// Split that the data comes with.
     Given,
-    /// At random.
+    /// Random split.
     Fraction,
-    /// At random within each class.
+    /// Random split within each class.
     Stratified,
-    /// The first is train, the last is test.
+    /// Split by time: the first rows are train, the last are test.
     Time,
-    /// By folders named train, validation (or val, valid) and test.
+    /// Split by folders named train, validation (or val, valid) and test.
     Folders,
-    /// By the lists of `lists`.
+    /// Split by the files of `lists`.
     Files,
 }
 
 impl SplitKind {
+    /// Returns the method in words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Given => "as the data comes",
@@ -109,7 +112,7 @@ impl SplitKind {
     }
 }
 
-/// What a recording becomes.
+/// Form of the rows of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AudioForm {
@@ -119,28 +122,33 @@ pub enum AudioForm {
     Raw,
 }
 
-/// What a document is.
+/// Unit of text that becomes a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextUnit {
+    /// Lines of the files.
     Lines,
+    /// Whole files of a folder; of a single file, its lines.
     Documents,
 }
 
-/// Keys that are left out are chosen by what the data is; the choices are recorded in the run's spec.
+/// Section `[data]` of a spec. Keys that are left out are chosen by the data; the choices are recorded in the run's
+/// spec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSpec {
     /// `mnist` (embedded), or the path of a file or folder.
     pub source: String,
+    /// Kind of the source; `None` to detect it from the files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<SourceKind>,
+    /// Scaling of the values; `None` to choose it by the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scaling>,
     /// Rows of the train part to use; all where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<usize>,
-    /// Height and width that pictures come to.
+    /// Height and width of the rows of pictures, in pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
     /// Channels of the pictures: 1 gray, 3 color, 4 with alpha.
@@ -149,17 +157,18 @@ pub struct DataSpec {
     /// Classes of the labels, filled in from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
-    /// Where labels are: `none`, `folders`, `prefix` (of file names, up to the first `_`), `last`, a column by its name
-    /// or number from 1, the name of an array, or a text file with a label on each line.
+    /// Source of the labels: `none`, `folders`, `prefix` (of file names, up to the first `_`), `last`, a column by its
+    /// name or number from 1, the name of an array, or a text file with a label on each line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
     /// Rows of the source (steps of a series) that are in no part, as sorted runs: the number of the first, from 0, and
     /// how many follow each other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omit: Vec<[u32; 2]>,
+    /// Method of the split; `None` to choose it by the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitKind>,
-    /// Share of the rows for the test part; `train.validation_fraction` is of what is left.
+    /// Share of the rows for the test part, 0 to 0.8, by default 0.1; `train.validation_fraction` is of what is left.
     #[serde(skip_serializing_if = "is_tenth")]
     pub test_fraction: f64,
     /// Text files for train, validation and test: names of files, or numbers of rows from 1, one on each line.
@@ -169,16 +178,17 @@ pub struct DataSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_megabytes: Option<usize>,
 
+    /// Method of bringing pictures to `size`; `None` to choose it by their number and sizes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
     /// Pieces of a picture in an epoch, for `fit = "patches"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patches: Option<usize>,
 
-    /// Whether the first line of a table names its columns.
+    /// True if the first line of a table names its columns; `None` to detect it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
-    /// Between columns, one character.
+    /// Delimiter between the columns of a table, one ASCII character; `None` to detect it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
     /// Columns that are not used, by name.
@@ -188,16 +198,16 @@ pub struct DataSpec {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categorical: Vec<String>,
 
-    /// Value columns of a series.
+    /// Value columns of a series; empty for all columns of numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// The column of a series that says when.
+    /// Time column of a series; `None` for the first column of times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
     /// Steps of a window (of a series), frames (of a spectrogram) or samples (of a waveform).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<usize>,
-    /// From the start of one window to the start of the next.
+    /// Steps, frames or samples from the start of one window to the start of the next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stride: Option<usize>,
 
@@ -205,6 +215,7 @@ pub struct DataSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub array: Option<String>,
 
+    /// Form of the rows of recordings; `None` for mel spectrograms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio: Option<AudioForm>,
     /// Samples a second that recordings are brought to.
@@ -214,19 +225,20 @@ pub struct DataSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bands: Option<usize>,
 
+    /// Unit of text that becomes a row; `None` for lines of a file and documents of a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextUnit>,
-    /// Numbers that words are hashed to.
+    /// Features that words are hashed to; `None` for 1024.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<usize>,
-    /// Whether the model makes values in 0..1 alone: what decides the scaling of numbers where it is not given.
+    /// True if the output of the model lies in 0..1, which decides the scaling of numbers where it is not given.
     #[serde(skip)]
     pub bounded: bool,
-    /// Whether files may come without the labels that `labels` speaks of: those that a trained model is given may.
+    /// True if files may lack the labels that `labels` names, as those for a trained model may.
     #[serde(skip)]
     pub labels_optional: bool,
 
-    /// Pairs of words beside the words.
+    /// True if pairs of neighboring words are counted beside the words.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub bigrams: bool,
 }
@@ -275,7 +287,7 @@ impl Default for DataSpec {
 }
 
 impl DataSpec {
-    /// The section for the data at `source`, all else left open.
+    /// Builds the section for the data at `source`, all else left open.
     pub fn from_source(source: impl Into<String>) -> Self {
         Self { source: source.into(), ..Self::default() }
     }
@@ -285,7 +297,7 @@ impl DataSpec {
         if self.bounded { Scaling::Minmax } else { Scaling::Zscore }
     }
 
-    /// What cannot be, as (field, problem).
+    /// Checks the values; the error is the first invalid field and its problem.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         let within = |field, value: Option<usize>, least: usize, most: usize| match value {
             Some(value) if !(least..=most).contains(&value) => {

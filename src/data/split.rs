@@ -1,4 +1,4 @@
-//! Which rows are train, validation and test.
+//! Division of rows into train, validation and test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,9 +10,9 @@ use crate::error::Setting;
 use crate::platform::files;
 use crate::random::{permutation_keys, permute, stream};
 
-/// Fewer rows cannot be divided in a way that means anything.
+/// Least number of rows that can be divided in a meaningful way.
 const LEAST_ROWS: usize = 10;
-/// Fewer pictures or recordings, of which each is many rows.
+/// Least number of pictures or recordings to divide, each of which is many rows.
 const LEAST_GROUPS: usize = 3;
 
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(super) struct SplitPlan {
     pub seed: u64,
 }
 
-/// Rows of the source, in order, and how many of them from the start are train, then validation.
+/// Rows of the source in order, with the counts of train rows at the start and of validation rows after them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowSplit {
     pub order: Vec<u32>,
@@ -30,20 +30,20 @@ pub(super) struct RowSplit {
     pub kind: SplitKind,
 }
 
-/// What is known of rows that decides their parts.
+/// Attributes of rows that decide their parts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RowAttributes<'a> {
     pub rows: usize,
-    /// Rows of a group stay together.
+    /// Group of each row; rows of a group stay in one part.
     pub groups: Option<&'a [u32]>,
     pub labels: Option<&'a [u16]>,
     /// Part of each row (0, 1, 2) as the source itself has it.
     pub given: Option<&'a [u8]>,
     /// Origin of [`RowAttributes::given`].
     pub given_kind: Option<SplitKind>,
-    /// Rows are in the order of time, and this many before a row reach into it.
+    /// Number of rows before a row that overlap it; `None` unless rows are in the order of time.
     pub overlap: Option<usize>,
-    /// What rows are called in lists.
+    /// Names of rows in lists.
     pub names: Option<&'a [String]>,
 }
 
@@ -154,7 +154,8 @@ fn by_parts(given: &[u8], facts: &RowAttributes<'_>, plan: &SplitPlan) -> Result
     Ok(arranged(parts, SplitKind::Given))
 }
 
-/// The first is train, the last is test. Rows that reach into those of another part belong to none.
+/// Divides rows by time: the first are train, the last are test. Rows that overlap those of another part belong to
+/// none.
 fn by_time(facts: &RowAttributes<'_>, options: &DataSpec, plan: &SplitPlan) -> RowSplit {
     let (test, validation) = shares(facts.rows, options, plan);
     let overlap = facts.overlap.unwrap_or(0);

@@ -1,5 +1,4 @@
-//! Rows of a table for a model that is there already, some at a time: the table may be larger than memory, or never
-//! end.
+//! Rows of a table for a trained model, some at a time: the table may be larger than memory, or never end.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,20 +12,20 @@ use super::source::match_columns;
 use super::spec::DataSpec;
 use crate::error::Setting;
 
-/// Some rows of a table that follow each other.
+/// Consecutive rows of a table.
 #[derive(Clone, Debug, Default)]
 pub struct TableChunk {
+    /// Number of rows, including those that could not be read.
     pub rows: usize,
     /// `[rows, features]`, prepared; zeros where a row could not be read.
     pub values: Vec<f32>,
-    /// Returns the label of each row, `None` where it says nothing; empty where no column of labels was asked for or is
-    /// there.
+    /// Label of each row, `None` where its cell is missing; empty where no column of labels was asked for or is there.
     pub labels: Vec<Option<String>>,
-    /// Rows of the chunk that could not be read, with what is wrong.
+    /// Rows that could not be read, by their numbers in the chunk from 0, each with the problem.
     pub unusable: Vec<(usize, String)>,
 }
 
-/// Where a column of the model is found.
+/// Place and type of a column of the model in the table.
 struct StreamColumn {
     place: usize,
     holds: ColumnType,
@@ -42,7 +41,7 @@ pub struct TableStream {
     label: Option<usize>,
     preparation: Preparation,
     read: u64,
-    /// What whoever gave the table should know, in words.
+    /// Notes for the user, in words, such as the names of ignored columns.
     pub notes: Vec<String>,
 }
 
@@ -53,8 +52,8 @@ impl std::fmt::Debug for TableStream {
 }
 
 impl TableStream {
-    /// The table at `path`, whose columns must be those that `preparation` was fitted on, in any order; `label` is no
-    /// feature and may be missing.
+    /// Opens the table at `path`. Its columns must be those that `preparation` was fitted on, in any order; `label` is
+    /// no feature and may be missing.
     ///
     /// # Errors
     /// When it cannot be read or a column is missing.
@@ -67,7 +66,7 @@ impl TableStream {
         Self::new(TextHead::open(path)?, options, preparation, label)
     }
 
-    /// As [`Self::open`], from standard input or anything else that is read; `place` is what it is called in errors.
+    /// Same as [`Self::open`], for standard input or any other reader; `place` is its name in errors.
     pub fn from_reader(
         source: Box<dyn Read + Send>,
         place: &str,
@@ -97,13 +96,13 @@ impl TableStream {
         Ok(Self { place, names, comma, records, sources, label, preparation: preparation.clone(), read: 0, notes })
     }
 
-    /// Whether the column of labels is there.
+    /// Returns whether the table has the column of labels.
     pub fn has_labels(&self) -> bool {
         self.label.is_some()
     }
 
-    /// The next rows, at most so many; `None` at the end. Rows that cannot be read end it with an error unless
-    /// `keep_going`, which only marks them.
+    /// Reads the next rows, at most `most`; returns `None` at the end. A row that cannot be read is an error unless
+    /// `keep_going`, which only marks it.
     ///
     /// # Errors
     /// When the text ends within a row or is damaged, and for rows that cannot be read unless `keep_going`.
@@ -153,7 +152,7 @@ impl TableStream {
     }
 }
 
-/// The words of one column of the table at `path`, row by row; `None` where a row has none.
+/// Reads the words of one column of the table at `path`, row by row; `None` where a row has none.
 ///
 /// # Errors
 /// When the table cannot be read or has no such column.

@@ -11,13 +11,15 @@ use super::folders::files_under;
 use super::formats::array::{in_words, malformed, open};
 use crate::platform::files;
 
-/// Rows are dense: more columns than this are megabytes a document.
+/// Most columns of a row: rows are dense, and more columns are megabytes a document.
 const MAX_DIMS: usize = 1 << 20;
 
-/// A text and where it is from: a file's path in its folder, or a line's number, from 1.
+/// Text and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
+    /// Path of the file in its folder, with `/` between names, or number of the line from 1.
     pub name: String,
+    /// Content of the file, or the line without its end.
     pub text: String,
 }
 
@@ -27,7 +29,7 @@ impl Document {
     }
 }
 
-/// Hashed TF-IDF: what turns a document into `dims` numbers.
+/// Hashed TF-IDF, the transform of a document to `dims` numbers.
 ///
 /// Words are runs of letters and digits in lower case, of at least two characters. A word belongs to the column that
 /// its hash names (FNV-1a of 64 bits: Fowler, Noll & Vo, draft-eastlake-fnv), so there is no vocabulary to keep, and
@@ -41,7 +43,7 @@ pub struct TextVectors {
     idf: Vec<f32>,
 }
 
-/// What is read before it is believed.
+/// Stored form of the vectors before it is checked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -108,12 +110,12 @@ impl TextVectors {
         Ok(vectors)
     }
 
-    /// Values of a row.
+    /// Returns the number of values in a row.
     pub fn dims(&self) -> usize {
         self.dims
     }
 
-    /// Counts times rarity, scaled to length 1; all zeros for a document without words.
+    /// Returns counts times rarity `[dims]`, scaled to length 1; all zeros for a document without words.
     pub fn transform(&self, document: &str) -> Vec<f32> {
         let mut row = vec![0.0_f32; self.dims];
         self.each_term(document, |column, sign| {
@@ -150,14 +152,14 @@ impl TextVectors {
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// Goes on with the hash of what came before `text`.
+/// Continues the FNV-1a hash of the preceding text with `text`.
 fn fnv1a(hash: u64, text: &str) -> u64 {
     text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Reads documents: the lines of a file, or the `.txt` and `.md` files of a folder and those in it, in the order of
 /// their paths. Empty documents are kept; bytes that are no UTF-8 become U+FFFD. Together they take at most
-/// `limit_bytes` of memory, or are refused. `notes` says what could not be looked into.
+/// `limit_bytes` of memory, or are refused. `notes` names what could not be read.
 pub fn read_documents(path: &Path, limit_bytes: u64, notes: &mut Vec<String>) -> Result<Vec<Document>, DataError> {
     let unreadable = |error: std::io::Error| DataError::Unreadable { path: path.into(), reason: reason(&error) };
     let place = path.display().to_string();
@@ -189,7 +191,7 @@ pub fn read_documents(path: &Path, limit_bytes: u64, notes: &mut Vec<String>) ->
     Ok(documents)
 }
 
-/// The bytes of a file that is text as far as a glance tells.
+/// Reads the bytes of a text file without its byte order mark; refuses one that holds a zero byte.
 fn read_text(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, DataError> {
     let place = path.display().to_string();
     let (mut reader, length) = open(path)?;

@@ -5,9 +5,9 @@ use super::formats::columns::{ColumnValues, Table, Timestamp};
 use super::spec::DataSpec;
 use crate::error::Setting;
 
-/// A gap between two rows of more than this many usual steps is a hole: no window spans it.
+/// Longest gap between two rows of a window, in usual steps: a longer one is a hole, and no window spans it.
 const HOLE: f64 = 1.5;
-/// A window is a day where that is between these many steps.
+/// Numbers of steps in a day for which a window is a day.
 const DAY_STEPS: std::ops::RangeInclusive<usize> = 12..=512;
 const USUAL_WINDOW: usize = 64;
 
@@ -17,7 +17,7 @@ pub(super) struct Windows {
     pub values: Vec<f32>,
     pub rows: usize,
     pub features: usize,
-    /// When each window starts, or its first row.
+    /// Start time of each window, or its first row.
     pub names: Vec<String>,
     pub feature_names: Vec<String>,
     /// Windows before another that share steps with it.
@@ -38,7 +38,8 @@ pub(super) fn is_series(table: &Table) -> bool {
     regular && table.columns.iter().all(|cells| !matches!(cells, ColumnValues::Words { .. }))
 }
 
-/// The median of steps in seconds, and whether nine of ten are near it; `None` where time goes back or stands.
+/// The median of steps in seconds, and whether nine of ten are near it; `None` where a time is missing or more than 1%
+/// of steps do not go forward.
 fn usual_step(times: &[Option<Timestamp>]) -> Option<(f64, bool)> {
     let seconds: Vec<f64> = times.iter().map(|time| time.map(|time| time.seconds)).collect::<Option<_>>()?;
     let mut steps: Vec<f64> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -170,7 +171,7 @@ pub(super) fn cut(
     })
 }
 
-/// As in 2014-04-01 00:30:00.
+/// Date and time in UTC, such as `2014-04-01 00:30:00`.
 fn stamp(timestamp: Timestamp) -> String {
     jiff::Timestamp::from_second(timestamp.seconds as i64)
         .map(|stamp| jiff::tz::Offset::UTC.to_datetime(stamp).strftime("%Y-%m-%d %H:%M:%S").to_string())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{DeviceBackend, DeviceError, DeviceInfo, DeviceKind};
 
+/// Processor with a pool of threads, which copies share.
 #[derive(Clone, Debug)]
 pub struct CpuDevice {
     pool: Arc<rayon::ThreadPool>,
@@ -13,7 +14,7 @@ pub struct CpuDevice {
 }
 
 impl CpuDevice {
-    /// `threads`: how many; all hardware threads where `None`.
+    /// Starts a pool of `threads` threads; of all hardware threads where `None`.
     pub fn new(threads: Option<usize>) -> Result<Self, DeviceError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.unwrap_or(0))
@@ -38,10 +39,12 @@ impl CpuDevice {
         self
     }
 
+    /// Returns the description of the device, which names its count of threads.
     pub fn info(&self) -> &DeviceInfo {
         &self.info
     }
 
+    /// Returns the number of threads in the pool.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
     }
@@ -62,7 +65,7 @@ pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
 #[derive(Clone, Copy)]
 struct CacheLine([u32; 16]);
 
-/// A block of bytes that calls of a plan read and write through disjoint views.
+/// Block of bytes that calls of a plan read and write through disjoint views.
 pub struct CpuMemory {
     lines: Box<[UnsafeCell<CacheLine>]>,
     bytes: usize,
@@ -79,15 +82,18 @@ impl std::fmt::Debug for CpuMemory {
 }
 
 impl CpuMemory {
+    /// Allocates `bytes` bytes of zeros, rounded up to a multiple of 4 and aligned to 64.
     pub fn zeroed(bytes: usize) -> Self {
         let lines = (0..bytes.div_ceil(64)).map(|_| UnsafeCell::new(CacheLine([0; 16]))).collect();
         Self { lines, bytes: bytes.next_multiple_of(4) }
     }
 
+    /// Returns the size in bytes, a multiple of 4.
     pub fn len(&self) -> usize {
         self.bytes
     }
 
+    /// Returns whether the block holds no bytes.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
     }
@@ -100,6 +106,8 @@ impl CpuMemory {
         );
     }
 
+    /// Returns the `bytes` bytes from `offset` on, a multiple of 4; panics where they lie outside the block.
+    ///
     /// # Safety
     /// While the slice lives, nobody may hold an overlapping slice from `view_mut`.
     pub unsafe fn view(&self, offset: usize, bytes: usize) -> &[u8] {
@@ -108,6 +116,8 @@ impl CpuMemory {
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>().add(offset), bytes) }
     }
 
+    /// Returns the `bytes` bytes from `offset` on, to write; panics where they lie outside the block.
+    ///
     /// # Safety
     /// While the slice lives, nobody may hold any other slice that overlaps it.
     #[expect(clippy::mut_from_ref, reason = "disjoint views of one block are handed out; the plan proves it")]

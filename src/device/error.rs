@@ -2,38 +2,50 @@
 
 use crate::error::{Advice, ErrorKind, Setting};
 
+/// Failure to choose or open a device, to run on it, or to fit a plan on it.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum DeviceError {
+    /// No adapter found through wgpu.
     #[error(
         "no GPU found, wgpu saw no Vulkan, Metal or DirectX 12 adapter, install a driver (Debian/Ubuntu, software: \
          apt-get install mesa-vulkan-drivers libvulkan1)"
     )]
     NoAdapter,
+    /// No adapter that can compute; `passed_over` has the name of each, with the reason.
     #[error("no GPU here can compute, {}", .passed_over.join("; "))]
     NoneWorks { passed_over: Vec<String> },
+    /// Backend name other than `vulkan`, `metal`, `dx12` and `auto`.
     #[error("unknown backend, {0:?}, use vulkan, metal, dx12 or auto")]
     UnknownBackend(String),
+    /// Index `asked` of an adapter, from 0, where only `available` were found.
     #[error("unknown device, gpu:{asked}, there {} (see `hourglass devices`)", count_adapters(*.available))]
     IndexOutOfRange { asked: usize, available: usize },
+    /// Device name other than `auto`, `gpu`, `gpu:N` and `cpu`.
     #[error("unknown device, {0:?}, use auto, gpu, gpu:N or cpu")]
     UnknownChoice(String),
+    /// Refusal of the driver of `adapter` to open a device, with its own `reason`.
     #[error("the GPU refused to start, {adapter}, {reason}")]
     Refused { adapter: String, reason: String },
+    /// Failure on a GPU: `during` names the operation and the adapter, `reason` is the driver's message.
     #[error("the GPU failed, {during}, {reason}")]
     Failed { during: String, reason: String },
+    /// Kernel `what`, of which no variant agrees with the CPU reference on `adapter`.
     #[error(
         "the GPU computes wrong, no variant of {what} gives the right result on {adapter}, update its driver (`hourglass \
          selftest` lists what is wrong)"
     )]
     ComputesWrong { what: String, adapter: String },
+    /// Failure to start the pool of CPU threads, with the cause.
     #[error("the CPU threads could not be started, {0}")]
     Threads(String),
+    /// Plan beyond a limit of the device: `what` names need and limit, `remedy` the way out.
     #[error("the plan does not fit the device, {what}, {remedy}")]
     DoesNotFit { what: String, remedy: String },
 }
 
 impl DeviceError {
-    /// Returns whose fault it is.
+    /// Returns whether the request or the device is at fault.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoAdapter
@@ -49,7 +61,7 @@ impl DeviceError {
         }
     }
 
-    /// Returns what would help.
+    /// Returns a setting that would help, if any.
     pub fn advice(&self) -> Option<Advice> {
         match self {
             Self::NoAdapter
@@ -63,7 +75,7 @@ impl DeviceError {
         }
     }
 
-    /// Returns the driver's own words where there are any, else the whole message.
+    /// Returns the driver's own message where there is one, else the whole message.
     pub fn reason(&self) -> String {
         match self {
             Self::Refused { reason, .. } | Self::Failed { reason, .. } => reason.clone(),

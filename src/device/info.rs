@@ -10,7 +10,9 @@ use super::gpu::WrongVariant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceKind {
+    /// GPU through wgpu, software adapters included.
     Gpu,
+    /// Processor, through native kernels.
     Cpu,
 }
 
@@ -27,10 +29,13 @@ impl fmt::Display for DeviceKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceBackend {
+    /// Vulkan, on Linux and Windows.
     Vulkan,
+    /// Metal, on macOS.
     Metal,
+    /// DirectX 12, on Windows.
     Dx12,
-    /// Another one of wgpu's.
+    /// Another backend of wgpu, such as WebGPU.
     Other,
     /// Native code on the processor.
     Cpu,
@@ -48,25 +53,28 @@ impl fmt::Display for DeviceBackend {
     }
 }
 
-/// A device as it is named to people and in JSON.
+/// Description of a device, for people and in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInfo {
+    /// Kind of the processor.
     pub device: DeviceKind,
+    /// Interface by which the device is reached.
     pub backend: DeviceBackend,
-    /// The adapter's or the processor's name.
+    /// Name of the adapter; for the processor its count of threads, as in `8 threads, native`.
     pub adapter: String,
-    /// A GPU driver that runs on the processor, such as lavapipe.
+    /// True for a GPU driver that runs on the processor, such as lavapipe.
     pub software: bool,
+    /// Name and version of the driver; empty for the processor.
     pub driver: String,
-    /// Kernel variants that computed wrong here and are not used.
+    /// Kernel variants that computed wrong on this device; those that can be avoided are not used.
     pub wrong_variants: Vec<WrongVariant>,
     /// Adapters that would have come first and could not compute, with the reason.
     pub passed_over: Vec<String>,
 }
 
 impl DeviceInfo {
-    /// Returns what people must know of this device beside its name, a line each: what was passed over for it, and
-    /// which kernel variants are left out because they compute wrong.
+    /// Returns remarks on this device, a line each: adapters that were passed over for it, kernel variants that are
+    /// left out because they compute wrong, and kernels that compute wrong without an alternative.
     pub fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.passed_over.iter().map(|adapter| format!("passed over: {adapter}")).collect();
         let (avoidable, unavoidable): (Vec<_>, Vec<_>) = self.wrong_variants.iter().partition(|wrong| wrong.avoidable);
@@ -86,7 +94,7 @@ impl DeviceInfo {
         notes
     }
 
-    /// Adapter and driver, the name under which measurements of a device are kept.
+    /// Returns adapter and driver, the name under which measurements of a device are kept.
     pub fn identity(&self) -> String {
         format!("{}, {}", self.adapter, self.driver).trim_end_matches([',', ' ']).to_owned()
     }

@@ -1,4 +1,4 @@
-//! Where work is done: a GPU through wgpu, or the processor's own threads. Knows bytes and dispatches; knows no
+//! Compute devices: a GPU through wgpu, or the processor's own threads. A device knows bytes and dispatches, but no
 //! tensors and no ops, so that either can be replaced without the graph noticing.
 
 pub mod cpu;
@@ -16,7 +16,7 @@ use self::gpu::GpuContext;
 pub use self::info::{DeviceBackend, DeviceInfo, DeviceKind};
 use crate::platform::free_memory;
 
-/// `--device`.
+/// Choice of the device to compute on, as `--device` takes it: `auto`, `gpu`, `gpu:N` or `cpu`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
     /// A real GPU where there is one, else the native CPU; never a software adapter, which is ten times slower.
@@ -24,8 +24,9 @@ pub enum DeviceChoice {
     Auto,
     /// The best adapter there is, software adapters included.
     Gpu,
-    /// The Nth line of `hourglass devices`, from 0.
+    /// Adapter at line N of `hourglass devices`, counted from 0.
     GpuIndex(usize),
+    /// Native code on the processor.
     Cpu,
 }
 
@@ -60,7 +61,9 @@ impl fmt::Display for DeviceChoice {
 /// An opened device.
 #[derive(Clone, Debug)]
 pub enum Device {
+    /// GPU opened through wgpu.
     Gpu(GpuContext),
+    /// Processor with a pool of threads.
     Cpu(CpuDevice),
 }
 
@@ -81,7 +84,7 @@ impl Device {
         }
     }
 
-    /// As [`Self::open`], whatever is remembered to be wrong on an adapter: to test it again.
+    /// Same as [`Self::open`], but accepts a GPU that is remembered to compute wrong, to test it again.
     pub fn open_to_test(choice: DeviceChoice, threads: Option<usize>) -> Result<Self, DeviceError> {
         match choice {
             DeviceChoice::Gpu => Ok(Self::Gpu(GpuContext::open_best_to_test(true)?)),
@@ -93,6 +96,7 @@ impl Device {
         }
     }
 
+    /// Returns the device's kind, backend, name and driver.
     pub fn info(&self) -> &DeviceInfo {
         match self {
             Self::Gpu(context) => context.info(),
@@ -100,7 +104,7 @@ impl Device {
         }
     }
 
-    /// Why `auto` came to this device, in a few words.
+    /// Returns the reason for which `auto` chose this device, in a few words.
     pub fn reason_for_auto(&self) -> &'static str {
         match self {
             Self::Gpu(_) => "a real GPU is there",
@@ -109,7 +113,8 @@ impl Device {
         }
     }
 
-    /// Bytes that can still be allocated, where the system tells: the machine's free memory, for devices that use it.
+    /// Returns the bytes that can still be allocated: the machine's free memory, for devices that use it. `None` for
+    /// other devices, or where the system does not report it.
     pub fn free_bytes(&self) -> Option<usize> {
         if !matches!(self, Self::Cpu(_)) && !self.info().software {
             return None;
@@ -117,7 +122,7 @@ impl Device {
         free_memory()
     }
 
-    /// Bytes of the largest array that a kernel can see.
+    /// Returns the size in bytes of the largest array that a kernel can see; no limit on the processor.
     pub fn max_binding_bytes(&self) -> usize {
         match self {
             Self::Gpu(context) => context.target().max_binding_bytes,
@@ -125,7 +130,7 @@ impl Device {
         }
     }
 
-    /// Refuses what would not fit in memory, before any of it is allocated.
+    /// Refuses an allocation of `bytes` bytes that would not fit in free memory, before any of it is made.
     pub fn check_room(&self, bytes: usize) -> Result<(), DeviceError> {
         match self.free_bytes() {
             Some(free) if bytes > free => Err(DeviceError::DoesNotFit {
@@ -148,12 +153,14 @@ impl Device {
 /// A block of bytes on a device.
 #[derive(Debug)]
 pub enum Memory {
+    /// Buffer in GPU memory.
     Gpu(wgpu::Buffer),
+    /// Block of host memory.
     Cpu(cpu::CpuMemory),
 }
 
 impl Memory {
-    /// Size in bytes.
+    /// Returns the size in bytes.
     pub fn len(&self) -> usize {
         match self {
             Self::Gpu(buffer) => usize::try_from(buffer.size()).unwrap_or(usize::MAX),
@@ -161,6 +168,7 @@ impl Memory {
         }
     }
 
+    /// Returns whether the block holds no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

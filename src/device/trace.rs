@@ -1,5 +1,5 @@
-//! A timeline of where time goes, in the form that Perfetto and Chrome open: what the host records and reads back, each
-//! dispatch by the device's clock, frames of the window.
+//! Timeline of a program in the trace format that Perfetto and Chrome open: recording and readback on the host,
+//! dispatches by the device's clock, frames of the window.
 //!
 //! One timeline a program, off until [`start`]: an atomic load is all that a span costs then. While it is on, a GPU is
 //! waited for after each step, so that its clock can be read: the spans are true, the gaps between steps are not.
@@ -14,10 +14,10 @@ use serde::Serialize;
 
 use crate::platform::Instant;
 
-/// Rows of the timeline.
+/// Row of the timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Track {
-    /// What the training thread does.
+    /// Work of the training thread.
     Host,
     /// Dispatches on a GPU, or calls of kernels on the processor.
     Device,
@@ -47,7 +47,7 @@ struct Timeline {
     noted: Mutex<Vec<TraceSpan>>,
 }
 
-/// Spans that are kept: a file of some 100 MB. What comes later is left out.
+/// Upper bound of the spans kept: a file of some 100 MB. Later ones are left out.
 const MOST_SPANS: usize = 1_000_000;
 
 static IS_ON: AtomicBool = AtomicBool::new(false);
@@ -59,11 +59,12 @@ pub fn start() {
     IS_ON.store(true, Ordering::Release);
 }
 
+/// Returns whether spans are recorded.
 pub fn is_on() -> bool {
     IS_ON.load(Ordering::Acquire)
 }
 
-/// Notes what lasted from `start` for `length`.
+/// Records a span of `track` that began at `start` and lasted `length`; does nothing while the timeline is off.
 pub fn note(track: Track, name: &str, start: Instant, length: Duration) {
     let Some(timeline) = TIMELINE.get().filter(|_| is_on()) else { return };
     let start = start.saturating_duration_since(timeline.origin);
@@ -73,7 +74,7 @@ pub fn note(track: Track, name: &str, start: Instant, length: Duration) {
     }
 }
 
-/// Notes how long `work` takes.
+/// Runs `work` and records its duration as a span of `track`.
 pub fn span<R>(track: Track, name: &str, work: impl FnOnce() -> R) -> R {
     if !is_on() {
         return work();
@@ -87,11 +88,11 @@ pub fn span<R>(track: Track, name: &str, work: impl FnOnce() -> R) -> R {
 #[derive(Serialize)]
 struct TraceEvent<'n> {
     name: &'n str,
-    /// X: a span; M: what a track is called.
+    /// Phase: `X` for a span, `M` for the name of a track.
     ph: &'static str,
     pid: usize,
     tid: usize,
-    /// Microseconds.
+    /// Start of the span, in microseconds since that of the timeline.
     ts: f64,
     dur: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,7 +111,8 @@ struct File<'n> {
     trace_events: Vec<TraceEvent<'n>>,
 }
 
-/// Writes the timeline as it is and gives the count of its spans; it goes on.
+/// Writes the timeline so far to `path` and returns the count of its spans; recording goes on. Writes no file and
+/// returns 0 before [`start`].
 pub fn write(path: &Path) -> io::Result<usize> {
     let Some(timeline) = TIMELINE.get() else { return Ok(0) };
     let noted = timeline.noted.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,15 +1,16 @@
-//! Trading time for memory: most activations are made a second time in the backward pass instead of being kept for it
-//! (Chen et al. 2016). Ops remember nothing and random numbers are counted, so the second time gives the same bits.
+//! Activation checkpointing: the backward pass computes most activations a second time instead of keeping them, which
+//! trades time for memory (Chen et al. 2016). Ops have no state and random numbers are counter-based, so the second
+//! time gives the same bits.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Graph, GraphMark, Node, ValueId, ValueSource};
 
-/// Values smaller than this are kept in any case.
+/// Elements from which an activation may be recomputed: smaller ones are kept in any case.
 const ELEMENTS_AT_LEAST: usize = 4096;
 
-/// Of the activations of the forward pass, which ends at `forward`, that the backward pass reads, keeps about the
-/// square root of their count and makes the others again, a stretch at a time, when they are first read.
+/// Keeps about the square root of the count of activations that the backward pass reads, and recomputes the others, a
+/// stretch at a time, when they are first read. The forward pass ends at `forward`.
 pub fn checkpoint_activations(graph: &mut Graph, forward: GraphMark) {
     let mut again = Recomputation::new(graph, forward);
     let backward = graph.nodes.split_off(forward.nodes);
@@ -29,7 +30,7 @@ struct Recomputation {
     kept: HashSet<ValueId>,
     /// Number of the forward node that makes each value.
     maker: HashMap<ValueId, usize>,
-    /// What stands for values that have been made again.
+    /// Copies of the values that have been recomputed.
     made: HashMap<ValueId, ValueId>,
 }
 
@@ -56,7 +57,7 @@ impl Recomputation {
         Self { dropped, kept, maker: makers.collect(), made: HashMap::new() }
     }
 
-    /// Appends what makes `value` again, as far as that has not been done; gives what stands for it.
+    /// Appends the ops that recompute `value`, unless that is done; returns the copy of `value`.
     fn make(&mut self, graph: &mut Graph, value: ValueId) -> ValueId {
         if let Some(&there) = self.made.get(&value) {
             return there;
@@ -79,8 +80,8 @@ impl Recomputation {
     }
 }
 
-/// Whether a node gives the same a second time: not if it reads or writes what is learned without gradients, which may
-/// have moved on.
+/// Returns whether a node gives the same result a second time: not if it reads or writes arrays learned without
+/// gradients, which may have changed.
 fn can_repeat(graph: &Graph, node: &Node) -> bool {
     !node.inputs.iter().any(|input| matches!(graph.value(*input).source, ValueSource::Statistic(_)))
 }

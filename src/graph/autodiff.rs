@@ -6,8 +6,8 @@ use super::ops::Pointwise;
 use super::{Graph, GraphError, ValueId, ValueSource};
 use crate::kernels::pointwise::PointwiseStage;
 
-/// Appends the gradient of the sum of `losses` by every parameter that it depends on, and places each in the flat
-/// buffer of gradients. Losses must come from ops that need no gradient of their own output (loss ops).
+/// Appends the gradient of the sum of `losses` with respect to every parameter that it depends on, and places each in
+/// the flat buffer of gradients. Losses must come from ops that need no gradient of their own output (loss ops).
 pub fn differentiate(graph: &mut Graph, losses: &[ValueId]) -> Result<(), GraphError> {
     let depends = depends_on_parameters(graph);
     let mut gradients: HashMap<ValueId, ValueId> = HashMap::new();
@@ -53,7 +53,7 @@ pub fn differentiate(graph: &mut Graph, losses: &[ValueId]) -> Result<(), GraphE
     Ok(())
 }
 
-/// For each value, whether any parameter reaches it.
+/// Returns for each value whether it depends on a parameter.
 fn depends_on_parameters(graph: &Graph) -> Vec<bool> {
     let mut depends: Vec<bool> =
         graph.values.iter().map(|value| matches!(value.source, ValueSource::Parameter(_))).collect();

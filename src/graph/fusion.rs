@@ -1,4 +1,4 @@
-//! Rewrites that save passes over memory without changing what is computed.
+//! Graph rewrites that save passes over memory without changing results.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use super::ops::Pointwise;
 use super::{Graph, ValueId, ValueSource};
 use crate::kernels::pointwise::{MAX_OPERANDS, MAX_STAGES, PointwiseStage};
 
-/// Folds each gradient through an activation into the op that made the gradient, and neighboring element-by-element
-/// ops into one, where nobody else reads the value between.
+/// Folds each gradient through an activation into the op that made the gradient, and neighboring element-by-element ops
+/// into one, where no other op reads the intermediate value.
 pub fn fuse(graph: &mut Graph, kept: &[ValueId]) {
     fold_activations(graph, kept);
     let mut index = 0;

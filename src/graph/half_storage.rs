@@ -1,13 +1,13 @@
-//! Keeping in half the memory what the forward pass leaves for the backward pass.
+//! Storage in 16-bit floats of the activations that the forward pass leaves for the backward pass.
 
 use super::ops::{LoadF16, StoreF16};
 use super::{Graph, GraphError, GraphMark, Node, ValueId, ValueSource};
 
-/// Values smaller than this are not worth two more passes over them.
+/// Elements from which a value is converted: smaller ones are not worth two more passes over them.
 const ELEMENTS_AT_LEAST: usize = 4096;
 
-/// Writes each activation of the forward pass, which ends at `forward`, that is read again after it as 16-bit floats
-/// once the forward pass is done with it, and back before the backward pass reads it. Arithmetic stays in 32 bits.
+/// Converts the activations that the backward pass reads to 16-bit floats after their last use in the forward pass, and
+/// back before the backward pass reads them. The forward pass ends at `forward`; arithmetic stays in 32 bits.
 pub fn store_as_f16(graph: &mut Graph, forward: GraphMark) -> Result<(), GraphError> {
     let mut forward_nodes = forward.nodes;
     // What the backward pass itself makes is none of it, though a loss may make it early.

@@ -28,20 +28,30 @@ use crate::kernels::activation::Activation;
 use crate::kernels::pointwise::PointwiseStage;
 use crate::tensor::{DType, Shape};
 
+/// Error of building, planning or running a graph.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphError {
+    /// Shapes that an op or the plan cannot take: `layer` names the op or value, `problem` the mismatch.
     #[error("the layers do not fit, {layer}, {problem}")]
-    Shape { layer: String, problem: String },
+    Shape {
+        /// Label of the op or value.
+        layer: String,
+        /// Description of the mismatch.
+        problem: String,
+    },
+    /// Op without a backward pass between a parameter and a loss; holds its label.
     #[error("{0} cannot be differentiated, it has no backward pass, use another op")]
     NotDifferentiable(String),
+    /// Defect of the program: an inconsistent graph or plan; holds a description.
     #[error("the plan is inconsistent, {0}, this is a defect of the program")]
     Plan(String),
+    /// Error of the device, passed on unchanged.
     #[error(transparent)]
     Device(#[from] DeviceError),
 }
 
 impl GraphError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error: wrong usage or failed work.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Shape { .. } => ErrorKind::Usage,
@@ -50,7 +60,7 @@ impl GraphError {
         }
     }
 
-    /// Returns what would help.
+    /// Returns the advice of a device error; `None` for other errors.
     pub fn advice(&self) -> Option<Advice> {
         match self {
             Self::Device(error) => error.advice(),
@@ -80,21 +90,26 @@ pub enum SharedBuffer {
     Conditions,
     /// Latent numbers given directly.
     Latents,
+    /// Trainable parameters, flat.
     Parameters,
+    /// Gradients of the parameters, flat, at the parameters' offsets.
     Gradients,
+    /// First moment of the optimizer: Adam's moving average of gradients, or the momentum of SGD.
     Moment1,
+    /// Second moment of Adam: moving average of squared gradients.
     Moment2,
     /// Moving average of the parameters.
     Average,
-    /// What weight decay is multiplied by, for each block of parameters.
+    /// Factor of weight decay for each block of parameters.
     DecayMask,
-    /// What is learned without gradients: running means and variances, codebooks.
+    /// Arrays learned without gradients: running means and variances, codebooks.
     Statistics,
-    /// The ring of losses: slots of steps by parts of the objective.
+    /// Ring of losses: slots of steps by parts of the objective.
     Losses,
 }
 
 impl SharedBuffer {
+    /// Returns the name of the buffer on the device and in messages, such as `optimizer.moment1`.
     pub fn label(self) -> &'static str {
         match self {
             Self::Data => "data.rows",
@@ -114,52 +129,60 @@ impl SharedBuffer {
     }
 }
 
-/// Where a value lives.
+/// Location of a value's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueSource {
-    /// In memory that the plan assigns.
+    /// Memory that the plan assigns.
     Activation,
+    /// Start of a shared buffer.
     External(SharedBuffer),
+    /// Flat buffer of parameters, at the parameter's offset.
     Parameter(ParameterId),
-    /// In the flat buffer of gradients, at the parameter's place.
+    /// Flat buffer of gradients, at the parameter's offset.
     Gradient(ParameterId),
-    /// In the flat buffer of statistics; the id counts those.
+    /// Flat buffer of statistics, at the offset of the statistic; the id counts statistics.
     Statistic(ParameterId),
 }
 
+/// Tensor of a graph, with its place in memory.
 #[derive(Clone, Debug)]
 pub struct Value {
+    /// Extents, the outermost axis first.
     pub shape: Shape,
+    /// Storage of its elements.
     pub dtype: DType,
+    /// Name for messages: that of the layer, parameter or shared buffer.
     pub label: String,
+    /// Location of its memory.
     pub source: ValueSource,
 }
 
-/// What an array starts from.
+/// Initial values of a parameter or statistic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// Uniform in [-bound, bound).
     Uniform(f32),
+    /// The same value everywhere.
     Constant(f32),
-    /// The two by turns.
+    /// Two values in alternation.
     Pairs([f32; 2]),
-    /// A Gaussian of this deviation over the first two axes, its sum 1.
+    /// Gaussian of this standard deviation, in elements, over the first two axes, with sum 1 per channel.
     Gaussian(f32),
 }
 
-/// How an array lies in a file, where that differs from memory: axes reordered, then seen in another shape.
+/// Layout of an array in a file, where it differs from memory: axes reordered, then reshaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileLayout {
-    /// The array in memory, perhaps with more axes than its shape has.
+    /// Extents of the array in memory, perhaps with more axes than its shape has.
     pub extents: Vec<usize>,
-    /// The axes of memory in the file's order.
+    /// Axes of memory in the file's order.
     pub order: Vec<usize>,
     /// Shape in the file.
     pub shape: Vec<usize>,
 }
 
 impl FileLayout {
-    /// For each place in the file, the place in memory.
+    /// Returns the index in memory for each index in the file.
     fn places(&self) -> Vec<usize> {
         let mut strides = vec![1; self.extents.len()];
         for axis in (1..self.extents.len()).rev() {
@@ -176,10 +199,12 @@ impl FileLayout {
         places
     }
 
+    /// Returns the elements of `memory` in the file's order.
     pub fn to_file(&self, memory: &[f32]) -> Vec<f32> {
         self.places().into_iter().map(|place| memory[place]).collect()
     }
 
+    /// Returns the elements of `file` in the order of memory.
     pub fn to_memory(&self, file: &[f32]) -> Vec<f32> {
         let mut memory = vec![0.0; file.len()];
         for (place, &value) in self.places().into_iter().zip(file) {
@@ -192,70 +217,90 @@ impl FileLayout {
 /// A trainable array, or one of statistics; all of a kind lie in one flat buffer.
 #[derive(Clone, Debug)]
 pub struct Parameter {
+    /// Name in checkpoints, such as `encoder.0.weight`; unique among parameters or statistics.
     pub name: String,
+    /// Extents in memory; [`Self::file_shape`] has those in a file.
     pub shape: Shape,
-    /// Place in the flat buffer, in elements.
+    /// Offset in the flat buffer, in elements.
     pub offset: usize,
+    /// Value of the graph that reads the array.
     pub value: ValueId,
+    /// Initial values before training.
     pub initial: Init,
-    /// Whether weight decay applies: not to biases and gains.
+    /// True if weight decay applies: not to biases and gains.
     pub decays: bool,
+    /// Layout in a file; `None` where it is that of memory.
     pub file: Option<FileLayout>,
 }
 
 impl Parameter {
-    /// Its shape in a file.
+    /// Returns its shape in a file.
     pub fn file_shape(&self) -> Shape {
         self.file.as_ref().map_or_else(|| self.shape.clone(), |file| Shape::new(file.shape.clone()))
     }
 }
 
-/// Views of parameters start at multiples of this many elements (256 bytes), as every device asks.
+/// Alignment of parameters in the flat buffer, in elements: 256 bytes, as every device requires.
 pub const PARAMETER_ALIGNMENT: usize = 64;
 
+/// Op of a graph with the values that it reads and makes.
 #[derive(Clone, Debug)]
 pub struct Node {
+    /// Operation with its settings.
     pub op: Arc<dyn Op>,
+    /// Values read, in the op's order; some ops also update theirs in place.
     pub inputs: Vec<ValueId>,
+    /// Values made, in the op's order.
     pub outputs: Vec<ValueId>,
+    /// Name of the layer, for messages and traces.
     pub label: String,
 }
 
 /// A kernel call before memory is assigned: indices into the node's inputs and outputs.
 #[derive(Clone, Debug)]
 pub struct Lowered {
+    /// Kernel with all sizes fixed.
     pub kernel: Arc<dyn Kernel>,
+    /// Values read, in the kernel's order.
     pub reads: Vec<Operand>,
+    /// Values written, in the kernel's order; inputs among them are updated in place.
     pub writes: Vec<Operand>,
 }
 
+/// Value of a node by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
+    /// Index into [`Node::inputs`].
     Input(usize),
+    /// Index into [`Node::outputs`].
     Output(usize),
 }
 
-/// What an op says about the values that go in or come out.
+/// Shape and storage of a value that an op makes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueType {
+    /// Extents, the outermost axis first.
     pub shape: Shape,
+    /// Storage of its elements.
     pub dtype: DType,
 }
 
 impl ValueType {
+    /// Returns the type of an f32 value with these extents.
     pub fn f32(extents: impl Into<Vec<usize>>) -> Self {
         Self { shape: Shape::new(extents), dtype: DType::F32 }
     }
 }
 
-/// One operation: what it makes of shapes, how it is differentiated, and which kernels carry it out.
+/// One operation: its shape rule, its gradient, and the kernels that carry it out.
 pub trait Op: std::fmt::Debug + Send + Sync {
+    /// Returns the kind of the operation, such as `transposed conv`.
     fn name(&self) -> &'static str;
 
-    /// Types of the outputs, or what is wrong with the inputs.
+    /// Returns the types of the outputs, or a description of the mismatch of the inputs.
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<ValueType>, String>;
 
-    /// Adds the backward ops; gives a gradient for each input that needs one.
+    /// Adds the backward ops; returns a gradient for each input that needs one.
     ///
     /// `douts`: gradients of the outputs, where there are any.
     fn backward(
@@ -269,38 +314,39 @@ pub trait Op: std::fmt::Debug + Send + Sync {
         Err(GraphError::NotDifferentiable(node.label.clone()))
     }
 
-    /// The kernels that carry it out, in order.
+    /// Returns the kernels that carry it out, in order.
     fn lower(&self, inputs: &[&Value], outputs: &[&Value]) -> Vec<Lowered>;
 
-    /// Whether the only output is the only input seen in another shape: no kernel runs and no memory is taken.
+    /// Returns whether the only output is the only input in another shape: no kernel runs and no memory is taken.
     fn is_alias(&self) -> bool {
         false
     }
 
-    /// Whether nothing flows back through it.
+    /// Returns whether no gradient flows back through it.
     fn blocks_gradient(&self) -> bool {
         false
     }
 
-    /// If it treats every element alike: its stages, of which the first takes input 0 and the binary ones the others.
+    /// Returns the stages of an element-wise op: the first takes input 0 and the binary ones the others. `None` for
+    /// other ops.
     fn as_pointwise(&self) -> Option<&[PointwiseStage]> {
         None
     }
 
-    /// If this is the gradient through an activation: which, as (dout, output of the activation).
+    /// Returns the activation whose gradient this op is, given (dout, output of the activation); `None` for other ops.
     fn as_activation_backward(&self) -> Option<Activation> {
         None
     }
 
-    /// This op with the derivative of `activation` folded into output `index`, where the activation's output is the
-    /// input numbered `outputs_of`; `None` where it cannot.
+    /// Returns this op with the derivative of `activation` folded into output `index`, where the activation's output is
+    /// the input numbered `outputs_of`; `None` where it cannot.
     fn with_activation_backward(&self, index: usize, activation: Activation, outputs_of: usize) -> Option<Arc<dyn Op>> {
         let _ = (index, activation, outputs_of);
         None
     }
 }
 
-/// How far a graph had grown at some time: what was there before, and what came after.
+/// Size of a graph at some time, which separates earlier nodes and values from later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GraphMark {
     nodes: usize,
@@ -322,26 +368,32 @@ fn flat_elements(arrays: &[Parameter]) -> usize {
 }
 
 impl Graph {
+    /// Returns an empty graph.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Returns a value of this graph.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.0]
     }
 
+    /// Returns the ops in the order in which they run.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
+    /// Returns the present size of the graph.
     pub fn mark(&self) -> GraphMark {
         GraphMark { nodes: self.nodes.len(), values: self.values.len() }
     }
 
+    /// Returns the trainable arrays in the order of their offsets.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
+    /// Returns the arrays learned without gradients in the order of their offsets.
     pub fn statistics(&self) -> &[Parameter] {
         &self.statistics
     }
@@ -356,7 +408,7 @@ impl Graph {
         flat_elements(&self.statistics)
     }
 
-    /// A stream of random numbers that no other op of this graph has.
+    /// Returns a stream of random numbers that no other op of this graph has.
     pub fn next_stream(&mut self) -> u32 {
         self.streams += 1;
         crate::random::stream::OPS + self.streams - 1
@@ -367,11 +419,12 @@ impl Graph {
         ValueId(self.values.len() - 1)
     }
 
-    /// Memory from outside, f32.
+    /// Adds an f32 value at the start of a shared buffer.
     pub fn external(&mut self, external: SharedBuffer, extents: impl Into<Vec<usize>>) -> ValueId {
         self.external_typed(external, Shape::new(extents), DType::F32)
     }
 
+    /// Adds a value at the start of a shared buffer, stored as `dtype`.
     pub fn external_typed(&mut self, external: SharedBuffer, shape: Shape, dtype: DType) -> ValueId {
         self.add_value(Value {
             shape,
@@ -381,7 +434,7 @@ impl Graph {
         })
     }
 
-    /// A trainable array; the one that is there already, where another layer has taken this name.
+    /// Adds a trainable array; returns the existing one where another layer has taken this name.
     pub fn parameter(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Init) -> ValueId {
         if let Some(there) = self.parameters.iter().find(|parameter| parameter.name == name) {
             return there.value;
@@ -394,7 +447,7 @@ impl Graph {
         value
     }
 
-    /// An array that is learned without gradients, or the one that is there already under this name.
+    /// Adds an array that is learned without gradients; returns the existing one under this name.
     pub fn statistic(&mut self, name: &str, extents: impl Into<Vec<usize>>, initial: Init) -> ValueId {
         if let Some(there) = self.statistics.iter().find(|statistic| statistic.name == name) {
             return there.value;
@@ -420,7 +473,7 @@ impl Graph {
         Parameter { name: name.to_owned(), shape, offset, value, initial, decays: true, file: None }
     }
 
-    /// Says how the parameter or statistic `value` is decayed and written.
+    /// Sets the weight decay and the file layout of the parameter or statistic `value`.
     pub fn describe_parameter(&mut self, value: ValueId, decays: bool, file: Option<FileLayout>) {
         let array = match self.values[value.0].source {
             ValueSource::Parameter(id) => &mut self.parameters[id.0],
@@ -453,7 +506,7 @@ impl Graph {
         outputs.first().copied().ok_or_else(|| GraphError::Plan(format!("{label} has no output")))
     }
 
-    /// Puts `op`, which makes more of the same inputs, in the place of the op that makes `output` first; gives all
+    /// Replaces the op that makes `output` with `op`, which adds outputs made from the same inputs; returns all
     /// outputs.
     fn widen(&mut self, output: ValueId, op: Arc<dyn Op>) -> Result<Vec<ValueId>, GraphError> {
         let Some(index) = self.producer(output) else {
@@ -473,7 +526,7 @@ impl Graph {
         Ok(self.nodes[index].outputs.clone())
     }
 
-    /// Keeps only what `outputs` are made from: losses and updates of statistics are left out.
+    /// Keeps only the ops that `outputs` depend on: losses and updates of statistics are left out.
     pub fn retain_for(&mut self, outputs: &[ValueId]) {
         let mut needed = vec![false; self.values.len()];
         for output in outputs {

@@ -1,4 +1,4 @@
-//! From a graph to a flat list of kernel calls with their memory, still knowing no device.
+//! Lowering of a graph to a flat list of kernel calls with their memory, independent of the device.
 //!
 //! Activations share memory by liveness: a block is free again after the last call that reads it. Blocks are
 //! separate buffers, because GPUs order dispatches by whole buffers.
@@ -12,16 +12,20 @@ use crate::kernels::Kernel;
 /// A block of memory that a call touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Location {
+    /// Buffer shared with other plans.
     External(SharedBuffer),
-    /// A block that the plan itself owns.
+    /// Block that the plan itself owns, as an index into [`Plan::blocks`].
     Block(usize),
 }
 
 /// A range of bytes in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferView {
+    /// Block that holds the range.
     pub place: Location,
+    /// Start of the range, in bytes.
     pub offset: usize,
+    /// Length of the range, in bytes.
     pub bytes: usize,
 }
 
@@ -31,16 +35,22 @@ impl BufferView {
     }
 }
 
+/// Kernel call with the memory that it reads and writes.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// Kernel with all sizes fixed.
     pub kernel: Arc<dyn Kernel>,
+    /// Memory read, in the kernel's order.
     pub reads: Vec<BufferView>,
+    /// Memory written, in the kernel's order; it overlaps nothing else that the call uses.
     pub writes: Vec<BufferView>,
+    /// Names of the layer and of the kernel, for messages and traces.
     pub label: String,
 }
 
 impl Call {
-    /// Sizes of its kernel in a few characters; the counts of values read and written where the kernel does not say.
+    /// Returns the sizes of its kernel in a few characters; where the kernel has none, the counts of values read and
+    /// written.
     pub fn shape(&self) -> String {
         let own = self.kernel.shape();
         if !own.is_empty() {
@@ -64,12 +74,14 @@ pub struct PlanBytes {
     pub external: usize,
 }
 
+/// Kernel calls of a graph and the memory that they need.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// Kernel calls in the order in which they run.
     pub calls: Vec<Call>,
     /// Sizes of the plan's own blocks, in bytes.
     pub blocks: Vec<usize>,
-    /// Sizes of the memory from outside, in bytes.
+    /// Sizes of the shared buffers, in bytes.
     pub externals: BTreeMap<SharedBuffer, usize>,
     kept: BTreeMap<ValueId, BufferView>,
 }
@@ -100,11 +112,12 @@ impl Plan {
         }
     }
 
-    /// Where a kept value lies.
+    /// Returns the memory of a kept value; `None` for other values.
     pub fn view(&self, value: ValueId) -> Option<BufferView> {
         self.kept.get(&value).copied()
     }
 
+    /// Returns the bytes that running the plan takes.
     pub fn bytes(&self) -> PlanBytes {
         PlanBytes { activations: self.blocks.iter().sum(), external: self.externals.values().sum() }
     }
@@ -112,9 +125,9 @@ impl Plan {
 
 struct Planner<'g> {
     graph: &'g Graph,
-    /// The value whose memory each value is seen in: itself, but for aliases.
+    /// Value that owns the memory of each value: itself, except for aliases.
     root: Vec<ValueId>,
-    /// Where a root must lie because an alias of it must.
+    /// Location of a root that one of its aliases requires.
     forced: BTreeMap<ValueId, ValueSource>,
     kept: &'g [ValueId],
     /// The last node that touches each value.
@@ -224,7 +237,7 @@ impl<'g> Planner<'g> {
         self.free.extend(done);
     }
 
-    /// Gives `value` its place, once.
+    /// Assigns memory to `value`, once.
     fn place(&mut self, value: ValueId) -> Result<(), GraphError> {
         if self.views[value.0].is_some() {
             return Ok(());
@@ -271,7 +284,7 @@ impl<'g> Planner<'g> {
         Ok(())
     }
 
-    /// The free block that fits best, else the largest free one grown, else a new one.
+    /// Returns the free block that fits best, else the largest free one grown, else a new one.
     fn take_block(&mut self, bytes: usize) -> usize {
         let best = (0..self.free.len())
             .min_by_key(|&place| {
@@ -292,7 +305,7 @@ impl<'g> Planner<'g> {
     }
 }
 
-/// What makes the CPU's views safe and the GPU's bindings valid: nobody writes what the same call touches elsewhere.
+/// Checks that no call writes memory that it also uses otherwise: CPU views stay safe and GPU bindings valid.
 fn check_disjoint(call: &Call) -> Result<(), GraphError> {
     for (i, write) in call.writes.iter().enumerate() {
         let twice = call.writes[i + 1..].iter().any(|other| write.overlaps(other));

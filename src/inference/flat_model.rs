@@ -1,4 +1,4 @@
-//! A model as it is shared while it trains.
+//! Model in the form that is shared while it trains.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,20 +10,22 @@ use crate::data::Preparation;
 use crate::graph::GraphError;
 use crate::model::{DataShape, Model, Network, Spec, Weights};
 
-/// A model whose weights stay in the flat buffers of its network. A copy shares all of it; named tensors are made for
+/// Model whose weights stay in the flat buffers of its network. A copy shares all of it; named tensors are made for
 /// files alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "FlatModelRecord", into = "FlatModelRecord")]
 pub struct FlatModel {
+    /// Network that lays out the weights.
     pub network: Arc<Network>,
     /// Names of the classes, where the data had any.
     pub labels: Option<Arc<Vec<String>>>,
-    /// Preparation of the data, applied to whatever the model is given.
+    /// Preparation of the data, applied to all rows that the model is given.
     pub preparation: Arc<Preparation>,
+    /// Parameters and statistics in their flat buffers.
     pub weights: Arc<Weights>,
 }
 
-/// A [`FlatModel`] as it is recorded: its network is planned again from the spec.
+/// Record of a [`FlatModel`]: its network is planned again from the spec.
 #[derive(Serialize, Deserialize)]
 struct FlatModelRecord {
     spec: Spec,
@@ -59,7 +61,7 @@ impl TryFrom<FlatModelRecord> for FlatModel {
 }
 
 impl FlatModel {
-    /// The network and the weights of `model`; `path` is where it is from, for errors.
+    /// Builds the network of `model` and lays out its weights; `path` is where it is from, for errors.
     ///
     /// # Errors
     /// When its layers do not fit together or it lacks what its spec names.
@@ -74,12 +76,12 @@ impl FlatModel {
         })
     }
 
-    /// The same model with other weights.
+    /// Returns the same model with other weights.
     pub fn with_weights(&self, weights: Weights) -> Self {
         Self { weights: Arc::new(weights), ..self.clone() }
     }
 
-    /// The model with named tensors, as files have it.
+    /// Returns the model with named tensors, as files have it.
     pub fn to_model(&self) -> Model {
         let labels = self.labels.as_deref().cloned();
         let mut model = Model::from_flat(self.network.spec(), &self.network, labels, &self.weights);

@@ -1,4 +1,4 @@
-//! A finished model on a device: its passes planned once, its weights replaced as often as there are newer ones.
+//! Finished model on a device: its passes planned once, its weights replaced as often as there are newer ones.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use crate::graph::{BufferView, Executable, GraphError, Plan, SharedBuffer, Share
 use crate::kernels::StepState;
 use crate::model::{Model, Network, Weights};
 
-/// Rows of a pass beside a window: few are asked for, and the answer is waited for.
+/// Rows of a pass beside a window, which asks for few and waits for the result.
 const INTERACTIVE_BATCH: usize = 64;
 /// Rows of a pass of a task.
 const TASK_BATCH: usize = 256;
 
-/// A network with its weights on a device. Encoder and decoder are planned and compiled at their first use.
+/// Network with its weights on a device. Encoder and decoder are planned and compiled at their first use.
 #[derive(Debug)]
 pub struct LoadedModel {
     network: Arc<Network>,
@@ -28,7 +28,7 @@ pub struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// `model` on `device`, for many rows; `path` is where it is from, for errors.
+    /// Loads `model` on `device`, for many rows; `path` is where it is from, for errors.
     ///
     /// # Errors
     /// When its layers do not fit together or it lacks what its spec names.
@@ -36,12 +36,12 @@ impl LoadedModel {
         Self::from_flat(&FlatModel::from_model(model, path)?, device)
     }
 
-    /// As [`Self::new`], of a model whose weights are flat already.
+    /// Same as [`Self::new`], for a model whose weights are flat already.
     pub fn from_flat(model: &FlatModel, device: &Device) -> Result<Self, InferenceError> {
         Self::with_batch(model, device, TASK_BATCH)
     }
 
-    /// `model` on one thread of the processor, so that whoever trains beside it keeps the others.
+    /// Loads `model` on one thread of the processor, so that training beside it keeps the others.
     pub fn on_one_thread(model: &FlatModel) -> Result<Self, InferenceError> {
         let device = Device::open(DeviceChoice::Cpu, Some(1)).map_err(GraphError::from)?;
         Self::with_batch(model, &device, INTERACTIVE_BATCH)
@@ -81,25 +81,27 @@ impl LoadedModel {
         Ok(())
     }
 
+    /// Returns the network whose passes it runs.
     pub fn network(&self) -> &Arc<Network> {
         &self.network
     }
 
+    /// Returns the device that it runs on.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Parameters and statistics, for passes of other rooms over the same weights.
+    /// Returns parameters and statistics, for passes of other modules over the same weights.
     pub fn weights(&self) -> &SharedBuffers {
         &self.weights
     }
 
-    /// Numbers that a row becomes at the bottleneck.
+    /// Returns the count of numbers that a row becomes at the bottleneck.
     pub fn latent(&self) -> usize {
         self.network.latent()
     }
 
-    /// Classes that the model is conditioned on; 0 for others.
+    /// Returns the count of classes that the model is conditioned on; 0 for others.
     pub fn classes(&self) -> usize {
         self.network.data_shape().classes
     }
@@ -116,13 +118,13 @@ impl LoadedModel {
         Ok(())
     }
 
-    /// Rows `[rows, features]` from latents `[rows, latent]`, all of class `label` where the model has classes.
+    /// Decodes latents `[rows, latent]` to rows `[rows, features]`, all of class `label` where the model has classes.
     pub async fn decode(&mut self, latents: &[f32], label: usize) -> Result<Vec<f32>, InferenceError> {
         self.decode_rows(latents, &vec![label; latents.len() / self.latent().max(1)]).await
     }
 
-    /// As [`Self::decode`], each row of its own class; `labels` has one for each row, or none for a model without
-    /// classes.
+    /// Same as [`Self::decode`], for rows of their own classes; `labels` has one for each row, or none for a model
+    /// without classes.
     pub async fn decode_rows(&mut self, latents: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
         self.prepare_decoder()?;
         let (width, classes) = (self.latent(), self.classes());
@@ -132,8 +134,8 @@ impl LoadedModel {
         }
     }
 
-    /// Latents `[rows, latent]` (means, where they are drawn) of rows `[rows, features]`; `labels` has the class of
-    /// each, or none for a model without classes.
+    /// Encodes rows `[rows, features]` to latents `[rows, latent]` (means, where they are drawn); `labels` has the
+    /// class of each, or none for a model without classes.
     pub async fn encode(&mut self, rows: &[f32], labels: &[usize]) -> Result<Vec<f32>, InferenceError> {
         if self.encoder.is_none() {
             let (plan, latents) = self.network.encoding_pass(self.batch)?;
@@ -157,7 +159,7 @@ impl LoadedModel {
     }
 }
 
-/// A compiled pass of a [`LoadedModel`], whose weights it reads.
+/// Compiled pass of a [`LoadedModel`], whose weights it reads.
 #[derive(Debug)]
 pub struct LoadedPass {
     executable: Executable,
@@ -169,7 +171,7 @@ pub struct LoadedPass {
 }
 
 impl LoadedPass {
-    /// Fills the start of an input of the pass.
+    /// Writes `values` to the start of an input of the pass.
     pub fn write(&self, buffer: SharedBuffer, values: &[f32]) -> Result<(), GraphError> {
         self.buffers.write(&self.device, buffer, bytemuck::cast_slice(values))
     }
@@ -182,7 +184,7 @@ impl LoadedPass {
     }
 
     /// Runs `rows` `[rows, width]`, written to `input`, a batch at a time; `labels` has the class of each where the
-    /// pass is told one of `classes`.
+    /// pass is conditioned on one of `classes`.
     async fn run_rows(
         &mut self,
         input: SharedBuffer,
@@ -205,7 +207,7 @@ impl LoadedPass {
     }
 }
 
-/// Classes of the first `rows` rows, one-hot.
+/// Returns the classes of the first `rows` rows, one-hot.
 fn one_hot(labels: &[usize], rows: usize, classes: usize) -> Vec<f32> {
     let is_class = |i: usize| labels.get(i / classes).copied() == Some(i % classes);
     (0..rows * classes).map(|i| f32::from(u8::from(is_class(i)))).collect()

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ModelKind, Spec};
 use crate::random::{key, normal4, philox4x32};
 
-/// Draws of latent numbers `[rows, latent]` around each unit's mean with its deviation times `temperature`; `number`
-/// tells draws apart.
+/// Draws latents `[rows, latent]` around each unit's prior mean with its prior deviation times `temperature`; `number`
+/// distinguishes draws.
 pub fn draw_latents(units: &[UnitUse], rows: usize, temperature: f32, number: u32) -> Vec<f32> {
     let latent = units.len();
     let normals = (0..(rows * latent).div_ceil(4) as u32)
@@ -24,20 +24,24 @@ pub fn draw_latents(units: &[UnitUse], rows: usize, temperature: f32, number: u3
 /// Statistics of a latent unit over held-out rows, and of its prior.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitUse {
+    /// Mean over held-out rows.
     pub mean: f32,
+    /// Standard deviation over held-out rows.
     pub deviation: f32,
-    /// Of what the decoder was trained to take: the prior, or for plain autoencoders what the encoder makes.
+    /// Mean of the distribution that the decoder was trained to take: the prior, or for plain autoencoders that of the
+    /// encoder's latents.
     pub prior_mean: f32,
+    /// Standard deviation of the same distribution.
     pub prior_deviation: f32,
 }
 
 impl UnitUse {
-    /// Standard normal.
+    /// Returns a unit of standard normal distribution.
     pub fn prior() -> Self {
         Self { mean: 0.0, deviation: 1.0, prior_mean: 0.0, prior_deviation: 1.0 }
     }
 
-    /// From codes `[rows, latent]`.
+    /// Computes the use of each unit from latents `[rows, latent]`.
     pub fn from_latents(latents: &[f32], latent: usize, spec: &Spec) -> Vec<Self> {
         let rows = (latents.len() / latent.max(1)).max(1) as f64;
         let mut sums = vec![(0.0_f64, 0.0_f64); latent];

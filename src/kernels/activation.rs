@@ -11,26 +11,35 @@ use crate::math::{exp, ln};
 const LEAKY_SLOPE: f32 = 0.01;
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 
+/// Element-wise activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
+    /// Identity: x itself.
     #[default]
     Identity,
+    /// Rectifier: max(x, 0).
     Relu,
+    /// Logistic function: 1 / (1 + e^-x).
     Sigmoid,
+    /// Hyperbolic tangent.
     Tanh,
+    /// Leaky rectifier: x above 0, 0.01 x below.
     LeakyRelu,
-    /// x above 0, e^x - 1 below (Clevert et al. 2016).
+    /// Exponential linear unit: x above 0, e^x - 1 below (Clevert et al. 2016).
     Elu,
+    /// Smooth rectifier: ln(1 + e^x).
     Softplus,
-    /// x sigmoid(x), also called swish.
+    /// Sigmoid linear unit: x sigmoid(x), also called swish.
     Silu,
-    /// GELU in its tanh variant (Hendrycks & Gimpel 2016).
+    /// Gaussian error linear unit in its tanh variant (Hendrycks & Gimpel 2016).
     GeluTanh,
+    /// Gaussian error linear unit: x times the standard normal distribution function (Hendrycks & Gimpel 2016).
     Gelu,
 }
 
 impl Activation {
+    /// All activations, in the order of the shaders' constants.
     pub const ALL: [Self; 10] = [
         Self::Identity,
         Self::Relu,
@@ -44,6 +53,7 @@ impl Activation {
         Self::Gelu,
     ];
 
+    /// Returns the name in specs, such as `leaky_relu`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
@@ -59,11 +69,12 @@ impl Activation {
         }
     }
 
+    /// Returns the activation of a name in specs; `None` for unknown names.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|activation| activation.name() == name)
     }
 
-    /// Whether its derivative is taken from its input, because the output does not tell.
+    /// Returns whether its derivative is computed from its input, because the output does not determine it.
     pub fn saves_input(self) -> bool {
         matches!(self, Self::Silu | Self::GeluTanh | Self::Gelu)
     }
@@ -84,7 +95,7 @@ impl Activation {
         }
     }
 
-    /// values = activation(values)
+    /// Applies the activation in place: values = activation(values).
     #[inline(always)]
     pub fn apply(self, values: &mut [f32]) {
         let values = values.iter_mut();
@@ -102,7 +113,8 @@ impl Activation {
         }
     }
 
-    /// gradient = gradient * activation'(x), given saved = activation(x), or x where [`Self::saves_input`].
+    /// Multiplies a gradient by the derivative, gradient = gradient * activation'(x), given saved = activation(x), or x
+    /// where [`Self::saves_input`].
     #[inline(always)]
     pub fn apply_backward(self, gradient: &mut [f32], saved: &[f32]) {
         let pairs = gradient.iter_mut().zip(saved);
@@ -155,13 +167,14 @@ pub fn normal_cdf(x: f32) -> f32 {
     if x >= 0.0 { 1.0 - tail } else { tail }
 }
 
-/// 1 / (1 + e^-x)
+/// Logistic function, 1 / (1 + e^-x).
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     let e = exp(-x.abs());
     (if x >= 0.0 { 1.0 } else { e }) / (1.0 + e)
 }
 
+/// Hyperbolic tangent, from the exponential of [`crate::math`].
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let e = exp(-2.0 * x.abs());

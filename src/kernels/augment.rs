@@ -23,26 +23,31 @@ struct AugmentParams {
     padding: [u32; 3],
 }
 
-/// How far images may be moved; each draw is uniform within these bounds.
+/// Bounds of a random warp; each draw is uniform within them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarpBounds {
-    /// Pixels, along and down.
+    /// Largest shift on either axis, in pixels.
     pub shift: f32,
-    /// Turns, either way.
+    /// Largest rotation either way, in turns.
     pub rotate: f32,
-    /// Relative: 0.1 is from 0.9 to 1.1.
+    /// Largest relative change of scale: 0.1 is from 0.9 to 1.1.
     pub scale: f32,
-    /// Left and right change places half of the time; top and bottom.
+    /// True to mirror with probability 1/2: left and right, top and bottom.
     pub mirror: [bool; 2],
 }
 
-/// reads x `[batch, height, width, channels]`; writes it moved, zero beyond the edges.
+/// Reads x `[batch, height, width, channels]`; writes it warped, zero beyond the edges.
 #[derive(Clone, Debug)]
 pub struct WarpKernel {
+    /// Bounds of the random draws.
     pub bounds: WarpBounds,
+    /// Images in the batch.
     pub batch: usize,
+    /// Height and width in pixels.
     pub size: [usize; 2],
+    /// Values per pixel.
     pub channels: usize,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 

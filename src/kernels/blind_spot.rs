@@ -1,4 +1,4 @@
-//! Blind spots: the CPU reference of `shaders/blind_spot.wgsl`, which says what they are.
+//! Blind spots: the CPU reference of `shaders/blind_spot.wgsl`, which defines them.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -8,7 +8,7 @@ use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 use crate::random::{philox4x32, unit_float};
 
-/// Side of the window that a spot is filled from.
+/// Side of the window that a spot is filled from, in pixels.
 const WINDOW: usize = 5;
 
 #[repr(C)]
@@ -22,20 +22,25 @@ struct BlindSpotParams {
     padding: [u32; 2],
 }
 
-/// reads x `[batch, height, width, channels]`; writes it with spots filled by neighbors, and where they are (1, else
-/// 0).
+/// Reads x `[batch, height, width, channels]`; writes it with spots filled by neighbors, and a mask of the spots (1,
+/// else 0).
 #[derive(Clone, Debug)]
 pub struct BlindSpotKernel {
-    /// Share of the values.
+    /// Probability of a value to be a spot, in 0..1.
     pub rate: f32,
+    /// Images in the batch.
     pub batch: usize,
+    /// Height and width in pixels.
     pub size: [usize; 2],
+    /// Values per pixel.
     pub channels: usize,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 
 impl BlindSpotKernel {
-    /// The pixel of the image that fills the spot at `place`, of the word drawn for it; `None` where there is no other.
+    /// Returns the pixel of the image that fills the spot at `place`, chosen by the word drawn for it; `None` in an
+    /// image of one pixel.
     #[inline(always)]
     fn source(&self, place: [usize; 2], drawn: u32) -> Option<usize> {
         let window = self.size.map(|side| side.min(WINDOW));

@@ -11,18 +11,20 @@ use crate::device::gpu::GpuTarget;
 /// The three products, as in [`super::conv`]; weights are `[KH, KW, C]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DepthwiseProduct {
-    /// reads x, weight, extra; writes y
+    /// Reads x, weight, extra; writes y.
     Gather(Finish),
-    /// reads y, weight, extra; writes x
+    /// Reads y, weight, extra; writes x.
     Scatter(Finish),
-    /// reads x, dy; writes partials `[slots, KH, KW, C]`
+    /// Reads x, dy; writes partials `[slots, KH, KW, C]`.
     Weights,
 }
 
+/// Depthwise convolution or one of its gradients.
 #[derive(Clone, Debug)]
 pub struct Depthwise {
-    /// `filters` equals `channels`.
+    /// Sizes of the convolution; `filters` equals `channels`.
     pub shape: ConvShape,
+    /// Product to compute.
     pub product: DepthwiseProduct,
 }
 

@@ -1,4 +1,4 @@
-//! Grain, scratches and dust: the CPU reference of `shaders/film.wgsl`, which gives the formulas.
+//! Grain, scratches and dust: the CPU reference of `shaders/film.wgsl`, which has the formulas.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -8,10 +8,10 @@ use super::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut, word}
 use crate::device::gpu::GpuTarget;
 use crate::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
 
-/// Scratches of one image, and specks of dust, at most.
+/// Largest number of scratches in one image, and of specks of dust.
 pub const MOST_MARKS: usize = 32;
 
-/// (1 2 1) / sqrt(6): its squares add up to 1.
+/// Weights of the filter of the grain, (1 2 1) / sqrt(6): their squares add up to 1.
 const GRAIN_WEIGHTS: [f32; 3] = [0.408_248_3, 0.816_496_6, 0.408_248_3];
 
 /// Last word of the counters of Philox.
@@ -32,10 +32,10 @@ struct FilmParams {
     dust: f32,
 }
 
-/// How worn the film is; all times the step's strength of corruption.
+/// Wear of the film; each amount is multiplied by the step's strength of corruption.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FilmWear {
-    /// Deviation of the grain at medium brightness.
+    /// Standard deviation of the grain at medium brightness.
     pub grain: f32,
     /// Mean count of scratches in an image.
     pub scratches: f32,
@@ -43,13 +43,18 @@ pub struct FilmWear {
     pub dust: f32,
 }
 
-/// reads x `[batch, height, width, channels]`; writes it as if from worn film.
+/// Reads x `[batch, height, width, channels]`; writes it as if from worn film.
 #[derive(Clone, Debug)]
 pub struct FilmKernel {
+    /// Strength of each kind of wear.
     pub wear: FilmWear,
+    /// Images in the batch.
     pub batch: usize,
+    /// Height and width in pixels.
     pub size: [usize; 2],
+    /// Values per pixel.
     pub channels: usize,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 

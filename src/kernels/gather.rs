@@ -1,4 +1,4 @@
-//! Collecting a batch on the device: the CPU reference of `shaders/gather.wgsl`.
+//! Gather of a batch on the device: the CPU reference of `shaders/gather.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use crate::device::cpu::vectorized;
 use crate::device::gpu::GpuTarget;
 use crate::random::{permutation_half_bits, permute};
 
-/// What a byte is multiplied by: the f32 nearest 1/255.
+/// Factor from bytes to 0..1: the f32 nearest 1/255.
 const BYTE_TO_UNIT: f32 = 0.003_921_569;
 
 #[repr(C)]
@@ -21,16 +21,18 @@ struct GatherParams {
     half_bits: u32,
 }
 
-/// out `[batch, features]` = the chosen rows of data; rows without data are zero.
+/// Computes out `[batch, features]` = the chosen rows of data; rows without data are zero.
 ///
 /// data: `[rows, features]`, floats taken as they are, or [`crate::tensor::DType::PackedU8`] scaled to 0..1.
 #[derive(Clone, Debug)]
 pub struct GatherRows {
+    /// Rows of the batch.
     pub batch: usize,
+    /// Values per row.
     pub features: usize,
     /// Rows of the part that is visited in permuted order.
     pub part_rows: usize,
-    /// Four bytes a word, and not a float.
+    /// True for data of four bytes to a word, false for floats.
     pub packed: bool,
 }
 

@@ -1,31 +1,30 @@
-//! The variants in which devices run matrix products: dense layers' and those that convolutions are.
+//! Variants in which devices run the matrix products of dense layers and convolutions.
 
 use super::shaders::shader;
 use super::{Kernel, choice_key};
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
-/// Which variant of a matrix product a device runs.
+/// Variant of a matrix product that a device runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum GemmVariant {
-    /// As was chosen for the device, else by the kind of adapter: direct on software, through workgroup memory on
-    /// hardware.
+    /// Choice for the device, else by the kind of adapter: direct on software, through workgroup memory on hardware.
     #[default]
     ByAdapter,
-    /// In registers alone.
+    /// Product in registers alone.
     Direct,
-    /// In registers alone, twice as many columns an invocation.
+    /// Product in registers alone, with twice as many columns per invocation.
     Wide,
-    /// Through workgroup memory, tiles of 64 by 64.
+    /// Product through workgroup memory, with tiles of 64 by 64.
     Tiled,
-    /// Through workgroup memory, tiles of 32 by 32: more workgroups where results are small.
+    /// Product through workgroup memory, with tiles of 32 by 32: more workgroups where results are small.
     Small,
-    /// Through workgroup memory, tiles of 128 by 128 of which an invocation makes 8 by 8: fewer loads where results are
-    /// large.
+    /// Product through workgroup memory, with tiles of 128 by 128 of which an invocation makes 8 by 8: fewer loads
+    /// where results are large.
     Large,
-    /// Through workgroup memory, tiles of 128 by 32: where results have few columns. Of weights' gradients, with few
-    /// rows, 32 by 128.
+    /// Product through workgroup memory, with tiles of 128 by 32: for results with few columns. For weight gradients,
+    /// with few rows, 32 by 128.
     Skinny,
-    /// Of convolutions with one to three values a pixel on one side: a value at a time.
+    /// Convolution with one to three values per pixel on one side: a value at a time.
     Few,
 }
 
@@ -42,7 +41,7 @@ const TILES_FOR_WIDE: usize = 4;
 const MOST_FOR_SKINNY: usize = 32;
 
 impl GemmVariant {
-    /// Those that a device may choose among, by the names that specs record.
+    /// Variants that a device may choose among, by the names that specs record.
     const NAMED: [(Self, &'static str); 7] = [
         (Self::Direct, "direct"),
         (Self::Wide, "wide"),
@@ -53,7 +52,7 @@ impl GemmVariant {
         (Self::Few, "few"),
     ];
 
-    /// Whether specs may name it.
+    /// Returns whether `name` is that of a variant in specs.
     pub fn is_name(name: &str) -> bool {
         Self::NAMED.iter().any(|(_, known)| *known == name)
     }
@@ -62,7 +61,7 @@ impl GemmVariant {
         Self::NAMED.iter().find(|(variant, _)| *variant == self).map_or("", |(_, name)| name)
     }
 
-    /// The variant that `kernel` runs in on `target`.
+    /// Returns the variant that `kernel` runs in on `target`.
     pub(super) fn resolve(self, target: &GpuTarget, kernel: &dyn Kernel) -> Self {
         if self != Self::ByAdapter {
             return self;
@@ -74,7 +73,7 @@ impl GemmVariant {
         Self::NAMED.iter().find(|(_, known)| *known == name).map_or(Self::Direct, |(variant, _)| *variant)
     }
 
-    /// The tile of a workgroup, of the variants that go through workgroup memory.
+    /// Returns the tile of a workgroup; `None` for variants without workgroup memory.
     pub(super) fn tile(self) -> Option<Tile> {
         match self {
             Self::Tiled => Some(Tile { rows: 64, columns: 64, slice: 16, blocks: 1 }),
@@ -85,7 +84,7 @@ impl GemmVariant {
         }
     }
 
-    /// The variants of a dense layer's product, the usual first, given the tiles of 64 by 64 that its result has.
+    /// Returns the variants of a dense layer's product, the default first, given the tiles of 64 by 64 in its result.
     pub(super) fn dense_variants(target: &GpuTarget, tiles: usize) -> Vec<&'static str> {
         names(match target.tiled {
             false if tiles >= TILES_FOR_WIDE => &[Self::Wide, Self::Direct],
@@ -96,8 +95,8 @@ impl GemmVariant {
         })
     }
 
-    /// The variants of a convolution's product, the usual first, given the shorter side of its result that may leave
-    /// tiles empty. `few`: whether one side has few values a pixel.
+    /// Returns the variants of a convolution's product, the default first, given the shorter side of its result that
+    /// may leave tiles empty. `few`: true if one side has few values per pixel.
     pub(super) fn conv_variants(target: &GpuTarget, shorter: usize, few: bool) -> Vec<&'static str> {
         let mut variants = names(match target.tiled {
             false => &[],
@@ -115,14 +114,14 @@ fn names(variants: &[GemmVariant]) -> Vec<&'static str> {
     variants.iter().map(|variant| variant.name()).collect()
 }
 
-/// Of a matrix product that goes through workgroup memory, as `shaders/lib/matmul/tile_shared.wgsl` has it.
+/// Tile of a matrix product through workgroup memory, as in `shaders/lib/matmul/tile_shared.wgsl`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
     pub rows: usize,
     pub columns: usize,
-    /// Of the inner dimension, what is in workgroup memory at once.
+    /// Part of the inner dimension that is in workgroup memory at once.
     pub slice: usize,
-    /// Along each axis, blocks of 4 by 4 that an invocation makes.
+    /// Blocks of 4 by 4 that an invocation makes, along each axis.
     blocks: usize,
 }
 
@@ -144,7 +143,7 @@ impl Tile {
         rows.div_ceil(self.rows) * columns.div_ceil(self.columns)
     }
 
-    /// Loops of an invocation over `inner`: those that bring a slice in, and those that multiply it.
+    /// Loop iterations of an invocation over `inner`: those that load a slice, and those that multiply it.
     pub fn iterations(self, inner: usize) -> usize {
         let threads = self.rows * self.columns / (4 * self.blocks).pow(2);
         let loads = |lines: usize| (lines * self.slice / 4).div_ceil(threads);

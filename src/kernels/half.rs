@@ -1,4 +1,4 @@
-//! 32-bit floats as pairs of 16-bit ones and back: the CPU reference of `shaders/half.wgsl`.
+//! Conversion of 32-bit floats to pairs of 16-bit ones and back: the CPU reference of `shaders/half.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use half::f16;
@@ -16,10 +16,12 @@ struct HalfParams {
     padding: [u32; 3],
 }
 
-/// reads `[count]` f32 and writes as many f16, or the other way round.
+/// Reads `[count]` f32 and writes as many f16, or the reverse.
 #[derive(Clone, Debug)]
 pub struct HalfConversion {
+    /// True for f16 to f32, false for f32 to f16.
     pub to_whole: bool,
+    /// Number of values.
     pub count: usize,
 }
 

@@ -1,4 +1,4 @@
-//! JPEG as a corruption: the CPU reference of `shaders/jpeg.wgsl`, which gives the rules.
+//! JPEG as a corruption: the CPU reference of `shaders/jpeg.wgsl`, which has the rules.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -8,10 +8,10 @@ use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 use crate::random::{philox4x32, unit_float};
 
-/// Side of a block.
+/// Side of a block, in pixels.
 const SIDE: usize = 8;
 
-/// cos(k pi / 16)
+/// Cosine of k pi / 16, here and below with k in the name.
 const C1: f32 = 0.980_785_3;
 const C2: f32 = 0.923_879_5;
 const C3: f32 = 0.831_469_6;
@@ -19,7 +19,7 @@ const C5: f32 = 0.555_570_24;
 const C6: f32 = 0.382_683_43;
 const C7: f32 = 0.195_090_32;
 
-/// T.81, table K.1.
+/// Quantization steps of luminance (T.81, table K.1).
 const LUMINANCE: [[u32; SIDE]; SIDE] = [
     [16, 11, 10, 16, 24, 40, 51, 61],
     [12, 12, 14, 19, 26, 58, 60, 55],
@@ -31,7 +31,7 @@ const LUMINANCE: [[u32; SIDE]; SIDE] = [
     [72, 92, 95, 98, 112, 100, 103, 99],
 ];
 
-/// T.81, table K.2.
+/// Quantization steps of chrominance (T.81, table K.2).
 const CHROMINANCE: [[u32; SIDE]; SIDE] = [
     [17, 18, 24, 47, 99, 99, 99, 99],
     [18, 21, 26, 66, 99, 99, 99, 99],
@@ -54,14 +54,18 @@ struct JpegParams {
     padding: u32,
 }
 
-/// reads x `[batch, height, width, channels]` with values in 0..1; writes it coded and decoded.
+/// Reads x `[batch, height, width, channels]` with values in 0..1; writes it coded and decoded.
 #[derive(Clone, Debug)]
 pub struct JpegKernel {
-    /// From and to, 1 to 100; drawn for each image.
+    /// Lowest and highest quality, in 1 to 100; drawn for each image.
     pub quality: [u32; 2],
+    /// Images in the batch.
     pub batch: usize,
+    /// Height and width in pixels.
     pub size: [usize; 2],
+    /// Values per pixel; three are coded as luminance and chrominance, others each as luminance.
     pub channels: usize,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 
@@ -71,7 +75,7 @@ fn level(value: f32) -> i32 {
     (value.clamp(0.0, 1.0) * 255.0 + 0.5).floor() as i32
 }
 
-/// A pixel's value of one component, about 0.
+/// Value of one component of a pixel, centered on 0.
 fn component_of(pixel: &[f32], component: usize) -> f32 {
     let &[r, g, b] = pixel else { return (level(pixel[component]) - 128) as f32 };
     let [r, g, b] = [r, g, b].map(level);
@@ -83,7 +87,7 @@ fn component_of(pixel: &[f32], component: usize) -> f32 {
     whole as f32
 }
 
-/// The cosine transform of one line, without its norms.
+/// Cosine transform of one line, without its norms.
 fn transform(x: [f32; SIDE]) -> [f32; SIDE] {
     let [a0, a1, a2, a3] = [x[0] + x[7], x[1] + x[6], x[2] + x[5], x[3] + x[4]];
     let [b0, b1, b2, b3] = [x[0] - x[7], x[1] - x[6], x[2] - x[5], x[3] - x[4]];
@@ -99,7 +103,7 @@ fn transform(x: [f32; SIDE]) -> [f32; SIDE] {
     ]
 }
 
-/// The sum of those cosines again.
+/// Inverse of [`transform`], the sum of its cosines, without norms.
 fn restore(h: [f32; SIDE]) -> [f32; SIDE] {
     let (h0, h4) = (h[0] + h[4], h[0] - h[4]);
     let (far, near) = (C2 * h[2] + C6 * h[6], C6 * h[2] - C2 * h[6]);
@@ -128,13 +132,13 @@ fn quantized(value: f32, q: f32) -> f32 {
     if value < 0.0 { -count * q } else { count * q }
 }
 
-/// Annex K's tables at another quality.
+/// Quantization steps of a table of Annex K at another quality.
 fn steps_of(table: [[u32; SIDE]; SIDE], quality: u32) -> Block {
     let percent = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
     table.map(|row| row.map(|step| ((step * percent + 50) / 100).clamp(1, 255) as f32))
 }
 
-/// Coded and decoded, but for the level shift; along columns first, as the shader does it.
+/// Codes and decodes a block, without the level shift; along columns first, as the shader does.
 fn coded(block: &Block, steps: &Block) -> Block {
     let down = transposed(block).map(transform);
     let mut both = transposed(&down).map(transform);

@@ -21,27 +21,34 @@ struct LatentParams {
     padding2: f32,
 }
 
+/// Sampling or KL divergence of a diagonal Gaussian, forward or backward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LatentStage {
-    /// reads moments; writes z `[N, L]` = mean + deviation * noise (Kingma & Welling 2014)
+    /// Reads moments; writes z `[N, L]` = mean + deviation * noise (Kingma & Welling 2014).
     Sample,
-    /// reads moments, dz; writes dmoments
+    /// Reads moments, dz; writes dmoments.
     SampleBackward,
-    /// reads moments; writes divergences `[2, L]`: no less than `free_bits`, then as they are
+    /// Reads moments; writes divergences `[2, L]`: no less than `free_bits`, then as they are.
     Divergence,
-    /// reads moments, divergences; writes dmoments, times the step's beta
+    /// Reads moments, divergences; writes dmoments, times the step's beta.
     DivergenceBackward,
 }
 
-/// moments `[batch, 2 * latent]`: means, then logarithms of variances, clamped to `clamp` wherever they are used.
+/// One stage on moments `[batch, 2 * latent]`: means, then logarithms of variances, clamped to `clamp` wherever they
+/// are used.
 #[derive(Clone, Debug)]
 pub struct Latent {
+    /// Stage to compute.
     pub stage: LatentStage,
+    /// Rows of the batch.
     pub batch: usize,
+    /// Latent units L.
     pub latent: usize,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
+    /// Bounds of the logarithm of the variance.
     pub clamp: [f32; 2],
-    /// Nats of divergence that each unit may have for nothing (Kingma et al. 2016).
+    /// Nats of divergence that each unit may have without penalty (Kingma et al. 2016).
     pub free_bits: f32,
 }
 

@@ -15,24 +15,25 @@ use crate::math::{exp, ln};
 /// Neighboring values that make one partial sum.
 pub const LOSS_CHUNK: usize = 1024;
 
-/// How far the output is from the input, value by value.
+/// Difference between the output y and the input x, value by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReconstructionLoss {
-    /// (y - x)^2
+    /// Squared error, (y - x)^2.
     #[default]
     Mse,
-    /// Binary cross-entropy, from logits z: max(z, 0) - z x + ln(1 + e^-|z|)
+    /// Binary cross-entropy, from logits z: max(z, 0) - z x + ln(1 + e^-|z|).
     Bce,
-    /// |y - x|
+    /// Absolute error, |y - x|.
     L1,
-    /// (y - x)^2 / 2 where |y - x| <= 1, else |y - x| - 1/2 (Huber 1964, with delta 1)
+    /// Huber loss with delta 1 (Huber 1964): (y - x)^2 / 2 where |y - x| <= 1, else |y - x| - 1/2.
     Huber,
-    /// Negative log-likelihood of a Gaussian around y: (y - x)^2 / (2 variance) + ln(2 pi variance) / 2
+    /// Negative log-likelihood of a Gaussian around y, in nats: (y - x)^2 / (2 variance) + ln(2 pi variance) / 2.
     Gaussian,
 }
 
 impl ReconstructionLoss {
+    /// All losses, in the order of the shaders' constants.
     pub const ALL: [Self; 5] = [Self::Mse, Self::Bce, Self::L1, Self::Huber, Self::Gaussian];
 
     /// Returns whether it is the mean squared error, which PCA minimizes too.
@@ -40,7 +41,7 @@ impl ReconstructionLoss {
         self == Self::Mse
     }
 
-    /// What a chart of it is called.
+    /// Returns the title of its chart.
     pub fn title(self) -> &'static str {
         match self {
             Self::Mse => "Mean squared error",
@@ -51,7 +52,7 @@ impl ReconstructionLoss {
         }
     }
 
-    /// Where there is little room.
+    /// Returns a shorter title, where there is little room.
     pub fn short_title(self) -> &'static str {
         match self {
             Self::Mse => "MSE",
@@ -73,24 +74,25 @@ impl ReconstructionLoss {
     }
 }
 
-/// A loss with all that it is scaled by.
+/// Loss with its scaling.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossTerm {
+    /// Loss of a single value.
     pub kind: ReconstructionLoss,
-    /// Sum over the values of a row instead of their mean; rows are averaged in either case.
+    /// True to sum over the values of a row, false to average them; rows are averaged in either case.
     pub sum_over_values: bool,
-    /// What the gradient is multiplied by; the recorded value is not.
+    /// Factor of the gradient; the recorded value is not multiplied.
     pub weight: f32,
-    /// Of the Gaussian likelihood.
+    /// Variance of the Gaussian likelihood.
     pub variance: f32,
-    /// Without a target the values are compared with zero, for penalties.
+    /// True to compare the values with the target, false to compare them with zero, for penalties.
     pub has_target: bool,
-    /// The gradient is also multiplied by the step's weight of sparsity.
+    /// True to multiply the gradient by the step's weight of sparsity too.
     pub is_sparsity: bool,
 }
 
 impl LossTerm {
-    /// The mean over values, with weight 1.
+    /// Returns the mean over values, with weight 1.
     pub fn mean(kind: ReconstructionLoss) -> Self {
         Self { kind, sum_over_values: false, weight: 1.0, variance: 1.0, has_target: true, is_sparsity: false }
     }
@@ -122,7 +124,7 @@ impl LossTerm {
             .constant("IS_SPARSITY", self.is_sparsity)
     }
 
-    /// The values to compare with, and what they are multiplied by: without a target, zeros.
+    /// Returns the values to compare with, and their factor: zero without a target.
     #[inline(always)]
     fn target<'v>(&self, y: &'v [f32], x: &'v [f32]) -> (&'v [f32], f32) {
         if self.has_target { (&x[..y.len()], 1.0) } else { (y, 0.0) }
@@ -152,7 +154,7 @@ impl LossTerm {
         }
     }
 
-    /// out = gradient * scale
+    /// Writes the gradient times `scale` to `out`.
     #[inline(always)]
     fn gradient(&self, out: &mut [f32], y: &[f32], x: &[f32], scale: f32) {
         let (x, keep) = self.target(y, x);
@@ -189,14 +191,18 @@ fn valid(count: usize, features: usize, state: &StepState) -> usize {
     count.min(state.rows as usize * features)
 }
 
-/// partials [ceil(count / 1024)]: sums of the loss over chunks of prediction and target `[N, D]`, divided by the rows
-/// and, for a mean over values, by D. Where `gradient` names the activation that made the prediction (identity for the
-/// plain gradient), also dinp `[N, D]`: the gradient by what went into that activation.
+/// Computes partials `[ceil(count / 1024)]`: sums of the loss over chunks of prediction and target `[N, D]`, divided by
+/// the rows and, for a mean over values, by D. Where `gradient` names the activation that made the prediction (identity
+/// for the plain gradient), also dinp `[N, D]`: the gradient by what went into that activation.
 #[derive(Clone, Debug)]
 pub struct Loss {
+    /// Loss with its scaling.
     pub term: LossTerm,
+    /// Rows of the batch, N.
     pub batch: usize,
+    /// Values per row, D.
     pub features: usize,
+    /// Activation that made the prediction, to write the gradient too; `None` for the loss alone.
     pub gradient: Option<Activation>,
 }
 
@@ -204,7 +210,8 @@ pub struct Loss {
 const CHUNKS_PER_TASK: usize = 16;
 
 impl Loss {
-    /// `partials` of neighboring chunks from value `start` on, and `dinp` of all their values where there is one.
+    /// Computes `partials` of neighboring chunks from value `start` on, and `dinp` of all their values where there is
+    /// one.
     fn cpu_chunks(
         &self,
         y: &[f32],

@@ -1,4 +1,4 @@
-//! Maximum mean discrepancy between codes and the prior: the CPU reference of `shaders/mmd.wgsl`, which gives the
+//! Maximum mean discrepancy between codes and the prior: the CPU reference of `shaders/mmd.wgsl`, which has the
 //! formula.
 
 use bytemuck::{Pod, Zeroable};
@@ -19,13 +19,16 @@ struct MmdParams {
     padding: u32,
 }
 
-/// reads z, prior `[batch, latent]`; writes partials `[batch]`, or dz where `backward`.
+/// Reads z, prior `[batch, latent]`; writes partials `[batch]`, or dz where `backward`.
 #[derive(Clone, Debug)]
 pub struct MmdKernel {
+    /// True to write the gradient, false to write the contribution of each row.
     pub backward: bool,
+    /// Rows of the batch.
     pub batch: usize,
+    /// Latent units per row.
     pub latent: usize,
-    /// What the gradient is multiplied by.
+    /// Factor of the gradient; the contributions are not multiplied.
     pub weight: f32,
 }
 
@@ -34,7 +37,7 @@ impl MmdKernel {
         SCALES.iter().map(|scale| 2.0 * self.latent as f32 * scale).map(|c| c / (c + distance)).sum()
     }
 
-    /// Derivative of the similarity by the squared distance.
+    /// Derivative of the similarity with respect to the squared distance.
     fn slope(&self, distance: f32) -> f32 {
         let slopes = SCALES.iter().map(|scale| 2.0 * self.latent as f32 * scale);
         -slopes.map(|c| c / ((c + distance) * (c + distance))).sum::<f32>()

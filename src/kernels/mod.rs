@@ -1,5 +1,5 @@
-//! The only place where WGSL and Rust meet: one file per kernel family, named as its shader is. Each kernel says how
-//! it is launched on a GPU and carries its CPU reference with the same meaning and parameters.
+//! Kernels, the only place where WGSL and Rust meet: one file per kernel family, named as its shader is. Each kernel
+//! describes its launch on a GPU and carries its CPU reference with the same meaning and parameters.
 
 pub mod activation;
 pub mod augment;
@@ -33,44 +33,52 @@ use bytemuck::{Pod, Zeroable};
 use crate::device::DeviceError;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 
-/// What changes from step to step; all that is uploaded while training. Mirrors `shaders/lib/step.wgsl`.
+/// State of one step, the only data uploaded while training. Mirrors `shaders/lib/step.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct StepState {
+    /// Philox key of the run.
     pub seed: [u32; 2],
     /// Steps taken before this one.
     pub step: u32,
     /// Rows of the batch that hold data.
     pub rows: u32,
-    /// Place of the batch's first row within the part.
+    /// Index of the batch's first row within the part.
     pub first: u32,
+    /// First row of the part in the data set.
     pub part_offset: u32,
+    /// Number of rows of the part.
     pub part_rows: u32,
-    /// 1: visit the part in the order of the keyed permutation.
+    /// Order of the part: 1 for that of the keyed permutation, 0 for its own.
     pub shuffle: u32,
+    /// Keys of the epoch's permutation.
     pub permutation_keys: [u32; 4],
-    /// learning_rate / (1 - beta1^t).
+    /// Step of Adam with its bias correction, learning_rate / (1 - beta1^t).
     pub step_size: f32,
-    /// 1 / sqrt(1 - beta2^t).
+    /// Bias correction of Adam's second moment, 1 / sqrt(1 - beta2^t).
     pub inv_sqrt_correction: f32,
+    /// Learning rate of the step, its schedule applied.
     pub learning_rate: f32,
+    /// Slot of the ring of losses that the step writes.
     pub loss_slot: u32,
-    /// Weights of the objective's parts that may change while training: KL divergence, and sparsity.
+    /// Weight of the KL divergence, which may change while training.
     pub beta: f32,
+    /// Weight of the sparsity penalty, which may change while training.
     pub sparsity: f32,
-    /// What the strengths of corruption in the plan are multiplied by.
+    /// Factor of the strengths of corruption in the plan.
     pub corruption: f32,
-    /// 1 plus the rate that every dropout layer takes; 0 leaves them their own.
+    /// Dropout rate of all layers plus 1; 0 leaves each layer its own rate.
     pub dropout: f32,
 }
 
 /// Elements of the buffers that a kernel writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
+    /// 32-bit floats.
     F32,
     /// 16-bit floats, two to a word.
     F16,
-    /// 32-bit words that are no floats.
+    /// 32-bit words that are not floats.
     Word,
 }
 
@@ -79,11 +87,12 @@ pub enum Element {
 pub struct KernelTolerance {
     /// Largest difference, over the largest magnitude of the reference's buffer.
     pub relative: f64,
-    /// Share of the values that rounding may turn into quite another: a tie broken the other way.
+    /// Share of the values that rounding may change to another value: a tie broken the other way.
     pub ambiguous: f64,
-    /// The second written buffer, a bias's gradient, is compared at the magnitude of the first, which sums the same
-    /// values: before a normalization its terms cancel, and its own magnitude is that of rounding.
+    /// True if the second written buffer, a bias's gradient, is compared at the magnitude of the first. Both sum the
+    /// same values: before a normalization its terms cancel, and its own magnitude is that of rounding.
     pub bias_cancels: bool,
+    /// Elements of the written buffers.
     pub element: Element,
 }
 
@@ -95,10 +104,10 @@ impl KernelTolerance {
     /// Normal deviates, made with a cosine: WGSL allows sine and cosine an absolute error of 2^-11.
     pub const NORMALS: Self = Self { relative: 4.9e-4, ..Self::ROUNDING };
 
-    /// Gradients by weights and by a bias, sums over the same values.
+    /// Gradients of weights and of a bias, sums over the same values.
     pub const GRADIENTS: Self = Self { bias_cancels: true, ..Self::ROUNDING };
 
-    /// Results that may turn on a rounding, such as which of two entries is nearer.
+    /// Results that may depend on a rounding, such as which of two entries is nearer.
     pub const TIES: Self = Self { ambiguous: 1e-3, ..Self::ROUNDING };
 
     /// Conversions to 16 bits, which WGSL lets round either way: one unit in the last place, 2^-10.
@@ -108,10 +117,12 @@ impl KernelTolerance {
     pub const EXACT_WORDS: Self = Self { relative: 0.0, element: Element::Word, ..Self::ROUNDING };
 }
 
-/// How a kernel is launched on a GPU.
+/// Launch of a kernel on a GPU.
 #[derive(Clone, Debug)]
 pub struct GpuLaunch {
+    /// Shader file with its imports and constants.
     pub shader: ShaderRequest,
+    /// Compute function of the shader.
     pub entry_point: &'static str,
     /// Binding numbers of the reads, then of the writes.
     pub bindings: Vec<u32>,
@@ -119,6 +130,7 @@ pub struct GpuLaunch {
     pub uniform: u32,
     /// The parameter struct's bytes, a multiple of 16.
     pub params: Vec<u8>,
+    /// Workgroups dispatched along x, y and z.
     pub workgroups: [u32; 3],
     /// Iterations of all loops of one invocation, at most.
     pub iterations: u32,
@@ -129,20 +141,22 @@ pub struct GpuLaunch {
 /// Buffers come in the order reads, then writes; a buffer that is both is among the writes. All are f32 unless the
 /// kernel says otherwise.
 pub trait Kernel: std::fmt::Debug + Send + Sync {
+    /// Returns the name of the kernel in messages, benchmarks and recorded choices.
     fn name(&self) -> &'static str;
 
+    /// Returns the launch on `target`.
     fn gpu(&self, target: &GpuTarget) -> GpuLaunch;
 
-    /// The CPU reference. Runs inside the CPU device's thread pool.
+    /// Computes the CPU reference, inside the CPU device's thread pool.
     fn cpu(&self, reads: &[&[u8]], writes: &mut [&mut [u8]], state: &StepState);
 
-    /// The variants that `target` may choose among, the usual one first; none where there is but one.
+    /// Returns the variants that `target` may choose among, the default first; none where there is only one.
     fn variants(&self, target: &GpuTarget) -> Vec<&'static str> {
         let _ = target;
         Vec::new()
     }
 
-    /// Floating-point operations, for rates in the benchmark; 0 where nobody would ask.
+    /// Floating-point operations, for rates in the benchmark; 0 where they are not counted.
     fn flops(&self) -> f64 {
         0.0
     }
@@ -152,7 +166,8 @@ pub trait Kernel: std::fmt::Debug + Send + Sync {
         KernelTolerance::ROUNDING
     }
 
-    /// Its sizes in a few characters, where they are more than how much goes in and out.
+    /// Returns its sizes in a few characters, where the sizes of its buffers do not determine them; else an empty
+    /// string.
     fn shape(&self) -> String {
         String::new()
     }
@@ -164,7 +179,7 @@ pub fn choice_key(kernel: &dyn Kernel) -> String {
 }
 
 impl GpuLaunch {
-    /// Bindings 0.. in order: reads, writes, parameters.
+    /// Returns a launch with bindings 0.. in order: reads, writes, parameters.
     pub(crate) fn in_order(
         shader: ShaderRequest,
         entry_point: &'static str,
@@ -184,7 +199,7 @@ impl GpuLaunch {
         }
     }
 
-    /// Refuses what the device would get wrong, before anything runs.
+    /// Checks the launch against the limits of the device, before anything runs.
     pub fn check(&self, target: &GpuTarget, label: &str) -> Result<(), DeviceError> {
         if let Some(limit) = target.max_iterations
             && self.iterations > limit
@@ -204,12 +219,12 @@ impl GpuLaunch {
     }
 }
 
-/// `shader` with elements of so many values, one or four.
+/// Returns `shader` with elements of `values` values, one or four.
 pub(crate) fn elements_of(shader: ShaderRequest, values: usize) -> ShaderRequest {
     if values == 4 { shader.swap("lib/element_scalar", "lib/element_vec4") } else { shader }
 }
 
-/// A size as the shaders count it. Plans refuse sizes that do not fit 32 bits long before this.
+/// Returns a size as the shaders count it. Plans refuse sizes that do not fit 32 bits long before this.
 pub(crate) fn word(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }

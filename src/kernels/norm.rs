@@ -10,16 +10,21 @@ use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::GpuTarget;
 
-/// Pixels that an invocation handles, as `shaders/norm/norm_apply.wgsl` has it.
+/// Pixels that an invocation handles, as in `shaders/norm/norm_apply.wgsl`.
 const PIXELS: usize = 8;
 
-/// x `[images, pixels, channels]`; statistics are of each image and group of neighboring channels.
+/// Sizes of x `[images, pixels, channels]`; statistics are of each image and group of neighboring channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormShape {
+    /// Images with statistics of their own; 1 for batch normalization.
     pub images: usize,
+    /// Pixels per image; those of the whole batch for batch normalization.
     pub pixels: usize,
+    /// Values per pixel.
     pub channels: usize,
+    /// Groups of neighboring channels that share statistics; as many as channels for batch normalization.
     pub groups: usize,
+    /// Addend of the variance, against division by zero.
     pub epsilon: f32,
 }
 
@@ -33,15 +38,17 @@ impl NormShape {
         self.pixels.div_ceil(self.slot_pixels())
     }
 
+    /// Returns the number of slots of pixels, each with partial sums of its own.
     pub fn slots(&self) -> usize {
         self.images * self.slots_per_image()
     }
 
+    /// Returns the number of values of x.
     pub fn elements(&self) -> usize {
         self.images * self.pixels * self.channels
     }
 
-    /// Whether channels are handled by fours.
+    /// Returns whether channels are handled by fours.
     fn vec4(&self) -> bool {
         self.channels.is_multiple_of(4)
     }
@@ -100,27 +107,33 @@ struct NormParams {
 /// One stage of a normalization; see the shader for the buffers of each.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NormStage {
-    /// reads x; writes partials `[slots, C, 2]`
+    /// Reads x; writes partials `[slots, C, 2]`.
     Partials,
-    /// reads partials; writes statistics `[images, G, 2]`
+    /// Reads partials; writes statistics `[images, G, 2]`.
     Statistics,
-    /// reads statistics; moves running statistics `[C, 2]`
-    Running { momentum: f32 },
-    /// reads x, statistics, scale, shift; writes out
+    /// Reads statistics; moves running statistics `[C, 2]` toward them by the share `momentum`.
+    Running {
+        /// Share by which running statistics move, in 0..1.
+        momentum: f32,
+    },
+    /// Reads x, statistics, scale, shift; writes out.
     Apply(Activation),
-    /// reads x, statistics, dout; writes partials of the gradients `[slots, C, 2]`
+    /// Reads x, statistics, dout; writes partials of the gradients `[slots, C, 2]`.
     BackwardPartials,
-    /// reads partials of the gradients; writes dshift `[C]`, dscale `[C]`
+    /// Reads partials of the gradients; writes dshift `[C]`, dscale `[C]`.
     BackwardParameters,
-    /// reads partials of the gradients, scale; writes sums `[images, G, 2]`
+    /// Reads partials of the gradients, scale; writes sums `[images, G, 2]`.
     BackwardSums,
-    /// reads x, statistics, scale, sums, dout; writes dx
+    /// Reads x, statistics, scale, sums, dout; writes dx.
     BackwardApply,
 }
 
+/// Kernel of one stage of a normalization.
 #[derive(Clone, Debug)]
 pub struct Norm {
+    /// Sizes of x.
     pub shape: NormShape,
+    /// Stage to compute.
     pub stage: NormStage,
 }
 

@@ -1,4 +1,4 @@
-//! One sweep over all parameters, and the norm of their gradients: the CPU reference of `shaders/optimizer.wgsl`.
+//! Optimizer update of all parameters, and the norm of their gradients: the CPU reference of `shaders/optimizer.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -15,13 +15,26 @@ pub const DECAY_BLOCK: usize = 64;
 /// Gradients whose squares make one partial sum.
 const NORM_CHUNK: usize = 1024;
 
-/// How parameters follow their gradients.
+/// Update rule of the optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UpdateRule {
-    /// Kingma & Ba 2015.
-    Adam { beta1: f32, beta2: f32, epsilon: f32 },
-    /// With PyTorch's momentum, which starts at the first gradient.
-    Sgd { momentum: f32, nesterov: bool },
+    /// Adam (Kingma & Ba 2015): decay rates `beta1` and `beta2` of the moments, and `epsilon` in the denominator.
+    Adam {
+        /// Decay rate of the first moment.
+        beta1: f32,
+        /// Decay rate of the second moment.
+        beta2: f32,
+        /// Addend of the denominator, against division by zero.
+        epsilon: f32,
+    },
+    /// Stochastic gradient descent with PyTorch's momentum, which starts at the first gradient; `nesterov` selects
+    /// Nesterov's.
+    Sgd {
+        /// Share of the old momentum; 0 for none.
+        momentum: f32,
+        /// True for Nesterov momentum.
+        nesterov: bool,
+    },
 }
 
 #[repr(C)]
@@ -41,19 +54,22 @@ struct OptimizerParams {
 /// `clipped`); updates params, moment1, for Adam moment2, and where there is an `average` the averages.
 #[derive(Clone, Debug)]
 pub struct Update {
+    /// Update rule with its constants.
     pub rule: UpdateRule,
-    /// A multiple of 64.
+    /// Elements of the flat buffers, a multiple of 64.
     pub count: usize,
+    /// Strength of weight decay; 0 for none.
     pub weight_decay: f32,
-    /// p -= learning_rate * decay * p (AdamW) instead of decay * p added to the gradient.
+    /// True for p -= learning_rate * decay * p (AdamW), false to add decay * p to the gradient.
     pub decoupled: bool,
+    /// True to multiply the gradients by the clip factor.
     pub clipped: bool,
-    /// Share of the old average of the weights, where one is kept.
+    /// Share of the old average of the weights in the new one; `None` where none is kept.
     pub average: Option<f32>,
 }
 
 impl Update {
-    /// step_size and inv_sqrt_correction of [`StepState`] for the step numbered `step` from 0.
+    /// Returns step_size and inv_sqrt_correction of [`StepState`] for the step numbered `step` from 0.
     pub fn corrections(&self, learning_rate: f64, step: u64) -> (f32, f32) {
         let UpdateRule::Adam { beta1, beta2, .. } = self.rule else { return (learning_rate as f32, 1.0) };
         // Beyond this exponent both corrections are 1 in f64.
@@ -174,13 +190,15 @@ impl Kernel for Update {
     }
 }
 
-/// reads grads `[count]`; writes sums of their squares over chunks.
+/// Reads grads `[count]`; writes sums of their squares over chunks.
 #[derive(Clone, Debug)]
 pub struct GradientSquares {
+    /// Number of gradients.
     pub count: usize,
 }
 
 impl GradientSquares {
+    /// Returns the number of partial sums.
     pub fn partials(&self) -> usize {
         self.count.div_ceil(NORM_CHUNK)
     }
@@ -220,10 +238,12 @@ impl Kernel for GradientSquares {
     }
 }
 
-/// reads partial sums of squares; writes [min(1, max_norm / norm), norm], as PyTorch's `clip_grad_norm_` has it.
+/// Reads partial sums of squares; writes `[min(1, max_norm / norm), norm]`, as in PyTorch's `clip_grad_norm_`.
 #[derive(Clone, Debug)]
 pub struct ClipFactor {
+    /// Number of partial sums.
     pub partials: usize,
+    /// Largest norm of all gradients together.
     pub max_norm: f32,
 }
 

@@ -8,16 +8,18 @@ use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::cpu::vectorized;
 use crate::device::gpu::GpuTarget;
 
-/// How many rows a slot sums; the split depends on sizes alone, so the order of additions never changes.
+/// Split of a sum over rows into slots; it depends on sizes alone, so the order of additions never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SplitK {
+    /// Number of partial sums.
     pub slots: usize,
+    /// Rows that a slot sums; the last may have fewer.
     pub slot_rows: usize,
 }
 
 impl SplitK {
-    /// Splits `rows`, each slot of whose result takes `result` values: enough slots to keep a device busy, none so
-    /// long that a software adapter's limit on loops is near, and together at most 64 MiB where that can be.
+    /// Splits `rows` into slots, each with a sum of `result` values: enough to keep a device busy, none so long that a
+    /// software adapter's limit on loops is near, and together at most 64 MiB if possible.
     pub fn new(rows: usize, result: usize) -> Self {
         const ROWS_AT_LEAST: usize = 512;
         const ROWS_AT_MOST: usize = 16 * 1024;
@@ -44,7 +46,7 @@ struct PartialSumParams {
     padding: [u32; 3],
 }
 
-/// out `[columns]` = sum of the rows of values `[.., columns]`.
+/// Computes out `[columns]` = sum of the rows of values `[.., columns]`.
 pub(super) fn sum_rows(values: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     vectorized(
@@ -57,11 +59,14 @@ pub(super) fn sum_rows(values: &[f32], out: &mut [f32]) {
     );
 }
 
-/// out `[slots, columns]`: sums over the rows of each slot of values `[rows, columns]`.
+/// Computes out `[slots, columns]`, the sums over the rows of each slot of values `[rows, columns]`.
 #[derive(Clone, Debug)]
 pub struct ColumnSums {
+    /// Rows of the values.
     pub rows: usize,
+    /// Values per row.
     pub columns: usize,
+    /// Split of the rows into slots.
     pub split: SplitK,
 }
 
@@ -96,23 +101,29 @@ impl Kernel for ColumnSums {
     }
 }
 
-/// out[i / run * pitch + offset + i % run] = sum over slots, in order, of values `[slots, count]`; with a bias the same
-/// of its values `[slots, count]`, to place i.
+/// Computes `out[i / run * pitch + offset + i % run]` = sum over slots, in order, of values `[slots, count]`; with a
+/// bias the same of its values `[slots, count]`, to place i.
 ///
-/// reads values(, bias values); writes out(, bias out).
+/// Reads values(, bias values); writes out(, bias out).
 #[derive(Clone, Debug)]
 pub struct ReducePartialSums {
+    /// Elements of a slot.
     pub count: usize,
+    /// Number of partial sums of each element.
     pub slots: usize,
+    /// Neighboring elements that stay together in the result.
     pub run: usize,
+    /// Distance between the starts of runs in the result, in elements.
     pub pitch: usize,
+    /// Start of the first run in the result, in elements.
     pub offset: usize,
-    /// Elements and slots of a second sum: a layer's weights and bias take one dispatch.
+    /// Elements and slots of a second sum, so that a layer's weights and bias take one dispatch; `None` for a single
+    /// sum.
     pub bias: Option<(usize, usize)>,
 }
 
 impl ReducePartialSums {
-    /// Element i goes to place i.
+    /// Returns the sum that puts element i at place i, without a bias.
     pub fn plain(count: usize, slots: usize) -> Self {
         Self { count, slots, run: count.max(1), pitch: 0, offset: 0, bias: None }
     }
@@ -121,7 +132,7 @@ impl ReducePartialSums {
 /// Elements that a task of the CPU sums.
 const CPU_ELEMENTS: usize = 32 * 1024;
 
-/// out `[count]` = sum over slots of values `[slots, total]` from `first` on.
+/// Computes out `[count]` = sum over slots of values `[slots, total]` from `first` on.
 fn add_slots(values: &[f32], (slots, total, first): (usize, usize, usize), out: &mut [f32]) {
     out.par_chunks_mut(CPU_ELEMENTS).enumerate().for_each(|(task, out)| {
         let first = first + task * CPU_ELEMENTS;

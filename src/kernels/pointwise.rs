@@ -1,4 +1,4 @@
-//! Chains of element-by-element stages: the CPU reference of `shaders/pointwise.wgsl`.
+//! Chains of element-wise stages: the CPU reference of `shaders/pointwise.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -13,60 +13,78 @@ use crate::random::{normal4, philox4x32, poisson_by_inversion, unit_float};
 /// Elements that one task of the CPU handles: large enough to hide the cost of handing it out.
 pub(crate) const CPU_CHUNK: usize = 16 * 1024;
 
-/// Stages that one chain can have, and operands that they can read.
+/// Largest number of stages in a chain.
 pub const MAX_STAGES: usize = 4;
+/// Largest number of operands that the stages of a chain read.
 pub const MAX_OPERANDS: usize = 3;
 
-/// From this rate on Poisson counts are rounded normal numbers; the shader says why.
+/// Poisson rate from which counts are rounded normal numbers; the shader explains why.
 pub const NORMAL_FROM_RATE: f32 = 30.0;
 /// Bound of the light that grows as the strength of shot noise goes to 0.
 const MOST_LIGHT: f32 = 1e9;
 
-/// One thing done to each element; binary stages read an operand of the same size.
+/// One operation on each element; binary stages read an operand of the same size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PointwiseStage {
+    /// Activation of the value.
     Activate(Activation),
-    /// value * activation'(operand), the operand being what the activation saves.
+    /// Gradient through an activation: value * activation'(operand), the operand being what the activation saves.
     ActivateBackward(Activation),
+    /// Sum of value and operand.
     Add,
-    /// value * the step's strength of corruption
+    /// Product of value and the step's strength of corruption.
     CorruptionStrength,
-    /// Zero where the operand is.
+    /// Value where the operand is not zero, else zero.
     KeepWhereNonzero,
+    /// Product of value and a constant.
     Scale(f32),
-    /// Zero with probability `rate`, else value / (1 - rate); the step may have another rate for all of them.
+    /// Zero with probability `rate`, else value / (1 - rate); the step may have another rate for all dropouts.
     Dropout {
+        /// Probability of zero, in 0..1.
         rate: f32,
+        /// Stream of counter-based random numbers.
         stream: u32,
     },
-    /// Zero with probability `rate`, times the step's `corruption` as the next two.
+    /// Zero with probability `rate`, times the step's `corruption` as the amounts of the next two.
     Mask {
+        /// Probability of zero at corruption 1, in 0..1.
         rate: f32,
+        /// Stream of counter-based random numbers.
         stream: u32,
     },
-    /// value + sigma * normal
+    /// Gaussian noise: value + sigma * normal.
     Gaussian {
+        /// Standard deviation at corruption 1.
         sigma: f32,
+        /// Stream of counter-based random numbers.
         stream: u32,
     },
-    /// 0 or 1 with probability rate / 2 each.
+    /// Salt and pepper: 0 or 1 with probability rate / 2 each.
     SaltAndPepper {
+        /// Probability of a replaced value at corruption 1, in 0..1.
         rate: f32,
+        /// Stream of counter-based random numbers.
         stream: u32,
     },
-    /// Zero where the stage of the same rate and stream struck.
+    /// Zero where [`Self::SaltAndPepper`] of the same rate and stream replaced the value.
     SaltAndPepperBackward {
+        /// Rate of the forward stage.
         rate: f32,
+        /// Stream of the forward stage.
         stream: u32,
     },
-    /// Poisson(max(value, 0) * light) / light with light = peak / corruption^2: the deviation grows as the strength.
+    /// Shot noise: Poisson(max(value, 0) * light) / light with light = peak / corruption^2, so that its deviation is
+    /// proportional to the corruption.
     ShotNoise {
+        /// Mean count of photons of value 1 at corruption 1.
         peak: f32,
+        /// Stream of counter-based random numbers.
         stream: u32,
     },
 }
 
 impl PointwiseStage {
+    /// Returns whether the stage is binary.
     pub fn reads_operand(self) -> bool {
         matches!(self, Self::ActivateBackward(_) | Self::Add | Self::KeepWhereNonzero)
     }
@@ -98,7 +116,7 @@ impl PointwiseStage {
         }
     }
 
-    /// `first`: index of the first value within the whole, a multiple of 4.
+    /// Applies the stage in place. `first`: index of the first value within the whole, a multiple of 4.
     #[inline(always)]
     fn apply(self, values: &mut [f32], operand: &[f32], first: usize, state: &StepState) {
         let random = |values: &mut [f32], stream: u32, change: &dyn Fn(f32, f32) -> f32| {
@@ -178,16 +196,18 @@ struct PointwiseParams {
     streams: [u32; 4],
 }
 
-/// out = stages applied to first, in order; reads first and the operands of the binary stages in their order, and
-/// whatever else (never looked at) up to four; buffers `[count]`.
+/// Computes out = stages applied to first, in order; reads first, the operands of the binary stages in their order, and
+/// unused buffers up to four; buffers `[count]`.
 #[derive(Clone, Debug)]
 pub struct PointwiseKernel {
-    /// At most [`MAX_STAGES`].
+    /// Stages in order, at most [`MAX_STAGES`].
     pub stages: Vec<PointwiseStage>,
+    /// Number of elements.
     pub count: usize,
 }
 
 impl PointwiseKernel {
+    /// Returns the kernel of a single stage.
     pub fn one(stage: PointwiseStage, count: usize) -> Self {
         Self { stages: vec![stage], count }
     }

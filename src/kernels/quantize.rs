@@ -21,24 +21,37 @@ struct QuantizeParams {
     padding: u32,
 }
 
+/// Stage of vector quantization or of its codebook's update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum QuantizeStage {
-    /// reads z, codebook; writes codes, quantized
+    /// Reads z, codebook; writes codes, quantized.
     Assign,
-    /// reads z, codes; writes members `[M, D + 1]`: sums and counts
+    /// Reads z, codes; writes members `[M, D + 1]`: sums and counts.
     Members,
-    /// reads z, members; moves codebook, counts, sums
-    Update { decay: f32, restart_below: f32, stream: u32 },
+    /// Reads z, members; moves codebook, counts, sums. `decay` is the share of the old averages; entries with fewer
+    /// than `restart_below` rows per step restart at a row drawn from `stream`.
+    Update {
+        /// Share of the old averages, in 0..1.
+        decay: f32,
+        /// Mean count of rows per step below which an entry restarts.
+        restart_below: f32,
+        /// Stream of counter-based random numbers.
+        stream: u32,
+    },
 }
 
 /// One stage on rows z `[rows, width]` with a codebook `[entries, width]`.
 #[derive(Clone, Debug)]
 pub struct Quantize {
+    /// Stage to compute.
     pub stage: QuantizeStage,
+    /// Rows of z in the batch.
     pub rows: usize,
     /// Rows of z that one row of the batch makes.
     pub rows_per_sample: usize,
+    /// Values per row and entry, D.
     pub width: usize,
+    /// Entries of the codebook, M.
     pub entries: usize,
 }
 

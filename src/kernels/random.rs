@@ -20,13 +20,18 @@ struct RandomParams {
     width: f32,
 }
 
-/// What random numbers are filled in.
+/// Distribution of random numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Distribution {
     /// Raw 32-bit words.
     Bits,
     /// Uniform in [low, low + width).
-    Uniform { low: f32, width: f32 },
+    Uniform {
+        /// Lower bound, included.
+        low: f32,
+        /// Distance of the upper bound, excluded, from the lower.
+        width: f32,
+    },
     /// Normal with mean 0 and standard deviation 1.
     Normal,
 }
@@ -34,8 +39,11 @@ pub enum Distribution {
 /// Fills `[count]` values from the step's seed and number.
 #[derive(Clone, Debug)]
 pub struct RandomFill {
+    /// Number of values.
     pub count: usize,
+    /// Stream of the counter, one for each op.
     pub stream: u32,
+    /// Raw bits, uniform or normal.
     pub distribution: Distribution,
 }
 

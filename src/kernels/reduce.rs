@@ -9,7 +9,7 @@ use crate::device::gpu::GpuTarget;
 /// Lanes of the tree; on the CPU they are the lanes of the vectorized loop.
 pub(crate) const REDUCE_LANES: usize = 64;
 
-/// Sum of `values` as the shader adds them: lane i takes i, i + 64, ..., and a binary tree adds the lanes.
+/// Sum of `count` values as the shader adds them: lane i takes i, i + 64, ..., and a binary tree adds the lanes.
 #[inline(always)]
 pub(crate) fn reduce_sum_lanes(count: usize, value: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0.0_f32; REDUCE_LANES];
@@ -41,11 +41,14 @@ struct ReduceParams {
     padding: u32,
 }
 
-/// ring `[slots, parts]` at (state.loss_slot, part) = sum of partials `[count]`.
+/// Writes the sum of partials `[count]` to ring `[slots, parts]` at (state.loss_slot, part).
 #[derive(Clone, Debug)]
 pub struct ReduceSum {
+    /// Number of partial sums.
     pub count: usize,
+    /// Parts of a slot.
     pub parts: usize,
+    /// Index of the written part within a slot.
     pub part: usize,
 }
 

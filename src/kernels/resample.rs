@@ -7,36 +7,49 @@ use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, elements_of, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 
+/// Change of resolution, or the gradient of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ResampleMode {
-    /// scale * the input's element above each place; zero beyond the input.
+    /// Repetition: scale * the input's element above each place; zero beyond the input.
     Repeat {
+        /// Factor of the values.
         scale: f32,
     },
-    /// scale * the sum of each block.
+    /// Block sum: scale * the sum of each block.
     BlockSum {
+        /// Factor of the sums.
         scale: f32,
     },
+    /// Maximum of each block.
     BlockMax,
     /// Gradient of [`Self::BlockMax`]: reads x and dout.
     BlockMaxBackward,
-    /// Pixel centers aligned, edges repeated: PyTorch's `align_corners=False`.
+    /// Bilinear interpolation, pixel centers aligned, edges repeated: PyTorch's `align_corners=False`.
     Bilinear,
+    /// Gradient of [`Self::Bilinear`]: reads dout.
     BilinearBackward,
-    /// Channels to places (Shi et al. 2016), in PyTorch's order of channels.
+    /// Channels to pixels (Shi et al. 2016), in PyTorch's order of channels.
     Shuffle,
+    /// Pixels to channels, the inverse of [`Self::Shuffle`].
     Unshuffle,
 }
 
-/// out `[N, OH, OW, OC]` from the input `[N, H, W, C]`; sizes must fit `mode` and `factor`.
+/// Computes out `[N, OH, OW, OC]` from the input `[N, H, W, C]`; sizes must fit `mode` and `factor`.
 #[derive(Clone, Debug)]
 pub struct ResampleKernel {
+    /// Operation to compute.
     pub mode: ResampleMode,
+    /// Images in the batch.
     pub batch: usize,
+    /// Height and width of the input in pixels.
     pub size: [usize; 2],
+    /// Values per pixel of the input.
     pub channels: usize,
+    /// Height and width of the output in pixels.
     pub out_size: [usize; 2],
+    /// Values per pixel of the output.
     pub out_channels: usize,
+    /// Whole factor between the resolutions, on both axes.
     pub factor: usize,
 }
 
@@ -53,7 +66,7 @@ struct ResampleParams {
     padding: [u32; 3],
 }
 
-/// Low and high place and the high one's weight, for output place `to`.
+/// Returns low and high place and the high one's weight, for output place `to`.
 fn bilinear(to: usize, factor: usize, count: usize) -> (usize, usize, f32) {
     let center = ((to as f32 + 0.5) / factor as f32 - 0.5).max(0.0);
     let low = center as usize;

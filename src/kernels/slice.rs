@@ -1,4 +1,4 @@
-//! Parts of rows, and one row for many pixels: the CPU reference of `shaders/slice.wgsl`.
+//! Slices of rows, and broadcasts of one row to many pixels: the CPU reference of `shaders/slice.wgsl`.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -19,16 +19,51 @@ struct SliceParams {
     padding: [u32; 3],
 }
 
+/// Slice, padding or broadcast of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SliceKernel {
-    /// out `[rows, out_columns]` = first `[rows, columns]` from column `offset` on; reads first.
-    Slice { rows: usize, columns: usize, out_columns: usize, offset: usize },
-    /// first `[rows, columns]` at column `offset` of out `[rows, out_columns]`, zero elsewhere; reads first.
-    Pad { rows: usize, columns: usize, out_columns: usize, offset: usize },
-    /// out `[rows, columns]` = first + row r / sharing of second `[rows / sharing, columns]`; reads first, second.
-    AddRows { rows: usize, columns: usize, sharing: usize },
-    /// out `[rows, columns]` = first * number r / sharing of second `[rows / sharing]`; reads first, second.
-    ScaleRows { rows: usize, columns: usize, sharing: usize },
+    /// Slice: out `[rows, out_columns]` = first `[rows, columns]` from column `offset` on; reads first.
+    Slice {
+        /// Rows of first and out.
+        rows: usize,
+        /// Columns of first.
+        columns: usize,
+        /// Columns of out.
+        out_columns: usize,
+        /// First column of the slice.
+        offset: usize,
+    },
+    /// Padding: first `[rows, columns]` at column `offset` of out `[rows, out_columns]`, zero elsewhere; reads first.
+    Pad {
+        /// Rows of first and out.
+        rows: usize,
+        /// Columns of first.
+        columns: usize,
+        /// Columns of out.
+        out_columns: usize,
+        /// Column of out where first begins.
+        offset: usize,
+    },
+    /// Broadcast sum: out `[rows, columns]` = first + row r / sharing of second `[rows / sharing, columns]`; reads
+    /// first, second.
+    AddRows {
+        /// Rows of first and out.
+        rows: usize,
+        /// Columns of first, second and out.
+        columns: usize,
+        /// Neighboring rows that share one row of second.
+        sharing: usize,
+    },
+    /// Broadcast product: out `[rows, columns]` = first * number r / sharing of second `[rows / sharing]`; reads first,
+    /// second.
+    ScaleRows {
+        /// Rows of first and out.
+        rows: usize,
+        /// Columns of first and out.
+        columns: usize,
+        /// Neighboring rows that share one number of second.
+        sharing: usize,
+    },
 }
 
 impl Kernel for SliceKernel {

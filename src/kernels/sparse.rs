@@ -19,26 +19,44 @@ struct SparseParams {
     padding: [u32; 3],
 }
 
+/// Selection of units, count of silent steps, or sparsity penalty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SparseStage {
-    /// reads h, anything; writes the `keep` largest of each row (Makhzani & Frey 2014)
-    TopK { keep: usize },
-    /// reads h, silent steps `[D]`; writes the `keep` largest of each row among units silent for more than `dead_after`
-    /// steps (Gao et al. 2024)
-    TopDead { keep: usize, dead_after: f32 },
-    /// reads h; counts silent steps `[D]`
+    /// Reads h, anything; writes the `keep` largest of each row (Makhzani & Frey 2014).
+    TopK {
+        /// Units kept in each row.
+        keep: usize,
+    },
+    /// Reads h, silent steps `[D]`; writes the `keep` largest of each row among units silent for more than `dead_after`
+    /// steps (Gao et al. 2024).
+    TopDead {
+        /// Units kept in each row.
+        keep: usize,
+        /// Steps of silence beyond which a unit is dead.
+        dead_after: f32,
+    },
+    /// Reads h; counts silent steps `[D]`.
     SilentSteps,
-    /// reads sums of activations `[D]`; writes KL(rate || mean activation) `[D]`
-    KlTarget { rate: f32 },
-    /// reads sums of activations `[D]`; writes the gradient by h, times the step's sparsity
-    KlTargetBackward { rate: f32 },
+    /// Reads sums of activations `[D]`; writes KL(rate || mean activation) `[D]`.
+    KlTarget {
+        /// Target mean activation, between 0 and 1.
+        rate: f32,
+    },
+    /// Reads sums of activations `[D]`; writes the gradient by h, times the step's sparsity.
+    KlTargetBackward {
+        /// Target mean activation, between 0 and 1.
+        rate: f32,
+    },
 }
 
 /// One stage on codes `[batch, units]`.
 #[derive(Clone, Debug)]
 pub struct Sparse {
+    /// Stage to compute.
     pub stage: SparseStage,
+    /// Rows of the batch.
     pub batch: usize,
+    /// Units of the code, D.
     pub units: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Structural similarity as a loss: the CPU reference of `shaders/ssim.wgsl`, which gives the formulas.
+//! Structural similarity as a loss: the CPU reference of `shaders/ssim.wgsl`, which has the formulas.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use super::shaders::shader;
 use super::{GpuLaunch, Kernel, StepState, f32s, f32s_mut, word};
 use crate::device::gpu::GpuTarget;
 
-/// Side of the window: images smaller than that have no SSIM.
+/// Side of the window, in pixels: smaller images have no SSIM.
 pub const SSIM_WINDOW: usize = 11;
 const C1: f32 = 0.0001;
 const C2: f32 = 0.0009;
@@ -39,24 +39,29 @@ struct SsimParams {
     padding: [u32; 3],
 }
 
+/// Stage of the SSIM loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SsimStage {
-    /// reads prediction, target; writes maps `[N, H - 10, W - 10, C, 4]`
+    /// Reads prediction, target; writes maps `[N, H - 10, W - 10, C, 4]`.
     Maps,
-    /// reads maps; writes partial sums of 1 - SSIM over chunks of places
+    /// Reads maps; writes partial sums of 1 - SSIM over chunks of places.
     Sums,
-    /// reads prediction, target, maps; writes dinp
+    /// Reads prediction, target, maps; writes dinp.
     Backward,
 }
 
-/// 1 - mean SSIM of images `[batch, height, width, channels]` with values in 0..1.
+/// SSIM loss, 1 - mean SSIM, of images `[batch, height, width, channels]` with values in 0..1.
 #[derive(Clone, Debug)]
 pub struct Ssim {
+    /// Stage to compute.
     pub stage: SsimStage,
+    /// Images in the batch.
     pub batch: usize,
+    /// Height and width in pixels, each at least [`SSIM_WINDOW`].
     pub size: [usize; 2],
+    /// Values per pixel.
     pub channels: usize,
-    /// What the gradient is multiplied by.
+    /// Factor of the gradient; the partial sums are not multiplied.
     pub weight: f32,
 }
 

@@ -1,5 +1,4 @@
-//! How far a mean over rows might be from that of other rows (Efron 1979, "Bootstrap methods: another look at the
-//! jackknife").
+//! Uncertainty of a mean over rows by the bootstrap (Efron 1979, "Bootstrap methods: another look at the jackknife").
 
 use rayon::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Groups around their means (Lloyd 1982), started apart (Arthur & Vassilvitskii 2007, "k-means++: the advantages of
+//! k-means clustering (Lloyd 1982) with k-means++ starts (Arthur & Vassilvitskii 2007, "k-means++: the advantages of
 //! careful seeding").
 
 use super::matmul::for_each_row;
@@ -6,13 +6,13 @@ use crate::random::Sampler;
 
 /// Starts, of which the best is kept.
 const STARTS: u32 = 10;
-/// Rounds of a start; few need as many.
+/// Limit of the rounds of a start; few need as many.
 const ROUNDS: usize = 300;
 
-/// Points in groups.
+/// Clusters of points.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KMeans {
-    /// `[k, features]`, the largest group first.
+    /// Centers `[k, features]`, the largest group first.
     pub centers: Vec<f32>,
     /// The group of each point, from 0.
     pub groups: Vec<usize>,
@@ -20,7 +20,8 @@ pub struct KMeans {
     pub inertia: f64,
 }
 
-/// `points` `[n, features]` in `k` groups, the best of ten seeded starts; `None` unless there are at least k points.
+/// Clusters `points` `[n, features]` in `k` groups, the best of ten seeded starts; `None` unless there are at least k
+/// points.
 pub fn kmeans(points: &[f32], features: usize, k: usize, seed: u64) -> Option<KMeans> {
     let n = points.len().checked_div(features)?;
     if k == 0 || n < k {
@@ -32,7 +33,7 @@ pub fn kmeans(points: &[f32], features: usize, k: usize, seed: u64) -> Option<KM
     Some(by_size(best, features, k))
 }
 
-/// k points as first centers, each drawn by its squared distance to those before.
+/// Draws k points as first centers, each by its squared distance to those before.
 fn spread(points: &[f32], features: usize, k: usize, draws: &mut Sampler) -> Vec<f32> {
     let n = points.len() / features;
     let first = draws.below(n);
@@ -54,7 +55,7 @@ fn spread(points: &[f32], features: usize, k: usize, draws: &mut Sampler) -> Vec
     centers
 }
 
-/// `points` `[n, features]` in groups from first centers `[k, features]`; `None` unless there are at least k points.
+/// Clusters `points` `[n, features]` from first centers `[k, features]`; `None` unless there are at least k points.
 pub fn kmeans_from(points: &[f32], features: usize, centers: &[f32]) -> Option<KMeans> {
     let k = centers.len().checked_div(features)?;
     if k == 0 || points.len() < centers.len() {
@@ -63,7 +64,7 @@ pub fn kmeans_from(points: &[f32], features: usize, centers: &[f32]) -> Option<K
     Some(by_size(settle(points, features, centers.to_vec()), features, k))
 }
 
-/// Points to the nearest centers, centers to the means of their points, until no point moves.
+/// Assigns points to the nearest centers and moves centers to the means of their points, until no point changes group.
 fn settle(points: &[f32], features: usize, mut centers: Vec<f32>) -> KMeans {
     let k = centers.len() / features;
     let mut groups = Vec::new();
@@ -102,7 +103,7 @@ fn settle(points: &[f32], features: usize, mut centers: Vec<f32>) -> KMeans {
     KMeans { centers, groups, inertia }
 }
 
-/// The same groups, numbered by how many points they have.
+/// Renumbers the groups by their numbers of points, the largest first.
 fn by_size(found: KMeans, features: usize, k: usize) -> KMeans {
     let mut counts = vec![0_usize; k];
     found.groups.iter().for_each(|&group| counts[group] += 1);

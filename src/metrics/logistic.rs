@@ -1,4 +1,5 @@
-//! Multinomial logistic regression, the probe of a representation: if a plane can part the classes, they lie apart.
+//! Multinomial logistic regression, the linear probe of a representation: its accuracy shows how far planes separate
+//! the classes.
 
 use std::collections::VecDeque;
 
@@ -13,13 +14,15 @@ const MEMORY: usize = 10;
 /// Share of the promised descent that a step must bring (Armijo).
 const DESCENT: f64 = 1e-4;
 
+/// Regularization and stopping rules of [`Logistic::fit`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogisticOptions {
-    /// The sum of the losses of all rows counts so many times as much as half the squared weights.
+    /// Inverse strength of the L2 penalty: the weight of the summed losses of all rows against half the squared
+    /// weights; 1 by default.
     pub c: f64,
-    /// Done where no part of the gradient (of the mean over rows) is larger.
+    /// Largest absolute component of the gradient (of the mean over rows) at which the fit ends; 1e-4 by default.
     pub tolerance: f64,
-    /// Done after so many steps in any case.
+    /// Limit of the L-BFGS steps; 500 by default.
     pub steps: usize,
 }
 
@@ -29,10 +32,10 @@ impl Default for LogisticOptions {
     }
 }
 
-/// Fitted weights.
+/// Fitted logistic regression.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Logistic {
-    /// `[classes, features + 1]`, the constant last.
+    /// Weights `[classes, features + 1]`, the constant last.
     weights: Vec<f64>,
     features: usize,
     classes: usize,
@@ -92,7 +95,7 @@ impl Logistic {
         Some(model)
     }
 
-    /// The objective and its gradient.
+    /// Computes the objective and its gradient.
     fn loss(&self, rows: &[f32], labels: &[usize], penalty: f64) -> (f64, Vec<f64>) {
         let (features, classes, n) = (self.features, self.classes, labels.len() as f64);
         let pieces: Vec<(f64, Vec<f64>)> = rows
@@ -125,7 +128,7 @@ impl Logistic {
         (loss, gradient)
     }
 
-    /// `[n, classes]` of rows `[n, features + 1]`.
+    /// Computes the probabilities `[n, classes]` of rows `[n, features + 1]`.
     fn probabilities_of(&self, rows: &[f64]) -> Vec<f64> {
         let width = self.features + 1;
         let mut logits = Matrix::new(rows, width).times(Matrix::new(&self.weights, width).transposed());
@@ -137,14 +140,14 @@ impl Logistic {
         logits
     }
 
-    /// `[n, classes]` of rows `[n, features]`.
+    /// Computes the class probabilities `[n, classes]` of rows `[n, features]`.
     pub fn probabilities(&self, rows: &[f32]) -> Vec<f64> {
         let pieces = rows.par_chunks(PIECE_ROWS * self.features);
         let pieces: Vec<Vec<f64>> = pieces.map(|rows| self.probabilities_of(&with_ones(rows, self.features))).collect();
         pieces.into_iter().flatten().collect()
     }
 
-    /// The likeliest class of each row of `[n, features]`; of equally likely ones the lowest.
+    /// Returns the likeliest class of each row of `[n, features]`; of equally likely ones the lowest.
     pub fn classes(&self, rows: &[f32]) -> Vec<usize> {
         let likeliest =
             |row: &[f64]| (1..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best });
@@ -160,7 +163,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Minus the gradient times what is known of the inverse Hessian (Nocedal's two loops).
+/// Computes the descent direction: minus the gradient times the estimate of the inverse Hessian (Nocedal's two loops).
 fn descent(gradient: &[f64], history: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> Vec<f64> {
     let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut shares = Vec::with_capacity(history.len());

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-/// A matrix in memory: values from one row and from one column to the next.
+/// View of a matrix in memory, with strides in values from one row and one column to the next.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
     values: &'a [f64],
@@ -13,7 +13,7 @@ pub(super) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `[rows, columns]`, row after row; what is over is left alone.
+    /// Returns a row-major view `[rows, columns]`; values after the last whole row are left out.
     pub fn new(values: &'a [f64], columns: usize) -> Self {
         Self { values, rows: values.len() / columns.max(1), columns, row_stride: columns, column_stride: 1 }
     }
@@ -28,7 +28,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// self x other [rows, other's columns], on this thread.
+    /// Computes self x other `[rows, other's columns]` on this thread.
     pub fn times(self, other: Matrix<'_>) -> Vec<f64> {
         assert_eq!(self.columns, other.rows, "a product of matrices that do not fit");
         let (m, n, k) = (self.rows, other.columns, self.columns);
@@ -61,12 +61,12 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Rows of a piece of queries, and of references: large enough for products to be fast, small enough to stay near.
+/// Rows of a piece of queries, and of references: large enough for fast products, small enough for the cache.
 const QUERY_ROWS: usize = 128;
 const REFERENCE_ROWS: usize = 2048;
 
 /// Calls `each` with every row of `queries` `[n, features]` and its squared Euclidean distances to all rows of
-/// `references` `[m, features]`; gives what it makes, in order.
+/// `references` `[m, features]`; returns the results in order.
 ///
 /// |q - r|^2 = |q|^2 + |r|^2 - 2 q r, with the mean of the references taken from both, so that little cancels.
 pub(super) fn for_each_row<T: Send>(

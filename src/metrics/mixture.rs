@@ -4,15 +4,19 @@ use rayon::prelude::*;
 
 use crate::random::{key, normal4, philox4x32, stream, unit_float};
 
+/// Error of [`GaussianMixture::fit`].
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum MixtureError {
+    /// Fewer than two rows for each component, or no components.
     #[error("a mixture cannot be fitted, {rows} rows for {components} components, give at least two rows for each")]
     TooFew { rows: usize, components: usize },
+    /// Row with a value that is not finite, counted from 1.
     #[error("a mixture cannot be fitted, row {row} holds a value that is not finite")]
     NotFinite { row: usize },
 }
 
-/// What the components may be like.
+/// Shape of the components' covariances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Covariance {
@@ -22,25 +26,25 @@ pub enum Covariance {
     Diagonal,
 }
 
-/// Rounds at most, and the gain in mean log-likelihood below which no further one is made.
+/// Limit of the rounds, and the gain in mean log-likelihood below which no further one is made.
 const ROUNDS: usize = 100;
 const LEAST_GAIN: f64 = 1e-4;
-/// Added to the variances of standardized rows: a component on a single row keeps some width.
+/// Variance added to those of standardized rows: a component on a single row keeps some width.
 const LEAST_VARIANCE: f64 = 1e-4;
-/// Rows that one task looks at; tasks are added up in order, so that the bits do not depend on threads.
+/// Rows of one task; tasks are added up in order, so that the bits do not depend on threads.
 const ROWS_PER_TASK: usize = 512;
 
-/// A fitted mixture. Rows are standardized inside: the fit is the same on any scale of any of their values.
+/// Fitted mixture of Gaussians. Rows are standardized inside: the fit is the same on any scale of any of their values.
 #[derive(Clone, Debug)]
 pub struct GaussianMixture {
     width: usize,
     covariance: Covariance,
-    /// Of all rows, by value.
+    /// Mean of all rows, by value.
     shift: Vec<f64>,
     scale: Vec<f64>,
-    /// `[components]`
+    /// Shares of the components, `[components]`.
     weights: Vec<f64>,
-    /// `[components, width]`
+    /// Means of the components in standardized units, `[components, width]`.
     means: Vec<f64>,
     /// Lower Cholesky factors `[components, width, width]`, or deviations `[components, width]`.
     factors: Vec<f64>,
@@ -49,7 +53,7 @@ pub struct GaussianMixture {
     rounds: usize,
 }
 
-/// What a task adds up: weights, weighted sums, weighted products.
+/// Sums of a task: weights, weighted sums, weighted products.
 struct MixtureSums {
     log_likelihood: f64,
     counts: Vec<f64>,
@@ -58,7 +62,7 @@ struct MixtureSums {
 }
 
 impl GaussianMixture {
-    /// Fits `components` to rows `[rows, width]`. The same seed gives the same bits.
+    /// Fits `components` Gaussians to rows `[rows, width]`. The same seed results in the same bits.
     pub fn fit(
         rows: &[f32],
         width: usize,
@@ -110,20 +114,22 @@ impl GaussianMixture {
         Ok(mixture)
     }
 
+    /// Number of Gaussians.
     pub fn components(&self) -> usize {
         self.weights.len()
     }
 
-    /// Mean log-likelihood of the rows it was fitted on, in nats a row.
+    /// Mean log-likelihood of the fitted rows, in nats per row.
     pub fn log_likelihood(&self) -> f64 {
         self.log_likelihood
     }
 
+    /// Rounds of expectation and maximization that the fit took, 100 at most.
     pub fn rounds(&self) -> usize {
         self.rounds
     }
 
-    /// Shares of the components.
+    /// Shares of the components, `[components]`, which add up to 1.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
@@ -134,7 +140,7 @@ impl GaussianMixture {
         self.means.iter().enumerate().map(place).collect()
     }
 
-    /// Draws `[count, width]`, with the deviations of the components times `temperature`.
+    /// Draws rows `[count, width]`, with the deviations of the components times `temperature`.
     pub fn sample(&self, count: usize, temperature: f64, seed: u64) -> Vec<f32> {
         let width = self.width;
         let blocks = width.div_ceil(4) as u32 + 1;
@@ -163,7 +169,8 @@ impl GaussianMixture {
         drawn
     }
 
-    /// Log density of a standardized row under each component with its weight; `solved` is room for a row.
+    /// Writes the log density of a standardized row under each component, its weight included, to `out`; `solved` is
+    /// room for a row.
     fn log_densities(&self, row: &[f64], solved: &mut [f64], out: &mut [f64]) {
         let width = self.width;
         for (k, out) in out.iter_mut().enumerate() {
@@ -279,8 +286,8 @@ impl MixtureSums {
     }
 }
 
-/// The lower factor `[width, width]` of a symmetric matrix whose lower entries `entry` gives. Pivots that rounding made
-/// negative count as the least variance.
+/// Computes the lower factor `[width, width]` of a symmetric matrix from `entry`, which returns its lower entries.
+/// Pivots that rounding made negative count as the least variance.
 fn cholesky(width: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     let mut factor = vec![0.0; width * width];
     for i in 0..width {
@@ -293,7 +300,7 @@ fn cholesky(width: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
     factor
 }
 
-/// Mean and deviation of each value over rows; 1 for what does not vary.
+/// Computes the mean and the deviation of each value over rows; the deviation is 1 for values that do not vary.
 fn spread(rows: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
     let count = (rows.len() / width) as f64;
     let column = |i: usize| rows.iter().skip(i).step_by(width).map(|&x| f64::from(x));
@@ -306,7 +313,7 @@ fn spread(rows: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
         .unzip()
 }
 
-/// Rows far from each other, each chosen with a chance that grows with its squared distance from those before it
+/// Draws rows far from each other, each with a chance that grows with its squared distance from those before it
 /// (k-means++, Arthur & Vassilvitskii 2007).
 fn starts(rows: &[f64], width: usize, components: usize, seed: u64) -> Vec<f64> {
     let count = rows.len() / width;

@@ -40,7 +40,7 @@ pub fn bce(prediction: &[f32], target: &[f32]) -> f64 {
     }))
 }
 
-/// The least BCE that any prediction can reach on `target`: its own entropy, in nats a value.
+/// Lowest BCE that any prediction can reach on `target`: its own entropy, in nats per value.
 pub fn bce_floor(target: &[f32]) -> f64 {
     let part = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
     mean(target.iter().map(|&x| part(f64::from(x)) + part(1.0 - f64::from(x))))

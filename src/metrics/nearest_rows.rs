@@ -1,11 +1,11 @@
-//! The nearest of some rows to others.
+//! Nearest rows of one set to those of another.
 
 use rayon::prelude::*;
 
-/// Candidates that one task compares with: they stay in the cache while all queries pass by.
+/// Candidates of one task: they stay in the cache while all queries are compared with them.
 const CANDIDATES_PER_TASK: usize = 64;
 
-/// For each of `queries` `[_, features]`, the nearest of `candidates` `[_, features]` and their mean squared
+/// Returns, for each of `queries` `[_, features]`, the nearest of `candidates` `[_, features]` and their mean squared
 /// difference: the first of several that are as near, `(0, infinity)` where there are none.
 pub fn nearest_rows(queries: &[f32], candidates: &[f32], features: usize) -> Vec<(usize, f64)> {
     let features = features.max(1);
@@ -36,7 +36,7 @@ pub fn nearest_rows(queries: &[f32], candidates: &[f32], features: usize) -> Vec
     })
 }
 
-/// In lanes that the compiler makes vectors of; what differs nowhere is at 0 exactly.
+/// Computes the squared distance in lanes that the compiler vectorizes; equal rows are at 0 exactly.
 fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     const LANES: usize = 16;
     let mut sums = [0.0_f32; LANES];

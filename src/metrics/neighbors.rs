@@ -1,9 +1,10 @@
-//! What the nearest points say: classes by vote, and whether a map's neighbors are true ones.
+//! Measures by nearest points: classes by vote, and the trustworthiness of a map's neighbors.
 
 use super::matmul::for_each_row;
 
-/// The class of each of `queries` `[m, features]` by the vote of its `k` nearest `points` `[n, features]`, whose
-/// classes are `labels`. Of points equally far the first count; of classes with equally many votes the lowest wins.
+/// Returns the class of each of `queries` `[m, features]` by the vote of its `k` nearest `points` `[n, features]`,
+/// whose classes are `labels`. Of points equally far the first count; of classes with equally many votes the lowest
+/// wins.
 pub fn knn_classes(points: &[f32], labels: &[usize], queries: &[f32], features: usize, k: usize) -> Vec<usize> {
     let classes = labels.iter().max().map_or(0, |&highest| highest + 1);
     let k = k.min(labels.len());
@@ -15,8 +16,8 @@ pub fn knn_classes(points: &[f32], labels: &[usize], queries: &[f32], features: 
     })
 }
 
-/// Confusion of classes by the nearest points: `[classes, classes]`, row by the class that a point has, column by the
-/// vote of its `k` nearest. The last fifth of the points are asked, the others vote.
+/// Confusion matrix of classes by the nearest points: `[classes, classes]`, row by the class of a point, column by the
+/// vote of its `k` nearest. The last fifth of the points are classified, the others vote.
 pub fn knn_confusion(points: &[f32], labels: &[usize], features: usize, classes: usize, k: usize) -> Vec<usize> {
     let voters = labels.len() - labels.len() / 5;
     let mut counts = vec![0; classes * classes];
@@ -30,9 +31,9 @@ pub fn knn_confusion(points: &[f32], labels: &[usize], features: usize, classes:
     counts
 }
 
-/// How far the `k` nearest points on a map are neighbors in what was mapped, in 0..1 (Venna & Kaski 2001, "Neighborhood
-/// preservation in nonlinear projection methods"): 1 - 2 / (n k (2n - 3k - 1)) times the sum, over all points and their
-/// neighbors on the map that are no such neighbors, of the rank there beyond k.
+/// Trustworthiness of the `k` nearest points on a map as neighbors in the original space, in 0..1 (Venna & Kaski 2001,
+/// "Neighborhood preservation in nonlinear projection methods"): 1 - 2 / (n k (2n - 3k - 1)) times the sum, over all
+/// points and their neighbors on the map that are no such neighbors, of the rank there beyond k.
 ///
 /// `points` `[n, features]` and `map` `[n, map_features]` are row for row the same. `None` unless k < n / 2.
 pub fn trustworthiness(points: &[f32], features: usize, map: &[f32], map_features: usize, k: usize) -> Option<f64> {
@@ -56,7 +57,7 @@ pub fn trustworthiness(points: &[f32], features: usize, map: &[f32], map_feature
     Some(1.0 - 2.0 / (n * k * (2.0 * n - 3.0 * k - 1.0)) * beyond.iter().sum::<f64>())
 }
 
-/// Numbers of the `k` least of `distances` without `left_out`; of equal ones the first.
+/// Returns the indices of the `k` least of `distances` without `left_out`; of equal ones the first.
 fn nearest(distances: &[f64], k: usize, left_out: Option<usize>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..distances.len()).filter(|&i| Some(i) != left_out).collect();
     let rising = |a: &usize, b: &usize| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b));

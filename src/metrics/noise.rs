@@ -1,5 +1,5 @@
-//! How much noise a picture holds, by the eigenvalues of its patches (Chen, Zhu & Heng 2015, "An efficient statistical
-//! method for image noise level estimation").
+//! Noise level of a picture by the eigenvalues of its patches (Chen, Zhu & Heng 2015, "An efficient statistical method
+//! for image noise level estimation").
 //!
 //! Patches of clean pictures lie near a subspace; noise adds its variance in every direction. The eigenvalues of the
 //! patches' covariance that belong to noise alone scatter evenly around it: the largest are dropped until the mean of
@@ -8,18 +8,18 @@
 use faer::{Mat, Side};
 use rayon::prelude::*;
 
-/// Side of a patch.
+/// Side of a patch in pixels.
 const SIDE: usize = 8;
 const VALUES: usize = SIDE * SIDE;
-/// Patches looked at, about; more tell no more.
+/// Approximate number of patches used; more do not improve the estimate.
 const ENOUGH: usize = 60_000;
-/// Fewer patches than this leave eigenvalues at the low end that are small by chance.
+/// Least number of patches: with fewer, eigenvalues at the low end are small by chance.
 const LEAST: usize = 10 * VALUES;
 /// Patches that one task multiplies.
 const PATCHES_PER_TASK: usize = 512;
 
 /// Standard deviation of the white noise in a plane `[height, width]`, in the units of its values; `None` where the
-/// plane is too small to tell (fewer than 640 patches of 8x8) or not finite.
+/// plane is too small (fewer than 640 patches of 8x8) or not finite.
 pub fn noise_level(plane: &[f32], height: usize, width: usize) -> Option<f64> {
     if height < SIDE || width < SIDE || plane.len() != height * width {
         return None;
@@ -41,7 +41,8 @@ pub fn noise_level(plane: &[f32], height: usize, width: usize) -> Option<f64> {
     })
 }
 
-/// Covariance of the patches at every `step`th place, its lower triangle; tasks of a fixed size, added up in order.
+/// Computes the covariance of the patches at every `step`th place, its lower triangle; tasks of a fixed size, added up
+/// in order.
 fn covariance(plane: &[f32], height: usize, width: usize, step: usize) -> Vec<f64> {
     let across: Vec<usize> = (0..=width - SIDE).step_by(step).collect();
     let corners: Vec<usize> =

@@ -1,32 +1,36 @@
-//! Principal component analysis, the honest neighbor of every autoencoder: exactly, from the covariance, and by a
-//! randomized range finder where there are too many features for that.
+//! Principal component analysis, the linear baseline of an autoencoder: exact from the covariance, or by a randomized
+//! range finder where there are too many features.
 
 use faer::{Mat, Side};
 use rayon::prelude::*;
 
 use crate::random::{normal4, philox4x32, stream};
 
+/// Error of [`Pca::fit`].
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum PcaError {
+    /// Fewer than two rows, or rows without features.
     #[error("PCA is not possible, {rows} rows of {features} values, give at least two rows")]
     Shape { rows: usize, features: usize },
+    /// Eigendecomposition that did not converge, as on data with NaN.
     #[error("PCA did not converge on {features} features, look for NaN in the data")]
     NotConverged { features: usize },
 }
 
-/// Features beyond which the covariance is too large to decompose exactly.
+/// Number of features beyond which the covariance is too large to decompose exactly.
 pub const MAX_EXACT_FEATURES: usize = 4096;
 
-/// Mean and principal directions of the rows it was fitted on.
+/// Mean and principal directions of the fitted rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pca {
     mean: Vec<f32>,
-    /// `[components, features]`, the strongest first.
+    /// Unit vectors `[components, features]`, the strongest first.
     directions: Vec<f32>,
     components: usize,
 }
 
-/// Rows that one task multiplies; sums of products of that many values in 0..1 lose little in f32.
+/// Rows of one task; sums of products of that many values in 0..1 lose little in f32.
 const ROWS_PER_TASK: usize = 500;
 
 impl Pca {
@@ -68,22 +72,23 @@ impl Pca {
         Ok(Self { mean, directions, components })
     }
 
-    /// Returns a PCA fitted before: a mean `[features]` and unit vectors `[components, features]`.
+    /// Returns a PCA from the parts of an earlier fit: a mean `[features]` and unit vectors `[components, features]`.
     pub fn from_parts(mean: Vec<f32>, directions: Vec<f32>) -> Self {
         let components = directions.len().checked_div(mean.len()).unwrap_or(0);
         Self { mean, directions, components }
     }
 
+    /// Number of directions kept; fewer than asked for where rows or features do not have as many.
     pub fn components(&self) -> usize {
         self.components
     }
 
-    /// `[features]`
+    /// Mean of the fitted rows, `[features]`.
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
-    /// The fewest directions that keep `share` of the variance of rows `[rows, features]`.
+    /// Keeps the fewest directions that hold `share` of the variance of rows `[rows, features]`.
     pub fn keeping_variance(mut self, rows: &[f32], share: f64) -> Self {
         let features = self.mean.len();
         let mut kept = vec![0.0_f64; self.components];
@@ -102,7 +107,7 @@ impl Pca {
         self
     }
 
-    /// Rows `[rows, features]` as the components alone make them.
+    /// Reconstructs rows `[rows, features]` from the components alone.
     pub fn reconstruct(&self, rows: &[f32]) -> Vec<f32> {
         let features = self.mean.len();
         self.project(rows)
@@ -141,7 +146,7 @@ impl Pca {
         &self.directions
     }
 
-    /// Rows `[rows, features]` as `[rows, components]`.
+    /// Projects rows `[rows, features]` to `[rows, components]`.
     pub fn project(&self, rows: &[f32]) -> Vec<f32> {
         let features = self.mean.len();
         rows.par_chunks_exact(features)
@@ -153,7 +158,7 @@ impl Pca {
             .collect()
     }
 
-    /// Rows `[rows, features]` from what they were projected to, `[rows, components]`.
+    /// Reconstructs rows `[rows, features]` from their projections `[rows, components]`.
     pub fn rebuild(&self, projected: &[f32]) -> Vec<f32> {
         projected
             .par_chunks_exact(self.components.max(1))
@@ -174,7 +179,7 @@ impl Pca {
     }
 }
 
-/// centered^T centered of a chunk of rows.
+/// Computes centered^T centered of a chunk of rows.
 fn products(chunk: &[f32], mean: &[f32]) -> Vec<f32> {
     let features = mean.len();
     let count = chunk.len() / features;
@@ -209,7 +214,7 @@ fn products(chunk: &[f32], mean: &[f32]) -> Vec<f32> {
     product
 }
 
-/// dst `[m, n]` = lhs `[m, k]` rhs `[k, n]`, where `transposed` lhs `[k, m]`^T rhs `[k, n]`; all row-major.
+/// Computes dst `[m, n]` = lhs `[m, k]` rhs `[k, n]`, where `transposed` lhs `[k, m]`^T rhs `[k, n]`; all row-major.
 fn product(transposed: bool, (m, n, k): (usize, usize, usize), lhs: &[f32], rhs: &[f32]) -> Vec<f32> {
     let mut dst = vec![0.0_f32; m * n];
     assert!(lhs.len() == m * k && rhs.len() == k * n);
@@ -241,8 +246,8 @@ fn product(transposed: bool, (m, n, k): (usize, usize, usize), lhs: &[f32], rhs:
     dst
 }
 
-/// The main directions of fewer rows than features, from the products of the rows with each other: the covariance has
-/// as many directions, and decomposing its features x features zeros takes minutes.
+/// Finds the main directions of fewer rows than features, from the products of the rows with each other: the covariance
+/// has as many directions, and decomposing its features x features zeros takes minutes.
 fn fit_few_rows(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaError> {
     let features = mean.len();
     let centered: Vec<Vec<f64>> = rows
@@ -278,9 +283,9 @@ fn fit_few_rows(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, 
     Ok(Pca { mean, components: directions.len() / features, directions })
 }
 
-/// The main directions by a randomized range finder with power iterations (Halko, Martinsson & Tropp 2011).
+/// Finds the main directions by a randomized range finder with power iterations (Halko, Martinsson & Tropp 2011).
 fn randomized(rows: &[f32], mean: Vec<f32>, components: usize) -> Result<Pca, PcaError> {
-    /// More directions than asked for, and rounds that sharpen them.
+    /// Directions beyond those asked for, and rounds that sharpen them.
     const EXTRA: usize = 10;
     const ROUNDS: usize = 6;
     let features = mean.len();

@@ -1,4 +1,4 @@
-//! How well scores tell two kinds of rows apart.
+//! Measures of how well scores separate two kinds of rows.
 
 /// Area under the receiver operating characteristic: the chance that a positive row has a higher score than another
 /// row, ties counting half (Mann & Whitney 1947). `None` without rows of both kinds.
@@ -29,7 +29,7 @@ pub fn average_precision(scores: &[f64], positive: &[bool]) -> Option<f64> {
     (total > 0.0).then(|| area / total)
 }
 
-/// Positive rows and others that are at or above each score, from the highest score to the lowest.
+/// Counts `[positive, others]` of the rows at or above each distinct score, from the highest score to the lowest.
 pub fn operating_points(scores: &[f64], positive: &[bool]) -> Vec<[f64; 2]> {
     let mut order: Vec<usize> = (0..scores.len().min(positive.len())).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));

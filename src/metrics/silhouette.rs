@@ -3,9 +3,9 @@
 
 use super::matmul::for_each_row;
 
-/// (b - a) / max(a, b) of each of `points` `[n, features]`: a is the mean distance to others of its own group, b to
-/// those of the nearest other group. A point that is alone in its group has 0. `groups` has a number from 0 for each
-/// point.
+/// Silhouette (b - a) / max(a, b) of each of `points` `[n, features]`: a is the mean distance to others of its own
+/// group, b to those of the nearest other group. A point that is alone in its group has 0. `groups` has a number from 0
+/// for each point.
 ///
 /// Distances are to the points that `references` names (their numbers; all of them for the exact value), as n^2
 /// distances are too many where n is large. `None` where the references are not of two groups or more, or none has two

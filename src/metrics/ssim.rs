@@ -2,13 +2,13 @@
 //! structural similarity").
 
 const SIGMA: f64 = 1.5;
-/// Gaussian window of 11: the tails beyond 3.5 sigma are cut.
+/// Radius in pixels of the Gaussian window of 11: the tails beyond 3.5 sigma are cut.
 const RADIUS: usize = 5;
 const C1: f64 = 0.01 * 0.01;
 const C2: f64 = 0.03 * 0.03;
 
 /// Mean SSIM of two one-channel images `[height, width]` with values in 0..1 (data range 1), biased covariance, over
-/// the places where the whole window lies inside; `None` for images smaller than the window.
+/// the places whose whole window lies inside; `None` for images smaller than the window.
 pub fn ssim(a: &[f32], b: &[f32], height: usize, width: usize) -> Option<f64> {
     let window = 2 * RADIUS + 1;
     if height < window || width < window || a.len() != height * width || b.len() != a.len() {
@@ -38,7 +38,7 @@ fn gaussian() -> Vec<f64> {
     raw.iter().map(|weight| weight / sum).collect()
 }
 
-/// Separable filter over the places where the window fits.
+/// Applies a separable filter over the places where the window fits.
 fn filter(value: &dyn Fn(usize) -> f64, height: usize, width: usize, weights: &[f64]) -> Vec<f64> {
     let inner_width = width - 2 * RADIUS;
     let inner_height = height - 2 * RADIUS;

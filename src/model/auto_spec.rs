@@ -1,4 +1,4 @@
-//! A spec for data that comes without one: chosen by what rows are and how many there are.
+//! Spec for data that comes without one, chosen by the kind and the number of rows.
 
 use super::layers::Layer;
 use super::mirrored_decoder::mirrored;
@@ -10,25 +10,27 @@ use super::spec::{
 use crate::data::{DataError, DataSet, Fit, ImageShape, Part, Scaling, SourceKind};
 use crate::kernels::activation::Activation;
 
-/// Smaller pictures than this on a side are rows of numbers to a network.
+/// Shortest side of images in pixels; smaller ones are rows of numbers to a network.
 const LEAST_SIDE: usize = 16;
-/// Steps that a suggested run takes, about, however many rows there are.
+/// Approximate steps of a suggested run, for any number of rows.
 const STEPS: usize = 6000;
-/// Those of a denoiser: each is the work of many others.
+/// Approximate steps of a suggested denoiser: each is the work of many others.
 const DENOISER_STEPS: usize = 1500;
-/// Deviation of the strongest noise that a suggested denoiser learns to take away: 51 of 255.
+/// Standard deviation of the strongest noise that a suggested denoiser learns to take away: 51 of 255.
 const NOISE: f64 = 0.2;
-/// An epoch of fewer steps says little between two validations.
+/// Upper bound of suggested epochs: with fewer steps in each, two validations would differ little.
 const MOST_EPOCHS: usize = 500;
 
-/// A spec, and the reasons for it in one sentence.
+/// Spec chosen for data, and the reasons for it in one sentence.
 #[derive(Clone, Debug)]
 pub struct AutoSpec {
+    /// Complete spec, checked.
     pub spec: Spec,
+    /// Reasons for the model, the loss and the end of the run, in one sentence.
     pub reasons: String,
 }
 
-/// A model and an objective for `data`.
+/// Chooses a model and an objective for `data`.
 ///
 /// # Errors
 /// When rows hold a single value: there is nothing to make smaller.
@@ -148,8 +150,8 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     Ok(AutoSpec { spec, reasons })
 }
 
-/// Convolutions from a noisy picture to what must be added to it, at half its size where that is even: four times as
-/// many pixels are seen for the same work (as in FFDNet, Zhang et al. 2018).
+/// Returns convolutions from a noisy image to what must be added to it, at half its size where that is even: four times
+/// as many pixels are seen for the same work (as in FFDNet, Zhang et al. 2018).
 fn denoiser(image: ImageShape) -> ModelSpec {
     let even = image.height.is_multiple_of(2) && image.width.is_multiple_of(2);
     let inner = "conv 48 3x3 relu";
@@ -178,7 +180,7 @@ fn model_of(encoder: Vec<Layer>, latent: usize, decoder: Vec<Layer>) -> ModelSpe
     }
 }
 
-/// Layers from the words of a spec, all of them known here.
+/// Parses layers from the words of a spec, all of them known here.
 fn layers(words: &[&str]) -> Vec<Layer> {
     words.iter().filter_map(|words| words.parse().ok()).collect()
 }

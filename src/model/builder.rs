@@ -11,14 +11,15 @@ use crate::kernels::pointwise::PointwiseStage;
 use crate::nn;
 use crate::tensor::Shape;
 
-/// Adds layers to a graph, and remembers what they may ask for.
+/// Builder that adds layers to a graph, and keeps the values that later layers refer to.
 pub(super) struct NetworkBuilder {
     pub graph: Graph,
-    /// Dropout acts and batch normalization takes its own statistics.
+    /// True if dropout applies and batch normalization takes its own statistics.
     pub training: bool,
-    /// `[N, M]`, where the model has one.
+    /// Condition `[N, M]`, where the model has one.
     pub condition: Option<ValueId>,
-    /// `[N, features]`: 1 where the input was replaced and the output is judged, else 0; of models with blind spots.
+    /// Blind spots `[N, features]`: 1 where the input was replaced and the output is judged, else 0; of models with
+    /// blind spots.
     pub spots: Option<ValueId>,
     saved: HashMap<String, ValueId>,
     /// Outputs of layers that end in an activation.
@@ -68,7 +69,7 @@ impl NetworkBuilder {
             .ok_or_else(|| misfit(layer, format!("no `save {name}` comes before it (there are: {})", known())))
     }
 
-    /// Any layer but `latent` and `output`.
+    /// Adds any layer but `latent` and `output`.
     pub fn layer(&mut self, x: ValueId, layer: &Layer, name: &str) -> Result<ValueId, GraphError> {
         let y = self.plain_layer(x, layer, name)?;
         if let Some(activation) = layer.activation() {
@@ -155,7 +156,8 @@ impl NetworkBuilder {
         Err(misfit(name, format!("it takes pictures and {shape} are rows; put `reshape HxWxC` before it")))
     }
 
-    /// The last layer: rows as wide as the data, before `activation` where that is left to the loss.
+    /// Adds the last layer and returns rows as wide as the data; `activation` is the identity where it is left to the
+    /// loss.
     pub fn output(
         &mut self,
         x: ValueId,

@@ -1,5 +1,5 @@
-//! Statistics that make a model a detector of abnormal rows: how normal rows that it was not trained on are rebuilt,
-//! and where their latents lie.
+//! Statistics that make a model a detector of abnormal rows: usual errors of normal rows that it was not trained on,
+//! and the distribution of normal latents.
 
 use std::collections::BTreeMap;
 
@@ -8,50 +8,53 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::Pca;
 use crate::tensor::{HostTensor, Shape};
 
-/// Tensors of a detector begin with this in the model file.
+/// Beginning of the names of a detector's tensors in the model file.
 const PREFIX: &str = "detector.";
 
-/// How a threshold was chosen.
+/// Rule by which a threshold was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThresholdBy {
-    /// So that a given share of held-out normal rows is above it.
+    /// Given share of held-out normal rows above the threshold.
     FalseAlarms,
-    /// So that F1 is highest on held-out normal rows and labeled abnormal ones.
+    /// Highest F1 on held-out normal rows and labeled abnormal ones.
     F1,
-    /// So that false alarms and missed rows, which cost more or less, cost least.
+    /// Least cost of false alarms and missed rows, each missed row at the cost of a given number of false alarms.
     Cost,
 }
 
+/// Detector of abnormal rows, beside the model that reconstructs them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Detector {
-    /// The column that says which rows are abnormal; never a feature.
+    /// Column that marks abnormal rows, never a feature; `None` where none was named.
     pub label: Option<String>,
-    /// What it says of abnormal rows; anything but 0, false, normal or nothing where empty.
+    /// Labels of abnormal rows; where empty, anything but 0, false, normal or nothing.
     pub abnormal: Vec<String>,
-    /// Rows of a higher score are abnormal.
+    /// Score above which a row is abnormal.
     pub threshold: f64,
+    /// Rule by which the threshold was chosen.
     pub threshold_by: ThresholdBy,
     /// Share of held-out normal rows above the threshold.
     pub false_alarms: f64,
-    /// The score of a row is the mean of its members'.
+    /// Members of the ensemble; the score of a row is the mean of theirs.
     #[serde(skip)]
     pub members: Vec<DetectorMember>,
-    /// PCA of the same rows, to compare with; `None` where rows are too wide.
+    /// PCA of the train rows, to compare with; `None` where rows are too wide.
     #[serde(skip)]
     pub pca: Option<Pca>,
 }
 
-/// One model and what is usual of it.
+/// Model of the ensemble, with its usual errors and latents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetectorMember {
-    /// Its weights; none for the first member, which has the model's own.
+    /// Tensors of the model by name; none for the first member, which has the model's own.
     pub weights: BTreeMap<String, HostTensor>,
-    /// `[features]`: the mean squared error of each, such that their mean over a normal row is 1.
+    /// Usual squared error of each feature `[features]`, such that the mean of errors relative to it is 1 over normal
+    /// rows.
     pub usual_errors: Vec<f32>,
-    /// `[latent]`
+    /// Mean latents `[latent]` of normal rows.
     pub latent_mean: Vec<f32>,
-    /// `[latent, latent]`, lower triangular: makes latents of normal rows white, of variance 1.
+    /// Whitening matrix `[latent, latent]`, lower triangular: makes latents of normal rows white, of variance 1.
     pub latent_whitening: Vec<f32>,
     /// Mean divergence from the prior, in nats; above 0 for variational models, whose scores are negative ELBOs.
     pub usual_divergence: f32,
@@ -60,7 +63,7 @@ pub struct DetectorMember {
 }
 
 impl Detector {
-    /// Its tensors by their names in the model file.
+    /// Returns the detector's tensors by their names in the model file.
     pub(super) fn tensors(&self) -> BTreeMap<String, HostTensor> {
         let mut tensors = BTreeMap::new();
         for (number, member) in self.members.iter().enumerate() {
@@ -87,7 +90,7 @@ impl Detector {
         tensors
     }
 
-    /// Takes what belongs to the detector out of the tensors of a model file.
+    /// Takes the detector's tensors out of those of a model file.
     pub(super) fn take_tensors(
         &mut self,
         tensors: &mut BTreeMap<String, HostTensor>,

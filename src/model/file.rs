@@ -24,18 +24,23 @@ use crate::tensor::{HostTensor, Shape};
 /// Version of the metadata.
 const FORMAT: u64 = 1;
 
+/// Failure to read or write a model file.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ModelFileError {
+    /// File at `path` that cannot be read, with the system's message.
     #[error("cannot read the model, {}, {problem}", path.display())]
     Unreadable { path: PathBuf, problem: String },
+    /// File at `path` that is damaged or holds no model of this program.
     #[error("not a model of this program, {}, {problem}", path.display())]
     Malformed { path: PathBuf, problem: String },
+    /// File at `path` that cannot be written.
     #[error("cannot write, {}, {problem}", path.display())]
     Unwritable { path: PathBuf, problem: String },
 }
 
 impl ModelFileError {
-    /// Returns whose fault it is.
+    /// Returns the cause: usage for a file that cannot be read, work for one that cannot be written.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unreadable { .. } | Self::Malformed { .. } => ErrorKind::Usage,
@@ -44,24 +49,26 @@ impl ModelFileError {
     }
 }
 
-/// A trained model in host memory.
+/// Trained model in host memory.
 #[derive(Clone, Debug)]
 pub struct Model {
+    /// Spec that the model was trained by.
     pub spec: Spec,
     /// Values of a row.
     pub features: usize,
     /// Names of the classes, where the data had any.
     pub labels: Option<Vec<String>>,
-    /// What was done to the data, and is done to whatever the model is given.
+    /// Preparation of the data, applied to all rows that the model is given.
     pub preparation: Preparation,
-    /// What makes it a detector of abnormal rows.
+    /// Statistics that make it a detector of abnormal rows; `None` for other models.
     pub detector: Option<Detector>,
-    /// `encoder.N.weight` and so on; dense weights `[out, in]`.
+    /// Tensors by name, `encoder.N.weight` and so on; dense weights `[out, in]`.
     pub tensors: BTreeMap<String, HostTensor>,
 }
 
 impl Model {
-    /// The tensors of `network` out of its flat buffers.
+    /// Returns a model with the tensors of `network` out of its flat buffers, a preparation without fitted values, and
+    /// no detector.
     pub fn from_flat(spec: &Spec, network: &Network, labels: Option<Vec<String>>, weights: &Weights) -> Self {
         let Weights { parameters, statistics } = weights;
         let written = network.statistics().iter().filter(|statistic| is_written(statistic));
@@ -83,7 +90,7 @@ impl Model {
         Self { spec, features: network.features(), labels, preparation, detector: None, tensors }
     }
 
-    /// The flat buffers of `network`, filled from the tensors; `path` is where the model is from, for errors.
+    /// Returns the flat buffers of `network`, filled from the tensors; `path` is where the model is from, for errors.
     pub fn to_flat(&self, network: &Network, path: &Path) -> Result<Weights, ModelFileError> {
         let fill = |arrays: &[Parameter], elements: usize, mut flat: Vec<f32>| {
             // All shapes first: a spec that lies must not make us allocate what it claims.
@@ -115,7 +122,7 @@ impl Model {
         Ok(Weights { parameters, statistics })
     }
 
-    /// What its rows are, by its own account.
+    /// Returns the shape of its rows, by its own account.
     pub fn data_shape(&self) -> DataShape {
         let data = &self.spec.data;
         let sane = |&(size, channels): &([usize; 2], usize)| size.iter().chain([&channels]).all(|&n| n < 1 << 16);
@@ -131,8 +138,8 @@ impl Model {
         DataShape { features: self.features, image: image.filter(|image| image.values() == self.features), classes }
     }
 
-    /// A number that tells apart models that make different rows of the same latents (FNV-1a over tensors, layers and
-    /// scaling). Where the model was trained and what else is known of it does not count.
+    /// Returns a hash that differs between models that decode the same latents to other rows (FNV-1a over tensors,
+    /// layers and scaling). Where the model was trained and what else is known of it does not count.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let mut add = |bytes: &[u8]| {
@@ -155,6 +162,7 @@ impl Model {
         hash
     }
 
+    /// Returns the bytes of the model's safetensors file.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let spec = serde_json::to_value(&self.spec).map_err(|error| error.to_string())?;
         let mut metadata = json!({
@@ -179,11 +187,13 @@ impl Model {
         }
     }
 
+    /// Writes the model file, whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), ModelFileError> {
         let unwritable = |problem| ModelFileError::Unwritable { path: path.into(), problem };
         write_whole(path, &self.to_bytes().map_err(unwritable)?)
     }
 
+    /// Reads a model file.
     pub fn load(path: &Path) -> Result<Self, ModelFileError> {
         let bytes = files::read(path).map_err(|error| ModelFileError::Unreadable {
             path: path.into(),
@@ -195,6 +205,7 @@ impl Model {
         Self::from_bytes(&bytes, path)
     }
 
+    /// Reads a model from the bytes of its file; `path` is where they are from, for errors.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelFileError> {
         let malformed = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
         let (mut tensors, metadata) = read_tensor_file(bytes).map_err(malformed)?;
@@ -236,8 +247,8 @@ impl Model {
     }
 }
 
-/// Tensors and metadata as the bytes of a safetensors file. At most one metadata entry: the file's writer keeps them
-/// in a hash map, whose order changes from run to run.
+/// Returns tensors and metadata as the bytes of a safetensors file. At most one metadata entry: the file's writer keeps
+/// them in a hash map, whose order changes from run to run.
 pub(crate) fn tensor_file(
     tensors: &BTreeMap<String, HostTensor>,
     metadata: HashMap<String, String>,
@@ -274,12 +285,12 @@ pub(crate) fn read_tensor_file(bytes: &[u8]) -> Result<NamedTensors, String> {
     Ok((tensors, header.metadata().clone().unwrap_or_default()))
 }
 
-/// Whether an array is part of a model: kernels of corruptions are made anew.
+/// Returns whether an array is part of a model: kernels of corruptions are made anew.
 fn is_written(array: &Parameter) -> bool {
     !array.name.starts_with("corruption.")
 }
 
-/// The same JSON with the keys of every object in order.
+/// Returns the same JSON with the keys of every object in order.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {

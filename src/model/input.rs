@@ -1,4 +1,4 @@
-//! What a network is fed: the batch, its augmentation, and the corruption that it is to undo.
+//! Input of a network: the batch, its augmentation, and the corruption to be undone.
 
 use super::builder::NetworkBuilder;
 use super::network::RowSource;
@@ -17,14 +17,14 @@ use crate::kernels::random::Distribution;
 use crate::random::stream;
 use crate::tensor::{DType, Shape};
 
-/// How the input of one pass is made.
+/// Settings of the input of one pass.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'s> {
     pub spec: &'s Spec,
     pub data: DataShape,
     pub batch: usize,
     pub subject: RowSource,
-    /// Augmentation acts.
+    /// True if augmentation applies.
     pub training: bool,
     pub corrupted: bool,
 }
@@ -41,7 +41,8 @@ struct Streams {
 }
 
 impl Streams {
-    /// The order is part of what a spec means: another would change the bits of every run.
+    /// Takes the numbers of all streams, in an order that is part of the meaning of a spec: another would change the
+    /// bits of every run.
     fn next_of(builder: &mut NetworkBuilder) -> Self {
         let mut next = || builder.graph.next_stream();
         Self {
@@ -56,7 +57,8 @@ impl Streams {
     }
 }
 
-/// Rows seen as pictures; `name` asks.
+/// Reshapes rows to images `[batch, height, width, channels]`; `name` is the layer or field that needs them, for
+/// errors.
 pub(super) fn as_image(
     builder: &mut NetworkBuilder,
     data: DataShape,
@@ -69,7 +71,7 @@ pub(super) fn as_image(
 }
 
 impl Input<'_> {
-    /// The clean rows, and what the network sees of them, both `[batch, features]`; sets the builder's condition.
+    /// Builds the clean rows and those that the network sees, both `[batch, features]`; sets the builder's condition.
     pub fn build(self, builder: &mut NetworkBuilder) -> Result<(ValueId, ValueId), GraphError> {
         let rows = self.rows(builder)?;
         let streams = Streams::next_of(builder);
@@ -132,7 +134,7 @@ impl Input<'_> {
         Ok(x)
     }
 
-    /// What [`super::CorruptionSpec`] says, in its order.
+    /// Applies the stages of [`super::CorruptionSpec`], in its order.
     fn corrupt(&self, builder: &mut NetworkBuilder, clean: ValueId, streams: &Streams) -> Result<ValueId, GraphError> {
         let corruption = &self.spec.corruption;
         let mut seen = clean;
@@ -185,7 +187,7 @@ impl Input<'_> {
         Ok(seen)
     }
 
-    /// Sets the builder's spots.
+    /// Replaces values by neighbors, and sets the builder's spots.
     fn blind_spots(&self, builder: &mut NetworkBuilder, x: ValueId) -> Result<ValueId, GraphError> {
         const NAME: &str = "corruption.blind_spot";
         let image = as_image(builder, self.data, x, NAME)?;
@@ -209,8 +211,8 @@ impl Input<'_> {
         self.on_images(builder, x, name, |builder, image| builder.graph.add(op, &[image], "corruption"))
     }
 
-    /// Gaussian noise with a deviation drawn for each sample, which the network may be told: where nothing is corrupted
-    /// 0, or for rows given directly what is given with them.
+    /// Adds Gaussian noise with a deviation drawn for each sample. A network conditioned on it receives the deviation:
+    /// 0 where nothing is corrupted, or for rows given directly the one given with them.
     fn noise_of_drawn_sigma(
         &self,
         builder: &mut NetworkBuilder,
@@ -244,7 +246,7 @@ impl Input<'_> {
         builder.graph.add(RandomNumbers { extents, stream, distribution: Distribution::Normal }, &[], label)
     }
 
-    /// Each image averaged down by `factor`, and up again.
+    /// Averages each image down by `factor`, and interpolates it up again.
     fn downscale(&self, builder: &mut NetworkBuilder, x: ValueId, factor: usize) -> Result<ValueId, GraphError> {
         const NAME: &str = "corruption.downscale";
         if let Some(image) = self.data.image
@@ -262,7 +264,7 @@ impl Input<'_> {
         })
     }
 
-    /// Each image blurred by a Gaussian of `sigma` pixels, its edges by the zeros around it.
+    /// Blurs each image by a Gaussian of `sigma` pixels, its edges by the zeros around it.
     fn blur(&self, builder: &mut NetworkBuilder, x: ValueId, sigma: f64) -> Result<ValueId, GraphError> {
         const NAME: &str = "corruption.blur";
         self.on_images(builder, x, NAME, |builder, image| {
@@ -278,7 +280,7 @@ impl Input<'_> {
         })
     }
 
-    /// `change` done to the rows as pictures of the same size, and rows again.
+    /// Applies `change` to the rows as images of the same size, and returns rows again.
     fn on_images(
         &self,
         builder: &mut NetworkBuilder,

@@ -11,94 +11,133 @@ use crate::kernels::activation::Activation;
 use crate::nn::ConvGeometry;
 use crate::platform::perhaps;
 
-/// The layers there are, for errors and help.
+/// Grammar of the layers, for errors and help.
 pub const GRAMMAR: &str = "`dense UNITS`, `conv FILTERS KxK [stride S] [pad P] [dilation D] [with NAME]`, \
      `conv_transpose FILTERS KxK [stride S] [pad P] [outpad P]`, `depthwise KxK [stride S]`, `tied N`, `batchnorm`, \
      `layernorm`, `groupnorm G`, `dropout RATE`, `upsample S`, `bilinear S`, `avgpool S`, `maxpool S`, `shuffle S`, \
      `unshuffle S`, `reshape HxWxC`, `save NAME`, `add NAME`, `condition`, an activation alone, `latent`, \
      `output [conv KxK|conv_transpose KxK|tied N|same]`; most may end in an activation";
 
+/// Kind of a normalization layer, by the values that share a mean and a variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NormKind {
+    /// Batch normalization: each channel over the batch and its pixels, with running statistics for evaluation (Ioffe &
+    /// Szegedy 2015).
     Batch,
+    /// Layer normalization: each sample over all channels and pixels.
     Layer,
+    /// Group normalization: each sample and group of neighboring channels over its pixels (Wu & He 2018). The count of
+    /// groups is a divisor of that of the channels.
     Group(usize),
 }
 
-/// How the last layer comes to the shape of the data.
+/// Last layer of a decoder, by its way to the shape of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OutputLayer {
+    /// Dense layer with a unit for each value of a row.
     Dense,
+    /// Convolution with a filter for each channel of the images.
     Conv(ConvGeometry),
+    /// Transposed convolution with a filter for each channel of the images.
     ConvTranspose(ConvGeometry),
+    /// Transposed weights of the dense layer of this index in the encoder, from 0.
     Tied(usize),
-    /// The shape is right already.
+    /// No weights: the shape is right already.
     Same,
 }
 
+/// Layer of an encoder or decoder; [`GRAMMAR`] lists the words of each.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
+    /// Dense layer; images are flattened.
     Dense {
+        /// Width of the output.
         units: usize,
+        /// Activation of the output.
         activation: Activation,
     },
-    /// The transposed weights of the encoder's layer of that number.
+    /// Dense layer with the transposed weights of one of the encoder.
     Tied {
+        /// Index of that layer in the encoder, from 0.
         layer: usize,
+        /// Activation of the output.
         activation: Activation,
     },
-    /// `with`: a saved value that it reads beside its input.
+    /// Convolution of images.
     Conv {
+        /// Filters and windows.
         geometry: ConvGeometry,
+        /// Activation of the output.
         activation: Activation,
+        /// Name of a saved value that is read beside the input, side by side in channels.
         with: Option<String>,
     },
+    /// Transposed convolution of images.
     ConvTranspose {
+        /// Filters and windows, with output padding.
         geometry: ConvGeometry,
+        /// Activation of the output.
         activation: Activation,
     },
-    /// `filters` of the geometry is not looked at.
+    /// Convolution of each channel by itself.
     Depthwise {
+        /// Windows; `filters` is not used.
         geometry: ConvGeometry,
+        /// Activation of the output.
         activation: Activation,
     },
+    /// Normalization, with a learned gain and bias for each channel.
     Normalize {
+        /// Values that share a mean and a variance.
         kind: NormKind,
+        /// Activation of the output.
         activation: Activation,
     },
+    /// Activation alone.
     Activate(Activation),
+    /// Dropout in training; the identity elsewhere.
     Dropout {
+        /// Share of values set to 0, from 0 to below 1; the others are divided by 1 - rate.
         rate: f64,
     },
+    /// Change of the resolution of images by a whole factor.
     Resample {
+        /// Upsampling, pooling or shuffling of pixels.
         kind: Resampling,
+        /// Factor of each side, from 1 to 64.
         factor: usize,
     },
-    /// Rows as images.
+    /// Rows seen as images.
     Reshape {
+        /// Height in pixels.
         height: usize,
+        /// Width in pixels.
         width: usize,
+        /// Values of a pixel.
         channels: usize,
     },
     /// Keeps the value under a name.
     Save(String),
     /// Adds a saved value.
     Add(String),
-    /// Adds what the condition makes of itself.
+    /// Adds a learned linear map of the condition to the channels of every pixel.
     Condition,
-    /// The layer to the latent numbers; the encoder's last.
+    /// Layer to the latents, the last of an encoder.
     Latent {
+        /// Activation of the latents; only a plain autoencoder may have one.
         activation: Activation,
     },
-    /// The layer to as many values as the data has; the decoder's last.
+    /// Layer to as many values as the data has, the last of a decoder.
     Output {
+        /// Way to the shape of the data.
         form: OutputLayer,
+        /// Activation of the reconstruction.
         activation: Activation,
     },
 }
 
 impl Layer {
-    /// The activation that it ends in, if any.
+    /// Returns the activation at the end of the layer, if any.
     pub fn activation(&self) -> Option<Activation> {
         let activation = match self {
             Self::Dense { activation, .. }
@@ -141,7 +180,7 @@ impl<'t> Words<'t> {
             .ok_or_else(|| format!("`{}` needs {what} from 1 to {most}", self.text))
     }
 
-    /// `3` or `3x5`.
+    /// Reads a pair of sides: `3` or `3x5`.
     fn pair(&mut self, what: &str, least: usize) -> Result<[usize; 2], String> {
         let problem = || format!("`{}` needs {what} such as 3 or 3x3, at most 1024", self.text);
         let word = self.words.get(self.next).copied().ok_or_else(problem)?;
@@ -156,7 +195,7 @@ impl<'t> Words<'t> {
         name.map(str::to_owned).ok_or_else(|| format!("`{}` needs a name of letters and digits", self.text))
     }
 
-    /// Kernel and what follows it up to an activation.
+    /// Reads the kernel and the options after it, up to an activation.
     fn geometry(&mut self, filters: usize) -> Result<(ConvGeometry, Option<String>), String> {
         let kernel = self.pair("a kernel", 1)?;
         let (mut stride, mut padding, mut output_padding, mut dilation) = ([1, 1], None, [0, 0], 1);
@@ -191,7 +230,7 @@ impl<'t> Words<'t> {
         Ok((ConvGeometry { filters, kernel, stride, padding, output_padding, dilation }, with))
     }
 
-    /// The activation that may end a layer, and nothing more.
+    /// Reads the activation that may end a layer, and refuses any word after it.
     fn activation(&mut self) -> Result<Activation, String> {
         let activation = match self.take() {
             None => Activation::Identity,

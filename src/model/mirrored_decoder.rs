@@ -1,4 +1,4 @@
-//! The decoder that goes the encoder's way back, for specs that name none.
+//! Decoder that mirrors the encoder, for specs that name none.
 
 use super::layers::{Layer, OutputLayer};
 use super::shape::DataShape;
@@ -6,7 +6,7 @@ use crate::graph::ops::Resampling;
 use crate::kernels::activation::Activation;
 use crate::nn::ConvGeometry;
 
-/// What a value is on its way through the encoder.
+/// Shape of a value on its way through the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ActivationShape {
     Rows(usize),
@@ -22,7 +22,8 @@ impl ActivationShape {
     }
 }
 
-/// Layers from the latent numbers back to the data, the last an `output sigmoid`; or which layer has no way back.
+/// Returns the layers from the latents back to the data, the last an `output sigmoid`; or names the layer that has no
+/// way back.
 ///
 /// Dense layers and convolutions are gone through backwards, with the activations that their inputs had; pooling
 /// becomes upsampling. Normalization and dropout are not repeated.
@@ -101,8 +102,8 @@ fn is_weighted(layer: &Layer) -> bool {
     matches!(layer, Layer::Dense { .. } | Layer::Conv { .. } | Layer::Latent { .. } | Layer::Resample { .. })
 }
 
-/// The transposed convolution that comes back to `size` and `channels`. Where a stride of 2 and an even side allow, its
-/// kernel is a multiple of the stride: all places are then reached by as many taps (Odena et al. 2016).
+/// Returns the transposed convolution that leads back to `size` and `channels`. Where a stride of 2 and an even side
+/// allow, its kernel is a multiple of the stride: all places are then reached by as many taps (Odena et al. 2016).
 fn way_back(geometry: &ConvGeometry, size: [usize; 2], channels: usize) -> ConvGeometry {
     let mut back = ConvGeometry { filters: channels, output_padding: [0; 2], ..*geometry };
     for (axis, &side) in size.iter().enumerate() {

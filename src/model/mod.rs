@@ -1,4 +1,4 @@
-//! What is trained: the spec in TOML, the graph that it means, and the model file.
+//! Models: the spec in TOML, the graphs that it describes, and the model file.
 
 mod auto_spec;
 mod builder;

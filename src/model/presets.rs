@@ -1,4 +1,4 @@
-//! The presets in `assets/presets`, embedded.
+//! Presets in `assets/presets`, embedded.
 
 use serde::Deserialize;
 
@@ -12,11 +12,14 @@ struct PresetFile {
     spec: Spec,
 }
 
-/// A named spec with a line saying when to use it.
+/// Named spec with a line on its use.
 #[derive(Clone, Debug)]
 pub struct Preset {
+    /// Name of the file without extension, such as `vq`.
     pub name: &'static str,
+    /// Line on the use of the spec.
     pub summary: String,
+    /// Complete spec, checked.
     pub spec: Spec,
 }
 
@@ -54,7 +57,7 @@ const FILES: &[(&str, &str)] = preset_table![
     "contractive",
 ];
 
-/// All presets, in the order in which they are listed.
+/// Returns all presets, in the order in which they are listed.
 pub fn presets() -> Result<Vec<Preset>, SpecError> {
     FILES
         .iter()
@@ -69,7 +72,7 @@ pub fn presets() -> Result<Vec<Preset>, SpecError> {
         .collect()
 }
 
-/// The preset called `name`.
+/// Returns the preset called `name`.
 pub fn preset(name: &str) -> Result<Preset, SpecError> {
     presets()?.into_iter().find(|preset| preset.name == name).ok_or_else(|| SpecError::UnknownPreset {
         asked: name.to_owned(),

@@ -1,21 +1,22 @@
-//! Models to begin with: the one that comes with the program, or one in a file.
+//! Models to start from: the one that comes with the program, or one in a file.
 
 use std::path::Path;
 
 use super::file::{Model, ModelFileError};
 
-/// What the denoiser that comes with the program is called, in specs and messages.
+/// Name of the denoiser that comes with the program, in specs and messages.
 pub const SHIPPED_DENOISER: &str = "denoiser";
 
 /// Bytes of the model that comes with the program.
 const SHIPPED: &[u8] = include_bytes!("../../assets/models/denoiser.safetensors");
 
-/// The denoiser of photographs that comes with the program; `assets/models/README.md` says how it was made.
+/// Returns the denoiser of photographs that comes with the program; `assets/models/README.md` describes how it was
+/// made.
 pub fn shipped_denoiser() -> Result<Model, ModelFileError> {
     Model::from_bytes(SHIPPED, Path::new(SHIPPED_DENOISER))
 }
 
-/// The model that `model.start` names: the shipped one, or a file.
+/// Returns the model that `model.start` names: the shipped one, or that of a file.
 pub fn starting_model(name: &str) -> Result<Model, ModelFileError> {
     if name == SHIPPED_DENOISER { shipped_denoiser() } else { Model::load(Path::new(name)) }
 }

@@ -11,8 +11,9 @@ use crate::graph::GraphError;
 pub struct DataShape {
     /// Values of a row.
     pub features: usize,
+    /// Size of a row as an image; `None` for rows that are no images.
     pub image: Option<ImageShape>,
-    /// Classes of the labels; 0 without labels.
+    /// Classes of the labels that the model is conditioned on; 0 without such a condition.
     pub classes: usize,
 }
 

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Trained numbers of a model, in the flat buffers that its [`Network`](super::Network) lays out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// `[Network::flat_elements]`, padding included.
+    /// Parameters `[Network::flat_elements]`, padding included.
     pub parameters: Vec<f32>,
-    /// `[Network::statistic_elements]`: running means, codebooks and the like; empty where the network has none.
+    /// Statistics `[Network::statistic_elements]`: running means, codebooks and the like; empty where the network has
+    /// none.
     pub statistics: Vec<f32>,
 }

@@ -5,29 +5,30 @@ use serde::{Deserialize, Serialize};
 use crate::data::DataSet;
 use crate::metrics::Pca;
 
-/// Held-out rows in two dimensions, and in a third where there is one.
+/// Rows as points of the latent space in two dimensions, and in a third where there is one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LatentMap {
+    /// First two coordinates of each row.
     pub points: Vec<[f32; 2]>,
-    /// The third coordinate of each point; empty below three latent numbers.
+    /// Third coordinate of each point; empty below three latent units.
     pub depth: Vec<f32>,
-    /// Mean squared error of each row; empty where nobody asked.
+    /// Mean squared error of each row; empty if not requested.
     pub errors: Vec<f32>,
-    /// Number of each point's row in the data set.
+    /// Index of each point's row in the data set.
     pub rows: Vec<u32>,
-    /// So many points come first that were held out; those after them were trained on.
+    /// Number of held-out points, which come first; the others are of train rows.
     pub held_out: usize,
-    /// A class for each point, or none.
+    /// Class of each point; empty without labels.
     pub labels: Vec<u16>,
-    /// Whether the points are the two main components of a wider latent space.
+    /// True if the points are the two main components of a wider latent space.
     pub projected: bool,
-    /// Step whose weights made it.
+    /// Training step of the weights.
     pub step: u64,
 }
 
 impl LatentMap {
-    /// Codes `[rows, latent]` of `rows` of `data` in two dimensions; `directions` are those of the projection before,
-    /// so that the map does not flip.
+    /// Builds the map of latents `[rows, latent]` of `rows` of `data`. `directions` holds those of the last projection,
+    /// so that the map does not flip, and receives the new ones.
     pub fn from_latents(
         latents: &[f32],
         latent: usize,
@@ -50,8 +51,8 @@ impl LatentMap {
     }
 }
 
-/// Codes `[rows, latent]` in two dimensions `[rows, 2]`: as they are where they have two or one, else their two main
-/// components.
+/// Returns latents `[rows, latent]` in two dimensions `[rows, 2]`: unchanged if they have two, with a zero if they have
+/// one, else their two main components.
 pub fn plane(latents: &[f32], latent: usize) -> Vec<f32> {
     match latent {
         0 => Vec::new(),
@@ -61,7 +62,7 @@ pub fn plane(latents: &[f32], latent: usize) -> Vec<f32> {
     }
 }
 
-/// The two main components of codes, and the third, fitted to the first `most` of them.
+/// Projects latents to their two main components and the third, fitted to the first `most` rows.
 fn project(
     latents: &[f32],
     latent: usize,

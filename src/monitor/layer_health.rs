@@ -1,5 +1,5 @@
-//! How the layers of a network in training do: units that never act, the size of gradients, and what the first layer
-//! looks for.
+//! Health of the layers of a network in training: inactive units, the size of gradients, and the filters of the first
+//! layer.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,18 +8,19 @@ use crate::graph::Parameter;
 use crate::model::Network;
 use crate::train::LayerHealth;
 
-/// Filters that are shown at most.
+/// Maximum number of filters shown.
 const FILTERS: usize = 64;
 
-/// One layer with weights.
+/// State of one layer with weights.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerState {
-    /// As the model file has it, `encoder.0`.
+    /// Name in the model file, such as `encoder.0`.
     pub name: String,
-    /// Units behind its activation; 0 where it has none that could die.
+    /// Units or channels of its activation; 0 for a layer without one.
     pub units: usize,
-    /// Units of a rectifier that are never above zero, and those that are always at an end of their range.
+    /// Units of a rectifier that are never above zero.
     pub dead: usize,
+    /// Units of a sigmoid or tanh that are nearly always at an end of their range.
     pub saturated: usize,
     /// Norm of the last step's gradient over the norm of the weights.
     pub gradient: f32,
@@ -28,17 +29,19 @@ pub struct LayerState {
 /// Weights of the first layer, as pictures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Filters {
+    /// Shape of a filter; `None` if the weights are no pictures.
     pub image: Option<ImageShape>,
-    /// `[count, height, width, channels]`
+    /// Weights `[count, height, width, channels]` of the first filters, at most 64.
     pub values: Vec<f32>,
 }
 
 impl Filters {
+    /// Returns the number of filters.
     pub fn count(&self) -> usize {
         self.image.map_or(0, |image| self.values.len() / image.values().max(1))
     }
 
-    /// Those of the first layer of `network`, whose flat buffer is `parameters`.
+    /// Returns the filters of the first layer of `network`, from the flat buffer of its parameters.
     pub fn new(network: &Network, parameters: &[f32]) -> Self {
         let Some(first) = network.parameters().iter().find(|parameter| parameter.name == "encoder.0.weight") else {
             return Self::default();
@@ -61,7 +64,7 @@ impl Filters {
 }
 
 impl LayerState {
-    /// The layers of `network`, from the flat buffers of its parameters and of the last step's gradient.
+    /// Returns the layers of `network`, from the flat buffers of its parameters and of the last step's gradient.
     pub fn from_network(network: &Network, parameters: &[f32], gradients: &[f32], health: &[LayerHealth]) -> Vec<Self> {
         let weights = network.parameters().iter().filter_map(|parameter| {
             let name = parameter.name.strip_suffix(".weight")?;
@@ -78,7 +81,7 @@ impl LayerState {
         weights.collect()
     }
 
-    /// Units that say nothing.
+    /// Returns the number of dead and saturated units.
     pub fn idle(&self) -> usize {
         self.dead + self.saturated
     }

@@ -1,5 +1,5 @@
-//! Training as seen by whoever watches: the loop around a run, the thread that pumps it, its commands and events, and the
-//! snapshots that are published of it.
+//! Observation of training: the loop around a run, the thread that drives it, its commands and events, and the
+//! published snapshots.
 
 mod latent_map;
 mod layer_health;

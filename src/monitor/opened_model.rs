@@ -1,4 +1,4 @@
-//! Decoding latent numbers of a model, and what a window shows of a model that is opened rather than trained.
+//! Contents of a model that is opened rather than trained.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use crate::inference::{FlatModel, LoadedModel, UnitUse};
 use crate::model::Model;
 use crate::train::{Evaluator, SavedRun, TrainError, curve_of, estimate_cost};
 
-/// Returns the model at `path` as it is looked at: its layers, and held-out rows of its own data on its map where those
-/// are still there.
+/// Opens the model at `path` for inspection: its layers, and the map of held-out rows of its own data if that is still
+/// there.
 pub async fn open_model(path: &Path) -> Result<Moment, TrainError> {
     let model = Model::load(path)?;
     let flat = FlatModel::from_model(&model, path)?;
@@ -74,7 +74,7 @@ pub async fn open_model(path: &Path) -> Result<Moment, TrainError> {
     Ok(Moment { snapshot, rows: data, folder, live: false })
 }
 
-/// Returns some rows of the validation part, whose values are `inputs`, beside what the model made of them.
+/// Returns some rows of the validation part beside their reconstructions; `inputs` and `outputs` are of the whole part.
 fn pairs_of(data: &DataSet, inputs: &[f32], outputs: &[f32]) -> Pairs {
     let (features, first) = (data.features, data.part(Part::Validation).start);
     let rows = pick(data, &PreviewRequest::default());
@@ -94,12 +94,12 @@ fn pairs_of(data: &DataSet, inputs: &[f32], outputs: &[f32]) -> Pairs {
     }
 }
 
-/// Returns the last part of a path, for people.
+/// Returns the last part of a path, for display.
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// Adds how far the run that wrote a model came; returns its steps, and those of an epoch.
+/// Adds the progress of the run that wrote a model; returns its steps, and those of an epoch.
 fn tell_of_run(progress: &mut RunProgress, run: &SavedRun) -> (u64, u64) {
     let last = run.epochs.last();
     progress.best = run.best();

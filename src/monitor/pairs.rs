@@ -6,42 +6,48 @@ use crate::data::ImageShape;
 use crate::plot::{Raster, RowView};
 use crate::style::Palette;
 
-/// Held-out rows shown beside their reconstructions.
+/// Number of held-out rows shown beside their reconstructions.
 pub const PAIRS: usize = 10;
 
-/// Held-out rows and what the model makes of them.
+/// Held-out rows and their reconstructions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Pairs {
+    /// Shape of rows that are pictures; `None` for other rows.
     pub image: Option<ImageShape>,
+    /// Values of a row.
     pub features: usize,
-    /// `[rows, features]`
+    /// Clean rows, `[rows, features]`.
     pub inputs: Vec<f32>,
-    /// What the network sees of them: the same, but for denoising models.
+    /// Input of the network, `[rows, features]`: `inputs`, in training with the spec's corruption.
     pub seen: Vec<f32>,
+    /// Reconstructions, `[rows, features]`.
     pub outputs: Vec<f32>,
+    /// Class of each row; empty without labels.
     pub labels: Vec<u16>,
-    /// Their numbers in the data set.
+    /// Index of each row in the data set.
     pub rows: Vec<usize>,
 }
 
 impl Pairs {
+    /// Returns the number of rows.
     pub fn count(&self) -> usize {
         self.inputs.len() / self.features.max(1)
     }
 
-    /// How its rows are shown.
+    /// Returns the rendering of the rows.
     pub fn view(&self) -> RowView {
         RowView::new(self.image.map(|image| [image.height, image.width, image.channels]), &self.inputs)
     }
 
-    /// Whether the network sees something else than the input, as far as an eye can tell.
+    /// Returns whether the network's input visibly differs from the clean rows, by more than 1e-3 in a value.
     pub fn corrupted(&self) -> bool {
         const VISIBLE: f32 = 1e-3;
         let differ = |(seen, input): (&f32, &f32)| (seen - input).abs() > VISIBLE;
         self.seen.len() == self.inputs.len() && self.seen.iter().zip(&self.inputs).any(differ)
     }
 
-    /// One of the four pictures of a pair: input, seen, output, error.
+    /// Draws one of the four pictures of pair `item`; `which` is 0 for the clean row, 1 for the network's input, 2 for
+    /// its output, and else the error.
     pub fn raster(&self, view: &RowView, which: usize, item: usize, palette: &Palette) -> Raster {
         let row = |values: &[f32]| -> Vec<f32> {
             values.get(item * self.features..(item + 1) * self.features).map(<[f32]>::to_vec).unwrap_or_default()

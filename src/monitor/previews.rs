@@ -1,5 +1,5 @@
-//! What is made of held-out rows for whoever watches: pairs, the map, how layers do, what the figures say. All of it
-//! costs time that training would have; each part keeps to a small share of it.
+//! Previews of held-out rows for an observer: pairs, the latent map, the health of layers, findings. All of it costs
+//! time that training would have; each part keeps to a small share of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::inference::UnitUse;
 use crate::platform::Instant;
 use crate::train::{DiagnosisInput, DiagnosticMetrics, Run, TrainError, diagnose};
 
-/// Pairs and maps may take this share of the time, and so may each of the other two.
+/// Largest share of the time for pairs and maps, and for each of the other two parts.
 const SHARE: f64 = 0.03;
-/// Pairs and map in the first seconds: whoever has just begun to look waits for the first picture.
+/// Same share for pairs and map in the first seconds, when the observer waits for the first picture.
 const SHARE_AT_FIRST: f64 = 0.1;
 const AT_FIRST: Duration = Duration::from_secs(4);
-/// Layers and findings are looked at no more often than this.
+/// Least time between checks of layers and findings.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
-/// Validation rows whose squared error is followed whatever the loss is.
+/// Validation rows whose squared error is followed, independent of the loss.
 const MSE_ROWS: usize = 500;
 /// Held-out rows on the map, at most.
 const MAP_ROWS: usize = 5000;
@@ -32,20 +32,20 @@ const WHOLE_MAP_ROWS: usize = 60_000;
 /// Rows whose outputs are in memory at once while errors are summed up.
 const ERROR_ROWS: usize = 2000;
 
-/// What whoever watches wants to see of the rows.
+/// Request of an observer for previews of rows.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct PreviewRequest {
-    /// Rows that stay at their places among the pairs; the other places are picked.
+    /// Index of the row pinned to each place among the pairs; rows of other places are picked.
     pub pinned: [Option<usize>; PAIRS],
-    /// How many times other rows were asked for.
+    /// Number of requests for other rows so far.
     pub turn: usize,
-    /// Train rows on the map beside those held out.
+    /// Adds train rows to the map beside those held out.
     pub train_rows: bool,
-    /// The error of each row on the map.
+    /// Adds the error of each row on the map.
     pub errors: bool,
 }
 
-/// A part of what is shown: when it was made, and how long that took.
+/// Time and duration of the last refresh of a preview.
 #[derive(Debug, Default)]
 struct Clock {
     made: Option<Instant>,
@@ -66,7 +66,7 @@ impl Clock {
 
 #[derive(Debug, Default)]
 pub(crate) struct Previews {
-    /// When something was made first.
+    /// Time of the first preview.
     begun: Option<Instant>,
     request: PreviewRequest,
     pairs_rows: Vec<usize>,
@@ -77,7 +77,7 @@ pub(crate) struct Previews {
     pub health: Section<Health>,
     /// Directions of the last projection, so that the map does not flip.
     map_directions: Option<Vec<f32>>,
-    /// What always giving the mean of the train part comes to.
+    /// Mean squared error of the constant mean of the train part.
     mean_mse: Option<f64>,
     rows: Clock,
     whole_map: Clock,
@@ -90,7 +90,7 @@ impl Previews {
         Self { pairs_rows: pick(data, &wish), request: wish, ..Self::default() }
     }
 
-    /// Takes another wish; what it asks for is made by the next [`Self::make`].
+    /// Replaces the request; the next [`Self::make`] answers it.
     pub fn take(&mut self, wish: PreviewRequest, data: &DataSet) {
         self.pairs_rows = pick(data, &wish);
         self.whole_map = Clock::default();
@@ -102,7 +102,7 @@ impl Previews {
         self.rows.is_due(Duration::from_millis(200), if is_first { SHARE_AT_FIRST } else { SHARE })
     }
 
-    /// Makes pairs and map anew from the weights of now, and the rest where its time has come.
+    /// Computes pairs and map anew from the current weights, and the other parts if due.
     pub async fn make(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let started = Instant::now();
         self.begun.get_or_insert(started);
@@ -182,7 +182,7 @@ impl Previews {
         Ok(())
     }
 
-    /// Looks at layers, filters and figures.
+    /// Computes the states of layers, the filters and the findings.
     async fn make_check(&mut self, run: &mut Run) -> Result<(), TrainError> {
         let started = Instant::now();
         let data = Arc::clone(run.session().data());
@@ -216,7 +216,7 @@ impl Previews {
         Ok(())
     }
 
-    /// The next [`Self::make`] makes everything.
+    /// Marks all parts as due for the next [`Self::make`].
     pub fn expire(&mut self) {
         (self.rows, self.whole_map, self.check) = (Clock::default(), Clock::default(), Clock::default());
     }
@@ -233,7 +233,7 @@ fn row_errors(made: &[f32], wanted: &[f32], features: usize) -> Vec<f32> {
     rows.map(|(made, wanted)| crate::metrics::mse(made, wanted) as f32).collect()
 }
 
-/// Held-out rows to show: one of each class first, then the next ones; pinned rows at their places.
+/// Picks held-out rows to show: one of each class first, then the next ones; pinned rows at their places.
 pub fn pick(data: &DataSet, wish: &PreviewRequest) -> Vec<usize> {
     let validation = data.part(Part::Validation);
     let mut by_class: BTreeMap<u16, Vec<usize>> = BTreeMap::new();

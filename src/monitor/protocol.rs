@@ -1,4 +1,4 @@
-//! Commands, events and options between the worker and whoever watches.
+//! Commands, events and options between a worker and its observer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,57 +11,80 @@ use crate::model::Spec;
 use crate::platform::Instant;
 use crate::train::{EpochReport, RunReport, TuneMode};
 
-/// A command of a watcher.
+/// Command of an observer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
+    /// Continues training.
     Play,
+    /// Pauses training and refreshes the previews.
     Pause,
-    /// One step, then pause.
+    /// Trains one step, then pauses.
     Step,
-    /// Includes the weights in snapshots, for whoever decodes.
+    /// Includes the weights in snapshots if true, for decoding by the observer.
     ShareModel(bool),
-    /// Write the model that would be kept if the run ended now.
+    /// Writes the model that would be kept if the run ended now.
     SaveModel,
     /// Sets the previews of held-out rows.
     SetPreview(PreviewRequest),
+    /// Changes a field of the spec from the next step on.
     Edit {
+        /// One of [`LIVE_FIELDS`](crate::model::LIVE_FIELDS).
         field: &'static str,
+        /// New value of the field.
         value: f64,
     },
-    /// Save and end.
+    /// Saves and ends the run.
     Stop,
 }
 
-/// An event that happens once and must not be missed.
+/// Event of a run. Only [`Self::Tuning`] and [`Self::Progress`] may be dropped.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Kernels are being timed, once for each adapter.
+    /// Timing of kernels, once for each adapter.
     Tuning {
+        /// Kernels measured so far.
         done: usize,
+        /// Kernels to measure.
         all: usize,
     },
-    /// Device and data are there.
+    /// End of the preparation: device and data are ready.
     Ready {
+        /// Device of the run.
         info: DeviceInfo,
+        /// Reason for an automatic choice of the device; empty if the device was named.
         auto_reason: &'static str,
+        /// Training steps of an epoch.
         steps_per_epoch: u64,
+        /// Training steps of the whole run.
         total_steps: u64,
+        /// Rows of a training batch.
         batch: usize,
     },
+    /// Progress of training, sent at most every 80 ms and at the end of an epoch.
     Progress {
+        /// Training steps taken.
         step: u64,
+        /// Newest training loss.
         loss: f32,
+        /// Training rate in rows per second, a moving average.
         samples_per_second: f64,
     },
+    /// End of an epoch.
     Epoch(EpochReport),
-    /// The run came to its end, or was stopped (`interrupted`); everything is saved.
+    /// End of the run, complete or stopped; everything is saved.
     Finished {
+        /// Results of the run.
         report: Box<RunReport>,
+        /// True if the run was stopped.
         interrupted: bool,
     },
+    /// Failure of the run; the best state before it is saved if there is one.
     Failed {
+        /// Description of the error, and of the rescue of the best state.
         message: String,
+        /// Cause of the error.
         kind: ErrorKind,
+        /// Suggested remedy; `None` if there is none.
         advice: Option<Advice>,
     },
 }
@@ -71,21 +94,36 @@ pub enum Event {
 pub enum RunSource {
     /// Trains a spec.
     Train {
+        /// Settings of model, data and training.
         spec: Box<Spec>,
+        /// Name of the preset that the spec came from, if any.
         preset: Option<String>,
-        /// Its data, where whoever starts the run has opened that already.
+        /// Data of the spec if open already; `None` lets the worker open it.
         data: Option<Arc<DataSet>>,
     },
-    /// Trains the model that suits a file or folder.
-    Suggest { source: String, seed: u64 },
-    /// Goes on from the last checkpoint in a folder, as its spec says.
-    Resume { folder: PathBuf, spec: Box<Spec>, preset: Option<String> },
-    /// Opens a saved model to look at; nothing is trained.
+    /// Trains a model that suits the file or folder `source`, with `seed` as `train.seed`.
+    Suggest {
+        /// Path of the file or folder.
+        source: String,
+        /// Seed of the split and of the training.
+        seed: u64,
+    },
+    /// Resumes from the last checkpoint in `folder`, with its `spec`, which may have more epochs, and the name of its
+    /// `preset`.
+    Resume {
+        /// Folder of the run.
+        folder: PathBuf,
+        /// Spec of the run, with as many epochs as are wanted in all.
+        spec: Box<Spec>,
+        /// Preset that the spec is of, if any.
+        preset: Option<String>,
+    },
+    /// Opens a saved model for inspection; nothing is trained.
     Open(PathBuf),
 }
 
 impl RunSource {
-    /// The spec, where it is known before anything is opened.
+    /// Returns the spec, if known before anything is opened.
     pub fn spec(&self) -> Option<&Spec> {
         match self {
             Self::Train { spec, .. } | Self::Resume { spec, .. } => Some(spec),
@@ -93,6 +131,7 @@ impl RunSource {
         }
     }
 
+    /// Returns the name of the preset, if any.
     pub fn preset(&self) -> Option<&str> {
         match self {
             Self::Train { preset, .. } | Self::Resume { preset, .. } => preset.as_deref(),
@@ -100,7 +139,7 @@ impl RunSource {
         }
     }
 
-    /// The model that is looked at instead of a run.
+    /// Returns the path of the model opened for inspection; `None` for a run.
     pub fn opened(&self) -> Option<&Path> {
         match self {
             Self::Open(path) => Some(path),
@@ -112,29 +151,35 @@ impl RunSource {
 /// Options of a run.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
+    /// Source of the run.
     pub source: RunSource,
+    /// Device of the run; chosen automatically by default.
     pub device: DeviceChoice,
+    /// CPU threads; all of them if `None`.
     pub threads: Option<usize>,
-    /// The directory itself; a numbered one among the platform's runs where `None`.
+    /// Folder of the run; a numbered one in the platform's folder of runs if `None`.
     pub out: Option<PathBuf>,
+    /// Keeps the last state instead of the best by validation; off by default.
     pub keep_last: bool,
-    /// Choice of kernel variants; a run that goes on keeps those that it has.
+    /// Choice of kernel variants; a resumed run keeps its own.
     pub tune: TuneMode,
-    /// Makes previews for snapshots; pairs and maps cost time.
+    /// Makes snapshots with previews; pairs and maps cost time. Off by default.
     pub watched: bool,
-    /// Measure on the test part at the end.
+    /// Measures on the test part at the end; on by default.
     pub with_test: bool,
+    /// Waits for a command before the first step; off by default.
     pub start_paused: bool,
-    /// When the run was asked for: what the time to the first step is counted from.
+    /// Time of the request, from which the time to the first step is counted.
     pub started: Instant,
 }
 
 impl WorkerOptions {
-    /// Trains `spec` on its own data.
+    /// Returns the options to train `spec` on its own data.
     pub fn new(spec: Spec) -> Self {
         Self::from_source(RunSource::Train { spec: Box::new(spec), preset: None, data: None })
     }
 
+    /// Returns the default options for `source`.
     pub fn from_source(source: RunSource) -> Self {
         Self {
             source,

@@ -1,4 +1,4 @@
-//! A part of a snapshot.
+//! Versioned part of a snapshot.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An immutable value, shared by all who look at it, with the version that tells it from every other of this program: a
-/// watcher makes anew what it has drawn only where the version is another. It is serialized as the value alone.
+/// Immutable shared value with a version unique in this program: an observer redraws a section only if its version has
+/// changed. It is serialized as the value alone.
 #[derive(Debug)]
 pub struct Section<T> {
     version: u64,
@@ -15,17 +15,18 @@ pub struct Section<T> {
 }
 
 impl<T> Section<T> {
-    /// Returns `value` under a version of its own.
+    /// Returns `value` under a new version.
     pub fn new(value: T) -> Self {
         static VERSIONS: AtomicU64 = AtomicU64::new(1);
         Self { version: VERSIONS.fetch_add(1, Ordering::Relaxed), value: Arc::new(value) }
     }
 
+    /// Returns the version, unique in this program.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// Replaces the value by a changed copy; whoever has the one of before keeps that.
+    /// Replaces the value by a changed copy under a new version; clones made before keep the old value.
     pub fn change(&mut self, change: impl FnOnce(&mut T))
     where
         T: Clone,
@@ -56,7 +57,7 @@ impl<T> Deref for Section<T> {
     }
 }
 
-/// By version: equal values that were made apart differ.
+/// Equality of versions: equal values made separately differ.
 impl<T> PartialEq for Section<T> {
     fn eq(&self, other: &Self) -> bool {
         self.version == other.version

@@ -1,4 +1,4 @@
-//! What a watcher sees of a run: sections of plain values, newest wins.
+//! Snapshots of a run: sections of plain values, each replaced by the newest.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,33 +18,47 @@ use crate::model::Spec;
 use crate::plot::{AxisScale, LossCurves, Marker};
 use crate::train::{CostEstimate, Finding, PcaReport, RunReport};
 
+/// State of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum PlayState {
+    /// Opening data and device, planning and compiling.
     #[default]
     Preparing,
+    /// Training.
     Playing,
+    /// Waiting for a command between steps.
     Paused,
     /// Measuring and saving at the end.
     Finishing,
+    /// After the end of a run, or with an opened model.
     Finished,
+    /// After an error.
     Failed,
 }
 
 /// Sizes of the parts and names of the classes, for the data card.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DataSummary {
+    /// Name for display.
     pub name: String,
+    /// Rows of the whole data set.
     pub rows: usize,
+    /// Values of a row.
     pub features: usize,
+    /// Shape of rows that are pictures; `None` for other rows.
     pub image: Option<ImageShape>,
+    /// Rows of the train part.
     pub train: usize,
+    /// Rows of the validation part.
     pub validation: usize,
+    /// Rows of the test part.
     pub test: usize,
     /// Names of the classes, where the rows have any.
     pub classes: Vec<String>,
 }
 
 impl DataSummary {
+    /// Summarizes `data`.
     pub fn new(data: &DataSet) -> Self {
         Self {
             name: data.name.clone(),
@@ -59,57 +73,68 @@ impl DataSummary {
     }
 }
 
-/// Identity of a run or an opened model within the program: what belongs to one is not shown of another.
+/// Identity of a run or an opened model within the program, which separates the views of different runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunId(u64);
 
 impl RunId {
-    /// Returns a number that no other start of this program has.
+    /// Returns a new identity, unique in this process.
     pub fn next() -> Self {
         static STARTED: AtomicU64 = AtomicU64::new(0);
         Self(STARTED.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }
 
-/// What stays the same while a run goes on, but for live edits of its spec.
+/// Constant properties of a run, and its spec with live edits.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunInfo {
-    /// Another one for each snapshot that is read: what was recorded is no run of this program.
+    /// Identity of the run or the opened model; a new one for each snapshot that is read from a file.
     #[serde(skip, default = "RunId::next")]
     pub id: RunId,
+    /// Name of the preset; of an opened model, that of its run or file. `None` without one.
     pub preset: Option<String>,
     /// The spec with the edits made so far.
     pub spec: Option<Spec>,
+    /// Device of the run; `None` until opened.
     pub device: Option<DeviceInfo>,
+    /// Summary of the data; empty until opened.
     pub data: DataSummary,
     /// Cost of training, read from its plan; `None` until that is made.
     pub cost: Option<CostEstimate>,
     /// Widths of the layers, input to output.
     pub widths: Vec<usize>,
+    /// Number of trainable parameters.
     pub parameters: usize,
     /// Bytes that training holds on the device.
     pub memory_bytes: usize,
+    /// Training steps of the whole run; 0 until known.
     pub total_steps: u64,
+    /// Training steps of an epoch; 0 until known.
     pub steps_per_epoch: u64,
     /// True for an opened model that is a detector.
     pub has_detector: bool,
 }
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunProgress {
+    /// Current state of the worker.
     pub state: PlayState,
-    /// What is being done while preparing or finishing, or why it failed.
+    /// Description of the current work or of an error; empty while training.
     pub message: String,
-    /// What would help, where it failed.
+    /// Suggested remedy after an error.
     pub advice: Option<Advice>,
+    /// Training steps taken.
     pub step: u64,
+    /// Seconds of work so far, without pauses.
     pub seconds: f64,
+    /// Training rate in rows per second, a moving average; 0 before the first step.
     pub samples_per_second: f64,
+    /// Learning rate of the next step.
     pub learning_rate: f64,
     /// Epoch and loss of the best state by validation.
     pub best: Option<(u32, f64)>,
-    /// Mean squared error on some validation rows, whatever the loss is.
+    /// Mean squared error on the first validation rows, independent of the loss; `None` before the first preview.
     pub validation_mse: Option<f64>,
     /// Step at which the model file was last written; `None` before that.
     pub saved_step: Option<u64>,
@@ -118,8 +143,9 @@ pub struct RunProgress {
 /// Losses so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LossHistory {
-    /// (epochs as a fraction, loss), thinned evenly where there are many.
+    /// Points (epochs as a fraction, training loss), each a mean over equally many steps.
     pub train: Vec<[f32; 2]>,
+    /// Points (epochs, validation loss), one for each epoch.
     pub validation: Vec<[f32; 2]>,
     /// PCA at the same latent size, on the validation part; `None` until it is fitted.
     pub pca: Option<PcaReport>,
@@ -128,27 +154,34 @@ pub struct LossHistory {
 /// Layers, filters and findings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Health {
-    /// How each layer with weights does.
+    /// State of each layer with weights.
     pub layers: Vec<LayerState>,
-    /// What the first layer looks for; empty where its weights are no pictures.
+    /// Filters of the first layer; empty if its weights are no pictures.
     pub filters: Filters,
-    /// What the figures say so far.
+    /// Findings of the diagnosis so far.
     pub findings: Vec<Finding>,
 }
 
-/// All that can be recorded of a run at a step: no buffer of the engine, no path and no channel.
+/// Recordable state of a run at a step: no buffer of the engine, no path and no channel.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// Constant properties of the run.
     pub run: Section<RunInfo>,
+    /// Step, rates and state.
     pub progress: Section<RunProgress>,
+    /// Curves of losses.
     pub curves: Section<LossHistory>,
+    /// Held-out rows beside their reconstructions.
     pub pairs: Section<Pairs>,
+    /// Rows in the latent space.
     pub map: Section<LatentMap>,
-    /// How each latent unit is used.
+    /// Use of each latent unit by held-out rows.
     pub units: Section<Vec<UnitUse>>,
+    /// Layers, filters and findings.
     pub health: Section<Health>,
-    /// The weights of now, where they were asked for, or those kept at the end.
+    /// Model with the current weights if requested, or with the weights kept at the end.
     pub model: Option<Section<FlatModel>>,
+    /// Results of the run; `None` before its end.
     pub report: Option<Section<RunReport>>,
 }
 
@@ -158,13 +191,14 @@ impl Snapshot {
         self.run.data.classes.get(class).cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// PCA's components and error, where the loss is the same quantity.
+    /// Returns the components and the error of PCA, if the loss is the same quantity.
     fn comparable_pca(&self) -> Option<(usize, f64)> {
         self.run.spec.as_ref().filter(|spec| spec.loss_is_plain_mse())?;
         self.curves.pca.as_ref().map(|pca| (pca.components, pca.mse))
     }
 
-    /// Curves up to `end` epochs; points of the smooth line are means of this share of the train curve.
+    /// Returns the curves up to `end` epochs; points of the smooth line are means over the share `smoothing` of the
+    /// train curve.
     pub fn loss_curves(&self, smoothing: f64, scale: AxisScale, end: f64) -> LossCurves<'_> {
         let epoch = |step: u64| step as f64 / self.run.steps_per_epoch.max(1) as f64;
         let edits =
@@ -183,6 +217,7 @@ impl Snapshot {
         }
     }
 
+    /// Returns the epochs trained so far, as a fraction.
     pub fn epochs_done(&self) -> f64 {
         self.progress.step as f64 / self.run.steps_per_epoch.max(1) as f64
     }
@@ -196,20 +231,21 @@ impl Snapshot {
     }
 }
 
-/// What a workspace draws: a snapshot, live or recorded, and what there is of its run on this machine.
+/// Contents of a workspace: a snapshot, live or recorded, with the data and the folder of its run on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Moment {
+    /// Recordable state of the run.
     pub snapshot: Snapshot,
-    /// The rows that it is trained on, where they are there.
+    /// Data of the run; `None` if it is not there.
     pub rows: Option<Arc<DataSet>>,
-    /// The folder of the run.
+    /// Folder of the run; `None` without one.
     pub folder: Option<PathBuf>,
-    /// Whether somebody answers a [`PreviewRequest`](super::PreviewRequest).
+    /// True if a worker answers a [`PreviewRequest`](super::PreviewRequest).
     pub live: bool,
 }
 
 impl Moment {
-    /// Returns `snapshot` as it is seen where nothing else of its run is.
+    /// Returns the moment of a snapshot alone, without data and folder.
     pub fn recorded(snapshot: Snapshot) -> Self {
         Self { snapshot, ..Self::default() }
     }

@@ -1,5 +1,5 @@
-//! The loop around a run, as a state machine: whoever pumps it hands it commands, lets it advance for as long as it likes,
-//! and shows the moments that it makes. It owns no thread and no channel, and every wait for the device is awaited.
+//! Training loop around a run, as a state machine: the caller hands it commands, lets it advance for as long as it
+//! likes, and shows its moments. It owns no thread and no channel, and every wait for the device is awaited.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use super::snapshot::{DataSummary, LossHistory, Moment, PlayState, RunInfo, RunP
 use crate::platform::Instant;
 use crate::train::{CostEstimate, EpochReport, PcaReport, Run, TrainError, curve_of};
 
-/// How often snapshots are made while training.
+/// Least time between snapshots while training.
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(80);
-/// Points of a curve that a snapshot carries at most.
+/// Approximate number of points of a curve in a snapshot of a long run.
 const CURVE_POINTS: usize = 2000;
 
-/// What a training loop waits for.
+/// Next call that a training loop waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// [`TrainingLoop::advance`].
+    /// Call of [`TrainingLoop::advance`].
     Advance,
-    /// [`TrainingLoop::obey`]: it rests until there is a command.
+    /// Call of [`TrainingLoop::obey`]: the loop rests until there is a command.
     Command,
-    /// Nothing: the run is over.
+    /// No call: the run is over.
     Nothing,
 }
 
@@ -35,19 +35,20 @@ pub struct LoopOptions {
     pub watched: bool,
     /// Measures on the test part at the end.
     pub with_test: bool,
+    /// Starts in [`PlayState::Paused`].
     pub start_paused: bool,
 }
 
-/// What a part of the work came to.
+/// Result of a part of the work.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Events, in their order.
     pub events: Vec<Event>,
-    /// The moment to be shown from now on, where there is another.
+    /// New moment to show; `None` if nothing changed.
     pub moment: Option<Moment>,
 }
 
-/// The loop around a run.
+/// Training loop around a run.
 #[derive(Debug)]
 pub struct TrainingLoop {
     run: Run,
@@ -55,7 +56,7 @@ pub struct TrainingLoop {
     with_test: bool,
     state: PlayState,
     interrupted: bool,
-    /// Steps that are believed to fit the budget.
+    /// Estimated number of steps within the time budget.
     slice_steps: usize,
     samples_per_second: f64,
     train_curve: Vec<[f32; 2]>,
@@ -65,17 +66,18 @@ pub struct TrainingLoop {
     shown: Instant,
     previews: Previews,
     pca: Option<PcaReport>,
-    /// Whether somebody wants the weights with each look.
+    /// True if the weights are part of every snapshot.
     shares_model: bool,
-    /// When the model file was last written.
+    /// Step at which the model file was last written.
     saved_step: Option<u64>,
     moment: Moment,
-    /// What has come of the part of the work at hand.
+    /// Result of the current part of the work.
     progress: Progress,
 }
 
 impl TrainingLoop {
-    /// Begins with a first look, so that nothing is empty, where `watched`. `info` says how the run is called.
+    /// Builds the loop and, where `watched`, the first previews and moment. `info` holds the identity and the preset of
+    /// the run.
     pub async fn new(run: Run, info: RunInfo, options: LoopOptions) -> Self {
         let session = run.session();
         let info = RunInfo {
@@ -123,20 +125,22 @@ impl TrainingLoop {
         training
     }
 
+    /// Returns the run of the loop.
     pub fn run(&self) -> &Run {
         &self.run
     }
 
+    /// Returns the run of the loop, to save it or to read its model.
     pub fn run_mut(&mut self) -> &mut Run {
         &mut self.run
     }
 
-    /// Takes PCA at the same latent size, measured on the validation part; shown from the next moment on.
+    /// Sets the result of PCA at the same latent size, measured on the validation part; shown from the next moment on.
     pub fn set_pca(&mut self, pca: PcaReport) {
         self.pca = Some(pca);
     }
 
-    /// Returns what the loop waits for.
+    /// Returns the call that the loop waits for.
     pub fn next(&self) -> Next {
         match self.state {
             PlayState::Preparing | PlayState::Playing | PlayState::Finishing => Next::Advance,
@@ -148,12 +152,12 @@ impl TrainingLoop {
         }
     }
 
-    /// Returns what has come of the work since the last call.
+    /// Returns the events and the moment since the last call.
     pub fn take_progress(&mut self) -> Progress {
         mem::take(&mut self.progress)
     }
 
-    /// Ends the run, which [`Self::advance`] then measures and saves; after its end, ends the look at it.
+    /// Stops the run, which [`Self::advance`] then reports and saves; after its end, stops the previews.
     pub async fn stop(&mut self) -> Result<(), TrainError> {
         self.interrupted = true;
         if self.state != PlayState::Finished {
@@ -219,7 +223,7 @@ impl TrainingLoop {
         Ok(())
     }
 
-    /// Trains for about `budget`, or does the next part of what comes after the last step.
+    /// Trains for about `budget`, or does the next part of the work after the last step.
     pub async fn advance(&mut self, budget: Duration) -> Result<(), TrainError> {
         match self.state {
             PlayState::Finishing => self.finish().await,
@@ -295,7 +299,7 @@ impl TrainingLoop {
         Ok(())
     }
 
-    /// Makes what is shown of rows and layers anew from the weights of now.
+    /// Computes the previews of rows and layers anew from the current weights.
     async fn refresh_previews(&mut self) -> Result<(), TrainError> {
         if !self.watched {
             return Ok(());
@@ -312,7 +316,7 @@ impl TrainingLoop {
         Ok(())
     }
 
-    /// Shows what people must know, until there is another moment.
+    /// Shows an error until the next moment.
     fn say(&mut self, error: &TrainError) {
         self.moment.snapshot.progress.change(|progress| progress.message = error.to_string());
         self.progress.moment = Some(self.moment.clone());

@@ -1,5 +1,5 @@
-//! The thread that trains. Whoever watches sends [`Command`]s, receives [`Event`]s, and reads the newest [`Moment`]
-//! whenever it likes. The worker owns its device: no frame ever waits for training, and training never for a frame.
+//! Worker thread that trains. An observer sends [`Command`]s, receives [`Event`]s, and reads the newest [`Moment`] at
+//! any time. The worker owns its device: no frame ever waits for training, and training never for a frame.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,25 +19,25 @@ use crate::model::{Spec, TrainSpec, auto_spec};
 use crate::platform::{Actor, ActorContext, Task, Wait as _};
 use crate::train::{PcaReport, Run, RunDir, Session, TrainError, TrainingPlan, autotune};
 
-/// How long steps run on a CPU before commands are looked at.
+/// Time of training on a CPU between two checks for commands.
 const SLICE: Duration = Duration::from_millis(15);
-/// How long a submission keeps a GPU that draws the window too: a frame waits for what lies before it.
+/// Time of a submission to a GPU that draws the window too: a frame waits for the submissions before it.
 const WATCHED_SUBMISSION: Duration = Duration::from_millis(4);
-/// And one that nobody looks at: far from the two seconds after which Windows resets a GPU.
+/// Time of a submission without an observer: far from the two seconds after which Windows resets a GPU.
 const UNWATCHED_SUBMISSION: Duration = Duration::from_millis(50);
-/// Events that wait at most: then training does.
+/// Capacity of the event queue: training waits while it is full.
 const EVENTS: usize = 1024;
 
-/// A handle to the thread. Dropping it stops the run, which is saved, and waits for the thread.
+/// Handle to the thread of a run. Dropping it stops the run, which is saved, and waits for the thread.
 #[derive(Debug)]
 pub struct Worker {
-    /// Dropped first: a thread that waits for room among the events then goes on.
+    /// Receiver of events, dropped first: a thread that waits for room in the queue then goes on.
     events: Receiver<Event>,
     actor: Actor<Command, Moment>,
 }
 
 impl Worker {
-    /// Starts the thread. `wake` is called whenever there is something new to look at.
+    /// Starts the thread. `wake` is called after every event and every new moment.
     pub fn spawn(options: WorkerOptions, wake: impl Fn() + Send + 'static) -> Result<Self, TrainError> {
         let (sender, events) = bounded(EVENTS);
         let opened = options.source.opened().map(file_name);
@@ -60,21 +60,22 @@ impl Worker {
         Ok(Self { events, actor })
     }
 
-    /// Sends a command; one to a worker that has ended is dropped.
+    /// Sends a command; drops it if the queue is full or the worker has ended.
     pub fn send(&self, command: Command) {
         self.actor.send(command);
     }
 
-    /// Returns a sender for signal handlers and the like.
+    /// Returns a sender of commands, for signal handlers and the like.
     pub fn commands(&self) -> Sender<Command> {
         self.actor.sender()
     }
 
+    /// Returns the receiver of events.
     pub fn events(&self) -> &Receiver<Event> {
         &self.events
     }
 
-    /// Returns what is to be seen now.
+    /// Returns the newest moment.
     pub fn moment(&self) -> Arc<Moment> {
         self.actor.view()
     }
@@ -109,12 +110,12 @@ impl Channels<'_> {
         self.context.show(moment);
     }
 
-    /// Says what is being done.
+    /// Shows a description of the current work.
     fn say(&self, message: &str) {
         self.change(|moment| moment.snapshot.progress.change(|progress| message.clone_into(&mut progress.message)));
     }
 
-    /// Shows and sends what has come of a part of the work.
+    /// Shows the moment and sends the events of a part of the work.
     fn tell(&self, training: &mut TrainingLoop) {
         let progress = training.take_progress();
         if let Some(moment) = progress.moment {
@@ -195,7 +196,7 @@ async fn prepare_and_train(
     }
 }
 
-/// Why the device is the one it is, where the choice was left to the program.
+/// Returns the reason for an automatic choice of the device; empty if the device was named.
 fn auto_reason(options: &WorkerOptions, run: &Run) -> &'static str {
     if options.device == DeviceChoice::Auto { run.session().device().reason_for_auto() } else { "" }
 }
@@ -238,7 +239,7 @@ async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run
     Ok(run)
 }
 
-/// Returns the spec that is trained, and its data.
+/// Returns the spec of the run and its data.
 fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
     match source {
         RunSource::Train { spec, data: Some(data), .. } => Ok((Spec::clone(spec), Arc::clone(data))),
@@ -257,9 +258,9 @@ fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
     }
 }
 
-/// Fits PCA of as many components as the model has latent units on the train part, beside the training, and measures it
-/// on validation. `None` where the two could not be compared or no thread starts; nothing comes of it where PCA cannot be
-/// fitted.
+/// Starts to fit PCA of as many components as the model has latent units to the train part, beside the training, and to
+/// measure it on validation. `None` if the two cannot be compared or no thread starts; the task returns `None` if PCA
+/// cannot be fitted.
 fn fit_pca(run: &Run) -> Option<Task<(), Option<PcaReport>>> {
     let components = run.session().network().comparable_components()?;
     let data = Arc::clone(run.session().data());

@@ -14,7 +14,8 @@ fn glorot(fan_in: usize, fan_out: usize) -> Init {
     Init::Uniform((6.0 / (fan_in + fan_out).max(1) as f32).sqrt())
 }
 
-/// What a layer's own op can take in, and what must come after it: activations that save their input stand alone.
+/// Splits an activation into the one of a layer's op and the one after it: activations that save their input stand
+/// alone.
 fn split(activation: Activation) -> (Activation, Activation) {
     if activation.saves_input() { (Activation::Identity, activation) } else { (activation, Activation::Identity) }
 }
@@ -25,6 +26,7 @@ fn bias(graph: &mut Graph, units: usize, name: &str) -> ValueId {
     bias
 }
 
+/// Adds an activation of x; returns x itself for the identity.
 pub fn activate(graph: &mut Graph, x: ValueId, activation: Activation, name: &str) -> Result<ValueId, GraphError> {
     if activation == Activation::Identity {
         return Ok(x);
@@ -32,7 +34,7 @@ pub fn activate(graph: &mut Graph, x: ValueId, activation: Activation, name: &st
     graph.add(Pointwise::one(PointwiseStage::Activate(activation)), &[x], name)
 }
 
-/// x seen as rows of features `[N, D]`.
+/// Reshapes x to rows of features `[N, D]`.
 pub fn flatten(graph: &mut Graph, x: ValueId, name: &str) -> Result<ValueId, GraphError> {
     let shape = graph.value(x).shape.clone();
     if shape.rank() == 2 {
@@ -42,8 +44,8 @@ pub fn flatten(graph: &mut Graph, x: ValueId, name: &str) -> Result<ValueId, Gra
     graph.add(Reshape(Shape::new([batch, shape.elements().checked_div(batch).unwrap_or(0)])), &[x], name)
 }
 
-/// The parameter `name.weight` `[units, D]` of a dense layer on x. Images come in by pixels (H, W, C) and are written
-/// as PyTorch flattens them (C, H, W).
+/// Adds the parameter `name.weight` `[units, D]` of a dense layer on x. Images come in by pixels (H, W, C) and are
+/// written as PyTorch flattens them (C, H, W).
 fn dense_weight(graph: &mut Graph, x: ValueId, units: usize, name: &str) -> ValueId {
     let shape = graph.value(x).shape.clone();
     let batch = shape.extents().first().copied().unwrap_or(1);
@@ -63,7 +65,8 @@ fn dense_weight(graph: &mut Graph, x: ValueId, units: usize, name: &str) -> Valu
     weight
 }
 
-/// activation(x weight^T + bias) with parameters `name.weight` `[units, D]` and `name.bias` `[units]`.
+/// Adds a dense layer, activation(x weight^T + bias) with parameters `name.weight` `[units, D]` and `name.bias`
+/// `[units]`.
 pub fn dense(
     graph: &mut Graph,
     x: ValueId,
@@ -79,8 +82,8 @@ pub fn dense(
     activate(graph, y, after, name)
 }
 
-/// A dense layer that goes the way of the layer `of` back: activation(x weight + bias) with the weights `[D, units]` of
-/// that layer transposed.
+/// Adds a dense layer that reverses the layer `of` with tied weights: activation(x weight + bias) with the weights
+/// `[D, units]` of that layer transposed.
 pub fn dense_tied(
     graph: &mut Graph,
     x: ValueId,
@@ -114,15 +117,20 @@ pub fn dense_tied(
     activate(graph, y, after, name)
 }
 
-/// How the windows of a convolution lie; pairs are (down, along).
+/// Geometry of a convolution; pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvGeometry {
+    /// Channels of the output; a depthwise convolution ignores them.
     pub filters: usize,
+    /// Taps of the window on each axis.
     pub kernel: [usize; 2],
+    /// Step between windows, in pixels.
     pub stride: [usize; 2],
+    /// Zeros on each side of the input, in pixels; for a transposed convolution pixels cut off the output.
     pub padding: [usize; 2],
-    /// Of a transposed convolution.
+    /// Pixels added at the bottom and the right of the output of a transposed convolution.
     pub output_padding: [usize; 2],
+    /// Distance between taps in pixels; 1 for adjacent taps.
     pub dilation: usize,
 }
 
@@ -130,8 +138,8 @@ fn channels(graph: &Graph, x: ValueId) -> usize {
     graph.value(x).shape.extents().last().copied().unwrap_or(0)
 }
 
-/// activation(inputs * weight + bias), inputs `[N, H, W, C]` side by side in channels; parameters `name.weight` (OIHW
-/// in a file) and `name.bias`.
+/// Adds a convolution, activation(inputs * weight + bias), inputs `[N, H, W, C]` side by side in channels; parameters
+/// `name.weight` (OIHW in a file) and `name.bias`.
 pub fn conv(
     graph: &mut Graph,
     inputs: &[ValueId],
@@ -159,7 +167,8 @@ pub fn conv(
     activate(graph, y, after, name)
 }
 
-/// activation(transposed convolution of x + bias); parameters `name.weight` (IOHW in a file) and `name.bias`.
+/// Adds a transposed convolution, activation(transposed convolution of x + bias); parameters `name.weight` (IOHW in a
+/// file) and `name.bias`.
 pub fn conv_transpose(
     graph: &mut Graph,
     x: ValueId,
@@ -189,7 +198,7 @@ pub fn conv_transpose(
     activate(graph, y, after, name)
 }
 
-/// A depthwise convolution; parameters `name.weight` (`[C, 1, KH, KW]` in a file) and `name.bias`.
+/// Adds a depthwise convolution; parameters `name.weight` (`[C, 1, KH, KW]` in a file) and `name.bias`.
 pub fn depthwise(
     graph: &mut Graph,
     x: ValueId,
@@ -208,8 +217,8 @@ pub fn depthwise(
     activate(graph, y, after, name)
 }
 
-/// Normalization with parameters `name.weight` and `name.bias` `[C]`; batch normalization (and, in evaluation, given
-/// statistics) with `name.running` `[C, 2]` as well.
+/// Adds a normalization with parameters `name.weight` and `name.bias` `[C]`; batch normalization (and, in evaluation,
+/// given statistics) with `name.running` `[C, 2]` as well.
 pub fn normalize(
     graph: &mut Graph,
     x: ValueId,
@@ -217,7 +226,7 @@ pub fn normalize(
     activation: Activation,
     name: &str,
 ) -> Result<ValueId, GraphError> {
-    /// PyTorch's default.
+    /// Addend of the variance, PyTorch's default.
     const EPSILON: f32 = 1e-5;
     let count = channels(graph, x);
     let scale = graph.parameter(&format!("{name}.weight"), [count], Init::Constant(1.0));

@@ -10,7 +10,8 @@ pub use self::objective::{LOSS_PARTS, LOSS_SLOTS, ObjectivePart, clip_and_update
 use crate::graph::{Init, Parameter};
 use crate::random::{key, philox4x32, stream, unit_float};
 
-/// A flat buffer as `seed` starts it: the same on every device. `first_number` keeps parameters and statistics apart.
+/// Returns the initial flat buffer for `seed`: the same on every device. `first_number` keeps parameters and statistics
+/// apart.
 fn initial(arrays: &[Parameter], flat_elements: usize, seed: u64, first_number: u32) -> Vec<f32> {
     let mut flat = vec![0.0; flat_elements];
     for (number, parameter) in (first_number..).zip(arrays) {
@@ -47,12 +48,12 @@ fn initial(arrays: &[Parameter], flat_elements: usize, seed: u64, first_number: 
     flat
 }
 
-/// The flat buffer of parameters as `seed` starts it.
+/// Returns the initial flat buffer of parameters for `seed`.
 pub fn initial_parameters(parameters: &[Parameter], flat_elements: usize, seed: u64) -> Vec<f32> {
     initial(parameters, flat_elements, seed, 0)
 }
 
-/// The flat buffer of statistics as `seed` starts it.
+/// Returns the initial flat buffer of statistics for `seed`.
 pub fn initial_statistics(statistics: &[Parameter], flat_elements: usize, seed: u64) -> Vec<f32> {
     initial(statistics, flat_elements, seed, 1 << 16)
 }

@@ -7,32 +7,35 @@ use crate::graph::{Graph, GraphError, SharedBuffer, ValueId};
 use crate::kernels::loss::LossTerm;
 use crate::kernels::optimizer::{DECAY_BLOCK, Update, UpdateRule};
 
-/// Slots in the ring of losses: as many steps can run before the host must have looked.
+/// Slots in the ring of losses: as many steps can run before the host must read it.
 pub const LOSS_SLOTS: usize = 1024;
 
-/// Places of a slot.
+/// Number of parts in a slot.
 pub const LOSS_PARTS: usize = 8;
 
-/// The parts that objectives are made of, each with its place in a slot of the ring. They are recorded as they are,
-/// before any weight.
+/// Part of an objective, with its place in a slot of the ring. Parts are recorded as they are, before any weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectivePart {
+    /// Reconstruction loss between output and target.
     Reconstruction,
     /// KL divergence from the prior, no less than the free bits.
     Divergence,
+    /// Sparsity penalty of the code: L1 norm, or KL divergence from a target rate.
     Sparsity,
     /// Maximum mean discrepancy from the prior.
     Discrepancy,
-    /// Distance from the codebook.
+    /// Squared distance of the codes from their entries of the codebook.
     Commitment,
+    /// Squared change of the code per unit of a small random change of the input.
     Contraction,
-    /// What dead units make of the error.
+    /// Squared error of the reconstruction by dead units alone.
     Auxiliary,
-    /// 1 - SSIM.
+    /// Structural dissimilarity, 1 - SSIM.
     Similarity,
 }
 
 impl ObjectivePart {
+    /// All parts, in the order of their places in a slot.
     pub const ALL: [Self; LOSS_PARTS] = [
         Self::Reconstruction,
         Self::Divergence,
@@ -44,7 +47,7 @@ impl ObjectivePart {
         Self::Similarity,
     ];
 
-    /// Its name in `metrics.jsonl`.
+    /// Returns its name in `metrics.jsonl`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Reconstruction => "reconstruction",
@@ -58,13 +61,13 @@ impl ObjectivePart {
         }
     }
 
-    /// Its place in a slot.
+    /// Returns its place in a slot.
     pub fn index(self) -> usize {
         Self::ALL.iter().position(|&part| part == self).unwrap_or(0)
     }
 }
 
-/// The ring of losses.
+/// Adds the ring of losses `[LOSS_SLOTS, LOSS_PARTS]`.
 pub fn ring(graph: &mut Graph) -> ValueId {
     graph.external(SharedBuffer::Losses, [LOSS_SLOTS, LOSS_PARTS])
 }
@@ -76,7 +79,7 @@ pub fn record(graph: &mut Graph, partials: ValueId, part: ObjectivePart, count: 
     Ok(())
 }
 
-/// A loss of `prediction` against `target`, recorded; gives what to differentiate.
+/// Adds a loss of `prediction` against `target` and its record; returns the loss to differentiate.
 pub fn element_loss(
     graph: &mut Graph,
     term: LossTerm,
@@ -90,7 +93,7 @@ pub fn element_loss(
     Ok(partials)
 }
 
-/// One sweep of `update` over all parameters, their gradients first clipped to the norm `clip_norm` where there is one.
+/// Adds one `update` of all parameters, their gradients first clipped to the norm `clip_norm` where there is one.
 pub fn clip_and_update(graph: &mut Graph, update: Update, clip_norm: Option<f32>) -> Result<(), GraphError> {
     let count = graph.flat_elements();
     let gradients = graph.external(SharedBuffer::Gradients, [count]);

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 
 use super::threads::start_thread;
 
-/// Commands that wait at most; more are dropped.
+/// Capacity of the command queue; further commands are dropped.
 const QUEUE: usize = 64;
 
 /// A handle to a thread that takes commands `C` and shows a view `V`. Dropping it closes the queue, so that the work
@@ -17,7 +17,7 @@ const QUEUE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Actor<C, V> {
     commands: Sender<C>,
-    /// Gone with the handle: clones of `commands` keep no queue open.
+    /// Closing signal, dropped with the handle: clones of `commands` keep no queue open.
     handle: Option<Sender<Infallible>>,
     view: Arc<ArcSwap<V>>,
     thread: Option<JoinHandle<()>>,
@@ -32,8 +32,8 @@ pub(crate) struct ActorContext<C, V> {
 }
 
 impl<C: Send + 'static, V: Send + Sync + 'static> Actor<C, V> {
-    /// Starts `work` on a thread called `name`, with `view` to be seen until there is another. `wake` is called
-    /// whenever there is something new to see, and at the end.
+    /// Starts `work` on a thread called `name`, with `view` as the first view. `wake` is called after every new view
+    /// and at the end.
     ///
     /// # Errors
     /// In words, where no thread can be had.
@@ -54,7 +54,7 @@ impl<C: Send + 'static, V: Send + Sync + 'static> Actor<C, V> {
         Ok(Self { commands, handle: Some(handle), view, thread: Some(thread) })
     }
 
-    /// Sends a command; one to a full queue or a thread that has ended is dropped, as no frame may wait.
+    /// Sends a command; drops it if the queue is full or the thread has ended, as no frame may wait.
     pub fn send(&self, command: C) {
         let _ = self.commands.try_send(command);
     }
@@ -109,12 +109,12 @@ impl<C, V> ActorContext<C, V> {
         self.wake();
     }
 
-    /// Returns what is shown.
+    /// Returns the newest view.
     pub fn view(&self) -> Arc<V> {
         self.view.load_full()
     }
 
-    /// Calls whoever watches.
+    /// Notifies the observer.
     pub fn wake(&self) {
         (self.wake)();
     }

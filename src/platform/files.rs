@@ -1,4 +1,4 @@
-//! Files: the operations that the program uses of the system's, and writing whole or not at all.
+//! File operations of the system in use by the program, and atomic writes.
 
 // Whoever opens a path does so here: a browser has no paths.
 pub(crate) use std::fs::{
@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::folders::cache_folder;
 
-/// Reads the value kept under this file name in the cache folder; the default where there is nothing, or nothing that
-/// can be read: it can be made again.
+/// Reads a value from the file `name` in the cache folder; returns the default if the file is missing or unreadable, as
+/// the value can be computed again.
 pub(crate) fn load_cached<T: serde::de::DeserializeOwned + Default>(name: &str) -> T {
     let bytes = cache_folder().and_then(|folder| read(folder.join(name)).ok());
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
-/// Writes a value as JSON under this file name in the cache folder. Where nothing can be kept, it is made again the
+/// Writes a value as JSON to the file `name` in the cache folder. Failures are ignored: the value is computed again the
 /// next time.
 pub(crate) fn save_cached<T: serde::Serialize>(name: &str, value: &T) {
     let Some(folder) = cache_folder() else { return };
@@ -27,9 +27,9 @@ pub(crate) fn save_cached<T: serde::Serialize>(name: &str, value: &T) {
     }
 }
 
-/// Lets `write` fill a temporary file beside `path`, flushes it to the disk and renames it: whoever opens `path` finds
-/// what was there before or all of what is new. What a link points to is written, and the link stays; devices and pipes
-/// are written to as they are; a file that is replaced keeps its permissions.
+/// Lets `write` fill a temporary file beside `path`, flushes it to the disk and renames it: a reader of `path` finds
+/// either the old contents or all of the new. The target of a symbolic link is written, and the link stays; devices and
+/// pipes are written to directly; a replaced file keeps its permissions.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
@@ -60,7 +60,7 @@ pub(crate) fn write_whole(
 struct TemporaryFile(PathBuf);
 
 impl TemporaryFile {
-    /// Creates a file in the folder of `path`, under a name that nothing has there.
+    /// Creates a file in the folder of `path`, under an unused name.
     fn beside(path: &Path) -> std::io::Result<(File, Self)> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

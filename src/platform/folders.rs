@@ -1,4 +1,4 @@
-//! Folders that the platform has for a program, and for its user. A build without them has none.
+//! Platform folders for the program and for its user. A build without them has none.
 
 use std::path::PathBuf;
 
@@ -7,19 +7,19 @@ fn of_program(folder: impl FnOnce(&directories::ProjectDirs) -> PathBuf) -> Opti
     directories::ProjectDirs::from("", "", "hourglass").map(|folders| folder(&folders))
 }
 
-/// Where what can be made again is kept: tuned choices, compiled pipelines.
+/// Returns the folder of files that can be computed again: tuned choices, compiled pipelines.
 #[cfg(feature = "cli")]
 pub(crate) fn cache_folder() -> Option<PathBuf> {
     of_program(|folders| folders.cache_dir().to_owned())
 }
 
-/// Where runs go unless a place is named.
+/// Returns the program's data folder, the default place of runs.
 #[cfg(feature = "cli")]
 pub(crate) fn data_folder() -> Option<PathBuf> {
     of_program(|folders| folders.data_dir().to_owned())
 }
 
-/// Where the window keeps its settings.
+/// Returns the folder of the window's settings.
 #[cfg(feature = "window")]
 pub(crate) fn settings_folder() -> Option<PathBuf> {
     of_program(|folders| folders.config_dir().to_owned())
@@ -30,7 +30,7 @@ pub(crate) fn home_folder() -> Option<PathBuf> {
     directories::UserDirs::new().map(|folders| folders.home_dir().to_owned())
 }
 
-/// The user's folder for pictures, or their home where there is none.
+/// Returns the user's folder for pictures, or their home folder if there is none.
 #[cfg(feature = "window")]
 pub(crate) fn pictures_folder() -> Option<PathBuf> {
     let folders = directories::UserDirs::new()?;

@@ -1,4 +1,4 @@
-//! A thread that works on the newest of what it is asked, for what takes longer than a frame.
+//! Thread that answers only the newest request, for work longer than a frame.
 
 use std::sync::Arc;
 
@@ -7,17 +7,18 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::threads::start_thread;
 
-/// A thread that works on the newest of what it is asked.
+/// Thread that answers only the newest request.
 #[derive(Debug)]
 pub(crate) struct Latest<Q, A> {
     requests: Sender<Q>,
-    /// To take back a request that was not begun.
+    /// Second receiver of the queue, to withdraw a request not yet begun.
     waiting: Receiver<Q>,
     answer: Arc<ArcSwap<A>>,
 }
 
 impl<Q: Send + 'static, A: Send + Sync + Default + 'static> Latest<Q, A> {
-    /// `work` answers a request, and `wake` is called when it has; dropping the handle ends the thread.
+    /// Starts a thread called `name`; `None` if no thread can be started. `work` answers a request from the previous
+    /// answer, then `wake` is called; dropping the handle ends the thread.
     pub fn start(
         name: &str,
         wake: impl Fn() + Send + 'static,
@@ -38,7 +39,7 @@ impl<Q: Send + 'static, A: Send + Sync + Default + 'static> Latest<Q, A> {
         Some(Self { requests, waiting, answer })
     }
 
-    /// The newest wins: what nobody has begun is taken back.
+    /// Sends a request; withdraws an earlier one that was not begun.
     pub fn ask(&self, request: Q) {
         while self.waiting.try_recv().is_ok() {}
         // The slot was just made empty, and nobody else sends.

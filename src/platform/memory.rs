@@ -2,8 +2,8 @@
 
 use sysinfo::System;
 
-/// Returns the bytes of memory that are free, at most the limit of a container where there is one; `None` where the
-/// system does not tell.
+/// Returns the free memory in bytes, at most the limit of a container if there is one; `None` if the system does not
+/// report it.
 pub fn free_memory() -> Option<usize> {
     let mut system = System::new().ok()?;
     system.refresh_memory();

@@ -13,7 +13,7 @@ struct Shared<S, T> {
     outcome: Option<T>,
 }
 
-/// Work that tells its stages `S` and comes to a `T`. Dropping it asks it to end.
+/// Background work that reports stages `S` and returns a `T`. Dropping it requests its end.
 #[derive(Debug)]
 pub(crate) struct Task<S, T> {
     shared: Arc<Mutex<Shared<S, T>>>,
@@ -27,8 +27,8 @@ fn locked<S, T>(shared: &Mutex<Shared<S, T>>) -> MutexGuard<'_, Shared<S, T>> {
 }
 
 impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
-    /// Starts `work` on a thread called `name`. What it is given tells a stage, and whether to go on; `wake` is called
-    /// whenever there is something new to see.
+    /// Starts `work` on a thread called `name`. Its argument takes a stage and returns whether to continue; `wake` is
+    /// called after every stage and at the end.
     ///
     /// # Errors
     /// In words, where no thread can be had.
@@ -59,7 +59,7 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
         locked(&self.shared).stage
     }
 
-    /// What it came to, once.
+    /// Takes the result of the work; `None` before the end or if taken already.
     pub fn take(&self) -> Option<T> {
         locked(&self.shared).outcome.take()
     }
@@ -70,7 +70,7 @@ impl<S: Copy + Send + 'static, T: Send + 'static> Task<S, T> {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Waits for the end of the work, and returns what it came to; `None` where that was taken or it panicked.
+    /// Waits for the end of the work and returns its result; `None` if that was taken or the work panicked.
     pub fn finish(mut self) -> Option<T> {
         if let Some(thread) = self.thread.take() {
             // A panic has been printed by the thread itself.

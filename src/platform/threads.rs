@@ -1,4 +1,4 @@
-//! Starting a thread: every one of the program starts here.
+//! Start of threads, common to the whole program.
 
 use std::thread::JoinHandle;
 
@@ -13,7 +13,7 @@ pub(super) fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> 
         .map_err(|error| format!("no thread for the work, {error}, close other programs"))
 }
 
-/// Returns how many threads of the processor there are.
+/// Returns the number of hardware threads of the processor.
 #[cfg(feature = "cli")]
 pub(crate) fn hardware_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)

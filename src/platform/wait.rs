@@ -1,6 +1,6 @@
 //! Waiting for a future on a thread that has nothing else to do.
 
-/// Waits for futures, where there is no event loop to return to.
+/// Blocking wait for a future, without an event loop.
 pub trait Wait: Future {
     /// Blocks the thread until the future is ready, and returns its output.
     fn wait(self) -> Self::Output

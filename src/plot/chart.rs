@@ -1,4 +1,4 @@
-//! A chart of plain numbers: scales, ticks, labels, series and marks become shapes.
+//! Chart of plain numbers: scales, ticks, labels, series and marks become shapes.
 
 use super::shapes::{Align, Area, LineStyle, PlotShape, Tone, VerticalAlign, clipped};
 use crate::style;
@@ -7,40 +7,46 @@ use crate::style::size;
 /// Scale of an axis between its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AxisScale {
-    /// By differences.
+    /// Linear: equal differences have equal lengths.
     Even,
-    /// By ratios; both ends are above 0.
+    /// Logarithmic: equal ratios have equal lengths; both ends are above 0.
     Ratio,
-    /// By ratios of counts plus one, so that 0 has a place.
+    /// Logarithmic in counts plus one, so that 0 has a place.
     Counts,
 }
 
-/// Where an axis has ticks.
+/// Choice of the ticks of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ticks {
-    /// About so many round values.
+    /// Round values, about this many.
     About(usize),
-    /// About so many whole numbers; fractions where two of them do not fit.
+    /// Whole numbers, about this many; fractions where two of them do not fit.
     Whole(usize),
     /// Powers of ten.
     Powers,
+    /// Exactly these values.
     At(Vec<f64>),
 }
 
-/// An axis from `low` to `high`.
+/// Axis from `low` to `high`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChartAxis {
+    /// Value at the left or lower end.
     pub low: f64,
+    /// Value at the right or upper end.
     pub high: f64,
+    /// Scale between the ends.
     pub scale: AxisScale,
+    /// Choice of ticks; [`AxisScale::Counts`] has powers of ten in any case but [`Ticks::At`].
     pub ticks: Ticks,
     /// Draws a line across the plot at each tick.
     pub has_lines: bool,
-    /// Quantity that it measures; empty where the chart's heading names it.
+    /// Name of the quantity on the axis; empty where the chart's heading names it.
     pub title: &'static str,
 }
 
 impl ChartAxis {
+    /// Returns an axis without lines at its ticks and without a title.
     pub fn new(scale: AxisScale, (low, high): (f64, f64), ticks: Ticks) -> Self {
         Self { low, high, scale, ticks, has_lines: false, title: "" }
     }
@@ -108,12 +114,12 @@ impl ChartAxis {
     }
 }
 
-/// `unit` x 10^`power`, rounded once: 0.002 and not 0.0020000000000000001.
+/// Computes `unit` x 10^`power`, rounded once: 0.002 and not 0.0020000000000000001.
 fn decimal(unit: f64, power: i32) -> f64 {
     if power < 0 { unit / 10_f64.powi(-power) } else { unit * 10_f64.powi(power) }
 }
 
-/// A tick of a ratio scale in as few digits as it has.
+/// Formats a tick of a ratio scale in as few digits as it has.
 fn ratio_label(value: f64) -> String {
     if (1e-4..1e6).contains(&value) { value.to_string() } else { format!("{value:e}") }
 }
@@ -121,65 +127,87 @@ fn ratio_label(value: f64) -> String {
 /// Points joined by a line.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// Said at the end of the line, where the chart names its lines there.
+    /// Label at the end of the line with [`Chart::names_at_ends`]; empty for none.
     pub name: String,
+    /// Points `[x, y]` in the units of the axes; those with a value that is not finite are skipped.
     pub points: Vec<[f64; 2]>,
+    /// Stroke of the line; its tone is also that of the dots.
     pub style: LineStyle,
-    /// Radius of a dot at each point; 0 for none.
+    /// Radius in pixels of a dot at each point; 0 for none.
     pub dots: f32,
 }
 
-/// A value to compare with, across the plot.
+/// Dashed line across the plot at a value to compare with.
 #[derive(Clone, Debug)]
 pub struct Baseline {
+    /// Value on the vertical axis; nothing is drawn where it lies outside.
     pub value: f64,
+    /// Label above the line, or at its end with [`Chart::names_at_ends`].
     pub name: String,
 }
 
-/// A line from the top to the bottom of the plot, with words at its top.
+/// Line from the top to the bottom of the plot, with words at its top.
 #[derive(Clone, Debug)]
 pub struct Marker {
+    /// Value on the horizontal axis; nothing is drawn where it lies outside.
     pub at: f64,
+    /// Label beside the top of the line.
     pub words: String,
+    /// Stroke of the line; its tone is also that of the words.
     pub style: LineStyle,
 }
 
 impl Marker {
-    /// An event in the course of something.
+    /// Returns a dashed marker of an event at `at`, such as a live edit of a run.
     pub fn event(at: f64, words: String) -> Self {
         Self { at, words, style: LineStyle { dashes: Some([4.0, 4.0]), ..LineStyle::solid(Tone::Muted, 1.0) } }
     }
 }
 
-/// A point that is told apart.
+/// Point with a ring around it and a label.
 #[derive(Clone, Debug)]
 pub struct Highlight {
+    /// Point `[x, y]` in the units of the axes; nothing is drawn where it lies outside.
     pub at: [f64; 2],
+    /// Label above the point, or below it near the top of the plot.
     pub word: &'static str,
-    /// Text under a pointer over it, where a painter can show one.
+    /// Tooltip text, for painters that can show one.
     pub title: String,
+    /// Color of the ring and of the label.
     pub tone: Tone,
 }
 
-/// A bar from the bottom of the plot.
+/// Bar from the bottom of the plot.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar {
+    /// Value of the left edge on the horizontal axis.
     pub from: f64,
+    /// Value of the right edge on the horizontal axis.
     pub to: f64,
+    /// Value of the top on the vertical axis.
     pub height: f64,
+    /// Color of the fill.
     pub tone: Tone,
+    /// Opacity in 0..=1.
     pub alpha: f32,
 }
 
-/// A chart of plain numbers.
+/// Chart of plain numbers; [`Self::shapes`] lays it out in a plot.
 #[derive(Clone, Debug)]
 pub struct Chart {
+    /// Horizontal axis.
     pub x: ChartAxis,
+    /// Vertical axis.
     pub y: ChartAxis,
+    /// Bars, beneath everything but the axes.
     pub bars: Vec<Bar>,
+    /// Values to compare with, beneath the series.
     pub baselines: Vec<Baseline>,
+    /// Lines through points, the lowest first.
     pub series: Vec<Series>,
+    /// Ringed point, above the markers; `None` for none.
     pub highlight: Option<Highlight>,
+    /// Vertical lines with words, above the series.
     pub markers: Vec<Marker>,
     /// Names lines at their right ends, beside the plot.
     pub names_at_ends: bool,
@@ -187,14 +215,15 @@ pub struct Chart {
     pub has_unit_marks: bool,
 }
 
-/// Pixels a whole number must have to be marked.
+/// Least pixels per whole number for its mark to be drawn.
 const LEAST_UNIT: f32 = 5.0;
-/// Pixels a bar must have to be parted from the next one.
+/// Least pixels of a bar for a gap to the next one.
 const LEAST_BAR: f32 = 3.0;
-/// Height of a line of small type.
+/// Height in pixels of a line of small type.
 const TEXT_LINE: f32 = 16.0;
 
 impl Chart {
+    /// Returns a chart with axes alone, without names at ends and marks of whole numbers.
     pub fn new(x: ChartAxis, y: ChartAxis) -> Self {
         Self {
             x,
@@ -209,7 +238,7 @@ impl Chart {
         }
     }
 
-    /// Place in `plot` of a point.
+    /// Position in pixels within `plot` of a point `[x, y]` in the units of the axes.
     pub fn place(&self, plot: Area, [x, y]: [f64; 2]) -> [f32; 2] {
         [plot.x + self.x.share(x) as f32 * plot.w, plot.bottom() - self.y.share(y) as f32 * plot.h]
     }
@@ -351,7 +380,7 @@ fn text(at: [f32; 2], align: (Align, VerticalAlign), words: String, tone: Tone) 
     PlotShape::Text { at, align, words, tone, size: size::AXIS, is_backed: false }
 }
 
-/// Heights of names, rising, that keep apart from each other and above `bottom`.
+/// Moves the rising heights of names apart from each other and above `bottom`.
 fn spread(mut places: Vec<f32>, bottom: f32) -> Vec<f32> {
     for i in 1..places.len() {
         places[i] = places[i].max(places[i - 1] + TEXT_LINE);
@@ -364,7 +393,7 @@ fn spread(mut places: Vec<f32>, bottom: f32) -> Vec<f32> {
     places
 }
 
-/// At most two points a pixel, and the last one: no eye sees more and every frame pays for them.
+/// Returns at most two points per pixel, and the last one: more are not visible and slow down every frame.
 fn thinned(points: &[[f32; 2]], width: f32) -> Vec<[f32; 2]> {
     let most = (2.0 * width).max(2.0) as usize;
     if points.len() <= most {

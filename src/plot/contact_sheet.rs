@@ -6,7 +6,7 @@ use super::Raster;
 use super::error::{PictureError, write_picture};
 use crate::style::{DARK, Rgb};
 
-/// Between cells.
+/// Pixels between cells.
 const GAP: usize = 6;
 /// Pixels on a side of a cell, about.
 const CELL: usize = 112;

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::platform::files;
 
-/// Why a picture was not made.
+/// Error of drawing or writing a picture.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum PictureError {
+    /// Failure of the canvas, its fonts or the PNG encoder, with the reason; a defect of the program.
     #[error("the picture could not be drawn, {0}, this is a defect of the program")]
     Draw(String),
+    /// Picture that cannot be written to its path, or that would be too large for one file, with the reason.
     #[error("cannot write, {}, {problem}", path.display())]
     Unwritable { path: PathBuf, problem: String },
 }

@@ -8,24 +8,26 @@ use crate::style;
 /// Losses of a run by epoch.
 #[derive(Clone, Debug)]
 pub struct LossCurves<'a> {
-    /// (epoch, loss), of batches or of whole epochs.
+    /// Train loss `[epoch, loss]`, of batches or of whole epochs.
     pub train: &'a [[f32; 2]],
+    /// Validation loss `[epoch, loss]`.
     pub validation: &'a [[f32; 2]],
     /// Components of PCA and its error, where that is the same quantity.
     pub pca: Option<(usize, f64)>,
     /// Live edits, by epoch.
     pub edits: Vec<Marker>,
-    /// The epoch whose validation loss is best.
+    /// Epoch with the best validation loss; `None` for no mark.
     pub best: Option<u32>,
     /// Share of the train curve that each point of its smooth line is the mean of; 0 for the curve as it is.
     pub smoothing: f64,
+    /// Scale of the loss axis.
     pub scale: AxisScale,
     /// Epochs at the left and the right edge.
     pub epochs: (f64, f64),
 }
 
 impl LossCurves<'_> {
-    /// The chart, drawn up for a plot of this size; `None` where there is nothing to draw yet.
+    /// Builds the chart for a plot of this size; `None` where there is nothing to draw yet.
     pub fn chart(&self, plot: Area) -> Option<Chart> {
         let smoothed = smooth_by(self.train, self.smoothing);
         let range = match self.scale {
@@ -65,7 +67,7 @@ impl LossCurves<'_> {
         Some(chart)
     }
 
-    /// Everything after the first steep fall. A baseline that is not far off is worth some room.
+    /// Returns the range after the first steep fall, extended to a baseline that is not far off.
     fn even_range(&self, smoothed: &[[f32; 2]]) -> Option<(f64, f64)> {
         let (mut low, mut high) = curve_range(smoothed, self.validation)?;
         if let Some((_, pca)) = self.pca {
@@ -79,7 +81,7 @@ impl LossCurves<'_> {
         Some((low, high))
     }
 
-    /// Everything: a scale of ratios has room for the steep fall.
+    /// Returns the range of all losses and of the baseline above 0: a scale of ratios has room for the steep fall.
     fn ratio_range(&self, smoothed: &[[f32; 2]]) -> Option<(f64, f64)> {
         let all = smoothed.iter().chain(self.validation).map(|point| f64::from(point[1]));
         let positive: Vec<f64> = all

@@ -11,7 +11,7 @@ use super::error::{PictureError, write_picture};
 use super::shapes::{Align, Area, LineStyle, PlotShape, VerticalAlign};
 use crate::style::{FONT_REGULAR, FONT_SEMIBOLD, Palette, Rgb};
 
-/// Type is this much larger than in the window: a picture is often looked at smaller than it is.
+/// Scale of type against the window's: a picture is often viewed smaller than it is.
 const SCALE: f32 = 1.25;
 
 pub(crate) struct Canvas {
@@ -39,7 +39,7 @@ impl Canvas {
         })
     }
 
-    /// Writes it as a PNG.
+    /// Writes the canvas as a PNG.
     pub fn save(&self, path: &Path) -> Result<(), PictureError> {
         let png = self.pixmap.encode_png().map_err(|error| PictureError::Draw(error.to_string()))?;
         write_picture(path, &png)
@@ -119,7 +119,7 @@ impl Canvas {
         text.chars().map(|c| scaled.h_advance(font.glyph_id(c))).sum()
     }
 
-    /// Text with its baseline at `y`; gives its width.
+    /// Draws text with its baseline at `y`; returns its width in pixels.
     #[expect(clippy::too_many_arguments, reason = "a line of text has that many properties")]
     pub fn text(&mut self, x: f32, y: f32, size: f32, text: &str, color: Rgb, bold: bool, align: Align) -> f32 {
         let width = self.text_width(size, text, bold);
@@ -162,7 +162,7 @@ impl Canvas {
         width
     }
 
-    /// A picture of `width` x `height` colors, each pixel a sharp square, into `area`.
+    /// Draws a picture of `width` x `height` colors, each pixel a sharp square, into `area`.
     pub fn image(&mut self, area: Area, width: usize, height: usize, color: impl Fn(usize, usize) -> Rgb) {
         let Some(mut image) = Pixmap::new(width as u32, height as u32) else { return };
         for (i, pixel) in image.pixels_mut().iter_mut().enumerate() {
@@ -175,7 +175,7 @@ impl Canvas {
     }
 }
 
-/// A design size is the em; the font's scale is ascent to descent.
+/// Converts a design size, which is the em, to the font's scale, which is ascent to descent.
 fn pixels_high(font: &FontRef<'_>, size: f32) -> f32 {
     size * SCALE * font.height_unscaled() / font.units_per_em().unwrap_or(1000.0)
 }

@@ -1,4 +1,4 @@
-//! Ranges and smoothing of what charts show.
+//! Ranges and smoothing of charted values.
 
 /// Running mean over `share` of the curve.
 pub fn smooth_by(points: &[[f32; 2]], share: f64) -> Vec<[f32; 2]> {
@@ -17,7 +17,7 @@ pub fn smooth_by(points: &[[f32; 2]], share: f64) -> Vec<[f32; 2]> {
         .collect()
 }
 
-/// Returns the range of the y axis: everything after the first steep fall.
+/// Returns the range of the y axis: everything after the first steep fall; `None` without finite values.
 pub fn curve_range(smoothed: &[[f32; 2]], validation: &[[f32; 2]]) -> Option<(f64, f64)> {
     let skip = smoothed.len() / 25;
     let values = smoothed.iter().skip(skip).chain(validation).map(|p| f64::from(p[1])).filter(|v| v.is_finite());
@@ -33,14 +33,17 @@ pub fn curve_range(smoothed: &[[f32; 2]], validation: &[[f32; 2]]) -> Option<(f6
     Some((low - margin, high + margin))
 }
 
-/// The part of the plane that a map shows.
+/// Part of the plane that a map shows.
 #[derive(Clone, Copy, Debug)]
 pub struct MapView {
+    /// Middle `[x, y]`, in the units of the points.
     pub center: [f32; 2],
+    /// Half of the width and of the height, a margin of 8% included.
     pub half: [f32; 2],
 }
 
-/// Around the middle 99.5% of the points: a few strays must not shrink the rest to a dot.
+/// Returns a view around the middle 99.5% of the points on each axis, so that a few outliers do not shrink the rest to
+/// a dot; `None` without finite points.
 pub fn map_view(points: &[[f32; 2]]) -> Option<MapView> {
     let bounds = |axis: usize| {
         let mut values: Vec<f32> = points.iter().map(|p| p[axis]).filter(|v| v.is_finite()).collect();

@@ -1,29 +1,32 @@
-//! Rows as small square pictures: pictures as they are, rows of other numbers as curves. What the window, the picture
-//! of a run and the contact sheet show is the same.
+//! Rows as small square pictures: pictures as they are, rows of other numbers as curves. The window, the picture of a
+//! run and the contact sheet show the same.
 
 use crate::style::{Ink, Rgb, heat};
 
 /// Pixels on a side of the picture of a curve.
 const CURVE: usize = 112;
 
-/// Square, line after line from the top.
+/// Square picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raster {
+    /// Width and height in pixels.
     pub side: usize,
+    /// Colors `[side * side]`, line after line from the top.
     pub pixels: Vec<Rgb>,
 }
 
-/// How the rows of one data set are shown.
+/// Rendering of the rows of one data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowView {
-    /// Height, width and channels where rows are pictures.
+    /// Height, width and channels of rows that are pictures; `None` for rows drawn as curves.
     image: Option<[usize; 3]>,
-    /// What is black and what is white, or the lower and the upper edge.
+    /// Values of black and of white, or of the lower and the upper edge.
     range: [f32; 2],
 }
 
 impl RowView {
-    /// For rows like `values`. Those of pictures in 0..1 are shown on that scale; others fill what there is.
+    /// Returns the rendering of rows like `values`. Those of pictures in 0..1 are shown on that scale; others fill the
+    /// range of `values`.
     pub fn new(image: Option<[usize; 3]>, values: &[f32]) -> Self {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         let (low, high) = (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
@@ -35,16 +38,17 @@ impl RowView {
         Self { image, range }
     }
 
+    /// Side in pixels of the pictures: the longer side of an image, 112 for curves.
     pub fn side(&self) -> usize {
         self.image.map_or(CURVE, |[height, width, _]| height.max(width))
     }
 
-    /// `value` from 0 to 1.
+    /// Scales `value` by the range to 0..1.
     fn level(&self, value: f32) -> f32 {
         ((value - self.range[0]) / (self.range[1] - self.range[0])).clamp(0.0, 1.0)
     }
 
-    /// A row; over a fainter curve of `under` where rows are curves.
+    /// Draws a row, over a fainter curve of `under` where rows are curves.
     pub fn draw(&self, values: &[f32], under: Option<&[f32]>, ink: Ink) -> Raster {
         let Some([.., channels]) = self.image else {
             let mut raster = Raster { side: CURVE, pixels: vec![ink.paper; CURVE * CURVE] };
@@ -59,7 +63,7 @@ impl RowView {
         })
     }
 
-    /// How far two rows are apart: dark is near.
+    /// Draws the absolute error of two rows in heat colors: dark is near.
     pub fn error(&self, values: &[f32], wanted: &[f32], ink: Ink) -> Raster {
         let span = self.range[1] - self.range[0];
         let Some([.., channels]) = self.image else {
@@ -80,7 +84,7 @@ impl RowView {
         })
     }
 
-    /// A picture whose pixel at value `at` of the row has the color that `color` says, in the middle of a square.
+    /// Draws a picture in the middle of a square, with the color `color(at)` of the pixel at value `at` of the row.
     fn picture(&self, color: impl Fn(usize) -> Rgb) -> Raster {
         let [height, width, channels] = self.image.unwrap_or([1, 1, 1]);
         let side = height.max(width);

@@ -5,12 +5,12 @@ use maud::{Markup, html};
 use super::shapes::{Align, PlotShape, VerticalAlign};
 use crate::style::size;
 
-/// Elements of `shapes`, the lowest first.
+/// Returns the SVG elements of `shapes`, the lowest first.
 pub(crate) fn svg_elements(shapes: &[PlotShape]) -> String {
     html! { @for shape in shapes { (element(shape)) } }.into_string()
 }
 
-/// A length in tenths of a pixel.
+/// Formats a length in pixels to a tenth.
 fn tenths(length: f32) -> String {
     format!("{length:.1}")
 }

@@ -19,7 +19,7 @@ fn mix32(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
-/// Where `place` goes in a keyed permutation of `0..count`.
+/// Returns the image of `place` in a keyed permutation of `0..count`.
 pub fn permute(place: u32, count: u32, keys: [u32; 4]) -> u32 {
     let half_bits = permutation_half_bits(count as usize);
     let mask = (1 << half_bits) - 1;

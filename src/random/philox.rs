@@ -39,8 +39,8 @@ pub fn normal4(words: [u32; 4]) -> [f32; 4] {
     [a, b, c, d]
 }
 
-/// A Poisson count from a number in [0, 1), by inversion: the CPU reference of `shaders/lib/random/poisson.wgsl`, which
-/// says how.
+/// Poisson count of mean `rate` from `u` in [0, 1), by inversion: the CPU reference of
+/// `shaders/lib/random/poisson.wgsl`, which describes the method.
 #[inline(always)]
 pub fn poisson_by_inversion(rate: f32, u: f32) -> f32 {
     const TERMS: u32 = 128;

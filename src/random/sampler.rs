@@ -3,10 +3,10 @@
 
 use super::{key, philox4x32};
 
-/// Tells these numbers apart from all that training draws with the same seed.
+/// Counter word that separates these numbers from all that training draws with the same seed.
 const METRICS: u32 = 0x6d65_7472;
 
-/// A stream of numbers: equal seeds and streams give equal numbers.
+/// Stream of random numbers: equal seeds and streams produce equal numbers.
 #[derive(Clone, Debug)]
 pub struct Sampler {
     key: [u32; 2],
@@ -17,6 +17,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
+    /// Starts a stream at its first number.
     pub fn new(seed: u64, stream: u32) -> Self {
         Self { key: key(seed), stream, block: 0, words: [0; 4], used: 4 }
     }
@@ -31,18 +32,18 @@ impl Sampler {
         self.words[self.used - 1]
     }
 
-    /// In 0..`count`; 0 where there is nothing to choose from. No number is likelier by more than `count` / 2^32.
+    /// Returns a number in 0..`count`, or 0 for a count of 0. No number is likelier by more than `count` / 2^32.
     pub fn below(&mut self, count: usize) -> usize {
         ((u64::from(self.word()) * count as u64) >> 32) as usize
     }
 
-    /// In [0, 1), of 53 bits.
+    /// Returns a number in [0, 1) with 53 random bits.
     pub fn unit(&mut self) -> f64 {
         let bits = (u64::from(self.word()) << 32) | u64::from(self.word());
         (bits >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// A standard normal deviate (Box & Muller 1958).
+    /// Returns a standard normal deviate (Box & Muller 1958).
     pub fn normal(&mut self) -> f64 {
         // In (0, 1]: the logarithm is finite.
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
@@ -56,7 +57,7 @@ impl Sampler {
         }
     }
 
-    /// `count` of the numbers 0..`of`, each at most once, rising; all of them where there are no more.
+    /// Returns `count` of the numbers 0..`of`, each at most once, in rising order; all of them where there are no more.
     pub fn choose(&mut self, count: usize, of: usize) -> Vec<usize> {
         let mut all: Vec<usize> = (0..of).collect();
         if count < of {

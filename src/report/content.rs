@@ -1,4 +1,4 @@
-//! What a report tells, found out from a run's directory.
+//! Content of a report, gathered from a run's directory.
 
 use std::sync::Arc;
 
@@ -18,15 +18,15 @@ use crate::train::{EpochReport, Evaluator, PcaReport, RunDir, TestMetrics, pca_b
 
 /// Points of the map: enough to see where classes lie, few enough to hover over in any browser.
 const MAP_POINTS: usize = 1500;
-/// Pictures that appear over the map are no larger than this.
+/// Largest side in pixels of the pictures shown over the map.
 const THUMB_SIDE: usize = 32;
 pub(crate) const THUMBS_ACROSS: usize = 50;
-/// Samples on a side.
+/// Samples on a side of the square sheet of samples.
 pub(crate) const SAMPLES: usize = 4;
-/// Columns of a table whose errors are listed.
+/// Most columns of a table whose errors are listed.
 const COLUMNS: usize = 40;
 
-/// A column of a table, and how well it comes back on the test part.
+/// Column of a table, with its reconstruction error on the test part.
 #[derive(Debug)]
 pub(crate) struct ColumnError {
     pub name: String,
@@ -34,7 +34,7 @@ pub(crate) struct ColumnError {
     pub pca: Option<f64>,
 }
 
-/// What is known of the data.
+/// Facts about the data.
 #[derive(Debug, Default)]
 pub(crate) struct DataFacts {
     pub name: String,
@@ -45,17 +45,17 @@ pub(crate) struct DataFacts {
     pub notes: Vec<String>,
 }
 
-/// Everything that a report shows. What a run has not got is empty.
+/// Content of a report. Parts that a run does not have are empty.
 #[derive(Debug)]
 pub(crate) struct ReportContent {
     pub run: String,
     pub spec: Spec,
     pub spec_text: String,
     pub epochs: Vec<EpochReport>,
-    /// What the run wrote at its end; null where it did not end.
+    /// Record that the run wrote at its end; null where it did not end.
     pub recorded: Value,
     pub data: Option<DataFacts>,
-    /// Why there is no data or no model to show.
+    /// Reasons for missing data or a missing model.
     pub missing: Vec<String>,
     pub widths: Vec<usize>,
     pub parameters: usize,
@@ -64,7 +64,7 @@ pub(crate) struct ReportContent {
     pub pairs: Pairs,
     pub map: LatentMap,
     pub classes: Vec<String>,
-    /// A picture for each point of the map.
+    /// Picture for each point of the map.
     pub thumbs: Vec<Raster>,
     pub samples: Vec<Raster>,
     pub columns: Vec<ColumnError>,
@@ -179,7 +179,7 @@ impl ReportContent {
         Ok(())
     }
 
-    /// Rows of the test part, or of validation where there is none: one of each class first.
+    /// Gathers pairs for rows of the test part, or of validation where there is none: one of each class first.
     fn show_pairs(&mut self, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TaskError> {
         let part = if data.test.is_empty() { data.part(Part::Validation) } else { data.part(Part::Test) };
         let mut rows: Vec<usize> = Vec::new();
@@ -203,7 +203,7 @@ impl ReportContent {
         Ok(())
     }
 
-    /// Validation rows in two dimensions; gives their latents.
+    /// Maps validation rows to two dimensions; returns their latents.
     fn show_map(
         &mut self,
         network: &Network,
@@ -226,7 +226,7 @@ impl ReportContent {
         Ok(latents)
     }
 
-    /// Draws from where the codes lie, for models that are made to be drawn from.
+    /// Draws samples from the distribution of the latents, for variational and Wasserstein models.
     fn draw_samples(&mut self, model: &mut LoadedModel, units: &[UnitUse], view: Option<RowView>) {
         if !matches!(model.network().spec().model.kind, ModelKind::Variational | ModelKind::Wasserstein) {
             return;

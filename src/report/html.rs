@@ -1,4 +1,4 @@
-//! Colors as HTML writes them.
+//! Colors in the notation of HTML.
 
 use crate::style::Rgb;
 

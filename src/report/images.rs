@@ -11,7 +11,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// An RGB picture as the source of an image.
+/// Encodes an RGB picture as the source of an image: a PNG in a data URL, empty where encoding fails.
 fn source(pixels: &[u8], width: usize, height: usize) -> String {
     let mut png = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive);
@@ -28,7 +28,7 @@ pub(crate) fn picture(raster: &Raster) -> String {
     source(&pixels, raster.side, raster.side)
 }
 
-/// Pictures of equal size in rows of `across`, each at its place by its number.
+/// Encodes pictures of equal size as one image, in rows of `across`, each at its place by its number.
 pub(crate) fn sheet(rasters: &[Raster], across: usize) -> String {
     let side = rasters.first().map_or(1, |raster| raster.side);
     let down = rasters.len().div_ceil(across).max(1);

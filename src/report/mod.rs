@@ -1,5 +1,4 @@
-//! The report of a run: one HTML file that opens from disk, needs no network, prints well and follows the reader's
-//! theme.
+//! Report of a run: one HTML file that opens from disk, needs no network, prints well and follows the reader's theme.
 
 mod content;
 mod html;
@@ -17,11 +16,11 @@ use crate::model::write_whole;
 use crate::tasks::TaskError;
 use crate::train::RunDir;
 
-/// Writes the report of the run in `run_dir` to `output`, or to `report.html` beside it; gives the path.
+/// Writes the report of the run in `run_dir` to `output`, or to `report.html` in the run's directory if `None`; returns
+/// the path.
 ///
 /// # Errors
-/// When there is no run, its model cannot be read, or the file cannot be written. Data that is gone is said in the
-/// report.
+/// When there is no run, its model cannot be read, or the file cannot be written. Missing data is noted in the report.
 pub fn write_report(run_dir: &Path, output: Option<&Path>, device: &Device) -> Result<PathBuf, TaskError> {
     let dir = RunDir::open(run_dir)?;
     let story = ReportContent::gather(&dir, device)?;

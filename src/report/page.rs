@@ -1,4 +1,4 @@
-//! The page itself.
+//! HTML page of a report.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LABELS, LIGHT, Palette, Rg
 
 const STYLE: &str = include_str!("../../assets/report/report.css");
 const SCRIPT: &str = include_str!("../../assets/report/report.js");
-/// Classes that a legend names; more would be a wall of names.
+/// Most classes that a legend names; more would be unreadable.
 const LEGEND: usize = 20;
 
 fn tokens(palette: &Palette) -> String {
@@ -63,7 +63,7 @@ fn grouped(count: usize) -> String {
     style::grouped(count as u64)
 }
 
-/// A card; nothing where it has no body.
+/// Builds a card; empty where it has no body.
 fn section(class: &str, title: &str, second: &str, body: &Markup) -> Markup {
     html! {
         @if !body.0.is_empty() {
@@ -76,7 +76,7 @@ fn section(class: &str, title: &str, second: &str, body: &Markup) -> Markup {
     }
 }
 
-/// A list of names and values.
+/// Builds a list of names and values, without those whose value is empty.
 fn facts(facts: &[(&str, String)]) -> Markup {
     html! {
         dl {
@@ -361,7 +361,7 @@ fn columns(story: &ReportContent) -> Markup {
     }
 }
 
-/// What the map needs to answer the pointer.
+/// Builds the map's data and the script that answers the pointer.
 fn script(story: &ReportContent) -> Markup {
     if story.map.points.is_empty() {
         return html! {};

@@ -1,4 +1,4 @@
-//! One picture of what a run learned: its curves, held-out pairs, and the map of its latents.
+//! Summary picture of a run: its curves, held-out pairs, and the map of its latents.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use crate::style::{DARK, LABELS};
 
 const WIDTH: u32 = 1400;
 const HEIGHT: u32 = 832;
-/// Share of the train curve that each point of its smooth line is the mean of.
+/// Share of the train curve that each point of its smooth line averages.
 const SMOOTHING: f64 = 0.02;
 
-/// Draws `snapshot` to a PNG at `path`.
+/// Draws `snapshot` to a PNG of 1400 x 832 pixels at `path`.
 pub fn draw_run(snapshot: &Snapshot, path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.fill_rect(Area { x: 0.0, y: 0.0, w: WIDTH as f32, h: HEIGHT as f32 }, DARK.background, 0.0);
@@ -94,7 +94,7 @@ fn draw_pairs(canvas: &mut Canvas, area: Area, data: &DataSummary, pairs: &Pairs
     }
 }
 
-/// What held-out rows are called above them.
+/// Returns the heading of the held-out rows of `data`.
 pub fn held_out_title(data: &DataSummary) -> &'static str {
     match data.image {
         _ if data.name == "digits" => "Held-out digits",

@@ -12,14 +12,14 @@ const HEIGHT: f32 = 300.0;
 const LEFT: f32 = 56.0;
 const BOTTOM: f32 = 34.0;
 const TOP: f32 = 14.0;
-/// Room for the names of the lines.
+/// Room for the names of the lines, in pixels.
 const RIGHT: f32 = 176.0;
 
-/// The mark of the program.
+/// Logo of the program.
 pub(crate) const MARK: &str = "<svg class=\"mark\" viewBox=\"0 0 15 19\" aria-hidden=\"true\"><path d=\"M0 0H15V2.5L9.2 9.5 15 \
                                16.5V19H0V16.5L5.8 9.5 0 2.5Z\"/></svg>";
 
-/// Layer heights by the logarithm of their widths, the bottleneck in the accent.
+/// Draws the network: layer heights by the logarithm of their widths, the bottleneck in the accent.
 pub(crate) fn hourglass(widths: &[usize]) -> String {
     let (width, height) = (460.0, 150.0);
     let (Some(&widest), Some(&narrowest)) = (widths.iter().max(), widths.iter().min()) else { return String::new() };
@@ -65,7 +65,7 @@ pub(crate) fn hourglass(widths: &[usize]) -> String {
     svg + "</svg>"
 }
 
-/// Loss over epochs, on an even scale and on one of ratios; the page shows one of them.
+/// Draws the loss over epochs, on an even scale and on one of ratios; the page shows one of them.
 pub(crate) fn curves(story: &ReportContent) -> String {
     let (Some(first), Some(last)) = (story.epochs.first(), story.epochs.last()) else { return String::new() };
     if first.epoch == last.epoch {
@@ -106,7 +106,7 @@ pub(crate) fn curves(story: &ReportContent) -> String {
     even + &drawn("ratio", AxisScale::Ratio).unwrap_or_default()
 }
 
-/// Held-out rows by their codes, each class in its color.
+/// Draws held-out rows by their codes, each class in its color.
 pub(crate) fn map(story: &ReportContent) -> String {
     let points = &story.map.points;
     let range = |axis: usize| {

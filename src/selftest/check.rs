@@ -7,25 +7,29 @@ use crate::graph::Deviation;
 /// Extent of a self-test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SelftestOptions {
-    /// Small awkward sizes alone, and the shortest traces.
+    /// Restricts the test to small awkward sizes and the shortest traces.
     pub quick: bool,
-    /// Also the variants that this kind of adapter does not choose among.
+    /// Includes the variants that this kind of adapter does not choose among.
     pub all_variants: bool,
 }
 
-/// One variant of a kernel at one shape, or one trace.
+/// Result for one variant of a kernel at one shape, or for one training check.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VariantCheck {
+    /// Name of the kernel; `training_trace` or `same_step_twice` for a training check.
     pub kernel: String,
-    /// Empty where a kernel has but one.
+    /// Name of the variant, empty for a kernel with only one; name of the model for a training check.
     pub variant: String,
+    /// Sizes of the call in short; extent of a training check, such as `10 steps`.
     pub shape: String,
     /// Largest difference from the reference, over the largest magnitude of the reference; null where it is infinite or
     /// nothing was computed.
     pub worst: Option<f64>,
+    /// Bound on `worst`.
     pub allowed: f64,
+    /// True if `worst` is within `allowed`.
     pub ok: bool,
-    /// The driver's own words, where it refused.
+    /// Error message of the device, if the kernel did not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Every call of the models' plans on the GPU, given the buffers that the CPU reference has at that place.
+//! Checks of the kernel calls of the tested plans on the GPU, with the input buffers of the CPU reference.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

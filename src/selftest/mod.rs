@@ -1,6 +1,6 @@
-//! The proof that an adapter computes right: every kernel in every variant against its CPU reference on the shapes of
-//! the presets' plans, training traces against PyTorch, and one run taken twice for equal bits. Needs nothing but the
-//! program itself.
+//! Self-test of an adapter: every kernel in every variant against its CPU reference on the shapes of the presets'
+//! plans, training traces against PyTorch, and one step taken twice for equal bits. Needs nothing but the program
+//! itself.
 
 mod check;
 mod kernels;
@@ -21,11 +21,17 @@ use crate::train::TrainError;
 /// The object that `selftest --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SelftestReport {
+    /// Kind of device: `gpu` or `cpu`.
     pub device: String,
+    /// Name of the adapter; number of threads of a CPU.
     pub adapter: String,
+    /// Interface of the device: `vulkan`, `metal`, `dx12`, `other` or `cpu`.
     pub backend: String,
+    /// Name and version of the driver.
     pub driver: String,
+    /// Results of all checks, of kernels first.
     pub variants: Vec<VariantCheck>,
+    /// True if all checks passed.
     pub ok: bool,
 }
 
@@ -38,13 +44,14 @@ pub fn tested_plans(full_size: bool) -> Result<Vec<Plan>, TrainError> {
     Ok(plans)
 }
 
-/// Kernels, and the variants of them that compute wrong or right.
+/// Returns the kernels and variants of the checks whose outcome is `ok`.
 fn named(checks: &[VariantCheck], ok: bool) -> BTreeSet<(&str, &str)> {
     let of = checks.iter().filter(|check| check.ok == ok);
     of.map(|check| (check.kernel.as_str(), check.variant.as_str())).collect()
 }
 
-/// Compares every kernel on `device` with its CPU reference; nothing on a CPU. `progress` hears what is being tested.
+/// Compares every kernel on `device` with its CPU reference; returns no checks on a CPU. `progress` receives the name
+/// of each part of the test.
 pub fn check_kernels(
     device: &Device,
     options: SelftestOptions,
@@ -57,8 +64,8 @@ pub fn check_kernels(
     Ok(checks)
 }
 
-/// Tests `device`. `progress` hears what is being tested. What computes wrong is remembered for the adapter and its
-/// driver; what was wrong before and is right now is forgotten.
+/// Tests `device`. `progress` receives the name of each part of the test. Wrong variants are recorded for the adapter
+/// and its driver; records of variants that are right now are removed.
 pub fn selftest(
     device: &Device,
     options: SelftestOptions,

@@ -7,7 +7,7 @@ use crate::nn;
 use crate::random::{philox4x32, unit_float};
 use crate::train::TrainError;
 
-/// Specs with what no preset has.
+/// Specs with features that no preset has.
 const EXTRA: [(&str, &str); 4] = [
     ("layers", include_str!("../../assets/selftest/layers.toml")),
     ("pictures", include_str!("../../assets/selftest/pictures.toml")),
@@ -18,8 +18,8 @@ const EXTRA: [(&str, &str); 4] = [
 /// Rows of a batch that fills no vector, tile or workgroup.
 const AWKWARD_BATCH: usize = 7;
 
-/// Pictures that presets meet at awkward sizes, the most awkward first: of odd sides and three channels where the
-/// layers allow it; decoders with fixed sizes take the digits' alone.
+/// Image shapes of the tests at awkward sizes, the most awkward first: of odd sides and three channels where the layers
+/// allow it; decoders with fixed sizes take the digits' alone.
 const AWKWARD_IMAGES: [ImageShape; 4] = [
     ImageShape { height: 27, width: 29, channels: 3 },
     ImageShape { height: 28, width: 36, channels: 3 },
@@ -29,7 +29,7 @@ const AWKWARD_IMAGES: [ImageShape; 4] = [
 
 const CLASSES: usize = 10;
 
-/// A network at one size, with how many rows its batch has.
+/// Network at one size, with its batch size.
 #[derive(Debug)]
 pub(super) struct TestedModel {
     pub name: String,
@@ -62,8 +62,8 @@ impl TestedModel {
         Ok(plans)
     }
 
-    /// Contents of memory from outside a plan, as a step in the middle of a run finds it: rows of noise, initial
-    /// weights, moments of small gradients.
+    /// Returns the external buffers of a plan as in the middle of a run: rows of noise, initial weights, moments of
+    /// small gradients.
     pub fn fill(&self, plan: &Plan, device: &crate::device::Device) -> Result<SharedBuffers, GraphError> {
         let mut buffers = SharedBuffers::default();
         buffers.allocate_for(device, plan);
@@ -133,7 +133,7 @@ fn shape(spec: &Spec, image: ImageShape) -> DataShape {
     DataShape { features: image.values(), image: Some(image), classes }
 }
 
-/// `count` numbers in [0, 1), different for each `stream`.
+/// Returns `count` numbers in [0, 1), different for each `stream`.
 fn noise(count: usize, stream: u32) -> impl Iterator<Item = f32> {
     let blocks = 0..u32::try_from(count.div_ceil(4)).unwrap_or(u32::MAX);
     blocks.flat_map(move |block| philox4x32([block, stream, 0, 0], [23, 29])).map(unit_float).take(count)

@@ -1,4 +1,4 @@
-//! Training against PyTorch, and against itself.
+//! Checks of training against PyTorch, and against its own repetition.
 
 use std::sync::Arc;
 
@@ -18,23 +18,25 @@ const TRACES: &str = include_str!("../../assets/selftest/traces.json");
 pub const TRACE_NAMES: [&str; 6] =
     ["undercomplete", "undercomplete bce", "convolutional", "convolutional-variational", "convolutional-deep", "unet"];
 
-/// Ten steps of Adam in f32 against f64: rounding of a few 1e-7 a step, which Adam's division by sqrt(v) amplifies
-/// where gradients are tiny.
+/// Relative error allowed for ten steps of Adam in f32 against f64: rounding of a few 1e-7 a step, which Adam's
+/// division by sqrt(v) amplifies where gradients are tiny.
 const TRACE_ERROR: f64 = 2e-5;
 
-/// Biases before batch normalization have a gradient of exactly zero; in f32 it is rounding, which Adam divides by
-/// itself, so that they wander by whole steps. PyTorch's own f32 differs from its f64 by up to 2.8e-4 over these steps.
+/// Relative error allowed with batch normalization. Biases before it have a gradient of exactly zero; in f32 it is
+/// rounding, which Adam divides by itself, so that they wander by whole steps. PyTorch's own f32 differs from its f64
+/// by up to 2.8e-4 over these steps.
 const NORMALIZED_ERROR: f64 = 3e-4;
 
-/// Noise made of normal deviates, for whose cosine WGSL allows an absolute error of 2^-11: the loss moves by as much at
-/// most.
+/// Relative error allowed with noise of normal deviates. WGSL allows their cosine an absolute error of 2^-11, and the
+/// loss moves by as much at most.
 const NOISE_ERROR: f64 = 4.9e-4;
 
-/// Losses of one model beside those that PyTorch computes.
+/// Losses of one model, compared with those of PyTorch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceCheck {
+    /// Training losses, one for each step.
     pub losses: Vec<f32>,
-    /// Largest relative difference.
+    /// Largest relative difference of a loss, with its bound.
     pub deviation: Deviation,
 }
 

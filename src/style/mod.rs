@@ -1,6 +1,6 @@
 //! Design tokens: every color and size that the window and the pictures use, here and nowhere else.
 
-/// Red, green, blue.
+/// Color in sRGB: red, green and blue in 0..=255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rgb(pub u8, pub u8, pub u8);
 
@@ -8,42 +8,56 @@ const fn hex(value: u32) -> Rgb {
     Rgb((value >> 16) as u8, (value >> 8) as u8, value as u8)
 }
 
+/// Colors of one theme by their use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Palette {
+    /// Fill of the window, of pictures and of pages, behind the panels.
     pub background: Rgb,
+    /// Fill of cards, dialogs and menus.
     pub panel: Rgb,
+    /// Fill of controls and chips, and paper of curves.
     pub raised: Rgb,
+    /// Borders, rules and grid lines.
     pub line: Rgb,
+    /// Main text.
     pub text: Rgb,
+    /// Secondary text: captions, axis labels, hints.
     pub muted: Rgb,
+    /// Faint marks: minor ticks, reference curves and bars.
     pub faint: Rgb,
-    /// Sand: training, the bottleneck, the one primary action.
+    /// Sand color of the training curve, the bottleneck and the one primary action.
     pub accent: Rgb,
-    /// Water: validation.
+    /// Water color of validation, and of rows labeled normal.
     pub second: Rgb,
+    /// Errors, and rows labeled abnormal.
     pub bad: Rgb,
+    /// Success, and results that improve.
     pub good: Rgb,
     /// Text on the accent.
     pub on_accent: Rgb,
+    /// True for the dark theme.
     pub dark: bool,
 }
 
-/// Ink for curves.
+/// Colors of a picture of curves.
 #[derive(Clone, Copy, Debug)]
 pub struct Ink {
+    /// Background of the picture.
     pub paper: Rgb,
-    /// Ink of the curve that another is compared with.
+    /// Color of the curve that another is compared with.
     pub under: Rgb,
+    /// Color of the curve itself.
     pub line: Rgb,
 }
 
 impl Palette {
-    /// For curves of rows: `line` over what it is compared with.
+    /// Returns the colors for curves of rows, with the curve itself in `line`.
     pub fn ink(&self, line: Rgb) -> Ink {
         Ink { paper: self.raised, under: self.faint, line }
     }
 }
 
+/// Dark theme of the window and of reports on screen, and theme of the pictures written as PNG.
 pub const DARK: Palette = Palette {
     background: hex(0x0f1115),
     panel: hex(0x161920),
@@ -60,6 +74,7 @@ pub const DARK: Palette = Palette {
     dark: true,
 };
 
+/// Light theme of the window and of reports, on screen and in print.
 pub const LIGHT: Palette = Palette {
     background: hex(0xf4f3f0),
     panel: hex(0xffffff),
@@ -76,8 +91,7 @@ pub const LIGHT: Palette = Palette {
     dark: false,
 };
 
-/// One color for each of ten classes, as far apart for people who lack a kind of cones as ten can be
-/// (`tests/suite/style.rs`).
+/// One color for each of ten classes, as distinct as ten can be for color-blind observers (`tests/suite/style.rs`).
 pub const LABELS: [Rgb; 10] = [
     hex(0x7ca8fb),
     hex(0xe2bf86),
@@ -104,7 +118,7 @@ const INFERNO: [Rgb; 9] = [
     hex(0xfcffa4),
 ];
 
-/// The heat color of `value` in 0..1.
+/// Returns the color of the Inferno map at `value`, which is clamped to 0..1.
 pub fn heat(value: f32) -> Rgb {
     let place = value.clamp(0.0, 1.0) * (INFERNO.len() - 1) as f32;
     let low = (place as usize).min(INFERNO.len() - 2);
@@ -114,33 +128,48 @@ pub fn heat(value: f32) -> Rgb {
     Rgb(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
-/// Type sizes.
+/// Type sizes in logical pixels.
 pub mod size {
+    /// Size of the program's name and of headings.
     pub const NAME: f32 = 15.0;
+    /// Size of body text, buttons and titles of cards.
     pub const TEXT: f32 = 13.0;
+    /// Size of secondary text: subtitles, legends, the status bar.
     pub const SECOND: f32 = 12.0;
+    /// Size of axis labels, chips and other small text.
     pub const AXIS: f32 = 11.0;
 }
 
-/// Distances.
+/// Distances in logical pixels.
 pub mod space {
+    /// Gap between an element and its direct neighbor.
     pub const XS: f32 = 4.0;
+    /// Gap between neighboring controls.
     pub const S: f32 = 8.0;
+    /// Gap between lines or groups, and padding of buttons.
     pub const M: f32 = 12.0;
+    /// Padding of cards and bars, and gap between cards.
     pub const L: f32 = 16.0;
+    /// Margin of dialogs, and gap between columns.
     pub const XL: f32 = 24.0;
+    /// Height of the bar at the top of the window.
     pub const TOP_BAR: f32 = 48.0;
+    /// Width of the navigation rail at the left of the window.
     pub const RAIL: f32 = 76.0;
+    /// Height of the bar at the bottom of the window.
     pub const STATUS_BAR: f32 = 28.0;
+    /// Corner radius of buttons, chips and other controls.
     pub const RADIUS_CONTROL: u8 = 6;
+    /// Corner radius of cards, dialogs and menus.
     pub const RADIUS_CARD: u8 = 10;
 }
 
-/// Inter (SIL OFL 1.1), cut to what is shown, with tabular figures.
+/// Inter Regular (SIL OFL 1.1) as an OpenType file, cut to the characters shown, with tabular figures.
 pub const FONT_REGULAR: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.otf");
+/// Inter SemiBold, cut like [`FONT_REGULAR`].
 pub const FONT_SEMIBOLD: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.otf");
 
-/// Values at which an axis from `low` to `high` has its lines: about `count` round numbers.
+/// Returns the values of an axis's lines from `low` to `high`: about `count` round numbers.
 pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     let span = high - low;
     if !span.is_finite() || span <= 0.0 || count == 0 {
@@ -154,13 +183,13 @@ pub fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     (first..=last).take(4 * count).map(|i| i as f64 * step).collect()
 }
 
-/// A number for an axis whose lines are `step` apart: no digit more than it needs.
+/// Formats a number for an axis whose lines are `step` apart, with no digit more than it needs.
 pub fn tick_label(value: f64, step: f64) -> String {
     let digits = (-step.abs().log10().floor()).clamp(0.0, 9.0) as usize;
     format!("{value:.digits$}")
 }
 
-/// A loss or error in four significant digits, of steady width.
+/// Formats a loss or an error in four significant digits, of steady width.
 pub fn figure(value: f64) -> String {
     if !value.is_finite() {
         return "not a number".to_owned();
@@ -170,7 +199,7 @@ pub fn figure(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
-/// A whole number with commas between thousands.
+/// Formats a whole number with commas between thousands.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -183,7 +212,7 @@ pub fn grouped(value: u64) -> String {
     out
 }
 
-/// Seconds as `m:ss` or `h:mm:ss`.
+/// Formats seconds as `m:ss` or `h:mm:ss`.
 pub fn clock(seconds: f64) -> String {
     let seconds = seconds.clamp(0.0, 359_999.0).round() as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

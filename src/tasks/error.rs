@@ -1,4 +1,4 @@
-//! Errors of tasks. What can go wrong is the same in all of them: their input, the model, a setting, the device, the disk.
+//! Errors of tasks: in the input, the model, a setting, the device or the disk.
 
 use crate::data::DataError;
 use crate::device::DeviceError;
@@ -9,29 +9,38 @@ use crate::model::{ModelFileError, SpecError};
 use crate::plot::PictureError;
 use crate::train::TrainError;
 
+/// Error of a task on a model or its data.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum TaskError {
+    /// Data that cannot be read, or do not fit the model.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Model file that cannot be read or used, or an output that cannot be written.
     #[error(transparent)]
     File(#[from] ModelFileError),
+    /// Specification of a model that is not valid.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// Computation graph that cannot be built or run, errors of the device included.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// Of the training that is part of a task.
+    /// Error of the training that is part of a task.
     #[error(transparent)]
     Train(TrainError),
+    /// Setting (a command-line option or a key of a spec) whose value cannot be used, with the problem.
     #[error("this cannot be done so, {setting}, {problem}")]
     Setting { setting: Setting, problem: String },
+    /// Cancellation by the caller, through its callback.
     #[error("canceled, nothing was written")]
     Canceled,
+    /// Internal inconsistency, which is a defect of the program, in words.
     #[error("{0}, this is a defect of the program")]
     Defect(String),
 }
 
 impl TaskError {
-    /// Returns whose fault it is.
+    /// Returns the cause of the error: usage or failed work.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Data(error) => error.kind(),
@@ -43,7 +52,7 @@ impl TaskError {
         }
     }
 
-    /// Returns what would help.
+    /// Returns a setting that would avoid the error, where one is known.
     pub fn advice(&self) -> Option<Advice> {
         match self {
             Self::Graph(error) => error.advice(),

@@ -1,4 +1,4 @@
-//! What a file or folder is, and what would be made of it: the words and the contact sheet of `hourglass data`.
+//! Description of a file or folder as data for training: the report and the contact sheet of `hourglass data`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,52 +18,69 @@ use crate::train::Evaluator;
 /// The object that `data --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DataReport {
+    /// Source as given: `mnist`, or the path of a file or folder.
     pub data: String,
+    /// Kind of the source: `images`, `table`, `series`, `array`, `audio` or `text`.
     pub kind: &'static str,
+    /// Number of rows in all parts.
     pub rows: usize,
     /// Values of a row.
     pub features: usize,
     /// Height, width and channels of pictures.
     pub image: Option<[usize; 3]>,
-    /// What a value is stored as: `byte` or `float`.
+    /// Storage type of a value: `byte` or `float`.
     pub element: &'static str,
-    /// Of prepared values, in rows of the train part that were looked at.
+    /// Range of the prepared values in the first rows of the train part, 2^24 values at most.
     pub range: Range,
     /// Cells of a table without a value.
     pub missing: usize,
+    /// Scaling of the values: `unit`, `zscore`, `minmax`, `robust`, `window` or `none`.
     pub scale: &'static str,
-    /// Rows of each class.
+    /// Name and number of rows of each class; empty without labels.
     pub labels: Vec<(String, usize)>,
+    /// Division of the rows into train, validation and test parts.
     pub split: Split,
+    /// Held-out rows that are equal or nearly equal to a train row.
     pub duplicates: Duplicates,
-    /// Of all rows as they lie on a device.
+    /// Bytes of all rows as stored on a device.
     pub bytes: usize,
-    /// Names of the features, where they have any.
+    /// Names of the features; empty where they have none.
     pub columns: Vec<String>,
+    /// Remarks on the data in words: omissions and their reasons.
     pub notes: Vec<String>,
-    /// What `train --data` would choose.
+    /// Model that `train --data` would choose, with the reasons; `None` where there is none for the data.
     pub suggestion: Option<String>,
 }
 
+/// Extent and mean of values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Range {
+    /// Smallest value.
     pub least: f32,
+    /// Largest value.
     pub most: f32,
+    /// Mean of the values.
     pub mean: f64,
 }
 
+/// Division of rows into parts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Split {
+    /// Method of the division, in words.
     pub method: &'static str,
+    /// Seed of the division.
     pub seed: u64,
+    /// Rows of the train part.
     pub train: usize,
+    /// Rows of the validation part.
     pub validation: usize,
+    /// Rows of the test part.
     pub test: usize,
 }
 
 /// Describes `data`, which was opened with `seed`.
 pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TaskError> {
-    /// So many values tell the range.
+    /// Values from which the range is computed, at most.
     const VALUES: usize = 1 << 24;
     let train = data.part(Part::Train);
     let looked = train.start..train.end.min(train.start + (VALUES / data.features).max(1));
@@ -110,8 +127,8 @@ pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TaskError> {
 /// Rows of a contact sheet, and cells beside each other in one of them.
 const SHEET_ROWS: usize = 8;
 const SHEET_COLUMNS: usize = 8;
-/// Writes what a network of `spec` would see of `data`: its first train rows, and where the spec corrupts, each
-/// corrupted beside itself.
+/// Writes a PNG sheet of the inputs of a network of `spec`: the first train rows of `data` and, where the spec
+/// corrupts, each beside its corrupted version.
 pub fn contact_sheet(data: &Arc<DataSet>, spec: &Spec, device: &Device, path: &Path) -> Result<(), TaskError> {
     let network = Network::new(spec, data_shape(spec, data))?;
     let mut externals = SharedBuffers::default();

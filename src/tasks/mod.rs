@@ -1,4 +1,5 @@
-//! What a trained model does, and what the program shows for it.
+//! Tasks of a trained model (evaluation, compression, denoising, anomaly detection, generation, representation), and
+//! their reports.
 
 mod compress;
 mod denoise;

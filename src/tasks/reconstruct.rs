@@ -1,4 +1,4 @@
-//! What a model makes of each row of some data, written in the form that the data has: pictures, tables, arrays, sound.
+//! Reconstruction of each row of some data, written in the form of the data: images, tables, arrays, sound.
 
 use std::path::Path;
 
@@ -15,21 +15,25 @@ use crate::tasks::TaskError;
 /// The object that `reconstruct --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reconstruction {
+    /// Path of the model file.
     pub model: String,
+    /// Source of the rows, as given.
     pub data: String,
+    /// Number of rows.
     pub rows: usize,
-    /// Mean over all values, on the scale that the network sees.
+    /// Mean squared error over all values, on the scale that the network sees.
     pub mse: f64,
+    /// Path of the file or folder written.
     pub output: String,
-    /// Files written.
+    /// Number of files written.
     pub files: usize,
-    /// What was noticed about the data: what is left out, and why.
+    /// Remarks on the data in words: omissions and their reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// Runs every row of `source` through the model at `path` and writes what comes out to `output`: one `.npy` or `.csv`
-/// file, or a folder of PNG or WAV files.
+/// Runs every row of `source` through the model at `path` and writes the reconstructions to `output`: one `.npy` or
+/// `.csv` file, or a folder of PNG or WAV files.
 ///
 /// # Errors
 /// When the data does not fit the model, or `output` cannot hold what its kind becomes.

@@ -1,7 +1,7 @@
-//! Which variant of each kernel a GPU runs: measured once on the shapes of a plan, before the first step, and
+//! Choice of the variant of each kernel on a GPU: measured once on the shapes of a plan, before the first step, and
 //! remembered by adapter, driver and version. A variant is timed only after it has agreed with its CPU reference on
-//! this adapter and driver; one that has not is remembered and never taken. The spec records what was chosen, because
-//! it decides the order of sums: a spec reproduces its bits on the same device and driver, whatever is remembered.
+//! this adapter and driver; one that has not is remembered and never taken. The spec records the choice, because it
+//! decides the order of sums: a spec reproduces its bits on the same device and driver, whatever is remembered.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -16,15 +16,15 @@ use crate::kernels::choice_key;
 use crate::model::{KernelChoices, Spec};
 use crate::platform::files;
 
-/// `--tune`.
+/// Mode of kernel tuning: the option `--tune`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TuneMode {
-    /// By the kind of adapter.
+    /// Chooses by the kind of adapter.
     Off,
-    /// As the spec records for this adapter, else as remembered, else by measuring.
+    /// Chooses as the spec records for this adapter, else as remembered, else by measuring.
     #[default]
     Auto,
-    /// By measuring, whatever is recorded or remembered.
+    /// Chooses by measuring, whatever is recorded or remembered.
     Again,
 }
 
@@ -53,8 +53,8 @@ type TunedKernels = BTreeMap<String, BTreeMap<String, String>>;
 /// Name of the file of chosen variants in the cache folder.
 const FILE: &str = "kernels.json";
 
-/// Records in the spec of `plan` which variants its training step runs on `device`. `progress` hears how many of how many kernels
-/// are measured; it is not called where nothing is.
+/// Records in the spec of `plan` the variants of its training step on `device`. `progress` receives the number of
+/// kernels measured so far and of all to measure; it is not called if there are none.
 ///
 /// Returns the device, without the variants that computed wrong.
 pub fn autotune(
@@ -118,12 +118,12 @@ fn cpu_reference() -> Result<Device, GraphError> {
     Ok(Device::open(DeviceChoice::Cpu, None)?)
 }
 
-/// Returns the name of the kernel that a choice is recorded under `key` for.
+/// Returns the name of the kernel whose choice is recorded under `key`.
 fn kernel_of(key: &str) -> &str {
     key.split_once(' ').map_or(key, |(kernel, _)| kernel)
 }
 
-/// Returns whether the recorded choices are of this adapter, and nothing of it has proved wrong since.
+/// Returns whether the recorded choices are of this adapter, and none has proved wrong since.
 fn holds(recorded: &KernelChoices, adapter: &str, context: &GpuContext) -> bool {
     let is_wrong = |(key, variant): (&String, &String)| context.target().is_wrong(kernel_of(key), variant);
     recorded.adapter == adapter && !recorded.variants.iter().any(is_wrong)
@@ -137,7 +137,7 @@ fn is_known_right(known: &BTreeMap<String, String>, key: &str, context: &GpuCont
 /// on some drivers than it could ever gain.
 const WORTH_MEASURING: f64 = 1.0 / 32.0;
 
-/// The calls of a training step that have more than one variant, by what they are recorded under.
+/// Returns the calls of a training step that have more than one variant, by the keys of their choices.
 fn calls_with_choice(plan: &Plan, context: &GpuContext) -> BTreeMap<String, Call> {
     let least = WORTH_MEASURING * plan.calls.iter().map(|call| call.kernel.flops()).sum::<f64>();
     let is_worth = |call: &&Call| call.kernel.variants(context.target()).len() > 1 && call.kernel.flops() >= least;
@@ -148,9 +148,9 @@ fn calls_with_choice(plan: &Plan, context: &GpuContext) -> BTreeMap<String, Call
 /// Outcome of a choice among the variants of a kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChosenVariant {
-    /// The fastest of those that agree with the CPU reference; `None` where none does.
+    /// Fastest variant that agrees with the CPU reference; `None` if none does.
     pub name: Option<&'static str>,
-    /// Seconds of each that agrees.
+    /// Seconds of a call, for each variant that agrees.
     pub seconds: Vec<(&'static str, f64)>,
     /// Variants that do not agree.
     pub wrong: Vec<WrongVariant>,
@@ -196,7 +196,7 @@ pub fn choose_variant(
     Ok(ChosenVariant { name: best.map(|(variant, _)| variant), seconds, wrong })
 }
 
-/// `device` with the variants that `spec` records for it.
+/// Returns `device` with the variants that `spec` records for it.
 pub(super) fn with_recorded(spec: &Spec, device: Device) -> Device {
     match (device, &spec.engine.kernels) {
         (Device::Gpu(context), Some(recorded)) if recorded.adapter == context.info().identity() => {

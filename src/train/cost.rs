@@ -1,4 +1,4 @@
-//! What training a spec would take, before anything is allocated: its plan tells.
+//! Cost of training a spec, estimated from its plan before anything is allocated.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,26 +7,27 @@ use crate::data::DataSet;
 use crate::graph::Plan;
 use crate::model::{LayerLocation, Network, RowSource, Spec, data_shape};
 
-/// What a spec would come to on some data.
+/// Cost of training a spec on some data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CostEstimate {
     /// Every layer from the input to the output, and the values that a row has after it.
     pub outline: Vec<(LayerLocation, usize)>,
+    /// Number of trainable parameters.
     pub parameters: usize,
     /// Bytes that training holds on the device.
     pub memory_bytes: usize,
-    /// What an epoch costs, in units that only ratios of mean anything.
+    /// Cost of an epoch in arbitrary units, for ratios alone.
     pub epoch_cost: f64,
 }
 
 impl CostEstimate {
     /// Reads the `plan` of a training step of `network`, on `train_rows` rows an epoch.
     pub(super) fn new(network: &Network, plan: &Plan, train_rows: usize) -> Self {
-        /// Operations that go by while Adam updates a parameter: between 76 on two cores (0.34 ns where products run at
-        /// 220 GFLOP/s) and 47 on lavapipe (3.5 ns at 13.5 GFLOP/s), by `hourglass bench`.
+        /// Operations in the time of Adam's update of a parameter: between 76 on two cores (0.34 ns where products run
+        /// at 220 GFLOP/s) and 47 on lavapipe (3.5 ns at 13.5 GFLOP/s), by `hourglass bench`.
         const UPDATE_COST: f64 = 60.0;
-        /// The same while a kernel is called: 59 us on lavapipe; next to nothing on a CPU, where small kernels run at
-        /// less than their best rate instead.
+        /// Operations in the time of a kernel call: 59 us on lavapipe; next to nothing on a CPU, where small kernels
+        /// run at less than their best rate instead.
         const CALL_COST: f64 = 8e5;
         let work: f64 = plan.calls.iter().map(|call| call.kernel.flops() + CALL_COST).sum();
         let bytes = plan.bytes();
@@ -40,10 +41,10 @@ impl CostEstimate {
     }
 }
 
-/// Plans `spec` for `data`.
+/// Estimates the cost of training `spec` on `data` from its plan.
 ///
 /// # Errors
-/// What is wrong with the spec, in its own words.
+/// If the spec is wrong or does not fit the data.
 pub fn estimate_cost(spec: &Spec, data: &DataSet) -> Result<CostEstimate, TrainError> {
     spec.check()?;
     let network = Network::new(spec, data_shape(spec, data))?;

@@ -1,5 +1,4 @@
-//! Data that is not all on the device: brought there in shards, which a thread of their own gets ready while steps go
-//! on.
+//! Loading of data that is not all on the device: in shards, prepared by a thread while steps go on.
 //!
 //! A shard holds whole batches in the order in which steps visit them, which is the order of data that is all there:
 //! where the data lies changes no bit of a run.
@@ -15,20 +14,20 @@ use crate::graph::{GraphError, SharedBuffer, SharedBuffers};
 use crate::platform::{Instant, Task};
 use crate::random::{permutation_keys, permute, stream};
 
-/// Bytes of a shard, where the spec does not say: some milliseconds of copying, and many steps.
+/// Bytes of a shard unless the spec limits them: some milliseconds of copying, and many steps.
 const SHARD_BYTES: usize = 32 << 20;
 
-/// Where the rows of a data set are when a plan wants them.
+/// Placement of the rows of a data set for a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DataPlacement {
-    /// All on the device.
+    /// All rows on the device.
     Whole,
-    /// Two shards of so many rows, then a batch of evaluation.
+    /// Two shards of `rows` rows each, then a batch of evaluation.
     Shards { rows: usize },
 }
 
 impl DataPlacement {
-    /// All of it where it has room and does not change.
+    /// Returns the placement: whole if the device has room for the data and it does not change, else in shards.
     pub fn choose(data: &DataSet, device: &Device, batch: usize) -> Self {
         let given = data.options.device_megabytes.map(|megabytes| megabytes << 20);
         let room = given.unwrap_or(usize::MAX).min(device.max_binding_bytes());
@@ -48,7 +47,7 @@ impl DataPlacement {
         }
     }
 
-    /// Puts `data` where it belongs, and the classes of its rows beside it: everything, or nothing yet.
+    /// Uploads `data` and the classes of its rows: everything if placed whole, nothing yet if in shards.
     pub fn fill(
         self,
         data: &DataSet,
@@ -66,7 +65,7 @@ impl DataPlacement {
         Ok(())
     }
 
-    /// Makes rows of evaluation ready on the device; gives where they begin there.
+    /// Loads rows of evaluation onto the device; returns the index of the first there.
     pub fn load(
         self,
         data: &DataSet,
@@ -112,7 +111,7 @@ impl Shard {
     }
 }
 
-/// What decides which rows a step sees.
+/// Order in which steps see the rows.
 #[derive(Clone, Debug)]
 struct EpochOrder {
     data: Arc<DataSet>,
@@ -124,7 +123,7 @@ struct EpochOrder {
 }
 
 impl EpochOrder {
-    /// Steps from `step` on that a shard holds; none reaches into the next epoch.
+    /// Returns the steps from `step` on that a shard holds; none reaches into the next epoch.
     fn steps(&self, step: u64) -> Range<u64> {
         let left = self.steps_per_epoch - step % self.steps_per_epoch;
         step..step + self.shard_steps.min(left)
@@ -168,7 +167,7 @@ pub(super) struct DataLoader {
     shard_rows: usize,
     /// The next shard, read while another is in use.
     ahead: Option<ShardReader>,
-    /// Steps of the shard in use, and in which half of the buffer it lies.
+    /// Steps of the shard in use, and the half of the buffer that holds it.
     current: Range<u64>,
     half: usize,
     waited: Duration,
@@ -187,7 +186,7 @@ impl DataLoader {
         Self { order, shard_rows, ahead: None, current: 0..0, half: 1, waited: Duration::ZERO }
     }
 
-    /// Makes sure that the rows of `step` are on the device; gives how many steps from it on are.
+    /// Loads the rows of `step` onto the device; returns the number of steps from it on whose rows are there.
     pub fn prepare_step(&mut self, step: u64, device: &Device, externals: &SharedBuffers) -> Result<u64, TrainError> {
         if !self.current.contains(&step) {
             let started = Instant::now();

@@ -1,4 +1,4 @@
-//! What the figures of a run say, in words: each finding with its evidence and one suggestion.
+//! Diagnosis of a run in words: each finding with its evidence and one suggestion.
 
 use std::borrow::Cow;
 
@@ -11,54 +11,63 @@ use super::test_metrics::{PcaReport, TestMetrics};
 use crate::data::{DataSet, Part};
 use crate::model::{ModelKind, Spec};
 
-/// One thing that the figures say.
+/// Problem that a diagnostic check has found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
+    /// Identifier of the problem, such as `posterior_collapse`.
     pub code: Cow<'static, str>,
+    /// Evidence and one suggestion, in words.
     pub message: String,
 }
 
-/// What is known of a run when it ends.
+/// Evidence for the diagnosis of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct DiagnosisInput<'a> {
+    /// Spec of the run, with its live edits.
     pub spec: &'a Spec,
+    /// Reports of the epochs so far.
     pub epochs: &'a [EpochReport],
+    /// Metrics on the test part; `None` if not measured.
     pub test: Option<&'a TestMetrics>,
+    /// PCA on the test part; `None` if not measured or not comparable.
     pub pca: Option<&'a PcaReport>,
+    /// Metrics on validation rows.
     pub figures: &'a DiagnosticMetrics,
-    /// Whether nothing comes after this: what still falls is no finding before.
+    /// True if training is over: a loss that still falls is no finding before.
     pub ended: bool,
 }
 
-/// What validation rows tell of a model.
+/// Metrics of a model on validation rows.
 #[derive(Clone, Debug, Default)]
 pub struct DiagnosticMetrics {
+    /// Dead and saturated units of each layer.
     pub health: Vec<LayerHealth>,
-    /// Mean divergence of each latent unit, in nats.
+    /// Mean divergence of each latent unit, in nats; empty but for variational models.
     pub divergence: Vec<f64>,
-    /// Mean squared error of always giving the mean of the train part, and the model's own.
+    /// Mean squared errors of the constant mean of the train part and of the model.
     pub mean_mse: Option<(f64, f64)>,
-    /// How the nearest latents tell classes apart, where rows have classes.
+    /// Class votes of the nearest latents; `None` without classes or with too few rows of them.
     pub regions: Option<Regions>,
 }
 
-/// Votes of the nearest latents.
+/// Class votes of the nearest latents.
 #[derive(Clone, Debug, Default)]
 pub struct Regions {
+    /// Names of the classes; a number where there is none.
     pub classes: Vec<String>,
-    /// `[classes, classes]`: row by class, column by vote.
+    /// Counts `[classes, classes]`: row by class, column by vote.
     pub votes: Vec<usize>,
 }
 
-/// Rows whose layers and outputs are looked at; some tell enough.
+/// Rows for the health of layers and the error of outputs; a sample is enough.
 const FIGURE_ROWS: usize = 1000;
 /// Rows whose latents are compared with each other.
 const REGION_ROWS: usize = 5000;
-/// Neighbors that vote.
+/// Number of neighbors that vote.
 const NEIGHBORS: usize = 10;
 
 impl DiagnosticMetrics {
-    /// Of the weights that `evaluator` has; `mean_mse` is what [`mean_mse`] gave.
+    /// Measures the weights of `evaluator`; `mean_mse` is the result of [`mean_mse`].
     pub(crate) async fn gather(evaluator: &mut Evaluator, data: &DataSet, mean_mse: f64) -> Result<Self, TrainError> {
         let validation = data.part(Part::Validation);
         let rows = validation.start..validation.end.min(validation.start + FIGURE_ROWS);
@@ -89,13 +98,13 @@ impl Regions {
         Ok(Some(Self { classes: (0..classes).map(name).collect(), votes }))
     }
 
-    /// Share of the rows of `class` whose neighbors are of it.
+    /// Returns the share of the votes for rows of `class` that are for it.
     fn accuracy(&self, class: usize) -> f64 {
         let votes = &self.votes[class * self.classes.len()..(class + 1) * self.classes.len()];
         votes[class] as f64 / votes.iter().sum::<usize>().max(1) as f64
     }
 
-    /// The two classes that are taken for each other most, and the share of their rows that are.
+    /// Returns the two classes most confused with each other, and the confused share of their rows.
     fn closest(&self) -> Option<(usize, usize, f64)> {
         let count = self.classes.len();
         let of = |class: usize| self.votes[class * count..(class + 1) * count].iter().sum::<usize>();
@@ -108,7 +117,7 @@ impl Regions {
     }
 }
 
-/// Mean squared error on some validation rows of always giving the mean of the train part.
+/// Returns the mean squared error on some validation rows of the constant mean of the train part.
 pub(crate) fn mean_mse(data: &DataSet) -> Result<f64, TrainError> {
     let (train, validation) = (data.part(Part::Train), data.part(Part::Validation));
     let means = column_means(data, train.start..train.end.min(train.start + 5000))?;
@@ -129,7 +138,7 @@ fn column_means(data: &DataSet, rows: std::ops::Range<usize>) -> Result<Vec<f64>
     Ok(sums.into_iter().map(|sum| sum / count).collect())
 }
 
-/// All findings, the gravest first.
+/// Returns all findings, the most severe first.
 pub fn diagnose(evidence: &DiagnosisInput<'_>) -> Vec<Finding> {
     let checks =
         [collapse, blurred, rate_too_high, overfitting, dead_units, worse_than_pca, rate_too_low, shared_region];
@@ -141,7 +150,7 @@ fn finding(code: &'static str, message: String) -> Option<Finding> {
 }
 
 fn collapse(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
-    /// Nats below which a unit says nothing.
+    /// Divergence in nats below which a unit carries no information.
     const SILENT: f64 = 0.01;
     if evidence.spec.model.kind != ModelKind::Variational || evidence.figures.divergence.is_empty() {
         return None;
@@ -203,7 +212,7 @@ fn rate_too_high(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
 }
 
 fn rate_too_low(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
-    /// Falling so much in each of the last epochs, a run was ended in the middle.
+    /// Relative fall of the validation loss in each of the last epochs from which on a run has ended too early.
     const SHARE: f64 = 0.08;
     let [.., a, b, c] = evidence.epochs else { return None };
     let falls = |before: &EpochReport, after: &EpochReport| {
@@ -276,7 +285,7 @@ fn dead_units(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     )
 }
 
-/// Borders of pictures that are always black saturate an output as they should.
+/// Returns whether `layer` is the output. Borders of pictures that are always black saturate it as they should.
 fn is_output(evidence: &DiagnosisInput<'_>, layer: &str) -> bool {
     let last = evidence.spec.model.decoder.len().saturating_sub(1);
     evidence.spec.model.decoder.is_empty() || layer == format!("decoder.{last}")
@@ -303,7 +312,7 @@ fn worse_than_pca(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
 }
 
 fn shared_region(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
-    /// Share of the rows of two classes that are taken for the other from which on they share a region.
+    /// Share of confused rows of two classes from which on they share a region.
     const SHARE: f64 = 0.15;
     let regions = evidence.figures.regions.as_ref()?;
     let (a, b, share) = regions.closest().filter(|(_, _, share)| *share > SHARE)?;

@@ -18,42 +18,44 @@ use crate::nn::{self, LOSS_PARTS};
 /// Rows of a batch of evaluation: large enough to keep a device busy, small enough to be cheap in memory.
 pub const EVALUATION_BATCH: usize = 500;
 
-/// Rows of a batch of evaluation: wide rows in small ones, because what a layer makes of one may be many times as
-/// large.
+/// Returns the batch size of evaluation: small for wide rows, whose activations may be many times as large.
 pub(super) fn evaluation_batch(network: &Network, rows: usize) -> usize {
     (EVALUATION_BATCH * 4096 / network.features().max(4096)).clamp(1, rows.max(1))
 }
 
-/// Noise of evaluation comes from this seed, so that figures can be compared.
+/// Seed of the noise of evaluation, fixed so that figures can be compared.
 const EVALUATION_SEED: u32 = 20_150_409;
 
 /// Latents and outputs of some rows.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
-    /// `[rows, latent]`
+    /// Latents, `[rows, latent]`.
     pub latents: Vec<f32>,
-    /// `[rows, features]`; empty where not asked for.
+    /// Reconstructions, `[rows, features]`; empty if not requested.
     pub outputs: Vec<f32>,
-    /// `[rows, features]`: what the network saw; empty where outputs were not asked for.
+    /// Input of the network after its corruption, `[rows, features]`; empty if outputs were not requested.
     pub seen: Vec<f32>,
-    /// `[rows, 2 * latent]`: means, then logarithms of variances as the objective clamps them; empty but for
+    /// Means, then logarithms of variances as the objective clamps them, `[rows, 2 * latent]`; empty but for
     /// variational models.
     pub moments: Vec<f32>,
     /// Mean divergence of each latent unit, in nats; empty but for variational models.
     pub divergence: Vec<f64>,
-    /// Numbers of entries; empty but for vector-quantized models.
+    /// Indices of codebook entries; empty but for vector-quantized models.
     pub codes: Vec<f32>,
 }
 
-/// How units of a layer behave over some rows.
+/// Behavior of the units of a layer over some rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerHealth {
+    /// Name of the layer, such as `encoder.0`.
     pub layer: String,
+    /// Activation function at its end.
     pub activation: Activation,
+    /// Number of units, or of channels.
     pub units: usize,
     /// Units of a rectifier that are never above zero.
     pub dead: usize,
-    /// Units of a sigmoid or tanh that are at an end nearly always.
+    /// Units of a sigmoid or tanh that are nearly always at an end of their range.
     pub saturated: usize,
 }
 
@@ -63,6 +65,7 @@ struct Prepared {
     pass: Pass,
 }
 
+/// Forward pass over rows of a data set, compiled on first use for each evaluation mode.
 #[derive(Debug)]
 pub struct Evaluator {
     network: Network,
@@ -78,7 +81,7 @@ pub struct Evaluator {
     probing: Option<Probing>,
 }
 
-/// A forward pass whose layers can be looked into.
+/// Forward pass with readable activations of its layers.
 #[derive(Debug)]
 struct Probing {
     executable: Executable,
@@ -87,7 +90,8 @@ struct Probing {
 }
 
 impl Evaluator {
-    /// Compiles and allocates on `device` for `data`, and puts it there; `externals` gains what it has not yet.
+    /// Compiles the forward pass on `device`, allocates its buffers and uploads `data`; buffers missing in `externals`
+    /// are added.
     pub fn new(
         network: &Network,
         data: &Arc<DataSet>,
@@ -101,14 +105,14 @@ impl Evaluator {
         Ok(evaluator)
     }
 
-    /// Compiles and allocates on the device of `model` for `data`, and puts it there. It reads the weights of `model`,
-    /// whatever they are replaced by.
+    /// Compiles the forward pass on the device of `model`, allocates its buffers and uploads `data`. It shares the
+    /// weights of `model`, with all later replacements.
     pub fn over(model: &LoadedModel, data: &Arc<DataSet>) -> Result<Self, TrainError> {
         Self::new(model.network(), data, model.device(), &mut model.weights().clone())
     }
 
-    /// As [`Self::new`], for rows that lie as `placement` says and are put there by the caller; the parameters are those
-    /// in `parameters`, which may be a buffer of their average.
+    /// Same as [`Self::new`], for rows placed by `placement` and uploaded by the caller; the parameters are those in
+    /// `parameters`, which may be a buffer of their average.
     pub(super) fn with_placement(
         network: &Network,
         data: &Arc<DataSet>,
@@ -149,7 +153,7 @@ impl Evaluator {
         RowSource::Data { rows, part_rows: self.data.rows, element: self.data.element() }
     }
 
-    /// Modes that come to the same are one.
+    /// Returns the canonical form of `mode`: modes with the same results are one.
     fn usual(&self, mode: EvaluationMode) -> EvaluationMode {
         EvaluationMode { sampled: mode.sampled && self.samples, corrupted: mode.corrupted && self.corrupts }
     }
@@ -190,7 +194,7 @@ impl Evaluator {
             .collect()
     }
 
-    /// The state of a batch whose rows are made ready on the device.
+    /// Loads the rows of a batch onto the device, and returns its state with their place there.
     fn loaded(&self, state: StepState) -> Result<StepState, TrainError> {
         let rows = state.part_offset as usize..(state.part_offset + state.rows) as usize;
         let classes = self.network.data_shape().classes;
@@ -198,12 +202,12 @@ impl Evaluator {
         Ok(StepState { part_offset: first as u32, ..state })
     }
 
-    /// What noise is multiplied by from now on.
+    /// Sets the strength of the corruption from now on.
     pub fn set_corruption(&mut self, strength: f64) {
         self.corruption = strength as f32;
     }
 
-    /// Puts other rows in the place of those it has: `data` has as many, of the same kind.
+    /// Replaces the rows by those of `data`: as many, of the same kind.
     pub fn replace_rows(&mut self, data: Arc<DataSet>) -> Result<(), TrainError> {
         let classes = self.network.data_shape().classes;
         self.placement.fill(&data, classes, &self.device, &self.externals)?;
@@ -211,7 +215,7 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The parts of the objective, as means over `rows`, before their weights.
+    /// Returns the parts of the objective, as means over `rows`, before their weights.
     pub async fn objective(&mut self, rows: Range<usize>) -> Result<[f64; LOSS_PARTS], TrainError> {
         let (mut sums, total) = ([0.0; LOSS_PARTS], rows.len().max(1) as f64);
         let states = self.states(rows);
@@ -236,8 +240,8 @@ impl Evaluator {
         Ok(sums.map(|sum| sum / total))
     }
 
-    /// Latents (and outputs where `with_outputs`) of `rows`, seen as in training (corrupted) or clean; latent numbers
-    /// are means, not samples.
+    /// Returns latents (and outputs where `with_outputs`) of `rows`, with the input corrupted as in training or clean;
+    /// latents are means, not samples.
     pub async fn outputs(
         &mut self,
         rows: Range<usize>,
@@ -247,8 +251,8 @@ impl Evaluator {
         self.collect(rows, with_outputs, EvaluationMode { sampled: false, corrupted }).await
     }
 
-    /// Returns the decoder's output for the sampled latents by which [`Self::objective`] measures `rows`; latents are
-    /// their means.
+    /// Returns the decoder's outputs for the sampled latents of [`Self::objective`]; the returned latents are their
+    /// means.
     pub async fn sampled_outputs(&mut self, rows: Range<usize>) -> Result<Outputs, TrainError> {
         self.collect(rows, true, EvaluationMode { sampled: true, corrupted: true }).await
     }
@@ -299,7 +303,7 @@ impl Evaluator {
         Ok(collected)
     }
 
-    /// How the units behind activations behave over the first rows of `rows`, at most one batch of them.
+    /// Returns the behavior of units with activations over the first rows of `rows`, at most one batch of them.
     pub async fn health(&mut self, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
         let mut probing = match self.probing.take() {
             Some(probing) => probing,
@@ -316,7 +320,7 @@ impl Evaluator {
     }
 
     async fn probe(&self, probing: &mut Probing, rows: Range<usize>) -> Result<Vec<LayerHealth>, TrainError> {
-        /// A sigmoid that near 0 or 1, or a tanh that near -1 or 1, lets no gradient through to speak of.
+        /// Distance from an end of the range of a sigmoid or tanh within which almost no gradient passes.
         const END: f32 = 0.01;
         let Probing { executable, plan, probes } = probing;
         let states = self.states(rows);

@@ -1,5 +1,5 @@
-//! Training: a pure [`Session`] that steps and evaluates, a [`Run`] that keeps its epochs, best state and files; the
-//! run folder, the list of runs and their verification.
+//! Training: a pure [`Session`] that steps and evaluates, a [`Run`] with its epochs, best state and files; the run
+//! folder, the list of runs and their verification.
 
 mod autotune;
 mod cost;
@@ -36,23 +36,32 @@ use crate::graph::GraphError;
 use crate::inference::InferenceError;
 use crate::model::{ModelFileError, SpecError};
 
+/// Error of training or of the files of a run.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum TrainError {
+    /// Invalid spec.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// Unreadable or unsuitable data.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Failure of planning or of the device.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// Failure of reading or writing a file of a model or a run.
     #[error(transparent)]
     File(#[from] ModelFileError),
+    /// Loss that is not finite, with its `step`, the `learning_rate` there, and the `outcome` for the run in words.
     #[error(
         "training diverged, the loss at step {step} is {loss}, lower optimizer.learning_rate (now {learning_rate}) or set \
          optimizer.clip_norm = 1.0; {outcome}"
     )]
     Diverged { step: u64, loss: f32, learning_rate: f64, outcome: String },
+    /// Batch of `batch` rows, larger than the train part of `rows` rows.
     #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
     BatchTooLarge { batch: usize, rows: usize },
+    /// Failure of the thread of a run, with its reason.
     #[error("the run's thread ended early, {0}, start the run again")]
     Worker(String),
 }
@@ -68,7 +77,7 @@ impl From<InferenceError> for TrainError {
 }
 
 impl TrainError {
-    /// Returns whose fault it is.
+    /// Returns the cause of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Spec(SpecError::Data(error)) | Self::Data(error) => error.kind(),
@@ -79,7 +88,7 @@ impl TrainError {
         }
     }
 
-    /// Returns what would help.
+    /// Returns the suggested remedy, if there is one.
     pub fn advice(&self) -> Option<Advice> {
         match self {
             Self::Graph(error) => error.advice(),

@@ -15,7 +15,7 @@ use crate::graph::SharedBuffer;
 use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError, Weights};
 use crate::platform::Instant;
 
-/// A run that is killed loses no more than this, or an epoch where that is shorter.
+/// Time between checkpoints within an epoch: a killed run loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -25,13 +25,14 @@ struct Best {
     weights: Weights,
 }
 
-/// All that training goes on from.
+/// State from which training resumes.
 #[derive(Debug)]
 struct Good {
     step: u64,
     flats: Vec<Vec<f32>>,
 }
 
+/// Training session with its epochs, best state and files.
 #[derive(Debug)]
 pub struct Run {
     session: Session,
@@ -39,12 +40,12 @@ pub struct Run {
     dir: Option<RunDir>,
     epochs: Vec<EpochReport>,
     best: Option<Best>,
-    /// The end of the last epoch whose losses were all finite.
+    /// State of the last checkpoint, to return to after a loss that is not finite.
     good: Option<Good>,
-    /// Losses of the first steps, for whoever wants to verify the run.
+    /// Losses of the first steps, kept for the verification of the run.
     first_losses: Vec<f32>,
     saved: Instant,
-    /// Keep the last state instead of the best one.
+    /// Keeps the last state instead of the best one.
     keep_last: bool,
     epoch_loss: f64,
     epoch_steps: u64,
@@ -54,20 +55,22 @@ pub struct Run {
     step_seconds: f64,
     steps_timed: u64,
     asked_for: Instant,
-    /// Seconds from then to the end of the first step.
+    /// Seconds from `asked_for` to the end of the first step.
     first_step: Option<f64>,
 }
 
-/// What an advance came to.
+/// Result of [`Run::advance`].
 #[derive(Debug, Default)]
 pub struct Advance {
     /// Losses that have arrived, as (step, loss).
     pub losses: Vec<(u64, f32)>,
-    /// The epoch that ended.
+    /// Report of the epoch that ended, if one did.
     pub epoch: Option<EpochReport>,
 }
 
 impl Run {
+    /// Starts a run in the folder `dir`, or in memory alone if `None`; writes its spec, split and first checkpoint
+    /// there. `keep_last` keeps the last state instead of the best by validation.
     pub async fn new(
         session: Session,
         preset: Option<String>,
@@ -102,7 +105,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Goes on from the last checkpoint of `dir`, whose spec the session was made from.
+    /// Resumes from the last checkpoint of `dir`, whose spec the session was made from.
     pub async fn resume(
         mut session: Session,
         preset: Option<String>,
@@ -167,41 +170,47 @@ impl Run {
         Ok(run)
     }
 
-    /// When the run was asked for, if that was before it was made.
+    /// Sets the time of the request, from which the time to the first step is counted.
     pub fn count_from(&mut self, asked_for: Instant) {
         self.asked_for = asked_for;
     }
 
+    /// Returns the training session.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
+    /// Returns the training session, for edits and evaluation.
     pub fn session_mut(&mut self) -> &mut Session {
         &mut self.session
     }
 
+    /// Returns the spec with its live edits.
     pub fn spec(&self) -> &Spec {
         self.session.spec()
     }
 
+    /// Returns the folder of the run; `None` for a run in memory.
     pub fn dir(&self) -> Option<&RunDir> {
         self.dir.as_ref()
     }
 
+    /// Returns the reports of all epochs, those before a resume included.
     pub fn epochs(&self) -> &[EpochReport] {
         &self.epochs
     }
 
-    /// Epoch and loss of the best state by validation.
+    /// Returns epoch and loss of the best state by validation; `None` before the end of the first epoch.
     pub fn best(&self) -> Option<(u32, f64)> {
         self.best.as_ref().map(|best| (best.epoch, best.loss))
     }
 
+    /// Returns whether all steps are taken or early stopping has ended the run.
     pub fn is_done(&self) -> bool {
         self.session.step() >= self.session.total_steps() || self.has_stopped_early()
     }
 
-    /// Whether validation has not improved for as many epochs as `train.early_stopping` allows.
+    /// Returns whether validation has not improved for as many epochs as `train.early_stopping` allows.
     pub fn has_stopped_early(&self) -> bool {
         let (Some(patience), Some(best), Some(last)) =
             (self.spec().train.early_stopping, &self.best, self.epochs.last())
@@ -211,7 +220,7 @@ impl Run {
         last.epoch.saturating_sub(best.epoch) >= patience
     }
 
-    /// What a plateau schedule has brought the learning rate down to after the epochs so far.
+    /// Returns the factor on the learning rate by a plateau schedule, after the epochs so far.
     fn plateau_factor(&self) -> f64 {
         let schedule = &self.spec().schedule;
         if schedule.kind != ScheduleKind::Plateau {
@@ -237,13 +246,13 @@ impl Run {
         self.seconds
     }
 
-    /// Samples a second over all steps of this sitting.
+    /// Returns the training rate in rows per second, over all steps since the start or the resume.
     pub fn samples_per_second(&self) -> f64 {
         let samples = self.steps_timed as f64 * self.spec().train.batch_size as f64;
         if self.step_seconds > 0.0 { samples / self.step_seconds } else { 0.0 }
     }
 
-    /// Up to `steps` steps; where they end an epoch, its validation too.
+    /// Trains up to `steps` steps; where they end an epoch, validates too.
     pub async fn advance(&mut self, steps: usize) -> Result<Advance, TrainError> {
         let started = Instant::now();
         let taken = self.session.train(steps).await?;
@@ -290,7 +299,7 @@ impl Run {
         Ok(())
     }
 
-    /// Puts back the last good state, saves it, and says what happened.
+    /// Restores the last good state, saves it, and returns the error with this outcome.
     async fn roll_back(&mut self, step: u64, loss: f32) -> TrainError {
         let learning_rate = self.session.learning_rate_at(step);
         let outcome = match self.good.take().filter(|good| good.step > 0) {
@@ -372,7 +381,7 @@ impl Run {
         Ok(())
     }
 
-    /// Reads the state that training goes on from, keeps it in memory, and writes it where there is a folder.
+    /// Reads the state from which training resumes, keeps it in memory, and writes it if there is a folder.
     async fn write_last(&mut self) -> Result<(), TrainError> {
         let buffers = self.session.buffers();
         let mut flats = Vec::with_capacity(buffers.len());
@@ -390,7 +399,7 @@ impl Run {
         Ok(())
     }
 
-    /// The state to keep: the best by validation, or the last where that was asked for or there is no best yet.
+    /// Returns the weights to keep: the best by validation, or the last if requested or if there is no best yet.
     pub(crate) async fn kept_weights(&mut self) -> Result<Weights, TrainError> {
         match &self.best {
             Some(best) if !self.keep_last => Ok(best.weights.clone()),
@@ -407,7 +416,7 @@ impl Run {
         self.save_kept().await
     }
 
-    /// Writes the state to go on from. Losses still under way are counted first.
+    /// Writes the state from which training resumes. Losses still in flight are counted first.
     async fn save_state(&mut self) -> Result<(), TrainError> {
         for (_, loss) in self.session.take_losses(true).await? {
             self.epoch_loss += f64::from(loss);
@@ -416,7 +425,7 @@ impl Run {
         self.write_last().await
     }
 
-    /// The model that is kept.
+    /// Returns the model to keep: the best by validation, or the last.
     pub async fn kept_model(&mut self) -> Result<Model, TrainError> {
         let kept = self.kept_weights().await?;
         Ok(self.session.model(&kept))
@@ -432,8 +441,8 @@ impl Run {
         Ok(())
     }
 
-    /// Measures the kept model on the test part, with PCA beside it, and saves it. The session goes on from where it
-    /// is afterwards.
+    /// Saves the run, measures the kept model on the test part where `with_test`, with PCA beside it, and writes the
+    /// report. Training can go on from the current state afterwards.
     pub async fn report(&mut self, with_test: bool) -> Result<RunReport, TrainError> {
         self.save().await?;
         let (mut test, mut pca) = (None, None);
@@ -485,7 +494,7 @@ impl Run {
         Ok(report)
     }
 
-    /// What the figures say of the kept weights.
+    /// Returns the findings for the kept weights.
     async fn diagnosis(
         &mut self,
         kept: &Weights,

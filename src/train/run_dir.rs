@@ -14,7 +14,7 @@ use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_t
 use crate::platform::{files, folders};
 use crate::tensor::HostTensor;
 
-/// Where runs go unless a place is named: the platform's data folder, under `hourglass/runs`.
+/// Returns the default folder of runs: `hourglass/runs` in the platform's data folder.
 pub fn default_runs_folder() -> PathBuf {
     folders::data_folder().unwrap_or_else(|| PathBuf::from("hourglass")).join("runs")
 }
@@ -23,7 +23,7 @@ pub fn default_runs_folder() -> PathBuf {
 #[derive(Clone, Debug)]
 pub struct RunDir(PathBuf);
 
-/// What a checkpoint says besides its numbers.
+/// State of a checkpoint besides its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointState {
     pub step: u64,
@@ -33,13 +33,13 @@ pub struct CheckpointState {
     pub best_epoch: u32,
     pub best_loss: Option<f64>,
     pub seconds: f64,
-    /// Forms of kernels that it came to be with.
+    /// Variants of kernels in the training so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernels: Option<KernelChoices>,
 }
 
 impl RunDir {
-    /// Makes `path`, or uses it if it is an empty directory.
+    /// Creates `path`, or uses it if it is an empty directory.
     pub fn create(path: &Path) -> Result<Self, ModelFileError> {
         let unwritable = |problem: String| ModelFileError::Unwritable { path: path.into(), problem };
         if path.join("spec.toml").exists() {
@@ -53,7 +53,7 @@ impl RunDir {
         Ok(Self(path.into()))
     }
 
-    /// Makes `PARENT/NAME-001` or the first number that is free.
+    /// Creates `PARENT/NAME-001`, or the first number that is free.
     pub fn create_numbered(parent: &Path, name: &str) -> Result<Self, ModelFileError> {
         let unwritable = |error: std::io::Error| ModelFileError::Unwritable {
             path: parent.into(),
@@ -71,7 +71,7 @@ impl RunDir {
         Err(unwritable(std::io::Error::other("all numbers are taken")))
     }
 
-    /// A run that is there.
+    /// Opens the folder of an existing run.
     pub fn open(path: &Path) -> Result<Self, ModelFileError> {
         if path.join("spec.toml").is_file() {
             return Ok(Self(path.into()));
@@ -82,14 +82,17 @@ impl RunDir {
         })
     }
 
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
+    /// Returns the path of `model.safetensors`.
     pub fn model_path(&self) -> PathBuf {
         self.0.join("model.safetensors")
     }
 
+    /// Writes `spec.toml`.
     pub fn write_spec(&self, spec: &Spec) -> Result<(), ModelFileError> {
         let path = self.0.join("spec.toml");
         let text = spec
@@ -98,7 +101,7 @@ impl RunDir {
         write_whole(&path, text.as_bytes())
     }
 
-    /// Which rows were for training, for validation and for the test: `split.json`.
+    /// Writes `split.json`: the rows for training, for validation and for the test.
     pub fn write_split_manifest(&self, division: &SplitManifest) -> Result<(), ModelFileError> {
         let path = self.0.join("split.json");
         let text = serde_json::to_vec(division)
@@ -106,7 +109,7 @@ impl RunDir {
         write_whole(&path, &text)
     }
 
-    /// What the run came to: `report.json`.
+    /// Writes `report.json`: the results of the run.
     pub fn write_report(&self, report: &RunReport) -> Result<(), ModelFileError> {
         let path = self.0.join("report.json");
         let text = serde_json::to_vec(report)
@@ -114,11 +117,12 @@ impl RunDir {
         write_whole(&path, &text)
     }
 
-    /// What the run came to, where it ended and the file is whole.
+    /// Reads `report.json`; `None` if the run has not ended or the file is damaged.
     pub fn read_report(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&files::read(self.0.join("report.json")).ok()?).ok()
     }
 
+    /// Reads `spec.toml`.
     pub fn read_spec(&self) -> Result<Spec, SpecError> {
         let path = self.0.join("spec.toml");
         let place = path.display().to_string();
@@ -127,6 +131,7 @@ impl RunDir {
         Spec::from_toml(&text, &place)
     }
 
+    /// Appends a line to `metrics.jsonl`.
     pub fn append_metrics(&self, report: &EpochReport) -> Result<(), ModelFileError> {
         let path = self.0.join("metrics.jsonl");
         let append = || -> std::io::Result<()> {
@@ -137,13 +142,13 @@ impl RunDir {
         append().map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })
     }
 
-    /// The lines of `metrics.jsonl`; a torn last line is ignored.
+    /// Reads the lines of `metrics.jsonl`; a torn last line is ignored.
     pub fn read_metrics(&self) -> Vec<EpochReport> {
         let text = files::read_to_string(self.0.join("metrics.jsonl")).unwrap_or_default();
         text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// Keeps the metrics of the epochs up to `step` alone: what came after a checkpoint will come again.
+    /// Removes the metrics of epochs after `step`, which will be trained again, and returns the others.
     pub fn truncate_metrics(&self, step: u64) -> Result<Vec<EpochReport>, ModelFileError> {
         let kept: Vec<EpochReport> = self.read_metrics().into_iter().filter(|report| report.step <= step).collect();
         let mut text = String::new();
@@ -163,6 +168,7 @@ impl RunDir {
         write_whole(&path, &bytes)
     }
 
+    /// Reads `first_steps.json`.
     pub fn read_first_steps(&self) -> Result<FirstSteps, ModelFileError> {
         let path = self.0.join("first_steps.json");
         let bytes = files::read(&path).map_err(|error| ModelFileError::Unreadable {
@@ -175,6 +181,7 @@ impl RunDir {
         })
     }
 
+    /// Writes `model.safetensors`.
     pub fn write_model(&self, model: &Model) -> Result<(), ModelFileError> {
         model.save(&self.model_path())
     }
@@ -202,6 +209,7 @@ impl RunDir {
         write_whole(&path, &bytes)
     }
 
+    /// Reads `checkpoint/NAME.safetensors`: the state, and flat buffers by name.
     pub fn read_checkpoint(
         &self,
         name: &str,
@@ -220,10 +228,13 @@ impl RunDir {
     }
 }
 
-/// The first losses of a run, as its folder keeps them.
+/// First losses of a run, kept in its folder for verification.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FirstSteps {
+    /// Kind of device: `gpu` or `cpu`.
     pub device: String,
+    /// Name of the adapter; number of threads of a CPU.
     pub adapter: String,
+    /// Losses of the first [`FIRST_STEPS`](super::FIRST_STEPS) steps, or of fewer.
     pub losses: Vec<f32>,
 }

@@ -1,4 +1,4 @@
-//! The runs on disk, as a list shows them: read from what each folder holds, without its numbers.
+//! Runs on disk for a list, read from the files of each folder without the tensors.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -11,25 +11,30 @@ use crate::platform::files;
 /// A run on disk.
 #[derive(Clone, Debug)]
 pub struct SavedRun {
+    /// Folder of the run.
     pub path: PathBuf,
+    /// Name of the folder.
     pub name: String,
-    /// Or why it cannot be read.
+    /// Spec of the run, or the reason why it cannot be read.
     pub spec: Result<Spec, String>,
+    /// Name of the preset in the report; `None` without one.
     pub preset: Option<String>,
+    /// Reports of the epochs.
     pub epochs: Vec<EpochReport>,
-    /// MSE on the test part, where the run came to its end and was measured.
+    /// MSE on the test part; `None` if the run has not ended or was not measured.
     pub test_mse: Option<f64>,
-    /// Whether it came to its end; it may have been stopped early by its own rule.
+    /// True if the run has ended and was measured; it may have been stopped early by its own rule.
     pub ended: bool,
-    /// When something in it was last written.
+    /// Time of the last change of its files; the Unix epoch if unknown.
     pub changed: SystemTime,
+    /// True if there is a `model.safetensors`.
     pub has_model: bool,
-    /// Whether there is a state to go on from.
+    /// True if there is a checkpoint to resume from.
     pub has_checkpoint: bool,
 }
 
 impl SavedRun {
-    /// What lies in `path`, if it is a run.
+    /// Reads the run in `path`; `None` if there is none.
     pub fn read(path: &Path) -> Option<Self> {
         let dir = RunDir::open(path).ok()?;
         let report = dir.read_report().unwrap_or_default();
@@ -51,18 +56,19 @@ impl SavedRun {
         })
     }
 
-    /// Epoch and loss of the best epoch by validation.
+    /// Returns epoch and loss of the best epoch by validation; `None` without a finite loss.
     pub fn best(&self) -> Option<(u32, f64)> {
         let finite = self.epochs.iter().filter(|epoch| epoch.validation_loss.is_finite());
         let best = finite.min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss))?;
         Some((best.epoch, best.validation_loss))
     }
 
+    /// Returns the path of `model.safetensors`, which may be missing.
     pub fn model_path(&self) -> PathBuf {
         self.path.join("model.safetensors")
     }
 
-    /// The spec to go on with: as it was, or with as many epochs again where all have been made.
+    /// Returns the spec to resume with: unchanged, or with as many epochs again if all have been trained.
     pub fn spec_to_resume(&self) -> Option<Spec> {
         let mut spec = self.spec.clone().ok()?;
         let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
@@ -73,7 +79,7 @@ impl SavedRun {
     }
 }
 
-/// The runs in `folder`, what was written last first.
+/// Returns the runs in `folder`, the last changed first.
 pub fn saved_runs(folder: &Path) -> Vec<SavedRun> {
     let entries = files::read_dir(folder).into_iter().flatten().flatten();
     let mut runs: Vec<SavedRun> = entries.filter_map(|entry| SavedRun::read(&entry.path())).collect();

@@ -20,9 +20,10 @@ use crate::model::{Edit, Model, Network, Spec, Weights, starting_model};
 use crate::nn::{self, LOSS_PARTS};
 use crate::random::{key, permutation_keys, stream};
 
-/// Runs of steps whose losses may be on their way at once: the host stays at most this far ahead of the device.
+/// Runs of steps with losses in flight at once: the host stays at most this far ahead of the device.
 const LOSSES_IN_FLIGHT: usize = 2;
 
+/// Training of one model on one device: its spec, data, compiled step, buffers and evaluator.
 #[derive(Debug)]
 pub struct Session {
     spec: Spec,
@@ -42,17 +43,18 @@ pub struct Session {
     pending: std::collections::VecDeque<(u64, usize)>,
     losses: Vec<(u64, f32)>,
     states: Vec<StepState>,
-    /// What a plateau has brought the learning rate down to.
+    /// Factor on the learning rate by a plateau schedule.
     rate_factor: f64,
 }
 
 impl Session {
-    /// Plans, compiles and allocates; starts from the initial values of the spec's seed.
+    /// Plans, compiles and allocates; starts from the initial values of the spec's seed, or from the weights of
+    /// `model.start`.
     pub fn new(spec: Spec, data: Arc<DataSet>, device: Device) -> Result<Self, TrainError> {
         Self::from_plan(TrainingPlan::new(spec, data, &device)?, device)
     }
 
-    /// Compiles and allocates what is planned, for the device that it was planned for.
+    /// Compiles and allocates a plan on `device`, for which it was made.
     pub fn from_plan(plan: TrainingPlan, device: Device) -> Result<Self, TrainError> {
         let cost = plan.cost();
         let TrainingPlan { spec, data, network, placement, plan } = plan;
@@ -112,22 +114,27 @@ impl Session {
         Ok(session)
     }
 
+    /// Returns the spec with its live edits.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
+    /// Returns the data set with all its parts.
     pub fn data(&self) -> &Arc<DataSet> {
         &self.data
     }
 
+    /// Returns the device of the training.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
+    /// Returns the names of device, adapter and driver.
     pub fn device_info(&self) -> &DeviceInfo {
         self.device.info()
     }
 
+    /// Returns the network of the spec.
     pub fn network(&self) -> &Arc<Network> {
         &self.network
     }
@@ -157,7 +164,7 @@ impl Session {
         self.training.dispatches()
     }
 
-    /// Host seconds spent recording training steps, and how many.
+    /// Returns the host seconds spent recording training steps, and the number of steps recorded; zero on a CPU.
     pub fn recording(&self) -> (f64, u64) {
         self.training.recording()
     }
@@ -183,19 +190,20 @@ impl Session {
         Ok(())
     }
 
-    /// What the learning rate is multiplied by from now on, beside the schedule's own factor.
+    /// Sets a factor on the learning rate from now on, beside the schedule's own.
     pub fn set_rate_factor(&mut self, factor: f64) {
         self.rate_factor = factor;
     }
 
-    /// The learning rate at `step`: as asked for, times the schedule, times what a plateau has brought it down to.
+    /// Returns the learning rate at `step`: that of the spec, times the factor of the schedule, times that of a
+    /// plateau.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         let schedule = self.spec.schedule_at(step, self.steps_per_epoch());
         self.spec.learning_rate_at(step) * schedule * self.rate_factor
     }
 
-    /// Runs up to `count` steps, stopping at the end of the epoch and of the run; gives how many. On a GPU they may
-    /// still be under way; their losses come later from [`Self::take_losses`].
+    /// Runs up to `count` steps, stopping at the end of the epoch and of the run; returns the count. On a GPU they may
+    /// still be in flight; their losses come later from [`Self::take_losses`].
     pub async fn train(&mut self, count: usize) -> Result<usize, TrainError> {
         let per_epoch = self.steps_per_epoch();
         let left_in_epoch = per_epoch - self.step % per_epoch;
@@ -235,13 +243,13 @@ impl Session {
         Ok(count)
     }
 
-    /// Losses that have arrived since the last call, as (step, loss); with `wait`, all of them.
+    /// Returns the losses that have arrived since the last call, as (step, loss); with `wait`, all of them.
     pub async fn take_losses(&mut self, wait: bool) -> Result<Vec<(u64, f32)>, TrainError> {
         while !self.pending.is_empty() && self.collect(wait).await? {}
         Ok(std::mem::take(&mut self.losses))
     }
 
-    /// Picks up the oldest losses under way; false if they have not arrived.
+    /// Collects the oldest losses in flight; returns false if they have not arrived.
     async fn collect(&mut self, wait: bool) -> Result<bool, TrainError> {
         let Some(&(first_step, count)) = self.pending.front() else { return Ok(false) };
         let arrived = if wait { self.training.finish_read().await? } else { self.training.take_arrived()? };
@@ -288,7 +296,7 @@ impl Session {
         }
     }
 
-    /// The ring of losses is shared with evaluation: nothing of it may still be on its way.
+    /// Waits for all losses in flight, as evaluation shares their ring buffer.
     async fn settle(&mut self) -> Result<(), TrainError> {
         while !self.pending.is_empty() {
             self.collect(true).await?;
@@ -296,8 +304,8 @@ impl Session {
         Ok(())
     }
 
-    /// The objective on the rows of `part`: in all, and its parts before their weights. Beta counts whole, so that
-    /// epochs of its warm-up can be compared.
+    /// Returns the objective on the rows of `part`: in all, and its parts before their weights. Beta counts whole, so
+    /// that epochs of its warm-up can be compared.
     pub async fn evaluate(&mut self, part: Part) -> Result<(f64, [f64; LOSS_PARTS]), TrainError> {
         self.settle().await?;
         let rows = self.data.part(part);
@@ -308,7 +316,8 @@ impl Session {
         Ok((weighted(parts.iter().copied(), &weights), parts))
     }
 
-    /// Latents (and outputs where `with_outputs`) of rows of the data set, seen as in training (corrupted) or clean.
+    /// Returns latents (and outputs where `with_outputs`) of rows of the data set, with the input corrupted as in
+    /// training or clean.
     pub async fn outputs(
         &mut self,
         rows: Range<usize>,
@@ -319,7 +328,7 @@ impl Session {
         self.evaluator.outputs(rows, with_outputs, corrupted).await
     }
 
-    /// Runs `work` with the forward pass over rows of the data set, once nothing else is under way.
+    /// Runs `work` with the forward pass over rows of the data set, after all losses in flight have arrived.
     pub async fn with_evaluator<R>(
         &mut self,
         work: impl AsyncFnOnce(&mut Evaluator) -> Result<R, TrainError>,
@@ -328,7 +337,7 @@ impl Session {
         work(&mut self.evaluator).await
     }
 
-    /// Puts `weights` in the place of those of now, for whoever looks after the end: training does not go on from them.
+    /// Replaces the current weights by `weights`, for inspection after the end: training does not go on from them.
     pub async fn adopt(&mut self, weights: &Weights) -> Result<(), TrainError> {
         self.settle().await?;
         self.write_flat(SharedBuffer::Parameters, &weights.parameters)?;
@@ -341,12 +350,12 @@ impl Session {
         Ok(())
     }
 
-    /// The forward pass over rows of the data set, of the moving average of the weights where one is kept.
+    /// Returns the forward pass over rows of the data set, with the moving average of the weights if one is kept.
     pub fn evaluator(&mut self) -> &mut Evaluator {
         &mut self.evaluator
     }
 
-    /// The weights as a model has them: their moving average where one is kept.
+    /// Returns the weights of the model: their moving average if one is kept.
     pub async fn weights(&mut self) -> Result<Weights, TrainError> {
         let parameters = self.read_flat(evaluated_parameters(&self.update)).await?;
         let statistics = if self.network.statistics().is_empty() {
@@ -357,7 +366,7 @@ impl Session {
         Ok(Weights { parameters, statistics })
     }
 
-    /// Runs `work` with these weights, then goes on with those of now.
+    /// Runs `work` with `weights`, then restores the current ones.
     pub async fn with_weights<R>(
         &mut self,
         weights: &Weights,
@@ -380,7 +389,7 @@ impl Session {
         result
     }
 
-    /// The flat buffers that a checkpoint needs, with their names.
+    /// Returns the flat buffers of a checkpoint, with their names.
     pub fn buffers(&self) -> Vec<(&'static str, SharedBuffer)> {
         let mut buffers = vec![("parameters", SharedBuffer::Parameters), ("moment1", SharedBuffer::Moment1)];
         if matches!(self.update.rule, crate::kernels::optimizer::UpdateRule::Adam { .. }) {
@@ -395,7 +404,7 @@ impl Session {
         buffers
     }
 
-    /// Elements of a flat buffer.
+    /// Returns the number of elements of a flat buffer.
     pub fn elements(&self, external: SharedBuffer) -> usize {
         if external == SharedBuffer::Statistics {
             self.network.statistic_elements()
@@ -418,7 +427,7 @@ impl Session {
         Ok(self.externals.write(&self.device, external, bytemuck::cast_slice(values))?)
     }
 
-    /// Goes back to a state read earlier: the step, and each of [`Self::buffers`].
+    /// Restores a state read earlier: the step, and each of [`Self::buffers`].
     pub async fn restore(&mut self, step: u64, flats: &[Vec<f32>]) -> Result<(), TrainError> {
         // Losses of steps that are now undone are of no interest.
         self.settle().await?;
@@ -430,7 +439,7 @@ impl Session {
         Ok(())
     }
 
-    /// The model with these weights, as it is shared while it trains.
+    /// Returns the model with `weights`, for sharing while it trains.
     pub fn flat_model(&self, weights: Weights) -> FlatModel {
         FlatModel {
             network: Arc::clone(&self.network),
@@ -440,7 +449,7 @@ impl Session {
         }
     }
 
-    /// The model with these weights.
+    /// Returns the model with `weights`, for saving.
     pub fn model(&self, weights: &Weights) -> Model {
         let labels = self.data.labels.is_some().then(|| self.data.classes.clone());
         let mut model = Model::from_flat(&self.spec, &self.network, labels, weights);
@@ -449,12 +458,12 @@ impl Session {
     }
 }
 
-/// The parameters that a model is judged by: their moving average where one is kept.
+/// Returns the buffer of the evaluated parameters: their moving average if one is kept.
 fn evaluated_parameters(update: &Update) -> SharedBuffer {
     if update.average.is_some() { SharedBuffer::Average } else { SharedBuffer::Parameters }
 }
 
-/// The sum of the parts that count times their weights; a part that is not there may be anything.
+/// Returns the weighted sum of the parts; a part of weight zero is left out, whatever its value.
 pub(super) fn weighted(parts: impl Iterator<Item = f64>, weights: &[f64; LOSS_PARTS]) -> f64 {
     parts.zip(weights).filter(|(_, weight)| **weight != 0.0).map(|(part, weight)| part * weight).sum()
 }

@@ -17,31 +17,35 @@ pub const ACTIVE_VARIANCE: f64 = 0.01;
 /// Quality on rows never used in training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TestMetrics {
+    /// Rows of the test part.
     pub rows: usize,
-    /// Mean over all values; of corrupted input against the clean target, for denoising models.
+    /// Mean squared error over all values; of corrupted input against the clean target, for denoising models.
     pub mse: f64,
-    /// Mean over all values, in nats; `None` where values are not all in 0..1.
+    /// Binary cross-entropy, mean over all values, in nats; `None` if values are not all in 0..1.
     pub bce: Option<f64>,
-    /// Above the data's own entropy.
+    /// Binary cross-entropy above the data's own entropy, in nats.
     pub bce_excess: Option<f64>,
-    /// dB, from the mean MSE.
+    /// Peak signal-to-noise ratio in dB, from the mean MSE.
     pub psnr: f64,
-    /// `None` where the rows are no pictures large enough for the window.
+    /// Mean SSIM over rows; `None` if the rows are no pictures large enough for the window.
     pub ssim: Option<f64>,
-    /// Nats a row, lower is better; `None` but for variational models whose loss is a likelihood.
+    /// Negative ELBO in nats a row, lower is better; `None` but for variational models whose loss is a likelihood.
     pub negative_elbo: Option<f64>,
+    /// Reconstruction term of `negative_elbo`, in nats a row.
     pub reconstruction: Option<f64>,
+    /// KL divergence from the prior in nats a row; `None` but for variational models.
     pub kl: Option<f64>,
-    /// Latent units that tell rows apart, by Burda et al. 2016; for TopK, units that were ever kept.
+    /// Active latent units of variational models, by Burda et al. 2016; for TopK, units that were ever kept.
     pub active_units: Option<usize>,
-    /// On clean input, for denoising models.
+    /// Mean squared error on clean input, for denoising models.
     pub clean_mse: Option<f64>,
     /// PSNR of the corrupted input itself, in dB.
     pub corrupted_psnr: Option<f64>,
     /// Share of the latent units of a TopK model that no row uses.
     pub dead_units: Option<f64>,
-    /// Entries of the codebook in use, and the exponential of their entropy.
+    /// Codebook entries in use; `None` but for vector-quantized models.
     pub codebook_used: Option<usize>,
+    /// Perplexity of the codebook: the exponential of the entropy of its use.
     pub codebook_perplexity: Option<f64>,
 }
 
@@ -71,7 +75,8 @@ fn codebook_use(codes: &[f32], entries: usize) -> (usize, f64) {
     (counts.iter().filter(|&&count| count > 0).count(), (-shares.map(|share| share * share.ln()).sum::<f64>()).exp())
 }
 
-/// SSIM of each of the pictures `[rows, height, width, channels]`, mean over channels; `None` where they are too small.
+/// Computes the SSIM of each of the pictures `[rows, height, width, channels]`, mean over channels; `None` if they are
+/// no pictures or too small.
 pub fn row_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<Vec<f64>> {
     use rayon::prelude::*;
     let image = data.image?;
@@ -91,7 +96,7 @@ pub fn row_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<Vec<
         .collect()
 }
 
-/// Mean SSIM over rows too.
+/// Mean SSIM over rows and channels.
 fn mean_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<f64> {
     row_ssim(data, outputs, targets).map(|scores| scores.iter().sum::<f64>() / scores.len().max(1) as f64)
 }
@@ -161,8 +166,8 @@ impl TestMetrics {
     }
 }
 
-/// PCA of `train` measured on `rows`, at the size that compares; `None` where none does, or where PCA cannot be fitted
-/// (one row, too many features).
+/// Fits PCA to the train part at the comparable size and measures it on `rows`; `None` if no size compares, or if PCA
+/// cannot be fitted (one row, too many features).
 pub fn pca_beside(network: &Network, train: &DataSet, rows: &[f32]) -> Option<PcaReport> {
     let components = network.comparable_components()?;
     let fitted = Pca::fit(&train.some_f32(Part::Train).ok()?, train.features, components).ok()?;
@@ -172,6 +177,8 @@ pub fn pca_beside(network: &Network, train: &DataSet, rows: &[f32]) -> Option<Pc
 /// PCA at the same latent size on the same rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PcaReport {
+    /// Number of principal components.
     pub components: usize,
+    /// Mean squared error of the reconstruction.
     pub mse: f64,
 }

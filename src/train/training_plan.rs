@@ -23,7 +23,7 @@ pub struct TrainingPlan {
 }
 
 impl TrainingPlan {
-    /// Plans `spec` for `data`, of which a limited train part is taken where the spec says so.
+    /// Plans `spec` for `data`, with the train part limited where the spec says so.
     ///
     /// # Errors
     /// When the spec is wrong or does not fit the data, or `device` has no room for it.

@@ -1,4 +1,4 @@
-//! Running the first steps of a run again, to see whether they come to the same.
+//! Repetition of the first steps of a run, and comparison of the losses.
 
 use std::sync::Arc;
 
@@ -8,38 +8,47 @@ use super::run_dir::RunDir;
 use super::{Session, TrainError};
 use crate::device::Device;
 
-/// Steps whose losses are kept for this.
+/// Number of steps whose losses are kept for verification.
 pub const FIRST_STEPS: usize = 20;
 
-/// Losses of other devices and drivers differ by the order of their sums, which an optimizer amplifies step by step;
-/// what is wrong differs by far more.
+/// Largest relative difference of a loss within tolerance. Losses of other devices and drivers differ by the order of
+/// their sums, which an optimizer amplifies step by step; wrong results differ by far more.
 const TOLERANCE: f64 = 1e-3;
 
+/// Agreement of the repeated losses with the recorded ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
-    /// Every bit of every loss.
+    /// Equality of every bit of every loss.
     Exact,
+    /// Relative differences of at most 1e-3.
     WithinTolerance,
+    /// Larger differences, or fewer losses than recorded.
     Different,
 }
 
 /// The object that `verify --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verification {
+    /// Path of the run's folder.
     pub run_dir: String,
+    /// Agreement of the losses.
     pub result: Agreement,
+    /// Number of steps repeated.
     pub steps: usize,
-    /// The largest relative difference of a loss.
+    /// Largest relative difference of a loss; infinite for a NaN.
     pub worst: f64,
+    /// Kind of device of the repetition: `gpu` or `cpu`.
     pub device: String,
+    /// Name of the adapter of the repetition; number of threads of a CPU.
     pub adapter: String,
-    /// What the run was made on.
+    /// Kind of device of the recorded run.
     pub recorded_device: String,
+    /// Name of the adapter of the recorded run.
     pub recorded_adapter: String,
 }
 
-/// Trains the first steps of the run in `dir` again on `device`.
+/// Trains the first steps of the run in `dir` again on `device`, and compares the losses.
 pub async fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainError> {
     let recorded = dir.read_first_steps()?;
     let spec = dir.read_spec()?;

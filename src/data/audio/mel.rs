@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::data::DataError;
 use crate::random::{key, philox4x32, unit_float};
 
-/// Powers below are taken for this one: 94 dB below a full sine, about the noise of 16 bits.
+/// Least power, for which smaller ones are taken: 94 dB below a full sine, about the noise of 16 bits.
 const FLOOR: f32 = 1e-10;
-/// Of logarithms that are turned into sound: no sound within -1 to 1 is near it, and its exponential is finite.
+/// Largest log power that is turned into sound: no sound within -1 to 1 is near it, and its exponential is finite.
 const CEILING: f32 = 20.0;
-/// The accelerated Griffin-Lim's; the authors recommend it.
+/// Momentum of the fast Griffin-Lim algorithm; the authors recommend it.
 const MOMENTUM: f32 = 0.99;
 const SPREAD_ITERATIONS: usize = 50;
 const MAX_WINDOW: usize = 1 << 16;
 const MAX_BANDS: usize = 1024;
 
-/// What a log-mel spectrogram is made with.
+/// Parameters of a log-mel spectrogram.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MelSpec {
@@ -30,9 +30,11 @@ pub struct MelSpec {
     pub window: usize,
     /// Samples from one window to the next.
     pub hop: usize,
+    /// Mel bands of a frame, 1 to 1024.
     pub bands: usize,
-    /// Where the lowest band starts and the highest ends.
+    /// Lower edge of the lowest band in hertz, at least 0.
     pub low_hz: f64,
+    /// Upper edge of the highest band in hertz, at most half of `rate`.
     pub high_hz: f64,
 }
 
@@ -43,10 +45,10 @@ struct MelBand {
     weights: Vec<f32>,
 }
 
-/// A [`MelSpec`] made ready: window, bands and plans of transforms.
+/// Prepared [`MelSpec`]: window, bands and plans of transforms.
 pub struct MelTransform {
     spec: MelSpec,
-    /// Hann's, periodic.
+    /// Periodic Hann window.
     window: Vec<f32>,
     /// The window's sum: a full sine's power is a quarter whatever the window.
     window_sum: f32,
@@ -76,7 +78,10 @@ impl MelSpec {
         1 + samples / self.hop.max(1)
     }
 
-    /// Computes window and bands, or says what is wrong with them.
+    /// Computes window and bands.
+    ///
+    /// # Errors
+    /// If a parameter is out of its range, or a band is narrower than the frequency resolution of the window.
     pub fn prepare(&self) -> Result<MelTransform, DataError> {
         let wrong = |problem: String| Err(DataError::Malformed { place: "a mel spectrogram".to_owned(), problem });
         if self.rate == 0 {
@@ -139,6 +144,7 @@ impl MelSpec {
 }
 
 impl MelTransform {
+    /// Returns the parameters that it was prepared from.
     pub fn spec(&self) -> &MelSpec {
         &self.spec
     }

@@ -1,8 +1,10 @@
-//! Another sampling rate, by band-limited interpolation (J. O. Smith, "Digital Audio Resampling Home Page", CCRMA).
+//! Conversion of the sampling rate by band-limited interpolation (J. O. Smith, "Digital Audio Resampling Home Page",
+//! CCRMA).
 //!
 //! With the input's samples x\[k\] and positions t = n·from/to in them, y\[n\] = Σ x\[k\] h(t − k), where h(u) =
-//! c·sinc(c u)·w(c u / Z), c = 0.95·min(1, to/from), sinc(v) = sin(πv)/(πv), and w is Kaiser's window over Z = 64 zero
-//! crossings. β = 9 keeps what would alias 90 dB down; the pass band ends at nine tenths of the lower rate's half.
+//! c·sinc(c u)·w(c u / Z), c = 0.95·min(1, to/from), sinc(v) = sin(πv)/(πv), and w is Kaiser's window over Z = 64
+//! zero crossings. β = 9 keeps what would alias 90 dB down; the pass band ends at nine tenths of the lower rate's
+//! half.
 //!
 //! Here and not from a crate: those that are kept are made for streams, with buffers, chunks and delays to manage,
 //! where a whole sound is one sum.
@@ -13,14 +15,14 @@ use std::sync::OnceLock;
 use crate::data::DataError;
 
 const ZERO_CROSSINGS: usize = 64;
-/// Of the kernel's table, between two zero crossings: interpolated in a line, 1024 are right to 120 dB.
+/// Steps of the kernel's table between two zero crossings: interpolated linearly, 1024 are right to 120 dB.
 const STEPS: usize = 1024;
 const BETA: f64 = 9.0;
 const ROLL_OFF: f64 = 0.95;
-/// A header can claim any rate: one that lies must not turn a small file into one without end.
+/// Largest ratio of two rates. A header can claim any rate: a false one must not turn a small file into an endless one.
 const MAX_RATIO: u32 = 64;
 
-/// `samples` taken `from` times a second as if they had been taken `to` times; ceil(len·to/from) of them. Beyond its
+/// Resamples `samples` from a rate of `from` to `to` samples a second; returns ceil(len·to/from) of them. Beyond its
 /// ends the sound is silence.
 pub fn resample(samples: &[f32], from: u32, to: u32) -> Result<Vec<f32>, DataError> {
     if from == 0 || to == 0 || from / MAX_RATIO > to || to / MAX_RATIO > from {

@@ -14,7 +14,7 @@ use crate::platform::files::write_whole;
 pub struct Waveform {
     /// Samples a second.
     pub rate: u32,
-    /// -1 to 1; floats of a file may lie beyond.
+    /// Samples from -1 to 1; floats of a file may lie beyond.
     pub samples: Vec<f32>,
 }
 

@@ -13,17 +13,19 @@ use crate::platform::files::File;
 
 /// Values decoded at once.
 const CHUNK_VALUES: usize = 16 * 1024;
-/// Files have a few dimensions; NumPy itself stops here.
+/// Most dimensions of an array, the limit of NumPy itself.
 const MAX_RANK: usize = 64;
 
-/// An array in host memory, the last dimension's neighbors side by side.
+/// Array in host memory, row-major: the last dimension is contiguous.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
+    /// Extents, outermost first; empty for a single number.
     pub shape: Vec<usize>,
-    /// As many as the extents' product, at least one.
+    /// Values, as many as the product of the extents, at least one.
     pub values: ArrayValues,
 }
 
+/// Values of an array in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ArrayValues {
     /// Unsigned bytes, 0 to 255.
@@ -34,6 +36,7 @@ pub enum ArrayValues {
 }
 
 impl Array {
+    /// Returns the bytes that the values take in memory.
     pub fn memory_bytes(&self) -> u64 {
         match &self.values {
             ArrayValues::Bytes(bytes) => bytes.len() as u64,
@@ -42,21 +45,34 @@ impl Array {
     }
 }
 
-/// What a file's values are.
+/// Element type of an array in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrayDType {
+    /// Truth value of one byte; all but 0 are true.
     Bool,
+    /// 8-bit unsigned integer.
     U8,
+    /// 16-bit unsigned integer.
     U16,
+    /// 32-bit unsigned integer.
     U32,
+    /// 64-bit unsigned integer.
     U64,
+    /// 8-bit signed integer.
     I8,
+    /// 16-bit signed integer.
     I16,
+    /// 32-bit signed integer.
     I32,
+    /// 64-bit signed integer.
     I64,
+    /// 16-bit float of IEEE 754.
     F16,
+    /// 16-bit float with the exponent of a 32-bit one (bfloat16).
     Bf16,
+    /// 32-bit float.
     F32,
+    /// 64-bit float.
     F64,
 }
 
@@ -77,22 +93,24 @@ impl ArrayDType {
     }
 }
 
-/// An array of a file that holds several.
+/// Description of one array in a file of several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArrayInfo {
+    /// Name in the file; in an NPZ archive without `.npy`.
     pub name: String,
+    /// Extents, outermost first; empty for a single number.
     pub shape: Vec<usize>,
-    /// The kind of its values, or why they cannot be read.
+    /// Element type, or the reason why the values cannot be read.
     pub element: Result<ArrayDType, String>,
 }
 
-/// How a file lays an array out. The count of its values fits in memory's addresses, and is not 0.
+/// Layout of an array in a file. The count of its values fits in memory's addresses, and is not 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub shape: Vec<usize>,
     pub element: ArrayDType,
     pub big_endian: bool,
-    /// The first dimension's neighbors lie side by side (Fortran's order).
+    /// True if the first dimension is contiguous (Fortran's order).
     pub column_major: bool,
     pub values: usize,
 }
@@ -252,7 +270,7 @@ impl Layout {
     }
 }
 
-/// Where the values of a file in Fortran's order belong: walks the extents with the first one fastest.
+/// Row-major places of the values of a file in Fortran's order: walks the extents with the first one fastest.
 struct ColumnOrder<'a> {
     shape: &'a [usize],
     strides: Vec<usize>,
@@ -305,7 +323,7 @@ pub(crate) fn broken(error: &std::io::Error, place: &str) -> DataError {
     )
 }
 
-/// A file and its length.
+/// Opens a file; returns a reader and the length in bytes.
 pub(crate) fn open(path: &Path) -> Result<(BufReader<File>, u64), DataError> {
     let unreadable = |error: std::io::Error| DataError::Unreadable { path: path.into(), reason: reason(&error) };
     let file = File::open(path).map_err(unreadable)?;
@@ -340,7 +358,7 @@ fn by(shape: &[usize]) -> String {
     shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")
 }
 
-/// A count of bytes for people.
+/// Count of bytes with a unit, such as `1.5 MiB`.
 pub(crate) fn in_words(bytes: u64) -> String {
     let (unit, name) = match bytes {
         0..0x400 => return format!("{bytes} bytes"),

@@ -1,4 +1,4 @@
-//! Rows of a large array, read from where they lie.
+//! Rows of a large array, read from its file on demand.
 
 use std::io::Read as _;
 use std::ops::Range;
@@ -20,13 +20,13 @@ pub struct ArrayFile {
     file: File,
     path: PathBuf,
     layout: Layout,
-    /// Where the first row starts.
+    /// Offset of the first row in the file, in bytes.
     offset: u64,
     rows: usize,
 }
 
 impl ArrayFile {
-    /// Opens `path`, whose first bytes tell its format. `name` chooses among a safetensors file's arrays.
+    /// Opens `path`, whose format is detected from its first bytes. `name` chooses among a safetensors file's arrays.
     pub fn open(path: &Path, name: Option<&str>) -> Result<Self, DataError> {
         let place = path.display().to_string();
         let (mut reader, length) = open(path)?;
@@ -73,19 +73,22 @@ impl ArrayFile {
         Ok(Self { file: reader.into_inner(), path: path.into(), layout, offset, rows })
     }
 
+    /// Returns the extents, rows first.
     pub fn shape(&self) -> &[usize] {
         &self.layout.shape
     }
 
+    /// Returns the element type in the file.
     pub fn element(&self) -> ArrayDType {
         self.layout.element
     }
 
+    /// Returns the number of rows, the first extent.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Values of a row.
+    /// Returns the number of values in a row.
     pub fn row_values(&self) -> usize {
         self.layout.values / self.rows.max(1)
     }
@@ -153,7 +156,7 @@ fn read_exact_at(file: &File, mut out: &mut [u8], mut offset: u64) -> std::io::R
     Ok(())
 }
 
-/// A platform without files has none to read.
+/// Returns an error: a platform without files has none to read.
 #[cfg(not(any(unix, windows)))]
 fn read_exact_at(_: &File, _: &mut [u8], _: u64) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())

@@ -6,26 +6,34 @@ const MISSING: [&str; 10] = ["", "na", "n/a", "nan", "null", "none", "?", "-", "
 /// A point in time: seconds since 1970, and its place in the day, the week and the year, each from 0 to below 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timestamp {
+    /// Seconds since the start of 1970, in UTC.
     pub seconds: f64,
+    /// Phase in the day, 0 at midnight.
     pub day: f64,
+    /// Phase in the week, 0 at the start of Monday.
     pub week: f64,
+    /// Phase in the year, 0 at the start of January 1.
     pub year: f64,
 }
 
 /// The cells of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ColumnValues {
-    /// NaN where there is none.
+    /// Numbers, NaN where a cell is missing.
     Numbers(Vec<f64>),
-    /// Numbers into `words`, in the order of their first use.
+    /// Words: `codes` are places in `words`, which are in the order of their first use.
     Words {
+        /// Place of each cell's word in `words`; `None` where it is missing.
         codes: Vec<Option<u32>>,
+        /// Distinct words of the column.
         words: Vec<String>,
     },
+    /// Times, `None` where a cell is missing.
     Times(Vec<Option<Timestamp>>),
 }
 
 impl ColumnValues {
+    /// Returns the number of missing cells.
     pub fn missing(&self) -> usize {
         match self {
             Self::Numbers(values) => values.iter().filter(|value| value.is_nan()).count(),
@@ -47,8 +55,11 @@ impl ColumnValues {
 /// Columns of equal length.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
+    /// Names of the columns, in their order.
     pub names: Vec<String>,
+    /// Cells of each column, `rows` of them.
     pub columns: Vec<ColumnValues>,
+    /// Number of rows.
     pub rows: usize,
 }
 
@@ -58,6 +69,7 @@ impl Table {
         (self.names.remove(index), self.columns.remove(index))
     }
 
+    /// Returns the index of the column called `name`.
     pub fn find(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|own| own == name)
     }
@@ -67,7 +79,7 @@ pub(crate) fn is_missing(cell: &str) -> bool {
     MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing))
 }
 
-/// A number as people write it; a comma is a decimal comma where `comma`.
+/// Number in a cell; a comma is a decimal comma where `comma`.
 pub(crate) fn number(cell: &str, comma: bool) -> Option<f64> {
     match cell.parse::<f64>() {
         Ok(value) => Some(value),
@@ -76,8 +88,7 @@ pub(crate) fn number(cell: &str, comma: bool) -> Option<f64> {
     }
 }
 
-/// A date, or a date with its time of day, in the forms that are not to be mistaken; those with a zone are turned to
-/// UTC.
+/// A date, or a date with its time of day, in unambiguous forms; those with a zone are converted to UTC.
 pub(crate) fn parse_timestamp(cell: &str) -> Option<Timestamp> {
     use jiff::civil::{Date, DateTime};
     // What neither begins like a date nor is as long as one is not tried.
@@ -105,7 +116,7 @@ pub(crate) fn parse_timestamp(cell: &str) -> Option<Timestamp> {
     timestamp_of(at)
 }
 
-/// The timestamp so many seconds after 1970 began.
+/// Timestamp of `seconds` since the start of 1970.
 #[cfg(feature = "parquet")]
 pub(crate) fn timestamp_at(seconds: f64) -> Option<Timestamp> {
     let stamp = jiff::Timestamp::from_millisecond((seconds * 1e3) as i64).ok()?;

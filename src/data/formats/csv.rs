@@ -9,17 +9,17 @@ use crate::data::error::unreadable;
 use crate::data::spec::DataSpec;
 use crate::platform::files;
 
-/// Bytes that are looked at to find out how a file is cut in cells.
+/// Bytes from which the form of a file is detected.
 const HEAD: u64 = 1 << 16;
 
-/// Text whose start has been looked at.
+/// Text of which the start has been read.
 pub(crate) struct TextHead {
     place: String,
     head: Vec<u8>,
     rest: Box<dyn Read + Send>,
 }
 
-/// How a file is cut in cells.
+/// Form of a file: its delimiter, and whether it has a line of names.
 #[derive(Clone, Copy, Debug)]
 struct CsvDialect {
     delimiter: u8,
@@ -30,7 +30,7 @@ struct CsvDialect {
 pub(crate) struct CsvRows {
     pub place: String,
     pub names: Vec<String>,
-    /// Whether numbers may have decimal commas.
+    /// True if numbers may have decimal commas.
     pub comma: bool,
     pub records: Box<dyn Iterator<Item = csv::Result<csv::ByteRecord>> + Send>,
 }
@@ -44,7 +44,7 @@ impl TextHead {
         Self::new(Box::new(file), path.display().to_string())
     }
 
-    /// What `source` holds, unpacked where it is gzipped; `place` is what it is called in errors.
+    /// Opens the text of `source`, unpacked where it is gzipped; `place` is its name in errors.
     pub fn new(source: Box<dyn Read + Send>, place: String) -> Result<Self, DataError> {
         let damaged = |error: std::io::Error| {
             DataError::malformed(&place, format!("it ends within its rows or is damaged ({error}); fetch it again"))
@@ -68,7 +68,7 @@ impl TextHead {
         Ok(Self { place, head, rest })
     }
 
-    /// Its records, of which the line of names is none. They may be of any length.
+    /// Returns the records without the line of names. They may be of any length.
     pub fn records(self, options: &DataSpec) -> Result<CsvRows, DataError> {
         let form = find_form(&self.head, options);
         let Self { place, head, rest } = self;
@@ -94,7 +94,7 @@ impl TextHead {
     }
 }
 
-/// What is wrong with a table.
+/// Error of a table that cannot be read.
 fn csv_error(place: &str, error: &csv::Error) -> DataError {
     match error.kind() {
         csv::ErrorKind::Io(error) => {
@@ -104,7 +104,7 @@ fn csv_error(place: &str, error: &csv::Error) -> DataError {
     }
 }
 
-/// What is wrong with a record that has not a cell for each name.
+/// Returns the problem of a record with more or fewer cells than names; `None` where there is none.
 pub(crate) fn unequal(record: &csv::ByteRecord, names: &[String]) -> Option<String> {
     let (len, expected) = (record.len(), names.len());
     let line = record.position().map_or(0, csv::Position::line);

@@ -9,13 +9,15 @@ use crate::data::error::reason;
 use crate::data::{DataError, ImageShape};
 use crate::platform::files;
 
-/// No array of digits is larger; a file that claims to be is a mistake or an attack.
+/// Most bytes of an array of digits; a file that claims more is a mistake or an attack.
 const MAX_BYTES: u64 = 8 << 30;
 
-/// An array of bytes.
+/// Array of unsigned bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxArray {
+    /// Extents, outermost first.
     pub extents: Vec<usize>,
+    /// Values in row-major order.
     pub bytes: Vec<u8>,
 }
 
@@ -54,7 +56,7 @@ fn read(
     layout.read(&mut content, limit_bytes, place)
 }
 
-/// Reads a header: how the values are laid out and where they start.
+/// Reads a header; returns the layout of the values and their offset in bytes.
 pub(crate) fn header(reader: &mut dyn Read, place: &str) -> Result<(Layout, u64), DataError> {
     header_of(reader, place, |_| true)
 }

@@ -12,15 +12,16 @@ use crate::data::DataError;
 use crate::platform::files::write_whole;
 
 pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// Headers of arrays of numbers take about a hundred bytes; structured types may take more, and are not read.
+/// Most bytes of a header. Those of arrays of numbers take about a hundred; structured types may take more, and are not
+/// read.
 const MAX_HEADER: u64 = 1 << 20;
 
 pub(crate) struct NpyHeader {
     pub shape: Vec<usize>,
-    /// The kind of values and whether their bytes are big-endian, or why they cannot be read.
+    /// Element type and whether its bytes are big-endian, or the reason why the values cannot be read.
     pub element: Result<(ArrayDType, bool), String>,
     column_major: bool,
-    /// Where the values start.
+    /// Offset of the values in the file, in bytes.
     pub length: u64,
 }
 
@@ -153,7 +154,7 @@ fn parse(text: &[u8]) -> Option<Parsed> {
     (reader.peek().is_none()).then_some((shape?, element?, column_major?))
 }
 
-/// What `code`, such as `<f4`, says of values: their kind and whether their bytes are big-endian.
+/// Returns the element type of `code`, such as `<f4`, and whether its bytes are big-endian.
 fn element_of(code: &str) -> Result<(ArrayDType, bool), String> {
     let (big_endian, kind) = match code.as_bytes().first() {
         Some(b'>') => (true, code.get(1..)),
@@ -230,7 +231,7 @@ impl Literals<'_> {
         self.text = self.text.get(count..).unwrap_or_default();
     }
 
-    /// Headers nest three deep at most: `depth` keeps a hostile one from filling the stack.
+    /// Reads a literal. Headers nest three deep at most: `depth` keeps a hostile one from filling the stack.
     fn value(&mut self, depth: u32) -> Option<Literal> {
         match self.peek()? {
             quote @ (b'\'' | b'"') => {

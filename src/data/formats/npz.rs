@@ -16,7 +16,7 @@ use crate::platform::files::File;
 
 struct Archive {
     zip: ZipArchive<BufReader<File>>,
-    /// Of the arrays in it, by their places: names without `.npy`.
+    /// Names of the arrays, without `.npy`, each with its place in the archive.
     names: Vec<(usize, String)>,
     place: String,
 }

@@ -11,7 +11,7 @@ use crate::data::DataError;
 use crate::data::error::unreadable;
 use crate::platform::files;
 
-/// A column while rows come in: what it holds is known from its first value.
+/// Column under construction, whose type is known from its first value.
 #[derive(Default)]
 struct ParquetColumn {
     missing_first: usize,
@@ -88,7 +88,7 @@ impl ParquetColumn {
     }
 }
 
-/// Reads a table; `as_words` says which columns hold names even if they look like numbers.
+/// Reads a table; `as_words` returns whether a column holds names even if they look like numbers.
 pub(crate) fn read_parquet(path: &Path, as_words: impl Fn(&str) -> bool) -> Result<Table, DataError> {
     let place = path.display().to_string();
     let damaged = |error: parquet::errors::ParquetError| {

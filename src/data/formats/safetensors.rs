@@ -12,13 +12,13 @@ use super::array::{Array, ArrayDType, ArrayInfo, Layout, broken, choose, malform
 use crate::data::DataError;
 use crate::platform::files::File;
 
-/// The format's own limit is 100 MB; a header of so many names is a mistake or an attack.
+/// Most bytes of a header. The format's own limit is 100 MB; a header of so many names is a mistake or an attack.
 const MAX_HEADER: u64 = 16 << 20;
 
 pub(crate) struct SafetensorsFile {
     pub reader: BufReader<File>,
     tensors: Vec<(String, TensorInfo)>,
-    /// Where the values start, and their bytes.
+    /// Offset of the values in the file, and their length, in bytes.
     start: u64,
     held: u64,
     pub place: String,
@@ -57,7 +57,8 @@ impl SafetensorsFile {
         self.tensors.iter().map(|(name, _)| &name[..]).collect()
     }
 
-    /// The layout of one array and where in the file its values start; what is claimed is there.
+    /// Returns the layout of one array and the offset of its values in the file, after a check that the file holds
+    /// them.
     pub(crate) fn locate(&self, name: Option<&str>) -> Result<(Layout, u64), DataError> {
         let found = choose(&self.names(), name, &self.place)?;
         let (name, info) = self

@@ -9,9 +9,9 @@ use crate::data::DataError;
 use crate::data::spec::DataSpec;
 use crate::error::Setting;
 
-/// Rows that are looked at to find out what a column holds.
+/// Rows from which the type of a column is detected.
 const LOOK_ROWS: usize = 2000;
-/// A column is numbers (or times) if this share of its filled cells reads as such.
+/// Least share of the filled cells of a column that must read as numbers (or times) for it to be of that type.
 const MOST: f64 = 0.8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(crate) fn read_table(
     Ok(table)
 }
 
-/// A table that is kept by columns.
+/// Reads a table that is stored by columns.
 #[cfg(feature = "parquet")]
 fn read_columns(
     path: &Path,

@@ -1,4 +1,4 @@
-//! The adapters there are, the best first, and which of them are looked at.
+//! Adapters of this machine, the best first, and the backends in which they are looked for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,19 +7,22 @@ use std::sync::OnceLock;
 use super::wrong_variants;
 use crate::device::{DeviceBackend, DeviceError, DeviceInfo, DeviceKind};
 
-/// A graphics interface that adapters are reached through: `--backend`.
+/// Graphics interface that adapters are reached through: `--backend`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
+    /// Vulkan, on Linux and Windows.
     Vulkan,
+    /// Metal, on macOS.
     Metal,
+    /// DirectX 12, on Windows.
     Dx12,
 }
 
 impl Backend {
-    /// The environment variable that chooses one where no option does.
+    /// Name of the environment variable that chooses a backend where no option does.
     pub const VARIABLE: &'static str = "HOURGLASS_BACKEND";
 
-    /// Returns what the environment chooses; `None` where it says nothing or `auto`.
+    /// Returns the backend that the environment chooses; `None` where it names none or `auto`.
     pub fn from_environment() -> Result<Option<Self>, DeviceError> {
         match std::env::var(Self::VARIABLE) {
             Ok(name) if !name.is_empty() && name != "auto" => name.parse().map(Some),
@@ -66,7 +69,7 @@ pub fn use_backend(backend: Option<Backend>) -> bool {
     BACKEND.set(backend).is_ok()
 }
 
-/// Returns the backend that was chosen: by [`use_backend`], else by the environment.
+/// Returns the backend that was chosen: by [`use_backend`], else by the environment. `None` for all there are.
 pub fn chosen_backend() -> Option<Backend> {
     *BACKEND.get_or_init(|| Backend::from_environment().unwrap_or_default())
 }
@@ -105,7 +108,7 @@ pub(super) fn describe(info: &wgpu::AdapterInfo) -> DeviceInfo {
     described
 }
 
-/// Returns the place of an adapter in the order in which they are tried, by its kind.
+/// Returns the place of an adapter in the order of trials, by its kind: 0 for discrete GPUs to 4 for software.
 pub fn adapter_rank(info: &wgpu::AdapterInfo) -> u32 {
     match info.device_type {
         wgpu::DeviceType::DiscreteGpu => 0,
@@ -116,7 +119,7 @@ pub fn adapter_rank(info: &wgpu::AdapterInfo) -> u32 {
     }
 }
 
-/// Every adapter that can compute, as wgpu has it, in the order of [`adapters`].
+/// Returns every adapter that can compute, as wgpu has it, in the order of [`adapters`].
 pub fn sorted_adapters() -> Vec<wgpu::Adapter> {
     let mut adapters = pollster::block_on(instance().enumerate_adapters(backends()));
     adapters
@@ -125,7 +128,7 @@ pub fn sorted_adapters() -> Vec<wgpu::Adapter> {
     adapters
 }
 
-/// Every adapter that can compute, the best first: `gpu:N` counts in this order.
+/// Returns every adapter that can compute, the best first: `gpu:N` counts in this order.
 pub fn adapters() -> Vec<DeviceInfo> {
     sorted_adapters().iter().map(|adapter| describe(&adapter.get_info())).collect()
 }

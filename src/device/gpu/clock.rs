@@ -1,28 +1,28 @@
-//! How long passes took by the GPU's own clock. Timestamps at pass boundaries are the ones that every GPU offers.
+//! Durations of passes by the GPU's own clock. Timestamps at pass boundaries are the ones that every GPU offers.
 
 use super::{GpuContext, Readback};
 use crate::device::DeviceError;
 use crate::platform::Wait;
 
-/// Begin and end of passes, of each the last one that was recorded with its number.
+/// Timestamps at begin and end of passes, of each the last one that was recorded with its number.
 #[derive(Debug)]
 pub struct GpuClock {
     queries: wgpu::QuerySet,
     resolved: wgpu::Buffer,
     readback: Readback,
     passes: usize,
-    /// Seconds a tick.
+    /// Seconds per tick.
     period: f64,
 }
 
-/// Two timestamps of 64 bits.
+/// Bytes of a pass: two timestamps of 64 bits.
 const PASS_BYTES: usize = 16;
 
-/// Passes that one clock can tell apart: what every device's set of queries holds.
+/// Upper bound of the passes of one clock: every device's set of queries holds two for each.
 const MOST_PASSES: usize = 2048;
 
 impl GpuClock {
-    /// A clock for `passes` passes, or as many as there may be; `None` where the device offers no timestamps.
+    /// Creates a clock for `passes` passes, or as many as there may be; `None` where the device offers no timestamps.
     pub fn new(context: &GpuContext, passes: usize) -> Option<Self> {
         let device = context.device();
         let passes = passes.clamp(1, MOST_PASSES);
@@ -45,7 +45,7 @@ impl GpuClock {
         })
     }
 
-    /// For the descriptor of pass `index`; `None` beyond the last that is told apart.
+    /// Returns the timestamps for the descriptor of pass `index`; `None` beyond the last pass of the clock.
     pub fn pass_writes(&self, index: usize) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         (index < self.passes).then(|| wgpu::ComputePassTimestampWrites {
             query_set: &self.queries,
@@ -54,12 +54,12 @@ impl GpuClock {
         })
     }
 
-    /// After the passes.
+    /// Records the resolution of all timestamps, after the passes.
     pub fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.resolve_query_set(&self.queries, 0..2 * self.passes as u32, &self.resolved, 0);
     }
 
-    /// Waits for all work and gives seconds from any origin at which each pass began and ended.
+    /// Waits for all work and returns begin and end of each pass, in seconds from an arbitrary origin.
     pub fn spans(&mut self, context: &GpuContext) -> Result<Vec<[f64; 2]>, DeviceError> {
         let mut encoder =
             context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("timestamps") });
@@ -73,8 +73,8 @@ impl GpuClock {
         Ok(ticks.chunks_exact(2).map(|pass| [seconds(pass[0]), seconds(pass[1])]).collect())
     }
 
-    /// Waits for all work and gives the first pass's seconds; `None` for a clock that ran backwards, as some do when a
-    /// device changes its power state.
+    /// Waits for all work and returns the first pass's duration in seconds; `None` for a clock that ran backwards, as
+    /// some do when a device changes its power state.
     pub fn seconds(&mut self, context: &GpuContext) -> Result<Option<f64>, DeviceError> {
         let spans = self.spans(context)?;
         Ok(spans.first().map(|[begin, end]| end - begin).filter(|&secs| secs >= 0.0))

@@ -1,12 +1,12 @@
-//! WGSL files are real WGSL: each parses as it stands once its imports are in. The composer resolves
-//! `#import lib/name` lines (each file once), can swap one import for another of the same interface, and can replace
-//! the right side of lines marked `// spec`.
+//! Composition of shaders from WGSL files, each of which parses as it stands once its imports are in. The composer
+//! resolves `#import lib/name` lines (each file once), can swap one import for another of the same interface, and can
+//! replace the right side of lines marked `// spec`.
 
 use std::collections::BTreeSet;
 
 use crate::platform::files;
 
-/// The files that shaders are composed of: name without extension, and text.
+/// Files that shaders are composed of: name without extension, and text.
 #[derive(Clone, Copy)]
 pub struct ShaderLibrary(pub &'static [(&'static str, &'static str)]);
 
@@ -37,10 +37,12 @@ impl std::hash::Hash for ShaderLibrary {
     }
 }
 
-/// What to compose.
+/// Shader to compose: a file, values of its constants, and swaps of its imports.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ShaderRequest {
+    /// Files that the shader and its imports are taken from.
     pub library: ShaderLibrary,
+    /// Name of the shader's file, without extension.
     pub file: &'static str,
     /// Name and new right side of constants marked `// spec`.
     pub constants: Vec<(&'static str, String)>,
@@ -49,16 +51,19 @@ pub struct ShaderRequest {
 }
 
 impl ShaderRequest {
+    /// Creates a request for `file` with its own constants and imports.
     pub fn new(library: ShaderLibrary, file: &'static str) -> Self {
         Self { library, file, constants: Vec::new(), swaps: Vec::new() }
     }
 
+    /// Sets the right side of the constant `name`, which is marked `// spec` in the file.
     #[must_use]
     pub fn constant(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.constants.push((name, value.to_string()));
         self
     }
 
+    /// Replaces the import `from` by `to`, which has the same interface.
     #[must_use]
     pub fn swap(mut self, from: &'static str, to: &'static str) -> Self {
         self.swaps.push((from, to));
@@ -66,7 +71,7 @@ impl ShaderRequest {
     }
 }
 
-/// The final source, or what is wrong with the request.
+/// Returns the final source, or the problem with the request.
 ///
 /// Where the environment names a folder in `HOURGLASS_DUMP_SHADERS`, the source is written there too.
 pub fn compose(request: &ShaderRequest) -> Result<String, String> {

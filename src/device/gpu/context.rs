@@ -12,26 +12,27 @@ use super::probe::probe;
 use super::wrong_variants::{self, WrongVariant};
 use crate::device::{DeviceError, DeviceInfo};
 
-/// What a kernel needs to know to choose its variant and to refuse what cannot run.
+/// Properties of a GPU by which kernels choose their variants and refuse what cannot run.
 #[derive(Clone, Debug)]
 pub struct GpuTarget {
-    /// Products go through workgroup memory; where the driver runs on the processor, that and its barriers cost more
-    /// than they save.
+    /// True if matrix products go through workgroup memory; where the driver runs on the processor, that and its
+    /// barriers cost more than they save.
     pub tiled: bool,
-    /// Bytes that one storage binding may hold.
+    /// Upper bound of the bytes of one storage binding.
     pub max_binding_bytes: usize,
-    /// Workgroups in one dimension of a dispatch.
+    /// Upper bound of the workgroups in one dimension of a dispatch.
     pub max_workgroups: u32,
-    /// Iterations of all loops of one invocation; lavapipe silently stops at 65,535.
+    /// Upper bound of the iterations of all loops of one invocation; lavapipe silently stops at 65,535. `None` for
+    /// hardware.
     pub max_iterations: Option<u32>,
-    /// Variants of kernels that were chosen for this device, by what kernels call themselves.
+    /// Variants chosen for this device, by kernel and shape.
     pub choices: Arc<BTreeMap<String, String>>,
     /// Variants of kernels that computed wrong on this device.
     pub wrong: Arc<[WrongVariant]>,
 }
 
 impl GpuTarget {
-    /// The variant chosen for the kernel of this key.
+    /// Returns the variant chosen under this key, if any.
     pub fn choice(&self, key: impl FnOnce() -> String) -> Option<&str> {
         if self.choices.is_empty() { None } else { self.choices.get(&key()).map(String::as_str) }
     }
@@ -41,7 +42,8 @@ impl GpuTarget {
         self.wrong.iter().any(|wrong| wrong.kernel == kernel && wrong.variant == variant)
     }
 
-    /// `count` workgroups folded over two dimensions.
+    /// Returns a grid of `count` workgroups, folded over two dimensions where one cannot hold them; it may have a few
+    /// more.
     pub fn fold(&self, count: usize) -> [u32; 3] {
         let limit = self.max_workgroups as usize;
         if count <= limit {
@@ -61,7 +63,7 @@ pub struct Pipeline {
     pub buffers: wgpu::BindGroupLayout,
 }
 
-/// Shader, entry point, and the binding numbers with "may write" that its group 0 has.
+/// Key of a pipeline: shader, entry point, and the binding numbers of its group 0, each with "may write".
 type PipelineKey = (ShaderRequest, &'static str, Vec<(u32, bool)>);
 
 struct Inner {
@@ -69,13 +71,13 @@ struct Inner {
     queue: wgpu::Queue,
     step_layout: wgpu::BindGroupLayout,
     pipelines: Mutex<HashMap<PipelineKey, Arc<Pipeline>>>,
-    /// Those of earlier starts, where the backend keeps them.
+    /// Pipelines of earlier starts, where the backend keeps them.
     store: Option<PipelineStore>,
-    /// What the driver reported outside any call: validation, out of memory, device lost.
+    /// First error that the driver reported outside any call: validation, out of memory, device lost.
     fault: Arc<Mutex<Option<String>>>,
 }
 
-/// A shared handle to an opened GPU.
+/// Shared handle to an opened GPU.
 #[derive(Clone)]
 pub struct GpuContext {
     inner: Arc<Inner>,
@@ -90,8 +92,8 @@ impl fmt::Debug for GpuContext {
 }
 
 impl GpuContext {
-    /// The best adapter that can compute; software ones only where `software_too`. Those that come before it and cannot
-    /// are named in its [`DeviceInfo::passed_over`].
+    /// Opens the best adapter that can compute; software ones only where `software_too`. Those that come before it and
+    /// cannot are named in its [`DeviceInfo::passed_over`].
     pub fn open_best(software_too: bool) -> Result<Self, DeviceError> {
         Self::open_first_of(software_too, |context| {
             let wrong = context.info().wrong_variants.iter().find(|wrong| !wrong.avoidable);
@@ -100,7 +102,7 @@ impl GpuContext {
         })
     }
 
-    /// As [`Self::open_best`], whatever is remembered to be wrong: to test it again.
+    /// Same as [`Self::open_best`], but accepts an adapter that is remembered to compute wrong, to test it again.
     pub fn open_best_to_test(software_too: bool) -> Result<Self, DeviceError> {
         Self::open_first_of(software_too, |_| Ok(()))
     }
@@ -122,7 +124,7 @@ impl GpuContext {
         }
     }
 
-    /// The adapter at `index` of [`adapters`](fn@super::adapters).
+    /// Opens the adapter at `index` of [`adapters`](fn@super::adapters).
     pub fn open_index(index: usize) -> Result<Self, DeviceError> {
         let adapters = sorted_adapters();
         let available = adapters.len();
@@ -191,41 +193,46 @@ impl GpuContext {
         Ok(Self { inner: Arc::new(inner), target, info: Arc::new(info) })
     }
 
+    /// Returns the device of wgpu.
     pub fn device(&self) -> &wgpu::Device {
         &self.inner.device
     }
 
+    /// Returns the queue that takes the work of this GPU.
     pub fn queue(&self) -> &wgpu::Queue {
         &self.inner.queue
     }
 
+    /// Returns the description of the adapter.
     pub fn info(&self) -> &DeviceInfo {
         &self.info
     }
 
+    /// Returns the properties by which kernels choose their variants.
     pub fn target(&self) -> &GpuTarget {
         &self.target
     }
 
-    /// The same GPU with the other variant of products, to test and to measure both.
+    /// Returns the same GPU with matrix products through workgroup memory if `tiled`, else without, to test and to
+    /// measure both.
     pub fn with_tiles(mut self, tiled: bool) -> Self {
         self.target.tiled = tiled;
         self
     }
 
-    /// The same GPU with these variants of kernels, by what they call themselves.
+    /// Returns the same GPU with these variants of kernels, by kernel and shape.
     pub fn with_choices(mut self, choices: BTreeMap<String, String>) -> Self {
         self.target.choices = Arc::new(choices);
         self
     }
 
-    /// The same GPU as if nothing were known to be wrong on it, to test it anew.
+    /// Returns the same GPU as if nothing were known to be wrong on it, to test it anew.
     pub fn forgetting_wrong(mut self) -> Self {
         self.target.wrong = Arc::default();
         self
     }
 
-    /// The same GPU without this variant of a kernel.
+    /// Returns the same GPU without this variant of a kernel.
     pub fn without_variant(mut self, wrong: WrongVariant) -> Self {
         let info = Arc::make_mut(&mut self.info);
         info.wrong_variants.push(wrong);
@@ -233,22 +240,23 @@ impl GpuContext {
         self
     }
 
-    /// Remembers for later starts which variants computed wrong, and forgets what was `tested` and is not among them.
+    /// Remembers the variants that computed wrong for later starts, and forgets all that were `tested` and are not
+    /// among them.
     pub fn remember_wrong(&self, wrong: Vec<WrongVariant>, tested: impl Fn(&str, &str) -> bool) {
         wrong_variants::remember(&self.info.identity(), wrong, tested);
     }
 
-    /// Layout of group 1: the step's state, at a dynamic offset.
+    /// Returns the layout of group 1: the step's state, at a dynamic offset.
     pub fn step_layout(&self) -> &wgpu::BindGroupLayout {
         &self.inner.step_layout
     }
 
-    /// Distance between two step states in a buffer.
+    /// Returns the distance in bytes between two step states of `state_bytes` bytes in a buffer.
     pub fn step_stride(&self, state_bytes: usize) -> usize {
         state_bytes.next_multiple_of(self.inner.device.limits().min_uniform_buffer_offset_alignment as usize)
     }
 
-    /// A storage buffer of zeros that can be copied from and to.
+    /// Creates a storage buffer of zeros that can be copied from and to; `bytes` is rounded up to a multiple of 4.
     pub fn create_buffer(&self, label: &str, bytes: usize) -> wgpu::Buffer {
         self.inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -258,7 +266,7 @@ impl GpuContext {
         })
     }
 
-    /// A uniform buffer that holds `bytes`.
+    /// Creates a uniform buffer that holds `bytes` bytes.
     pub fn create_uniform(&self, label: &str, bytes: usize) -> wgpu::Buffer {
         self.inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -268,7 +276,7 @@ impl GpuContext {
         })
     }
 
-    /// The pipeline for a shader and entry point, compiled once.
+    /// Returns the pipeline for a shader and entry point, compiled once.
     ///
     /// `bindings`: the storage bindings of group 0 with "may write"; `uniform`: the number of the parameters.
     pub fn pipeline(
@@ -351,21 +359,21 @@ impl GpuContext {
         Pipeline { pipeline, buffers }
     }
 
-    /// Keeps what has been compiled for later starts, where the backend can.
+    /// Stores the pipelines compiled so far for later starts, where the backend can.
     pub fn save_pipelines(&self) {
         if let Some(store) = &self.inner.store {
             store.save();
         }
     }
 
-    /// Lets callbacks run; waits for all submitted work where `wait`. Reports what the driver complained of.
+    /// Lets callbacks run; waits for all submitted work where `wait`. Returns an error if the driver has reported one.
     pub fn poll(&self, wait: bool) -> Result<(), DeviceError> {
         let poll_type = if wait { wgpu::PollType::wait_indefinitely() } else { wgpu::PollType::Poll };
         self.inner.device.poll(poll_type).map_err(|error| self.failure("waiting", error.to_string()))?;
         self.check()
     }
 
-    /// An error if the driver has reported one.
+    /// Returns an error if the driver has reported one.
     pub fn check(&self) -> Result<(), DeviceError> {
         match &*self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
@@ -379,7 +387,7 @@ impl GpuContext {
         DeviceError::Failed { during: format!("{during} on {}", self.info.adapter), reason }
     }
 
-    /// Writes `bytes` at `offset`, behind the work submitted so far.
+    /// Writes `bytes` at `offset`, behind the work submitted so far; a last word that is not full ends in zeros.
     pub fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) -> Result<(), DeviceError> {
         if bytes.len().is_multiple_of(4) {
             self.inner.queue.write_buffer(buffer, offset as u64, bytes);

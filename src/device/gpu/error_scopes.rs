@@ -1,6 +1,6 @@
-//! Errors that a driver reports beside the calls that cause them.
+//! Errors that a driver reports apart from the calls that cause them.
 
-/// Runs `work` and catches what the driver reports of it.
+/// Runs `work` and catches the errors that the driver reports of it.
 ///
 /// # Errors
 /// The driver's own words, in one line.

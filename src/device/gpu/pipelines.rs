@@ -1,5 +1,5 @@
-//! Compiled pipelines kept on disk, where the backend can (wgpu: Vulkan alone): the next start compiles none of them
-//! again. What lies there is never needed and may be deleted at any time; a driver that it was not made by refuses it.
+//! Store of compiled pipelines on disk, where the backend can (wgpu: Vulkan alone): the next start compiles none of
+//! them again. Its files are never needed and may be deleted at any time; a driver that did not make them refuses them.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -10,12 +10,12 @@ use crate::platform::{files, folders};
 pub(super) struct PipelineStore {
     cache: wgpu::PipelineCache,
     path: PathBuf,
-    /// What the file holds.
+    /// Contents of the file.
     kept: Mutex<Vec<u8>>,
 }
 
 impl PipelineStore {
-    /// What `device` has kept, or a new store; `None` where the backend has none or the platform names no folder.
+    /// Opens the store of `device`, or a new one; `None` where the backend has none or the platform names no folder.
     pub fn open(device: &wgpu::Device, adapter: &wgpu::AdapterInfo) -> Option<Self> {
         if !device.features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
@@ -38,7 +38,7 @@ impl PipelineStore {
         &self.cache
     }
 
-    /// Writes what has been compiled since; a disk that is full or read-only costs the next start its time, no more.
+    /// Writes the pipelines compiled since; a disk that is full or read-only costs the next start its time, no more.
     pub fn save(&self) {
         let Some(data) = self.cache.get_data() else { return };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

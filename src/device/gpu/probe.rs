@@ -1,4 +1,4 @@
-//! A test that an adapter can compile and run a shader at all: some are listed and cannot.
+//! Test of the ability of an adapter to compile and run a shader at all: some are listed and cannot.
 
 use std::sync::mpsc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Reading a buffer without making the device wait: bytes are copied into a staging buffer behind the work already
+//! Readback of a buffer without making the device wait: bytes are copied into a staging buffer behind the work already
 //! queued, and picked up when they have arrived.
 
 use std::future::poll_fn;
@@ -8,14 +8,14 @@ use std::task::{Poll, Waker};
 use super::GpuContext;
 use crate::device::DeviceError;
 
-/// What the device has said of a copy, and who is to be told.
+/// Result of a copy, and the task to wake when it is known.
 #[derive(Debug, Default)]
 struct Arrival {
     result: Option<Result<(), wgpu::BufferAsyncError>>,
     waker: Option<Waker>,
 }
 
-/// One staging buffer, used again and again.
+/// Reusable staging buffer.
 #[derive(Debug)]
 pub struct Readback {
     staging: wgpu::Buffer,
@@ -25,6 +25,7 @@ pub struct Readback {
 }
 
 impl Readback {
+    /// Creates a staging buffer for copies of up to `capacity` bytes.
     pub fn new(context: &GpuContext, label: &str, capacity: usize) -> Self {
         let staging = context.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -35,18 +36,19 @@ impl Readback {
         Self { staging, arrival: None, bytes: 0, capacity }
     }
 
-    /// Bytes that fit.
+    /// Returns the size in bytes of the largest copy.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Adds the copy to `encoder`; call [`Self::request`] once it has been submitted.
+    /// Records a copy of `bytes` bytes of `source`, from `offset` on; call [`Self::request`] once it has been
+    /// submitted.
     pub fn copy(&mut self, encoder: &mut wgpu::CommandEncoder, source: &wgpu::Buffer, offset: usize, bytes: usize) {
         encoder.copy_buffer_to_buffer(source, offset as u64, &self.staging, 0, bytes as u64);
         self.bytes = bytes;
     }
 
-    /// Asks for the copy that was just submitted.
+    /// Requests the bytes of the copy that was just submitted.
     pub fn request(&mut self) {
         let arrival = Arc::new(Mutex::new(Arrival::default()));
         let told = Arc::clone(&arrival);
@@ -60,7 +62,7 @@ impl Readback {
         self.arrival = Some(arrival);
     }
 
-    /// Returns the bytes if they have arrived.
+    /// Applies `read` to the requested bytes if they have arrived, without waiting; `None` before.
     pub fn take_arrived<R>(
         &mut self,
         context: &GpuContext,
@@ -73,7 +75,7 @@ impl Readback {
         }
     }
 
-    /// Returns the bytes that were requested, as soon as they have arrived.
+    /// Applies `read` to the requested bytes as soon as they have arrived.
     ///
     /// Nothing else drives a native device, so the future does, and blocks its thread meanwhile; a browser drives its
     /// own, and wakes the future.
@@ -96,7 +98,7 @@ impl Readback {
         self.finish(context, result, read)
     }
 
-    /// Returns what the device has said, once; else notes who is to be told.
+    /// Returns the result of the copy, once; before it is known, keeps the waker to call.
     fn take_result(&mut self, waker: Option<&Waker>) -> Option<Result<(), wgpu::BufferAsyncError>> {
         let arrival = self.arrival.as_ref()?;
         let mut told = arrival.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! Kernel variants that computed wrong on an adapter and its driver, kept beside what was measured: neither autotuning
-//! nor a kernel's default takes them again.
+//! Kernel variants that computed wrong on an adapter and its driver, kept beside the measurements of autotuning:
+//! neither autotuning nor a kernel's default takes them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,10 +11,11 @@ use crate::platform::files;
 /// A variant of a kernel whose results were not those of its CPU reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct WrongVariant {
+    /// Name of the kernel, as it calls itself.
     pub kernel: String,
-    /// Empty where the kernel has but one.
+    /// Name of the variant; empty where the kernel has only one.
     pub variant: String,
-    /// Another variant of the kernel is right.
+    /// True if another variant of the kernel is right.
     pub avoidable: bool,
 }
 
@@ -25,7 +26,7 @@ impl fmt::Display for WrongVariant {
     }
 }
 
-/// By adapter, driver and version of this program.
+/// Wrong variants by adapter, driver and version of this program.
 type WrongVariants = BTreeMap<String, BTreeSet<WrongVariant>>;
 
 /// Name of the file in the cache folder.
@@ -35,12 +36,12 @@ fn key(identity: &str) -> String {
     format!("{identity}, hourglass {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// Returns what is remembered of the adapter and driver of this name.
+/// Returns the variants remembered as wrong on the adapter and driver of this name.
 pub(super) fn remembered(identity: &str) -> Vec<WrongVariant> {
     files::load_cached::<WrongVariants>(FILE).remove(&key(identity)).into_iter().flatten().collect()
 }
 
-/// Remembers `wrong` of the adapter and driver of this name, and forgets what was `tested` and is not among it.
+/// Remembers `wrong` of the adapter and driver of this name, and forgets all that were `tested` and are not among it.
 pub(super) fn remember(identity: &str, wrong: Vec<WrongVariant>, tested: impl Fn(&str, &str) -> bool) {
     let mut all: WrongVariants = files::load_cached(FILE);
     let known = all.entry(key(identity)).or_default();

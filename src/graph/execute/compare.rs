@@ -1,4 +1,4 @@
-//! A kernel on a device against its CPU reference: for the self-test, and before a variant is timed.
+//! Comparison of a kernel on a device with its CPU reference: for the self-test, and before a variant is timed.
 
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ pub struct Deviation {
 }
 
 impl Deviation {
+    /// Returns whether the largest difference is within its bound.
     pub fn is_within(&self) -> bool {
         self.worst <= self.allowed
     }

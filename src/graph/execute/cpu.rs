@@ -14,6 +14,7 @@ use crate::platform::Instant;
 /// The buffers of one call of a kernel, as words of 32 bits.
 #[derive(Clone, Debug)]
 pub struct CallBuffers {
+    /// Contents of the read buffers, in the kernel's order.
     pub reads: Vec<Vec<f32>>,
     /// Contents of the written buffers before the call: some kernels add to them.
     pub before: Vec<Vec<f32>>,
@@ -22,12 +23,15 @@ pub struct CallBuffers {
 /// One call of a plan on the processor, with its buffers as words of 32 bits.
 #[derive(Debug)]
 pub struct ObservedCall<'c> {
+    /// Kernel call of the plan.
     pub call: &'c Call,
+    /// Contents of its buffers before the call.
     pub buffers: CallBuffers,
     /// The written buffers after the call.
     pub after: Vec<Vec<f32>>,
 }
 
+/// Plan on the CPU: its calls run one after another in the device's thread pool.
 #[derive(Debug)]
 pub struct CpuExecutable {
     device: CpuDevice,
@@ -83,7 +87,7 @@ impl CpuExecutable {
         })
     }
 
-    /// Runs the plan once; `observe` sees each call that `wanted` asks for, in order.
+    /// Runs the plan once; `observe` receives each call that `wanted` selects, in order.
     pub fn run_observed(
         &mut self,
         state: &StepState,

@@ -29,6 +29,7 @@ impl Dispatch {
     }
 }
 
+/// Plan on a GPU: bind groups and pipelines of its dispatches, with staging buffers to read results back.
 #[derive(Debug)]
 pub struct GpuExecutable {
     context: GpuContext,
@@ -39,11 +40,11 @@ pub struct GpuExecutable {
     state_group: wgpu::BindGroup,
     state_stride: usize,
     state_bytes: Vec<u8>,
-    /// Free staging buffers, and those whose bytes are on their way, oldest first.
+    /// Free staging buffers, and those with bytes in flight, oldest first.
     staging: Vec<Readback>,
     in_flight: VecDeque<Readback>,
     recording: (f64, u64),
-    /// Where the device offers timestamps.
+    /// Clock of the GPU; `None` where the device offers no timestamps.
     clock: Option<GpuClock>,
 }
 
@@ -192,7 +193,7 @@ impl GpuExecutable {
         Ok(self.context.write(&self.states, 0, &self.state_bytes[..used])?)
     }
 
-    /// One step with a pass for each dispatch, waited for, so that the timeline has each by the GPU's clock.
+    /// Runs one step with a pass for each dispatch and waits for it, so that the timeline has each by the GPU's clock.
     fn run_traced(&mut self, state: &StepState) -> Result<(), GraphError> {
         let started = Instant::now();
         self.upload(std::slice::from_ref(state))?;

@@ -1,5 +1,5 @@
-//! Running a plan: everything that can be made once is made before the first step, so that a step creates no buffer and
-//! no bind group and uploads only its state.
+//! Execution of plans: everything that can be made once is made before the first step, so that a step creates no buffer
+//! and no bind group and uploads only its state.
 
 pub(super) mod compare;
 mod cpu;
@@ -21,21 +21,21 @@ use crate::kernels::StepState;
 pub struct SharedBuffers(BTreeMap<SharedBuffer, Arc<Memory>>);
 
 impl SharedBuffers {
-    /// Allocates what `plan` needs and is not there yet.
+    /// Allocates the shared buffers of `plan` that are missing or too small.
     pub fn allocate_for(&mut self, device: &Device, plan: &Plan) {
         for (&external, &bytes) in &plan.externals {
             self.allocate(device, external, bytes);
         }
     }
 
-    /// Makes sure of `bytes` bytes of `external`, where one plan may name fewer than another.
+    /// Allocates `external` anew if it has fewer than `bytes` bytes: plans may need different sizes.
     pub fn allocate(&mut self, device: &Device, external: SharedBuffer, bytes: usize) {
         if self.0.get(&external).is_none_or(|memory| memory.len() < bytes) {
             self.0.insert(external, Arc::new(device.allocate(external.label(), bytes)));
         }
     }
 
-    /// Lets `external` be the memory of `other` from now on, where they are not one.
+    /// Makes `external` share the memory of `other` from now on.
     ///
     /// # Errors
     /// When `other` was not allocated.
@@ -47,16 +47,20 @@ impl SharedBuffers {
         Ok(())
     }
 
+    /// Returns the memory of `external`.
+    ///
+    /// # Errors
+    /// When it was not allocated.
     pub fn get(&self, external: SharedBuffer) -> Result<&Arc<Memory>, GraphError> {
         self.0.get(&external).ok_or_else(|| GraphError::Plan(format!("{} was not allocated", external.label())))
     }
 
-    /// Fills the start of `external`; at once on a CPU, behind submitted work on a GPU.
+    /// Writes `bytes` to the start of `external`; at once on a CPU, behind submitted work on a GPU.
     pub fn write(&self, device: &Device, external: SharedBuffer, bytes: &[u8]) -> Result<(), GraphError> {
         self.write_at(device, external, 0, bytes)
     }
 
-    /// As [`Self::write`], from byte `offset` on.
+    /// Same as [`Self::write`], from byte `offset` on.
     pub fn write_at(
         &self,
         device: &Device,
@@ -76,6 +80,7 @@ impl SharedBuffers {
         }
     }
 
+    /// Returns the total size of the buffers in bytes; aliases count again.
     pub fn bytes(&self) -> usize {
         self.0.values().map(|memory| memory.len()).sum()
     }
@@ -84,10 +89,12 @@ impl SharedBuffers {
 /// Steps that one submission to a GPU holds at most.
 pub const MAX_STEPS_PER_SUBMISSION: usize = 256;
 
-/// A plan made ready on a device.
+/// Plan prepared for a device.
 #[derive(Debug)]
 pub enum Executable {
+    /// Dispatches on a GPU.
     Gpu(GpuExecutable),
+    /// Calls of the CPU reference kernels.
     Cpu(CpuExecutable),
 }
 
@@ -148,8 +155,8 @@ impl Executable {
         }
     }
 
-    /// Asks for `view` as it will be after the work submitted so far; [`Self::finish_read`] and
-    /// [`Self::take_arrived`] return it, in the order of the requests.
+    /// Requests `view` as it will be after the work submitted so far; [`Self::finish_read`] and [`Self::take_arrived`]
+    /// return it, in the order of the requests.
     pub fn begin_read(&mut self, view: BufferView) -> Result<(), GraphError> {
         match self {
             Self::Gpu(gpu) => gpu.begin_read(view),
@@ -157,7 +164,7 @@ impl Executable {
         }
     }
 
-    /// Returns the oldest view asked for and not yet taken, if it has arrived.
+    /// Returns the oldest view requested and not yet taken, if it has arrived.
     pub fn take_arrived(&mut self) -> Result<Option<Vec<f32>>, GraphError> {
         match self {
             Self::Gpu(gpu) => gpu.take_arrived(),
@@ -165,7 +172,7 @@ impl Executable {
         }
     }
 
-    /// Returns the oldest view asked for and not yet taken, as soon as it has arrived; `None` if none is due.
+    /// Returns the oldest view requested and not yet taken, as soon as it has arrived; `None` if none is due.
     pub async fn finish_read(&mut self) -> Result<Option<Vec<f32>>, GraphError> {
         match self {
             Self::Gpu(gpu) => gpu.finish_read().await,

@@ -36,8 +36,8 @@ pub fn timing_state(rows: usize) -> StepState {
     }
 }
 
-/// Median seconds of one run of `kernel`, whose buffers have these sizes in bytes and whose batch has `rows` rows, over
-/// five batches of runs that take about `sample` each, after a warm-up.
+/// Median seconds of one run of `kernel`, with buffers of these sizes in bytes and `rows` rows in its batch, over five
+/// batches of runs that take about `sample` each, after a warm-up.
 pub fn time_kernel(
     device: &Device,
     kernel: Arc<dyn Kernel>,

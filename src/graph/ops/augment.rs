@@ -1,4 +1,4 @@
-//! Random moves of images, for augmentation.
+//! Random geometric augmentation of images.
 
 use super::call;
 use super::conv::image;
@@ -7,10 +7,13 @@ use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::augment as kernels;
 use crate::kernels::augment::WarpBounds;
 
-/// (x `[N, H, W, C]`) -> each image shifted, turned, scaled and mirrored at random. Nothing flows back: it is for data.
+/// Random warp: (x `[N, H, W, C]`) -> each image shifted, rotated, scaled and mirrored at random. No gradient flows
+/// back: it is for data.
 #[derive(Clone, Debug)]
 pub struct Warp {
+    /// Bounds of the random draws.
     pub bounds: WarpBounds,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 

@@ -12,7 +12,7 @@ use crate::kernels::depthwise::{Depthwise, DepthwiseProduct};
 use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::partial_sums::{ColumnSums, ReducePartialSums, SplitK};
 
-/// How windows lie on the input; pairs are (down, along).
+/// Geometry of the windows on the input; pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConvWindow {
     pub kernel: [usize; 2],
@@ -22,7 +22,7 @@ pub(super) struct ConvWindow {
 }
 
 impl ConvWindow {
-    /// Height and width after a convolution, or what is wrong.
+    /// Returns height and width after a convolution, or a description of the mismatch.
     fn out_size(&self, size: [usize; 2]) -> Result<[usize; 2], String> {
         if self.stride.contains(&0) || self.kernel.contains(&0) || self.dilation == 0 {
             return Err("kernel, stride and dilation must be at least 1".to_owned());
@@ -43,7 +43,7 @@ impl ConvWindow {
 }
 
 impl ConvWindow {
-    /// The product that it makes of images, all of whose channels the weights see.
+    /// Returns the sizes of the convolution of images, all of whose channels the weights see.
     pub fn shape(
         self,
         (batch, size, channels): (usize, [usize; 2], usize),
@@ -65,7 +65,7 @@ impl ConvWindow {
     }
 }
 
-/// The four extents of images `[N, H, W, C]`.
+/// Returns the four extents of images `[N, H, W, C]`.
 pub(super) fn image(value: &Value) -> Result<(usize, [usize; 2], usize), String> {
     match *value.shape.extents() {
         [batch, height, width, channels] if value.shape.elements() > 0 => Ok((batch, [height, width], channels)),
@@ -80,13 +80,17 @@ fn check_bias(bias: &Value, columns: usize) -> Result<(), String> {
     Err(format!("a bias of {} does not fit {columns} channels", bias.shape))
 }
 
-/// (x `[N, H, W, C]`, more such with channels of their own, weight `[K, KH, KW, all C]`, bias `[K]`)
-/// -> activation(x * weight + bias) `[N, OH, OW, K]`. Several inputs are as one joined along the channels.
+/// Convolution: (x `[N, H, W, C]`, more such with channels of their own, weight `[K, KH, KW, all C]`, bias `[K]`) ->
+/// activation(x * weight + bias) `[N, OH, OW, K]`. Several inputs count as one joined along the channels.
 #[derive(Clone, Debug)]
 pub struct Conv {
+    /// Step between windows in pixels, (vertical, horizontal).
     pub stride: [usize; 2],
+    /// Zeros on each side of the input in pixels, (vertical, horizontal).
     pub padding: [usize; 2],
+    /// Distance between taps in pixels; 1 for adjacent taps.
     pub dilation: usize,
+    /// Activation of the output.
     pub activation: Activation,
 }
 
@@ -100,7 +104,8 @@ impl Conv {
         }
     }
 
-    /// The product for each input, and the shape of the output. `values`: inputs as of the op.
+    /// Returns the sizes of the convolution of each input; the first determine the output's. `values`: inputs of the
+    /// op.
     fn shapes(&self, values: &[&Value]) -> Result<Vec<ConvShape>, String> {
         let [sources @ .., weight, bias] = values else { return Err("x, weight and bias go in".to_owned()) };
         let window = self.window(weight)?;
@@ -159,7 +164,7 @@ impl Op for Conv {
     }
 }
 
-/// Which of the kernels carries a gradient back to a layer's input.
+/// Kind of convolution, which selects the kernel of the input gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConvKind {
     Conv,
@@ -167,8 +172,8 @@ pub(super) enum ConvKind {
     Depthwise,
 }
 
-/// (gradient of the output, weight, input) -> gradient of the input, with the derivative of the activation that made it
-/// where that is folded in.
+/// Input gradient: (gradient of the output, weight, input) -> gradient of the input, times the derivative of the
+/// activation that made the input if folded in.
 #[derive(Clone, Debug)]
 struct InputGradient {
     layer: ConvKind,
@@ -207,11 +212,12 @@ impl Op for InputGradient {
     }
 }
 
-/// (gradient of the output, each input, weight, bias) -> dweight, dbias, and the partial sums that they are made from.
+/// Weight gradient: (gradient of the output, each input, weight, bias) -> dweight, dbias, and the partial sums that
+/// they are made from.
 #[derive(Clone, Debug)]
 struct WeightGradient {
     layer: ConvKind,
-    /// One for each input.
+    /// Sizes of the convolution of each input.
     shapes: Vec<ConvShape>,
 }
 
@@ -229,7 +235,7 @@ impl WeightGradient {
         if self.layer == ConvKind::Depthwise { shape.depthwise_split() } else { shape.split() }
     }
 
-    /// Of the sums that the bias is made from: a convolution's come with those of its weights.
+    /// Split of the sums that make the bias gradient: a convolution's come with those of its weights.
     fn bias_split(&self) -> SplitK {
         let (rows, columns) = self.biased();
         if self.layer == ConvKind::Conv { self.split(&self.shapes[0]) } else { SplitK::new(rows, columns) }
@@ -294,7 +300,7 @@ impl Op for WeightGradient {
     }
 }
 
-/// The gradients of a layer's inputs (those that are needed), weight and bias, given that of its output.
+/// Adds the gradients of a layer's inputs (those that are needed), weight and bias, given that of its output.
 pub(super) fn layer_gradients(
     graph: &mut Graph,
     node: &Node,
@@ -321,14 +327,19 @@ pub(super) fn layer_gradients(
     Ok(gradients)
 }
 
-/// (y `[N, OH, OW, K]`, weight `[K, KH, KW, C]`, bias `[C]`) -> activation(transposed convolution + bias)
-/// `[N, H, W, C]` with H = (OH - 1) stride - 2 padding + (KH - 1) dilation + 1 + output padding.
+/// Transposed convolution: (y `[N, OH, OW, K]`, weight `[K, KH, KW, C]`, bias `[C]`) -> activation(transposed
+/// convolution + bias) `[N, H, W, C]` with H = (OH - 1) stride - 2 padding + (KH - 1) dilation + 1 + output padding.
 #[derive(Clone, Debug)]
 pub struct ConvTranspose {
+    /// Step between windows in pixels of the output, (vertical, horizontal).
     pub stride: [usize; 2],
+    /// Pixels cut off each side of the output, (vertical, horizontal).
     pub padding: [usize; 2],
+    /// Pixels added at the bottom and the right of the output; less than the larger of stride and dilation.
     pub output_padding: [usize; 2],
+    /// Distance between taps in pixels of the output; 1 for adjacent taps.
     pub dilation: usize,
+    /// Activation of the output.
     pub activation: Activation,
 }
 

@@ -1,4 +1,4 @@
-//! What happens to pictures before a denoiser sees them. Nothing flows back: these are for data.
+//! Corruptions of the images that a denoiser takes in. No gradient flows back: these are for data.
 
 use super::call;
 use super::conv::image;
@@ -7,10 +7,12 @@ use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::film::FilmWear;
 use crate::kernels::{blind_spot, film, jpeg};
 
-/// (x `[N, H, W, C]`) -> x with the grain, scratches and dust of film.
+/// Film wear: (x `[N, H, W, C]`) -> x with the grain, scratches and dust of film.
 #[derive(Clone, Debug)]
 pub struct Film {
+    /// Strength of each kind of wear.
     pub wear: FilmWear,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 
@@ -31,10 +33,12 @@ impl Op for Film {
     }
 }
 
-/// (x `[N, H, W, C]`) -> x as JPEG leaves it, of a quality drawn for each image between two.
+/// JPEG artifacts: (x `[N, H, W, C]`) -> x coded and decoded, with a quality drawn for each image.
 #[derive(Clone, Debug)]
 pub struct Jpeg {
+    /// Lowest and highest quality, in 1 to 100; both may be drawn.
     pub quality: [u32; 2],
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 
@@ -59,10 +63,13 @@ impl Op for Jpeg {
     }
 }
 
-/// (x `[N, H, W, C]`) -> x with a share of its values replaced by neighbors, and where they are (1, else 0).
+/// Blind spots: (x `[N, H, W, C]`) -> x with a share of its values replaced by neighbors, and a mask of them (1, else
+/// 0).
 #[derive(Clone, Debug)]
 pub struct BlindSpot {
+    /// Share of the values that are replaced, in 0..1.
     pub rate: f32,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 

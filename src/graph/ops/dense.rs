@@ -10,9 +10,10 @@ use crate::kernels::dense::{DenseBackward, DenseForward, dense_split};
 use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::partial_sums::ReducePartialSums;
 
-/// (x `[N, D]`, weight `[K, D]`, bias `[K]`) -> activation(x weight^T + bias) `[N, K]`
+/// Dense layer: (x `[N, D]`, weight `[K, D]`, bias `[K]`) -> activation(x weight^T + bias) `[N, K]`.
 #[derive(Clone, Debug)]
 pub struct Dense {
+    /// Activation of the output.
     pub activation: Activation,
 }
 
@@ -66,10 +67,11 @@ impl Op for Dense {
     }
 }
 
-/// (dout `[N, K]`, x `[N, D]`, weight `[K, D]`) -> dweight `[K, D]`, dbias `[K]`(, dinp `[N, D]`), and of large batches
-/// the sums over parts of it that dweight and dbias are made from.
+/// Gradients of a dense layer: (dout `[N, K]`, x `[N, D]`, weight `[K, D]`) -> dweight `[K, D]`, dbias `[K]`(, dinp
+/// `[N, D]`), and of large batches the sums over parts of it that dweight and dbias are made from.
 #[derive(Clone, Debug)]
 pub struct DenseGradient {
+    /// True if the gradient of x is needed too.
     pub needs_dinp: bool,
     /// The activation that made x; its derivative is folded into dinp.
     pub input_activation: Activation,

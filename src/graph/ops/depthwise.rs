@@ -8,12 +8,17 @@ use crate::kernels::activation::Activation;
 use crate::kernels::conv::{ConvShape, Finish};
 use crate::kernels::depthwise::{Depthwise, DepthwiseProduct};
 
-/// (x `[N, H, W, C]`, weight `[KH, KW, C]`, bias `[C]`) -> activation(x * weight + bias) `[N, OH, OW, C]`
+/// Depthwise convolution: (x `[N, H, W, C]`, weight `[KH, KW, C]`, bias `[C]`) -> activation(x * weight + bias)
+/// `[N, OH, OW, C]`.
 #[derive(Clone, Debug)]
 pub struct DepthwiseConv {
+    /// Step between windows in pixels, (vertical, horizontal).
     pub stride: [usize; 2],
+    /// Zeros on each side of the input in pixels, (vertical, horizontal).
     pub padding: [usize; 2],
+    /// Distance between taps in pixels; 1 for adjacent taps.
     pub dilation: usize,
+    /// Activation of the output.
     pub activation: Activation,
 }
 

@@ -1,4 +1,4 @@
-//! Batches out of a data set.
+//! Selection of batches from a data set.
 
 use std::sync::Arc;
 
@@ -6,11 +6,13 @@ use crate::graph::{Lowered, Op, Operand, Value, ValueType};
 use crate::kernels::gather::GatherRows;
 use crate::tensor::DType;
 
-/// (data `[rows, features]`, packed bytes or floats) -> `[batch, features]`, the rows that the step's state names;
-/// bytes come to 0..1.
+/// Gather of a batch: (data `[rows, features]`, packed bytes or floats) -> `[batch, features]`, the rows that the
+/// step's state selects; bytes are scaled to 0..1.
 #[derive(Clone, Debug)]
 pub struct Gather {
+    /// Rows of the batch, at least 1.
     pub batch: usize,
+    /// Rows of the part that is visited in permuted order.
     pub part_rows: usize,
 }
 

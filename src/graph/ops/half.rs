@@ -1,4 +1,4 @@
-//! Values kept in half the memory.
+//! Conversions to and from 16-bit floats.
 
 use super::call;
 use crate::graph::Operand::{Input, Output};
@@ -6,7 +6,7 @@ use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::half::HalfConversion;
 use crate::tensor::DType;
 
-/// (x) -> x as 16-bit floats
+/// Conversion to half precision: (x) -> x as 16-bit floats.
 #[derive(Clone, Debug)]
 pub struct StoreF16;
 
@@ -25,7 +25,7 @@ impl Op for StoreF16 {
     }
 }
 
-/// (x as 16-bit floats) -> x
+/// Conversion from half precision: (x as 16-bit floats) -> x.
 #[derive(Clone, Debug)]
 pub struct LoadF16;
 

@@ -1,4 +1,4 @@
-//! Diagonal Gaussians in latent space, and how far codes are from the prior.
+//! Diagonal Gaussians in latent space, and distances of codes from the prior.
 
 use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
@@ -14,9 +14,11 @@ fn moments(value: &Value) -> Result<(usize, usize), String> {
     }
 }
 
-/// (moments `[N, 2L]`) -> z `[N, L]` = mean + deviation * noise, the noise made again in the backward pass.
+/// Reparameterized sample: (moments `[N, 2L]`) -> z `[N, L]` = mean + deviation * noise, the noise made again in the
+/// backward pass.
 #[derive(Clone, Debug)]
 pub struct SampleLatent {
+    /// Stream of counter-based random numbers.
     pub stream: u32,
     /// Bounds of the logarithm of the variance.
     pub clamp: [f32; 2],
@@ -57,11 +59,13 @@ impl Op for SampleLatent {
     }
 }
 
-/// (moments `[N, 2L]`) -> divergences `[2, L]` from N(0, 1), the mean over rows for each unit: no less than `free_bits`
-/// (what is trained on, times the step's beta), then as they are.
+/// KL divergence: (moments `[N, 2L]`) -> divergences `[2, L]` from N(0, 1) in nats, the mean over rows for each unit:
+/// no less than `free_bits` (the trained loss, times the step's beta), then as they are.
 #[derive(Clone, Debug)]
 pub struct GaussianKl {
+    /// Bounds of the logarithm of the variance.
     pub clamp: [f32; 2],
+    /// Nats of divergence that each unit may have without penalty.
     pub free_bits: f32,
 }
 
@@ -99,11 +103,14 @@ impl Op for GaussianKl {
     }
 }
 
-/// () -> random numbers of a shape, new each step.
+/// Source of random numbers: () -> random numbers of a shape, new each step.
 #[derive(Clone, Debug)]
 pub struct RandomNumbers {
+    /// Shape of the result.
     pub extents: Vec<usize>,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
+    /// Raw bits, uniform or normal.
     pub distribution: Distribution,
 }
 
@@ -122,10 +129,10 @@ impl Op for RandomNumbers {
     }
 }
 
-/// (z `[N, L]`, samples of the prior `[N, L]`) -> what each row adds to the maximum mean discrepancy between them.
+/// Maximum mean discrepancy: (z `[N, L]`, samples of the prior `[N, L]`) -> the contribution of each row `[N]`.
 #[derive(Clone, Debug)]
 pub struct Mmd {
-    /// What the gradient by z is multiplied by.
+    /// Factor of the gradient with respect to z; the contributions are not multiplied.
     pub weight: f32,
 }
 

@@ -30,16 +30,18 @@ fn samples(value: &Value) -> (usize, usize) {
     (batch, value.shape.elements() / batch)
 }
 
-/// (prediction `[N, ...]`, target `[N, ...]`; for a penalty the prediction twice) -> partial sums of the loss, and in
-/// training its gradient by the prediction: one pass over memory makes both.
+/// Element-wise loss: (prediction `[N, ...]`, target `[N, ...]`; for a penalty the prediction twice) -> partial sums of
+/// the loss, and in training its gradient by the prediction: one pass over memory makes both.
 #[derive(Clone, Debug)]
 pub struct ElementLoss {
+    /// Loss with its scaling.
     pub term: LossTerm,
-    /// In training: the activation whose derivative is folded into the gradient.
+    /// Activation whose derivative is folded into the gradient; `None` outside training.
     gradient: Option<Activation>,
 }
 
 impl ElementLoss {
+    /// Returns the loss alone; differentiation adds its gradient.
     pub fn new(term: LossTerm) -> Self {
         Self { term, gradient: None }
     }
@@ -92,11 +94,11 @@ impl Op for ElementLoss {
     }
 }
 
-/// (prediction `[N, H, W, C]`, target, values in 0..1) -> partial sums of 1 - SSIM, and the maps that they are made
-/// from
+/// SSIM loss: (prediction `[N, H, W, C]`, target, values in 0..1) -> partial sums of 1 - SSIM, and the maps that they
+/// are made from.
 #[derive(Clone, Debug)]
 pub struct SsimLoss {
-    /// What the gradient is multiplied by.
+    /// Factor of the gradient; the partial sums are not multiplied.
     pub weight: f32,
 }
 
@@ -146,10 +148,13 @@ impl Op for SsimLoss {
     }
 }
 
-/// (partial sums, ring of losses `[slots, parts]`): the step's slot of the ring gets the sum of the first `count`.
+/// Record of a loss: (partial sums, ring of losses `[slots, parts]`) writes the sum of the first `count` to the step's
+/// slot of the ring.
 #[derive(Clone, Debug)]
 pub struct RecordLossPart {
+    /// Index of the part within a slot.
     pub part: usize,
+    /// Number of partial sums that are added.
     pub count: usize,
 }
 

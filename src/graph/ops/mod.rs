@@ -43,7 +43,7 @@ fn call(kernel: impl Kernel + 'static, reads: &[Operand], writes: &[Operand]) ->
     Lowered { kernel: Arc::new(kernel), reads: reads.to_vec(), writes: writes.to_vec() }
 }
 
-/// One kernel with one f32 output, which has no gradient of its own: what backward passes are made of.
+/// One kernel with one f32 output and no gradient of its own, for backward passes.
 #[derive(Clone, Debug)]
 struct KernelCall {
     kernel: Arc<dyn Kernel>,

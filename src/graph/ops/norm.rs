@@ -9,25 +9,34 @@ use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueTy
 use crate::kernels::activation::Activation;
 use crate::kernels::norm::{Norm, NormShape, NormStage};
 
-/// Over what means and variances are taken.
+/// Set of values over which means and variances are taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Normalization {
     /// Each channel over the batch and its pixels (Ioffe & Szegedy 2015), with running statistics that move by
     /// `momentum` each step.
-    Batch { momentum: f32 },
+    Batch {
+        /// Share by which running statistics move each step, in 0..1.
+        momentum: f32,
+    },
     /// Each channel by given statistics: batch normalization in evaluation.
     Given,
     /// Each sample and group of neighboring channels over its pixels (Wu & He 2018); one group is layer normalization.
-    Group { groups: usize },
+    Group {
+        /// Number of groups, a divisor of the channels.
+        groups: usize,
+    },
 }
 
-/// (x `[N, ..., C]`, scale `[C]`, shift `[C]`, for batch and given: running statistics `[C, 2]`)
-/// -> activation((x - mean) / sqrt(variance + epsilon) * scale + shift), and, but for given statistics, statistics and
-/// the partial sums that they are made from.
+/// Normalization: (x `[N, ..., C]`, scale `[C]`, shift `[C]`, for batch and given: running statistics `[C, 2]`) ->
+/// activation((x - mean) / sqrt(variance + epsilon) * scale + shift), and, but for given statistics, statistics and the
+/// partial sums that they are made from.
 #[derive(Clone, Debug)]
 pub struct Normalize {
+    /// Set of values over which means and variances are taken.
     pub kind: Normalization,
+    /// Addend of the variance, against division by zero.
     pub epsilon: f32,
+    /// Activation of the output.
     pub activation: Activation,
 }
 
@@ -125,7 +134,8 @@ impl Op for Normalize {
     }
 }
 
-/// (dout, x, statistics, scale) -> dx, dscale, dshift, and the partial sums that they are made from.
+/// Gradients of a normalization: (dout, x, statistics, scale) -> dx, dscale, dshift, and the partial sums that they are
+/// made from.
 #[derive(Clone, Debug)]
 struct NormalizeGradient {
     shape: NormShape,

@@ -1,12 +1,12 @@
-//! The optimizer's sweep, and the norm of gradients.
+//! Optimizer update and gradient clipping.
 
 use super::call;
 use crate::graph::Operand::{Input, Output};
 use crate::graph::{Lowered, Op, Value, ValueType};
 use crate::kernels::optimizer::{ClipFactor, DECAY_BLOCK, GradientSquares, Update, UpdateRule};
 
-/// (gradients, decay mask, where clipped the clip factor, parameters, moment1, for Adam moment2, where kept the
-/// average), all flat: updates from the parameters on in place.
+/// Optimizer update: (gradients, decay mask, where clipped the clip factor, parameters, moment1, for Adam moment2,
+/// where kept the average), all flat, updates the parameters and all after them in place.
 #[derive(Clone, Debug)]
 pub struct UpdateParameters(pub Update);
 
@@ -40,9 +40,11 @@ impl Op for UpdateParameters {
     }
 }
 
-/// (gradients, flat) -> [factor that keeps their norm within `max_norm`, their norm], and partial sums of squares
+/// Gradient clipping: (gradients, flat) -> the factor that keeps their norm within `max_norm` and their norm `[2]`, and
+/// partial sums of squares.
 #[derive(Clone, Debug)]
 pub struct ClipGradients {
+    /// Largest norm of all gradients together.
     pub max_norm: f32,
 }
 

@@ -1,4 +1,4 @@
-//! Ops that treat every element alike.
+//! Element-wise ops.
 
 use std::sync::Arc;
 
@@ -7,13 +7,15 @@ use crate::kernels::activation::Activation;
 use crate::kernels::pointwise as kernels;
 use crate::kernels::pointwise::{MAX_OPERANDS, PointwiseStage};
 
-/// (first, operands of the binary stages in their order) -> the stages applied to first.
+/// Chain of element-wise stages: (first, operands of the binary stages in their order) -> the stages applied to first.
 #[derive(Clone, Debug)]
 pub struct Pointwise {
+    /// Stages in the order in which they are applied.
     pub stages: Vec<PointwiseStage>,
 }
 
 impl Pointwise {
+    /// Returns the op of a single stage.
     pub fn one(stage: PointwiseStage) -> Self {
         Self { stages: vec![stage] }
     }
@@ -101,8 +103,8 @@ impl Op for Pointwise {
     }
 }
 
-/// `dout` itself for the identity, else the op that multiplies it by the derivative; `saved` is what the activation
-/// saves.
+/// Returns `dout` for the identity, else its product with the derivative; `saved` is the output or input that the
+/// activation saves.
 pub(super) fn activation_gradient(
     graph: &mut Graph,
     activation: Activation,

@@ -20,8 +20,8 @@ fn check(z: &Value, codebook: &Value) -> Result<(), String> {
     }
 }
 
-/// (z `[N, ..., D]`, codebook `[M, D]`) -> the nearest entry for each row of z, through which the gradient goes
-/// straight (Bengio et al. 2013), and its number `[N, ...]`.
+/// Vector quantization: (z `[N, ..., D]`, codebook `[M, D]`) -> the nearest entry for each row of z, and its number
+/// `[N, ...]`. The gradient passes straight through (Bengio et al. 2013).
 #[derive(Clone, Debug)]
 pub struct QuantizeRows;
 
@@ -52,14 +52,16 @@ impl Op for QuantizeRows {
     }
 }
 
-/// (z, numbers of the entries, codebook `[M, D]`, counts `[M]`, sums `[M, D]`): moves the last three toward the rows
-/// that chose each entry, and starts entries that nobody chooses again at some row; -> what each entry got.
+/// Codebook update: (z, numbers of the entries, codebook `[M, D]`, counts `[M]`, sums `[M, D]`) moves the last three
+/// toward the rows of each entry, and restarts unused entries at some row; -> sums and counts of the rows of each entry
+/// `[M, D + 1]`.
 #[derive(Clone, Debug)]
 pub struct CodebookEma {
-    /// Share of the old averages.
+    /// Share of the old averages in the new ones, in 0..1.
     pub decay: f32,
-    /// An entry with fewer rows a step on average starts again.
+    /// Mean count of rows per step below which an entry restarts.
     pub restart_below: f32,
+    /// Stream of counter-based random numbers.
     pub stream: u32,
 }
 

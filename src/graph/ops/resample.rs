@@ -7,23 +7,29 @@ use crate::graph::{Graph, GraphError, Lowered, Node, Op, Value, ValueId, ValueTy
 use crate::kernels::resample as kernels;
 use crate::kernels::resample::ResampleMode;
 
+/// Method of a change of resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resampling {
     /// Each pixel becomes a block.
     Nearest,
+    /// Upsampling by bilinear interpolation, as PyTorch's `align_corners=False`.
     Bilinear,
-    /// Each whole block becomes its mean; what is left over at the edges is dropped.
+    /// Each whole block becomes its mean; the remainder at the edges is dropped.
     AveragePool,
+    /// Each whole block becomes its maximum; the remainder at the edges is dropped.
     MaxPool,
-    /// `[.., s s C]` becomes s times as high and wide.
+    /// Channels to pixels: `[.., s s C]` becomes s times as high and wide.
     PixelShuffle,
+    /// Inverse of [`Self::PixelShuffle`]: blocks of s by s pixels become channels.
     PixelUnshuffle,
 }
 
-/// (x `[N, H, W, C]`) -> the same at another resolution.
+/// Change of resolution: (x `[N, H, W, C]`) -> the same at another resolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Resample {
+    /// Method, up or down.
     pub kind: Resampling,
+    /// Whole factor between the resolutions, on both axes.
     pub factor: usize,
 }
 

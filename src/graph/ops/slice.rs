@@ -1,4 +1,4 @@
-//! Parts, other shapes, and one row for many pixels.
+//! Slices, reshapes, and broadcasts of one row to many pixels.
 
 use super::{add_call, call};
 use crate::graph::Operand::{Input, Output};
@@ -7,10 +7,12 @@ use crate::kernels::partial_sums::{ColumnSums, SplitK};
 use crate::kernels::slice::SliceKernel;
 use crate::tensor::Shape;
 
-/// (x `[..., C]`) -> columns offset .. offset + width of the last axis.
+/// Slice: (x `[..., C]`) -> columns offset .. offset + width of the last axis.
 #[derive(Clone, Debug)]
 pub struct Slice {
+    /// First column of the slice.
     pub offset: usize,
+    /// Columns of the slice, at least 1.
     pub width: usize,
 }
 
@@ -50,7 +52,7 @@ impl Op for Slice {
     }
 }
 
-/// (x) -> x seen in another shape of as many elements. Nothing runs.
+/// Reshape: (x) -> x in another shape of as many elements. No kernel runs.
 #[derive(Clone, Debug)]
 pub struct Reshape(pub Shape);
 
@@ -87,7 +89,7 @@ impl Op for Reshape {
     }
 }
 
-/// (x) -> x, through which nothing flows back. Nothing runs.
+/// Stop of gradients: (x) -> x, through which no gradient flows back. No kernel runs.
 #[derive(Clone, Debug)]
 pub struct StopGradient;
 
@@ -113,7 +115,7 @@ impl Op for StopGradient {
     }
 }
 
-/// (x `[N, ..., C]`, rows `[N, C]` or `[1, C]`) -> x + the row of its sample at every pixel.
+/// Broadcast addition: (x `[N, ..., C]`, rows `[N, C]` or `[1, C]`) -> x + the row of its sample at every pixel.
 #[derive(Clone, Debug)]
 pub struct AddRows;
 
@@ -159,7 +161,8 @@ impl Op for AddRows {
     }
 }
 
-/// (dout `[N, ..., C]`) -> sums over the pixels of each sample (or of all), and the partial sums they are made from.
+/// Gradient of a broadcast: (dout `[N, ..., C]`) -> sums over the pixels of each sample (or of all), and the partial
+/// sums that they are made from.
 #[derive(Clone, Debug)]
 struct SumRows {
     rows: Shape,
@@ -202,7 +205,8 @@ impl Op for SumRows {
     }
 }
 
-/// (x `[N, ...]`, numbers `[N, 1]`) -> each sample times its number. For corruption: nothing flows back.
+/// Scaling of samples: (x `[N, ...]`, numbers `[N, 1]`) -> each sample times its number. For corruption: no gradient
+/// flows back.
 #[derive(Clone, Debug)]
 pub struct ScaleRows;
 

@@ -1,4 +1,4 @@
-//! Sparse codes: TopK, and a wanted rate of activation.
+//! Sparse codes: TopK, and a target rate of activation.
 
 use super::pointwise::Pointwise;
 use super::{add_call, call};
@@ -15,11 +15,13 @@ fn codes(value: &Value) -> Result<(usize, usize), String> {
     }
 }
 
-/// (h `[N, D]`) -> the `keep` largest of each row; with `dead_after`, (h, silent steps `[D]`) -> the largest among
-/// units that were silent for longer.
+/// Selection of the largest: (h `[N, D]`) -> the `keep` largest of each row; with `dead_after`, (h, silent steps `[D]`)
+/// -> the largest among units that were silent for longer.
 #[derive(Clone, Debug)]
 pub struct TopK {
+    /// Units kept in each row, 1 to D.
     pub keep: usize,
+    /// Steps of silence beyond which a unit is dead, to select dead units alone; `None` for all units.
     pub dead_after: Option<f32>,
 }
 
@@ -62,7 +64,7 @@ impl Op for TopK {
     }
 }
 
-/// (h `[N, D]`, silent steps `[D]`): counts for each unit the steps since it was last active.
+/// Count of silent steps: (h `[N, D]`, silent steps `[D]`) counts for each unit the steps since it was last active.
 #[derive(Clone, Debug)]
 pub struct DeadUnitCount;
 
@@ -85,10 +87,11 @@ impl Op for DeadUnitCount {
     }
 }
 
-/// (h `[N, D]` in 0..1) -> KL(rate || mean activation) of each unit, with the sums and partial sums of activations.
-/// Trained on times the step's weight of sparsity (Ng 2011).
+/// Sparsity penalty (Ng 2011): (h `[N, D]` in 0..1) -> KL(rate || mean activation) of each unit, with the sums and
+/// partial sums of activations. The trained loss is multiplied by the step's weight of sparsity.
 #[derive(Clone, Debug)]
 pub struct SparsityKl {
+    /// Target mean activation of a unit, between 0 and 1.
     pub rate: f32,
 }
 

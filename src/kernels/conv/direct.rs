@@ -1,5 +1,5 @@
 //! Convolution on the processor without unrolled windows: a few neighboring places times a block of output channels
-//! stay in registers while the window goes by.
+//! stay in registers while the window passes.
 //!
 //! Everything is a sum over taps of shifted images: the forward pass reads with the stride; the gradient by the input
 //! is one such sum for each phase of the stride, which it writes with. Each output adds its window in one order, so
@@ -35,10 +35,10 @@ struct TapRun {
 struct Phase {
     /// Line and column of its first output.
     first: [usize; 2],
-    /// Numbers in the kernel, in the order of the sum.
+    /// Numbers of the taps in the kernel, in the order of the sum.
     taps: Vec<usize>,
     stretches: Vec<TapRun>,
-    /// Where its weights begin.
+    /// Offset of its packed weights, in values.
     weights: usize,
 }
 
@@ -48,11 +48,11 @@ pub(super) struct Direct {
     batch: usize,
     size: [usize; 2],
     channels: usize,
-    /// Between the windows of neighboring outputs.
+    /// Distance between the windows of neighboring outputs.
     step: [usize; 2],
     out_size: [usize; 2],
     outputs: usize,
-    /// Between neighboring outputs of a phase.
+    /// Distance between neighboring outputs of a phase.
     out_step: [usize; 2],
     phases: Vec<Phase>,
     /// Output channels that are computed together.
@@ -78,7 +78,7 @@ impl WithSimd for Lanes {
     }
 }
 
-/// Output channels of a block on this processor; 0 where it has no vectors worth the name.
+/// Output channels of a block on this processor; 0 where its vectors hold fewer than four.
 fn block_for(outputs: usize) -> usize {
     match Arch::new().dispatch(Lanes) {
         0..4 => 0,
@@ -89,7 +89,7 @@ fn block_for(outputs: usize) -> usize {
 }
 
 impl Direct {
-    /// y from x. `None` where another variant is better.
+    /// Returns the product y from x; `None` where another variant is better.
     pub fn gather(shape: &ConvShape) -> Option<Self> {
         let taps = (0..shape.taps()).map(|tap| {
             let [down, along] = [tap / shape.kernel[1], tap % shape.kernel[1]].map(|at| (at * shape.dilation) as isize);
@@ -109,7 +109,7 @@ impl Direct {
         .with_phases([([0, 0], taps.collect())])
     }
 
-    /// x from y.
+    /// Returns the product x from y; `None` where another variant is better.
     pub fn scatter(shape: &ConvShape) -> Option<Self> {
         // What reaches line `phase` of a stride through line `tap` of the kernel, and from how many lines on.
         let reach = |axis: usize, phase: usize| -> Vec<(usize, isize)> {
@@ -143,7 +143,8 @@ impl Direct {
         .with_phases(phases)
     }
 
-    /// `phases`: of each its first output, and its taps as (shift, number in the kernel).
+    /// Adds the phases, each as its first output and its taps as (shift, number in the kernel); `None` where another
+    /// variant is better.
     fn with_phases(mut self, phases: impl IntoIterator<Item = ([usize; 2], Vec<([isize; 2], usize)>)>) -> Option<Self> {
         if self.outputs < FEWEST_OUTPUTS || self.block == 0 || self.size.contains(&0) {
             return None;
@@ -172,8 +173,8 @@ impl Direct {
         self.outputs.div_ceil(self.block)
     }
 
-    /// Writes finish(the sum), or the sum added to `out` first. `weight` gives a weight by output channel, number of
-    /// the tap, and input channel.
+    /// Writes finish(sum), or finish(out + sum) where `accumulate`. `weight` returns a weight by output channel, number
+    /// of the tap, and input channel.
     pub fn run(
         &self,
         x: &[f32],
@@ -209,8 +210,8 @@ impl Direct {
         PACKED.set(packed);
     }
 
-    /// For each phase and block of output channels: the block's weights for each value of the window, zero beyond the
-    /// last channel.
+    /// Packs the weights: for each phase and block of output channels those of each value of the window, zero beyond
+    /// the last channel.
     fn pack(&self, weight: impl Fn(usize, usize, usize) -> f32, packed: &mut Vec<f32>) {
         packed.clear();
         for phase in &self.phases {
@@ -226,7 +227,7 @@ impl Direct {
         }
     }
 
-    /// Least and largest shift of any tap along `axis`.
+    /// Smallest and largest shift of any tap along `axis`.
     fn shifts(&self, axis: usize) -> [isize; 2] {
         let stretches = || self.phases.iter().flat_map(|phase| &phase.stretches);
         let least = |s: &TapRun| if axis == 0 { s.down } else { s.along };
@@ -239,7 +240,7 @@ impl Direct {
         self.out_size[1].div_ceil(self.out_step[1])
     }
 
-    /// Places of a padded line: what the windows of all outputs see, and of those that fill the last block.
+    /// Places of a padded line: those in the windows of all outputs, and of the outputs that fill the last block.
     fn padded_width(&self) -> usize {
         let [least, most] = self.shifts(1);
         (self.columns().max(MOST_PLACES) - 1) * self.step[1] + (most - least) as usize + 1
@@ -252,7 +253,7 @@ struct DirectTask<'a> {
     weights: &'a [f32],
     /// The image.
     x: &'a [f32],
-    /// Its first line of `out`, whole periods of the stride.
+    /// First output line of the band, a whole number of periods of the stride.
     top: usize,
     accumulate: bool,
     band: &'a mut Vec<f32>,
@@ -283,8 +284,8 @@ impl WithSimd for DirectTask<'_> {
 }
 
 impl DirectTask<'_> {
-    /// Places that are computed together: as the registers allow, and so that the last block of a line is not mostly
-    /// repeated.
+    /// Returns the number of places computed together: as the registers allow, and so that the last block of a line is
+    /// not mostly repeated.
     fn places(&self, lanes: usize) -> usize {
         let allowed: &[usize] = match (lanes, self.direct.block / lanes) {
             (16, 1 | 2) => &[8, 6, 4],
@@ -297,7 +298,7 @@ impl DirectTask<'_> {
         allowed.iter().min_by_key(cost).copied().unwrap_or(4)
     }
 
-    /// Lines that the windows of this band see, with zeros where they reach beyond the image.
+    /// Fills the band with the lines in its windows, with zeros beyond the image.
     fn fill_band(&mut self) {
         let direct = self.direct;
         let channels = direct.channels;

@@ -1,25 +1,26 @@
-//! Launches of the products that read or make one to three values a pixel (`shaders/conv/conv_from_few_channels.wgsl`,
-//! `conv_to_few.wgsl`, `conv_weights_few.wgsl`, `conv_weights_to_few.wgsl`), and which products those are.
+//! Launches of the products that read or make one to three values per pixel
+//! (`shaders/conv/conv_from_few_channels.wgsl`, `conv_to_few_channels.wgsl`, `conv_weights_few_channels.wgsl`,
+//! `conv_weights_to_few_channels.wgsl`), and their selection.
 
 use super::ConvShape;
 use crate::device::gpu::{GpuTarget, ShaderRequest};
 use crate::kernels::GpuLaunch;
 use crate::kernels::shaders::shader;
 
-/// More values of a pixel than this fill a vec4 well enough.
+/// Largest number of values per pixel that counts as few: more fill a vec4 well enough.
 pub(super) const MOST: usize = 3;
 
 /// Columns of the result that an invocation makes.
 pub(super) const COLUMNS_AT_ONCE: usize = 16;
 
-/// Which side of a product has few values a pixel.
+/// Side of a product with few values per pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FewChannelSide {
     Read,
     Made,
 }
 
-/// y from x.
+/// Returns the side with few values in the product y from x.
 pub(super) fn gather_side(shape: &ConvShape) -> Option<FewChannelSide> {
     if shape.filters <= MOST && shape.stride[1] == 1 && shape.dilation == 1 {
         Some(FewChannelSide::Made)
@@ -28,7 +29,7 @@ pub(super) fn gather_side(shape: &ConvShape) -> Option<FewChannelSide> {
     }
 }
 
-/// x from y.
+/// Returns the side with few values in the product x from y.
 pub(super) fn scatter_side(shape: &ConvShape) -> Option<FewChannelSide> {
     if shape.channels <= MOST && shape.dilation == 1 {
         Some(FewChannelSide::Made)
@@ -45,7 +46,7 @@ pub(super) fn can_scatter(shape: &ConvShape) -> bool {
     scatter_side(shape).is_some()
 }
 
-/// Gradients by the weights: whether y or x has few.
+/// Returns the side with few values in a weight gradient: y counts as made, x as read.
 pub(super) fn weights_side(shape: &ConvShape) -> Option<FewChannelSide> {
     if shape.filters <= MOST && shape.channels > MOST && shape.stride == [1; 2] && shape.dilation == 1 {
         Some(FewChannelSide::Made)
@@ -67,7 +68,7 @@ pub(super) fn few_values(file: &'static str, values: usize) -> ShaderRequest {
     shader(file).constant("FEW", format!("{values}u"))
 }
 
-/// A result of `rows` by `columns`.
+/// Returns the launch of a product that reads few values per pixel, with a result of `rows` by `columns`.
 pub(super) fn from_few(
     shape: &ConvShape,
     target: &GpuTarget,
@@ -90,7 +91,8 @@ pub(super) fn from_few(
     )
 }
 
-/// `inner` values of each pixel that is read; places of the result by phases of `step`.
+/// Returns the launch of a product that makes few values per pixel, from `inner` values of each pixel that is read;
+/// places of the result by phases of `step`.
 pub(super) fn to_few(
     shape: &ConvShape,
     target: &GpuTarget,

@@ -6,11 +6,12 @@ use crate::kernels::activation::Activation;
 /// Operation on a sum before it is stored, with the third buffer that it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// The sum itself; the third buffer is not looked at.
+    /// The sum itself; the third buffer is ignored.
     Plain,
-    /// activation(sum + bias `[columns]`)
+    /// Output of a layer: activation(sum + bias `[columns]`).
     Forward(Activation),
-    /// sum * activation'(...), given the activation's output in the shape of the result.
+    /// Gradient through an activation: sum * activation'(...), given the activation's output in the shape of the
+    /// result.
     Backward(Activation),
 }
 
@@ -23,7 +24,7 @@ impl Finish {
         }
     }
 
-    /// `start`: place of `values` in the whole result.
+    /// Applies the operation in place. `start`: place of `values` in the whole result.
     #[inline(always)]
     pub(in crate::kernels) fn apply(self, values: &mut [f32], extra: &[f32], start: usize, columns: usize) {
         match self {

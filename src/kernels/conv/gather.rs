@@ -14,13 +14,17 @@ use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::shaders::shader;
 use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 
-/// y = finish(x * weight); reads x, weight, extra (bias, the saved output, or anything for a plain sum), writes y.
+/// Computes y = finish(x * weight); reads x, weight, extra (bias, the saved output, or anything for a plain sum),
+/// writes y.
 #[derive(Clone, Debug)]
 pub struct ConvGather {
+    /// Sizes of the convolution.
     pub shape: ConvShape,
+    /// Operation on each sum before it is stored.
     pub finish: Finish,
-    /// Add to what is in y first.
+    /// True to add the sum to the contents of y first.
     pub accumulate: bool,
+    /// Variant of the matrix product on a GPU.
     pub variant: GemmVariant,
 }
 

@@ -1,4 +1,4 @@
-//! Scatter: x from y, the gradient by the input and the forward pass of a transposed convolution.
+//! Scatter: x from y, the input gradient and the forward pass of a transposed convolution.
 
 use rayon::prelude::*;
 
@@ -14,11 +14,14 @@ use crate::kernels::gemm_variant::GemmVariant;
 use crate::kernels::shaders::shader;
 use crate::kernels::{GpuLaunch, Kernel, StepState, f32s, f32s_mut};
 
-/// x = finish(what reaches each place from y through the weights); reads y, weight, extra, writes x.
+/// Computes x = finish(sum of what reaches each place from y through the weights); reads y, weight, extra, writes x.
 #[derive(Clone, Debug)]
 pub struct ConvScatter {
+    /// Sizes of the convolution.
     pub shape: ConvShape,
+    /// Operation on each sum before it is stored.
     pub finish: Finish,
+    /// Variant of the matrix product on a GPU.
     pub variant: GemmVariant,
 }
 

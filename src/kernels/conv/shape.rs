@@ -8,26 +8,35 @@ use crate::device::gpu::ShaderRequest;
 use crate::kernels::partial_sums::SplitK;
 use crate::kernels::word;
 
-/// Sizes of a convolution; pairs are (down, along).
+/// Sizes of a convolution; pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
+    /// Images in the batch, N.
     pub batch: usize,
     /// Height and width of x.
     pub size: [usize; 2],
+    /// Values per pixel of x, C.
     pub channels: usize,
     /// Height and width of y.
     pub out_size: [usize; 2],
+    /// Values per pixel of y, K.
     pub filters: usize,
+    /// Taps of the window on each axis.
     pub kernel: [usize; 2],
+    /// Step between windows, in pixels of x.
     pub stride: [usize; 2],
+    /// Zeros on each side of x, in pixels.
     pub padding: [usize; 2],
+    /// Distance between taps in pixels of x; 1 for adjacent taps.
     pub dilation: usize,
     /// Channels that the weights have in all; `channels` of them are seen, from `channel_offset` on.
     pub weight_channels: usize,
+    /// First channel of the weights that x meets; 0 where x is the only input.
     pub channel_offset: usize,
 }
 
 impl ConvShape {
+    /// Returns the number of taps of the window.
     pub fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
@@ -50,7 +59,7 @@ impl ConvShape {
         2.0 * self.places() as f64 * self.filters as f64 * self.window() as f64
     }
 
-    /// Split of the places for the gradient by the weights.
+    /// Split of the places for the weight gradient.
     pub fn split(&self) -> SplitK {
         SplitK::new(self.places(), self.filters * self.window())
     }
@@ -59,7 +68,8 @@ impl ConvShape {
         [self.channels, self.filters, self.weight_channels, self.channel_offset].iter().all(|n| n.is_multiple_of(4))
     }
 
-    /// The same where each filter sees its own channel alone.
+    /// Split of the places for the weight gradient of a depthwise convolution, where each filter sees its own channel
+    /// alone.
     pub fn depthwise_split(&self) -> SplitK {
         SplitK::new(self.places(), self.window())
     }
@@ -87,7 +97,7 @@ impl ConvShape {
         if self.vec4() { shader.swap("lib/matmul/memory_scalar", "lib/matmul/memory_vec4") } else { shader }
     }
 
-    /// The windows of places `first..` as rows of `window` values, zero outside the image.
+    /// Writes the windows of places `first..` as rows of `window` values, zero outside the image.
     pub(super) fn unroll(&self, x: &[f32], first: usize, rows: &mut [f32]) {
         let [height, width] = self.size;
         let channels = self.channels;
@@ -130,7 +140,7 @@ impl ConvShape {
         }
     }
 
-    /// Adds to a band of lines of x what windows `[window, lines, out width]` of some lines of y bring, tap by tap.
+    /// Adds the windows `[window, lines, out width]` of some lines of y to a band of lines of x, tap by tap.
     #[inline(always)]
     pub(super) fn add_windows(&self, windows: &[f32], band: ScatterBand, out: &mut [f32]) {
         let ([_, width], [_, out_width], channels) = (self.size, self.out_size, self.channels);
@@ -153,7 +163,7 @@ impl ConvShape {
         }
     }
 
-    /// A window is one pixel of x, and place p is pixel p: nothing needs unrolling.
+    /// Returns whether a window is one pixel of x, and place p is pixel p: nothing needs unrolling.
     pub(super) fn is_pointwise(&self) -> bool {
         self.taps() == 1 && self.stride == [1, 1] && self.padding == [0, 0]
     }
@@ -178,7 +188,7 @@ impl std::fmt::Display for ConvShape {
     }
 }
 
-/// Lines of x that a task sums, and lines of y whose windows it has at hand.
+/// Lines of x that a task sums, and lines of y whose windows it holds.
 #[derive(Clone, Copy)]
 pub(super) struct ScatterBand {
     pub top: usize,
@@ -187,7 +197,7 @@ pub(super) struct ScatterBand {
     pub count: usize,
 }
 
-/// A copy without a call where there is little to copy.
+/// Copies `values`, without a call where they are few.
 #[inline(always)]
 fn copy_short(out: &mut [f32], values: &[f32]) {
     if out.len() <= 8 {

@@ -1,4 +1,4 @@
-//! The gradient by the weights, from both sides.
+//! Weight gradient, from both sides.
 
 use rayon::prelude::*;
 
@@ -14,12 +14,15 @@ use crate::kernels::partial_sums::sum_rows;
 use crate::kernels::shaders::shader;
 use crate::kernels::{GpuLaunch, Kernel, KernelTolerance, StepState, f32s, f32s_mut};
 
-/// partials `[slots, K, taps, C]`: for each slot of places, the sum of dy^T x, and with `sums_bias` that of dy itself,
-/// [slots, K]; reads x, dy.
+/// Computes partials `[slots, K, taps, C]`: for each slot of places, the sum of dy^T x, and with `sums_bias` that of dy
+/// itself, `[slots, K]`; reads x, dy.
 #[derive(Clone, Debug)]
 pub struct ConvWeights {
+    /// Sizes of the convolution.
     pub shape: ConvShape,
+    /// True to sum dy too, for the gradient of the bias.
     pub sums_bias: bool,
+    /// Variant of the matrix product on a GPU.
     pub variant: GemmVariant,
 }
 

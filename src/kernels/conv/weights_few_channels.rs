@@ -1,11 +1,11 @@
-//! The gradient by the weights of few filters on the processor: a tap's channels stay in registers while a line goes
-//! by. Unrolled windows would be multiplied by one to three columns there, which is no work for a matrix product.
+//! Weight gradient of few filters on the processor: a tap's channels stay in registers while a line passes. Unrolled
+//! windows would be multiplied by one to three columns there, which is no work for a matrix product.
 
 use std::ops::Range;
 
 use super::ConvShape;
 
-/// More filters than this are a matrix product.
+/// Largest number of filters summed here: more are a matrix product.
 const MOST: usize = 3;
 
 /// Channels that are summed together.
@@ -18,7 +18,7 @@ pub(super) fn can_sum(shape: &ConvShape) -> bool {
     shape.filters <= MOST && shape.channels.is_multiple_of(BLOCK)
 }
 
-/// Adds to out `[K, taps, C]` what the places in `rows` bring.
+/// Adds the contributions of the places in `rows` to out `[K, taps, C]`.
 #[inline(always)]
 pub(super) fn add_weights(shape: &ConvShape, x: &[f32], dy: &[f32], rows: Range<usize>, out: &mut [f32]) {
     let (channels, filters, [out_height, out_width]) = (shape.channels, shape.filters, shape.out_size);
@@ -49,8 +49,8 @@ pub(super) fn add_weights(shape: &ConvShape, x: &[f32], dy: &[f32], rows: Range<
     }
 }
 
-/// out [BLOCK] += sum over places of the gradient times what is at the place; places are `pitch` apart in `line`,
-/// gradients `step`.
+/// Adds to out `[BLOCK]` the sum over places of the gradient times the values there; places are `pitch` apart in
+/// `line`, gradients `step`.
 #[inline(always)]
 fn add_line(line: &[f32], pitch: usize, gradients: &[f32], step: usize, out: &mut [f32]) {
     let mut sums = [[0.0_f32; BLOCK]; CHAINS];

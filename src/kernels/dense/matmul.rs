@@ -1,11 +1,12 @@
-//! Products of matrices on the processor, by the gemm crate: on one thread within a task of ours, or shared out by it.
+//! Products of matrices on the processor, by the gemm crate: on one thread within a task, or spread over threads by the
+//! crate.
 
 use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-/// dst `[m, n]` = lhs `[m, k]` rhs `[k, n]` (+ dst where `accumulate`), each matrix with its (row, column) strides, on
-/// the thread that asks.
+/// Computes dst `[m, n]` = lhs `[m, k]` rhs `[k, n]` (+ dst where `accumulate`), each matrix with its (row, column)
+/// strides, on the calling thread.
 ///
 /// # Safety
 /// The three pointers must be valid for the elements that sizes and strides reach, and dst must overlap neither.
@@ -25,20 +26,22 @@ pub(in crate::kernels) unsafe fn matmul(
     unsafe { matmul_on(alone, sizes, dst, dst_strides, accumulate, lhs, lhs_strides, rhs, rhs_strides) };
 }
 
-/// On all threads of the pool. The inner dimension is cut by the caches and never by threads, so that their count
-/// changes no bit.
+/// Parallelism over all threads of the pool. The inner dimension is cut by the caches and never by threads, so that
+/// their count changes no bit.
 pub(super) const ALL_THREADS: gemm::Parallelism = gemm::Parallelism::Rayon(0);
 
-/// Operations from which a product is shared out by the gemm crate itself: it packs each side once for all threads,
-/// where tasks that cut the rows would each pack the other side.
+/// Operations from which the gemm crate itself spreads a product over threads: it packs each side once for all threads,
+/// where tasks of rows would each pack the other side.
 const SHARED_FROM: usize = 1 << 27;
 
 pub(super) fn is_large(m: usize, n: usize, k: usize) -> bool {
     2 * m * n * k >= SHARED_FROM
 }
 
+/// Same as [`matmul`], on the threads of `parallelism`.
+///
 /// # Safety
-/// As for [`matmul`].
+/// Same as for [`matmul`].
 #[expect(clippy::too_many_arguments, reason = "the shape of every BLAS")]
 pub(super) unsafe fn matmul_on(
     parallelism: gemm::Parallelism,
@@ -87,7 +90,7 @@ thread_local! {
     pub(super) static TRANSPOSED: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Weights that are worth exchanging before a product: fewer are packed by it as they are.
+/// Number of weights from which a transpose before the product pays: fewer are packed by it as they are.
 pub(super) const TRANSPOSE_FROM: usize = 8 * 1024;
 
 /// Rows and columns that are exchanged at once: lines of the first cache. Rows a power of two apart would otherwise
@@ -97,7 +100,7 @@ const SQUARE: usize = 16;
 /// Columns of a task, so that whole lines of the next cache are read.
 const BAND: usize = 4 * SQUARE;
 
-/// out `[columns, rows]` = values `[rows, columns]`.
+/// Transposes values `[rows, columns]` into out `[columns, rows]`.
 pub(super) fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut [f32]) {
     out[..rows * columns].par_chunks_mut(BAND * rows).enumerate().for_each(|(band, out)| {
         let width = out.len() / rows;
@@ -119,7 +122,7 @@ pub(super) fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut [
     });
 }
 
-/// `pitch`: from the start of a row to that of the next.
+/// Transposes one square of side [`SQUARE`]. `pitch`: from the start of a row to that of the next.
 fn transpose_square(values: &[f32], pitch: usize, out: &mut [f32], out_pitch: usize) {
     let mut lines = [[0.0_f32; SQUARE]; SQUARE];
     for (line, values) in lines.iter_mut().zip(values.chunks(pitch)) {
@@ -135,7 +138,7 @@ fn transpose_square(values: &[f32], pitch: usize, out: &mut [f32], out_pitch: us
     }
 }
 
-/// In two exchanges of halves, as vectors have them.
+/// Transposes a square of side 4 in two exchanges of halves, as vector instructions do.
 #[inline(always)]
 fn transpose_four([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     let (low, high) = ([a[0], c[0], a[1], c[1]], [a[2], c[2], a[3], c[3]]);
@@ -145,8 +148,8 @@ fn transpose_four([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     [first, second, third, fourth]
 }
 
-/// out = lhs rhs, squares of `side`, by the gemm crate as it is, on the threads of the pool: what the benchmark
-/// measures ours against.
+/// Computes out = lhs rhs of square matrices of `side` rows, by the gemm crate as it is, on the threads of the pool:
+/// the baseline of the benchmark.
 pub fn matmul_alone(side: usize, lhs: &[f32], rhs: &[f32], out: &mut [f32]) {
     let (values, stride) = (side * side, side as isize);
     assert!(lhs.len() >= values && rhs.len() >= values && out.len() >= values);

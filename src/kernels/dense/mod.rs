@@ -25,12 +25,12 @@ fn direct_columns(variant: GemmVariant) -> usize {
     if variant == GemmVariant::Wide { 64 } else { 32 }
 }
 
-/// Whether every access can be a vec4.
+/// Returns whether every access can be a vec4.
 fn is_vec4(inputs: usize, outputs: usize) -> bool {
     inputs.is_multiple_of(4) && outputs.is_multiple_of(4)
 }
 
-/// A product in registers alone, in the variant that is asked for.
+/// Shader of a product in registers alone, in the requested variant.
 fn direct_shader(file: &'static str, variant: GemmVariant) -> ShaderRequest {
     let shader = shader(file);
     if variant == GemmVariant::Wide { shader.constant("WIDE", true) } else { shader }
@@ -45,13 +45,18 @@ struct DenseParams {
     padding: u32,
 }
 
-/// out `[N, K]` = activation(x `[N, D]` weight^T `[D, K]` + bias `[K]`)
+/// Computes out `[N, K]` = activation(x `[N, D]` weight^T `[D, K]` + bias `[K]`).
 #[derive(Clone, Debug)]
 pub struct DenseForward {
+    /// Rows of the batch, N.
     pub batch: usize,
+    /// Features of a row of x, D.
     pub inputs: usize,
+    /// Units of the layer, K.
     pub outputs: usize,
+    /// Activation of the output.
     pub activation: Activation,
+    /// Variant of the matrix product on a GPU.
     pub variant: GemmVariant,
 }
 
@@ -116,7 +121,7 @@ impl Kernel for DenseForward {
 }
 
 impl DenseForward {
-    /// `strides`: of the weights seen as `[inputs, outputs]`.
+    /// Computes the layer on all rows. `strides`: of the weights seen as `[inputs, outputs]`.
     fn cpu_rows(&self, x: &[f32], weight: &[f32], strides: (usize, usize), bias: &[f32], out: &mut [f32]) {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let large = is_large(self.batch, outputs, inputs);
@@ -163,21 +168,27 @@ impl DenseForward {
     }
 }
 
-/// dweight `[K, D]` = dout^T x, dbias `[K]` = column sums of dout `[N, K]`, and, where `needs_dinp`,
-/// dinp `[N, D]` = (dout weight) * input_activation'(x).
+/// Computes dweight `[K, D]` = dout^T x, dbias `[K]` = column sums of dout `[N, K]`, and, where `needs_dinp`, dinp
+/// `[N, D]` = (dout weight) * input_activation'(x).
 ///
-/// reads dout, x, weight (without `needs_dinp`: dout, x); writes dweight, dbias(, dinp). With several slots dweight is
-/// `[slots, K, D]` and dbias `[slots, K]`: of each part of the batch its own sums, which `ReduceSlots` adds.
+/// Reads dout, x, weight (without `needs_dinp`: dout, x); writes dweight, dbias(, dinp). With several slots dweight is
+/// `[slots, K, D]` and dbias `[slots, K]`: of each part of the batch its own sums, which
+/// [`ReducePartialSums`](super::partial_sums::ReducePartialSums) adds.
 #[derive(Clone, Debug)]
 pub struct DenseBackward {
+    /// Rows of the batch, N.
     pub batch: usize,
+    /// Features of a row of x, D.
     pub inputs: usize,
+    /// Units of the layer, K.
     pub outputs: usize,
+    /// True to compute the gradient of x too.
     pub needs_dinp: bool,
     /// The activation that made x, whose derivative is folded into dinp; identity for the plain gradient.
     pub input_activation: Activation,
-    /// Of the rows of the batch; `slot_rows` is a multiple of 16 where there are several.
+    /// Split of the rows of the batch; `slot_rows` is a multiple of 16 where there are several slots.
     pub split: SplitK,
+    /// Variant of the matrix product on a GPU.
     pub variant: GemmVariant,
 }
 
@@ -192,7 +203,7 @@ struct DenseBackwardParams {
     padding: [u32; 3],
 }
 
-/// Returns the split of the sums over a batch that make the gradient of `[outputs, inputs]` weights: not at all where
+/// Returns the split of the sums over a batch for the gradient of `[outputs, inputs]` weights: a single slot where
 /// their tiles alone keep a large GPU busy, or where the batch is short.
 pub fn dense_split(batch: usize, inputs: usize, outputs: usize) -> SplitK {
     // Workgroups of 64 by 64 that such a GPU runs at once.

@@ -1,4 +1,4 @@
-//! From rows through the bottleneck to the output, as the spec's lists of layers say.
+//! Body of a network: from rows through the bottleneck to the output, by the spec's lists of layers.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::model::spec::ModelKind;
 use crate::nn;
 
 pub(super) struct EncodedBatch {
-    /// What the decoder takes.
+    /// Input of the decoder.
     pub z: ValueId,
-    /// What is read as latent numbers.
+    /// Latents to be read.
     pub latent: ValueId,
     pub moments: Option<ValueId>,
     pub codes: Option<ValueId>,
-    /// Before TopK.
+    /// Code before TopK.
     pub before_top: Option<ValueId>,
-    /// What quantization compared with the codebook.
+    /// Code that quantization compared with the codebook.
     pub before_codebook: Option<ValueId>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Built {
     pub clean: ValueId,
     pub seen: ValueId,
     pub encoded: EncodedBatch,
-    /// What the loss compares with the target: logits for BCE, else the activated output.
+    /// Value that the loss compares with the target: logits for BCE, else the activated output.
     pub prediction: ValueId,
     /// Losses to differentiate.
     pub losses: Vec<ValueId>,
@@ -64,7 +64,7 @@ impl Network {
         self.spec.objective.loss == ReconstructionLoss::Bce
     }
 
-    /// Rows as the encoder's first layer takes them, and the encoder up to what comes before `latent`.
+    /// Adds the encoder up to the layer before `latent`, on rows as its first layer takes them.
     pub(super) fn encode(
         &self,
         builder: &mut NetworkBuilder,
@@ -90,7 +90,7 @@ impl Network {
         Ok(x)
     }
 
-    /// The code that `latent` makes of what comes before it, without any sampling.
+    /// Adds the `latent` layer and returns its code, without any sampling.
     pub(super) fn code(&self, builder: &mut NetworkBuilder, x: ValueId) -> Result<ValueId, GraphError> {
         let model = &self.spec.model;
         let name = format!("encoder.{}", model.encoder.len().saturating_sub(1));
@@ -202,7 +202,7 @@ impl Network {
     }
 }
 
-/// Adds the values of a row after a layer.
+/// Adds the count of values of a row after a layer.
 fn note_width(
     builder: &NetworkBuilder,
     x: ValueId,

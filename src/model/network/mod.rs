@@ -1,5 +1,5 @@
-//! From a spec to graphs: one for training, others for evaluation, decoding and the like. All of them share one flat
-//! buffer of parameters and one of statistics, in one order.
+//! Translation of a spec to graphs: one for training, others for evaluation, decoding and the like. All of them share
+//! one flat buffer of parameters and one of statistics, in one order.
 
 mod body;
 mod objective;
@@ -18,66 +18,80 @@ use crate::kernels::activation::Activation;
 use crate::kernels::optimizer::{Update, UpdateRule};
 use crate::nn::{LOSS_PARTS, ObjectivePart};
 
-/// A unit of a TopK code that was silent for so many steps is dead.
+/// Silent steps after which a unit of a TopK code is dead.
 pub const DEAD_AFTER_STEPS: f32 = 100.0;
 
-/// What a pass works on: rows of the data set, or rows given directly.
+/// Rows that a pass works on: rows of the data set, or rows given directly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowSource {
-    /// Gathered from the data set of this many rows; the permuted part has `part_rows`.
-    Data { rows: usize, part_rows: usize, element: ElementType },
-    /// `[batch, features]` written before each run.
+    /// Rows gathered from a data set of `rows` rows, stored as `element`; the permuted part has `part_rows`.
+    Data {
+        /// Rows of the device's buffer.
+        rows: usize,
+        /// Rows of the part that is gathered from, whose order is permuted in training.
+        part_rows: usize,
+        /// Storage type of the rows.
+        element: ElementType,
+    },
+    /// Rows `[batch, features]` written before each run.
     Input,
 }
 
-/// How an evaluation sees the model.
+/// Treatment of latents and input in an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EvaluationMode {
-    /// Latent numbers are sampled, as the objective has it, instead of their means.
+    /// True if latents are sampled, as in the objective; false for their means.
     pub sampled: bool,
-    /// The input is corrupted as in training.
+    /// True if the input is corrupted as in training.
     pub corrupted: bool,
 }
 
-/// A planned evaluation, and what can be read after it.
+/// Planned evaluation, and the views of its results.
 #[derive(Debug)]
 pub struct Pass {
+    /// Calls and memory of the evaluation.
     pub plan: Plan,
-    /// `[batch, latent]`: codes or their means.
+    /// Latents `[batch, latent]`: codes or their means.
     pub latent: BufferView,
-    /// `[batch, features]`, activated.
+    /// Reconstructions `[batch, features]`, activated.
     pub output: BufferView,
-    /// `[batch, features]`: what the network saw.
+    /// Input `[batch, features]` as the network saw it, corruption included.
     pub seen: BufferView,
-    /// `[batch, 2 * latent]` of a variational model: means, then logarithms of variances, before any clamp.
+    /// Moments `[batch, 2 * latent]` of a variational model: means, then logarithms of variances, before any clamp.
     pub moments: Option<BufferView>,
-    /// `[2, latent]` of a variational model: the second row is the divergence of each unit.
+    /// Divergences `[2, latent]` of a variational model: the second row is that of each unit, in nats.
     pub divergence: Option<BufferView>,
     /// Entry numbers of a vector-quantized model.
     pub codes: Option<BufferView>,
 }
 
-/// Which layer of a network something is about.
+/// Place of a layer in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LayerLocation {
+    /// Input of the network, before any layer.
     Input,
-    /// By its number in the spec's list, as in the decoder.
+    /// Layer of the encoder, by its index in the spec's list, from 0.
     Encoder(usize),
+    /// Bottleneck.
     Latent,
+    /// Layer of the decoder, by its index in the list, from 0.
     Decoder(usize),
 }
 
-/// The output of a layer, to be looked at.
+/// Output of a layer, for inspection.
 #[derive(Clone, Debug)]
 pub struct LayerProbe {
+    /// Name of the layer, such as `encoder.0`.
     pub layer: String,
+    /// Activation at the end of the layer.
     pub activation: Activation,
+    /// Output of the layer in its plan.
     pub value: ValueId,
-    /// Units, or channels: what one bias belongs to.
+    /// Count of units, or of channels: one for each bias.
     pub units: usize,
 }
 
-/// A spec for data of a known shape.
+/// Spec for data of a known shape.
 #[derive(Clone, Debug)]
 pub struct Network {
     spec: Spec,
@@ -92,7 +106,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Checks that the layers fit together for such data.
+    /// Builds the network of `spec` for rows of this shape; refuses layers that do not fit together for them.
     pub fn new(spec: &Spec, data: DataShape) -> Result<Self, GraphError> {
         let decoder = if spec.model.decoder.is_empty() {
             mirrored(&spec.model.encoder, data).map_err(|problem| misfit("model.decoder", problem))?
@@ -124,24 +138,27 @@ impl Network {
         Ok(network)
     }
 
+    /// Returns the spec of the network.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
+    /// Returns the count of values of a row.
     pub fn features(&self) -> usize {
         self.data.features
     }
 
+    /// Returns the shape of a row.
     pub fn data_shape(&self) -> DataShape {
         self.data
     }
 
-    /// Numbers that a row becomes at the bottleneck.
+    /// Returns the count of numbers that a row becomes at the bottleneck.
     pub fn latent(&self) -> usize {
         self.latent_width
     }
 
-    /// Values that PCA needs to be compared at the same size; `None` where no bottleneck compares.
+    /// Returns the count of values that PCA needs to be compared at the same size; `None` where no bottleneck compares.
     pub fn comparable_components(&self) -> Option<usize> {
         match self.spec.model.kind {
             ModelKind::Denoiser | ModelKind::VectorQuantized => None,
@@ -150,7 +167,7 @@ impl Network {
         }
     }
 
-    /// Whether the decoder sees values of the encoder beside the bottleneck.
+    /// Returns whether the decoder sees values of the encoder beside the bottleneck.
     pub fn has_skips(&self) -> bool {
         let saves = |layers: &[Layer]| -> Vec<String> {
             let names = layers.iter().filter_map(|layer| match layer {
@@ -166,6 +183,8 @@ impl Network {
         })
     }
 
+    /// Refuses a model without a bottleneck to decode from.
+    ///
     /// # Errors
     /// When the decoder sees more than the latents, so that there is nothing to decode from alone.
     pub fn check_bottleneck(&self) -> Result<(), GraphError> {
@@ -175,47 +194,50 @@ impl Network {
         Ok(())
     }
 
+    /// Returns the trainable arrays, in the order of the flat buffers.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
-    /// Elements of the flat buffers, padding included.
+    /// Returns the elements of the flat buffers of parameters, gradients and moments, padding included.
     pub fn flat_elements(&self) -> usize {
         self.flat_elements
     }
 
-    /// Arrays learned without gradients.
+    /// Returns the arrays learned without gradients, in the order of their flat buffer.
     pub fn statistics(&self) -> &[Parameter] {
         &self.statistics
     }
 
+    /// Returns the elements of the flat buffer of statistics, padding included.
     pub fn statistic_elements(&self) -> usize {
         self.statistic_elements
     }
 
-    /// Trainable numbers.
+    /// Returns the count of trainable numbers.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|parameter| parameter.shape.elements()).sum()
     }
 
-    /// Values of a row from the input through the bottleneck to the output, where a layer changes them.
+    /// Returns the values of a row from the input through the bottleneck to the output, where a layer changes their
+    /// count.
     pub fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.outline.iter().map(|(_, width)| *width).collect();
         widths.dedup();
         widths
     }
 
-    /// Every layer from the input to the output, and the values that a row has after it.
+    /// Returns every layer from the input to the output, and the count of values that a row has after it.
     pub fn outline(&self) -> &[(LayerLocation, usize)] {
         &self.outline
     }
 
-    /// The decoder's layers, mirrored where the spec names none.
+    /// Returns the decoder's layers, mirrored where the spec names none.
     pub fn decoder(&self) -> &[Layer] {
         &self.decoder
     }
 
-    /// One number for each block of parameters: 0 where weight decay leaves them alone.
+    /// Returns one number for each block of parameters: 0 where weight decay leaves them alone, else 1.
     pub fn decay_mask(&self) -> Vec<f32> {
         let block = crate::kernels::optimizer::DECAY_BLOCK;
         let mut mask = vec![0.0; self.flat_elements / block];
@@ -226,7 +248,7 @@ impl Network {
         mask
     }
 
-    /// The optimizer's sweep over all parameters.
+    /// Returns the optimizer's sweep over all parameters.
     pub fn update(&self) -> Update {
         let optimizer = &self.spec.optimizer;
         let rule = match optimizer.kind {
@@ -247,7 +269,7 @@ impl Network {
         }
     }
 
-    /// What each recorded part of the objective is multiplied by at `step`, given the weight of the divergence.
+    /// Returns the factor of each recorded part of the objective at `step`, given the weight `beta` of the divergence.
     pub fn part_weights(&self, step: u64, beta: f64) -> [f64; LOSS_PARTS] {
         let objective = &self.spec.objective;
         let mut weights = [0.0; LOSS_PARTS];
@@ -266,7 +288,7 @@ impl Network {
         weights
     }
 
-    /// The parts that this objective has.
+    /// Returns the parts that this objective has.
     pub fn parts(&self) -> Vec<ObjectivePart> {
         let (model, objective) = (&self.spec.model, &self.spec.objective);
         let has = |part: &ObjectivePart| match part {

@@ -1,4 +1,4 @@
-//! The losses of an objective, and what is learned beside them without gradients.
+//! Losses of an objective, and the statistics learned beside them without gradients.
 
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl Network {
         nn::element_loss(&mut builder.graph, term, ObjectivePart::Reconstruction, judged, target)
     }
 
-    /// From the prior, of a variational model.
+    /// Adds the divergence from the prior, of a variational model.
     fn divergence(&self, built: &mut Built) -> Result<Option<ValueId>, GraphError> {
         let Some(moments) = built.encoded.moments else { return Ok(None) };
         let objective = &self.spec.objective;
@@ -100,7 +100,7 @@ impl Network {
         }
     }
 
-    /// Between the batch's codes and as many draws from the prior, of a Wasserstein model.
+    /// Adds the discrepancy between the batch's codes and as many draws from the prior, of a Wasserstein model.
     fn discrepancy(&self, built: &mut Built, batch: usize) -> Result<ValueId, GraphError> {
         let graph = &mut built.builder.graph;
         let stream = graph.next_stream();
@@ -113,7 +113,8 @@ impl Network {
         Ok(discrepancy)
     }
 
-    /// Of codes to their entries, of a vector-quantized model, whose entries follow the codes.
+    /// Adds the distance of codes to their entries, of a vector-quantized model; in training the entries follow the
+    /// codes.
     fn commitment(&self, built: &mut Built, training: bool) -> Result<Option<ValueId>, GraphError> {
         let (Some(code), Some(numbers)) = (built.encoded.before_codebook, built.encoded.codes) else {
             return Ok(None);
@@ -136,7 +137,8 @@ impl Network {
         Ok(Some(loss))
     }
 
-    /// What dead units of a TopK code make of what is missing; counts which units are silent.
+    /// Adds the loss by which dead units of a TopK code reconstruct the error; in training counts the steps of silent
+    /// units.
     fn auxiliary(&self, built: &mut Built, training: bool) -> Result<Option<ValueId>, GraphError> {
         let Some(before) = built.encoded.before_top else { return Ok(None) };
         let (model, objective) = (&self.spec.model, &self.spec.objective);
@@ -166,9 +168,9 @@ impl Network {
         Ok(loss)
     }
 
-    /// How far codes move where the input moves a little.
+    /// Adds the contractive penalty: the change of codes where the input moves a little.
     fn contraction(&self, built: &mut Built) -> Result<ValueId, GraphError> {
-        /// Small against data in 0..1, large against the rounding of f32.
+        /// Length of the step: small against data in 0..1, large against the rounding of f32.
         const STEP: f32 = 0.03;
         let (builder, encoded) = (&mut built.builder, &built.encoded);
         let extents = builder.shape(built.seen).extents().to_vec();
@@ -190,7 +192,7 @@ impl Network {
         nn::element_loss(&mut builder.graph, term, ObjectivePart::Contraction, code, original)
     }
 
-    /// Structural, of output and target as pictures.
+    /// Adds the structural dissimilarity of output and target as images.
     fn similarity(&self, built: &mut Built) -> Result<ValueId, GraphError> {
         let builder = &mut built.builder;
         let output = self.finished_output(builder, built.prediction)?;

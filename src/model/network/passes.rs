@@ -1,4 +1,4 @@
-//! What a network is run for: training, evaluation, decoding and the like, each planned from the same body.
+//! Passes of a network: training, evaluation, decoding and the like, each planned from the same body.
 
 use super::{EvaluationMode, LayerProbe, Network, Pass, RowSource};
 use crate::graph::{
@@ -8,7 +8,7 @@ use crate::model::Precision;
 use crate::nn;
 
 impl Network {
-    /// Batch, forward, losses, backward, optimizer.
+    /// Plans a training step: batch, forward, losses, backward, optimizer.
     pub fn training_pass(&self, batch: usize, subject: RowSource) -> Result<Plan, GraphError> {
         let mut built = self.build(batch, subject, true, EvaluationMode { sampled: true, corrupted: true })?;
         let graph = &mut built.builder.graph;
@@ -26,7 +26,7 @@ impl Network {
         Plan::new(graph, &[])
     }
 
-    /// Batch, forward and losses, with latent numbers and output to read.
+    /// Plans an evaluation: batch, forward and losses, with latents and output to read.
     pub fn evaluation_pass(&self, batch: usize, subject: RowSource, mode: EvaluationMode) -> Result<Pass, GraphError> {
         let mut built = self.build(batch, subject, false, mode)?;
         let output = self.finished_output(&mut built.builder, built.prediction)?;
@@ -49,7 +49,7 @@ impl Network {
         })
     }
 
-    /// Forward, with the outputs of all layers that end in an activation to read: (name, activation, value).
+    /// Plans a forward pass on corrupted rows, with the outputs of all layers that end in an activation to read.
     pub fn probing_pass(&self, batch: usize, subject: RowSource) -> Result<(Plan, Vec<LayerProbe>), GraphError> {
         let built = self.build(batch, subject, false, EvaluationMode { sampled: false, corrupted: true })?;
         let probes: Vec<LayerProbe> = built
@@ -69,7 +69,7 @@ impl Network {
         Ok((Plan::new(&graph, &kept)?, probes))
     }
 
-    /// From latent numbers given directly to the output, which can be read where the view says.
+    /// Plans the decoder from latents given directly to the output, which can be read at the returned view.
     pub fn decoding_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
         self.check_bottleneck()?;
         // Parameters take their places in the order of a whole network's.
@@ -85,8 +85,8 @@ impl Network {
         Ok((plan, view))
     }
 
-    /// From rows given directly, as they are, to the output alone, which can be read where the view says: the least
-    /// memory that a pass takes.
+    /// Plans a pass from rows given directly, as they are, to the output alone, which can be read at the returned view:
+    /// the least memory that a pass takes.
     pub fn filtering_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
         let mut built =
             self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
@@ -98,8 +98,8 @@ impl Network {
         Ok((plan, view))
     }
 
-    /// From rows given directly, as they are, to their latent numbers (means, where they are drawn), which can be read
-    /// where the view says.
+    /// Plans the encoder from rows given directly, as they are, to their latents (means, where they are drawn), which
+    /// can be read at the returned view.
     pub fn encoding_pass(&self, batch: usize) -> Result<(Plan, BufferView), GraphError> {
         let built = self.build(batch, RowSource::Input, false, EvaluationMode { sampled: false, corrupted: false })?;
         let latent = built.encoded.latent;

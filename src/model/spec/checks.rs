@@ -1,4 +1,4 @@
-//! What a spec may hold: refusals say the field and what would be right.
+//! Checks of a spec: refusals name the field and what would be right.
 
 use super::{
     ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
@@ -9,7 +9,7 @@ use crate::kernels::loss::ReconstructionLoss;
 use crate::model::layers::Layer;
 
 impl Spec {
-    /// Refuses what cannot be trained.
+    /// Refuses a spec that cannot be trained.
     pub fn check(&self) -> Result<(), SpecError> {
         let invalid = |field, problem: &str| Err(SpecError::Invalid { field, problem: problem.to_owned() });
         if self.version != SPEC_VERSION {

@@ -1,4 +1,4 @@
-//! The section of the spec that says how the engine works.
+//! Section `engine` of the spec: precision, memory and kernel variants.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,30 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    /// 32-bit floats.
     #[default]
     F32,
-    /// Half the memory.
+    /// 16-bit floats, in half the memory.
     F16,
 }
 
+/// Precision, memory and kernel variants: section `engine` of a spec.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSpec {
+    /// Storage of activations; 32 bits by default.
     pub precision: Precision,
-    /// Keep fewer activations for the backward pass and make the others again: the same bits in less memory, and a
-    /// third more time.
+    /// True to keep fewer activations for the backward pass and compute the others again: the same bits in less memory,
+    /// and a third more time.
     #[serde(skip_serializing_if = "super::is_default")]
     pub recompute: bool,
-    /// Variants of kernels that were chosen by measuring; they hold on the adapter that they name.
+    /// Variants of kernels chosen by measuring; they hold on the adapter that they name. `None` where none are
+    /// recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernels: Option<KernelChoices>,
 }
 
-/// Which variant of each kernel an adapter runs: it decides the order of sums, and so the last bits of a run.
+/// Variant of each kernel that an adapter runs: it decides the order of sums, and so the last bits of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelChoices {

@@ -1,31 +1,36 @@
-//! What changes while a run goes on: live edits, warm-ups and the schedule of the learning rate.
+//! Values that change during a run: live edits, warm-ups and the schedule of the learning rate.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ModelKind, ScheduleKind, Spec};
 use crate::model::layers::Layer;
 
-/// A field that was changed while the run went on.
+/// Change of a field during a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edit {
-    /// It holds from this step on.
+    /// First step that it applies to.
     pub step: u64,
-    /// One of [`LIVE_FIELDS`].
+    /// Name of the field, one of [`LIVE_FIELDS`].
     pub field: String,
+    /// New value, 0 or more.
     pub value: f64,
 }
 
-/// Fields that can be edited live.
+/// Live field of the learning rate.
 pub const LEARNING_RATE: &str = "optimizer.learning_rate";
+/// Live field of the weight of the KL divergence, for variational models.
 pub const BETA: &str = "objective.beta";
+/// Live field of the weight of the sparsity penalty, where there is one.
 pub const SPARSITY: &str = "objective.sparsity";
+/// Live field of the factor of all noise, where there is any.
 pub const CORRUPTION: &str = "corruption.strength";
-/// The rate that every dropout layer takes.
+/// Live field of the rate of every dropout layer.
 pub const DROPOUT: &str = "model.dropout";
+/// Fields that can be edited live.
 pub const LIVE_FIELDS: [&str; 5] = [LEARNING_RATE, BETA, SPARSITY, CORRUPTION, DROPOUT];
 
-/// What people call a live field.
+/// Returns the name of a live field in words.
 fn words(field: &str) -> &str {
     match field {
         LEARNING_RATE => "learning rate",
@@ -37,7 +42,7 @@ fn words(field: &str) -> &str {
     }
 }
 
-/// A live value in as many digits as it needs.
+/// Returns a live value in as many digits as it needs.
 pub fn live_text(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -55,18 +60,18 @@ impl Spec {
         self.edits.iter().rev().find(|edit| edit.step <= step && edit.field == field).map_or(otherwise, |e| e.value)
     }
 
-    /// The learning rate asked for at `step`, live edits applied, before any schedule.
+    /// Returns the learning rate asked for at `step`, live edits applied, before any schedule.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         self.live(LEARNING_RATE, self.optimizer.learning_rate, step)
     }
 
-    /// Steps of the whole run.
+    /// Returns the steps of the whole run.
     pub fn total_steps(&self, steps_per_epoch: u64) -> u64 {
         bounded(self.train.epochs, self.train.steps, steps_per_epoch)
     }
 
-    /// Gives a run that has begun a new total of epochs, and no other bound. A schedule that was laid over the old
-    /// total stays, so that the spec still says what the steps so far have done.
+    /// Sets a new total of epochs for a run that has begun, and no other bound. A schedule that was laid over the old
+    /// total stays, so that the spec still describes what the steps so far have done.
     pub fn extend_to(&mut self, epochs: u32) {
         let schedule = &mut self.schedule;
         let is_other = self.train.epochs != epochs || self.train.steps.is_some();
@@ -76,7 +81,8 @@ impl Spec {
         (self.train.epochs, self.train.steps) = (epochs, None);
     }
 
-    /// What the schedule multiplies the learning rate by at `step`.
+    /// Returns the factor of the schedule on the learning rate at `step`, warm-up included; without that of a plateau,
+    /// which depends on validation.
     pub fn schedule_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
         let schedule = &self.schedule;
         let total = match schedule.epochs {
@@ -100,32 +106,34 @@ impl Spec {
         warmup * factor
     }
 
-    /// The weight of the divergence at `step`, live edits and warm-up applied.
+    /// Returns the weight of the divergence at `step`, live edits and warm-up applied.
     pub fn beta_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
         let beta = self.whole_beta_at(step);
         let warmup = self.objective.beta_warmup_epochs * steps_per_epoch as f64;
         if warmup > 0.0 { beta * ((step + 1) as f64 / warmup).min(1.0) } else { beta }
     }
 
-    /// The same once the warm-up is over.
+    /// Returns the weight of the divergence at `step`, live edits applied, as if the warm-up were over.
     pub fn whole_beta_at(&self, step: u64) -> f64 {
         self.live(BETA, self.objective.beta, step)
     }
 
+    /// Returns the weight of the sparsity penalty at `step`, live edits applied.
     pub fn sparsity_at(&self, step: u64) -> f64 {
         self.live(SPARSITY, self.objective.sparsity, step)
     }
 
+    /// Returns the factor of all noise at `step`, live edits applied.
     pub fn corruption_at(&self, step: u64) -> f64 {
         self.live(CORRUPTION, self.corruption.strength, step)
     }
 
-    /// The rate that all dropout layers take at `step`, if that was edited.
+    /// Returns the rate of all dropout layers at `step`, if that was edited.
     pub fn dropout_at(&self, step: u64) -> Option<f64> {
         self.edits.iter().rev().find(|edit| edit.step <= step && edit.field == DROPOUT).map(|edit| edit.value)
     }
 
-    /// The value of one of [`LIVE_FIELDS`] at `step`, edits applied; `None` where the model has no such thing.
+    /// Returns the value of one of [`LIVE_FIELDS`] at `step`, edits applied; `None` where the model has no such thing.
     pub fn live_value(&self, field: &str, step: u64) -> Option<f64> {
         match field {
             LEARNING_RATE => Some(self.learning_rate_at(step)),
@@ -137,7 +145,7 @@ impl Spec {
         }
     }
 
-    /// The largest rate of the dropout layers; `None` without any.
+    /// Returns the largest rate of the dropout layers; `None` without any.
     fn dropout_rate(&self) -> Option<f64> {
         let layers = self.model.encoder.iter().chain(&self.model.decoder);
         let rates = layers.filter_map(|layer| match layer {
@@ -147,7 +155,7 @@ impl Spec {
         rates.reduce(f64::max)
     }
 
-    /// An edit in words, for marks on curves: "learning rate 0.001 to 0.0005".
+    /// Returns an edit in words, for marks on curves: "learning rate 0.001 to 0.0005".
     pub fn edit_words(&self, edit: &Edit) -> String {
         let name = words(&edit.field);
         let before = edit.step.checked_sub(1).map(|step| self.live_value(&edit.field, step));
@@ -158,7 +166,7 @@ impl Spec {
     }
 }
 
-/// Steps of so many epochs, or `steps` where that is less.
+/// Returns the steps of `epochs` epochs, or `steps` where that is less.
 fn bounded(epochs: u32, steps: Option<u64>, steps_per_epoch: u64) -> u64 {
     let whole = u64::from(epochs) * steps_per_epoch;
     steps.map_or(whole, |steps| steps.min(whole))

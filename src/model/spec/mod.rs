@@ -1,4 +1,4 @@
-//! The spec: one TOML file that says what is trained on what, and alone reproduces the run.
+//! The spec: one TOML file that describes data, model and training, and alone reproduces the run.
 
 mod checks;
 mod engine;
@@ -15,43 +15,60 @@ use crate::data::{DataError, DataSet, DataSpec, Preparation};
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
 
-/// The only version there is so far.
+/// Version of the spec's format, the only one so far.
 pub const SPEC_VERSION: u32 = 1;
 
+/// Failure to read, check or change a spec.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum SpecError {
+    /// Name `asked` of no preset; `near` suggests the nearest name, or is empty, and `known` lists all.
     #[error("unknown preset, {asked:?}{near}, use one of {known}")]
     UnknownPreset { asked: String, near: String, known: String },
+    /// Text at `place` that is no TOML or no spec, or a spec that cannot be written as TOML.
     #[error("cannot read the spec, {place}, {problem}")]
     Syntax { place: String, problem: String },
+    /// Value of `field` that cannot be trained with; `problem` has what would be right.
     #[error("the spec does not work, {field}, {problem}")]
     Invalid { field: &'static str, problem: String },
+    /// Data that no spec can be chosen for.
     #[error(transparent)]
     Data(DataError),
+    /// Setting `asked`, written KEY=VALUE, that cannot be applied.
     #[error("cannot set a field, {asked}, {problem}")]
     Set { asked: String, problem: String },
 }
 
+/// Complete description of a run, as its TOML file holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Version of this format.
     pub version: u32,
+    /// Source of the rows, their preparation and their split.
     #[serde(default)]
     pub data: DataSpec,
+    /// Corruption of the input, which the model learns to undo; none by default.
     #[serde(default, skip_serializing_if = "is_default")]
     pub corruption: CorruptionSpec,
+    /// Random changes of training rows; none by default.
     #[serde(default, skip_serializing_if = "is_default")]
     pub augmentation: AugmentationSpec,
+    /// Kind and layers of the network.
     pub model: ModelSpec,
+    /// Losses and their weights.
     #[serde(default)]
     pub objective: ObjectiveSpec,
+    /// Update rule and learning rate.
     #[serde(default)]
     pub optimizer: OptimizerSpec,
+    /// Schedule of the learning rate; constant by default.
     #[serde(default, skip_serializing_if = "is_default")]
     pub schedule: ScheduleSpec,
+    /// Length, batch size, seed and validation of the run.
     #[serde(default)]
     pub train: TrainSpec,
+    /// Precision, memory and kernel variants.
     #[serde(default)]
     pub engine: EngineSpec,
     /// Live edits, in the order of their steps.
@@ -63,24 +80,25 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// What is done to the input, never to the target; in this order, on the data's own scale (0..1 for images). All but
-/// `poisson`, `gaussian`, `gaussian_range`, `salt_and_pepper` and `masking` are for pictures.
+/// Corruption of the input, never of the target; in this order, on the data's own scale (0..1 for images). All but
+/// `poisson`, `gaussian`, `gaussian_range`, `salt_and_pepper` and `masking` are for images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorruptionSpec {
-    /// Pictures are averaged down by this whole factor, which both sides are multiples of, and bilinearly up again; 0
-    /// is off.
+    /// Whole factor by which images are averaged down, and bilinearly interpolated up again; both sides are multiples
+    /// of it. 0 is off.
     #[serde(skip_serializing_if = "is_default")]
     pub downscale: usize,
     /// Standard deviation of a Gaussian blur, in pixels.
     pub blur: f64,
-    /// Deviation of film grain at medium brightness, a quarter of that near black and white; the same in all channels.
+    /// Standard deviation of film grain at medium brightness, a quarter of that near black and white; the same in all
+    /// channels.
     #[serde(skip_serializing_if = "is_default")]
     pub grain: f64,
-    /// Mean count of scratches in a picture: fine lines, nearly upright, light or dark.
+    /// Mean count of scratches in an image: fine lines, nearly upright, light or dark.
     #[serde(skip_serializing_if = "is_default")]
     pub scratches: f64,
-    /// Mean count of specks of dust in a picture: soft blobs, light or dark.
+    /// Mean count of specks of dust in an image: soft blobs, light or dark.
     #[serde(skip_serializing_if = "is_default")]
     pub dust: f64,
     /// Shot noise of a sensor that counts so many quanta where the value is 1: Poisson(value * peak) / peak, values
@@ -89,23 +107,23 @@ pub struct CorruptionSpec {
     pub poisson: f64,
     /// Standard deviation of Gaussian noise.
     pub gaussian: f64,
-    /// Gaussian noise with a deviation drawn for each sample between these two; with `model.condition = "sigma"` the
-    /// network is told it.
+    /// Range of the standard deviation of Gaussian noise, drawn for each sample; with `model.condition = "sigma"` the
+    /// network receives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gaussian_range: Option<[f64; 2]>,
-    /// What JPEG leaves at a quality of 1 to 100, drawn for each sample between these two; one number is always that.
+    /// Range of the quality of JPEG compression, 1 to 100, drawn for each sample; a single number is a fixed quality.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "one_or_two::one_or_two")]
     pub jpeg: Option<[u32; 2]>,
     /// Share of values set to 0 or 1.
     pub salt_and_pepper: f64,
     /// Share of values set to 0.
     pub masking: f64,
-    /// Share of values of a picture that are replaced by neighbors, and by which alone the output is judged: a denoiser
-    /// is so learned from noisy pictures, without a clean one (Noise2Void, Krull et al. 2019). Noise must differ from
-    /// pixel to pixel. `strength` does not count here.
+    /// Share of the values of an image replaced by neighbors, by which alone the output is judged: a denoiser so learns
+    /// from noisy images, without a clean one (Noise2Void, Krull et al. 2019). Noise must differ from pixel to pixel.
+    /// `strength` does not count here.
     #[serde(skip_serializing_if = "is_default")]
     pub blind_spot: f64,
-    /// What all noise is multiplied by (deviations, shares and counts); can be edited live. What is not random in the
+    /// Factor of all noise (deviations, shares and counts), 1 by default; can be edited live. What is not random in the
     /// pixels, `downscale`, `blur` and `jpeg`, stays as it is.
     pub strength: f64,
 }
@@ -131,14 +149,14 @@ impl Default for CorruptionSpec {
 }
 
 impl CorruptionSpec {
-    /// Whether there is noise that `strength` multiplies.
+    /// Returns whether there is noise that `strength` multiplies.
     pub fn has_strength(&self) -> bool {
         let amounts =
             [self.grain, self.scratches, self.dust, self.poisson, self.gaussian, self.salt_and_pepper, self.masking];
         self.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
     }
 
-    /// Whether anything is done at all.
+    /// Returns whether anything is corrupted at all.
     pub fn is_active(&self) -> bool {
         let amounts = [
             self.blur,
@@ -156,47 +174,53 @@ impl CorruptionSpec {
     }
 }
 
-/// How training pictures are moved at random, target and input alike.
+/// Random changes of training rows, alike in target and input; all but `noise` are for images.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentationSpec {
-    /// Pixels, in any direction.
+    /// Largest shift in pixels, in any direction.
     pub shift: f64,
-    /// Degrees, either way.
+    /// Largest rotation in degrees, either way.
     pub rotate: f64,
-    /// Relative: 0.1 is from 0.9 to 1.1.
+    /// Largest relative change of size: 0.1 is from 0.9 to 1.1.
     pub scale: f64,
-    /// Left and right change places half of the time.
+    /// True to swap left and right half of the time.
     pub flip_horizontal: bool,
+    /// True to swap top and bottom half of the time.
     pub flip_vertical: bool,
     /// Standard deviation of noise added to input and target alike.
     pub noise: f64,
 }
 
 impl AugmentationSpec {
+    /// Returns whether images are shifted, rotated, scaled or flipped.
     pub fn moves(&self) -> bool {
         self.shift != 0.0 || self.rotate != 0.0 || self.scale != 0.0 || self.flip_horizontal || self.flip_vertical
     }
 }
 
+/// Kind of a model, by its bottleneck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
-    /// Encoder, bottleneck, decoder.
+    /// Plain autoencoder: encoder, bottleneck, decoder.
     #[default]
     Autoencoder,
-    /// The encoder gives means and log variances, the decoder sees a sample (Kingma & Welling 2014).
+    /// Variational autoencoder: the encoder returns means and log variances, the decoder sees a sample (Kingma &
+    /// Welling 2014).
     Variational,
-    /// Codes of `latent` numbers are replaced by the nearest of `codebook` entries (van den Oord et al. 2017).
+    /// Vector-quantized autoencoder: codes of `latent` numbers are replaced by the nearest of `codebook` entries (van
+    /// den Oord et al. 2017).
     VectorQuantized,
-    /// Codes are drawn to the prior by their maximum mean discrepancy (Tolstikhin et al. 2018).
+    /// Wasserstein autoencoder: codes are pulled to the prior by their maximum mean discrepancy (Tolstikhin et al.
+    /// 2018).
     Wasserstein,
-    /// No bottleneck: from a corrupted input to the clean one.
+    /// Network without a bottleneck, from a corrupted input to the clean one.
     Denoiser,
 }
 
 impl ModelKind {
-    /// As people say it.
+    /// Returns the name of the kind in words.
     pub fn title(self) -> &'static str {
         match self {
             Self::Autoencoder => "autoencoder",
@@ -208,109 +232,119 @@ impl ModelKind {
     }
 }
 
-/// What the network is told besides its input.
+/// Condition that a network receives besides its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionKind {
+    /// No condition: the input alone.
     #[default]
     None,
-    /// The class of each row, one hot.
+    /// Class of each row, one-hot.
     Labels,
-    /// The deviation of each sample's Gaussian noise.
+    /// Standard deviation of each sample's Gaussian noise.
     Sigma,
 }
 
+/// Kind and layers of a network: section `model` of a spec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
+    /// Kind of the bottleneck; that of a plain autoencoder by default.
     #[serde(default)]
     pub kind: ModelKind,
-    /// Layers from the data to the latent numbers; the last is `latent`.
+    /// Layers from the data to the latents; the last is `latent`, but for a denoiser.
     pub encoder: Vec<Layer>,
-    /// Count of latent numbers (of each code, for a vector-quantized model; 0 for a denoiser).
+    /// Count of latents (of each code, for a vector-quantized model; 0 for a denoiser).
     pub latent: usize,
-    /// Layers back; the last is `output`. Left out, it mirrors the encoder.
+    /// Layers from the latents back to the data; the last is `output`. Left out, they mirror the encoder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decoder: Vec<Layer>,
-    /// Only so many of the latent numbers, the largest, are kept of each row.
+    /// Count of latents that are kept of each row, the largest; all where `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_k: Option<usize>,
-    /// Entries of the codebook of a vector-quantized model.
+    /// Entries of the codebook of a vector-quantized model; `None` for any other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codebook: Option<usize>,
+    /// Condition that `condition` layers add; none by default.
     #[serde(default, skip_serializing_if = "is_default")]
     pub condition: ConditionKind,
-    /// The output is added to the network's (corrupted) input: it learns what to change.
+    /// True if the output is added to the network's (corrupted) input: it learns the difference.
     #[serde(default, skip_serializing_if = "is_default")]
     pub residual: bool,
-    /// A model of the same layers whose weights training begins with, instead of random ones: a file, or `denoiser`,
-    /// the one that comes with the program.
+    /// Model of the same layers whose weights training starts from, instead of random ones: a file, or `denoiser`, the
+    /// one that comes with the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
 }
 
-/// Whether a loss is averaged over the values of a row or summed; rows are averaged in any case.
+/// Reduction of a loss over the values of a row; rows are averaged in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
+    /// Mean over the values of a row.
     Mean,
+    /// Sum over the values of a row.
     Sum,
 }
 
+/// Penalty that makes latents sparse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SparsityKind {
-    /// Sum of absolute latent numbers.
+    /// Sum of absolute latents.
     #[default]
     L1,
     /// KL divergence of each latent unit's mean activation from `sparsity_target`; the latent layer ends in sigmoid.
     Kl,
 }
 
+/// Losses and their weights: section `objective` of a spec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveSpec {
-    /// `mse`, `bce`, `l1`, `huber` or `gaussian`.
+    /// Reconstruction loss: `mse`, `bce`, `l1`, `huber` or `gaussian`; `mse` by default.
     pub loss: ReconstructionLoss,
-    /// `mean` over the values of a row or their `sum`; the sum, as in the ELBO, unless given, for variational models.
+    /// Reduction of the loss over the values of a row, `mean` or `sum`. Where `None`, the sum, as in the ELBO, for
+    /// variational models, and the mean for others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reduction: Option<Reduction>,
-    /// Variance of the Gaussian likelihood.
+    /// Variance of the Gaussian likelihood, above 0; 1 by default.
     #[serde(skip_serializing_if = "is_one")]
     pub variance: f64,
-    /// Weight of the KL divergence of a variational model.
+    /// Weight of the KL divergence of a variational model; 1 by default.
     #[serde(skip_serializing_if = "is_one")]
     pub beta: f64,
-    /// Epochs over which beta rises from 0.
+    /// Epochs over which beta rises from 0; 0 by default.
     #[serde(skip_serializing_if = "is_default")]
     pub beta_warmup_epochs: f64,
-    /// Nats of divergence that each latent unit has for nothing (Kingma et al. 2016).
+    /// Nats of divergence that each latent unit has without penalty (Kingma et al. 2016); 0 by default.
     #[serde(skip_serializing_if = "is_default")]
     pub free_bits: f64,
-    /// Bounds of the logarithm of the variance.
+    /// Bounds of the logarithm of the variance of latents; -10 and 10 by default.
     #[serde(skip_serializing_if = "is_usual_clamp")]
     pub log_variance: [f64; 2],
-    /// Weight of the sparsity of the latent numbers.
+    /// Weight of the sparsity penalty on the latents; 0, the default, is off.
     #[serde(skip_serializing_if = "is_default")]
     pub sparsity: f64,
+    /// Penalty that `sparsity` weighs; `l1` by default.
     #[serde(skip_serializing_if = "is_default")]
     pub sparsity_kind: SparsityKind,
-    /// Wanted mean activation for `kl`.
+    /// Target of the mean activation for `kl`, between 0 and 1; 0.05 by default.
     #[serde(skip_serializing_if = "is_usual_target")]
     pub sparsity_target: f64,
-    /// Weight of what dead units make of the error, for `top_k`.
+    /// Weight of the loss by which dead units reconstruct the error, for `top_k`; 0, the default, is off.
     #[serde(skip_serializing_if = "is_default")]
     pub auxiliary: f64,
-    /// Weight of the contractive penalty |f(x + s e) - f(x)|^2 / s^2.
+    /// Weight of the contractive penalty |f(x + s e) - f(x)|^2 / s^2; 0, the default, is off.
     #[serde(skip_serializing_if = "is_default")]
     pub contractive: f64,
-    /// Weight of 1 - SSIM.
+    /// Weight of 1 - SSIM; 0, the default, is off.
     #[serde(skip_serializing_if = "is_default")]
     pub ssim: f64,
-    /// Weight of the discrepancy of a Wasserstein model.
+    /// Weight of the maximum mean discrepancy of a Wasserstein model; 10 by default.
     #[serde(skip_serializing_if = "is_usual_mmd")]
     pub mmd: f64,
-    /// Weight of the distance from the codebook.
+    /// Weight of the distance from the codebook; 0.25 by default.
     #[serde(skip_serializing_if = "is_usual_commitment")]
     pub commitment: f64,
 }
@@ -357,37 +391,45 @@ impl Default for ObjectiveSpec {
     }
 }
 
+/// Update rule of an optimizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerKind {
-    /// Kingma & Ba 2015; weight decay is added to the gradient.
+    /// Adam (Kingma & Ba 2015); weight decay is added to the gradient.
     #[default]
     Adam,
-    /// Loshchilov & Hutter 2019: weight decay apart from the gradient.
+    /// AdamW (Loshchilov & Hutter 2019): weight decay apart from the gradient.
     Adamw,
     /// Stochastic gradient descent with momentum.
     Sgd,
 }
 
+/// Update rule and learning rate: section `optimizer` of a spec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerSpec {
+    /// Update rule; Adam by default.
     pub kind: OptimizerKind,
+    /// Learning rate before any schedule, above 0; 0.001 by default. Can be edited live.
     pub learning_rate: f64,
+    /// Decay of the moving average of gradients, for Adam and AdamW; 0.9 by default.
     pub beta1: f64,
+    /// Decay of the moving average of squared gradients, for Adam and AdamW; 0.999 by default.
     pub beta2: f64,
+    /// Term of the denominator that keeps it from 0, for Adam and AdamW; 1e-8 by default.
     pub epsilon: f64,
-    /// Of weights; biases and the gains of normalization are left alone.
+    /// Decay of weights, 0 by default; biases and the gains of normalization are left alone.
     pub weight_decay: f64,
-    /// Of `sgd`.
+    /// Momentum of `sgd`, 0.9 by default.
     #[serde(skip_serializing_if = "is_usual_momentum")]
     pub momentum: f64,
+    /// True for Nesterov's momentum in `sgd`.
     #[serde(skip_serializing_if = "is_default")]
     pub nesterov: bool,
-    /// Largest norm of all gradients together.
+    /// Largest norm of all gradients together; no clipping where `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
-    /// Share of the old in a moving average of the weights, which is then what is measured and saved.
+    /// Share of the old in a moving average of the weights, which is then measured and saved; no average where `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
 }
@@ -413,34 +455,41 @@ impl Default for OptimizerSpec {
     }
 }
 
+/// Course of the learning rate over a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleKind {
+    /// The same rate throughout.
     #[default]
     Constant,
     /// Half a cosine from 1 to `final_fraction` over the run.
     Cosine,
-    /// Times `gamma` every `every` epochs.
+    /// Drop by the factor `gamma` every `every` epochs.
     Step,
-    /// Times `gamma` when validation has not improved for `patience` epochs.
+    /// Drop by the factor `gamma` when validation has not improved for more than `patience` epochs.
     Plateau,
 }
 
-/// What the learning rate is multiplied by as the run goes on.
+/// Factor of the learning rate over a run: section `schedule` of a spec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScheduleSpec {
+    /// Course of the factor; constant by default.
     pub kind: ScheduleKind,
-    /// Steps over which the rate rises from 0.
+    /// Steps over which the rate rises from 0; 0 by default.
     pub warmup_steps: u64,
+    /// Factor at the end of a cosine, 0 to 1; 0 by default.
     pub final_fraction: f64,
+    /// Factor at each drop of `step` or `plateau`, above 0 and at most 1; 0.5 by default.
     pub gamma: f64,
+    /// Epochs between two drops of `step`; 10 by default.
     pub every: u32,
+    /// Epochs without improvement that `plateau` lets pass; 3 by default.
     pub patience: u32,
-    /// Epochs that a cosine is laid over, where they are not those of the run: it goes on at the last rate.
+    /// Epochs of a cosine, where they are not those of the run: it goes on at the last rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
-    /// The same for `train.steps`.
+    /// Upper bound of the steps of a cosine with `epochs` of its own, as `train.steps` is of the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
 }
@@ -460,19 +509,23 @@ impl Default for ScheduleSpec {
     }
 }
 
+/// Length, batch size, seed and validation of a run: section `train` of a spec.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainSpec {
+    /// Passes over the train part; 10 by default.
     pub epochs: u32,
     /// Upper bound of steps; whichever of this and `epochs` comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// Rows of a batch, from 1 to 1,000,000; 128 by default.
     pub batch_size: usize,
+    /// Seed of initial weights, order of rows and all noise; 1 by default.
     pub seed: u64,
-    /// The run stops when validation has not improved for so many epochs.
+    /// Epochs without improvement of validation after which the run stops; `None` for no such stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<u32>,
-    /// Share of the rows that are not test which validates; MNIST has its own split.
+    /// Share for validation of the rows that are not test, 0.1 by default; MNIST has its own split.
     pub validation_fraction: f64,
 }
 
@@ -483,7 +536,7 @@ impl Default for TrainSpec {
 }
 
 impl Spec {
-    /// The data of this spec, split and prepared.
+    /// Opens the data of this spec, split and prepared.
     ///
     /// # Errors
     /// What is wrong with it, where, and what would be right.
@@ -491,7 +544,7 @@ impl Spec {
         DataSet::open(&self.data_options(), self.train.validation_fraction, self.train.seed)
     }
 
-    /// Every row of `source` as one part, prepared as that of a model of this spec was.
+    /// Opens every row of `source` as one part, prepared by `fitted` as the data of a model of this spec was.
     pub fn open_other_data(&self, source: &str, fitted: &Preparation) -> Result<DataSet, DataError> {
         DataSet::open_whole(&DataSpec { source: source.to_owned(), ..self.data_options() }, fitted)
     }
@@ -500,13 +553,13 @@ impl Spec {
         DataSpec { bounded: self.output().1 == Activation::Sigmoid, ..self.data.clone() }
     }
 
-    /// Records what was left open and has been chosen by what the data is.
+    /// Records the options that were left open and have been chosen from the data.
     pub fn take_options(&mut self, data: &DataSet) {
         let (rows, device_megabytes) = (self.data.rows, self.data.device_megabytes);
         self.data = DataSpec { rows, device_megabytes, bounded: false, ..data.options.clone() };
     }
 
-    /// Form and activation of the last layer: of a mirrored decoder, as many values as the data has, in 0..1.
+    /// Returns form and activation of the last layer: of a mirrored decoder, as many values as the data has, in 0..1.
     pub fn output(&self) -> (OutputLayer, Activation) {
         match self.model.decoder.last() {
             Some(Layer::Output { form, activation }) => (*form, *activation),
@@ -514,12 +567,12 @@ impl Spec {
         }
     }
 
-    /// What a chart of the objective is called.
+    /// Returns the title of a chart of the objective.
     pub fn objective_title(&self) -> &'static str {
         self.objective_titles()[0]
     }
 
-    /// The same, and what stands for it where there is little room.
+    /// Returns the title of a chart of the objective, and a short one where there is little room.
     pub fn objective_titles(&self) -> [&'static str; 2] {
         let likelihood = matches!(self.objective.loss, ReconstructionLoss::Bce | ReconstructionLoss::Gaussian);
         match self.model.kind {
@@ -528,7 +581,7 @@ impl Spec {
         }
     }
 
-    /// Returns whether the loss is the mean squared error of clean rows and nothing beside it: what PCA's error may be
+    /// Returns whether the loss is the mean squared error of clean rows and nothing beside it, which PCA's error may be
     /// compared with.
     pub fn loss_is_plain_mse(&self) -> bool {
         let objective = &self.objective;
@@ -540,7 +593,7 @@ impl Spec {
             && penalties.iter().all(|&weight| weight == 0.0)
     }
 
-    /// Whether the loss of a row is the sum over its values.
+    /// Returns whether the loss of a row is the sum over its values.
     pub fn sums_over_values(&self) -> bool {
         let by_kind = self.model.kind == ModelKind::Variational;
         self.objective.reduction.map_or(by_kind, |reduction| reduction == Reduction::Sum)

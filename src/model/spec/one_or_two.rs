@@ -1,8 +1,8 @@
-//! A field that takes one number or a range of two.
+//! Field that takes one number or a range of two.
 
 use serde::{Deserialize, Deserializer};
 
-/// A range, or one number that is both of its ends.
+/// Reads a range, or one number that is both of its ends.
 pub(super) fn one_or_two<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u32; 2]>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "write one whole number, or two as in [30, 90]")]

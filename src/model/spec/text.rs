@@ -3,7 +3,7 @@
 use super::{Spec, SpecError};
 use crate::platform::nearest;
 
-/// serde's message with the nearest known name first: its list can be long.
+/// Adds the nearest known name to serde's message: its list can be long.
 fn with_nearest(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match quoted.split_first() {
@@ -23,12 +23,15 @@ impl Spec {
                 Some(span) => format!("{place} line {}", text[..span.start.min(text.len())].lines().count().max(1)),
                 None => place.to_owned(),
             },
-            problem: with_nearest(&one_line(error.message())),
+            // Back quotes are for settings that the command line has options for; these are keys of the file.
+            problem: with_nearest(&one_line(error.message())).replace('`', "\""),
         })?;
         spec.check()?;
         Ok(spec)
     }
 
+    /// Writes the spec as TOML.
+    ///
     /// # Errors
     /// When a number cannot be written in TOML: integers beyond 63 bits.
     pub fn to_toml(&self) -> Result<String, SpecError> {
@@ -38,7 +41,7 @@ impl Spec {
         })
     }
 
-    /// This spec with `--set KEY=VALUE` applied, in order.
+    /// Returns this spec with `--set KEY=VALUE` applied, in order.
     pub fn with_set(&self, settings: &[String]) -> Result<Self, SpecError> {
         if settings.is_empty() {
             return Ok(self.clone());
@@ -67,7 +70,7 @@ fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A TOML value, or text where it is none.
+/// Reads a TOML value, or text where it is none.
 fn parse_value(text: &str) -> toml::Value {
     toml::from_str::<toml::Table>(&format!("value = {text}"))
         .ok()

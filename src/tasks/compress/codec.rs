@@ -1,31 +1,30 @@
-//! The codec between rows of latent numbers and the bytes of a file: steps, tables, and which table codes which
-//! place.
+//! Codec between rows of latents and the bytes of a file: steps, tables, and the table of each place.
 
 use super::coder::{Coder, Counts, FrequencyTable};
 use super::quantizer::Quantizer;
 use super::varint::{ByteReader, put_number, put_signed};
 
-/// Places that a row may have: more would make a small damaged file ask for much memory.
+/// Places of a row at most: more would let a small damaged file claim much memory.
 const MOST_PLACES: usize = 1 << 24;
 
-/// What a row of symbols stands for.
+/// Meaning of a row of symbols.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Latent numbers, in steps.
+    /// Latents, in steps of the quantizer.
     Latents(Quantizer),
-    /// Entries of a codebook at so many places.
+    /// Indices of codebook entries, `places` in a row.
     Codes { places: usize },
 }
 
-/// How frequencies are written down.
+/// Stored form of the frequency tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TableKind {
-    /// As they were seen on train rows, in half octaves; a table for each place.
+    /// Frequencies on train rows, in half octaves; a table for each place.
     Histograms,
-    /// The same, one table for all places.
+    /// Frequencies on train rows, in half octaves; one table for all places.
     SharedHistogram,
-    /// Two small numbers for each place: a normal distribution.
+    /// Normal distribution for each place, as two small numbers.
     Bells,
 }
 
@@ -41,7 +40,7 @@ impl TableKind {
     }
 }
 
-/// Everything that turns symbols to bytes and back.
+/// Tables and their assignment to places, to convert symbols to bytes and back.
 #[derive(Clone, Debug)]
 pub(super) struct Codec {
     pub meaning: Meaning,
@@ -49,12 +48,12 @@ pub(super) struct Codec {
     tables: Vec<FrequencyTable>,
     /// Reach and curvature of each table of [`TableKind::Bells`].
     bells: Vec<(u16, u8)>,
-    /// Classes of labels that come before the symbols of a row; 0 where rows have none.
+    /// Number of classes of the label before the symbols of a row; 0 where rows have no labels.
     classes: usize,
 }
 
 impl Codec {
-    /// Codecs for symbols like `train` `[rows, places]`, one for each form of tables that makes sense.
+    /// Fits codecs to the symbols `train` `[rows, places]`, one for each applicable form of tables.
     pub fn fit(meaning: &Meaning, classes: usize, train: &[i32]) -> Vec<Self> {
         let places = meaning.places().max(1);
         let counts: Vec<Counts> =
@@ -73,7 +72,7 @@ impl Codec {
         made.collect()
     }
 
-    /// Symbols of a row, its label among them.
+    /// Returns the number of symbols in a row, its label included.
     pub fn width(&self) -> usize {
         self.meaning.places() + usize::from(self.classes > 0)
     }
@@ -89,7 +88,7 @@ impl Codec {
         Coder::new(&tables, std::iter::once(self.tables.len()).chain(of_place).collect())
     }
 
-    /// Rows of symbols with the label of each in front, where rows have labels.
+    /// Returns rows of symbols with the label of each in front, where rows have labels.
     pub fn with_labels(&self, symbols: &[i32], labels: &[usize]) -> Vec<i32> {
         if self.classes == 0 {
             return symbols.to_vec();
@@ -102,7 +101,7 @@ impl Codec {
         .collect()
     }
 
-    /// The opposite of [`Self::with_labels`].
+    /// Separates symbols and labels: the inverse of [`Self::with_labels`].
     pub fn without_labels(&self, symbols: Vec<i32>) -> Result<(Vec<i32>, Vec<usize>), String> {
         if self.classes == 0 {
             return Ok((symbols, Vec::new()));
@@ -193,7 +192,7 @@ impl Codec {
 }
 
 impl Meaning {
-    /// Symbols of a row.
+    /// Returns the number of symbols in a row, its label left out.
     pub fn places(&self) -> usize {
         match self {
             Self::Latents(quantizer) => quantizer.units(),

@@ -1,31 +1,31 @@
-//! Whole numbers as few bytes: tables of integer frequencies and a range coder (Martin 1979) over them.
+//! Entropy coding of integers: tables of integer frequencies and a range coder (Martin 1979) over them.
 //!
-//! Nothing here that decoding needs is a float: a table is rebuilt from small integers by integer arithmetic, so that
-//! any machine reads what any other wrote.
+//! Decoding needs no floats: a table is rebuilt from small integers by integer arithmetic, so that any machine reads
+//! what any other wrote.
 
 use constriction::stream::model::{ContiguousCategoricalEntropyModel, DefaultUniformModel};
 use constriction::stream::queue::{DefaultRangeDecoder, DefaultRangeEncoder};
 use constriction::stream::{Decode as _, Encode as _};
 
-/// Frequencies of a table add up to 2^24.
+/// Binary logarithm of the sum of a table's frequencies: they add up to 2^24.
 const PRECISION: usize = 24;
-/// The level of a symbol that is nearly certain. Levels are half octaves: two less is half as frequent.
+/// Level of a symbol that is nearly certain. Levels are half octaves: two less is half as frequent.
 const TOP: u8 = 2 * PRECISION as u8;
-/// Symbols further from 0 than this are escaped.
+/// Largest magnitude of a symbol in a table; larger ones are escaped.
 pub(super) const REACH: i32 = 2048;
 /// Bits of an escaped symbol after the escape.
 const ESCAPE_BITS: f64 = 32.0;
-/// Curvatures of bells that are tried.
+/// Number of curvatures that are tried for a bell.
 const CURVATURES: u8 = 61;
 /// Level of the escape beside a bell: about one symbol of ten thousand.
 const BELL_ESCAPE: u8 = TOP - 26;
 
-/// How often each symbol was seen.
+/// Occurrences of each symbol.
 #[derive(Clone, Debug)]
 pub(super) struct Counts {
     least: i32,
     counts: Vec<u32>,
-    /// Those beyond the reach.
+    /// Occurrences of symbols beyond the reach.
     outside: u32,
 }
 
@@ -43,7 +43,7 @@ impl Counts {
         self.counts.iter().chain([&self.outside]).map(|&count| f64::from(count)).sum::<f64>().max(1.0)
     }
 
-    /// Bits a symbol that no table can go below, but for escapes.
+    /// Computes the entropy in bits per symbol, the bits after each escape included: the least that a table can reach.
     pub fn entropy(&self) -> f64 {
         let total = self.total();
         let part = |&count: &u32| {
@@ -54,16 +54,16 @@ impl Counts {
     }
 }
 
-/// Frequencies of the symbols from `least` on; the last is of the escape, which says that any other number follows.
+/// Frequencies of the symbols from `least` on; the last is that of the escape, after which any other number follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FrequencyTable {
     pub least: i32,
-    /// In half octaves, 0 to 48.
+    /// Levels of the frequencies in half octaves, 0 to 48.
     pub levels: Vec<u8>,
 }
 
 impl FrequencyTable {
-    /// As often as was seen, evened out a little: what was not seen is not impossible.
+    /// Builds the table of observed frequencies, smoothed a little so that unseen symbols are not impossible.
     pub fn histogram(counts: &Counts) -> Self {
         /// Symbols beyond the ends that have a frequency of their own.
         const MARGIN: i32 = 2;
@@ -89,7 +89,7 @@ impl FrequencyTable {
         Self { least, levels: levels.chain([escape]).collect() }
     }
 
-    /// The bell around 0 that codes `counts` best, and what [`Self::from_bell`] needs to make it again.
+    /// Returns the bell around 0 that codes `counts` in the fewest bits, and its arguments for [`Self::from_bell`].
     pub fn bell(counts: &Counts) -> (Self, (u16, u8)) {
         let ends = [counts.least, counts.least + counts.counts.len() as i32 - 1];
         let reach = ends.into_iter().map(i32::unsigned_abs).max().unwrap_or(0).min(REACH as u32) as u16;
@@ -99,7 +99,7 @@ impl FrequencyTable {
         best.unwrap_or_else(|| (Self::from_bell(reach, 0), (reach, 0)))
     }
 
-    /// Symbols up to `reach` either way, whose level falls by their square: a normal distribution, in integers.
+    /// Builds a normal distribution in integers: symbols up to `reach` either way, whose level falls with their square.
     pub fn from_bell(reach: u16, curvature: u8) -> Self {
         let reach = i32::from(reach).min(REACH);
         let rate = half_octaves(curvature.min(CURVATURES));
@@ -110,12 +110,12 @@ impl FrequencyTable {
         Self { least: -reach, levels: (-reach..=reach).map(level).chain([BELL_ESCAPE]).collect() }
     }
 
-    /// All of 0..count alike.
+    /// Builds a table of equal frequencies for the symbols 0..count.
     pub fn uniform(count: usize) -> Self {
         Self { least: 0, levels: vec![TOP; count].into_iter().chain([0]).collect() }
     }
 
-    /// Frequencies of the levels, at least 1 each, 2^24 together.
+    /// Returns the frequencies of the levels, at least 1 each, 2^24 together.
     fn frequencies(&self) -> Vec<u32> {
         const WHOLE: u64 = 1 << PRECISION;
         let weights: Vec<u64> = self.levels.iter().map(|&level| half_octaves(level.min(TOP))).collect();
@@ -131,7 +131,7 @@ impl FrequencyTable {
         frequencies
     }
 
-    /// Bits that symbols seen so often take.
+    /// Computes the bits that symbols of these counts take.
     fn bits(&self, counts: &Counts) -> f64 {
         let frequencies = self.frequencies();
         let bits_of = |at: usize| PRECISION as f64 - f64::from(frequencies[at]).log2();
@@ -145,9 +145,9 @@ impl FrequencyTable {
     }
 }
 
-/// 2^(level / 2), rounded down.
+/// Computes 2^(level / 2), rounded down.
 fn half_octaves(level: u8) -> u64 {
-    /// The square root of 2, times 2^31.
+    /// Square root of 2, times 2^31.
     const ROOT: u64 = 3_037_000_499;
     let whole = u32::from(level / 2);
     if level.is_multiple_of(2) { 1 << whole } else { (ROOT << whole) >> 31 }
@@ -155,17 +155,17 @@ fn half_octaves(level: u8) -> u64 {
 
 type Frequencies = ContiguousCategoricalEntropyModel<u32, Vec<u32>, PRECISION>;
 
-/// Rows of symbols as bytes, and back.
+/// Range coder between rows of symbols and bytes.
 #[derive(Debug)]
 pub(super) struct Coder {
-    /// The first symbol of each table, the place of its escape, and its frequencies.
+    /// First symbol of each table, index of its escape, and its frequencies.
     tables: Vec<(i32, usize, Frequencies)>,
-    /// The table of each symbol of a row.
+    /// Index of the table of each symbol in a row.
     places: Vec<usize>,
 }
 
 impl Coder {
-    /// For rows whose symbol `i` has the table `tables[places[i]]`.
+    /// Builds a coder for rows whose symbol `i` has the table `tables[places[i]]`.
     pub fn new(tables: &[FrequencyTable], places: Vec<usize>) -> Result<Self, String> {
         let tables = tables.iter().map(|table| {
             let made = Frequencies::from_nonzero_fixed_point_probabilities(table.frequencies(), false);
@@ -197,7 +197,7 @@ impl Coder {
         Ok(words.iter().flat_map(|word| word.to_le_bytes()).collect())
     }
 
-    /// `rows` rows of symbols out of `bytes`.
+    /// Decodes `rows` rows of symbols from `bytes`.
     pub fn decode(&self, bytes: &[u8], rows: usize) -> Result<Vec<i32>, String> {
         let failed = |error: &dyn std::fmt::Display| format!("its symbols cannot be read ({error})");
         let halves = DefaultUniformModel::new(1 << 16);

@@ -1,4 +1,4 @@
-//! How the error falls as bytes are added: the model, PCA with the same quantizer and coder, and JPEG.
+//! Measurement of rate-distortion curves: the model, PCA with the same quantizer and coder, and JPEG.
 
 use std::path::Path;
 
@@ -14,20 +14,20 @@ use crate::model::write_whole;
 use crate::tasks::TaskError;
 use crate::tasks::export::extension;
 
-/// Bits of a latent number that are tried.
+/// Bits per latent value at which the model is measured.
 const BITS: [f64; 8] = [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0];
-/// Components of the PCA that may take as many as it likes: those that are not worth a bit get none.
+/// Components of the larger PCA baseline (`pca-many`): those that are not worth a bit get none.
 const MANY_COMPONENTS: usize = 256;
-/// Train rows that tables of PCA are fitted on.
+/// Train rows on which the tables of PCA are fitted, at most.
 const TABLE_ROWS: usize = 20_000;
-/// Files that differ less than this in size are of equal size.
+/// Ratio of file sizes up to which files count as equally large.
 const EQUAL: f64 = 1.02;
 
-/// Measures the curve of the model at `path` over every row of `source` and writes it to `output`: `.json`, `.csv` or
-/// `.png`.
+/// Measures the rate-distortion curve of the model at `path` over every row of `source` and writes it to `output`:
+/// `.json`, `.csv` or `.png`.
 ///
 /// # Errors
-/// As [`super::compress`].
+/// Same as [`super::compress`].
 pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> Result<RateCurve, TaskError> {
     let kind = extension(output);
     if !matches!(kind.as_deref(), Some("json" | "csv" | "png")) {
@@ -90,8 +90,8 @@ fn point(method: &'static str, setting: String, bytes: usize, rows: usize, mse: 
     RatePoint { method, setting, bytes, bytes_per_row: bytes as f64 / rows as f64, mse, psnr: metrics::psnr(mse) }
 }
 
-/// PCA at the rates of the model, in bits a row: with as many components as the model has latent numbers, and with
-/// many.
+/// Measures PCA at the rates of the model, in bits per row: with as many components as the model has latent units, and
+/// with many.
 fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint>, TaskError> {
     let features = subject.opened.data.features;
     let train = match &subject.train {
@@ -136,7 +136,7 @@ fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint
     Ok(points)
 }
 
-/// Who has the smaller error at equal sizes.
+/// States in words which method has the smaller error at equal sizes.
 fn findings(points: &[RatePoint]) -> Vec<String> {
     let of = |method: &str| points.iter().filter(|p| p.method == method).cloned().collect::<Vec<RatePoint>>();
     let model = of("model");

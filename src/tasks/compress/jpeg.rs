@@ -1,27 +1,27 @@
-//! JPEG of the same pictures, in true bytes of files: each by itself, and all together on one sheet, so that what a
-//! file's header takes is not what decides.
+//! JPEG baseline on the same images, in bytes of whole files: each image by itself, and all together on one sheet, so
+//! that the size of the headers does not decide.
 
 use rayon::prelude::*;
 
 use crate::data::ImageShape;
 use crate::metrics;
 
-/// Qualities that are tried.
+/// JPEG qualities at which images are measured.
 pub(super) const QUALITIES: [u8; 8] = [1, 5, 10, 20, 35, 50, 75, 90];
-/// JPEG works on squares of so many pixels.
+/// Side of a block of JPEG, in pixels.
 const SQUARE: usize = 8;
-/// Pixels on a side of a file at most.
+/// Largest side of a JPEG file, in pixels.
 const MOST_SIDE: usize = 65_535;
 
 /// Bytes of all files, and mean squared error over all values.
 pub(super) type JpegSize = (usize, f64);
 
-/// Returns whether JPEG takes such pictures: gray or color, values in 0..1.
+/// Returns whether JPEG can hold the images: gray or color, values in 0..1.
 pub(super) fn fits(image: ImageShape, rows: &[f32]) -> bool {
     matches!(image.channels, 1 | 3) && rows.iter().all(|value| (0.0..=1.0).contains(value))
 }
 
-/// A file for each of `rows` `[rows, features]`.
+/// Encodes each of `rows` `[rows, features]` to a file of its own.
 pub(super) fn each(rows: &[f32], image: ImageShape, quality: u8) -> Result<JpegSize, String> {
     let outcomes: Vec<Result<JpegSize, String>> = rows
         .par_chunks_exact(image.values())
@@ -36,8 +36,8 @@ pub(super) fn each(rows: &[f32], image: ImageShape, quality: u8) -> Result<JpegS
         .try_fold((0, 0.0), |sum, outcome| outcome.map(|(bytes, mse)| (sum.0 + bytes, sum.1 + mse / count)))
 }
 
-/// All rows on one sheet, each in whole squares of its own, its edge repeated to fill them; `None` where the sheet is
-/// larger than JPEG allows.
+/// Encodes all rows on one sheet, each in whole blocks of its own, its edge repeated to fill them; `None` where the
+/// sheet is larger than JPEG allows.
 pub(super) fn sheet(rows: &[f32], image: ImageShape, quality: u8) -> Result<Option<JpegSize>, String> {
     let count = rows.len() / image.values();
     let across = (1..=count).find(|side| side * side >= count).unwrap_or(1);
@@ -77,7 +77,7 @@ pub(super) fn sheet(rows: &[f32], image: ImageShape, quality: u8) -> Result<Opti
     Ok(Some((bytes, sum / rows.len() as f64)))
 }
 
-/// One picture to JPEG and back: bytes of the file, and what is in it.
+/// Encodes an image to JPEG and decodes it; returns the bytes of the file and the decoded values.
 fn through(values: &[f32], image: ImageShape, quality: u8) -> Result<(usize, Vec<f32>), String> {
     let bytes: Vec<u8> = values.iter().map(|value| (value * 255.0).round() as u8).collect();
     let color = if image.channels == 1 { image::ExtendedColorType::L8 } else { image::ExtendedColorType::Rgb8 };

@@ -1,7 +1,7 @@
-//! Rows as the few bytes that a model needs to make them again, and back.
+//! Lossy compression of rows to files of their quantized and entropy-coded latents, and decompression.
 //!
 //! The model is not part of the file. Steps and tables are fitted on the latents of its train rows when a file is
-//! written, and written into the file: the model's own file stays as it is, and whoever has both can read it.
+//! written, and stored in the file: the model's own file stays as it is, and both together are enough to read the rows.
 
 mod codec;
 mod coder;
@@ -35,32 +35,40 @@ use crate::model::{Model, write_whole};
 use crate::platform::{Wait as _, files, free_memory};
 use crate::tasks::TaskError;
 
-/// Bits of a latent number where nothing else is said: rounding then adds little to what the model loses anyway.
+/// Default bits per latent value: rounding then adds little to the reconstruction error of the model.
 pub const USUAL_BITS: f64 = 4.0;
 
 /// The object that `compress --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Compression {
+    /// Path of the model file.
     pub model: String,
+    /// Source of the rows, as given.
     pub data: String,
+    /// Path of the compressed file.
     pub output: String,
+    /// Number of rows.
     pub rows: usize,
-    /// Of the whole file: everything but the model.
+    /// Bytes of the whole file: everything but the model.
     pub bytes: usize,
-    /// Of these, all but the rows themselves: steps, tables, names, checksum.
+    /// Bytes of the file other than the coded rows: steps, tables, names, checksum.
     pub header_bytes: usize,
+    /// Bytes of the whole file per row.
     pub bytes_per_row: f64,
-    /// Of the rows as they are stored in memory before: a byte or four for each value.
+    /// Bytes of the rows in memory before compression: one or four for each value.
     pub source_bytes: usize,
-    /// Bits of a latent number, on average; `None` for a vector-quantized model, whose codes are coded as they are.
+    /// Bits per latent value asked for, on average; `None` for a vector-quantized model, whose codes are coded as they
+    /// are.
     pub bits: Option<f64>,
+    /// Form of the frequency tables in the file: the one of the smallest file.
     pub tables: TableKind,
-    /// What steps and tables were fitted on: `train`, or `input` where the train rows are not there any more.
+    /// Rows on which steps and tables were fitted: `train`, or `input` where the train rows are no longer available.
     pub fitted_on: &'static str,
-    /// Of what `decompress` makes, on the scale that the network sees, and of the model without any rounding.
+    /// Mean squared error of the rows after `decompress`, on the scale that the network sees.
     pub mse: f64,
+    /// Mean squared error of the model's reconstructions without any rounding, on the same scale.
     pub model_mse: f64,
-    /// What was noticed about the data: what is left out, and why.
+    /// Remarks on the data in words: omissions and their reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -68,34 +76,39 @@ pub struct Compression {
 /// The object that `decompress --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decompression {
+    /// Path of the model file.
     pub model: String,
+    /// Path of the compressed file.
     pub input: String,
+    /// Number of rows.
     pub rows: usize,
+    /// Path of the file or folder written.
     pub output: String,
+    /// Number of files written.
     pub files: usize,
 }
 
-/// A model, the rows to be compressed, and what it makes of them.
+/// Model, rows to be compressed, and their latents.
 struct CompressionInput {
     opened: OpenedModel,
     rows: usize,
-    /// `[rows, features]`, as the network sees them.
+    /// Values `[rows, features]`, as the network sees them.
     seen: Vec<f32>,
-    /// Latent numbers `[rows, latent]`, and codes `[rows, places]` of a vector-quantized model.
+    /// Latents `[rows, latent]`, and codes `[rows, places]` of a vector-quantized model.
     latents: Vec<f32>,
     codes: Vec<i32>,
     labels: Vec<usize>,
     model_mse: f64,
-    /// The same of the train rows, or of these where those are not there.
+    /// Latents and codes of the train rows, or of the input where the train rows are not available.
     train_latents: Vec<f32>,
     train_codes: Vec<i32>,
     sensitivities: Vec<f64>,
-    /// What the model was trained on, where it is still there.
+    /// Data set of the training, where it is still available.
     train: Option<Arc<DataSet>>,
     fitted_on: &'static str,
 }
 
-/// Rows as bytes, and the latent numbers that those stand for.
+/// Rows as bytes, and the latents that decoding them returns.
 struct Coded {
     bytes: Vec<u8>,
     payload: usize,
@@ -161,7 +174,7 @@ impl CompressionInput {
         !self.codes.is_empty()
     }
 
-    /// Every row at `bits` bits a latent number.
+    /// Codes every row at about `bits` bits per latent value.
     fn code(&self, bits: f64, names: Option<Vec<String>>) -> Result<Coded, TaskError> {
         let (meaning, symbols, train) = if self.has_codes() {
             let meaning = Meaning::Codes { places: self.codes.len() / self.rows };
@@ -179,13 +192,13 @@ impl CompressionInput {
         Ok(Coded { payload: packed.payload.len(), form: packed.codec.form, bytes, restored })
     }
 
-    /// Of rows decoded from `latents`.
+    /// Computes the mean squared error of rows decoded from `latents`.
     fn mse_of(&mut self, latents: &[f32]) -> Result<f64, TaskError> {
         Ok(metrics::mse(&self.opened.loaded.decode_rows(latents, &self.labels).wait()?, &self.seen))
     }
 }
 
-/// The smallest file of `symbols` among the forms that tables may have; these are fitted on `train`.
+/// Returns the smallest file of `symbols` among all forms of tables, which are fitted on `train`.
 fn smallest(
     meaning: &Meaning,
     symbols: &[i32],
@@ -207,7 +220,7 @@ fn smallest(
     best.ok_or_else(|| "there is no way to code these rows".to_owned())
 }
 
-/// The latent numbers that symbols stand for.
+/// Returns the latents that symbols stand for.
 fn restore(model: &Model, meaning: &Meaning, symbols: &[i32]) -> Result<Vec<f32>, TaskError> {
     match meaning {
         Meaning::Latents(quantizer) => Ok(quantizer.restore(symbols)),
@@ -226,7 +239,7 @@ fn restore(model: &Model, meaning: &Meaning, symbols: &[i32]) -> Result<Vec<f32>
     }
 }
 
-/// Numbers of entries, which come as floats.
+/// Converts the indices of codebook entries from floats to integers.
 fn whole(codes: &[f32]) -> Vec<i32> {
     codes.iter().map(|&code| code as i32).collect()
 }
@@ -235,9 +248,9 @@ fn defect(problem: String) -> TaskError {
     TaskError::Defect(problem)
 }
 
-/// Compresses every row of `source` with the model at `path` to `output`, at about `bits` bits a latent number. The
+/// Compresses every row of `source` with the model at `path` to `output`, at about `bits` bits per latent value. The
 /// step of each unit and the tables of frequencies are fitted on train rows and are part of the file, and so are the
-/// names of pictures and recordings.
+/// names of images and recordings.
 ///
 /// # Errors
 /// When the data does not fit the model, has no rows, or `output` cannot be written.
@@ -274,7 +287,7 @@ pub fn compress(
     })
 }
 
-/// Makes the rows of a file that [`compress`] wrote again and writes them in the form that their source had.
+/// Decodes the rows of a file written by [`compress`] and writes them in the form of their source.
 ///
 /// # Errors
 /// When the file is damaged or was made with another model, or `output` cannot hold such rows.

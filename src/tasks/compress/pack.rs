@@ -1,4 +1,4 @@
-//! The file of compressed rows.
+//! Format of a file of compressed rows.
 //!
 //! ```text
 //! "HGLZ"  version (1 byte)  fingerprint of the model (8)
@@ -15,16 +15,16 @@ use super::varint::{ByteReader, put_number};
 
 const MAGIC: &[u8; 4] = b"HGLZ";
 const VERSION: u8 = 1;
-/// A side section that unpacks to more is not one of ours.
+/// Largest unpacked side section in bytes; files of this program have none that is larger.
 const MOST_SIDE: u64 = 256 << 20;
 
-/// What a file holds.
+/// Contents of a file of compressed rows.
 #[derive(Clone, Debug)]
 pub(super) struct Packed {
     pub fingerprint: u64,
     pub rows: usize,
     pub codec: Codec,
-    /// Names of the rows, where they are called after files.
+    /// Names of the rows, where they are named after files.
     pub names: Option<Vec<String>>,
     pub payload: Vec<u8>,
 }
@@ -58,8 +58,10 @@ impl Packed {
         Ok(out)
     }
 
+    /// Parses the bytes of a file and verifies its checksum.
+    ///
     /// # Errors
-    /// What is wrong with the bytes, in words.
+    /// Returns the problem with the bytes, in words.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         const DAMAGED: &str = "its checksum is wrong: it is damaged or cut off, fetch it again";
         let Some(rest) = bytes.strip_prefix(MAGIC) else {

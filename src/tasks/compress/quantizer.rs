@@ -1,9 +1,9 @@
-//! Latent numbers as whole numbers of steps.
+//! Scalar quantization of latents, with a step for each unit.
 //!
 //! Each unit has a step of its own. Rounding to a step of d adds s d^2 / 12 to the mean squared error, where s is how
 //! much the output moves with the unit (squared, mean over values and rows). At a given rate the error is least where
 //! all units add alike (Gersho & Gray 1992, chapter 8), so that d is in proportion to 1 / sqrt(s); a unit that the
-//! decoder does not listen to gets a step that all of it falls into, and costs nothing.
+//! decoder ignores gets a step that covers all of its values, and costs nothing.
 
 use super::coder::{Counts, REACH};
 use crate::inference::LoadedModel;
@@ -11,29 +11,29 @@ use crate::platform::Wait as _;
 use crate::tasks::TaskError;
 use crate::tasks::generate::moments;
 
-/// Parts of a step that offsets are given in.
+/// Resolution of offsets, in parts of a step.
 const OFFSET_PARTS: f64 = 16.0;
-/// Steps are powers of two to whole parts of 1, from 2^-100 to 2^100.
+/// Resolution of steps, in parts of an octave; steps range from 2^-100 to 2^100.
 const PARTS: i32 = 32;
 const LEAST_EXPONENT: i32 = -100 * PARTS;
 const MOST_EXPONENT: i32 = 100 * PARTS;
-/// Rows that are looked at while a step is searched.
+/// Rows from which a step is searched, at most.
 const SEARCH_ROWS: usize = 8192;
-/// Symbols are kept well within 32 bits.
+/// Largest magnitude of a symbol, well within 32 bits.
 const MOST_SYMBOL: f64 = (1 << 30) as f64;
 
-/// Steps and middles of all units, as integers: every machine has the same ones.
+/// Steps and centers of all units, as integers that are the same on every machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Quantizer {
-    /// Steps are 2^(exponent / 32).
+    /// Exponents of the steps 2^(exponent / 32).
     pub exponents: Vec<i32>,
-    /// Where symbol 0 is, in sixteenths of a step.
+    /// Positions of symbol 0, in sixteenths of a step.
     pub offsets: Vec<i32>,
 }
 
 impl Quantizer {
-    /// The finest that takes no more than `bits` bits a row of `latents` `[rows, units]` by their entropy;
-    /// `sensitivities` are the s of each unit.
+    /// Fits the finest quantizer that takes no more than `bits` bits per row of `latents` `[rows, units]` by their
+    /// entropy; `sensitivities` are the s of each unit.
     pub fn fit(latents: &[f32], sensitivities: &[f64], bits: f64) -> Self {
         let units = sensitivities.len().max(1);
         let every = (latents.len() / units).div_ceil(SEARCH_ROWS).max(1);
@@ -48,7 +48,7 @@ impl Quantizer {
         Self::at(coarse, sensitivities, &moments)
     }
 
-    /// With steps of 2^(exponent / 32) / sqrt(s).
+    /// Builds a quantizer with steps of 2^(exponent / 32) / sqrt(s).
     fn at(exponent: i32, sensitivities: &[f64], moments: &[(f64, f64)]) -> Self {
         let per_octave = f64::from(PARTS);
         let parts = |value: f64| (per_octave * value.log2()).round();
@@ -75,7 +75,7 @@ impl Quantizer {
         self.exponents.len()
     }
 
-    /// Whole steps from the middle of each unit.
+    /// Rounds latents to whole steps from the center of each unit.
     pub fn quantize(&self, latents: &[f32]) -> Vec<i32> {
         let units = self.units().max(1);
         let steps: Vec<f64> = self.exponents.iter().map(|&exponent| step(exponent)).collect();
@@ -87,7 +87,7 @@ impl Quantizer {
         latents.iter().enumerate().map(symbol).collect()
     }
 
-    /// The latent numbers that symbols stand for. One exact sum and one product each: the same bits on any machine.
+    /// Returns the latents that symbols stand for. One exact sum and one product each: the same bits on any machine.
     pub fn restore(&self, symbols: &[i32]) -> Vec<f32> {
         let units = self.units().max(1);
         let steps: Vec<f64> = self.exponents.iter().map(|&exponent| step(exponent)).collect();
@@ -98,14 +98,14 @@ impl Quantizer {
         symbols.iter().enumerate().map(place).collect()
     }
 
-    /// Bits a row of `latents` takes by the entropy of each unit.
+    /// Computes the bits per row of `latents` by the entropy of each unit.
     fn bits(&self, latents: &[f32]) -> f64 {
         let (symbols, units) = (self.quantize(latents), self.units());
         (0..units).map(|unit| Counts::count(symbols.iter().skip(unit).step_by(units).copied()).entropy()).sum()
     }
 }
 
-/// 2^(exponent / 32), made of constants, one product and a shift: the same bits on any machine.
+/// Computes 2^(exponent / 32) from constants, by one product and a shift: the same bits on any machine.
 fn step(exponent: i32) -> f64 {
     const EIGHTHS: [f64; 8] = [
         1.0,
@@ -124,14 +124,14 @@ fn step(exponent: i32) -> f64 {
     EIGHTHS[part / 4] * FINE[part % 4] * power
 }
 
-/// The s of each unit: mean over values and over some of the rows `latents` `[rows, units]` of the squared change of
-/// the output when the unit moves, by the square of the move.
+/// Computes the s of each unit: the squared change of the output when the unit moves, by the square of the move, as the
+/// mean over values and over some of the rows `latents` `[rows, units]`.
 pub(super) fn sensitivities(model: &mut LoadedModel, latents: &[f32], labels: &[usize]) -> Result<Vec<f64>, TaskError> {
     /// Rows decoded in all, and of one unit.
     const ALL_ROWS: usize = 16_384;
     const MOST_ROWS: usize = 128;
     const LEAST_ROWS: usize = 4;
-    /// Of a deviation: about as much as rounding moves it.
+    /// Move of a unit, as a share of its standard deviation: about as much as rounding moves it.
     const MOVE: f64 = 0.25;
     let units = model.latent().max(1);
     let rows = latents.len() / units;

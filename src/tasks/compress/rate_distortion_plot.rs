@@ -1,4 +1,4 @@
-//! The picture of a curve of rate and distortion.
+//! Plot of a rate-distortion curve.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ const METHODS: [(&str, &str, Tone); 5] = [
     ("jpeg-sheet", "JPEG, one sheet", Tone::Muted),
 ];
 
-/// Bytes a row to the right, mean squared error upwards, both in ratios, as a PNG at `path`.
+/// Draws mean squared error over bytes per row, both on logarithmic axes, as a PNG at `path`.
 pub(super) fn draw(curve: &RateCurve, path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.fill_rect(Area { x: 0.0, y: 0.0, w: WIDTH as f32, h: HEIGHT as f32 }, DARK.panel, 0.0);

@@ -9,7 +9,7 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Small numbers of either sign are short.
+/// Appends a number of either sign, in few bytes where it is near 0.
 pub(super) fn put_signed(out: &mut Vec<u8>, number: i64) {
     put_number(out, (number << 1 ^ number >> 63).cast_unsigned());
 }
@@ -41,13 +41,13 @@ impl<'b> ByteReader<'b> {
         Err("a number in it has no end".to_owned())
     }
 
-    /// A number of things, `most` at most.
+    /// Reads a count of `most` at most.
     pub fn count(&mut self, most: usize) -> Result<usize, String> {
         let number = self.number()?;
         usize::try_from(number).ok().filter(|&count| count <= most).ok_or_else(|| format!("it claims {number} things"))
     }
 
-    /// `from` and a number of either sign, less than `most` away from 0 together.
+    /// Reads a number of either sign and adds it to `from`; the sum must lie in `-most..most`.
     pub fn signed_within(&mut self, from: i64, most: i64) -> Result<i64, String> {
         let number = self.number()?;
         let signed = (number >> 1).cast_signed() ^ -(number & 1).cast_signed();

@@ -1,4 +1,4 @@
-//! Files one after the other: read, denoised, written in the form that they have.
+//! Denoising of a batch of files: each is read, denoised and written in its own format.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -19,44 +19,55 @@ use crate::model::{Model, ModelFileError, SHIPPED_DENOISER, shipped_denoiser, wr
 use crate::platform::{Instant, files};
 use crate::tasks::TaskError;
 
-/// What to do, and with what.
+/// Options of [`denoise`].
 #[derive(Clone, Debug, Default)]
 pub struct DenoiseOptions {
-    /// The model that comes with the program where `None`.
+    /// Path of the model file; the shipped denoiser where `None`.
     pub model: Option<PathBuf>,
+    /// Noise level, and share of the change that is made.
     pub strength: Strength,
-    /// A clean picture, or a folder of them under the same names.
+    /// Clean image to compare with, or a folder of them under the same names; no comparison where `None`.
     pub reference: Option<PathBuf>,
-    /// Bytes that the network's work may take; a part of what is free where `None`.
+    /// Bytes that the network may take; a quarter of the free memory, 1 GiB at most, where `None`.
     pub memory: Option<usize>,
-    /// One look at each picture instead of the mean over its eight sides.
+    /// True if each image runs through the network once, instead of the mean over its eight symmetries.
     pub fast: bool,
 }
 
-/// What became of one file.
+/// Outcome of one file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FileOutcome {
+    /// Path of the input.
     pub input: String,
-    /// Null where it failed.
+    /// Path of the output; `None` where the file failed.
     pub output: Option<String>,
+    /// Cause of the failure in words; `None` where the file succeeded.
     pub error: Option<String>,
+    /// Width in pixels; `None` where the input could not be read.
     pub width: Option<usize>,
+    /// Height in pixels; `None` where the input could not be read.
     pub height: Option<usize>,
+    /// Number of channels, alpha included; `None` where the input could not be read.
     pub channels: Option<usize>,
-    /// Of a sample: 8, 16 or, for arrays, 32.
+    /// Bits per sample: 8, 16 or, for arrays, 32; `None` where the input could not be read.
     pub bits: Option<usize>,
-    /// The noise's standard deviation on the scale of 0..255, given or estimated: root mean square over the channels.
+    /// Standard deviation of the noise on the scale of 0..255, given or estimated: root mean square over the channels;
+    /// `None` where it could not be estimated.
     pub sigma: Option<f64>,
-    /// The file was copied byte for byte: strength 0, or no noise found.
+    /// True if the file was copied byte for byte: strength 0, or no noise found.
     pub copied: bool,
-    /// What it says beside its pixels that the output says too, and what the output does not.
+    /// Names of the metadata that the output kept.
     pub kept: Vec<String>,
+    /// Names of the metadata that the output lost.
     pub not_kept: Vec<String>,
+    /// Remarks on the result, in words.
     pub notes: Vec<String>,
+    /// Wall-clock time of the file, in seconds.
     pub seconds: f64,
+    /// Comparison with the clean image; `None` without one.
     #[serde(flatten)]
     pub comparison: Option<Comparison>,
-    /// Whether what failed is the input rather than the work.
+    /// True if the cause of the failure is the input rather than the work.
     #[serde(skip)]
     pub unusable: bool,
 }
@@ -64,24 +75,36 @@ pub struct FileOutcome {
 /// The object that `denoise --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Denoised {
+    /// Version of the program.
     pub version: &'static str,
+    /// Processor that the device computes on.
     pub device: DeviceKind,
+    /// Interface by which the device is reached.
     pub backend: DeviceBackend,
+    /// Name of the adapter; for the processor its count of threads.
     pub adapter: String,
+    /// Path of the model file, or `denoiser` for the shipped one.
     pub model: String,
+    /// Share of the allowed change that was made, 0 to 1.
     pub strength: f64,
+    /// Outcome of each file, in order.
     pub files: Vec<FileOutcome>,
+    /// Number of files that succeeded.
     pub done: usize,
+    /// Number of files that failed.
     pub failed: usize,
+    /// Wall-clock time of the whole run in seconds, loading of the model included.
     pub seconds: f64,
-    /// Of the files done, pixels whatever their channels.
+    /// Megapixels of the files that succeeded, whatever their channels.
     pub megapixels: f64,
+    /// Megapixels per second of the whole run.
     pub megapixels_per_second: f64,
+    /// Remarks on the run, in words.
     pub notes: Vec<String>,
 }
 
-/// Denoises the files of `inputs` (pictures, `.npy` arrays, folders of both) to `output`: a file for one input, else a
-/// folder that keeps the names. `progress` hears the share that is done and the file at work, and may end the work
+/// Denoises the files of `inputs` (images, `.npy` arrays, folders of both) to `output`: a file for one input, else a
+/// folder that keeps the names. `progress` receives the share that is done and the file at work, and may end the work
 /// between tiles; a file is written whole or not at all. A file that fails is reported, and the others are done.
 ///
 /// # Errors
@@ -149,7 +172,7 @@ pub fn denoise(
     })
 }
 
-/// The model and the clean pictures are read too.
+/// Refuses outputs that would replace the model or a clean image, as these are read too.
 fn refuse_to_replace(jobs: &[FileJob], options: &DenoiseOptions) -> Result<(), TaskError> {
     for job in jobs {
         let Ok(output) = job.output.canonicalize() else { continue };

@@ -1,4 +1,4 @@
-//! A picture through a model: what it would change, of which any amount can then be made.
+//! Predicted noise of an image, of which any share can then be removed.
 
 use std::ops::ControlFlow;
 
@@ -8,38 +8,38 @@ use super::opponent_planes::{Mixture, mixtures};
 use super::strength::{CLEAN, NoiseEstimate, Sigma, Strength, UNLIKE, found};
 use crate::tasks::TaskError;
 
-/// A model is not asked again for a sigma that is nearer than this to what it was told.
+/// Ratio of the refined sigma to the given one above which the model is not run again.
 const SAME: f64 = 0.96;
 
-/// What a model would change of one plane, in the units of the picture.
+/// Change that a model predicts for one plane, in the units of the image.
 #[derive(Debug)]
 struct PredictedNoise {
-    /// A color where `None`.
+    /// Mixture of colors of the plane; a single color where `None`.
     mixture: Option<Mixture>,
     color: usize,
     noise: NoiseEstimate,
-    /// How much stronger noise is where the model sees it.
+    /// Factor of the noise in the input of the model, relative to the image.
     factor: f64,
-    /// Empty where the model was not asked.
+    /// Change of each pixel; empty where the model was not run.
     values: Vec<f32>,
 }
 
-/// A picture and what a model would change of it.
+/// Image and the changes that a model predicts for it.
 #[derive(Debug)]
 pub(super) struct Filtered {
     pub seen: Image,
     changes: Vec<PredictedNoise>,
-    /// What a model that is told how strong the noise is was told.
+    /// Noise level given to a model conditioned on sigma; `None` for others, and where the model was not run.
     given_sigma: Option<Sigma>,
-    /// The strongest noise that the model knows, on the scale of 0..255.
+    /// Sigma of the strongest noise that the model was trained on, on the scale of 0..255.
     largest: Option<f64>,
-    /// What noise there is bounds what is changed.
+    /// True if the noise level bounds the change.
     bounded: bool,
 }
 
 impl Filtered {
-    /// Asks the model about each plane of `seen`; where `amount` leaves it to the estimate and that finds nothing, not
-    /// even that. `progress` hears the share that is done, and may end the work.
+    /// Runs the model on each plane of `seen`, unless the strength of `amount` is 0, or the change is bounded by an
+    /// estimate that finds no noise. `progress` receives the share that is done, and may end the work.
     pub fn new(
         seen: Image,
         amount: &Strength,
@@ -120,7 +120,7 @@ impl Filtered {
         Ok(Self { seen, changes, given_sigma: told, largest, bounded })
     }
 
-    /// The share of a change that is made.
+    /// Returns the share of a change that is made.
     fn share(&self, change: &PredictedNoise, amount: &Strength) -> f64 {
         match change.values.is_empty() {
             true => 0.0,
@@ -129,26 +129,26 @@ impl Filtered {
         }
     }
 
-    /// Whether the model was not asked, because nothing was to be changed.
+    /// Returns whether the model was not run, because nothing was to be changed.
     pub fn is_empty(&self) -> bool {
         self.changes.iter().all(|change| change.values.is_empty())
     }
 
-    /// Whether `amount` would have the model asked, for the first time or told otherwise.
+    /// Returns whether `amount` requires a run of the model, the first or one at another sigma.
     pub fn lacks(&self, amount: &Strength) -> bool {
         let told_otherwise = self.given_sigma.is_some_and(|told| told != amount.sigma);
         amount.strength > 0.0 && (told_otherwise || self.is_empty() && amount.sigma != Sigma::Auto)
     }
 
-    /// The noise's standard deviation on the scale of 0..255: root mean square over the planes; `None` where none is
-    /// large enough to tell.
+    /// Returns the estimated standard deviation of the noise on the scale of 0..255: root mean square over the planes;
+    /// `None` where none is large enough for an estimate.
     pub fn sigma(&self) -> Option<f64> {
         let mut known = self.changes.iter().filter_map(|change| change.noise.sigma()).peekable();
         known.peek()?;
         Some(root_mean_square(known))
     }
 
-    /// Why what the model makes of it is to be looked at closely, if there is a reason.
+    /// Returns the reasons to inspect the result closely, in words.
     pub fn warnings(&self, amount: &Strength) -> Vec<String> {
         let mut warnings = Vec::new();
         let sigma = match amount.sigma {
@@ -177,7 +177,7 @@ impl Filtered {
         warnings
     }
 
-    /// The picture with `amount` of the changes made; `None` where nothing is changed.
+    /// Returns the image with `amount` of the changes made; `None` where nothing is changed.
     pub fn result(&self, amount: &Strength) -> Option<Image> {
         let shares: Vec<f32> = self.changes.iter().map(|change| self.share(change, amount) as f32).collect();
         if shares.iter().all(|&share| share == 0.0) {
@@ -203,12 +203,13 @@ impl Filtered {
 }
 
 impl PredictedNoise {
-    /// What a model is told of the noise that it sees, on the scale of 0..255.
+    /// Returns the sigma of the noise in the input of the model, on the scale of 0..255.
     fn sigma_for(&self, amount: &Strength) -> f64 {
         self.factor * self.noise.sigma_for(amount)
     }
 
-    /// `told`: how strong the model was told that the noise is in what it saw.
+    /// Stores the change `values`; `told` is the sigma that the model was given for its input, `None` for a blind
+    /// model.
     fn take(&mut self, values: Vec<f32>, size: [usize; 2], told: Option<f64>) {
         self.noise = self.noise.with_change(&values, size, told.map(|told| told / self.factor));
         self.values = values;
@@ -223,7 +224,7 @@ fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
     (squares / count.max(1.0)).sqrt()
 }
 
-/// What the network takes of plane `index`, and how strong noise is there.
+/// Returns the input of the network for plane `index`, and the factor of the noise in it.
 fn plane(seen: &Image, index: usize, mixture: Option<Mixture>) -> (Vec<f32>, f32) {
     match mixture {
         Some(mixture) => (mixture.apply(|color| seen.plane(color)), mixture.factor),
@@ -231,7 +232,7 @@ fn plane(seen: &Image, index: usize, mixture: Option<Mixture>) -> (Vec<f32>, f32
     }
 }
 
-/// Planes as pixels of `channels` values; one plane stands for all of them.
+/// Interleaves planes to pixels of `channels` values; one plane stands for all of them.
 fn interleaved(planes: &[Vec<f32>], channels: usize) -> Vec<f32> {
     let pixels = planes.first().map_or(0, Vec::len);
     (0..pixels).flat_map(|pixel| (0..channels).map(move |channel| planes[channel % planes.len()][pixel])).collect()

@@ -1,4 +1,4 @@
-//! A picture or an array in memory: its planes as floats, and back in the form that its file has.
+//! Image or array in memory: its planes as floats, and its encoding in the format of its file.
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,16 +12,16 @@ use crate::model::{ModelFileError, write_whole};
 use crate::platform::{files, free_memory};
 use crate::tasks::TaskError;
 
-/// Of JPEG files written: little is lost, and they are no larger than those of cameras.
+/// Quality of JPEG files written: little is lost, and they are no larger than those of cameras.
 const JPEG_QUALITY: u8 = 95;
-/// Arrays are in 0..1 but for noise; values beyond this are on another scale.
+/// Largest magnitude of the values of an array, which are in 0..1 but for noise; larger ones are on another scale.
 const FARTHEST: f32 = 16.0;
 
 #[derive(Clone, Debug)]
 enum PixelValues {
     Bytes(Vec<u8>),
     Words(Vec<u16>),
-    /// Not clipped.
+    /// Samples of an array, not clipped.
     Floats(Vec<f32>),
 }
 
@@ -31,7 +31,7 @@ enum StoredForm {
     Array { shape: Vec<usize> },
 }
 
-/// What a file holds: `channels` interleaved samples a pixel, the last of them alpha where it has that.
+/// Image or array of a file: `channels` interleaved samples per pixel, the last of them alpha where `alpha` is set.
 #[derive(Clone, Debug)]
 pub(super) struct Image {
     pub size: [usize; 2],
@@ -41,7 +41,7 @@ pub(super) struct Image {
     form: StoredForm,
 }
 
-/// Whether `path` is read as an array.
+/// Returns whether `path` is read as an array.
 pub(super) fn is_array(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
 }
@@ -92,7 +92,7 @@ impl Image {
         Ok(Self { size, channels, alpha: color.has_alpha(), samples, form })
     }
 
-    /// Bits of a sample.
+    /// Returns the bits of a sample.
     pub fn bits(&self) -> usize {
         match self.samples {
             PixelValues::Bytes(_) => 8,
@@ -101,12 +101,12 @@ impl Image {
         }
     }
 
-    /// Channels but alpha.
+    /// Returns the number of channels, alpha left out.
     pub fn colors(&self) -> usize {
         self.channels - usize::from(self.alpha)
     }
 
-    /// Channel `channel` `[height, width]`, in 0..1 but for arrays.
+    /// Returns channel `channel` `[height, width]`, in 0..1 but for arrays.
     pub fn plane(&self, channel: usize) -> Vec<f32> {
         let step = self.channels;
         match &self.samples {
@@ -120,7 +120,7 @@ impl Image {
         }
     }
 
-    /// Puts `plane` in the place of channel `channel`, rounded and clipped as the samples are.
+    /// Replaces channel `channel` by `plane`, rounded and clipped as the samples are.
     pub fn set_plane(&mut self, channel: usize, plane: &[f32]) {
         let step = self.channels;
         match &mut self.samples {
@@ -138,7 +138,7 @@ impl Image {
         }
     }
 
-    /// The part of it in `rows` and `columns`, which lie within it.
+    /// Returns the part in `rows` and `columns`, which lie within the image.
     pub fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
         fn cut<T: Copy>(values: &[T], line: usize, rows: &Range<usize>, columns: &Range<usize>) -> Vec<T> {
             rows.clone().flat_map(|row| values[row * line..][columns.clone()].iter().copied()).collect()
@@ -153,7 +153,7 @@ impl Image {
         Self { size: [rows.len(), columns.len()], samples, form: self.form.clone(), ..*self }
     }
 
-    /// Puts `part` in its place, its upper left corner at `(top, left)`.
+    /// Writes `part` over the image, its upper left corner at `(top, left)`.
     pub fn paste(&mut self, part: &Self, top: usize, left: usize) {
         for channel in 0..self.channels {
             let (mut whole, piece) = (self.plane(channel), part.plane(channel));
@@ -164,8 +164,8 @@ impl Image {
         }
     }
 
-    /// Writes it to `output` in the form of `original`, with its metadata. Gives the names of what was kept of them,
-    /// and of what was not.
+    /// Writes the image to `output` in the format of `original`, with its metadata; returns the names of the metadata
+    /// kept, and of those lost.
     pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TaskError> {
         let (format, color) = match &self.form {
             StoredForm::Array { shape } => {
@@ -236,7 +236,7 @@ impl Image {
     }
 }
 
-/// What the file at `path` is, by its first bytes; one of those that are written again.
+/// Returns the format of the file at `path`, by its first bytes; one of those that can be written again.
 fn format_of(path: &Path) -> Result<ImageFormat, DataError> {
     let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
     let format = reader.ok().and_then(|reader| reader.format());
@@ -246,7 +246,7 @@ fn format_of(path: &Path) -> Result<ImageFormat, DataError> {
     })
 }
 
-/// `encoder` told what `original` says beside its pixels, where it can write that.
+/// Adds the metadata of `original` to `encoder`, where it can write them, and lists those kept and lost.
 fn described<E: ImageEncoder>(mut encoder: E, original: &Path) -> Result<(E, KeptMetadata), DataError> {
     let header = read_described(original)?;
     let mut carried = KeptMetadata::default();

@@ -1,14 +1,14 @@
-//! What a file says beside its pixels, carried over to the file that is made of it.
+//! Metadata of an image file, carried over to its denoised file.
 
 use img_parts::Bytes;
 use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::png::{Png, PngChunk};
 
-/// Chunks of a PNG that belong to its pixels as they were.
+/// Chunks of a PNG that belong to its original pixels.
 const PIXELS: [&[u8; 4]; 7] = [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"hIST"];
 const ANIMATION: [&[u8; 4]; 3] = [b"acTL", b"fcTL", b"fdAT"];
 
-/// A file with its metadata, their names, and what could not be kept.
+/// Bytes of a file with its metadata, their names, and the names of those lost.
 #[derive(Debug, Default)]
 pub(super) struct KeptMetadata {
     pub bytes: Vec<u8>,
@@ -23,7 +23,7 @@ fn add(names: &mut Vec<String>, name: impl Into<String>) {
     }
 }
 
-/// `made`, a PNG, with all that `original` says beside its pixels, byte for byte.
+/// Returns `made`, a PNG, with all metadata of `original`, byte for byte.
 pub(super) fn carry_png(original: &[u8], made: Vec<u8>) -> KeptMetadata {
     let (Ok(from), Ok(mut to)) =
         (Png::from_bytes(Bytes::copy_from_slice(original)), Png::from_bytes(Bytes::copy_from_slice(&made)))
@@ -58,7 +58,7 @@ pub(super) fn carry_png(original: &[u8], made: Vec<u8>) -> KeptMetadata {
     carried
 }
 
-/// `made`, a JPEG, with the segments of `original` that do not belong to its pixels, byte for byte.
+/// Returns `made`, a JPEG, with the segments of `original` that do not belong to its pixels, byte for byte.
 pub(super) fn carry_jpeg(original: &[u8], made: Vec<u8>, inks: bool) -> KeptMetadata {
     let (Ok(from), Ok(mut to)) =
         (Jpeg::from_bytes(Bytes::copy_from_slice(original)), Jpeg::from_bytes(Bytes::copy_from_slice(&made)))

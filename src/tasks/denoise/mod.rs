@@ -1,5 +1,5 @@
-//! Noise taken out of pictures of any size and depth, and out of arrays, by a denoising model: tiles through the
-//! network, blended; what is removed bounded by the noise there is; files written in the form that they came in.
+//! Denoising of images of any size and depth, and of arrays, by a denoising model: tiles through the network, blended;
+//! the change bounded by the noise level; files written in the format of their input.
 
 mod batch;
 mod filter;

@@ -1,4 +1,4 @@
-//! A denoising model on a device, for pictures of any size.
+//! Denoising model on a device, for images of any size.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -14,23 +14,23 @@ use crate::model::{ConditionKind, DataShape, Layer, Model, ModelFileError, Netwo
 use crate::platform::{Wait as _, free_memory};
 use crate::tasks::TaskError;
 
-/// Larger tiles save little: their overlap is a sixth of the work already.
+/// Largest side of a tile in pixels; larger ones save little: their overlap is a sixth of the work already.
 const LARGEST_TILE: usize = 768;
 /// Tiles of one run at most: enough to fill a large GPU.
 const LARGEST_BATCH: usize = 16;
-/// Where nothing else is said, a quarter of the free memory, but no more than this: more gains nothing.
+/// Largest default memory limit in bytes, else a quarter of the free memory: more gains nothing.
 const USUAL_MEMORY: usize = 1 << 30;
 
-/// What sizes a network takes.
+/// Image sizes that a network takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Sizes {
-    /// Any multiple of this.
+    /// Any multiple of this number of pixels.
     Multiple(usize),
-    /// What it was trained on alone: pieces of pictures.
+    /// Only the `[height, width]` of the training: pieces of images.
     Pieces([usize; 2]),
 }
 
-/// A pass for tiles of one size.
+/// Compiled pass for tiles of one size.
 #[derive(Debug)]
 struct TilePlan {
     tile: [usize; 2],
@@ -38,24 +38,25 @@ struct TilePlan {
     pass: LoadedPass,
 }
 
-/// A denoising model ready to be run over pictures of any size, tile by tile.
+/// Denoising model ready to run over images of any size, tile by tile.
 #[derive(Debug)]
 pub struct Denoiser {
     model: LoadedModel,
     channels: usize,
     sizes: Sizes,
     memory: usize,
-    /// Sides from which each picture is looked at.
+    /// Number of symmetries of each image over which the output is averaged.
     views: usize,
     ready: Option<TilePlan>,
 }
 
 impl Denoiser {
-    /// `memory`: bytes that the network's work may take; `path` is where the model is from, for errors.
+    /// Loads a model for denoising on `device`. `memory` is the limit of the network's bytes (a quarter of the free
+    /// memory, 1 GiB at most, where `None`); `path` is the origin of the model, for errors.
     ///
     /// # Errors
-    /// When the model is not for pictures in 0..1, is of a fixed size and was not trained on patches, or `memory` has
-    /// no room for its smallest tile.
+    /// When the model is not for images in 0..1, is of a fixed size and was not trained on patches, or `memory` has no
+    /// room for its smallest tile.
     pub fn new(model: Model, path: &Path, device: &Device, memory: Option<usize>) -> Result<Self, TaskError> {
         let unsuited = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
         let shape = model.data_shape();
@@ -95,20 +96,20 @@ impl Denoiser {
         Ok(denoiser)
     }
 
-    /// Channels that it takes at once: 1 or 3.
+    /// Returns the number of channels that the network takes at once: 1 or 3.
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Whether it was trained to take noise away.
+    /// Returns whether the model was trained to remove noise.
     pub fn removes_noise(&self) -> bool {
         let corruption = &self.spec().corruption;
         let amounts = [corruption.gaussian, corruption.poisson, corruption.grain, corruption.blind_spot];
         corruption.gaussian_range.is_some() || amounts.iter().any(|&amount| amount > 0.0)
     }
 
-    /// Returns whether noise is all that it was trained to take away: scratches, blocks and blur are no noise, and what
-    /// there is of that bounds nothing.
+    /// Returns whether the model was trained to remove noise alone: scratches, blocks and blur are no noise, and the
+    /// noise level does not bound them.
     pub fn removes_noise_alone(&self) -> bool {
         let corruption = &self.spec().corruption;
         let others = [
@@ -122,7 +123,8 @@ impl Denoiser {
         self.removes_noise() && corruption.jpeg.is_none() && others.iter().all(|&amount| amount == 0.0)
     }
 
-    /// The strongest Gaussian noise that it was trained on, on the scale of 0..255, where that is known.
+    /// Returns the standard deviation of the strongest Gaussian noise of the training, on the scale of 0..255, where
+    /// that is known.
     pub fn largest_sigma(&self) -> Option<f64> {
         let corruption = &self.spec().corruption;
         let ranged = corruption.gaussian_range.map_or(0.0, |[_, high]| high);
@@ -134,12 +136,12 @@ impl Denoiser {
         self.model.network().spec()
     }
 
-    /// The plan for `batch` tiles.
+    /// Builds the plan for `batch` tiles.
     fn plan(&self, tile: [usize; 2], batch: usize) -> Result<(Plan, graph::BufferView), GraphError> {
         network_for(self.spec(), tile, self.channels)?.filtering_pass(batch)
     }
 
-    /// Bytes that running `batch` tiles takes, and the largest array among them.
+    /// Returns the bytes that running `batch` tiles takes, and those of the largest array among them.
     fn bytes(&self, tile: [usize; 2], batch: usize) -> Result<(usize, usize), GraphError> {
         let (plan, _) = self.plan(tile, batch)?;
         let bytes = plan.bytes();
@@ -151,7 +153,7 @@ impl Denoiser {
         Ok(all <= self.memory && largest <= self.model.device().max_binding_bytes())
     }
 
-    /// The largest tile that the memory has room for.
+    /// Returns the `[height, width]` of the largest tile that the memory has room for.
     fn largest_tile(&self) -> Result<[usize; 2], TaskError> {
         let multiple = match self.sizes {
             Sizes::Pieces(size) => return Ok(size),
@@ -175,7 +177,7 @@ impl Denoiser {
         Ok([side; 2])
     }
 
-    /// Makes ready for the tiles of pictures of `size`.
+    /// Compiles the pass for the tiles of images of `size`, where it is not ready yet.
     fn prepare(&mut self, size: [usize; 2]) -> Result<Tiling, TaskError> {
         let most = self.largest_tile()?;
         let tiling = match self.sizes {
@@ -196,20 +198,20 @@ impl Denoiser {
         Ok(tiling)
     }
 
-    /// From now on the answer is the mean over so many of a picture's eight sides, 1 if not asked for: what is gained
-    /// is a tenth or two of a decibel, what it costs is as many times the work. Gives how many it was before.
+    /// Sets the number of an image's eight symmetries over which the output is averaged (1 by default); returns the
+    /// previous number. The gain is a tenth or two of a decibel, the cost as many times the work.
     pub fn ensemble(&mut self, views: usize) -> usize {
         std::mem::replace(&mut self.views, views.clamp(1, ALL))
     }
 
-    /// Whether it is told how strong the noise is.
+    /// Returns whether the network is conditioned on the noise level.
     pub fn takes_sigma(&self) -> bool {
         self.spec().model.condition == ConditionKind::Sigma
     }
 
     /// Returns the network's output for `values` `[height, width, channels]`; `sigma` is the standard deviation of
-    /// their noise on the scale of 0..255, for a network that is told; `progress` hears the share that is done, and may
-    /// end the work.
+    /// their noise on the scale of 0..255, for a network conditioned on it; `progress` receives the share that is done,
+    /// and may end the work.
     pub fn run(
         &mut self,
         values: &[f32],
@@ -275,7 +277,7 @@ fn network_for(spec: &Spec, size: [usize; 2], channels: usize) -> Result<Network
     Network::new(&spec, DataShape { features: image.values(), image: Some(image), classes: 0 })
 }
 
-/// The number whose multiples are sizes that `network` takes; `None` for one of a fixed size.
+/// Returns the number whose multiples are sizes that `network` takes; `None` for one of a fixed size.
 fn multiple_of(network: &Network, image: ImageShape) -> Option<usize> {
     let looks_at_all = |layer: &Layer| match layer {
         Layer::Dense { .. } | Layer::Tied { .. } | Layer::Latent { .. } | Layer::Reshape { .. } => true,

@@ -1,9 +1,9 @@
-//! A picture as the planes that a network of one channel takes one at a time.
+//! Planes of an image for a network of one channel, which takes them one at a time.
 //!
-//! Of red, green and blue, the mean holds nearly all there is to see, and the differences are smooth: a network for
-//! gray pictures cleans them better than the three as they are. The change is orthonormal, so that white noise stays
-//! white and as strong as it was (as in Dabov et al. 2007, "Color image denoising via sparse 3D collaborative filtering
-//! with grouping constraint in luminance-chrominance space").
+//! Of red, green and blue, the mean holds nearly all of the structure, and the differences are smooth: a network for
+//! gray images denoises these planes better than the three colors as they are. The change is orthonormal, so that white
+//! noise stays white and as strong as it was (as in Dabov et al. 2007, "Color image denoising via sparse 3D
+//! collaborative filtering with grouping constraint in luminance-chrominance space").
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
@@ -11,8 +11,8 @@ use std::f32::consts::FRAC_1_SQRT_2;
 const THIRD: f32 = 0.577_350_26;
 const SIXTH: f32 = 0.408_248_3;
 
-/// A plane as a mixture of colors, brought to 0..1 for the network by a factor and an offset. Noise is `factor` times
-/// as strong there as in the picture.
+/// Plane as a mixture of colors, mapped to 0..1 for the network by a factor and an offset. Noise is `factor` times as
+/// strong there as in the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Mixture {
     weights: [f32; 3],
@@ -20,20 +20,20 @@ pub(super) struct Mixture {
     offset: f32,
 }
 
-/// The mean; red against blue; both against green.
+/// Opponent planes: the mean; red against blue; both against green.
 const OPPONENT: [Mixture; 3] = [
     Mixture { weights: [THIRD; 3], factor: THIRD, offset: 0.0 },
     Mixture { weights: [FRAC_1_SQRT_2, 0.0, -FRAC_1_SQRT_2], factor: FRAC_1_SQRT_2, offset: 0.5 },
     Mixture { weights: [SIXTH, -2.0 * SIXTH, SIXTH], factor: 1.5 * SIXTH, offset: 0.5 },
 ];
 
-/// How many planes a picture of `colors` colors has, each of them a mixture or (`None`) a color as it is.
+/// Returns the planes of an image of `colors` colors, each of them a mixture or (`None`) a color as it is.
 pub(super) fn mixtures(colors: usize) -> Vec<Option<Mixture>> {
     if colors == 3 { OPPONENT.into_iter().map(Some).collect() } else { vec![None; colors] }
 }
 
 impl Mixture {
-    /// The plane; `color` gives the colors one by one.
+    /// Computes the plane; `color` returns the values of one color.
     pub fn apply(&self, color: impl Fn(usize) -> Vec<f32>) -> Vec<f32> {
         let mut mixed: Vec<f32> = Vec::new();
         for (index, weight) in self.weights.into_iter().enumerate().filter(|(_, weight)| *weight != 0.0) {
@@ -44,7 +44,7 @@ impl Mixture {
         mixed
     }
 
-    /// What a change of 1 to the plane, in the units of the picture, changes of `color`.
+    /// Returns the change of `color` by a change of 1 to the plane, in the units of the image.
     pub fn share_of(&self, color: usize) -> f32 {
         self.weights.get(color).copied().unwrap_or(0.0)
     }

@@ -1,4 +1,4 @@
-//! Which files are read and where what is made of them goes. Nothing that is read is ever written over.
+//! Input files of a batch and the paths of their outputs. No input is ever overwritten.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use crate::data::{DataError, pictures_and_arrays};
 use crate::error::Setting;
 use crate::tasks::TaskError;
 
-/// A file to be denoised.
+/// File to be denoised.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct FileJob {
     pub input: PathBuf,
     pub output: PathBuf,
-    /// Its name below the folder that it was found in.
+    /// Path of the input below the folder in which it was found.
     pub name: PathBuf,
 }
 
@@ -20,7 +20,7 @@ fn wrong(problem: String) -> TaskError {
     TaskError::Setting { setting: Setting::OUTPUT, problem }
 }
 
-/// The files of `inputs`, folders searched; `problems` hears of folders that hold nothing.
+/// Returns the files of `inputs`, folders searched; folders without any are added to `problems`.
 pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for input in inputs {
@@ -37,8 +37,8 @@ pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>) -> Vec
     found
 }
 
-/// The files of `inputs`, folders searched, and their places at `output`: a file for one input file, else a folder that
-/// keeps the names.
+/// Returns the files of `inputs`, folders searched, and their paths at `output`: a file for one input file, else a
+/// folder that keeps the names.
 ///
 /// # Errors
 /// When two would go to one place, one would go over an input, or `output` cannot be what it has to be.
@@ -76,7 +76,7 @@ pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -
     check_apart(jobs)
 }
 
-/// The form of a file is that of what it is made of, and its name says so.
+/// Checks that the name of an output has the format of its input, which is kept.
 fn check_form(input: &Path, output: &Path) -> Result<(), TaskError> {
     let form = |path: &Path| {
         let extension =
@@ -95,7 +95,7 @@ fn check_form(input: &Path, output: &Path) -> Result<(), TaskError> {
     Err(wrong(format!("{output} is named as another form than {input} has; the form is kept, name it alike")))
 }
 
-/// Refuses places that are inputs or the place of two.
+/// Refuses outputs that are inputs, and outputs shared by two inputs.
 fn check_apart(jobs: Vec<FileJob>) -> Result<Vec<FileJob>, TaskError> {
     let inputs: BTreeMap<PathBuf, &Path> =
         jobs.iter().filter_map(|job| Some((job.input.canonicalize().ok()?, job.input.as_path()))).collect();

@@ -1,4 +1,4 @@
-//! How near a picture is to a clean one.
+//! Similarity of an image to a clean one.
 
 use std::path::{Path, PathBuf};
 
@@ -9,17 +9,21 @@ use super::paths::FileJob;
 use crate::data::DataError;
 use crate::metrics;
 
-/// PSNR (dB, peak 1) and SSIM (mean over channels; `None` below 11x11) of what was given and of what was made of it,
-/// alpha left out.
+/// PSNR (dB, peak 1) and SSIM (mean over channels; `None` below 11x11) of an image before and after denoising, alpha
+/// left out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Comparison {
+    /// PSNR of the input in dB; `None` where it is equal to the clean image.
     pub input_psnr: Option<f64>,
+    /// PSNR of the output in dB; `None` where it is equal to the clean image.
     pub psnr: Option<f64>,
+    /// SSIM of the input; `None` below 11x11 pixels.
     pub input_ssim: Option<f64>,
+    /// SSIM of the output; `None` below 11x11 pixels.
     pub ssim: Option<f64>,
 }
 
-/// The clean picture for `job`: `reference` itself, or the file of the same name in it.
+/// Returns the path of the clean image for `job`: `reference` itself, or the file of the same name in it.
 pub(super) fn reference_of(reference: &Path, job: &FileJob) -> PathBuf {
     if reference.is_dir() { reference.join(&job.name) } else { reference.to_owned() }
 }

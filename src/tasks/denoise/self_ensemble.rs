@@ -1,10 +1,10 @@
-//! A picture seen from its eight sides. What a network trained on too few pictures makes of noise depends on which way
-//! they are turned; the mean over all sides is nearer to the truth ("self-ensemble", Timofte et al. 2016).
+//! Self-ensemble over the eight symmetries of an image (Timofte et al. 2016). The output of a network trained on too
+//! few images depends on their orientation; the mean over all symmetries is nearer to the clean image.
 
-/// Ways a rectangle can be laid: turned and mirrored.
+/// Number of symmetries of an image: turned and mirrored.
 pub(super) const ALL: usize = 8;
 
-/// One of them: `ALL` views, the first is the picture as it is, the later half have height and width changed over.
+/// One of the [`ALL`] symmetries: the first is the image as it is, the later half have height and width exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Symmetry(pub usize);
 
@@ -13,12 +13,12 @@ impl Symmetry {
         self.0 & 4 != 0
     }
 
-    /// `[height, width]` of what is seen of a picture of `size`.
+    /// Returns the `[height, width]` of an image of `size` under the symmetry.
     pub fn size(self, size: [usize; 2]) -> [usize; 2] {
         if self.transposes() { [size[1], size[0]] } else { size }
     }
 
-    /// The pixel of a picture of `size` that is seen at `(row, column)`.
+    /// Returns the index of the pixel of an image of `size` that the symmetry moves to `(row, column)`.
     fn source(self, size: [usize; 2], row: usize, column: usize) -> usize {
         let (row, column) = if self.transposes() { (column, row) } else { (row, column) };
         let row = if self.0 & 1 != 0 { size[0] - 1 - row } else { row };
@@ -26,7 +26,7 @@ impl Symmetry {
         row * size[1] + column
     }
 
-    /// `values` `[height, width, channels]` as seen this way.
+    /// Returns `values` `[height, width, channels]` under the symmetry.
     pub fn apply(self, values: &[f32], size: [usize; 2], channels: usize) -> Vec<f32> {
         let [height, width] = self.size(size);
         let mut seen = Vec::with_capacity(values.len());
@@ -39,7 +39,7 @@ impl Symmetry {
         seen
     }
 
-    /// Adds `share` of `seen`, laid back, to `out` `[height, width, channels]`.
+    /// Adds `share` of `seen`, moved back, to `out` `[height, width, channels]`.
     pub fn add_back(self, seen: &[f32], share: f32, size: [usize; 2], channels: usize, out: &mut [f32]) {
         let [height, width] = self.size(size);
         let mut seen = seen.chunks_exact(channels);

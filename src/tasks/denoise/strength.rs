@@ -1,46 +1,48 @@
-//! How much of what a model takes away is taken away.
+//! Share of a model's change that is made, bounded by the noise level.
 //!
-//! A model may take texture for noise. So that a clean photograph is never harmed, what is removed is bounded by what
-//! noise there is. Given, that is its standard deviation (the residual of the best possible denoiser is smaller than
-//! the noise, so that the bound costs nothing). Estimated, it begins with the eigenvalues of patches, which texture
-//! raises, and goes down to what the model takes away where that is little: noise is the same everywhere, texture is
-//! not, and where a picture is smooth the model takes away noise alone. A model that is told sigma is told the first
-//! and then, if that is less, the second; where it does not find what it was told, that was texture.
+//! A model may take texture for noise. To leave clean photographs unharmed, the change is bounded by the noise level. A
+//! given level is a standard deviation (the residual of the best possible denoiser is smaller than the noise, so that
+//! the bound costs nothing). An estimated level begins with the eigenvalues of patches, which texture raises, and is
+//! lowered to what the model removes where that is little: noise is the same everywhere, texture is not, and in smooth
+//! places the model removes noise alone. A model conditioned on sigma is given the first estimate and then, if that is
+//! less, the second; where it does not find the given level, the rest was texture.
 
 use crate::metrics::noise_level;
 
-/// Estimates by eigenvalues up to this, on the scale of 0..255, are those of clean photographs: the model is not asked.
+/// Largest estimate by eigenvalues, on the scale of 0..255, of clean photographs: up to it the model is not run.
 pub(super) const CLEAN: f64 = 2.0;
-/// What their own texture makes of the estimate of clean photographs at most: it is taken off, in squares.
+/// Largest estimate by eigenvalues that texture alone causes in clean photographs: it is subtracted, in squares.
 const TEXTURE: f64 = 3.0;
-/// A quarter of the places loses less than the noise there is by this: to a blind model, and to one that is told.
+/// Ratio of the noise level to the lower quartile of what places lose, by a blind model and by a conditioned one.
 const REMOVED_OF_NOISE: f64 = 1.2;
 const REMOVED_WHEN_TOLD: f64 = 1.05;
-/// Where a picture as a whole loses more than this of what was told, and its smooth places less than this of that, it
-/// has no smooth places: the whole is looked at.
+/// Shares by which an image without smooth places is recognized: as a whole it loses more than the first of the given
+/// level, its smooth places less than the second of that loss. The loss of the whole is then used.
 const ALL_TEXTURE: [f64; 2] = [0.7, 0.8];
-/// A model that finds less than this of what it was told took texture for noise: noise would all be found.
+/// Share of the given level that a model finds at least where there is no texture: noise would all be found.
 const FOUND: f64 = 0.75;
-/// Neighbors in what is taken away of a picture like those trained on agree by less than this: white noise has no
-/// neighbors. More is structure: of the picture, or of noise that is not white.
+/// Correlation of neighboring pixels in the change up to which an image counts as like those trained on: white noise
+/// has none. More is structure: of the image, or of noise that is not white.
 pub(super) const UNLIKE: f64 = 0.15;
-/// Side of the places that are looked at.
+/// Side in pixels of the places whose deviation is measured.
 const PLACE: usize = 16;
 
-/// The noise's standard deviation on the scale of 0..255.
+/// Standard deviation of the noise on the scale of 0..255.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Sigma {
-    /// Estimated for each plane of each picture.
+    /// Estimate for each plane of each image, the default.
     #[default]
     Auto,
+    /// Given value for all planes of all images.
     Given(f64),
 }
 
-/// What is to be removed.
+/// Noise level, and share of the change that is made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Strength {
+    /// Noise level, estimated by default.
     pub sigma: Sigma,
-    /// 0 leaves a picture as it is, 1 takes away all that the bound allows.
+    /// Share of the allowed change, 1 by default: 0 leaves an image as it is, 1 removes all that the bound allows.
     pub strength: f64,
 }
 
@@ -50,28 +52,29 @@ impl Default for Strength {
     }
 }
 
-/// What is known of the noise in a plane, on the scale of 0..255; `None` where it is too small to tell.
+/// Estimates of the noise in a plane, on the scale of 0..255; `None` where the plane is too small for one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct NoiseEstimate {
     pub by_patches: Option<f64>,
     pub by_removal: Option<f64>,
-    /// Root mean square of what the model takes away.
+    /// Root mean square of the change that the model makes.
     pub removed: f64,
-    /// The model was told, and what it took away bears that out: texture is out of the question.
+    /// True if the model was given the level and its change confirms it: texture is ruled out.
     pub borne_out: bool,
-    /// Correlation of neighbors in what it takes away.
+    /// Correlation of neighboring pixels in the change.
     pub correlation: f64,
 }
 
 impl NoiseEstimate {
-    /// Of a plane `[height, width]` of values in 0..1, in which noise is `factor` times as strong as in the picture.
+    /// Estimates the noise of a plane `[height, width]` of values in 0..1, in which noise is `factor` times as strong
+    /// as in the image.
     pub fn by_patches(values: &[f32], size: [usize; 2], factor: f32) -> Self {
         let scale = 255.0 / f64::from(factor);
         Self { by_patches: noise_level(values, size[0], size[1]).map(|sigma| scale * sigma), ..Self::default() }
     }
 
-    /// With what a model changes, in the units of the picture; `told` is how strong it was told that the noise is
-    /// there, on the scale of 0..255, where it is told.
+    /// Adds the estimates by a model's change, in the units of the image; `told` is the sigma given to the model, on
+    /// the scale of 0..255, `None` for a blind model.
     pub fn with_change(self, change: &[f32], size: [usize; 2], told: Option<f64>) -> Self {
         let removed = removed(change);
         let found = told.and_then(|told| found(change, size, told));
@@ -87,12 +90,12 @@ impl NoiseEstimate {
         Self { by_removal, removed, borne_out, correlation: correlation(change, size), ..self }
     }
 
-    /// The estimate.
+    /// Returns the estimate: the less of those by patches and by removal.
     pub fn sigma(&self) -> Option<f64> {
         Some(self.by_patches?.min(self.by_removal.unwrap_or(f64::INFINITY)))
     }
 
-    /// What a model that wants to be told is told, before there is anything removed.
+    /// Returns the sigma that a conditioned model is given before there is any change.
     pub fn sigma_for(&self, amount: &Strength) -> f64 {
         match amount.sigma {
             Sigma::Given(sigma) => sigma,
@@ -100,7 +103,7 @@ impl NoiseEstimate {
         }
     }
 
-    /// The share of the change that is made.
+    /// Returns the share of the change that is made.
     pub fn share(&self, amount: &Strength) -> f64 {
         let bound = match amount.sigma {
             Sigma::Given(sigma) => sigma,
@@ -115,7 +118,8 @@ impl NoiseEstimate {
     }
 }
 
-/// The mean over both ways of what a value says of its neighbor: 0 for white noise, near 1 for what is smooth.
+/// Computes the correlation of a value with its upper and left neighbors, as the mean of both: 0 for white noise, near
+/// 1 for smooth changes.
 fn correlation(change: &[f32], [height, width]: [usize; 2]) -> f64 {
     let mean = change.iter().map(|&value| f64::from(value)).sum::<f64>() / change.len().max(1) as f64;
     let at = |row: usize, column: usize| f64::from(change[row * width + column]) - mean;
@@ -134,21 +138,21 @@ fn without_texture(sigma: f64) -> f64 {
     (sigma.powi(2) - TEXTURE.powi(2)).max(0.0).sqrt()
 }
 
-/// Root mean square of a change, on the scale of 0..255.
+/// Computes the root mean square of a change, on the scale of 0..255.
 fn removed(change: &[f32]) -> f64 {
     let squares: f64 = change.iter().map(|value| f64::from(*value).powi(2)).sum();
     255.0 * (squares / change.len().max(1) as f64).sqrt()
 }
 
-/// The noise that a model found that was `told` how much there is, on the scale of 0..255: what it takes away where
-/// that is little.
+/// Returns the noise level that a model found when given `told`, on the scale of 0..255: its change where that is
+/// little.
 pub(super) fn found(change: &[f32], size: [usize; 2], told: f64) -> Option<f64> {
     let (low, whole) = (255.0 * low_deviation(change, size)?, removed(change));
     let no_smooth_places = whole > ALL_TEXTURE[0] * told && low < ALL_TEXTURE[1] * whole;
     Some(REMOVED_WHEN_TOLD * if no_smooth_places { whole } else { low })
 }
 
-/// The standard deviation within places of 16x16 that a quarter of them stays below.
+/// Computes the lower quartile of the standard deviations within places of 16x16 pixels; `None` without a whole place.
 fn low_deviation(change: &[f32], [height, width]: [usize; 2]) -> Option<f64> {
     let mut deviations = Vec::new();
     for top in (0..(height + 1).saturating_sub(PLACE)).step_by(PLACE) {

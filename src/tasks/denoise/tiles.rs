@@ -1,12 +1,12 @@
-//! A picture cut in overlapping tiles of one size. Where two overlap, the weight of one falls along a line as that of
-//! the other rises, and what lies next to a tile's edge, where the network sees less than it should, is not used at
+//! Overlapping tiles of one size that cover an image. Where two overlap, the weight of one falls along a line as that
+//! of the other rises; the pixels next to a tile's edge, where the network sees less than it should, are not used at
 //! all.
 
-/// Pixels that neighbors share. Seven sixteenths at either end are not used, as far as the shipped network sees; what
-/// lies between is blended.
+/// Pixels that neighboring tiles share. Seven sixteenths at either end are not used, as far as the shipped network
+/// sees; the pixels between are blended.
 pub(super) const OVERLAP: usize = 64;
 
-/// Of what a tile shares with a neighbor, the pixels next to its edge that are not used.
+/// Returns the number of unused pixels next to a tile's edge, of the `overlap` that it shares with a neighbor.
 fn margin(overlap: usize) -> usize {
     // Even, as the phase of networks that work at half the size asks.
     overlap * 7 / 32 * 2
@@ -22,7 +22,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// Tiles of at most `most` pixels, or of exactly that where `exact`; both are multiples of `multiple`.
+    /// Builds tiles of at most `most` pixels, or of exactly that where `exact`; both are multiples of `multiple`.
     fn new(length: usize, most: usize, multiple: usize, exact: bool) -> Self {
         let overlap = OVERLAP.min(most / 2);
         let total = length + 2 * margin(overlap);
@@ -32,12 +32,12 @@ impl Axis {
         Self { length, tile: if exact { most } else { least.min(most) }, overlap, count }
     }
 
-    /// Where a tile starts: before the picture for the first.
+    /// Returns the first pixel of a tile: before the image for the first tile.
     fn start(&self, index: usize) -> isize {
         (index * (self.tile - self.overlap)) as isize - margin(self.overlap) as isize
     }
 
-    /// How much of the result at `place` of a tile is its own.
+    /// Returns the weight of a tile's output at `place`.
     fn weight(&self, index: usize, place: usize) -> f32 {
         let margin = margin(self.overlap);
         let ramp = self.overlap - 2 * margin;
@@ -50,13 +50,13 @@ impl Axis {
         rising.min(falling)
     }
 
-    /// The pixels that a tile looks at, those beyond an edge reflected in it.
+    /// Returns the pixels that a tile covers, those beyond an edge reflected in it.
     fn sources(&self, index: usize) -> Vec<usize> {
         let start = self.start(index);
         (0..self.tile).map(|place| reflected(start + place as isize, self.length)).collect()
     }
 
-    /// (place in the tile, pixel, weight) of what a tile adds to.
+    /// Returns (place in the tile, pixel, weight) of each pixel that a tile contributes to.
     fn shares(&self, index: usize) -> Vec<(usize, usize, f32)> {
         let start = self.start(index);
         (0..self.tile)
@@ -66,7 +66,7 @@ impl Axis {
     }
 }
 
-/// The index inside `0..length` that `index` is reflected to, the pixels at the edges not repeated.
+/// Returns the index inside `0..length` that `index` is reflected to, the pixels at the edges not repeated.
 fn reflected(index: isize, length: usize) -> usize {
     let period = (2 * length.saturating_sub(1)).max(1) as isize;
     let place = index.rem_euclid(period) as usize;
@@ -84,7 +84,7 @@ impl Tiling {
         Self { axes: [0, 1].map(|axis| Axis::new(size[axis], most[axis], multiple, exact)) }
     }
 
-    /// `[height, width]` of every tile.
+    /// Returns the `[height, width]` of every tile.
     pub fn tile(&self) -> [usize; 2] {
         [self.axes[0].tile, self.axes[1].tile]
     }
@@ -93,7 +93,7 @@ impl Tiling {
         self.axes[0].count * self.axes[1].count
     }
 
-    /// Adds to `out` what the network is to see of tile `index` of `values` `[height, width, channels]`.
+    /// Appends to `out` the input of the network for tile `index` of `values` `[height, width, channels]`.
     pub fn cut(&self, index: usize, values: &[f32], channels: usize, out: &mut Vec<f32>) {
         let [down, across] = &self.axes;
         let columns = across.sources(index % across.count);
@@ -105,7 +105,7 @@ impl Tiling {
         }
     }
 
-    /// Adds `tile`, the network's answer for tile `index`, to its place in `out`; weights of all tiles sum to one.
+    /// Adds `tile`, the network's output for tile `index`, to its place in `out`; weights of all tiles sum to one.
     pub fn blend(&self, index: usize, tile: &[f32], channels: usize, out: &mut [f32]) {
         let [down, across] = &self.axes;
         let columns = across.shares(index % across.count);

@@ -1,4 +1,4 @@
-//! A detector from normal rows.
+//! Fitting of a detector to normal rows.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,49 +18,54 @@ use crate::platform::{Instant, Wait as _};
 use crate::tasks::TaskError;
 use crate::train::{Run, Session};
 
-/// A feature's usual error counts as if so many rows had the mean of all features: few rows tell little of each.
+/// Rows of the mean error that are added to those of each feature: few rows tell little of its usual error.
 const SHRINKAGE_ROWS: f64 = 10.0;
-/// Part of the mean variance that is added to that of each latent, so that one that hardly moves does not decide alone.
+/// Share of the mean variance that is added to that of each latent, so that one of little variance does not decide
+/// alone.
 const RIDGE: f64 = 1e-3;
 /// Share of held-out normal rows that are within the usual distance.
 const USUAL: f64 = 0.95;
-/// Part of the variance that the PCA beside keeps.
+/// Share of the variance that the PCA baseline keeps.
 const PCA_SHARE: f64 = 0.9;
-/// Wider rows have no PCA beside: all directions of as many would be fitted.
+/// Largest number of features with a PCA baseline: its fit computes all directions.
 const PCA_FEATURES: usize = 2048;
-/// Steps between two looks at whether training is done.
+/// Training steps between two checks for the end.
 const STEPS: usize = 64;
 
-/// Told the share of the work that is done; says whether to go on.
+/// Callback that receives the share of the work that is done, 0 to 1, and returns whether to go on.
 pub type FitProgress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
 
-/// What the threshold is to be.
+/// Rule by which a threshold is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ThresholdRule {
-    /// Such that this share of held-out normal rows is above it.
+    /// Given share of held-out normal rows above the threshold.
     FalseAlarms(f64),
-    /// By labels: the highest F1.
+    /// Highest F1, by labels.
     F1,
-    /// By labels: the least cost, where a missed row costs so many false alarms.
+    /// Least cost, by labels, where a missed row costs so many false alarms.
     MissCost(f64),
 }
 
-/// What a detector is fitted to.
+/// Options of [`fit_detector`].
 #[derive(Clone, Debug)]
 pub struct DetectorOptions {
-    /// The column (or for files, `folders`, `prefix` or a list) that says which rows are abnormal; never a feature.
+    /// Column (or for files, `folders`, `prefix` or a list) that marks abnormal rows, never a feature; none where
+    /// `None`.
     pub label: Option<String>,
-    /// What it says of abnormal rows; anything but 0, false, normal or nothing where empty.
+    /// Labels of abnormal rows; where empty, all but 0, false, normal and no label.
     pub abnormal: Vec<String>,
-    /// Columns that are not looked at.
+    /// Names of columns that are ignored.
     pub exclude: Vec<String>,
-    /// Share of rows without labels that are taken for abnormal: the worst after a first fit are left out of a second.
+    /// Share of rows that are taken for abnormal without labels, 0 by default: the worst after a first fit are left out
+    /// of a second.
     pub outliers: f64,
+    /// Rule by which the threshold is chosen; a false alarm in a hundred normal rows by default.
     pub threshold: ThresholdRule,
-    /// Models over seeds that follow each other; the score is their mean.
+    /// Number of models, of consecutive seeds, 1 by default; the score is their mean.
     pub ensemble: usize,
-    /// What is trained; what suits the data where `None`.
+    /// Specification of the model; chosen for the data where `None`.
     pub spec: Option<Spec>,
+    /// Seed of the split and of the first model's training, 1 by default.
     pub seed: u64,
 }
 
@@ -82,27 +87,37 @@ impl Default for DetectorOptions {
 /// The object that `detect fit --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DetectorReport {
+    /// Path of the model file; empty where it was not saved.
     pub model: String,
+    /// Source of the rows, as given.
     pub data: String,
-    /// Normal rows that were trained on, and those held out that usual errors and the threshold are from.
+    /// Normal rows that were trained on.
     pub train_rows: usize,
+    /// Held-out normal rows, from which usual errors and the threshold are computed.
     pub held_rows: usize,
     /// Rows that were left out: by their labels, or as the worst of a first fit.
     pub left_out: usize,
+    /// Values of a row, as the network sees it.
     pub features: usize,
+    /// Latent units of a model; 0 without a bottleneck.
     pub latent: usize,
+    /// Number of models whose scores are averaged.
     pub members: usize,
+    /// Score above which a row is abnormal.
     pub threshold: f64,
+    /// Rule by which the threshold was chosen.
     pub threshold_by: ThresholdBy,
     /// Share of the held-out normal rows above the threshold.
     pub false_alarms: f64,
+    /// Epochs of training, those of all members together.
     pub epochs: usize,
+    /// Wall-clock time of the fit, in seconds.
     pub seconds: f64,
-    /// What was found out about the data, in words.
+    /// Remarks on the data, in words.
     pub notes: Vec<String>,
 }
 
-/// Fits a detector to the normal rows of `source` and saves it at `path`; `progress` is told the share of the work
+/// Fits a detector to the normal rows of `source` and saves it at `path`; `progress` receives the share of the work
 /// done.
 ///
 /// # Errors
@@ -120,10 +135,10 @@ pub fn fit_detector(
     Ok(report)
 }
 
-/// As [`fit_detector`], without a file.
+/// Same as [`fit_detector`], without a file.
 ///
 /// # Errors
-/// As there, and [`TaskError::Canceled`] when `progress` says so.
+/// Same as [`fit_detector`], and [`TaskError::Canceled`] when `progress` ends the work.
 pub fn make_detector(
     source: &str,
     options: &DetectorOptions,
@@ -211,12 +226,12 @@ pub fn make_detector(
     Ok((model, report))
 }
 
-/// The data as it is wanted: labels no feature, abnormal rows left out.
+/// Data for training: labels are no feature, abnormal rows are left out.
 struct TrainingRows<'a> {
     options: &'a DetectorOptions,
     base: DataSpec,
     label: Option<String>,
-    /// Of each row of the source.
+    /// True for each row of the source that is labeled abnormal; empty without labels.
     is_abnormal: Vec<bool>,
     validation: f64,
 }
@@ -288,7 +303,7 @@ impl<'a> TrainingRows<'a> {
         Ok(Arc::new(DataSet::open(&self.base, self.validation, self.options.seed)?))
     }
 
-    /// Leaves out the worst rows, as many as there may be outliers.
+    /// Leaves out the rows of the highest scores, as many as there may be outliers.
     fn omit_worst(
         &mut self,
         model: &Model,
@@ -322,7 +337,7 @@ impl<'a> TrainingRows<'a> {
         Ok(())
     }
 
-    /// Scores of the rows that labels call abnormal.
+    /// Returns the scores of the rows that are labeled abnormal.
     fn abnormal_scores(
         &self,
         model: &Model,
@@ -355,7 +370,7 @@ impl<'a> TrainingRows<'a> {
     }
 }
 
-/// Sorted runs of `[first, how many]` of what is marked.
+/// Returns sorted runs `[first, count]` of the marked places.
 fn runs(marked: &[bool]) -> Vec<[u32; 2]> {
     let mut runs: Vec<[u32; 2]> = Vec::new();
     for (at, _) in marked.iter().enumerate().filter(|(_, marked)| **marked) {
@@ -395,7 +410,7 @@ fn train(
     Ok(Trained { model: run.kept_model().wait()?, epochs: run.epochs().len() })
 }
 
-/// What is usual of a model's errors on held-out rows, and where its latents lie.
+/// Measures a model's usual errors on held-out normal rows, and the distribution of its latents.
 fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TaskError> {
     let (features, held) = (data.features, data.validation.start..data.test.end);
     let models = std::slice::from_ref(model);
@@ -453,7 +468,7 @@ fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -
     Ok(member)
 }
 
-/// PCA that keeps [`PCA_SHARE`] of the variance of the rows for training.
+/// Fits a PCA that keeps [`PCA_SHARE`] of the variance of the train rows; `None` for wide rows or fewer than two.
 fn pca_of(data: &DataSet) -> Result<Option<Pca>, TaskError> {
     if data.features > PCA_FEATURES || data.train.len() < 2 {
         return Ok(None);
@@ -463,7 +478,7 @@ fn pca_of(data: &DataSet) -> Result<Option<Pca>, TaskError> {
     Ok(pca.map(|pca| pca.keeping_variance(&rows, PCA_SHARE)))
 }
 
-/// Mean and whitening of the latents of all normal rows.
+/// Computes the mean and the whitening of the latents of all normal rows.
 fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TaskError> {
     let mut reconstructions = Reconstructor::over(models, data, 0..data.rows, device, path)?;
     let mut latent = 0;
@@ -499,7 +514,7 @@ fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -
     })
 }
 
-/// L^-1 of the Cholesky decomposition L L^T of a matrix `[n, n]`, of which the lower triangle is read.
+/// Computes L^-1 of the Cholesky decomposition L L^T of a matrix `[n, n]`, of which the lower triangle is read.
 fn inverse_of_root(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
     for i in 0..n {
         for j in 0..=i {

@@ -1,6 +1,6 @@
 //! Histogram of anomaly scores.
 
-/// Bins of the histogram to a factor of ten, and the powers of ten that it reaches over.
+/// Bins of the histogram per factor of ten, and the powers of ten that it covers.
 pub(super) const PER_DECADE: usize = 20;
 pub(super) const LOWEST: i32 = -3;
 pub(super) const DECADES: usize = 9;

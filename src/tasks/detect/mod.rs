@@ -1,8 +1,9 @@
-//! Which rows are abnormal, and what makes them so. A model is fitted on normal rows; what it cannot rebuild as well as
-//! it rebuilds normal rows that it has not seen, or what it sees far from where those lie, is abnormal.
+//! Anomaly detection: scores of rows, and the reasons for them. A model is fitted on normal rows; a row is abnormal if
+//! its reconstruction error exceeds that of normal rows that the model has not seen, or if its latents lie far from
+//! theirs.
 //!
-//! A row's score is (sum of e^2 / u over features + d^2) / (features + latent): e its errors, u what is usual of each
-//! on held-out normal rows, d the Mahalanobis distance of its latents from those of normal rows. Both parts are 1 a
+//! A row's score is (sum of e^2 / u over features + d^2) / (features + latent): e its errors, u their usual squares on
+//! held-out normal rows, d the Mahalanobis distance of its latents from those of normal rows. Both parts are 1 a
 //! dimension on held-out normal rows, so that the score is 1 on average there and means the same for every table: but
 //! for constants it is the negative log-likelihood of a Gaussian model of both. For variational models twice the
 //! divergence from the prior stands in the place of d^2 and of its count: the score is the negative ELBO, scaled to 1
@@ -29,10 +30,10 @@ pub use self::score::{ScoreOptions, ScoreOutput, score_rows, write_scores};
 pub use self::scores::Scores;
 use crate::model::{Detector, Model};
 
-/// Labels of these names say that a row is normal where nothing else is said.
+/// Labels of normal rows, in lowercase, where no abnormal ones are given.
 const NORMAL: [&str; 5] = ["0", "0.0", "false", "normal", ""];
 
-/// Whether a label says that its row is abnormal; `abnormal` names those that do where it is not empty.
+/// Returns whether a label marks its row as abnormal; `abnormal` names the labels that do, where it is not empty.
 fn is_abnormal(label: Option<&str>, abnormal: &[String]) -> bool {
     let label = label.unwrap_or_default();
     match abnormal.is_empty() {
@@ -44,7 +45,7 @@ fn is_abnormal(label: Option<&str>, abnormal: &[String]) -> bool {
     }
 }
 
-/// The models of a detector's members.
+/// Returns the models of a detector's members.
 fn member_models(model: &Model, detector: &Detector) -> Vec<Model> {
     let own = |(number, member): (usize, &crate::model::DetectorMember)| {
         let tensors = if number == 0 { model.tensors.clone() } else { member.weights.clone() };

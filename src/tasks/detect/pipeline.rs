@@ -1,5 +1,4 @@
-//! Detection for somebody who looks on: data in, a fitted detector and its scores out, with what goes on told on the
-//! way.
+//! Detection with progress: data in, a fitted detector and its scores out.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,61 +15,70 @@ use crate::graph::GraphError;
 use crate::model::{Model, ModelFileError};
 use crate::tasks::TaskError;
 
-/// What is to be found out.
+/// Request for the scores of some data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectRequest {
-    /// A file or folder.
+    /// Path of a file or folder.
     pub source: String,
-    /// Which column holds labels.
+    /// Column of labels, where a detector is fitted.
     pub label: LabelChoice,
-    /// A detector to score with; one is fitted where there is none.
+    /// Path of the detector; one is fitted to the data where `None`.
     pub detector: Option<PathBuf>,
+    /// Device of fitting and scoring.
     pub device: DeviceChoice,
+    /// Seed of the split and of the training.
     pub seed: u64,
 }
 
-/// Which column holds labels.
+/// Choice of the column of labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LabelChoice {
-    /// One that is called label, class, target or the like, if there is any.
+    /// Column named label, class, target or the like, if there is any; the default.
     #[default]
     Usual,
+    /// No labels: all rows count as normal.
     None,
+    /// Column of this name.
     Column(String),
 }
 
-/// What goes on.
+/// Stage of a detection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DetectStage {
+    /// Reading of the detector or the data.
     Reading,
-    /// The share that is done.
+    /// Fitting of a detector, with the share that is done, 0 to 1.
     Fitting(f64),
-    /// Rows so far.
+    /// Scoring of rows, with their number so far.
     Scoring(u64),
 }
 
-/// Told what goes on; says whether to go on.
+/// Callback that receives the stage and returns whether to go on.
 pub type Watch<'a> = dyn FnMut(DetectStage) -> ControlFlow<()> + 'a;
 
-/// A detector and its scores.
+/// Detector and its scores.
 #[derive(Clone, Debug)]
 pub struct DetectOutcome {
+    /// Path of the scored data, a file or folder.
     pub source: String,
+    /// Model with the detector.
     pub model: Arc<Model>,
-    /// How it was fitted; `None` where it was there already.
+    /// Report of the fit; `None` for a detector that was read from a file.
     pub report: Option<DetectorReport>,
+    /// Scores of all rows.
     pub scan: ScannedRows,
-    /// The column of labels.
+    /// Column of labels; `None` without one.
     pub label: Option<String>,
-    /// Columns that could be one.
+    /// Names of the columns that could hold labels.
     pub columns: Vec<String>,
+    /// Device of fitting and scoring.
     pub device: DeviceChoice,
 }
 
-/// Fits a detector to the data (or takes the one that is named) and scores every row of it.
+/// Fits a detector to the data (or reads the given one) and scores every row of it.
 ///
 /// # Errors
-/// What is wrong with the data or the detector, and [`TaskError::Canceled`].
+/// When the data or the detector cannot be used, and [`TaskError::Canceled`] when `watch` ends the work.
 pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, TaskError> {
     let device = Device::open(request.device, None).map_err(GraphError::from)?;
     if watch(DetectStage::Reading).is_break() {
@@ -120,7 +128,7 @@ pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOu
     })
 }
 
-/// What is taken for labels where nothing is said.
+/// Returns the column that the data take for labels by default.
 fn usual_label(source: &str) -> Result<Option<String>, TaskError> {
     let data = DataSet::open(&DataSpec::from_source(source), 0.1, 1)?;
     Ok(data.labels.as_ref().and(data.options.labels.clone()))
@@ -133,7 +141,7 @@ fn columns(preparation: &Preparation) -> Vec<String> {
     }
 }
 
-/// A path beside `source` that nothing is at yet: its name, then `ending`.
+/// Returns a path beside `source` that is free: its name, then `ending`.
 fn beside(source: &str, ending: &str) -> PathBuf {
     let source = Path::new(source);
     let name = source.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned());
@@ -150,10 +158,10 @@ fn beside(source: &str, ending: &str) -> PathBuf {
     }
 }
 
-/// Writes the scores of `outcome` beside its data; gives the path.
+/// Writes the scores of `outcome` beside its data; returns the path.
 ///
 /// # Errors
-/// As those of [`super::score_rows`].
+/// Same as [`super::score_rows`].
 pub fn save_scores(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, TaskError> {
     let device = Device::open(outcome.device, None).map_err(GraphError::from)?;
     let path = beside(&outcome.source, "scores.csv");
@@ -163,7 +171,7 @@ pub fn save_scores(outcome: &DetectOutcome, threshold: f64) -> Result<PathBuf, T
     Ok(path)
 }
 
-/// Saves the detector of `outcome` with another threshold beside its data; gives the path.
+/// Saves the detector of `outcome` with another threshold beside its data; returns the path.
 ///
 /// # Errors
 /// When it cannot be written.

@@ -1,4 +1,4 @@
-//! Pictures of scores: their histogram, and how well they tell labeled rows apart.
+//! Plots of scores: their histogram, and the ROC and precision-recall curves of labeled rows.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::tasks::TaskError;
 const SIDE: u32 = 760;
 const PLOT: Area = Area { x: 84.0, y: 96.0, w: 636.0, h: 576.0 };
 
-/// Draws to `folder` what there is to draw; gives the names of the files.
+/// Draws the plots of the scores to `folder`; returns the paths of the files.
 pub(super) fn draw_pictures(
     folder: &Path,
     scores: &Scores,
@@ -53,13 +53,13 @@ fn page(title: &str, figure: &str) -> Result<Canvas, PictureError> {
     Ok(canvas)
 }
 
-/// An axis of shares from 0 to 1.
+/// Builds an axis of shares from 0 to 1.
 fn shares(title: &'static str) -> ChartAxis {
     let ticks = Ticks::At(vec![0.0, 0.25, 0.5, 0.75, 1.0]);
     ChartAxis { title, ..ChartAxis::new(AxisScale::Even, (0.0, 1.0), ticks) }
 }
 
-/// A chart of shares, and its one curve.
+/// Builds a chart of shares with one curve.
 fn curve(titles: [&'static str; 2], points: Vec<[f64; 2]>) -> Chart {
     let mut chart = Chart::new(shares(titles[0]), ChartAxis { has_lines: true, ..shares(titles[1]) });
     let style = LineStyle::solid(Tone::Accent, 3.0);

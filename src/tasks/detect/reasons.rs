@@ -1,4 +1,4 @@
-//! Why a row is abnormal: what is seen in its columns, and what would be expected there.
+//! Reasons for the score of a row: the seen and the expected values of its columns.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,17 +10,17 @@ use crate::model::{Detector, Model};
 use crate::platform::Wait as _;
 use crate::tasks::TaskError;
 
-/// Columns that are named for each row.
+/// Columns that are named for each row, at most.
 const REASONS: usize = 3;
 
-/// A column and its features.
+/// Column and its features.
 #[derive(Debug)]
 struct Span {
     column: PreparedColumn,
     features: Range<usize>,
 }
 
-/// Finds reasons for rows.
+/// Finder of the reasons for scores.
 #[derive(Debug)]
 pub(super) struct Reasons {
     spans: Vec<Span>,
@@ -39,8 +39,8 @@ impl Reasons {
         Self { spans, preparation: model.preparation.clone(), features: model.features, decoder }
     }
 
-    /// Returns the expected values of rows `[rows, features]`: what the first member makes of them, or, where their
-    /// latents are farther out than those of normal rows, of the nearest latents that are not.
+    /// Returns the expected values of rows `[rows, features]`: the reconstructions by the first member or, where
+    /// latents are farther out than those of normal rows, the decoded nearest latents within that distance.
     pub fn expected(&mut self, seen: &Chunk, detector: &Detector) -> Result<Vec<f32>, TaskError> {
         let (features, member) = (self.features, &detector.members[0]);
         let mut expected = seen.made[0].clone();
@@ -68,7 +68,8 @@ impl Reasons {
         Ok(expected)
     }
 
-    /// `column=seen (expected E)` for the columns that tell most, the largest first, of each row.
+    /// Returns `column=seen (expected E)` of each row, for the columns of the largest relative errors, the largest
+    /// first.
     pub fn of_rows(&mut self, rows: &Chunk, detector: &Detector) -> Result<Vec<String>, TaskError> {
         let mut expected = self.expected(rows, detector)?;
         let (features, usual) = (self.features, &detector.members[0].usual_errors);
@@ -128,7 +129,7 @@ impl Span {
     }
 }
 
-/// With four digits that count.
+/// Formats a number with four significant digits.
 pub(super) fn number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value:.0}");

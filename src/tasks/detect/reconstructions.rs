@@ -1,4 +1,4 @@
-//! Rows and what a detector's models make of them, some at a time.
+//! Rows and their reconstructions by a detector's models, in chunks.
 
 use std::ops::Range;
 use std::path::Path;
@@ -13,26 +13,26 @@ use crate::tasks::TaskError;
 use crate::tasks::evaluate::evaluator_over;
 use crate::train::Evaluator;
 
-/// Narrow rows that are scored at once.
+/// Narrow rows that are scored at once, at most.
 const CHUNK_ROWS: usize = 8192;
-/// Bytes of wide rows that are.
+/// Bytes of wide rows that are scored at once, at most.
 const CHUNK_BYTES: usize = 64 << 20;
 
-/// Some rows, prepared as the network takes them, and what is made of them.
+/// Chunk of rows, prepared as the network takes them, and their reconstructions.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     pub rows: usize,
-    /// `[rows, features]`
+    /// Values `[rows, features]`.
     pub seen: Vec<f32>,
-    /// `[rows, features]` of each member.
+    /// Reconstructions `[rows, features]` of each member.
     pub made: Vec<Vec<f32>>,
-    /// `[rows, latent]` of each member; nothing where there is no bottleneck.
+    /// Latents `[rows, latent]` of each member; empty where there is no bottleneck.
     pub latents: Vec<Vec<f32>>,
-    /// `[rows]`: divergence from the prior of each member, in nats; nothing but for variational models.
+    /// Divergence from the prior `[rows]` of each member, in nats; empty but for variational models.
     pub divergences: Vec<Vec<f64>>,
-    /// What the label of each row says; empty without labels.
+    /// Label of each row; empty without labels.
     pub labels: Vec<Option<String>>,
-    /// Rows that could not be read, with what is wrong.
+    /// Rows that could not be read, with the problem in words.
     pub unusable: Vec<(usize, String)>,
 }
 
@@ -51,7 +51,7 @@ enum ChunkSource {
     Whole { data: Arc<DataSet>, left: Range<usize>, step: usize },
 }
 
-/// The models of a detector over rows.
+/// Models of a detector over rows, chunk by chunk.
 #[derive(Debug)]
 pub(super) struct Reconstructor {
     members: Vec<Evaluator>,
@@ -59,7 +59,7 @@ pub(super) struct Reconstructor {
     features: usize,
 }
 
-/// How many rows of `features` values are scored at once.
+/// Returns the number of rows of `features` values that are scored at once.
 fn chunk(features: usize) -> usize {
     (CHUNK_BYTES / (features * 4).max(1)).clamp(1, CHUNK_ROWS)
 }
@@ -74,7 +74,7 @@ fn evaluators(
 }
 
 impl Reconstructor {
-    /// `models` over `rows` of `data`; `path` is where they are from, for errors.
+    /// Prepares `models` for `rows` of `data`; `path` is the origin of the models, for errors.
     pub fn over(
         models: &[Model],
         data: &Arc<DataSet>,
@@ -87,7 +87,7 @@ impl Reconstructor {
         Ok(Self { members, rows, features: data.features })
     }
 
-    /// `models`, of which there is one at least, over the rows of a table as they are read.
+    /// Prepares `models`, of which there is one at least, for the rows of a table as they are read.
     pub fn streaming(
         models: &[Model],
         stream: TableStream,
@@ -103,7 +103,7 @@ impl Reconstructor {
         Ok(Self { members, rows: ChunkSource::Table(Box::new(rows)), features })
     }
 
-    /// The next rows; `None` at the end.
+    /// Returns the next chunk; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Chunk>, TaskError> {
         let (mut next, range) = match &mut self.rows {
             ChunkSource::Table(table) => {
@@ -148,7 +148,7 @@ impl Reconstructor {
 }
 
 impl Chunk {
-    /// The score of each row: the mean of what `members` say.
+    /// Computes the score of each row: the mean over `members`.
     pub fn scores(&self, members: &[DetectorMember], features: usize) -> Vec<f64> {
         let of = |row: usize| {
             let parts = members.iter().enumerate().map(|(at, member)| {
@@ -160,8 +160,9 @@ impl Chunk {
         (0..self.rows).map(of).collect()
     }
 
-    /// How far out a row's latents are, and what is usual: their squared Mahalanobis distance, or twice the divergence
-    /// from the prior of a variational model, so that errors and this add up to twice a negative ELBO.
+    /// Returns the distance of a row's latents from those of normal rows, and its usual value: the squared Mahalanobis
+    /// distance, or twice the divergence from the prior of a variational model, so that errors and this add up to twice
+    /// a negative ELBO.
     pub fn apart(&self, at: usize, row: usize, member: &DetectorMember) -> (f64, f64) {
         if member.usual_divergence > 0.0 {
             return (2.0 * self.divergences[at][row], 2.0 * f64::from(member.usual_divergence));
@@ -174,7 +175,7 @@ impl Chunk {
         &self.latents[member][row * latent..(row + 1) * latent]
     }
 
-    /// Squared errors of a row, each by what is usual of it.
+    /// Returns the squared errors of a row, each divided by its usual value.
     pub fn errors<'a>(
         &'a self,
         at: usize,
@@ -187,8 +188,8 @@ impl Chunk {
     }
 }
 
-/// Divergence of N(mean, deviation^2) from N(0, 1) for each row of moments `[rows, 2 latent]`: means, then logarithms
-/// of variances.
+/// Computes the divergence of N(mean, deviation^2) from N(0, 1) for each row of moments `[rows, 2 latent]`: means, then
+/// logarithms of variances.
 fn divergences(moments: &[f32], latent: usize) -> Vec<f64> {
     let of = |row: &[f32]| {
         let (means, logs) = row.split_at(latent);
@@ -201,7 +202,7 @@ fn divergences(moments: &[f32], latent: usize) -> Vec<f64> {
     moments.chunks_exact((2 * latent).max(1)).map(of).collect()
 }
 
-/// (seen - made)^2 / usual, feature by feature.
+/// Computes (seen - made)^2 / usual, feature by feature.
 pub(super) fn relative_errors<'a>(
     seen: &'a [f32],
     made: &'a [f32],
@@ -213,7 +214,7 @@ pub(super) fn relative_errors<'a>(
     })
 }
 
-/// |W (z - mean)|^2: the squared Mahalanobis distance of a row's latents from those of normal rows.
+/// Computes |W (z - mean)|^2: the squared Mahalanobis distance of a row's latents from those of normal rows.
 pub(super) fn squared_distance(member: &DetectorMember, latents: &[f32]) -> f64 {
     let latent = member.latent_mean.len();
     let from_mean: Vec<f64> =

@@ -1,4 +1,4 @@
-//! Every row of some data through a detector, in order.
+//! Scan of every row of some data with a detector, in order.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -18,29 +18,29 @@ use crate::tasks::TaskError;
 /// Rows of the highest scores whose reasons are kept.
 const TOP: usize = 5000;
 
-/// A row and what is said of it.
+/// Scored row with its reasons.
 #[derive(Debug)]
 pub(super) struct Scored<'a> {
-    /// From 1.
+    /// Number of the row, from 1.
     pub row: u64,
-    /// Or why there is none.
+    /// Score, or the reason that there is none.
     pub score: Result<f64, &'a str>,
-    /// The squared error of the PCA beside.
+    /// Squared error of the PCA baseline.
     pub pca: Option<f64>,
     pub reasons: &'a str,
-    /// What its label says; `None` without labels.
+    /// True if the label marks the row as abnormal; `None` without labels.
     pub is_abnormal: Option<bool>,
 }
 
-/// Takes rows; an error ends the walk.
+/// Callback that receives rows; an error ends the scan.
 pub(super) type Sink<'a, E> = dyn FnMut(Scored<'_>) -> Result<(), E> + 'a;
 
-/// Rows to score.
+/// Source of rows to score.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScoreInput {
-    /// A file or folder.
+    /// Path of a file or folder.
     Path(String),
-    /// A table.
+    /// Table on the standard input.
     StandardInput,
 }
 
@@ -54,16 +54,16 @@ impl ScoreInput {
     }
 }
 
-/// What is walked over, and with what.
+/// Rows to scan, and the detector to scan them with.
 #[derive(Debug)]
 pub(super) struct RowScan<'a> {
     pub model: &'a Model,
-    /// Where the model is from, for errors.
+    /// Origin of the model, for errors.
     pub path: &'a Path,
     pub source: &'a ScoreInput,
-    /// The column of labels instead of the detector's, which may be missing.
+    /// Column of labels instead of the detector's, which may be missing.
     pub label: Option<&'a str>,
-    /// What it says of abnormal rows instead of what the detector was told.
+    /// Labels of abnormal rows instead of the detector's; those where empty.
     pub abnormal: &'a [String],
     pub keep_going: bool,
     pub device: &'a Device,
@@ -77,7 +77,7 @@ impl RowScan<'_> {
         })
     }
 
-    /// Gives every row to `sink`; notes say what whoever gave the data should know.
+    /// Passes every row to `sink`, and adds remarks on the data to `notes`.
     pub fn run<E: From<TaskError>>(&self, notes: &mut Vec<String>, sink: &mut Sink<'_, E>) -> Result<(), E> {
         let detector = self.detector().map_err(TaskError::from)?;
         let models = member_models(self.model, detector);
@@ -186,27 +186,32 @@ impl RowScan<'_> {
     }
 }
 
-/// Scores that are looked at rather than written.
+/// Scores of all rows in memory, and their quality by labels.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScannedRows {
-    /// Of each row, in order; NaN where it could not be scored.
+    /// Score of each row, in order; NaN where it could not be scored.
     pub scores: Vec<f64>,
-    /// Whether its label says that a row is abnormal; `None` without labels.
+    /// True for each row that its label marks as abnormal; `None` without labels.
     pub truth: Option<Vec<bool>>,
-    /// The rows of the highest scores, the highest first, from 1, with their reasons.
+    /// Rows of the highest scores, 5000 at most, the highest first: their numbers from 1, and their reasons.
     pub top: Vec<(u64, String)>,
+    /// Number of rows that could not be scored.
     pub unusable: u64,
+    /// ROC-AUC of the scores; `None` without labels of both kinds.
     pub roc_auc: Option<f64>,
+    /// Average precision of the scores; `None` without labels of both kinds.
     pub average_precision: Option<f64>,
+    /// ROC-AUC of the squared error of the PCA baseline; `None` without the baseline or labels of both kinds.
     pub pca_roc_auc: Option<f64>,
+    /// Remarks on the data, in words.
     pub notes: Vec<String>,
 }
 
-/// Scores every row of `source` with the detector `model`; `progress` is told the rows so far and says whether to go
-/// on. Rows that cannot be read are counted and passed over.
+/// Scores every row of `source` with the detector `model`; `progress` receives the number of rows so far and returns
+/// whether to go on. Rows that cannot be read are counted and skipped.
 ///
 /// # Errors
-/// As those of [`super::score_rows`], and [`TaskError::Canceled`].
+/// Same as [`super::score_rows`], and [`TaskError::Canceled`] when `progress` ends the work.
 pub fn scan_rows(
     model: &Model,
     source: &str,

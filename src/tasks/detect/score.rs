@@ -1,4 +1,4 @@
-//! Scores of rows, with what makes them abnormal.
+//! Scores of rows, written with their reasons.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,28 +13,30 @@ use crate::model::{Model, ModelFileError};
 use crate::platform::Instant;
 use crate::tasks::TaskError;
 
-/// Labeled rows whose scores are kept for the curves; they are the memory that grows with the rows.
+/// Labeled rows whose scores are kept for the curves, at most: their memory grows with the rows.
 const LABELED_ROWS: usize = 20_000_000;
 
-/// How rows are scored.
+/// Options of [`score_rows`].
 #[derive(Clone, Debug, Default)]
 pub struct ScoreOptions {
-    /// Instead of the detector's own.
+    /// Score above which a row is abnormal; the detector's own where `None`.
     pub threshold: Option<f64>,
-    /// The column of labels, instead of the one that the detector was fitted with.
+    /// Column of labels; that of the detector where `None`.
     pub label: Option<String>,
-    /// What it says of abnormal rows, instead of what the detector was fitted with.
+    /// Labels of abnormal rows; those of the detector where empty.
     pub abnormal: Vec<String>,
-    /// Rows that cannot be read are reported and do not stop the others.
+    /// True if rows that cannot be read are reported and do not stop the others.
     pub keep_going: bool,
-    /// A folder for pictures of the scores.
+    /// Folder for plots of the scores; none are drawn where `None`.
     pub pictures: Option<PathBuf>,
 }
 
-/// Where scores are written.
+/// Destination of the scores.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScoreOutput {
+    /// CSV file at this path.
     File(PathBuf),
+    /// Standard output, as CSV.
     StandardOutput,
 }
 
@@ -47,15 +49,15 @@ impl ScoreOutput {
     }
 }
 
-/// What is gathered while rows are written.
+/// Results gathered while rows are written.
 struct Gathered {
     scores: Scores,
     histogram: Histogram,
-    /// Scores, those of PCA, and what labels say, of rows that have all of them.
+    /// Scores, errors of the PCA baseline, and labels (true for abnormal) of labeled rows.
     labeled: (Vec<f64>, Vec<f64>, Vec<bool>),
 }
 
-/// A score for each row of `source` by the detector at `path`, written as `row,score,abnormal,reasons` to `output`.
+/// Scores each row of `source` with the detector at `path` and writes `row,score,abnormal,reasons` to `output`.
 ///
 /// # Errors
 /// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or
@@ -70,10 +72,10 @@ pub fn score_rows(
     write_scores(&Model::load(path)?, path, source, output, options, device)
 }
 
-/// As [`score_rows`], by a model in memory that is from `path`.
+/// Same as [`score_rows`], with a model in memory that was read from `path`.
 ///
 /// # Errors
-/// As there.
+/// Same as [`score_rows`].
 pub fn write_scores(
     model: &Model,
     path: &Path,
@@ -170,7 +172,7 @@ impl From<csv::Error> for Failure {
 
 impl Gathered {
     fn take(&mut self, table: &mut csv::Writer<&mut dyn Write>, scored: &Scored<'_>) -> Result<(), Failure> {
-        /// More problems would not be read.
+        /// Problems that are named, at most.
         const NAMED: u64 = 20;
         let row = scored.row.to_string();
         let score = match scored.score {

@@ -1,4 +1,4 @@
-//! Scores of the steps of a series: each is in several windows, and has the mean of what they say of it.
+//! Scores of the steps of a series: each step is in several windows, and its score is the mean over them.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use crate::data::{DataSet, WindowLayout};
 use crate::model::{Detector, Model};
 use crate::tasks::TaskError;
 
-/// What windows say of the steps in them, added up.
+/// Sums over windows of the scores and values of the steps in them.
 #[derive(Debug)]
 struct StepSums {
     columns: usize,
-    /// Windows that hold each step.
+    /// Number of windows that hold each step.
     counts: Vec<u32>,
     scores: Vec<f64>,
-    /// `[steps, columns]`
+    /// Relative squared errors `[steps, columns]`.
     shares: Vec<f64>,
     expected: Vec<f64>,
     seen: Vec<f64>,
@@ -29,7 +29,7 @@ impl StepSums {
         Self { columns, counts: vec![0; steps], scores: vec![0.0; steps], shares, expected, seen }
     }
 
-    /// A window that starts at step `start`; of its distance in latent space each step has its part.
+    /// Adds a window that starts at step `start`; its distance in latent space is divided among its steps.
     fn add(&mut self, start: usize, row: usize, rows: &Chunk, expected: &[f32], detector: &Detector) {
         let (columns, features) = (self.columns, expected.len() / rows.rows.max(1));
         let span = row * features..(row + 1) * features;
@@ -86,7 +86,7 @@ fn sums(
     Ok(sums)
 }
 
-/// Scores of the steps that the windows `rows` hold.
+/// Returns the scores of the steps that the windows `rows` hold.
 pub(super) fn scores_of_steps(
     reconstructions: &mut Reconstructor,
     detector: &Detector,
@@ -99,7 +99,7 @@ pub(super) fn scores_of_steps(
     Ok(held.map(|(sum, &count)| sum / f64::from(count)).collect())
 }
 
-/// A score and reasons for each step of the series; nothing for those that no whole window holds.
+/// Returns a score and reasons for each step of the series; `None` for those that no whole window holds.
 pub(super) fn score_steps(
     reconstructions: &mut Reconstructor,
     model: &Model,

@@ -1,15 +1,15 @@
-//! From which score on a row is abnormal.
+//! Threshold of the score above which a row is abnormal.
 
 use crate::model::ThresholdBy;
 
-/// The value below or at which `share` of `sorted` lies.
+/// Returns the value at or below which `share` of `sorted` lies.
 pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let at = (share.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
     sorted.get(at.saturating_sub(1).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::INFINITY)
 }
 
-/// The threshold over which F1 is highest, or false alarms and missed rows, each of which costs `miss_cost` false
-/// alarms, cost least. `normal` is sorted; it stands for as many normal rows as there are of all.
+/// Returns the threshold of the highest F1, or of the least cost of false alarms and missed rows, each of which costs
+/// `miss_cost` false alarms. `normal` is sorted; it stands for as many normal rows as there are of all.
 pub(super) fn by_labels(normal: &[f64], abnormal: &[f64], by: ThresholdBy, miss_cost: f64) -> f64 {
     let mut abnormal = abnormal.to_vec();
     abnormal.sort_by(f64::total_cmp);

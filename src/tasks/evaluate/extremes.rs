@@ -1,4 +1,4 @@
-//! Pictures of what a model does best and worst.
+//! Images of the best and the worst reconstructions of a model.
 
 use std::path::Path;
 
@@ -10,29 +10,35 @@ use crate::style::DARK;
 use crate::tasks::TaskError;
 use crate::train::Evaluator;
 
-/// Rows of a picture.
+/// Rows of an image, at most.
 const SHOWN: usize = 8;
 
-/// A test row as the network saw it, what it made of it, and how far that is from the clean row.
+/// Test row as the network saw it, its reconstruction, and its error against the clean row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtremeRow {
-    /// Its place in the test part, from 1.
+    /// Number of the row in the test part, from 1.
     pub row: usize,
+    /// Mean squared error against the clean row.
     pub mse: f64,
+    /// Image of the input of the network.
     pub seen: Raster,
+    /// Image of the reconstruction.
     pub output: Raster,
+    /// Heat map of the absolute error; dark is small.
     pub error: Raster,
 }
 
-/// What a model does best and what it does worst, each from its extreme inwards.
+/// Best and worst reconstructions of a model, each from its extreme inwards.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extremes {
+    /// Rows of the smallest mean squared errors, the smallest first, 8 at most.
     pub best: Vec<ExtremeRow>,
+    /// Rows of the largest mean squared errors, the largest first, 8 at most.
     pub worst: Vec<ExtremeRow>,
 }
 
 impl Extremes {
-    /// `errors` has one for each test row.
+    /// Finds the best and the worst rows by `errors`, which has one for each test row, and draws them.
     pub(super) fn new(evaluator: &mut Evaluator, data: &DataSet, errors: &[f64]) -> Result<Self, TaskError> {
         let part = data.part(Part::Test);
         let mut order: Vec<usize> = (0..errors.len()).collect();
@@ -61,7 +67,7 @@ impl Extremes {
         Ok(Self { best: draw(&order[..order.len().min(SHOWN)])?, worst: draw(&worst_first)? })
     }
 
-    /// Writes `best.png` and `worst.png` to `folder`, a line a row; gives the paths.
+    /// Writes `best.png` and `worst.png` to `folder`, a line for each row; returns the paths.
     pub(super) fn write(&self, folder: &Path) -> Result<Vec<String>, TaskError> {
         files::create_dir_all(folder)
             .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })?;

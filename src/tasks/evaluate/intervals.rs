@@ -1,4 +1,4 @@
-//! The metrics of each row, and from them how sure their means are.
+//! Metrics of each row, and bootstrap intervals of their means.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::platform::Wait as _;
 use crate::tasks::TaskError;
 use crate::train::{Evaluator, Outputs, row_ssim};
 
-/// A value for each row of the test part.
+/// Metrics of each row of the test part.
 pub(super) struct RowMetrics {
     pub mse: Vec<f64>,
     bce: Option<Vec<f64>>,
@@ -19,7 +19,7 @@ pub(super) struct RowMetrics {
     negative_elbo: Option<Vec<f64>>,
 }
 
-/// Bootstrap intervals of the means of `metrics`; those that have none are left out.
+/// Computes the bootstrap intervals of the means of `metrics`; those that have none are left out.
 pub(super) fn bootstrap_intervals<'a>(
     metrics: impl IntoIterator<Item = (&'static str, &'a [f64])>,
     seed: u64,
@@ -28,7 +28,8 @@ pub(super) fn bootstrap_intervals<'a>(
     metrics.into_iter().filter_map(interval).collect()
 }
 
-/// Negative log-likelihood of a row in nats, as the objective has it; `None` where its loss is no likelihood.
+/// Returns the function for the negative log-likelihood of a row in nats, by the objective; `None` where its loss is no
+/// likelihood.
 pub(super) fn row_likelihood(network: &Network) -> Option<impl Fn(&[f32], &[f32]) -> f64 + Sync> {
     let objective = &network.spec().objective;
     let variance = objective.variance;
@@ -46,7 +47,8 @@ pub(super) fn row_likelihood(network: &Network) -> Option<impl Fn(&[f32], &[f32]
     })
 }
 
-/// Divergence from the prior of each row of moments `[rows, 2 * latent]`, in nats (Kingma & Welling 2014, appendix B).
+/// Computes the divergence from the prior of each row of moments `[rows, 2 * latent]`, in nats (Kingma & Welling 2014,
+/// appendix B).
 fn row_divergence(moments: &[f32], latent: usize) -> Vec<f64> {
     let of_row = |row: &[f32]| {
         let (means, log_variances) = row.split_at(latent);

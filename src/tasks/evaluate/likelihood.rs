@@ -1,5 +1,5 @@
-//! A tighter bound of the likelihood than the ELBO: many samples of each row's latents, weighted by how likely they
-//! made the row (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders").
+//! Bound of the likelihood tighter than the ELBO: many samples of each row's latents, weighted by how likely they made
+//! the row (Burda, Grosse & Salakhutdinov 2016, "Importance weighted autoencoders").
 
 use std::sync::Arc;
 
@@ -17,27 +17,27 @@ use crate::random::Sampler;
 use crate::tasks::TaskError;
 use crate::tasks::represent::features::{TEST_ROWS, draw_rows, drawn};
 
-/// Samples of a row.
+/// Number of latent samples of a row.
 pub const SAMPLES: usize = 50;
 /// Rows of the test part that are measured; drawn where there are more.
 const ROWS: usize = 1000;
-/// Values that are decoded at once.
+/// Values that are decoded at once, at most.
 const VALUES: usize = 1 << 23;
 
-/// Minus the log-likelihood of rows, at most.
+/// Importance-weighted upper bound of the negative log-likelihood of rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ImportanceWeighted {
-    /// Samples of each row.
+    /// Number of latent samples of each row.
     pub k: usize,
-    /// Rows measured: drawn of the test part.
+    /// Rows that were measured, drawn from the test part.
     pub rows: usize,
-    /// Nats a row; an upper bound in the mean, the tighter the larger k.
+    /// Negative log-likelihood in nats per row: an upper bound in the mean, the tighter the larger k.
     pub negative_log_likelihood: f64,
-    /// Of the mean over rows.
+    /// 95% bootstrap interval of the mean over rows; `None` for fewer than two rows or values that are not finite.
     pub interval: Option<[f64; 2]>,
 }
 
-/// `None` but for variational models whose loss is a likelihood.
+/// Computes the importance-weighted bound; `None` but for variational models whose loss is a likelihood.
 pub(super) fn bound(
     model: &mut LoadedModel,
     data: &DataSet,
@@ -86,9 +86,9 @@ pub(super) fn bound(
 
 /// Samples of the latents of a row.
 struct Sampled {
-    /// `[SAMPLES, latent]`
+    /// Latents `[SAMPLES, latent]`.
     latents: Vec<f32>,
-    /// ln p(z) - ln q(z | x) of each sample.
+    /// Logarithms of the weights, ln p(z) - ln q(z | x), of the samples.
     log_ratios: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Every metric of a saved model on rows it has not seen, with PCA beside it.
+//! Evaluation of a saved model by every metric on held-out rows, with PCA as a baseline.
 
 mod extremes;
 mod intervals;
@@ -26,59 +26,70 @@ use crate::platform::Wait as _;
 use crate::tasks::TaskError;
 use crate::train::{PcaReport, TestMetrics};
 
-/// PCA of the train part at the same size on the same rows.
+/// PCA of the train part, measured at the same latent size on the same rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PcaBeside {
+    /// Number of components and mean squared error.
     #[serde(flatten)]
     pub report: PcaReport,
+    /// 95% bootstrap interval of the mean squared error.
     pub intervals: Intervals,
+    /// Quality of the components as a representation.
     pub representation: Representation,
 }
 
 /// The object that `evaluate --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
+    /// Path of the model file.
     pub model: String,
+    /// Source of the rows: the one given, or else that of the training.
     pub data: String,
+    /// Metrics over the test part.
     #[serde(flatten)]
     pub test: TestMetrics,
+    /// 95% bootstrap intervals of the metrics, by name.
     pub intervals: Intervals,
-    /// `None` but for variational models whose loss is a likelihood.
+    /// Importance-weighted bound of the likelihood; `None` but for variational models whose loss is a likelihood.
     pub iwae: Option<ImportanceWeighted>,
+    /// Metrics of PCA; `None` where the train rows are no longer available or there is no PCA of the same size.
     pub pca: Option<PcaBeside>,
+    /// Quality of the latents as a representation.
     pub representation: Representation,
-    /// Files of best and worst rows.
+    /// Paths of the image files of the best and worst rows.
     pub pictures: Vec<String>,
-    /// What was noticed about the data: what is left out, and why.
+    /// Remarks on the data in words: omissions and their reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// What is measured besides.
+/// Options of [`evaluate`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EvaluateOptions<'a> {
-    /// A folder for pictures of the best and of the worst reconstructions.
+    /// Folder for images of the best and of the worst reconstructions; none are drawn where `None`.
     pub pictures: Option<&'a Path>,
-    /// Whether those rows are given back, too.
+    /// True if those rows are returned too.
     pub extremes: bool,
-    /// Of samples of rows, of latents and of the bootstrap.
+    /// Seed of the samples of rows, of latents and of the bootstrap.
     pub seed: u64,
 }
 
-/// An evaluation, and the rows that show it.
+/// Evaluation with its best and worst rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
+    /// Metrics of the model.
     pub evaluation: Evaluation,
+    /// Best and worst rows; empty where they were not asked for.
     pub extremes: Extremes,
 }
 
-/// Told what comes next, in words; says whether to go on.
+/// Callback that receives the next stage in words and returns whether to go on.
 pub type EvaluationWatch<'a> = dyn FnMut(&'static str) -> ControlFlow<()> + 'a;
 
 /// Measures the model at `path` on the test part of its own data, or on every row of `data`.
 ///
 /// # Errors
-/// When the data does not fit the model, or pictures are asked for of rows that are none.
+/// When the data does not fit the model, or images are asked for of rows that are none.
 pub fn evaluate(
     path: &Path,
     data: Option<&str>,
@@ -88,10 +99,10 @@ pub fn evaluate(
     Ok(measure(path, data, evidence, device, &mut |_| ControlFlow::Continue(()))?.evaluation)
 }
 
-/// As [`evaluate`], with its best and worst rows, for whoever watches and may change their mind.
+/// Same as [`evaluate`], with its best and worst rows; `watch` receives each stage and may end the work.
 ///
 /// # Errors
-/// As [`evaluate`]; [`TaskError::Canceled`] where `watch` says so.
+/// Same as [`evaluate`]; [`TaskError::Canceled`] when `watch` ends the work.
 pub fn measure(
     path: &Path,
     data: Option<&str>,

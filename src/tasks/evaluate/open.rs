@@ -1,4 +1,4 @@
-//! A saved model opened over a data set, ready to be evaluated.
+//! Saved model opened over a data set, ready to be evaluated.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use crate::model::{Model, Spec};
 use crate::tasks::TaskError;
 use crate::train::Evaluator;
 
-/// A saved model ready to be run over data.
+/// Saved model ready to be run over data.
 pub(crate) struct OpenedModel {
     pub model: Model,
     pub loaded: LoadedModel,
-    /// Reads the weights of `loaded`.
+    /// Forward pass over the data, which reads the weights of `loaded`.
     pub evaluator: Evaluator,
-    /// Its own data in its parts, or all of other data as the test part.
+    /// Data of the training in its parts, or all of other data as the test part.
     pub data: Arc<DataSet>,
 }
 
 impl OpenedModel {
-    /// The model at `path` over the data that it was trained on, or over every row of `data`.
+    /// Opens the model at `path` over the data of its training, or over every row of `data`.
     pub fn new(path: &Path, data: Option<&str>, device: &Device) -> Result<Self, TaskError> {
         let model = Model::load(path)?;
         let spec = &model.spec;

@@ -1,4 +1,4 @@
-//! What the latents of held-out rows say of them, and what PCA's of the same size say.
+//! Quality of the latents of held-out rows as a representation, and that of PCA of the same size.
 
 use serde::Serialize;
 
@@ -10,37 +10,43 @@ use crate::random::Sampler;
 use crate::tasks::TaskError;
 use crate::tasks::represent::features::{Features, TEST_ROWS, TRAIN_ROWS, draw_rows, drawn, right, scaled};
 
-/// Rows that classifiers learn from and rows they are tried on; drawn where there are more.
+/// Rows that classifiers are trained on, and rows they are tested on; drawn where there are more.
 const MOST_ROWS: usize = 10_000;
-/// Of those, rows whose mutual distances are looked at.
+/// Test rows whose mutual distances are computed, at most.
 const MOST_MUTUAL: usize = 2000;
-/// Neighbors that vote, and that a map should keep.
+/// Neighbors that vote, and those that a map should keep.
 const NEIGHBORS: usize = 5;
 
-/// How well classes can be told from some numbers, and how true a map of them is.
+/// Quality of a representation: the separation of classes, and the trustworthiness of its map.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Representation {
-    /// Of classes, mean over `mutual_rows` of the test part; like all that follow `None` without labels.
+    /// Silhouette of the classes, mean over `mutual_rows` of the test part; `None` without labels.
     pub silhouette: Option<f64>,
-    /// Of 5 nearest neighbors among `train_rows` of the train part, on `rows` of the test part.
+    /// Accuracy of 5 nearest neighbors among `train_rows` of the train part, on `rows` of the test part; `None` without
+    /// labels.
     pub knn_accuracy: Option<f64>,
-    /// Of a multinomial logistic regression (C = 1) on the same rows.
+    /// Accuracy of a multinomial logistic regression (C = 1) on the same rows; `None` without labels.
     pub probe_accuracy: Option<f64>,
-    /// How far the 5 nearest on the map in two dimensions are neighbors as rows, over `mutual_rows`; needs no labels.
+    /// Trustworthiness of the map in two dimensions: how far the 5 nearest on it are neighbors as rows, over
+    /// `mutual_rows`; needs no labels.
     pub trustworthiness: Option<f64>,
+    /// Labeled rows of the train part that classifiers were trained on; 0 without labels.
     pub train_rows: usize,
+    /// Rows of the test part that were used.
     pub rows: usize,
+    /// Rows of the test part whose mutual distances were computed.
     pub mutual_rows: usize,
+    /// 95% bootstrap intervals of silhouette and accuracies, by name.
     pub intervals: Intervals,
 }
 
-/// The rows by which representations are compared.
+/// Rows by which representations are compared.
 pub(super) struct ComparedRows {
     test: Features,
     train: Option<Features>,
-    /// Numbers among the rows of `test`.
+    /// Indices of rows of `test` whose mutual distances are computed.
     mutual: Vec<usize>,
-    /// Whether the decoder sees the latents alone.
+    /// True if the decoder sees the latents alone.
     has_bottleneck: bool,
     seed: u64,
 }
@@ -59,7 +65,7 @@ impl ComparedRows {
         Ok(Self { test, train, mutual, has_bottleneck, seed })
     }
 
-    /// All `None` where the decoder sees more than the latents.
+    /// Measures the latents of the model; all `None` where the decoder sees more than the latents.
     pub fn of_model(&self) -> Representation {
         if !self.has_bottleneck {
             return Representation::default();

@@ -1,4 +1,4 @@
-//! Rows that a model made, kept as what is seen of them: a picture of tiles, a film, or the numbers themselves.
+//! Export of decoded rows: a sheet of tiles, an animation, or the numbers themselves.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use crate::plot::{Raster, RowView, write_sheet};
 use crate::style::{DARK, Rgb};
 use crate::tasks::TaskError;
 
-/// Pixels on a side of a film, about.
+/// Approximate side of an animation, in pixels.
 const FILM: usize = 224;
-/// How long each picture of a film stands, and how long its ends.
+/// Duration of each frame of an animation, and that of its ends.
 const FRAME: Duration = Duration::from_millis(120);
 const END: Duration = Duration::from_millis(600);
 
-/// Writes `rows` `[rows, features]` of `model` to `path`, by its ending: `png`, tiles in lines of `columns`; `gif`, a
-/// film there and back; `npy`, the rows in their source's units, with `latents` `[rows, latent]` in a file of their own
-/// beside.
+/// Writes `rows` `[rows, features]` of `model` to `path`, by its extension: `png`, tiles in lines of `columns`; `gif`,
+/// an animation there and back; `npy`, the rows in their source's units, with `latents` `[rows, latent]` in a file of
+/// their own beside.
 ///
 /// # Errors
-/// When the file cannot be written or has another ending.
+/// When the file cannot be written or has another extension.
 pub fn export_decoded(
     model: &Model,
     rows: &[f32],

@@ -1,5 +1,5 @@
-//! Rows in the form that their source has: pictures, tables, arrays, sound. Everything that makes rows writes them
-//! here.
+//! Writer of rows in the form that their source has: images, tables, arrays, sound. Every task that makes rows writes
+//! them here.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,21 @@ use crate::model::{Model, ModelFileError, write_whole};
 use crate::platform::files;
 use crate::tasks::TaskError;
 
-/// Rounds of finding phases for a spectrogram; more are not heard.
+/// Rounds of the search for the phases of a spectrogram; more are not heard.
 const PHASE_ITERATIONS: usize = 64;
 
-/// What the source of some rows looks like.
+/// Form of the source of some rows, in which they are written.
 #[derive(Clone, Debug)]
 pub(crate) struct RowWriter {
     pub kind: SourceKind,
     pub features: usize,
     pub image: Option<ImageShape>,
-    /// Names of the features, where they have any.
+    /// Names of the features; empty where they have none.
     columns: Vec<String>,
     audio: Option<AudioForm>,
     mel: Option<MelSpec>,
-    /// Steps of a piece of a recording, from the start of one to that of the next, and samples a second.
+    /// Length of a piece of a recording in steps, steps from the start of one to that of the next, and samples per
+    /// second.
     window: usize,
     stride: usize,
     rate: u32,
@@ -32,17 +33,16 @@ pub(crate) struct RowWriter {
 /// Rows to be written, in the source's own units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NamedRows<'r> {
-    /// `[rows, features]`
+    /// Values `[rows, features]`.
     pub values: &'r [f32],
-    /// One for each row; files are called after them.
+    /// Name of each row, after which its file is named.
     pub names: &'r [String],
-    /// The class of each row, where they have any: folders are called after them, and tables have them in a last
-    /// column.
+    /// Class of each row, if there are any: folders are named after them, and tables have them in a last column.
     pub labels: Option<&'r [String]>,
 }
 
 impl RowWriter {
-    /// Of the rows that `model` takes and makes.
+    /// Returns the writer of the rows that `model` takes and makes.
     pub fn from_model(model: &Model) -> Self {
         let (data, preparation) = (&model.spec.data, &model.preparation);
         let window = data.window.unwrap_or(1);
@@ -74,7 +74,7 @@ impl RowWriter {
         }
     }
 
-    /// Whether rows can be files in a folder.
+    /// Returns whether rows can be files in a folder.
     fn is_files(&self) -> bool {
         match self.kind {
             SourceKind::Images | SourceKind::Audio => true,
@@ -98,7 +98,7 @@ impl RowWriter {
         }
     }
 
-    /// Writes rows to one `.npy` or `.csv` file, or to a folder of PNG or WAV files; gives the count of files. Beside
+    /// Writes rows to one `.npy` or `.csv` file, or to a folder of PNG or WAV files; returns the count of files. Beside
     /// an array with labels there is a text file with one on each line.
     pub fn write(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TaskError> {
         self.check(output)?;
@@ -169,7 +169,7 @@ impl RowWriter {
         Ok(rows.values.len() / self.features)
     }
 
-    /// The pieces of each recording one after the other, as sound.
+    /// Writes the pieces of each recording one after the other, as sound.
     fn write_sounds(&self, rows: NamedRows<'_>, folder: &Path) -> Result<usize, TaskError> {
         let file_of = |row: usize| file_and_rest(&rows.names[row]).0;
         let mut taken = HashSet::new();
@@ -207,11 +207,17 @@ impl RowWriter {
     }
 }
 
+/// Returns `label` with the characters that no file system's names have, or that lead elsewhere, replaced.
+fn as_file_name(label: &str) -> String {
+    let is_wrong = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '<' | '>' | '"' | '|' | '?' | '*');
+    label.replace(is_wrong, "_")
+}
+
 impl NamedRows<'_> {
-    /// The file for a row, in a folder called after its class where it has one and does not lie in it already; none
-    /// that is `taken`.
+    /// Returns the path of a file for a row, in a folder named after its class where it has one and does not lie in it
+    /// already; none of those `taken`.
     fn place(&self, folder: &Path, row: usize, name: &str, extension: &str, taken: &mut HashSet<PathBuf>) -> PathBuf {
-        let label = self.labels.and_then(|labels| labels.get(row)).map(|label| label.replace(['/', '\\'], "_"));
+        let label = self.labels.and_then(|labels| labels.get(row)).map(|label| as_file_name(label));
         let folder = match label.filter(|label| Path::new(name).iter().next() != Some(label.as_ref())) {
             // A name of dots alone would lead elsewhere.
             Some(label) if label.chars().all(|c| c == '.') => folder.join("_"),
@@ -232,12 +238,12 @@ impl NamedRows<'_> {
     }
 }
 
-/// The name of a file, and what is said of a part of it: `cat, dog.jpg, piece 2` has `cat, dog.jpg` and `piece 2`.
+/// Splits the name of a row into its file and its piece: `cat, dog.jpg, piece 2` into `cat, dog.jpg` and `piece 2`.
 pub(crate) fn file_and_rest(name: &str) -> (&str, &str) {
     name.rfind(", piece ").map_or((name, ""), |at| (&name[..at], &name[at + 2..]))
 }
 
-/// The ending of a file's name in small letters.
+/// Returns the extension of a file's name, in lowercase.
 pub(crate) fn extension(path: &Path) -> Option<String> {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase())
 }
@@ -247,7 +253,8 @@ fn make_folder(folder: &Path) -> Result<(), ModelFileError> {
         .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })
 }
 
-/// A file in `folder`, which may lie in a folder of its own: `cat/1` and `piece 2` are `cat/1 piece 2.png`.
+/// Returns the path of a file in `folder`, or in a folder of its own there: `cat/1` and `piece 2` are
+/// `cat/1 piece 2.png`.
 fn place_of(folder: &Path, stem: &str, rest: &str, extension: &str) -> PathBuf {
     let name = if rest.is_empty() { format!("{stem}.{extension}") } else { format!("{stem} {rest}.{extension}") };
     // Rows are named after files that were found below a folder: no step leads out of it.

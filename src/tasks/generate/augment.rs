@@ -1,5 +1,4 @@
-//! Variants of rows: what the decoder makes of places near theirs in the latent space, or of places drawn from where
-//! their class lies.
+//! Variants of rows: decoded latents near theirs, or latents drawn from the distribution of their class.
 
 use std::path::Path;
 
@@ -16,42 +15,51 @@ use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, file_and_rest};
 
+/// Options of [`augment`].
 #[derive(Clone, Debug)]
 pub struct AugmentOptions {
-    /// Variants of each row.
+    /// Number of variants of each row.
     pub count: usize,
-    /// Deviation of the noise, as a share of each latent unit's own.
+    /// Standard deviation of the noise, as a share of that of each latent unit over the rows.
     pub strength: f64,
-    /// Draws from a mixture fitted to the latents of the row's class instead of adding noise to its own.
+    /// True if latents are drawn from a mixture fitted to those of the row's class, instead of adding noise to the
+    /// row's own.
     pub by_class: bool,
-    /// Of those mixtures.
+    /// Components of those mixtures; up to ten, by the count of rows, where `None`.
     pub components: Option<usize>,
+    /// Seed of the noise and of the mixtures.
     pub seed: u64,
 }
 
 /// The object that `augment --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Augmentation {
+    /// Path of the model file.
     pub model: String,
+    /// Source of the rows, as given.
     pub data: String,
-    /// Rows that went in, and variants that came out.
+    /// Number of rows of the data.
     pub rows: usize,
+    /// Number of variants of all rows together.
     pub variants: usize,
-    /// Names of the classes that variants have, empty where the rows have no labels.
+    /// Names of the classes that variants have; empty where the rows have no labels.
     pub classes: Vec<String>,
-    /// Mean squared difference of variants from their rows, and of what the model makes of the rows themselves; `None`
-    /// by class, where a variant is of no row.
+    /// Mean squared difference of variants from their rows, on the scale that the network sees; `None` by class, where
+    /// a variant is of no row.
     pub mse: Option<f64>,
+    /// Mean squared error of the reconstructions of the rows themselves, on the same scale.
     pub reconstruction_mse: f64,
+    /// Path of the file or folder written.
     pub output: String,
+    /// Number of files written.
     pub files: usize,
-    /// What was noticed about the data: what is left out, and why.
+    /// Remarks on the data in words: omissions and their reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 /// Makes `options.count` variants of each row of `source` through the model at `path`: first one of each row, in order,
-/// then another of each. Folders are called after the rows' labels, arrays have theirs in a text file beside them,
+/// then another of each. Folders are named after the rows' labels, arrays have theirs in a text file beside them,
 /// tables in a last column.
 ///
 /// # Errors
@@ -122,7 +130,7 @@ pub fn augment(
     })
 }
 
-/// For each variant of each row, a draw from the mixture of the row's class.
+/// Draws latents for each variant of each row from the mixture of the row's class.
 fn drawn_by_class(
     own: &[f32],
     latent: usize,
@@ -149,7 +157,8 @@ fn drawn_by_class(
     Ok(latents)
 }
 
-/// `cat/1.jpg, piece 2` of variant 3 is `cat/1 variant 3.jpg, piece 2`: pieces of one file stay together.
+/// Returns the name of a variant: `cat/1.jpg, piece 2` of variant 3 is `cat/1 variant 3.jpg, piece 2`, so that pieces
+/// of one file stay together.
 fn variant_name(name: &str, variant: usize) -> String {
     let (file, rest) = file_and_rest(name);
     let piece = if rest.is_empty() { String::new() } else { format!(", {rest}") };

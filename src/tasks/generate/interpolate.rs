@@ -1,4 +1,4 @@
-//! Ways through the latent space: from one row to another, along each unit, and sums of rows.
+//! Paths through the latent space: from one row to another, along each unit, and sums of rows.
 
 use std::path::Path;
 
@@ -18,40 +18,49 @@ use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
 
-/// Steps of a traversal, and how many deviations its ends are from the middle.
+/// Steps of a traversal, and the distance of its ends from the mean in standard deviations.
 const TRAVERSE_STEPS: usize = 9;
 const TRAVERSE_REACH: f64 = 2.5;
-/// Units that are traversed at most, the most used first.
+/// Units that are traversed, at most, those of the largest deviation first.
 const TRAVERSE_UNITS: usize = 64;
 
 /// The object that `interpolate --json` and `arithmetic --json` print.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Interpolation {
+    /// Path of the model file.
     pub model: String,
-    /// What goes in, in words.
+    /// Names of the rows or classes that go in.
     pub from: Vec<String>,
+    /// Number of rows written.
     pub rows: usize,
+    /// True for a great circle, false for a straight line and for `arithmetic`.
     pub spherical: bool,
+    /// Path of the file or folder written.
     pub output: String,
+    /// Number of files written.
     pub files: usize,
 }
 
 /// The object that `traverse --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Traversal {
+    /// Path of the model file.
     pub model: String,
-    /// Latent units from 0, one for each line of the picture, the most used first.
+    /// Latent units from 0, one for each line of the image, that of the largest deviation first.
     pub units: Vec<usize>,
-    /// Of each unit over the train rows.
+    /// Standard deviation of each unit over the train rows.
     pub deviations: Vec<f64>,
+    /// Number of steps along each unit.
     pub steps: usize,
-    /// How many deviations the ends are from the middle.
+    /// Distance of the ends from the mean, in standard deviations of the unit.
     pub reach: f64,
+    /// Path of the file or folder written.
     pub output: String,
+    /// Number of files written.
     pub files: usize,
 }
 
-/// Finds the latent numbers of what is named on the command line.
+/// Lookup of latents by the names on the command line.
 struct LatentLookup<'m> {
     path: &'m Path,
     source: String,
@@ -60,16 +69,16 @@ struct LatentLookup<'m> {
     train: Option<TrainLatents>,
 }
 
-/// A place in the latent space.
+/// Point in the latent space.
 struct LatentPoint {
     name: String,
     latents: Vec<f32>,
-    /// Where the data has labels.
+    /// Class of the point, where the data has labels.
     class: Option<usize>,
 }
 
 impl<'m> LatentLookup<'m> {
-    /// `data` is where numbers of rows count, the data that the model was trained on where it is not given.
+    /// Builds a lookup; `data` is the source in which numbers of rows count, that of the training where `None`.
     fn new(path: &'m Path, model: &Model, data: Option<&str>, device: &'m Device) -> Self {
         let source = data.unwrap_or(&model.spec.data.source).to_owned();
         Self { path, source, device, opened: None, train: None }
@@ -124,7 +133,7 @@ fn latents_at(opened: &mut OpenedModel, row: usize, name: String) -> Result<Late
     Ok(LatentPoint { name, latents, class })
 }
 
-/// How the rows of a walk are made and written.
+/// Decoder and writer of the rows of a path.
 struct PathWriter {
     model: Model,
     loaded: LoadedModel,
@@ -146,8 +155,8 @@ impl PathWriter {
         Ok(Self { model, loaded, writer: form, label })
     }
 
-    /// Decodes `latents` `[rows, latent]`, told the class asked for or else `class`, and writes them to `output`: a PNG
-    /// with `columns` of them in a line, or in the source's own form.
+    /// Decodes `latents` `[rows, latent]`, conditioned on the class asked for or else `class`, and writes them to
+    /// `output`: a PNG with `columns` of them in a line, or in the source's own form.
     fn write(
         &mut self,
         mut latents: Vec<f32>,
@@ -171,18 +180,19 @@ impl PathWriter {
     }
 }
 
-/// What a walk goes through, and where its rows are written.
+/// Options of [`interpolate`], [`arithmetic`] and [`traverse`].
 #[derive(Clone, Copy, Debug)]
 pub struct InterpolateOptions<'o> {
-    /// Where numbers of rows count; the data that the model was trained on where it is not given.
+    /// Source in which numbers of rows count; that of the training where `None`.
     pub data: Option<&'o str>,
-    /// What a conditional model is told, the class of the first row where it is not given.
+    /// Class that a conditional model is given, by name or number; that of the first row where `None`.
     pub label: Option<&'o str>,
+    /// Path of the output: a PNG, or a file or folder in the form of the source.
     pub output: &'o Path,
 }
 
-/// `steps` rows from `a` to `b`, both ends among them, in a straight line or, where `spherical`, along the great circle
-/// (White 2016), on which draws from a normal prior lie.
+/// Decodes `steps` rows from `a` to `b`, both ends among them, in a straight line or, where `spherical`, along the
+/// great circle (White 2016), on which draws from a normal prior lie.
 ///
 /// # Errors
 /// When the ends are not found, or the model has no bottleneck.
@@ -222,10 +232,10 @@ pub fn interpolate(
     })
 }
 
-/// Rows for a, b, c and a - b + c.
+/// Decodes rows for a, b, c and a - b + c.
 ///
 /// # Errors
-/// As [`interpolate`].
+/// Same as [`interpolate`].
 pub fn arithmetic(
     path: &Path,
     terms: [&str; 3],
@@ -248,11 +258,11 @@ pub fn arithmetic(
     })
 }
 
-/// Each latent unit that is in use from one end to the other, all others held where `row` has them (or in the middle of
-/// the train rows): one line of the picture for each, the most used first.
+/// Decodes points along each active latent unit, all others held at those of `row` (or at the mean of the train rows):
+/// one line of the image for each unit, that of the largest deviation first.
 ///
 /// # Errors
-/// When no unit is in use, or what the model was trained on is not there any more.
+/// When no unit is active, or the data of the training is no longer available.
 pub fn traverse(
     path: &Path,
     row: Option<&str>,
@@ -299,7 +309,7 @@ pub fn traverse(
     })
 }
 
-/// Between 0 and pi; 0 where one of them has no direction.
+/// Computes the angle between two vectors, from 0 to pi; 0 where one of them is zero.
 fn angle_between(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
     let lengths = (dot(a, a) * dot(b, b)).sqrt();

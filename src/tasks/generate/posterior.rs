@@ -1,4 +1,4 @@
-//! What making new rows needs of a model: latent numbers of its train rows, its classes, and what it can be drawn from.
+//! Distributions of latents for new rows: latents of a model's train rows, its classes, and a fitted mixture.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,30 +16,32 @@ use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::train::{ACTIVE_VARIANCE, Outputs};
 
-/// Train rows whose latent numbers are looked at; more tell no more.
+/// Train rows whose latents are used, at most; more change little.
 const MOST_ROWS: usize = 60_000;
-/// Rows that a mixture is fitted to; evenly taken from those.
+/// Rows that a mixture is fitted to, at most; evenly taken from those.
 const MIXTURE_ROWS: usize = 20_000;
-/// Latent numbers that a mixture is fitted to; of more, so many main components.
+/// Latent units that a mixture is fitted to, at most; of more, so many principal components.
 const MOST_FULL: usize = 64;
-/// Rows for each number and component below which covariances are diagonal.
+/// Rows for each dimension and component below which covariances are diagonal.
 const FULL_ROWS: usize = 4;
-/// Components of a mixture where nothing else is said and there are rows enough.
+/// Default number of components of a mixture, where there are rows enough.
 const USUAL_COMPONENTS: usize = 10;
 
-/// The rows that a model was trained on, and what its encoder makes of them.
+/// Train rows of a model, and their latents.
 pub(crate) struct TrainLatents {
     pub data: Arc<DataSet>,
-    /// `[rows, latent]`, of the first rows of the train part.
+    /// Latents `[rows, latent]` of the first rows of the train part.
     pub latents: Vec<f32>,
     pub latent: usize,
-    /// `[rows, places]` of a vector-quantized model, the numbers of its entries.
+    /// Indices of codebook entries `[rows, places]` of a vector-quantized model.
     pub codes: Vec<f32>,
 }
 
 impl TrainLatents {
+    /// Encodes the train rows of the model at `path`.
+    ///
     /// # Errors
-    /// When the data that the model at `path` was trained on is not there any more.
+    /// When the data of the training is no longer available.
     pub fn open(path: &Path, device: &Device) -> Result<Self, TaskError> {
         let OpenedModel { mut evaluator, data, .. } = OpenedModel::new(path, None, device)?;
         let train = data.part(Part::Train);
@@ -48,7 +50,7 @@ impl TrainLatents {
         Ok(Self { data, latent: latents.len() / rows.len().max(1), latents, codes })
     }
 
-    /// Those of the rows of class `label`.
+    /// Returns the latents of the rows of class `label`.
     pub fn of_class(&self, label: usize) -> Vec<f32> {
         let labels = self.data.labels.as_deref().unwrap_or_default();
         let start = self.data.train.start;
@@ -60,7 +62,7 @@ impl TrainLatents {
     }
 }
 
-/// Mean and deviation of each latent number over rows `[rows, latent]`.
+/// Computes the mean and standard deviation of each latent unit over rows `[rows, latent]`.
 pub(crate) fn moments(latents: &[f32], latent: usize) -> Vec<(f64, f64)> {
     let rows = (latents.len() / latent.max(1)).max(1) as f64;
     (0..latent)
@@ -72,8 +74,8 @@ pub(crate) fn moments(latents: &[f32], latent: usize) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Returns whether a unit of this deviation tells rows apart: by Burda et al. 2016 where there is a prior that it could
-/// fall back to, else whether it varies at all.
+/// Returns whether a unit of this standard deviation is active: by Burda et al. 2016 where there is a prior to collapse
+/// to, else if it varies at all.
 pub(crate) fn is_active(model: &Model, deviation: f64) -> bool {
     match has_prior(model) {
         true => deviation * deviation > ACTIVE_VARIANCE,
@@ -81,28 +83,29 @@ pub(crate) fn is_active(model: &Model, deviation: f64) -> bool {
     }
 }
 
-/// Whether the decoder was trained to take draws from a standard normal distribution.
+/// Returns whether the decoder was trained to take draws from a standard normal distribution.
 pub(crate) fn has_prior(model: &Model) -> bool {
     matches!(model.spec.model.kind, ModelKind::Variational | ModelKind::Wasserstein)
 }
 
-/// Normal numbers of the places `first..first + count` of the stream of `seed`.
+/// Returns the first `count` normal numbers of the stream of `seed`.
 pub(crate) fn normals(count: usize, seed: u64) -> Vec<f32> {
     let block = |block: u32| normal4(philox4x32([block, stream::LATENTS, 0, 0], key(seed)));
     (0..count.div_ceil(4) as u32).flat_map(block).take(count).collect()
 }
 
-/// Where latent numbers of rows lie: a mixture of Gaussians, over the main components of many numbers.
+/// Distribution of the latents of rows: a mixture of Gaussians, over the principal components where there are many
+/// units.
 #[derive(Debug)]
 pub(crate) struct Posterior {
     mixture: GaussianMixture,
-    /// What the mixture's numbers are components of, where there are more latent numbers than [`MOST_FULL`].
+    /// PCA whose components the mixture is fitted to, where there are more latent units than [`MOST_FULL`].
     pca: Option<Pca>,
     covariance: Covariance,
 }
 
 impl Posterior {
-    /// Fitted to latent numbers `[rows, latent]`, with so many components as asked for, or ten where there are rows
+    /// Fits a mixture to latents `[rows, latent]`, with so many components as asked for, or ten where there are rows
     /// enough.
     pub fn fit(latents: &[f32], latent: usize, components: Option<usize>, seed: u64) -> Result<Self, TaskError> {
         let unusable = |problem: String| TaskError::Data(DataError::malformed("the latents of the rows", problem));
@@ -131,7 +134,7 @@ impl Posterior {
         Ok(Self { mixture, pca, covariance })
     }
 
-    /// Draws `[count, latent]`.
+    /// Draws latents `[count, latent]`; `temperature` is the factor of the standard deviations.
     pub fn sample(&self, count: usize, temperature: f64, seed: u64) -> Vec<f32> {
         let drawn = self.mixture.sample(count, temperature, seed);
         self.pca.as_ref().map_or(drawn.clone(), |pca| pca.rebuild(&drawn))
@@ -147,18 +150,20 @@ impl Posterior {
     }
 }
 
-/// A mixture of Gaussians that was fitted to the latents of rows.
+/// Mixture of Gaussians that was fitted to the latents of rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MixtureReport {
+    /// Number of Gaussians.
     pub components: usize,
+    /// Shape of their covariances.
     pub covariance: Covariance,
-    /// Mean over the rows it was fitted on, in nats.
+    /// Mean log-likelihood of the rows it was fitted to, in nats per row.
     pub log_likelihood: f64,
-    /// Of the latent numbers, where there are too many to be fitted themselves.
+    /// Principal components of the latents that it was fitted to; `None` where it was fitted to the latents themselves.
     pub main_components: Option<usize>,
 }
 
-/// The number of the class `asked`, by its name or its number.
+/// Returns the number of the class `asked`, by its name or its number.
 pub(crate) fn class_of(names: &[String], classes: usize, asked: &str) -> Result<usize, TaskError> {
     let by_name = names.iter().position(|name| name == asked);
     let by_number = || asked.parse::<usize>().ok().filter(|&number| number < classes.max(names.len()));
@@ -176,7 +181,8 @@ pub(crate) fn class_of(names: &[String], classes: usize, asked: &str) -> Result<
     })
 }
 
-/// Puts each code of a vector-quantized model in place of the nearest entry of its codebook; others are left alone.
+/// Replaces each code of a vector-quantized model by the nearest entry of its codebook; latents of other models stay as
+/// they are.
 pub(crate) fn to_codebook(model: &Model, latents: &mut [f32]) {
     let Some(codebook) = model.tensors.get("codebook.weight") else { return };
     let width = codebook.shape.extents().last().copied().unwrap_or(1).max(1);

@@ -1,5 +1,5 @@
-//! New rows out of a model: latent numbers drawn from its prior, or from what its train rows became, and decoded.
-//! Beside each is the train row that is nearest to it, so that copies are seen.
+//! New rows from a model: latents drawn from its prior, or from the distribution of its train rows' latents, and
+//! decoded. The train row nearest to each sample is found, so that copies are seen.
 
 use std::path::Path;
 
@@ -18,31 +18,34 @@ use crate::style::DARK;
 use crate::tasks::TaskError;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
 
-/// Train rows that are compared with at a time.
+/// Train rows that are compared at a time.
 const CHUNK: usize = 4096;
-/// Held-out rows whose distance to the nearest train row is the measure of what is usual.
+/// Held-out rows whose distance to the nearest train row is taken as usual.
 const HELD_ROWS: usize = 64;
 
-/// What is drawn.
+/// Options of [`sample`].
 #[derive(Clone, Debug)]
 pub struct SampleOptions {
+    /// Number of rows to draw.
     pub count: usize,
-    /// What deviations are multiplied by.
+    /// Factor of the standard deviations.
     pub temperature: f64,
-    /// The class, by name or number.
+    /// Class, by name or number; where `None`, a conditional model draws each in turn.
     pub label: Option<String>,
-    /// From the latents of the train rows rather than from the prior.
+    /// True if latents are drawn from a mixture fitted to those of the train rows, rather than from the prior.
     pub posterior: bool,
-    /// Of the mixture that is fitted to them.
+    /// Components of that mixture; up to ten, by the count of rows, where `None`.
     pub components: Option<usize>,
+    /// Seed of the draws and of the mixture.
     pub seed: u64,
 }
 
-/// The train row that is nearest to a sample.
+/// Train row that is nearest to a sample.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Nearest {
-    /// Of the samples, from 1.
+    /// Number of the sample, from 1.
     pub sample: usize,
+    /// Name of the train row.
     pub train_row: String,
     /// Mean squared difference, on the scale that the network sees.
     pub mse: f64,
@@ -51,18 +54,26 @@ pub struct Nearest {
 /// The object that `sample --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SampleReport {
+    /// Path of the model file.
     pub model: String,
+    /// Number of samples.
     pub samples: usize,
-    /// `prior`, or `posterior`: what the latents were drawn from.
+    /// Distribution of the latents: `prior` or `posterior`.
     pub latents: &'static str,
+    /// Factor of the standard deviations.
     pub temperature: f64,
+    /// Mixture that the latents were drawn from; `None` for the prior.
     pub mixture: Option<MixtureReport>,
+    /// Path of the file or folder written.
     pub output: String,
+    /// Number of files written.
     pub files: usize,
-    /// Empty where the train rows are not there any more.
+    /// Nearest train row of each sample; empty where the train rows are no longer available.
     pub nearest: Vec<Nearest>,
-    /// The median distance of held-out rows to their nearest train rows: what is no copy is usually as far away.
+    /// Median of the mean squared difference of held-out rows from their nearest train rows, the usual distance of rows
+    /// that are no copies; `None` where the train rows are no longer available.
     pub held_out_mse: Option<f64>,
+    /// Remarks on the draws, in words.
     pub notes: Vec<String>,
 }
 
@@ -164,23 +175,23 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
     Ok(report)
 }
 
-/// Names of the classes of the model's data.
+/// Returns the names of the classes of the model's data.
 pub(crate) fn class_names(model: &Model, data: Option<&DataSet>) -> Vec<String> {
     let of_data = || data.map(|data| data.classes.clone());
     model.labels.clone().filter(|names| !names.is_empty()).or_else(of_data).unwrap_or_default()
 }
 
-/// The train rows that are nearest to some others.
+/// Train rows that are nearest to some others.
 struct Neighbors {
-    /// Row of the data set and mean squared difference.
+    /// Index in the data set and mean squared difference.
     rows: Vec<(usize, f64)>,
-    /// `[rows, features]`
+    /// Values `[rows, features]`.
     values: Vec<f32>,
     held_out_mse: f64,
 }
 
 impl Neighbors {
-    /// Of `made` `[rows, features]` among the train rows of `data`.
+    /// Finds the train rows of `data` that are nearest to `made` `[rows, features]`.
     fn new(made: &[f32], data: &DataSet) -> Result<Self, TaskError> {
         let held = data.part(Part::Validation);
         let held = data.rows_f32(held.start..held.end.min(held.start + HELD_ROWS))?;
@@ -206,7 +217,7 @@ impl Neighbors {
     }
 }
 
-/// Each sample with its nearest train row to the right.
+/// Draws each sample with its nearest train row to the right.
 fn draw_grid(form: &RowWriter, made: &[f32], near: Option<&Neighbors>, output: &Path) -> Result<(), TaskError> {
     let neighbors = near.map_or(&[][..], |near| &near.values);
     let image = form.image.map(|image| [image.height, image.width, image.channels]);

@@ -1,4 +1,4 @@
-//! Latents out of data, for whatever other program takes them, and rows back from them.
+//! Latents of data in files for other programs, and rows decoded from such files.
 
 use std::path::Path;
 
@@ -14,19 +14,23 @@ use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::{NamedRows, RowWriter, extension};
 
-/// The array of a safetensors file of latents.
+/// Name of the array in a safetensors file of latents.
 const TENSOR: &str = "latents";
 
 /// The object that `encode --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EncodeReport {
+    /// Path of the model file.
     pub model: String,
+    /// Source of the rows, as given.
     pub data: String,
+    /// Number of rows.
     pub rows: usize,
-    /// Numbers of a row.
+    /// Latent units of a row.
     pub latent: usize,
+    /// Path of the file of latents.
     pub output: String,
-    /// What was noticed about the data: what is left out, and why.
+    /// Remarks on the data in words: omissions and their reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -34,11 +38,15 @@ pub struct EncodeReport {
 /// The object that `decode --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DecodeReport {
+    /// Path of the model file.
     pub model: String,
+    /// Path of the file of latents.
     pub latents: String,
+    /// Number of rows.
     pub rows: usize,
+    /// Path of the file or folder written.
     pub output: String,
-    /// Files written.
+    /// Number of files written.
     pub files: usize,
 }
 
@@ -93,9 +101,9 @@ pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Resu
     })
 }
 
-/// Runs latents as [`encode`] writes them through the decoder of the model at `path`, and writes the rows that come out
-/// in the form that the model's data had, as `reconstruct` does. `label` is the class of all of them, for models that
-/// are conditioned on classes: a name, or a number from 0.
+/// Decodes latents in a file as [`encode`] writes it with the model at `path`, and writes the rows in the form of the
+/// model's data, as `reconstruct` does. `label` is the class of all of them, for models that are conditioned on
+/// classes: a name, or a number from 0.
 ///
 /// # Errors
 /// When the file cannot be read, does not fit the model, or `output` cannot hold the rows.
@@ -145,7 +153,7 @@ pub fn decode(
     })
 }
 
-/// Numbers of a row, and the rows.
+/// Reads the latents at `path`; returns the count of values in a row, and the rows.
 fn read_latents(path: &Path) -> Result<(usize, Vec<f32>), DataError> {
     let malformed = |problem: String| DataError::Malformed { place: path.display().to_string(), problem };
     let limit = free_memory().map_or(u64::MAX, |free| free as u64 / 2);

@@ -1,4 +1,4 @@
-//! Rows drawn from data, and what a model that is trained no more makes of them: what probes and maps are made from.
+//! Rows drawn from data, and their latents by a frozen model, for probes and maps.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::random::Sampler;
 use crate::tasks::TaskError;
 use crate::tasks::evaluate::evaluator_over;
 
-/// Bytes of rows that are held at once as floats.
+/// Bytes of rows that are held at once as floats, at most.
 const MOST_BYTES: usize = 1 << 30;
 
-/// Streams of the draws of rows.
+/// Random streams of the draws of rows.
 pub(crate) const TRAIN_ROWS: u32 = 1;
 pub(crate) const TEST_ROWS: u32 = 2;
 
-/// Numbers of at most `count` rows of a part, drawn with `seed`, rising.
+/// Draws at most `count` rows of a part with `seed`; returns their indices, rising.
 pub(crate) fn draw_rows(data: &DataSet, part: Part, count: usize, seed: u64, stream: u32) -> Vec<usize> {
     let rows = data.part(part);
     let most = (MOST_BYTES / (4 * data.features.max(1))).max(1);
@@ -24,7 +24,7 @@ pub(crate) fn draw_rows(data: &DataSet, part: Part, count: usize, seed: u64, str
     chosen.into_iter().map(|row| rows.start + row).collect()
 }
 
-/// Those rows as data of their own, all of them its test part.
+/// Returns `rows` as data of their own, all of them its test part.
 pub(crate) fn drawn(data: &DataSet, rows: &[usize]) -> Result<DataSet, DataError> {
     let values = data.chosen_f32(rows)?;
     let labels = data.labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect());
@@ -41,7 +41,7 @@ pub(crate) fn drawn(data: &DataSet, rows: &[usize]) -> Result<DataSet, DataError
 pub(crate) struct Features {
     pub latents: Vec<f32>,
     pub latent: usize,
-    /// `[rows, features]`
+    /// Values `[rows, features]`.
     pub raw: Vec<f32>,
     pub features: usize,
     pub labels: Option<Vec<usize>>,
@@ -69,7 +69,8 @@ impl Features {
         self.raw.len() / self.features.max(1)
     }
 
-    /// The labels by the numbers that `others` have for classes of the same names; beyond theirs where they have none.
+    /// Returns the labels by the numbers that `others` have for classes of the same names; beyond theirs where they
+    /// have none.
     pub fn labels_as(&self, others: &Self) -> Option<Vec<usize>> {
         let number = |&label: &usize| match self.classes.get(label) {
             Some(name) if !others.classes.is_empty() => {
@@ -81,8 +82,8 @@ impl Features {
     }
 }
 
-/// `train` and `test` `[rows, width]` less the mean of train, by one number for all features that makes their mean
-/// variance in train 1: the penalty of a probe then weighs alike whatever the scale, and no feature is blown up.
+/// Returns `train` and `test` `[rows, width]` less the mean of train, scaled by one number for all features to a mean
+/// variance in train of 1: the penalty of a probe then weighs alike whatever the scale, and no feature is amplified.
 pub(crate) fn scaled(train: &[f32], test: &[f32], width: usize) -> (Vec<f32>, Vec<f32>) {
     let count = (train.len() / width.max(1)).max(1) as f64;
     let mut means = vec![0.0_f64; width];
@@ -96,7 +97,7 @@ pub(crate) fn scaled(train: &[f32], test: &[f32], width: usize) -> (Vec<f32>, Ve
     (apply(train), apply(test))
 }
 
-/// Share of `guesses` that are right, row for row 1 or 0.
+/// Returns 1 for each of `guesses` that is right, else 0.
 pub(crate) fn right(guesses: &[usize], labels: &[usize]) -> Vec<f64> {
     guesses.iter().zip(labels).map(|(guess, label)| f64::from(u8::from(guess == label))).collect()
 }

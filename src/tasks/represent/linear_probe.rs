@@ -1,4 +1,4 @@
-//! How many labels a classifier needs on the frozen latents of a model, beside the same on raw values and on PCA.
+//! Accuracy of classifiers by number of labels, on the frozen latents of a model, on raw values and on PCA.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,59 +18,72 @@ use crate::tasks::evaluate::open::own_data;
 
 /// Draws of labels whose results are averaged.
 const DRAWS: u32 = 5;
-/// Rows that classifiers are tried on.
+/// Rows that classifiers are tested on, at most.
 const MOST_TEST: usize = 10_000;
 /// Neighbors that vote; one where there are few of each class.
 const NEIGHBORS: usize = 5;
 
-/// How many rows have labels.
+/// Number of labeled rows that classifiers are trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelCount {
+    /// Given number of rows, drawn by the shares of the classes.
     Some(usize),
+    /// All rows of the train part.
     All,
 }
 
 /// Accuracies of one number of labels on one kind of features.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProbeResult {
-    /// latents, pca or raw.
+    /// Kind of features: `latents`, `pca` or `raw`.
     pub features: &'static str,
-    /// Numbers of a row.
+    /// Features of a row.
     pub width: usize,
     /// Labeled rows, of all classes together.
     pub labels: usize,
+    /// Number of draws of labeled rows: 5, or 1 where all are used.
     pub draws: u32,
-    /// Multinomial logistic regression, C = 1: mean over draws, and standard deviation where there are several.
+    /// Accuracy of multinomial logistic regression, C = 1, as the mean over draws.
     pub probe: f64,
+    /// Standard deviation of `probe` over draws; `None` for a single one.
     pub probe_sd: Option<f64>,
-    /// Nearest neighbors: as many as `neighbors`.
+    /// Accuracy of as many nearest neighbors as `neighbors`, as the mean over draws.
     pub knn: f64,
+    /// Standard deviation of `knn` over draws; `None` for a single one.
     pub knn_sd: Option<f64>,
+    /// Neighbors that vote: 5, or 1 for fewer than 5 labels a class on average.
     pub neighbors: usize,
 }
 
 /// The object that `probe --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProbeReport {
+    /// Path of the model file.
     pub model: String,
+    /// Source of the rows: the one given, or else that of the training.
     pub data: String,
+    /// Rows of the train part that labels are drawn from.
     pub train_rows: usize,
+    /// Rows of the test part that classifiers were tested on, 10000 at most.
     pub test_rows: usize,
+    /// Accuracies for each number of labels and each kind of features.
     pub results: Vec<ProbeResult>,
-    /// What was noticed about the data: what is left out, and why.
+    /// Remarks on the data in words: omissions and their reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// What is asked of [`probe`].
+/// Options of [`probe`].
 #[derive(Clone, Debug)]
 pub struct Probe {
+    /// Numbers of labels to measure at.
     pub labels: Vec<LabelCount>,
+    /// Seed of the draws of rows and of labels.
     pub seed: u64,
 }
 
-/// Classifiers on what the model at `path` makes of its own data, or of `data` divided as training would: fitted on
-/// labeled rows of the train part, tried on the test part. PCA is fitted on the train part without labels.
+/// Fits classifiers to the latents of the model at `path` for its own data, or for `data` divided in halves: trained on
+/// labeled rows of the train part, tested on the test part. PCA is fitted on the train part without labels.
 ///
 /// # Errors
 /// When the data has no labels, does not fit the model, or has more classes than there are to be labels.
@@ -154,7 +167,8 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     })
 }
 
-/// Other data in two parts: every second row to learn from, so that rows in the order of their classes part alike.
+/// Divides other data in two parts: every second row to train on, so that rows in the order of their classes are
+/// divided alike.
 fn halved(mut whole: crate::data::DataSet) -> crate::data::DataSet {
     let order: Vec<usize> = (0..whole.rows).step_by(2).chain((1..whole.rows).step_by(2)).collect();
     let learned = whole.rows.div_ceil(2);
@@ -171,7 +185,7 @@ fn neighbors(labels: usize, classes: usize) -> usize {
     if labels < NEIGHBORS * classes { 1 } else { NEIGHBORS }
 }
 
-/// Accuracies of the probe and of nearest neighbors that learn from `rows` of `train`.
+/// Returns the accuracies of the probe and of nearest neighbors that are trained on `rows` of `train`.
 fn once(
     train: &[f32],
     test: &[f32],
@@ -190,7 +204,7 @@ fn once(
     [probe.map_or(f64::NAN, |probe| accuracy(&probe.classes(&test))), voted]
 }
 
-/// `count` rows, as many of each class as its share says and at least one of each.
+/// Draws `count` rows, as many of each class as its share requires and at least one of each.
 fn stratified(labels: &[usize], classes: usize, count: usize, draws: &mut Sampler) -> Result<Vec<usize>, TaskError> {
     let mut of_class = vec![Vec::new(); classes];
     labels.iter().enumerate().for_each(|(row, &label)| of_class[label].push(row));
@@ -216,7 +230,7 @@ fn stratified(labels: &[usize], classes: usize, count: usize, draws: &mut Sample
     Ok(chosen)
 }
 
-/// Mean, and the standard deviation of a sample where there are several.
+/// Computes the mean, and the standard deviation of a sample where there are several values.
 fn mean_and_deviation(values: impl Iterator<Item = f64>) -> (f64, Option<f64>) {
     let values: Vec<f64> = values.collect();
     let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;

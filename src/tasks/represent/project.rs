@@ -1,4 +1,4 @@
-//! A map of data in two dimensions, with the groups that its latents form.
+//! Map of data in two dimensions, with the clusters that its latents form.
 
 use std::path::Path;
 
@@ -18,37 +18,43 @@ use crate::tasks::TaskError;
 use crate::tasks::evaluate::OpenedModel;
 use crate::tasks::export::extension;
 
-/// Groups that are tried where none are asked for.
+/// Clusters that are tried, at most, where no number is given.
 const MOST_GROUPS: usize = 10;
 /// Rows that distances are measured to; drawn where there are more.
 const REFERENCES: usize = 2000;
-/// Pixels on a side of the picture, and around the points.
+/// Side of the image in pixels, and its margin around the points.
 const SIDE: u32 = 1200;
 const MARGIN: f32 = 40.0;
 
 /// The object that `project --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Projection {
+    /// Path of the model file.
     pub model: String,
+    /// Source of the rows, as given.
     pub data: String,
+    /// Number of rows.
     pub rows: usize,
-    /// latents where the model has two or fewer, else pca: the two main components of its latents.
+    /// Coordinates of the map: `latents` where the model has two or fewer, else `pca`, the two main components of its
+    /// latents.
     pub map: &'static str,
+    /// Number of clusters.
     pub clusters: usize,
-    /// Mean over rows, in latent space.
+    /// Mean silhouette of the clusters over rows, in latent space; `None` for a single cluster.
     pub silhouette: Option<f64>,
-    /// Rows that distances of silhouettes are to.
+    /// Number of rows that distances of silhouettes are measured to.
     pub silhouette_references: usize,
+    /// Path of the map's file.
     pub output: String,
-    /// What was noticed about the data: what is left out, and why.
+    /// Remarks on the data in words: omissions and their reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// Writes where each row of `source` lies on the map of the model at `path`: a `.csv` file with `row` (from 1), `x`,
-/// `y`, `cluster` (from 0, the largest first), `silhouette` and, where rows have classes, `label`; or a `.png` of the
-/// points colored by class, or else by cluster. Clusters are k-means in latent space: `clusters` of them, or as many of
-/// 2 to 10 as have the highest mean silhouette.
+/// Writes the position of each row of `source` on the map of the model at `path`: a `.csv` file with `row` (from 1),
+/// `x`, `y`, `cluster` (from 0, the largest first), `silhouette` and, where rows have classes, `label`; or a `.png` of
+/// the points colored by class, or else by cluster. Clusters are k-means in latent space: `clusters` of them, or as
+/// many of 2 to 10 as have the highest mean silhouette.
 ///
 /// # Errors
 /// When the data does not fit the model, the model has no bottleneck, there are fewer rows than clusters, or `output`
@@ -125,7 +131,7 @@ pub fn project(
     })
 }
 
-/// The count of clusters with the highest mean silhouette among `references` alone, of equal ones the least.
+/// Returns the count of clusters with the highest mean silhouette among `references` alone, of equal ones the least.
 fn best_count(latents: &[f32], latent: usize, references: &[usize], seed: u64) -> Option<usize> {
     let rows: Vec<f32> =
         references.iter().flat_map(|&row| &latents[row * latent..(row + 1) * latent]).copied().collect();

@@ -1,6 +1,6 @@
-//! The queue of images: a thread that reads, cleans and saves them for whoever looks. Commands go in through a bounded
-//! queue, and the newest [`QueueView`] is there to be looked at. The picture that is looked at comes first: the middle
-//! of what is seen at once, then the whole at one look, then at eight.
+//! Queue of images: a thread that reads, denoises and saves them. Commands go in through a bounded queue, and the
+//! newest [`QueueView`] is published. The selected image comes first: the center of its visible part, then the whole in
+//! one pass, then the mean over its eight symmetries.
 
 mod protocol;
 mod save;
@@ -13,15 +13,15 @@ use self::worker::QueueWorker;
 use crate::device::DeviceChoice;
 use crate::platform::{Actor, ActorContext};
 
-/// A handle to the thread. Dropping it ends the work at hand and waits for that.
+/// Handle to the thread of the queue. Dropping it ends the work at hand and waits for that.
 #[derive(Debug)]
 pub struct DenoiseQueue(Actor<QueueCommand, QueueView>);
 
 impl DenoiseQueue {
-    /// Starts the thread; `wake` is called whenever there is something new to see.
+    /// Starts the thread; `wake` is called whenever there is a new view.
     ///
     /// # Errors
-    /// In words, where no thread can be had.
+    /// When no thread can be started, in words.
     pub fn spawn(choice: DeviceChoice, wake: impl Fn() + Send + 'static) -> Result<Self, String> {
         let work = move |context: &ActorContext<_, _>| QueueWorker::new(context, choice).run();
         Actor::start("hourglass-denoise", QueueView::default(), wake, work).map(Self)
@@ -32,7 +32,7 @@ impl DenoiseQueue {
         self.0.send(command);
     }
 
-    /// Returns what is to be seen now.
+    /// Returns the newest view.
     pub fn view(&self) -> Arc<QueueView> {
         self.0.view()
     }

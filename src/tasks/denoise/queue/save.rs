@@ -10,10 +10,10 @@ use crate::tasks::denoise::filter::Filtered;
 use crate::tasks::denoise::image::Image;
 use crate::tasks::denoise::strength::Strength;
 
-/// Pictures are shown with sides of at most this; every device has textures as large.
+/// Largest side of a shown image in pixels; every device has textures as large.
 const LARGEST_SHOWN: usize = 8192;
 
-/// Writes what `amount` makes beside `original`, under a name that is free.
+/// Writes the result at `amount` beside `original`, under a name that is free; returns its path.
 pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Path) -> Result<PathBuf, TaskError> {
     let stem = original.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension = original.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
@@ -37,7 +37,7 @@ pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Pat
     Ok(output)
 }
 
-/// What is shown of a picture.
+/// Returns the pixels to be shown of an image.
 pub(crate) fn pixels(content: &Image) -> Pixels {
     let [height, width] = content.size;
     let step = height.max(width).div_ceil(LARGEST_SHOWN).max(1);

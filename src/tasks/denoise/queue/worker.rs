@@ -1,4 +1,4 @@
-//! The thread of the queue: what it does next, and what it publishes.
+//! Thread of the queue: the order of its work, and the view that it publishes.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -20,12 +20,12 @@ use crate::tasks::denoise::paths::pictures_of;
 use crate::tasks::denoise::self_ensemble::ALL;
 use crate::tasks::denoise::strength::Strength;
 
-/// Sides of what is cleaned at once, in pixels.
+/// Side in pixels of the region that is denoised first.
 const REGION: usize = 256;
 
 pub(crate) struct QueueWorker<'a> {
     context: &'a ActorContext<QueueCommand, QueueView>,
-    /// Heard while at work, not done yet.
+    /// Commands received during work, not executed yet.
     queue: VecDeque<QueueCommand>,
     ended: bool,
     choice: DeviceChoice,
@@ -34,16 +34,16 @@ pub(crate) struct QueueWorker<'a> {
     middle: [f32; 2],
     denoiser: Option<Denoiser>,
     shipped: Option<Denoiser>,
-    /// Of the selected picture.
+    /// Changes of the selected image by the chosen model.
     filtered: Option<Filtered>,
-    /// The same of the shipped model.
+    /// Changes of the selected image by the shipped model.
     other: Option<Filtered>,
-    /// Whether `filtered` is of eight looks.
+    /// True if `filtered` needs no refinement: it is of all eight symmetries, was not run, or was stopped.
     best: bool,
     save_all: bool,
 }
 
-/// Whose answer is wanted.
+/// Model whose output is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ModelChoice {
     Chosen,
@@ -87,7 +87,7 @@ impl<'a> QueueWorker<'a> {
         }
     }
 
-    /// Takes what has been sent; the amount is changed at once, because no work is lost by it.
+    /// Receives the commands sent so far; the amount is changed at once, because no work is lost by it.
     fn hear(&mut self) {
         loop {
             match self.context.try_next() {
@@ -182,7 +182,7 @@ impl<'a> QueueWorker<'a> {
         }
     }
 
-    /// Nothing is known of the picture any more.
+    /// Drops all results of the selected image.
     fn forget(&mut self) {
         (self.filtered, self.other, self.best) = (None, None, false);
         self.view.picture = None;
@@ -201,7 +201,7 @@ impl<'a> QueueWorker<'a> {
         self.show();
     }
 
-    /// Whether the model would have to be asked again for the amount that is wanted now.
+    /// Returns whether the current amount requires another run of the model.
     fn is_stale(&self) -> bool {
         self.filtered.as_ref().is_some_and(|filtered| filtered.lacks(&self.view.strength))
     }
@@ -248,7 +248,7 @@ impl<'a> QueueWorker<'a> {
         Denoiser::new(model, name, self.device.as_ref().ok_or_else(nowhere)?, None)
     }
 
-    /// The next step of what is to be done.
+    /// Performs the next step of the pending work.
     fn go_on(&mut self) {
         if self.failed() || self.filtered.is_some() && self.best && !(self.view.compare && self.other.is_none()) {
             if self.save_all {
@@ -275,7 +275,7 @@ impl<'a> QueueWorker<'a> {
         }
     }
 
-    /// Reads the picture, shows it, cleans the middle of what is seen, then the whole.
+    /// Reads the selected image, shows it, denoises the center of its visible part, then the whole.
     fn begin(&mut self) -> Result<(), TaskError> {
         let Some(path) = self.item().map(|item| item.path.clone()) else { return Ok(()) };
         self.view.working = Some("Reading".to_owned());
@@ -344,7 +344,7 @@ impl<'a> QueueWorker<'a> {
         Ok(())
     }
 
-    /// Runs a model, showing how far it is; anything heard that changes what is to be done ends it.
+    /// Runs a model and publishes its progress; any command that changes the pending work ends it.
     fn filter(&mut self, seen: Image, whose: ModelChoice, looks: usize) -> Result<Filtered, TaskError> {
         let taken = match whose {
             ModelChoice::Chosen => self.denoiser.take(),
@@ -401,7 +401,7 @@ impl<'a> QueueWorker<'a> {
         self.show();
     }
 
-    /// Shows what the present amount makes of the picture.
+    /// Publishes the result at the current amount.
     fn publish(&mut self) {
         let amount = self.view.strength;
         let Some(filtered) = &self.filtered else {
@@ -451,7 +451,7 @@ impl<'a> QueueWorker<'a> {
         self.show();
     }
 
-    /// Saves the next of all pictures that are not saved yet: the one that is looked at from what is known of it.
+    /// Saves the next image that is not saved yet: the selected one from its results, another once it is selected.
     fn save_next(&mut self) {
         let waits = |item: &QueueItem| !matches!(item.state, ItemState::Saved(_) | ItemState::Failed(_));
         let Some(index) = self.view.items.iter().position(waits) else {
