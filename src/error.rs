@@ -15,7 +15,7 @@ pub enum ErrorKind {
 
 /// A setting by its name: a key of a spec (`train.batch_size`), or an option of a task (`threshold-by`).
 ///
-/// Displayed in back quotes, so that a command line can find the name in a message and word it as its own option.
+/// Displayed as "setting `name`", so that a command line can find it in a message and word it as its own option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting(&'static str);
 
@@ -101,7 +101,7 @@ impl Setting {
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.0)
+        write!(f, "setting `{}`", self.0)
     }
 }
 

@@ -346,6 +346,8 @@ impl App {
             return;
         }
         self.before = if place == Place::Runs { self.place } else { place };
+        // What went wrong there was said there.
+        self.error = None;
         self.tell(self.place, WorkspaceEvent::Left);
         self.place = place;
         self.tell(place, WorkspaceEvent::Entered);

@@ -51,7 +51,7 @@ impl App {
                 self.moment = trainer.moment();
                 self.trainer = Some(trainer);
                 self.requested_previews = PreviewRequest::default();
-                self.tell(self.place, WorkspaceEvent::Entered);
+                self.tell(self.place, WorkspaceEvent::Started);
             }
             Err(error) => self.error = Some(error.to_string()),
         }

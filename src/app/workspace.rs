@@ -78,6 +78,8 @@ pub(super) enum WorkspaceEvent {
     Entered,
     /// Another is.
     Left,
+    /// A run is started while it is looked at.
+    Started,
     /// The run or its data is another: nothing of what was before may be shown.
     SubjectChanged,
     /// A key that the window itself has no use for.

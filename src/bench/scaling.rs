@@ -72,8 +72,10 @@ fn add(
     }
     progress(&format!("{axis} {value}"));
     let speed = match measure_step(device, model) {
-        Err(TrainError::Graph(GraphError::Device(DeviceError::DoesNotFit { what, .. }))) => {
-            progress(&format!("{axis} {value}: left out, {what}"));
+        Err(TrainError::Graph(GraphError::Device(
+            error @ (DeviceError::DoesNotFit { .. } | DeviceError::OutOfMemory { .. }),
+        ))) => {
+            progress(&format!("{axis} {value}: left out, {error}"));
             return Ok(());
         }
         measured => measured?,

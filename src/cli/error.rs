@@ -54,8 +54,8 @@ fn has_option(command: &clap::Command, long: &str) -> bool {
 /// Returns the option of `command` for a setting, where it has one.
 fn option_of(setting: &str, command: &clap::Command) -> Option<String> {
     let long = match setting {
-        // Detectors have an option for it.
-        "data.labels" => "label",
+        // Detectors have an option for it; of other commands, `--label` is a class.
+        "data.labels" if matches!(command.get_name(), "fit" | "score") => "label",
         setting => setting,
     };
     has_option(command, long).then(|| format!("--{long}"))
@@ -79,11 +79,12 @@ fn worded_setting(quoted: &str, command: &clap::Command) -> Option<String> {
     })
 }
 
-/// Returns `message` with every setting in back quotes worded as an option of `command`.
+/// Returns `message` with every setting that it names, as "setting `name`", worded as an option of `command`.
 pub(super) fn worded(message: &str, command: &clap::Command) -> String {
+    const MARK: &str = "setting `";
     let mut worded = String::new();
     let mut rest = message;
-    while let Some((before, after)) = rest.split_once('`') {
+    while let Some((before, after)) = rest.split_once(MARK) {
         worded.push_str(before);
         let found = after.split_once('`').and_then(|(quoted, after)| Some((worded_setting(quoted, command)?, after)));
         match found {
@@ -92,7 +93,7 @@ pub(super) fn worded(message: &str, command: &clap::Command) -> String {
                 rest = after;
             }
             None => {
-                worded.push('`');
+                worded.push_str(MARK);
                 rest = after;
             }
         }

@@ -42,6 +42,12 @@ pub enum DeviceError {
     /// Plan beyond a limit of the device: `what` names need and limit, `remedy` the way out.
     #[error("the plan does not fit the device, {what}, {remedy}")]
     DoesNotFit { what: String, remedy: String },
+    /// Plan beyond the free memory of the machine; both in MB.
+    #[error(
+        "the plan does not fit the device, training needs {needed} MB of memory and {free} MB are free, use a smaller \
+         batch or smaller layers"
+    )]
+    OutOfMemory { needed: usize, free: usize },
 }
 
 impl DeviceError {
@@ -52,7 +58,8 @@ impl DeviceError {
             | Self::UnknownBackend(_)
             | Self::IndexOutOfRange { .. }
             | Self::UnknownChoice(_)
-            | Self::DoesNotFit { .. } => ErrorKind::Usage,
+            | Self::DoesNotFit { .. }
+            | Self::OutOfMemory { .. } => ErrorKind::Usage,
             Self::Refused { .. }
             | Self::NoneWorks { .. }
             | Self::Failed { .. }
@@ -70,6 +77,8 @@ impl DeviceError {
             | Self::Failed { .. }
             | Self::ComputesWrong { .. }
             | Self::DoesNotFit { .. } => Some(Advice::new(Setting::DEVICE, "cpu")),
+            // The processor's memory is the machine's.
+            Self::OutOfMemory { .. } => None,
             Self::Threads(_) => Some(Advice::new(Setting::THREADS, 1)),
             Self::UnknownBackend(_) | Self::IndexOutOfRange { .. } | Self::UnknownChoice(_) => None,
         }

@@ -133,10 +133,7 @@ impl Device {
     /// Refuses an allocation of `bytes` bytes that would not fit in free memory, before any of it is made.
     pub fn check_room(&self, bytes: usize) -> Result<(), DeviceError> {
         match self.free_bytes() {
-            Some(free) if bytes > free => Err(DeviceError::DoesNotFit {
-                what: format!("training needs {} MB of memory and {} MB are free", bytes >> 20, free >> 20),
-                remedy: "use a smaller batch or smaller layers".to_owned(),
-            }),
+            Some(free) if bytes > free => Err(DeviceError::OutOfMemory { needed: bytes >> 20, free: free >> 20 }),
             _ => Ok(()),
         }
     }

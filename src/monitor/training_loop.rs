@@ -55,6 +55,8 @@ pub struct TrainingLoop {
     watched: bool,
     with_test: bool,
     state: PlayState,
+    /// True once the loop was told to stop.
+    stopped: bool,
     interrupted: bool,
     /// Estimated number of steps within the time budget.
     slice_steps: usize,
@@ -108,6 +110,7 @@ impl TrainingLoop {
             watched: options.watched,
             with_test: options.with_test,
             state: if options.start_paused { PlayState::Paused } else { PlayState::Playing },
+            stopped: false,
             interrupted: false,
             slice_steps: 1,
             samples_per_second: 0.0,
@@ -135,9 +138,10 @@ impl TrainingLoop {
         &mut self.run
     }
 
-    /// Sets the result of PCA at the same latent size, measured on the validation part; shown from the next moment on.
+    /// Sets the result of PCA at the same latent size, measured on the validation part.
     pub fn set_pca(&mut self, pca: PcaReport) {
         self.pca = Some(pca);
+        self.publish();
     }
 
     /// Returns the call that the loop waits for.
@@ -147,7 +151,7 @@ impl TrainingLoop {
             PlayState::Paused if self.run.is_done() => Next::Advance,
             PlayState::Paused => Next::Command,
             // Other rows of the finished model are shown for as long as somebody looks.
-            PlayState::Finished if self.watched && !self.interrupted => Next::Command,
+            PlayState::Finished if self.watched && !self.stopped => Next::Command,
             PlayState::Finished | PlayState::Failed => Next::Nothing,
         }
     }
@@ -159,8 +163,10 @@ impl TrainingLoop {
 
     /// Stops the run, which [`Self::advance`] then reports and saves; after its end, stops the previews.
     pub async fn stop(&mut self) -> Result<(), TrainError> {
-        self.interrupted = true;
+        self.stopped = true;
         if self.state != PlayState::Finished {
+            // A run whose last step is done comes to its end all the same.
+            self.interrupted = !self.run.is_done();
             return self.begin_finish().await;
         }
         self.moment.live = false;
@@ -168,14 +174,14 @@ impl TrainingLoop {
         Ok(())
     }
 
-    /// Returns whether the run was stopped before its end.
+    /// Returns whether the loop was told to stop.
     pub fn is_stopped(&self) -> bool {
-        self.interrupted
+        self.stopped
     }
 
     /// Carries out a command.
     pub async fn obey(&mut self, command: Command) -> Result<(), TrainError> {
-        let has_ended = self.state == PlayState::Finished;
+        let has_ended = matches!(self.state, PlayState::Finishing | PlayState::Finished);
         match command {
             Command::Stop => return self.stop().await,
             Command::SetPreview(request) => {

@@ -128,6 +128,10 @@ impl Channels<'_> {
 async fn work_on(options: &WorkerOptions, channels: &Channels<'_>) {
     let mut training = None;
     let Err(error) = prepare_and_train(options, channels, &mut training).await else { return };
+    // What came before the error is told first.
+    if let Some(training) = &mut training {
+        channels.tell(training);
+    }
     let mut message = error.to_string();
     // What was learned before it went wrong is kept; numbers that went wrong are not.
     if let Some(run) = training.as_mut().map(TrainingLoop::run_mut).filter(|run| run.best().is_some()) {
@@ -176,11 +180,11 @@ async fn prepare_and_train(
     let WorkerOptions { watched, with_test, start_paused, .. } = *options;
     let training = slot.insert(TrainingLoop::new(run, info, LoopOptions { watched, with_test, start_paused }).await);
     loop {
-        channels.tell(training);
         if let Some(report) = pca.as_ref().and_then(Task::take) {
             pca = None;
             report.into_iter().for_each(|report| training.set_pca(report));
         }
+        channels.tell(training);
         match training.next() {
             Next::Nothing => return Ok(()),
             Next::Command => match channels.context.next() {

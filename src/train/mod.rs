@@ -57,7 +57,7 @@ pub enum TrainError {
         "training diverged, the loss at step {step} is {loss}, lower optimizer.learning_rate (now {learning_rate}) or set \
          optimizer.clip_norm = 1.0; {outcome}"
     )]
-    Diverged { step: u64, loss: f32, learning_rate: f64, outcome: String },
+    Diverged { step: u64, loss: f32, learning_rate: f64, advised: f64, outcome: String },
     /// Batch of `batch` rows, larger than the train part of `rows` rows.
     #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
     BatchTooLarge { batch: usize, rows: usize },
@@ -92,11 +92,7 @@ impl TrainError {
     pub fn advice(&self) -> Option<Advice> {
         match self {
             Self::Graph(error) => error.advice(),
-            Self::Diverged { learning_rate, .. } => {
-                let lower = learning_rate / 10.0;
-                // In three digits: what is divided may end in many.
-                Some(Advice::new(Setting::LEARNING_RATE, format!("{lower:.2e}").parse().unwrap_or(lower)))
-            }
+            Self::Diverged { advised, .. } => Some(Advice::new(Setting::LEARNING_RATE, advised)),
             Self::BatchTooLarge { rows, .. } => {
                 Some(Advice::new(Setting::BATCH_SIZE, rows.checked_ilog2().map_or(1, |log| 1 << log)))
             }

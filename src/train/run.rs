@@ -313,7 +313,19 @@ impl Run {
                 }
             }
         };
-        TrainError::Diverged { step, loss, learning_rate, outcome }
+        TrainError::Diverged { step, loss, learning_rate, advised: self.advised_rate(learning_rate), outcome }
+    }
+
+    /// Returns the learning rate to try after one of `learning_rate` diverged: that of the spec, where live edits had
+    /// raised it, else a tenth.
+    fn advised_rate(&self, learning_rate: f64) -> f64 {
+        let usual = self.spec().optimizer.learning_rate;
+        if learning_rate > usual {
+            return usual;
+        }
+        let lower = usual / 10.0;
+        // In three digits: what is divided may end in many.
+        format!("{lower:.2e}").parse().unwrap_or(lower)
     }
 
     async fn go_back(&mut self, good: &Good) -> Result<(), TrainError> {

@@ -522,9 +522,12 @@ fn errors_name_options_that_the_command_takes() {
     let batch = ["train", "--data", table, "--set", "train.batch_size=100000", "--device", "cpu", "--out", &at("a")];
     let said = failed(&batch, 2);
     assert!(said.contains("; try --set train.batch_size=256"), "{said}");
-    // Keys of a spec's file are none of the command's options.
+    // Layers and keys of a spec that are named as options are no options.
+    let layers = r#"model.decoder=["dense 256", "out"]"#;
+    let said = failed(&["train", "--set", layers, "--device", "cpu", "--out", &at("b")], 2);
+    assert!(said.contains("`out` is no layer"), "{said}");
     let said = failed(&["train", "--set", "modle.latent=3", "--device", "cpu", "--out", &at("b")], 2);
-    assert!(said.contains("\"data\"") && said.contains("(perhaps model)") && !said.contains("--data"), "{said}");
+    assert!(said.contains("`data`") && said.contains("(perhaps model)") && !said.contains("--data"), "{said}");
     let label = ["detect", "fit", table, "-o", &at("d.safetensors"), "--label", "nothing", "--device", "cpu"];
     let said = failed(&label, 2);
     assert!(said.contains(" --label, ") && !said.contains('`'), "{said}");

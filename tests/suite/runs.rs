@@ -362,6 +362,22 @@ fn a_diverged_run_says_so_and_saves_no_wrong_numbers() {
 }
 
 #[test]
+fn a_stop_is_final() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut options = WorkerOptions::new(small_spec(1_000_000));
+    (options.device, options.out, options.watched) = (DeviceChoice::Cpu, Some(folder.path().join("run")), true);
+    let worker = Worker::spawn(options, || {}).expect("a worker");
+    wait_for(&worker, |moment| moment.snapshot.progress.step > 3);
+    for command in [Command::Stop, Command::Play, Command::Step, Command::Pause] {
+        worker.send(command);
+    }
+    let ended = wait_for(&worker, |moment| moment.snapshot.progress.state == PlayState::Finished);
+    assert!(!ended.live && ended.snapshot.report.is_some(), "it is saved, and nobody answers any more");
+    drop(worker);
+    assert!(folder.path().join("run/model.safetensors").is_file());
+}
+
+#[test]
 fn starting_and_dropping_workers_never_hangs() {
     let folder = tempfile::tempdir().expect("a folder");
     let wakes = Arc::new(AtomicUsize::new(0));

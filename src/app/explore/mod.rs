@@ -388,7 +388,9 @@ impl Workspace for Explore {
         match event {
             WorkspaceEvent::SubjectChanged => self.forget(),
             // Weights are sent only for as long as somebody looks.
-            WorkspaceEvent::Entered => return vec![Action::Send(Command::ShareModel(true))],
+            WorkspaceEvent::Entered | WorkspaceEvent::Started => {
+                return vec![Action::Send(Command::ShareModel(true))];
+            }
             WorkspaceEvent::Left => return vec![Action::Send(Command::ShareModel(false))],
             WorkspaceEvent::Key(_) => {}
         }

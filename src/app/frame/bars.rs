@@ -29,7 +29,7 @@ impl App {
             color(palette.text),
         );
         let mut left = name.right() + space::L;
-        if narrow {
+        if narrow && self.place == Place::Train {
             let help = "Model, data and what can be changed while it runs";
             let kind = if self.workspaces.train.drawer_open { ButtonKind::ChipOn } else { ButtonKind::Chip };
             let button = Button::new(kind, "Model", help);

@@ -126,7 +126,8 @@ impl ReportWorkspace {
         if self.measuring.is_some() || self.problem.is_some() {
             return;
         }
-        let ended = now.opened.is_some() || now.moment.snapshot.progress.state == PlayState::Finished;
+        // A model is opened before it is measured: its data, where that is there, comes with the same moment.
+        let ended = now.moment.snapshot.progress.state == PlayState::Finished;
         let stale = self.outcome.as_ref().is_none_or(|outcome| outcome.step < step);
         let asked = self.wanted_step.is_some_and(|wanted| step >= wanted);
         if ended && stale || asked {

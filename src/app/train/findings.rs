@@ -41,8 +41,15 @@ impl std::fmt::Debug for Findings {
 const LAYER_LINE: f32 = 22.0;
 
 impl Findings {
-    /// Draws the card's contents; returns the advice that was taken.
-    pub fn ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, snapshot: &Snapshot) -> Option<Advice> {
+    /// Draws the card's contents, with a button for `advice` where there is any; true if that was clicked.
+    pub fn ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        inside: Rect,
+        snapshot: &Snapshot,
+        advice: Option<&Advice>,
+    ) -> bool {
         let title = match self.side {
             SideTab::Findings => "What it shows",
             SideTab::Layers => "Layers",
@@ -79,22 +86,16 @@ impl Findings {
         }
         let below = Rect::from_min_max(pos2(inside.left(), inside.top() + 30.0), inside.max);
         if !below.is_positive() {
-            return None;
+            return false;
         }
-        let mut taken = None;
+        let mut taken = false;
         match self.side {
             SideTab::Findings => scrolled(ui, below, "findings", |ui, below| {
                 let y = findings_ui(ui, palette, below, snapshot);
-                let failed = snapshot.progress.state == PlayState::Failed;
-                match snapshot.progress.advice.as_ref().filter(|_| failed) {
-                    Some(advice) => {
-                        let at = pos2(below.left() + 14.0, y);
-                        let (clicked, bottom) = advice_ui(ui, palette, at, advice);
-                        taken = clicked.then(|| advice.clone());
-                        bottom
-                    }
-                    None => y,
-                }
+                let Some(advice) = advice else { return y };
+                let (clicked, bottom) = advice_ui(ui, palette, pos2(below.left() + 14.0, y), advice);
+                taken = clicked;
+                bottom
             }),
             SideTab::Layers => {
                 scrolled(ui, below, "layers", |ui, below| layers_ui(ui, palette, below, &snapshot.health.layers));

@@ -86,8 +86,12 @@ impl Train {
         card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, snapshot));
         card(ui, pairs, |ui, inside| self.reconstructions.ui(ui, palette, inside, moment));
         card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, moment));
-        let advice = card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, snapshot));
-        advice.and_then(|advice| follow_advice(&advice, moment))
+        // Advice that nothing here follows has no button.
+        let advice = snapshot.progress.advice.as_ref();
+        let action = advice.and_then(|advice| follow_advice(advice, moment));
+        let advice = advice.filter(|_| action.is_some());
+        let taken = card(ui, findings, |ui, inside| self.findings.ui(ui, palette, inside, snapshot, advice));
+        action.filter(|_| taken)
     }
 
     fn narrow_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) -> Vec<Action> {
@@ -172,7 +176,7 @@ impl Workspace for Train {
                 self.drawer_open = false;
             }
             WorkspaceEvent::Key(Key::L) => self.curves.log_scale = !self.curves.log_scale,
-            WorkspaceEvent::Key(_) => {}
+            WorkspaceEvent::Started | WorkspaceEvent::Key(_) => {}
         }
         Vec::new()
     }

@@ -72,7 +72,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
         return Err(DataError::malformed(
             place,
             "its name and its first bytes say nothing known here; give pictures, CSV, TSV, NPY, NPZ, safetensors, IDX, WAV \
-             or text, or name what it is: `data.kind=table`",
+             or text, or name what it is: setting `data.kind=table`",
         ));
     };
     notes.push(format!("taken for {} by its first bytes", kind.name()));

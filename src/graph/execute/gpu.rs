@@ -285,7 +285,11 @@ impl GpuExecutable {
 
     pub(super) fn take_arrived(&mut self) -> Result<Option<Vec<f32>>, GraphError> {
         let Some(mut staging) = self.in_flight.pop_front() else { return Ok(None) };
+        let started = trace::is_on().then(Instant::now);
         let values = staging.take_arrived(&self.context, bytemuck::pod_collect_to_vec)?;
+        if let (Some(started), true) = (started, values.is_some()) {
+            trace::note(Track::Host, "read losses", started, started.elapsed());
+        }
         if values.is_some() {
             self.staging.push(staging);
         } else {

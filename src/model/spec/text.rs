@@ -23,8 +23,7 @@ impl Spec {
                 Some(span) => format!("{place} line {}", text[..span.start.min(text.len())].lines().count().max(1)),
                 None => place.to_owned(),
             },
-            // Back quotes are for settings that the command line has options for; these are keys of the file.
-            problem: with_nearest(&one_line(error.message())).replace('`', "\""),
+            problem: with_nearest(&one_line(error.message())),
         })?;
         spec.check()?;
         Ok(spec)
