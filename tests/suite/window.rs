@@ -221,10 +221,12 @@ fn the_window_matches_its_snapshots() {
     // Judged together at the end, so that one run shows all that differ.
     let mut results = SnapshotResults::new();
     let preparing = saying("Loading the data");
-    let failed = in_state(
-        PlayState::Failed,
-        "training diverged, the loss at step 9 is NaN, lower optimizer.learning_rate (now 1)",
-    );
+    let failed = running_but(|progress| {
+        progress.state = PlayState::Failed;
+        "training diverged, the loss at step 9 is NaN, lower optimizer.learning_rate (now 1)"
+            .clone_into(&mut progress.message);
+        progress.advice = Some(Advice::new(Setting::LEARNING_RATE, 0.1));
+    });
     for (name, snapshot, size, theme) in [
         ("train-dark", running(), [1280.0, 800.0], ThemeChoice::Dark),
         ("train-light", running(), [1280.0, 800.0], ThemeChoice::Light),
