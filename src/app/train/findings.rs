@@ -182,7 +182,7 @@ fn advice_ui(ui: &mut Ui, palette: &Palette, at: Pos2, advice: &Advice) -> (bool
         ("device", "cpu") => "Train on the CPU".to_owned(),
         _ => format!("Train with {setting} = {value}"),
     };
-    let button = Button::new(ButtonKind::Primary, &label, "Start again from the same seed with this; this run is kept");
+    let button = Button::new(ButtonKind::Plain, &label, "Start again from the same seed with this; this run is kept");
     let rect = Rect::from_min_size(at, button.size(ui));
     (button.show(ui, palette, rect).clicked(), rect.bottom() + space::M)
 }
