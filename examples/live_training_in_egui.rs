@@ -5,7 +5,7 @@ use hourglass::model::preset;
 use hourglass::monitor::{Command, PlayState, Worker, WorkerOptions};
 use hourglass::train::TrainError;
 
-/// What your app draws of a run in each frame; `Worker::moment` costs no more than a pointer.
+/// Draws a run in each frame of your app; `Worker::moment` costs no more than a pointer.
 fn training_ui(ui: &mut egui::Ui, worker: &Worker) {
     let moment = worker.moment();
     let (progress, curve) = (&moment.snapshot.progress, &moment.snapshot.curves.train);

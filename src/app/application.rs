@@ -139,13 +139,13 @@ pub struct App {
     /// Runs that are being stopped and saved, off this thread: no frame waits for them.
     pub(super) retiring: Vec<Task<(), ()>>,
     pub(super) moment: Arc<Moment>,
-    /// What the state of the workspaces belongs to.
+    /// Run and data that the state of the workspaces belongs to.
     subject: Subject,
     pub(super) workspaces: Workspaces,
     pub(super) place: Place,
     /// Where Escape leads back to from the list of runs.
     pub(super) before: Place,
-    /// What was wished to be seen last.
+    /// Preview request sent last.
     pub(super) requested_previews: PreviewRequest,
     pub(super) history: UndoHistory,
     /// Design trained last, by a spec that was known when it began.
@@ -202,7 +202,7 @@ impl App {
         app
     }
 
-    /// What is drawn.
+    /// Returns the moment that is drawn.
     pub fn moment(&self) -> &Moment {
         &self.moment
     }
@@ -427,7 +427,7 @@ impl App {
         self.workspaces.explore.take_file(path);
     }
 
-    /// What the status bar says, for tests.
+    /// Returns the message of the status bar, for tests.
     pub fn said(&self) -> String {
         self.message(&crate::style::DARK).0
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::PICTURE_EXTENSIONS;
 
-/// What is at a path, by its name and what lies in it; nothing is read.
+/// Kind of a path, by its name and what lies in it; nothing is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Model,
@@ -43,7 +43,7 @@ pub(crate) fn kind_of(path: &Path) -> Kind {
     }
 }
 
-/// What can be done with a path.
+/// Use of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
     /// Look at a saved model, in Explore.

@@ -14,7 +14,7 @@ use crate::train::TrainError;
 
 /// A run as the window sees it. Dropping it stops the run and waits until it is saved.
 pub trait Trainer: Send {
-    /// What is to be seen now.
+    /// Returns the newest moment.
     fn moment(&self) -> Arc<Moment>;
     fn send(&self, command: Command);
 }

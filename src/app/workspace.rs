@@ -1,4 +1,4 @@
-//! What the workspaces have in common: what they are drawn from, what they ask of the window, and what they are called.
+//! Trait of the workspaces: the context they are drawn from, the actions they return, their names.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::Spec;
 use crate::monitor::{Command, Moment, PreviewRequest, RunId};
 use crate::style::Palette;
 
-/// What a workspace is drawn from.
+/// Context that a workspace is drawn from.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     /// Live or recorded.
@@ -29,11 +29,11 @@ pub(super) struct Context<'a> {
     pub seed: u64,
     /// The folder of the run that is going on.
     pub running: Option<&'a Path>,
-    /// Whether the window has no room for three columns.
+    /// True where the window has no room for three columns.
     pub narrow: bool,
 }
 
-/// What a workspace asks of the window.
+/// Action that a workspace asks of the window.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Action {
     /// Sends a command to whoever trains.
@@ -71,7 +71,7 @@ pub(super) enum Action {
     Say(Result<String, String>),
 }
 
-/// What a workspace is told.
+/// Event that a workspace is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkspaceEvent {
     /// It is looked at from now on.

@@ -79,9 +79,9 @@ pub(super) struct ArithmeticArgs {
     model: PathBuf,
     /// Rows or files as for `interpolate`; A - B + C is made.
     a: String,
-    /// What is subtracted.
+    /// Row or file that is subtracted.
     b: String,
-    /// What is added.
+    /// Row or file that is added.
     c: String,
     #[command(flatten)]
     walk: InterpolationArgs,

@@ -500,7 +500,7 @@ fn a_folder_with_damage_and_doubles_is_told_of_and_written_whole() {
     assert!(json(&encoded)["notes"].to_string().contains("torn.png"));
 }
 
-/// What errors of the library speak of is worded as an option of the command, and what would help is one that it takes.
+/// Settings in errors of the library are worded as options of the command, and advice is one that it takes.
 #[test]
 fn errors_name_options_that_the_command_takes() {
     let help = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/compatibility/help.txt"));

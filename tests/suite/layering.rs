@@ -281,7 +281,7 @@ fn files_of_a_room_form_no_circle() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// What is asked of the machine goes through `platform`, which a browser will have another of.
+/// Files, threads and the clock belong to `platform`, which a browser will have another of.
 #[test]
 fn the_machine_is_asked_by_platform_alone() {
     let asks =

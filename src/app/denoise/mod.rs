@@ -488,7 +488,7 @@ impl Denoise {
         asked
     }
 
-    /// What went wrong, what was saved last, or how fast it goes.
+    /// Returns the last error, the file saved last, or the speed.
     fn message(&self, palette: &Palette) -> (String, egui::Color32) {
         let view = &self.view;
         let problem = view.error.as_ref().or_else(|| failure(view.items.get(view.selected)));

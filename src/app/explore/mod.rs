@@ -85,7 +85,7 @@ pub(super) struct Explore {
     /// Units in the order of their use.
     order: Vec<usize>,
     scroll: f32,
-    /// What is asked of the window.
+    /// Actions for the window.
     actions: Vec<Action>,
     /// Where pictures are kept, if not in the folder for pictures.
     pub folder: Option<PathBuf>,

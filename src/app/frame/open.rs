@@ -27,7 +27,7 @@ pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
-/// What is offered for something of `kind` where no workspace takes it at once, the likeliest first.
+/// Returns the offers for something of `kind` where no workspace takes it at once, the likeliest first.
 pub(crate) fn offers(kind: Kind) -> Vec<Offer> {
     match kind {
         Kind::Model => vec![Offer::OpenModel],

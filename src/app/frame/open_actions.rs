@@ -68,7 +68,7 @@ impl App {
         self.picker.ask(&self.egui, question, ());
     }
 
-    /// What the workspace at hand does with it at once, else what is done with it anywhere.
+    /// Returns the offers of the workspace at hand, else those of any place.
     fn offers_for(&self, opened: &Opened) -> Vec<Offer> {
         let here = self.workspaces.get(self.place).accepts(opened);
         if here.is_empty() { offers(opened.kind) } else { here }

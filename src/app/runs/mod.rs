@@ -154,7 +154,7 @@ impl Runs {
     }
 }
 
-/// What opens the model of the run in `folder`.
+/// Returns the action that opens the model of the run in `folder`.
 fn open_run(folder: &Path) -> Action {
     Action::OpenModel { path: folder.join("model.safetensors"), place: Place::Report }
 }

@@ -27,7 +27,7 @@ enum SideTab {
 #[derive(Default)]
 pub(crate) struct Findings {
     side: SideTab,
-    /// What the texture's filters are a part of, and whether it is dark.
+    /// Section whose filters the texture shows, and true for a dark palette.
     drawn: Option<(Section<Health>, bool)>,
     texture: Option<TextureHandle>,
 }

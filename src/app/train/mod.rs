@@ -39,7 +39,7 @@ pub(super) struct Train {
     map: MapCard,
     findings: Findings,
     reconstructions: ReconstructionsCard,
-    /// Whether the left column lies over a narrow window.
+    /// True while the left column lies over a narrow window.
     pub drawer_open: bool,
 }
 
