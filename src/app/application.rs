@@ -1,4 +1,4 @@
-//! The window's contents: everything but the window itself.
+//! Content of the window: state, frame and workspaces, without the native window.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,32 +31,32 @@ use crate::style::{Palette, space};
 use crate::tasks::QueueView;
 use crate::train::default_runs_folder;
 
-/// What the window opens with.
+/// Options of the window at its start.
 pub struct AppOptions {
     pub run: WorkerOptions,
     pub start: StartTrainer,
     pub theme: ThemeChoice,
-    /// What finds abnormal rows.
+    /// Engine of Detect.
     pub detection: Arc<dyn Detection>,
-    /// What cleans pictures.
+    /// Engine of Denoise.
     pub denoising: Arc<dyn Denoising>,
-    /// What measures models and writes what is told of them.
+    /// Engine of Report.
     pub reporting: Arc<dyn Reporting>,
-    /// Who is asked for files.
+    /// File dialogs.
     pub dialogs: Arc<dyn Dialogs>,
-    /// Devices to choose among, with the names people see.
+    /// Selectable devices with their displayed names.
     pub devices: Vec<(String, DeviceChoice)>,
-    /// Where runs are kept.
+    /// Folder of the runs.
     pub runs_folder: PathBuf,
-    /// What was remembered from the last time.
+    /// Settings of the previous session.
     pub settings: Settings,
-    /// Whether files can be dropped: native Wayland delivers none.
+    /// True if files can be dropped; winit delivers no drops on native Wayland.
     pub drops: bool,
 }
 
 impl AppOptions {
-    /// With the library behind every workspace, and no device to choose but the usual ones. Paths are typed, and hints
-    /// have been seen.
+    /// Returns options with the library behind every workspace, automatic and native CPU devices, typed paths, and no
+    /// hints.
     pub fn new(run: WorkerOptions, start: StartTrainer) -> Self {
         Self {
             run,
@@ -130,36 +130,36 @@ impl Workspaces {
     }
 }
 
-/// The window's state between frames.
+/// State of the window between frames.
 pub struct App {
     pub(super) options: AppOptions,
-    /// Of the last frame.
+    /// Context of the last frame.
     pub(super) egui: egui::Context,
     pub(super) trainer: Option<Box<dyn Trainer>>,
-    /// Runs that are being stopped and saved, off this thread: no frame waits for them.
+    /// Runs being stopped and saved on other threads, so that no frame waits for them.
     pub(super) retiring: Vec<Task<(), ()>>,
     pub(super) moment: Arc<Moment>,
     /// Run and data that the state of the workspaces belongs to.
     subject: Subject,
     pub(super) workspaces: Workspaces,
     pub(super) place: Place,
-    /// Where Escape leads back to from the list of runs.
+    /// Workspace that Escape returns to from the list of runs.
     pub(super) before: Place,
     /// Preview request sent last.
     pub(super) requested_previews: PreviewRequest,
     pub(super) history: UndoHistory,
-    /// Design trained last, by a spec that was known when it began.
+    /// Design trained last, if its spec was known at the start.
     pub(super) design: Option<Design>,
     pub(super) error: Option<String>,
-    /// What was done last that is no error.
+    /// Message on the last action that succeeded.
     pub(super) notice: Option<String>,
     themed: Option<(bool, bool)>,
     pub(super) help_open: bool,
-    /// What a path is wanted for that was asked for by Open.
+    /// File picker of Open.
     pub(super) picker: FilePicker<()>,
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
-    /// A model that was opened has been looked at: it may belong to another workspace than Explore.
+    /// True once the workspace of an opened model is chosen; it may be another than Explore.
     pub(super) opened_model_routed: bool,
     pub(super) quit: bool,
 }
@@ -174,7 +174,7 @@ impl App {
     /// Starts the run that `options` name.
     pub fn new(options: AppOptions) -> Self {
         let place = if options.run.source.opened().is_some() { Place::Explore } else { Place::Train };
-        let drops = "Files cannot be dropped on this window (Wayland): press Ctrl+O to open one";
+        let drops = "Wayland delivers no dropped files to this window: press Ctrl+O to open one";
         let mut app = Self {
             notice: (!options.drops).then(|| drops.to_owned()),
             design: Design::from_source(&options.run.source),
@@ -207,17 +207,17 @@ impl App {
         &self.moment
     }
 
-    /// What is to be remembered: theme, device and the rest that is chosen inside the window.
+    /// Returns the settings to save: theme, device and other choices made inside the window.
     pub fn settings(&self) -> &Settings {
         &self.options.settings
     }
 
-    /// Whether the keyboard asked for the end (Ctrl+Q, Cmd+Q).
+    /// Returns whether a key asked to quit (Ctrl+Q, Cmd+Q).
     pub fn wants_to_quit(&self) -> bool {
         self.quit
     }
 
-    /// A window title with the progress.
+    /// Returns the window title with the progress of the run.
     pub fn title(&self) -> String {
         let snapshot = &self.moment.snapshot;
         let percent = (100 * snapshot.progress.step).checked_div(snapshot.run.total_steps).unwrap_or(0);
@@ -227,12 +227,12 @@ impl App {
         }
     }
 
-    /// What the window is cleared to: bars and cards, which are therefore not painted.
+    /// Returns the clear color: that of bars and cards, which are therefore not painted.
     pub fn clear_color(&self, context: &egui::Context) -> Color32 {
         color(self.options.theme.palette(context.system_theme()).panel)
     }
 
-    /// One frame.
+    /// Draws one frame.
     pub fn ui(&mut self, ui: &mut Ui) {
         self.egui = ui.ctx().clone();
         let (palette, narrow) = (self.palette(), self.is_narrow());
@@ -250,7 +250,7 @@ impl App {
             let first = self.themed.is_none();
             self.themed = Some((true, palette.dark));
             if first {
-                // Fonts are there from the next frame on: this one would be drawn without them.
+                // Fonts take effect in the next frame; this one would be drawn without them.
                 ui.ctx().request_discard("fonts");
                 return;
             }
@@ -278,7 +278,7 @@ impl App {
             self.options.settings.hints_seen = hints_ui(ui, palette, line);
         }
         let place = self.place;
-        // What was done in this frame may have led to another run.
+        // Actions of this frame may have started another run.
         self.follow_subject();
         let asked = self.with_context(|workspaces, context| workspaces.at(place).ui(ui, work, context));
         self.carry_out(asked);
@@ -289,13 +289,13 @@ impl App {
         self.opening_ui(ui, palette);
         if self.help_open {
             let places = PLACES.iter().map(|place| (place.key.name(), place.name));
-            let others = [("0", "runs on disk"), ("Esc", "put away what lies on top")];
+            let others = [("0", "runs on disk"), ("Esc", "close, or go back")];
             let places: Vec<(&str, &str)> = places.chain(others).collect();
             self.help_open = help_sheet(ui.ctx(), palette, &places);
         }
     }
 
-    /// Runs `work` with the workspaces and what they are drawn from.
+    /// Runs `work` with the workspaces and their context.
     pub(super) fn with_context<R>(&mut self, work: impl FnOnce(&mut Workspaces, Context<'_>) -> R) -> R {
         let (palette, narrow) = (self.palette(), self.is_narrow());
         let moment = Arc::clone(&self.moment);
@@ -314,13 +314,13 @@ impl App {
         work(&mut self.workspaces, context)
     }
 
-    /// Tells every workspace where the run or its data is another: what follows is drawn of nothing else.
+    /// Notifies every workspace of another run or other data, so that none shows results of the former.
     fn follow_subject(&mut self) {
         let subject = Subject::new(&self.moment);
         if self.subject != subject {
             self.subject = subject;
             for workspace in self.workspaces.all() {
-                // None asks for anything then.
+                // No workspace returns actions for this event.
                 drop(workspace.on_event(WorkspaceEvent::SubjectChanged));
             }
         }
@@ -334,26 +334,26 @@ impl App {
         self.egui.content_rect().width() < super::ui::NARROW
     }
 
-    /// Tells the workspace at `place` what has happened.
+    /// Sends `event` to the workspace at `place` and executes its actions.
     pub(super) fn tell(&mut self, place: Place, event: WorkspaceEvent) {
         let actions = self.workspaces.at(place).on_event(event);
         self.carry_out(actions);
     }
 
-    /// Shows another workspace.
+    /// Switches to the workspace at `place`.
     pub(super) fn go_to(&mut self, place: Place) {
         if self.place == place {
             return;
         }
         self.before = if place == Place::Runs { self.place } else { place };
-        // What went wrong there was said there.
+        // An error belongs to the workspace where it occurred.
         self.error = None;
         self.tell(self.place, WorkspaceEvent::Left);
         self.place = place;
         self.tell(place, WorkspaceEvent::Entered);
     }
 
-    /// Does what a workspace asks for.
+    /// Executes the actions of a workspace.
     pub(super) fn carry_out(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
@@ -376,7 +376,7 @@ impl App {
         }
     }
 
-    /// Tells the trainer what is to be seen of the rows, where that has changed.
+    /// Sends the preview request to the trainer if it has changed.
     fn request_previews(&mut self) {
         let mut request = PreviewRequest::default();
         self.workspaces.train.add_wishes(&mut request);
@@ -387,42 +387,42 @@ impl App {
         }
     }
 
-    /// The queue of Denoise, for tests.
+    /// Returns the queue of Denoise, for tests.
     pub fn denoise_queue(&self) -> &QueueView {
         self.workspaces.denoise.view()
     }
 
-    /// Rows that Detect calls abnormal, for tests.
+    /// Returns the number of rows above the threshold of Detect, for tests.
     pub fn flagged(&self) -> usize {
         self.workspaces.detect.flagged()
     }
 
-    /// Latent numbers that Explore shows, for tests.
+    /// Returns the current latents of Explore, for tests.
     pub fn explored_latents(&self) -> &[f32] {
         self.workspaces.explore.latents()
     }
 
-    /// Latent numbers where the walk ends, for tests.
+    /// Returns the latents at the end of the interpolation, for tests.
     pub fn interpolation_end(&self) -> Option<Vec<f32>> {
         self.workspaces.explore.interpolation().0
     }
 
-    /// Latent numbers that the walk begins with, for tests.
+    /// Returns the latents at the start of the interpolation, for tests.
     pub fn interpolation_begin(&self) -> Option<Vec<f32>> {
         self.workspaces.explore.interpolation_begin()
     }
 
-    /// Why an end of the walk stays empty, for tests.
+    /// Returns the reason for an empty end of the interpolation, for tests.
     pub fn interpolation_problem(&self) -> Option<&str> {
         self.workspaces.explore.interpolation().1
     }
 
-    /// A folder for what Explore keeps, instead of that for pictures.
+    /// Sets the folder of exports from Explore, in place of the user's pictures folder.
     pub fn export_pictures_to(&mut self, folder: PathBuf) {
         self.workspaces.explore.folder = Some(folder);
     }
 
-    /// As if `path` had been dropped on Explore.
+    /// Hands `path` to Explore like a dropped file, for tests.
     pub fn drop_for_explore(&mut self, path: PathBuf) {
         self.workspaces.explore.take_file(path);
     }

@@ -1,5 +1,5 @@
-//! The window. Panels see snapshots and send commands; no engine buffer ever comes here, so that each panel runs
-//! against a scripted trainer in tests.
+//! Window. Panels read snapshots and send commands; no engine buffer comes here, so that each panel runs against a
+//! scripted trainer in tests.
 
 mod application;
 mod denoise;

@@ -1,22 +1,22 @@
-//! Something that is opened, dropped, pasted or typed: what it is, and what can be done with it.
+//! Opened, dropped, pasted or typed paths: their kinds and uses.
 
 use std::path::{Path, PathBuf};
 
 use crate::data::PICTURE_EXTENSIONS;
 
-/// Kind of a path, by its name and what lies in it; nothing is read.
+/// Kind of a path, by its name and, for a folder, the names in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Model,
     Spec,
     Run,
     Picture,
-    /// A folder that is no run.
+    /// Folder that is not a run.
     Folder,
     Table,
     /// Arrays, recordings, texts.
     Rows,
-    /// Compressed with a model.
+    /// File compressed with a model.
     Compressed,
     Unknown,
 }
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 pub(super) const TABLES: &[&str] = &["csv", "tsv", "parquet"];
 pub(super) const ROWS: &[&str] = &["npy", "npz", "wav", "txt", "idx"];
 
-/// Returns what is at `path`; nothing is read but the names in a folder.
+/// Returns the kind of `path`; nothing is read but the names in a folder.
 pub(crate) fn kind_of(path: &Path) -> Kind {
     if path.is_dir() {
         return if path.join("spec.toml").is_file() { Kind::Run } else { Kind::Folder };
@@ -46,55 +46,55 @@ pub(crate) fn kind_of(path: &Path) -> Kind {
 /// Use of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
-    /// Look at a saved model, in Explore.
+    /// Opens a saved model in Explore.
     OpenModel,
-    /// A detector, for the data that Detect has or will have.
+    /// Scores the current or next data of Detect with a detector.
     ScoreWith,
-    /// Train what a spec says.
+    /// Trains a spec.
     TrainSpec,
     OpenRun,
     FindAbnormal,
-    /// Pictures, folders of them and arrays, in Denoise; there a model to clean them with, too.
+    /// Denoises pictures, folders and arrays, or, within Denoise, uses a model for it.
     Clean,
     TrainOn,
-    /// A row for the walk of Explore.
+    /// Uses the first row as an end of the interpolation in Explore.
     WalkFrom,
 }
 
 impl Offer {
-    /// Its button, and what it does in a sentence.
+    /// Returns the label of its button, and its effect in a sentence.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::OpenModel => ("Explore", "Explore this model; the present run is saved"),
-            Self::ScoreWith => ("Score with it", "Score the data of Detect with this detector"),
-            Self::TrainSpec => ("Train", "Train what this spec says; the present run is saved"),
-            Self::OpenRun => ("Open the run", "Look at what came of this run; the present one is saved"),
-            Self::Clean => ("Clean", "Take the noise out; the original stays as it is"),
-            Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and see which rows are abnormal, and why"),
-            Self::WalkFrom => ("Walk from it", "Take it for an end of the walk"),
-            Self::TrainOn => ("Train on it", "Choose a model that suits it and train; the present run is saved"),
+            Self::OpenModel => ("Explore", "Explore this model; the current run is saved"),
+            Self::ScoreWith => ("Score with detector", "Score the data of Detect with this detector"),
+            Self::TrainSpec => ("Train", "Train this spec; the current run is saved"),
+            Self::OpenRun => ("Open the run", "Open this run's report, or resume it; the current run is saved"),
+            Self::Clean => ("Denoise", "Remove the noise; the original is not changed"),
+            Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and list abnormal rows with reasons"),
+            Self::WalkFrom => ("Interpolate", "Use its first row as an end of the interpolation"),
+            Self::TrainOn => ("Train on it", "Choose a suitable model and train it; the current run is saved"),
         }
     }
 }
 
-/// Something that is opened: dropped, pasted, typed or chosen.
+/// Paths opened together: dropped, pasted, typed or chosen.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
-    /// Of the first path.
+    /// Kind of the first path.
     pub kind: Kind,
     pub first: PathBuf,
     pub others: Vec<PathBuf>,
 }
 
 impl Opened {
-    /// Of `paths`; `None` where there is none.
+    /// Returns `paths` as opened together; `None` if there are none.
     pub fn new(paths: Vec<PathBuf>) -> Option<Self> {
         let mut paths = paths.into_iter();
         let first = paths.next()?;
         Some(Self { kind: kind_of(&first), first, others: paths.collect() })
     }
 
-    /// All of them, in their order.
+    /// Returns all paths in order.
     pub fn paths(&self) -> impl Iterator<Item = PathBuf> {
         [&self.first].into_iter().chain(&self.others).cloned()
     }

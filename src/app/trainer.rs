@@ -1,4 +1,4 @@
-//! What is trained: started, stopped, saved, changed, and changed back.
+//! Control of the training: start, stop, undo, redo, presets, devices.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::monitor::{Command, Moment, PlayState, PreviewRequest, RunSource, Work
 use crate::platform::Task;
 use crate::train::TrainError;
 
-/// A run as the window sees it. Dropping it stops the run and waits until it is saved.
+/// Handle to a run. Dropping it stops the run and waits until it is saved.
 pub trait Trainer: Send {
     /// Returns the newest moment.
     fn moment(&self) -> Arc<Moment>;
@@ -21,7 +21,7 @@ pub trait Trainer: Send {
 
 impl Trainer for Worker {
     fn moment(&self) -> Arc<Moment> {
-        // The window lives from moments; events are for those who must not miss one.
+        // The window reads moments only; unread events would fill their queue.
         while self.events().try_recv().is_ok() {}
         Self::moment(self)
     }
@@ -31,18 +31,18 @@ impl Trainer for Worker {
     }
 }
 
-/// Starts a run.
+/// Function that starts a run.
 pub type StartTrainer = Box<dyn Fn(WorkerOptions) -> Result<Box<dyn Trainer>, TrainError>>;
 
 impl App {
-    /// Stops the run there is, and starts the one that the options name.
+    /// Stops the current run, and starts that of the options.
     pub(crate) fn start(&mut self) {
         self.stop_in_background();
         self.error = None;
         self.opened_model_routed = false;
         match (self.options.start)(self.options.run.clone()) {
             Ok(trainer) => {
-                // A named folder holds one run, and a checkpoint is gone on from once; what follows is new.
+                // A named folder holds one run, and a checkpoint is resumed once; later starts are new runs.
                 self.options.run.out = None;
                 if let RunSource::Resume { spec, preset, .. } = &self.options.run.source {
                     let (spec, preset) = (spec.clone(), preset.clone());
@@ -68,7 +68,7 @@ impl App {
         }
     }
 
-    /// Stops the run and waits until everything is saved: the last thing before the program ends.
+    /// Stops the run and waits until everything is saved, before the program ends.
     pub fn close(&mut self) {
         self.stop_in_background();
         for task in self.retiring.drain(..) {
@@ -96,7 +96,7 @@ impl App {
         }
     }
 
-    /// The same again from the same seed; a model that was opened is trained anew from its spec.
+    /// Restarts the run from the same seed; an opened model is trained from its spec.
     pub(crate) fn restart(&mut self) {
         if let (Some(_), Some(design)) = (self.options.run.source.opened(), self.design()) {
             self.options.run.source = design.into_source(None);
@@ -107,23 +107,23 @@ impl App {
         self.start();
     }
 
-    /// Returns whether a run goes on.
+    /// Returns whether a run is in progress.
     pub(crate) fn is_running(&self) -> bool {
         let over = matches!(self.moment.snapshot.progress.state, PlayState::Finished | PlayState::Failed);
         self.trainer.is_some() && self.options.run.source.opened().is_none() && !over
     }
 
-    /// Returns the design that is trained now, live edits left out; `None` until a model or data has been opened that says so.
+    /// Returns the current design without live edits; `None` until the spec of a source is known.
     pub(super) fn design(&self) -> Option<Design> {
         let source = &self.options.run.source;
-        // What was found out stands in the snapshot.
+        // A spec that was found by opening is in the snapshot.
         match self.moment.snapshot.run.spec.as_ref().filter(|_| source.spec().is_none()) {
             Some(spec) => Some(Design { spec: Spec { edits: Vec::new(), ..spec.clone() }, preset: None }),
             None => Design::from_source(source).or_else(|| self.design.clone()),
         }
     }
 
-    /// Seed of what is trained now, and of what else is begun.
+    /// Returns the seed of the current design.
     pub(crate) fn seed(&self) -> u64 {
         let spec = self.options.run.source.spec().or(self.moment.snapshot.run.spec.as_ref());
         spec.or(self.design.as_ref().map(|design| &design.spec)).map_or(1, |spec| spec.train.seed)
@@ -149,7 +149,7 @@ impl App {
         }
     }
 
-    /// Starts a run of another spec, from where Ctrl+Z leads back.
+    /// Starts a run of another spec, which Ctrl+Z undoes.
     pub(crate) fn change_design(&mut self, spec: Spec, preset: Option<String>) {
         self.record_design();
         self.train_design(Design { spec, preset });
@@ -161,18 +161,18 @@ impl App {
         }
         match self.design().and_then(|now| self.history.undo(now)) {
             Some(before) => self.train_design(before),
-            None => self.notice = Some("There is no edit to take back".to_owned()),
+            None => self.notice = Some("Nothing to undo".to_owned()),
         }
     }
 
     pub(crate) fn redo(&mut self) {
         match self.design().and_then(|now| self.history.redo(now)) {
             Some(after) => self.train_design(after),
-            None => self.notice = Some("There is no edit to make again".to_owned()),
+            None => self.notice = Some("Nothing to redo".to_owned()),
         }
     }
 
-    /// Starts the preset called `name`, with the present seed and device, on the data at `source` where it is given.
+    /// Starts the preset `name` with the current seed and device, on the data at `source` if given.
     pub(crate) fn choose_preset(&mut self, name: &str, source: Option<String>) {
         match preset(name) {
             Ok(found) => {
@@ -193,7 +193,7 @@ impl App {
         self.start();
     }
 
-    /// Trains on what lies at `path`, with the model that suits it.
+    /// Trains a suggested model on the data at `path`.
     pub(crate) fn train_on(&mut self, path: &Path) {
         self.record_design();
         let (source, seed) = (path.display().to_string(), self.seed());
@@ -202,13 +202,13 @@ impl App {
         self.start();
     }
 
-    /// Looks at a saved model instead of a run.
+    /// Opens a saved model in place of a run.
     pub(crate) fn open_model(&mut self, path: PathBuf) {
         self.options.run.source = RunSource::Open(path);
         self.start();
     }
 
-    /// Goes on with the run in `path` as `spec` says.
+    /// Resumes the run in `path` with `spec`.
     pub(crate) fn resume(&mut self, path: PathBuf, spec: Spec, preset: Option<String>) {
         self.record_design();
         self.design = Some(Design { spec: spec.clone(), preset: preset.clone() });

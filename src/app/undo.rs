@@ -1,4 +1,4 @@
-//! What was trained before and after each edit of the spec, to go back to and forth.
+//! Undo history of trained specs.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use crate::data::DataSet;
 use crate::model::Spec;
 use crate::monitor::RunSource;
 
-/// More steps back than anybody remembers.
+/// Most steps of the undo history.
 const DEPTH: usize = 100;
 
-/// A spec, and the preset that it is, if it is one.
+/// Spec, with the name of its preset if it is one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Design {
     pub spec: Spec,
@@ -17,7 +17,7 @@ pub(super) struct Design {
 }
 
 impl Design {
-    /// Of a source whose spec is known before anything is opened.
+    /// Returns the design of a source; `None` if its spec is not known before it is opened.
     pub fn from_source(source: &RunSource) -> Option<Self> {
         let spec = source.spec()?.clone();
         Some(Self { spec, preset: source.preset().map(str::to_owned) })
@@ -35,7 +35,7 @@ pub(super) struct UndoHistory {
 }
 
 impl UndoHistory {
-    /// `now` is about to become something else.
+    /// Records `now` before a change.
     pub fn record(&mut self, now: Design) {
         self.future.clear();
         self.past.push(now);
@@ -44,14 +44,14 @@ impl UndoHistory {
         }
     }
 
-    /// What was before `now`.
+    /// Returns the design before `now`.
     pub fn undo(&mut self, now: Design) -> Option<Design> {
         let before = self.past.pop()?;
         self.future.push(now);
         Some(before)
     }
 
-    /// What `now` was before it was undone.
+    /// Returns the design that was undone to `now`.
     pub fn redo(&mut self, now: Design) -> Option<Design> {
         let after = self.future.pop()?;
         self.past.push(now);

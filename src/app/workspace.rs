@@ -17,17 +17,17 @@ use crate::style::Palette;
 /// Context that a workspace is drawn from.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
-    /// Live or recorded.
+    /// Moment on display, live or recorded.
     pub moment: &'a Moment,
     pub palette: &'static Palette,
-    /// The model that is looked at instead of a run.
+    /// Saved model that is open in place of a run.
     pub opened: Option<&'a Path>,
-    /// Where work runs.
+    /// Device of background work.
     pub device: DeviceChoice,
     pub threads: Option<usize>,
-    /// Seed of what is trained now, and of what else is begun.
+    /// Seed of the current design, used by background work too.
     pub seed: u64,
-    /// The folder of the run that is going on.
+    /// Folder of the run in progress.
     pub running: Option<&'a Path>,
     /// True where the window has no room for three columns.
     pub narrow: bool,
@@ -36,22 +36,22 @@ pub(super) struct Context<'a> {
 /// Action that a workspace asks of the window.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Action {
-    /// Sends a command to whoever trains.
+    /// Sends a command to the trainer.
     Send(Command),
     PlayOrPause,
     GoTo(Place),
-    /// Goes back to where the list of runs was opened from.
+    /// Returns to the workspace from which the list of runs was opened.
     Back,
-    /// Asks for something to open.
+    /// Asks for a file to open.
     AskToOpen,
-    /// Looks at a saved model instead of a run, in this workspace.
+    /// Opens a saved model in place of a run, in this workspace.
     OpenModel {
         path: PathBuf,
         place: Place,
     },
     /// Starts the run again on another device.
     ChooseDevice(DeviceChoice),
-    /// Goes on with the run in `folder` as `spec` says.
+    /// Resumes the run in `folder` with `spec`.
     Resume {
         folder: PathBuf,
         spec: Box<Spec>,
@@ -62,63 +62,63 @@ pub(super) enum Action {
         spec: Box<Spec>,
         preset: Option<String>,
     },
-    /// Starts a run of a preset, on the data at `source` where it is given.
+    /// Starts a run of a preset, on the data at `source` if given.
     TrainPreset {
         name: String,
         source: Option<String>,
     },
-    /// Says in the status bar what was done, or what went wrong.
+    /// Shows a message or an error in the status bar.
     Say(Result<String, String>),
 }
 
-/// Event that a workspace is told of.
+/// Event sent to a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkspaceEvent {
-    /// It is looked at from now on.
+    /// Workspace entered.
     Entered,
-    /// Another is.
+    /// Workspace left.
     Left,
-    /// A run is started while it is looked at.
+    /// Run started while the workspace is on display.
     Started,
-    /// The run or its data is another: nothing of what was before may be shown.
+    /// Run or data changed: results of the former must not be shown.
     SubjectChanged,
-    /// A key that the window itself has no use for.
+    /// Key without a meaning for the window itself.
     Key(Key),
 }
 
-/// The content of the window between the bars.
+/// Content of the window between the bars.
 pub(super) trait Workspace {
-    /// Draws it, and returns what it asks for.
+    /// Draws the workspace; returns its actions.
     fn ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action>;
 
-    /// Takes what background work has come to; called once a frame, whether it is looked at or not.
+    /// Receives the results of background work; called once per frame, on display or not.
     fn poll(&mut self, _: &egui::Context, _: Context<'_>) -> Vec<Action> {
         Vec::new()
     }
 
-    /// Returns what it does with something that is opened while it is looked at, the likeliest first; nothing where that
-    /// is as in other places.
+    /// Returns the offers for a path that is opened while the workspace is on display, likeliest first; empty for the
+    /// general ones.
     fn accepts(&self, _: &Opened) -> Vec<Offer> {
         Vec::new()
     }
 
-    /// Takes something that was opened for it.
+    /// Opens files that were handed to the workspace.
     fn take(&mut self, _: &egui::Context, _: &Opened, _: Context<'_>) {}
 
-    /// Takes note of what has happened, and returns what it asks for because of it.
+    /// Handles an event; returns the resulting actions.
     fn on_event(&mut self, _event: WorkspaceEvent) -> Vec<Action> {
         Vec::new()
     }
 
-    /// Adds what it is to see of held-out rows.
+    /// Adds the needs of the workspace to the preview request.
     fn add_wishes(&self, _request: &mut PreviewRequest) {}
 
-    /// Returns what the space bar does.
+    /// Returns the action of the space bar.
     fn primary_action(&self) -> Option<Action> {
         Some(Action::PlayOrPause)
     }
 
-    /// Takes back the last edit of its own that was not applied; false where there is none.
+    /// Discards the last edit of its own that is not applied; returns false if there is none.
     fn undo(&mut self) -> bool {
         false
     }
@@ -128,13 +128,13 @@ pub(super) trait Workspace {
         false
     }
 
-    /// Returns what the status bar says while it is looked at, where that is not about the run.
+    /// Returns the message of the status bar while the workspace is on display; `None` for that of the run.
     fn status(&self, _: &Palette) -> Option<(String, Color32)> {
         None
     }
 }
 
-/// Compared by identity: what is shared and never changed is the same where it is the same allocation.
+/// Shared value compared by identity: immutable data are equal if they are the same allocation.
 #[derive(Debug)]
 pub(super) struct ById<T>(pub Arc<T>);
 
@@ -163,7 +163,7 @@ impl Subject {
     }
 }
 
-/// The name of a workspace.
+/// Name of a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Train,
@@ -171,11 +171,11 @@ pub(super) enum Place {
     Denoise,
     Detect,
     Report,
-    /// The runs on disk: not on the rail, but behind the run's name.
+    /// Runs on disk, opened by the run's name, not from the rail.
     Runs,
 }
 
-/// An entry of the rail.
+/// Entry of the rail.
 pub(super) struct RailEntry {
     pub place: Place,
     pub key: Key,
@@ -184,41 +184,41 @@ pub(super) struct RailEntry {
     pub help: &'static str,
 }
 
-/// From the top of the rail down; keys are numbered as the drawings have the whole rail.
+/// Entries of the rail from top to bottom, with the keys 1 to 5.
 pub(super) const PLACES: [RailEntry; 5] = [
     RailEntry {
         place: Place::Train,
         key: Key::Num1,
         name: "Train",
         icon: icons::train,
-        help: "Watch the training (1)",
+        help: "Train a model and watch it (1)",
     },
     RailEntry {
         place: Place::Explore,
         key: Key::Num2,
         name: "Explore",
         icon: icons::explore,
-        help: "Move through the latent space (2)",
+        help: "Explore the latent space (2)",
     },
     RailEntry {
         place: Place::Denoise,
         key: Key::Num3,
         name: "Denoise",
         icon: icons::denoise,
-        help: "Clean pictures (3)",
+        help: "Denoise pictures (3)",
     },
     RailEntry {
         place: Place::Detect,
         key: Key::Num4,
         name: "Detect",
         icon: icons::detect,
-        help: "Find abnormal rows of a table (4)",
+        help: "Find abnormal rows or pictures (4)",
     },
     RailEntry {
         place: Place::Report,
         key: Key::Num5,
         name: "Report",
         icon: icons::report,
-        help: "What the model is worth, and what can be taken along (5)",
+        help: "Metrics, findings and export (5)",
     },
 ];

@@ -13,6 +13,7 @@ use crate::train::{EpochReport, RunReport, TuneMode};
 
 /// Command of an observer.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Command {
     /// Continues training.
     Play,
@@ -39,6 +40,7 @@ pub enum Command {
 
 /// Event of a run. Only [`Self::Tuning`] and [`Self::Progress`] may be dropped.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// Timing of kernels, once for each adapter.
     Tuning {
@@ -91,6 +93,7 @@ pub enum Event {
 
 /// Source of a worker's run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum RunSource {
     /// Trains a spec.
     Train {

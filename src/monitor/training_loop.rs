@@ -39,6 +39,13 @@ pub struct LoopOptions {
     pub start_paused: bool,
 }
 
+impl Default for LoopOptions {
+    /// Returns the options to train at once, unwatched, and to measure on the test part at the end.
+    fn default() -> Self {
+        Self { watched: false, with_test: true, start_paused: false }
+    }
+}
+
 /// Result of a part of the work.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -337,7 +344,7 @@ impl TrainingLoop {
         if snapshot.run.spec.as_ref() != Some(self.run.spec()) {
             snapshot.run.change(|run| run.spec = Some(self.run.spec().clone()));
         }
-        let message = if self.state == PlayState::Finishing { "Measuring on held-out data" } else { "" };
+        let message = if self.state == PlayState::Finishing { "Evaluating on held-out data" } else { "" };
         snapshot.progress = Section::new(RunProgress {
             state: self.state,
             message: message.to_owned(),

@@ -136,7 +136,7 @@ async fn work_on(options: &WorkerOptions, channels: &Channels<'_>) {
     // What was learned before it went wrong is kept; numbers that went wrong are not.
     if let Some(run) = training.as_mut().map(TrainingLoop::run_mut).filter(|run| run.best().is_some()) {
         match run.save_kept().await {
-            Ok(()) => message.push_str("; the best state before it is saved"),
+            Ok(()) => message.push_str("; the best state before that is saved"),
             Err(error) => message.push_str(&format!("; saving failed too: {error}")),
         }
     }
@@ -258,7 +258,9 @@ fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
             spec.train.seed = *seed;
             Ok((spec, Arc::new(data)))
         }
-        RunSource::Open(path) => Err(TrainError::Worker(format!("{} is looked at, not trained", path.display()))),
+        RunSource::Open(path) => {
+            Err(TrainError::Worker(format!("{} is opened to explore it, not to train it", path.display())))
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::platform::files;
 /// Error of drawing or writing a picture.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum PictureError {
     /// Failure of the canvas, its fonts or the PNG encoder, with the reason; a defect of the program.
     #[error("the picture could not be drawn, {0}, this is a defect of the program")]

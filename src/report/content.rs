@@ -95,7 +95,9 @@ impl ReportContent {
         };
         let path = dir.model_path();
         if !path.is_file() {
-            story.missing.push("The run has not written a model yet: it was stopped early, or is still going.".into());
+            story
+                .missing
+                .push("The run has not written a model yet: it was stopped early or is still in progress.".into());
             return Ok(story);
         }
         let model = Model::load(&path)?;
@@ -105,14 +107,12 @@ impl ReportContent {
         let data = match model.spec.open_data() {
             Ok(data) if data.features == model.features => data,
             Ok(_) => {
-                story.missing.push("The data has changed since: what is shown here is without it.".into());
+                story.missing.push("The data have changed since the run: the report is without them.".into());
                 story.draw_samples(&mut loaded, &[UnitUse::prior()].repeat(network.latent()), None);
                 return Ok(story);
             }
             Err(error) => {
-                story
-                    .missing
-                    .push(format!("The data is not there any more ({error}): what is shown here is without it."));
+                story.missing.push(format!("The data are not available ({error}): the report is without them."));
                 story.draw_samples(&mut loaded, &[UnitUse::prior()].repeat(network.latent()), None);
                 return Ok(story);
             }

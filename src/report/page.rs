@@ -87,20 +87,20 @@ fn facts(facts: &[(&str, String)]) -> Markup {
 
 pub(crate) fn page(story: &ReportContent) -> String {
     let recorded = &story.recorded;
-    let preset = recorded["preset"].as_str().unwrap_or("own spec");
+    let preset = recorded["preset"].as_str().unwrap_or("custom spec");
     let data = story.data.as_ref().map_or(story.spec.data.source.as_str(), |data| data.name.as_str());
     let bottleneck = match story.spec.model.latent {
         0 => String::new(),
-        latent => format!("bottleneck of {latent}"),
+        latent => format!("bottleneck {latent}"),
     };
     let drawn = curves(story);
     let beside_curves = if drawn.is_empty() { "" } else { "third" };
-    let by = if story.map.projected { "the two main components of their codes" } else { "by their two codes" };
+    let by = if story.map.projected { "PCA of the latents to two dimensions" } else { "latents z1 and z2" };
     let beside_samples = if story.samples.is_empty() { "" } else { "two-thirds" };
     let version = recorded["version"].as_str().unwrap_or(env!("CARGO_PKG_VERSION"));
     let missing = html! { @for words in &story.missing { p { (words) } } };
     let spec = html! {
-        p.muted { "Save this as spec.toml: " code { "hourglass train spec.toml" } " does the same run again." }
+        p.muted { "Save this as spec.toml; " code { "hourglass train spec.toml" } " reproduces the run." }
         pre { (story.spec_text.trim()) }
     };
     let page = html! {
@@ -122,24 +122,24 @@ pub(crate) fn page(story: &ReportContent) -> String {
                         span.muted { (preset) " trained on " (data) }
                     }
                     "\n"
-                    (section("", "What is missing", "", &missing))
+                    (section("", "Missing parts", "", &missing))
                     (section("third", "Data", "", &data_card(story)))
                     (section("third", "Network", &bottleneck, &network(story)))
                     (section("third", "Run", "", &run(story)))
                     @if !drawn.is_empty() {
                         section class="two-thirds curves" {
-                            label.scale { input type="checkbox"; " scale of ratios" }
-                            h2 { (story.spec.objective_title()) " " small { "over epochs" } }
+                            label.scale { input type="checkbox"; " log scale" }
+                            h2 { (story.spec.objective_title()) " " small { "by epoch" } }
                             (PreEscaped(drawn))
                         }
                         "\n"
                     }
-                    (section(beside_curves, "What to make of it", "", &diagnosis(recorded)))
-                    (section("", "Quality", "on test rows, never seen in training", &quality(story)))
+                    (section(beside_curves, "Findings", "", &diagnosis(recorded)))
+                    (section("", "Test metrics", "on rows never used in training", &quality(story)))
                     (section("", "Held-out rows", "", &pairs(story)))
-                    (section(beside_samples, "Map", &format!("validation rows, {by}"), &map_card(story)))
-                    (section("third", "Samples", "drawn from where codes lie", &samples(story)))
-                    (section("", "Columns", "mean squared error of scaled values, the worst first", &columns(story)))
+                    (section(beside_samples, "Latent map", &format!("validation rows, {by}"), &map_card(story)))
+                    (section("third", "Samples", "decoded draws from the prior", &samples(story)))
+                    (section("", "Columns", "mean squared error of scaled values, worst first", &columns(story)))
                     (section("", "Spec", "", &spec))
                     footer { "Hourglass " (version) ". This file needs no network." }
                     "\n"
@@ -161,10 +161,10 @@ fn data_card(story: &ReportContent) -> Markup {
         (facts(&[
             ("kind", data.kind.clone()),
             ("rows", grouped(data.rows)),
-            ("values a row", grouped(data.features)),
-            ("for training", train),
-            ("for validation", validation),
-            ("for the test", test),
+            (if data.kind == "table" { "columns" } else { "values per row" }, grouped(data.features)),
+            ("train rows", train),
+            ("validation rows", validation),
+            ("test rows", test),
             ("classes", if story.classes.is_empty() { String::new() } else { story.classes.len().to_string() }),
         ]))
         @for note in data.notes.iter().take(5) { p.muted { (note) } }
@@ -178,7 +178,7 @@ fn network(story: &ReportContent) -> Markup {
             (PreEscaped(hourglass(&story.widths)))
             (facts(&[
                 ("parameters", grouped(story.parameters)),
-                ("compression", ratio.map_or_else(String::new, |ratio| format!("{ratio} to 1"))),
+                ("compression", ratio.map_or_else(String::new, |ratio| format!("{ratio}:1"))),
             ]))
         }
     }
@@ -201,7 +201,7 @@ fn run(story: &ReportContent) -> Markup {
         ("best epoch", number("best_epoch").map_or_else(String::new, |epoch| format!("{epoch:.0}"))),
         ("time", last.map_or_else(String::new, |epoch| style::clock(epoch.seconds))),
         (
-            "samples a second",
+            "samples per second",
             number("samples_per_second").map_or_else(String::new, |rate| style::grouped(rate.round() as u64)),
         ),
     ])
@@ -213,7 +213,7 @@ fn diagnosis(recorded: &Value) -> Markup {
     html! {
         @if recorded.is_null() {
         } @else if words.is_empty() {
-            p { "Nothing stands out." }
+            p { "No findings at the end of the run." }
         } @else {
             ul { @for words in words { li { (words) } } }
         }
@@ -231,29 +231,29 @@ fn quality(story: &ReportContent) -> Markup {
     let psnr = |mse: f64| format!("{:.2} dB", crate::metrics::psnr(mse));
     add("PSNR", format!("{:.2} dB", test.psnr), pca.map(|pca| psnr(pca.mse)), "higher is better");
     if let (Some(bce), Some(excess)) = (test.bce, test.bce_excess) {
-        add("BCE", style::figure(bce), None, &format!("{} above what the data itself costs", style::figure(excess)));
+        add("BCE", style::figure(bce), None, &format!("{} above the entropy of the data", style::figure(excess)));
     }
     if let Some(ssim) = test.ssim {
-        add("SSIM", style::figure(ssim), None, "1 is equal");
+        add("SSIM", style::figure(ssim), None, "1 is identical");
     }
     if let (Some(elbo), Some(reconstruction), Some(kl)) = (test.negative_elbo, test.reconstruction, test.kl) {
-        let words = format!("nats a row: {reconstruction:.2} reconstruction and {kl:.2} divergence");
+        let words = format!("nats per row: {reconstruction:.2} reconstruction and {kl:.2} KL divergence");
         add("negative ELBO", format!("{elbo:.2}"), None, &words);
     }
     if let Some(units) = test.active_units {
         add("active units", units.to_string(), None, &format!("of {}", story.spec.model.latent));
     }
     if let Some(before) = test.corrupted_psnr {
-        add("PSNR of what it saw", format!("{before:.2} dB"), None, "before it was cleaned");
+        add("PSNR of the noisy input", format!("{before:.2} dB"), None, "before denoising");
     }
     if let Some(clean) = test.clean_mse {
-        add("MSE on clean rows", style::figure(clean), None, "what it does to rows that need no cleaning");
+        add("MSE from clean input", style::figure(clean), None, "the network is given the clean rows");
     }
     if let (Some(used), Some(perplexity)) = (test.codebook_used, test.codebook_perplexity) {
         add("codebook entries", used.to_string(), None, &format!("in use, perplexity {perplexity:.1}"));
     }
     let beside = pca.map_or_else(
-        || "PCA does not compare".to_owned(),
+        || "PCA not comparable".to_owned(),
         |pca| format!("PCA, {} component{}", pca.components, if pca.components == 1 { "" } else { "s" }),
     );
     let wins = pca.map(|pca| test.mse < pca.mse);
@@ -281,7 +281,7 @@ fn quality(story: &ReportContent) -> Markup {
 fn pairs(story: &ReportContent) -> Markup {
     let pairs = &story.pairs;
     let view = pairs.view();
-    let kinds = [(0, "input"), (1, "seen"), (2, "output"), (3, "error")];
+    let kinds = [(0, "input"), (1, "noisy input"), (2, "output"), (3, "error")];
     let shown = kinds.into_iter().filter(|(which, _)| *which != 1 || pairs.corrupted());
     // Five are shown where there is no room for ten.
     let class = |item: usize| (item >= 5).then_some("more");

@@ -75,12 +75,12 @@ fn draw_pairs(canvas: &mut Canvas, area: Area, data: &DataSummary, pairs: &Pairs
         return;
     }
     let view = pairs.view();
-    let names: Vec<(usize, &str)> = ["Input", "Seen", "Output", "Error"]
+    let names: Vec<(usize, &str)> = ["Input", "Noisy input", "Output", "Error"]
         .into_iter()
         .enumerate()
         .filter(|&(which, _)| which != 1 || pairs.corrupted())
         .collect();
-    let label_width = 70.0;
+    let label_width = 78.0;
     let lines = names.len() as f32;
     let side = ((area.w - label_width) / count as f32).min((area.h - 40.0) / lines - 10.0);
     for (row, (which, name)) in names.into_iter().enumerate() {
@@ -108,7 +108,7 @@ fn draw_map(canvas: &mut Canvas, area: Area, map: &LatentMap) {
     let second = format!(
         "{} held-out rows{}",
         style::grouped(map.points.len() as u64),
-        if map.projected { ", two main components" } else { "" }
+        if map.projected { ", PCA to two dimensions" } else { "" }
     );
     canvas.text(area.x + width + 10.0, area.y + 14.0, style::size::SECOND, &second, DARK.muted, false, Align::Left);
     let plot = Area { x: area.x, y: area.y + 36.0, w: area.w, h: area.h - 84.0 };

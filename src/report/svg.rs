@@ -43,7 +43,7 @@ pub(crate) fn hourglass(widths: &[usize]) -> String {
         }
     }
     let mut svg = format!(
-        "<svg class=\"net\" viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"The network: layers of {} units\"><path class=\"body\" \
+        "<svg class=\"net\" viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"Network with layers of {} units\"><path class=\"body\" \
          d=\"{upper}L{lower}\"/>",
         height + 36.0,
         widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
@@ -96,8 +96,9 @@ pub(crate) fn curves(story: &ReportContent) -> String {
     let drawn = |class: &str, scale| {
         let mut chart = LossCurves { scale, ..curves.clone() }.chart(plot)?;
         chart.names_at_ends = true;
+        let name = if class == "ratio" { "log" } else { class };
         Some(format!(
-            "<svg class=\"chart {class}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Loss over epochs, {class} \
+            "<svg class=\"chart {class}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Loss by epoch, {name} \
              scale\">{}</svg>",
             svg_elements(&chart.shapes(plot))
         ))
@@ -117,7 +118,7 @@ pub(crate) fn map(story: &ReportContent) -> String {
     let half = ((x1 - x0).max(y1 - y0) / 2.0).max(1e-9) * 1.04;
     let (cx, cy) = ((x0 + x1) / 2.0, (y0 + y1) / 2.0);
     let mut svg = String::from(
-        "<svg class=\"map\" viewBox=\"0 0 480 480\" role=\"img\" aria-label=\"Held-out rows by their codes\">",
+        "<svg class=\"map\" viewBox=\"0 0 480 480\" role=\"img\" aria-label=\"Latent map of held-out rows\">",
     );
     for (at, point) in points.iter().enumerate() {
         let (x, y) = (240.0 + (point[0] - cx) / half * 236.0, 240.0 - (point[1] - cy) / half * 236.0);

@@ -116,7 +116,7 @@ pub fn running() -> Moment {
     let waves = |i: usize| ((i % 28) as f32 * (1 + i / 784) as f32 * 0.1).sin() * ((i / 28 % 28) as f32 * 0.2).cos();
     let filters = Filters { image: data.image, values: (0..24 * 784).map(waves).collect() };
     let message =
-        "4 and 9 share a region: 31% of them have the other as nearest neighbors, k-NN accuracy is 0.61 and 0.58.";
+        "4 and 9 share a region: 31% of their nearest neighbors are of the other class, 61% and 58% of their own.";
     let info = RunInfo {
         preset: Some("map".to_owned()),
         cost: Some(estimate_cost(&spec, &digits()).expect("a cost")),

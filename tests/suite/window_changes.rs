@@ -116,8 +116,8 @@ fn no_workspace_shows_what_was_before() {
                 harness.run_steps(2);
             }
             if before.rows.is_some() {
-                run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
-                harness.get_by_label("Near row 1").click();
+                run_until(&mut harness, |harness| harness.query_by_label("Nearest train row 1").is_some());
+                harness.get_by_label("Nearest train row 1").click();
                 harness.run_steps(2);
             }
             switch.set(after);
@@ -126,7 +126,7 @@ fn no_workspace_shows_what_was_before() {
             if before.snapshot.run.id != after.snapshot.run.id {
                 // Without a model nothing new can have come yet: whatever is shown would be of what was before.
                 let is_shown = |label| after.snapshot.model.is_none() && harness.query_by_label(label).is_some();
-                assert!(!is_shown("Near row 1"), "rows near a point of what was before {name}");
+                assert!(!is_shown("Nearest train row 1"), "rows near a point of what was before {name}");
                 assert!(!is_shown("copy"), "pictures of what was before {name}");
                 let sliders = if after.snapshot.model.is_some() { after.snapshot.units.len() } else { 0 };
                 assert_eq!(harness.state().explored_latents().len(), sliders, "{name}");
@@ -136,7 +136,7 @@ fn no_workspace_shows_what_was_before() {
                 run_until(&mut harness, |harness| harness.query_by_label("copy").is_some());
             }
             if after.rows.is_some() {
-                run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
+                run_until(&mut harness, |harness| harness.query_by_label("Nearest train row 1").is_some());
             }
             // A run of the same data in training, whose weights are not shared yet.
             let mut training = of_run(Moment::clone(after));
@@ -145,7 +145,10 @@ fn no_workspace_shows_what_was_before() {
             switch.set(&Arc::new(training));
             harness.run_steps(1);
             assert!(harness.query_by_label("copy").is_none(), "a picture of {name} beside another run");
-            assert!(harness.query_by_label("Near row 1").is_none(), "rows near a point of {name} beside another run");
+            assert!(
+                harness.query_by_label("Nearest train row 1").is_none(),
+                "rows near a point of {name} beside another run"
+            );
             visit_all(&mut harness);
         }
     }

@@ -86,10 +86,10 @@ fn explore_matches_its_snapshots() {
         if moment.snapshot.model.is_some() {
             let is_there = |harness: &Harness<'static, App>, label: &str| harness.query_by_label(label).is_some();
             // What is decoded can be copied.
-            run_until(&mut harness, |harness| is_there(harness, "copy") && is_there(harness, "Near row 1"));
+            run_until(&mut harness, |harness| is_there(harness, "copy") && is_there(harness, "Nearest train row 1"));
             // Rows that lie near are white on black, once they are drawn.
             let started = std::time::Instant::now();
-            while brightness(&mut harness, "Near row 1") < 5.0 {
+            while brightness(&mut harness, "Nearest train row 1") < 5.0 {
                 assert!(started.elapsed().as_secs() < 30, "no rows that lie near");
                 harness.run_steps(3);
             }
@@ -137,9 +137,9 @@ fn an_opened_model_is_explored() {
     harness.run_steps(3);
     assert_eq!(harness.state().explored_latents(), [0.0, 0.0]);
     if crate::support::gpu().is_some() {
-        run_until(&mut harness, |harness| harness.query_by_label("Near row 1").is_some());
+        run_until(&mut harness, |harness| harness.query_by_label("Nearest train row 1").is_some());
         let started = std::time::Instant::now();
-        for name in ["Decoded", "The plane", "Walk", "Sum", "Choose A", "Near row 1"] {
+        for name in ["Decoded", "Decoded plane", "Interpolation", "Sum", "Choose A", "Nearest train row 1"] {
             while brightness(&mut harness, name) < 5.0 {
                 assert!(started.elapsed().as_secs() < 30, "nothing is decoded: {name}");
                 harness.run_steps(3);
@@ -179,7 +179,7 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
     harness.run_steps(3);
     harness.get_by_label("Center").click();
     run_until(&mut harness, |harness| harness.state().interpolation_end() == Some(sampled.clone()));
-    click_in(&mut harness, "Walk", 0.99);
+    click_in(&mut harness, "Interpolation", 0.99);
     assert_eq!(harness.state().explored_latents(), sampled, "its last step is its end");
     // Its beginning: another held-out row, which is encoded and decoded again.
     harness.get_by_label("Choose A").click();
@@ -188,12 +188,12 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
     harness.get_by_label("Row 5").click();
     harness.run_steps(3);
     run_until(&mut harness, |harness| harness.state().interpolation_end() == Some(sampled.clone()));
-    click_in(&mut harness, "Walk", 0.01);
+    click_in(&mut harness, "Interpolation", 0.01);
     assert_ne!(harness.state().explored_latents(), sampled);
     // A train row nearby.
-    run_until(&mut harness, |harness| harness.query_by_label("Near row 2").is_some());
+    run_until(&mut harness, |harness| harness.query_by_label("Nearest train row 2").is_some());
     let before = harness.state().explored_latents().to_vec();
-    harness.get_by_label("Near row 2").click();
+    harness.get_by_label("Nearest train row 2").click();
     run_until(&mut harness, |harness| harness.state().explored_latents() != before);
     // Two numbers varied, the others held: the middle of the grid is near the point in all others.
     harness.get_by_label("grid").click();
@@ -215,9 +215,9 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
     harness.state_mut().export_pictures_to(kept.clone());
     for (entry, file) in [
         ("Picture, PNG", "decoded-001.png"),
-        ("Walk as a strip, PNG", "walk-001.png"),
-        ("Walk as a film, GIF", "walk-001.gif"),
-        ("Walk with its numbers, NPY", "walk-001.npy"),
+        ("Interpolation, PNG", "interpolation-001.png"),
+        ("Interpolation, GIF", "interpolation-001.gif"),
+        ("Interpolation with latents, NPY", "interpolation-001.npy"),
         ("Grid, PNG", "grid-001.png"),
         ("Picture, PNG", "decoded-002.png"),
     ] {
@@ -233,11 +233,11 @@ fn an_interpolation_is_chosen_decoded_and_exported() {
         harness.key_press(egui::Key::Escape);
         harness.run_steps(3);
     }
-    let strip = image::open(kept.join("walk-001.png")).expect("a picture");
+    let strip = image::open(kept.join("interpolation-001.png")).expect("a picture");
     assert!(strip.width() > 12 * strip.height(), "thirteen steps side by side");
-    let rows = hourglass::data::read_npy(&kept.join("walk-001.npy"), u64::MAX).expect("an array");
+    let rows = hourglass::data::read_npy(&kept.join("interpolation-001.npy"), u64::MAX).expect("an array");
     assert_eq!(rows.shape, [13, 28, 28]);
-    let latents = hourglass::data::read_npy(&kept.join("walk-001.latents.npy"), u64::MAX).expect("an array");
+    let latents = hourglass::data::read_npy(&kept.join("interpolation-001.latents.npy"), u64::MAX).expect("an array");
     assert_eq!(latents.shape, [13, 6]);
 
     // A file that is dropped begins the walk; one that is no picture is refused at the place.

@@ -135,7 +135,8 @@ fn told() -> Evaluated {
     let extremes = Extremes { best: rows(0, 0.95, 0.0021), worst: rows(40, 0.4, 0.113) };
     let findings = vec![(
         "learning_rate_too_low".to_owned(),
-        "validation still falls: by 9% in each of the last epochs. Train longer, or raise the rate.".to_owned(),
+        "not converged: validation loss still falls by 9% per epoch at the end. Train longer, or raise the rate."
+            .to_owned(),
     )];
     Evaluated { measured: Measured { evaluation, extremes }, findings }
 }
@@ -201,7 +202,7 @@ fn a_run_that_goes_on_is_measured_when_that_is_asked_for() {
     assert_eq!(subject.model, Path::new("runs/map-001/model.safetensors"));
     assert_eq!(subject.threads, Some(1), "the run keeps the other threads");
     harness.get_by_label("MSE 0.03910");
-    harness.get_by_label("neighbors 0.7614");
+    harness.get_by_label("k-NN accuracy 0.7614");
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn what_came_of_a_run_is_taken_along() {
     harness.get_by_label("Cancel").click();
     harness.run_steps(2);
     assert!(harness.query_by_label("Path").is_none());
-    harness.get_by_label("Explore it").click();
+    harness.get_by_label("Explore model").click();
 }
 
 #[test]
@@ -249,12 +250,12 @@ fn measuring_is_canceled_and_failures_are_said() {
     run_until(&mut harness, |harness| harness.query_by_label("Cancel").is_some());
     harness.get_by_label("Cancel").click();
     harness.run_steps(2);
-    harness.get_by_label("Measure");
+    harness.get_by_label("Evaluate");
 
     let problem = "data/photos is not there any more; give other data with --data".to_owned();
     let (mut harness, script, _) = self::harness(Ending::Fails(problem), finished(), [900.0, 600.0], ThemeChoice::Dark);
-    run_until(&mut harness, |harness| harness.query_by_label("Measure").is_some());
-    harness.get_by_label("Measure").click();
+    run_until(&mut harness, |harness| harness.query_by_label("Evaluate").is_some());
+    harness.get_by_label("Evaluate").click();
     run_until(&mut harness, |_| script.asked.lock().unwrap().len() == 2);
 }
 
@@ -283,7 +284,7 @@ fn report_matches_its_snapshots() {
             light,
             "Cancel",
         ),
-        ("report-failed", failed(), finished(), [1280.0, 800.0], dark, "Measure"),
+        ("report-failed", failed(), finished(), [1280.0, 800.0], dark, "Evaluate"),
     ] {
         let stays = matches!(ending, Ending::Stays(_));
         let (mut harness, script, _) = harness(ending, moment, size, theme);

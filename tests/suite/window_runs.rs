@@ -112,7 +112,7 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     read(&mut harness, "map-002, stopped");
     harness.get_by_role_and_label(Role::ListBoxOption, "map-002, stopped").click();
     harness.run_steps(2);
-    harness.get_by_label("Go on").click();
+    harness.get_by_label("Resume").click();
     harness.run_steps(2);
     {
         let started = started.lock().unwrap();
@@ -145,12 +145,12 @@ fn a_run_is_opened_gone_on_with_duplicated_and_deleted() {
     harness.run_steps(2);
     harness.get_by_label("Delete").click();
     harness.run_steps(2);
-    harness.get_by_label("Keep it").click();
+    harness.get_by_label("Cancel").click();
     harness.run_steps(2);
     assert!(folder.path().join("map-003").is_dir(), "nothing is deleted unasked");
     harness.get_by_label("Delete").click();
     harness.run_steps(2);
-    harness.get_by_label("Delete for good").click();
+    harness.get_by_label("Delete permanently").click();
     run_until(&mut harness, |harness| harness.query_by_role_and_label(Role::ListBoxOption, "map-003, ended").is_none());
     assert!(!folder.path().join("map-003").exists());
     assert!(folder.path().join("map-001").is_dir());

@@ -130,7 +130,7 @@ fn the_keyboard_map_is_shown_and_put_away() {
     assert_eq!(bench.started.lock().unwrap().len(), 1);
     bench.key(egui::Key::Escape);
     assert!(!bench.has("F11: full screen"));
-    bench.click("Keys");
+    bench.click("Keyboard shortcuts");
     bench.click("Close");
     assert!(!bench.has("F11: full screen"));
     // Each place has its key, and the list of runs leads back to where it was left for.
@@ -233,7 +233,7 @@ fn settings_are_kept_whole_and_survive_damage() {
 #[test]
 fn what_is_chosen_is_remembered_and_hints_go_for_good() {
     let mut bench = bench(running(), WIDE, |options| options.settings.hints_seen = false);
-    assert!(bench.has("Drag the learning rate and watch the curve answer"));
+    assert!(bench.has("Drag the learning rate to see its effect on the loss"));
     bench.click("Got it");
     assert!(!bench.has("Got it"));
     assert!(bench.harness.state().settings().hints_seen);
@@ -259,7 +259,7 @@ fn the_shell_matches_its_snapshots() {
         results.extend_harness(&mut bench.harness);
     };
     let mut keys = bench(running(), WIDE, |_| {});
-    keys.click("Keys");
+    keys.click("Keyboard shortcuts");
     accept(&mut keys, "shell-keys");
     let mut drop = bench(running(), WIDE, |_| {});
     drop.hover("/data/machines.csv");

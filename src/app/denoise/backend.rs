@@ -1,26 +1,26 @@
-//! What cleans pictures for the workspace: the library, or a script in tests.
+//! Denoising engine of the workspace: the library, or a script in tests.
 
 use std::sync::Arc;
 
 use crate::device::DeviceChoice;
 use crate::tasks::{DenoiseQueue, QueueCommand, QueueView};
 
-/// The queue of images, on a thread of its own: no frame waits for it.
+/// Queue of images on a thread of its own, so that no frame waits for it.
 pub trait Cleaner: Send {
     fn view(&self) -> Arc<QueueView>;
     fn send(&self, command: QueueCommand);
 }
 
-/// Makes one, when the first picture comes.
+/// Factory of queues, called for the first picture.
 pub trait Denoising: Send + Sync {
-    /// `context` is asked for a frame whenever there is something new.
+    /// Opens a queue that requests a repaint of `context` after each change.
     ///
     /// # Errors
-    /// In words.
+    /// When no thread can be started, in words.
     fn open(&self, device: DeviceChoice, context: egui::Context) -> Result<Box<dyn Cleaner>, String>;
 }
 
-/// The library itself.
+/// Engine of the library.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalDenoising;
 

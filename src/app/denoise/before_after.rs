@@ -1,4 +1,4 @@
-//! A picture before and after, on either side of a line that can be dragged; zoomed by the wheel, moved by dragging.
+//! Comparison of a picture before and after denoising, with a draggable divider, zoom by wheel and pan by drag.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::tasks::{Pixels, QueueImage};
 const CLOSEST: f32 = 32.0;
 const GRIP: f32 = 18.0;
 
-/// A texture and what it was made of.
+/// Texture with the pixels it shows.
 #[derive(Default)]
 struct ShownTexture {
     of: Option<Arc<Pixels>>,
@@ -25,7 +25,7 @@ struct ShownTexture {
 }
 
 impl ShownTexture {
-    /// Follows `pixels`; smoothed where they are shrunk, never where they are enlarged.
+    /// Uploads `pixels` if they have changed; shrunk pictures are filtered, enlarged ones never.
     fn follow(&mut self, context: &egui::Context, name: &str, pixels: &Arc<Pixels>, smooth: bool) {
         let same = self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, pixels));
         if same && self.smooth == smooth {
@@ -37,15 +37,15 @@ impl ShownTexture {
     }
 }
 
-/// Where one looks, and what is shown there.
+/// Viewport on the picture, and its textures.
 pub(super) struct BeforeAfter {
-    /// Points of the screen for a pixel of the picture; the whole picture where `None`.
+    /// Screen pixels per picture pixel; `None` fits the whole picture.
     zoom: Option<f32>,
-    /// The pixel in the middle, as shares of width and height.
+    /// Center of the viewport, as shares of width and height.
     middle: Vec2,
-    /// Where the line is, as a share of the frame's width.
+    /// Position of the divider, as a share of the frame's width.
     divider: f32,
-    /// The pointer went down on the divider and is down still.
+    /// True while the pointer that was pressed on the divider is held.
     gripped: bool,
     name: String,
     shown: [ShownTexture; 2],
@@ -76,7 +76,7 @@ impl BeforeAfter {
         }
     }
 
-    /// Draws it; gives the middle of what is seen where that has moved.
+    /// Draws the picture; returns the center of the viewport if it has moved.
     pub fn ui(
         &mut self,
         ui: &mut Ui,
@@ -92,7 +92,7 @@ impl BeforeAfter {
         let size = vec2(picture.width.max(1) as f32, picture.height.max(1) as f32);
         let fit = (frame.width() / size.x).min(frame.height() / size.y);
         let pixel = 1.0 / ui.ctx().pixels_per_point();
-        // Small pictures are not blown up beyond what shows their pixels.
+        // Small pictures are enlarged by 4 at most.
         let fit = fit.min(4.0);
         let before = self.middle;
         let response = ui.interact(frame, ui.scope_id().with("canvas"), Sense::click_and_drag());
@@ -104,7 +104,7 @@ impl BeforeAfter {
         let wheel = ui.input(|input| input.smooth_scroll_delta().y + 240.0 * (input.zoom_delta() - 1.0));
         if let Some(pointer) = response.hover_pos().filter(|_| wheel != 0.0) {
             let closer = (scale * (wheel * 0.005).exp()).clamp(fit.min(pixel), CLOSEST);
-            // What is under the pointer stays there.
+            // The point under the pointer stays in place.
             let away = (pointer - frame.center()) / size;
             self.middle += away / scale - away / closer;
             self.zoom = Some(closer / pixel);
@@ -113,7 +113,7 @@ impl BeforeAfter {
         let line_x = frame.left() + self.divider * frame.width();
         let grip = Rect::from_center_size(pos2(line_x, frame.center().y), vec2(2.0 * GRIP, frame.height()));
         let line = ui.interact(grip, ui.scope_id().with("divider"), Sense::click_and_drag());
-        // Where frames are slow, a quick pointer has left the line before the press is looked at.
+        // In slow frames a quick pointer has left the divider before its press is handled.
         let (pressed, down, origin, now) = ui.input(|input| {
             let pointer = &input.pointer;
             (pointer.primary_pressed(), pointer.primary_down(), pointer.press_origin(), pointer.interact_pos())
@@ -132,7 +132,7 @@ impl BeforeAfter {
             let filter = egui::EventFilter { horizontal_arrows: true, ..egui::EventFilter::default() };
             ui.memory_mut(|memory| memory.set_focus_lock_filter(line.id, filter));
         }
-        // No further than the picture reaches.
+        // The viewport stays within the picture.
         let half = (frame.size() / (scale * size) / 2.0).min(Vec2::splat(0.5));
         self.middle = self.middle.clamp(half, Vec2::splat(1.0) - half);
 
@@ -181,7 +181,7 @@ impl BeforeAfter {
     fn divider_ui(&self, ui: &Ui, frame: Rect) {
         let painter = ui.painter();
         let x = frame.left() + self.divider * frame.width();
-        // On any picture: light within dark.
+        // Light within dark, visible on any picture.
         painter.vline(x, frame.y_range(), Stroke::new(3.0, Color32::from_black_alpha(70)));
         painter.vline(x, frame.y_range(), Stroke::new(1.5, Color32::WHITE));
         let center = pos2(x, frame.center().y);
@@ -196,7 +196,7 @@ impl BeforeAfter {
     }
 }
 
-/// Words on a dark plate that stay readable on any picture.
+/// Draws a label on a dark plate, readable on any picture.
 pub(super) fn plate_label(ui: &Ui, at: Pos2, anchor: Align2, words: &str) {
     let galley = ui.painter().layout_no_wrap(words.to_owned(), regular(size::TEXT), Color32::WHITE);
     let plate = anchor.anchor_size(at, galley.size() + vec2(16.0, 8.0));

@@ -1,5 +1,4 @@
-//! Denoise: drop pictures anywhere, see them before and after on either side of a line that can be dragged, save or
-//! copy.
+//! Denoise workspace: a queue of pictures, a before-and-after view with a divider, saving and copying.
 
 mod backend;
 mod before_after;
@@ -23,23 +22,23 @@ use crate::style::{Palette, size, space};
 use crate::tasks::{ItemState, QueueCommand, QueueImage, QueueItem, QueueView, Sigma, Strength};
 
 const LINE: f32 = 26.0;
-/// What `sigma` starts from when it is first given by hand, where nothing was estimated.
+/// Initial value of a manual sigma where none was estimated.
 const USUAL_SIGMA: f64 = 25.0;
 const MOST_SIGMA: f64 = 75.0;
-/// The card of pictures shows three of them at least.
+/// Least height of the list of images: three lines.
 const LEAST_LIST: f32 = 2.0 * space::L + 28.0 + 3.0 * LINE + 38.0;
 
-/// The workspace's state between frames.
+/// State of the workspace between frames.
 pub(super) struct Denoise {
     backend: Arc<dyn Denoising>,
     cleaner: Option<Box<dyn Cleaner>>,
     view: Arc<QueueView>,
     canvas: BeforeAfter,
-    /// The path that is typed: a picture or a folder to clean.
+    /// Typed path of a picture or folder to denoise.
     path: String,
-    /// And the folder to train on.
+    /// Typed path of a folder to train on.
     folder: String,
-    /// Why the engine did not start.
+    /// Reason that the engine did not start.
     problem: Option<String>,
 }
 
@@ -62,7 +61,7 @@ impl Denoise {
         }
     }
 
-    /// Takes pictures, folders of them, or a model to clean them with.
+    /// Adds pictures, folders of pictures, or the model to denoise them with.
     fn add(&mut self, context: &egui::Context, paths: Vec<PathBuf>, device: DeviceChoice) {
         if let [folder] = &paths[..]
             && folder.is_dir()
@@ -132,7 +131,7 @@ impl Denoise {
         asked
     }
 
-    /// The picture with its divider.
+    /// Draws the picture card: title, zoom buttons and the comparison.
     fn picture_ui(
         &mut self,
         ui: &mut Ui,
@@ -142,16 +141,16 @@ impl Denoise {
         picture: &Arc<QueueImage>,
     ) {
         let kind = match (picture.colors, picture.bits) {
-            (1, 32) => "gray, floats".to_owned(),
-            (colors, 32) => format!("{colors} channels, floats"),
-            (1, bits) => format!("{bits} bit gray"),
-            (_, bits) => format!("{bits} bit color"),
+            (1, 32) => "gray, 32-bit float".to_owned(),
+            (colors, 32) => format!("{colors} channels, 32-bit float"),
+            (1, bits) => format!("{bits}-bit gray"),
+            (_, bits) => format!("{bits}-bit color"),
         };
         let mut right = pos2(inside.right(), inside.top());
         for (label, help, zoom) in [
-            ("200%", "Two pixels of the screen for one of the picture", Some(2.0)),
-            ("100%", "One pixel of the screen for one of the picture", Some(1.0)),
-            ("fit", "The whole picture (double click)", None),
+            ("200%", "Two screen pixels per picture pixel", Some(2.0)),
+            ("100%", "One screen pixel per picture pixel", Some(1.0)),
+            ("fit", "Fit the whole picture (double-click)", None),
         ] {
             let on = self.canvas.zoom() == zoom;
             let kind = if on { ButtonKind::ChipOn } else { ButtonKind::Chip };
@@ -182,17 +181,15 @@ impl Denoise {
         }
         if picture.unchanged && view.working.is_none() {
             let words = match (view.strength.strength == 0.0, view.strength.sigma) {
-                (true, _) => "Strength is 0: nothing is changed",
-                (_, Sigma::Auto) => {
-                    "No noise was found: nothing is changed. Give sigma yourself to clean it all the same"
-                }
-                _ => "Nothing is changed",
+                (true, _) => "Strength 0: the picture is unchanged",
+                (_, Sigma::Auto) => "No noise was found: the picture is unchanged. Set sigma to denoise it anyway",
+                _ => "The picture is unchanged",
             };
             before_after::plate_label(ui, pos2(frame.center().x, frame.bottom() - 20.0), Align2::CENTER_BOTTOM, words);
         }
     }
 
-    /// The queue is empty: where to drop, or what went wrong.
+    /// Draws the drop target of an empty queue, or the error that left it empty.
     fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView, device: DeviceChoice) {
         let center = inside.center();
         let width = (inside.width() - 48.0).min(520.0);
@@ -210,14 +207,13 @@ impl Denoise {
             return;
         }
         write(ui, y, "Drop noisy pictures or a folder", semibold(size::NAME), color(palette.text));
-        for words in ["They are cleaned by the model that comes with the program.", "Your originals are never changed."]
-        {
+        for words in ["They are denoised by the built-in model.", "Originals are never changed."] {
             y += 24.0;
             write(ui, y, words, regular(size::TEXT), color(palette.muted));
         }
         y += 42.0;
         let field = Rect::from_min_size(pos2(center.x - width / 2.0, y - 15.0), vec2(width, 30.0));
-        if let Some(path) = path_field(ui, palette, field, &mut self.path, "or type the path of one", "Open") {
+        if let Some(path) = path_field(ui, palette, field, &mut self.path, "or type a path", "Open") {
             self.add(ui.ctx(), vec![path], device);
         }
         y += 42.0;
@@ -234,27 +230,27 @@ impl Denoise {
         }
     }
 
-    /// What is taken away, with what, and where it goes.
+    /// Draws the card of noise level, strength, model and saving.
     fn clean_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView) {
-        card_title(ui, palette, inside, "Clean", "");
+        card_title(ui, palette, inside, "Denoising", "");
         let amount = view.strength;
         let picture = view.picture.as_deref();
         let mut line = Rect::from_min_size(pos2(inside.left(), inside.top() + 30.0), vec2(inside.width(), LINE));
         let next = |line: &mut Rect| *line = line.translate(vec2(0.0, LINE));
         let found = match picture {
             None => "\u{2013}".to_owned(),
-            Some(QueueImage { sigma: None, .. }) if view.working.is_some() => "looking".to_owned(),
-            Some(QueueImage { sigma: None, .. }) => "too small to tell".to_owned(),
+            Some(QueueImage { sigma: None, .. }) if view.working.is_some() => "estimating".to_owned(),
+            Some(QueueImage { sigma: None, .. }) => "picture too small".to_owned(),
             Some(QueueImage { unchanged: true, .. }) if amount.sigma == Sigma::Auto && amount.strength > 0.0 => {
                 "none".to_owned()
             }
             Some(QueueImage { sigma: Some(sigma), .. }) => format!("sigma {sigma:.1}"),
         };
-        value_row(ui, palette, line, "Noise found", &found);
+        value_row(ui, palette, line, "Estimated noise", &found);
         next(&mut line);
         let slider = Slider {
             name: "Strength",
-            help: "How much of the noise is taken away; 0 leaves the picture as it is",
+            help: "Share of the noise that is removed; 0 leaves the picture unchanged",
             low: 0.0,
             high: 1.0,
             scale: Scale::Linear,
@@ -276,8 +272,7 @@ impl Denoise {
         let track = Rect::from_min_max(line.min, pos2(line.right() - chip_room, line.bottom()));
         let slider = Slider {
             name: "Sigma",
-            help: "How strong the noise is, as a standard deviation on the scale of 0 to 255: no more than that is taken \
-                   away",
+            help: "Standard deviation of the noise on the 0 to 255 scale; no more than that is removed",
             low: 1.0,
             high: MOST_SIGMA,
             scale: Scale::Linear,
@@ -288,7 +283,7 @@ impl Denoise {
         }
         let auto = amount.sigma == Sigma::Auto;
         let kind = if auto { ButtonKind::ChipOn } else { ButtonKind::Chip };
-        let chip = Button::new(kind, "auto", "Estimate the noise from the picture; clean pictures are left alone");
+        let chip = Button::new(kind, "auto", "Estimate the noise from the picture; clean pictures stay unchanged");
         let (response, _) = chip.show_right(ui, palette, pos2(line.right(), line.center().y - 10.0));
         if response.clicked() {
             let sigma = if auto { Sigma::Given(sigma.round()) } else { Sigma::Auto };
@@ -303,7 +298,7 @@ impl Denoise {
         let save = Button::new(
             ButtonKind::Primary,
             "Save beside original",
-            "Write the cleaned picture into the same folder under a new name; the original stays as it is",
+            "Save the denoised picture in the same folder under a new name; the original is not changed",
         )
         .enabled(ready);
         let rect = Rect::from_min_size(pos2(inside.left(), top), save.size(ui));
@@ -311,7 +306,7 @@ impl Denoise {
             self.send(QueueCommand::Save);
         }
         let shown = picture.and_then(|picture| picture.after.as_ref());
-        let copy = Button::new(ButtonKind::Plain, "Copy", "Put the cleaned picture on the clipboard")
+        let copy = Button::new(ButtonKind::Plain, "Copy", "Copy the denoised picture to the clipboard")
             .enabled(shown.is_some_and(|pixels| pixels.step == 1));
         let at = pos2(rect.right() + space::S, top);
         let rect = Rect::from_min_size(at, copy.size(ui));
@@ -323,24 +318,24 @@ impl Denoise {
         }
     }
 
-    /// Which model, and the shipped one beside it.
+    /// Draws the line of the model, with a comparison to the built-in one.
     fn model_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, view: &QueueView) {
         let Some(model) = &view.model else {
             value_row(ui, palette, line, "Model", "built in");
             let rect = line;
             ui.interact(rect, ui.scope_id().with("model"), Sense::hover())
-                .on_hover_text("Drop a model.safetensors here to clean with it and to compare the two");
+                .on_hover_text("Drop a model.safetensors here to use it and to compare it with the built-in one");
             return;
         };
         value_row(ui, palette, line, "Model", "");
         let y = line.center().y - 10.0;
-        let back = Button::new(ButtonKind::Chip, "built in", "Back to the model that comes with the program");
+        let back = Button::new(ButtonKind::Chip, "built in", "Use the built-in model again");
         let (response, start) = back.show_right(ui, palette, pos2(line.right(), y));
         if response.clicked() {
             self.send(QueueCommand::Model(None));
         }
         let kind = if view.compare { ButtonKind::ChipOn } else { ButtonKind::Chip };
-        let compare = Button::new(kind, "compare", "The built-in model left of the divider, this one right of it");
+        let compare = Button::new(kind, "compare", "Show the built-in model left of the divider, this one right of it");
         let (response, start) = compare.show_right(ui, palette, pos2(start - space::XS, y));
         if response.clicked() {
             self.send(QueueCommand::Compare(!view.compare));
@@ -352,7 +347,7 @@ impl Denoise {
         ui.interact(rect, ui.scope_id().with("model"), Sense::hover()).on_hover_text(model.display().to_string());
     }
 
-    /// The images in the queue.
+    /// Draws the list of images.
     fn list_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, view: &QueueView) {
         let saved = view.items.iter().filter(|item| matches!(item.state, ItemState::Saved(_))).count();
         let second = match view.items.len() {
@@ -377,7 +372,7 @@ impl Denoise {
             self.items_ui(ui, palette, list, view);
         }
         let working = view.working.is_some();
-        let all = Button::new(ButtonKind::Plain, "Save all", "Clean every picture and write it beside its original")
+        let all = Button::new(ButtonKind::Plain, "Save all", "Denoise every picture and save it beside its original")
             .enabled(saved < view.items.len() && !working);
         let rect = Rect::from_min_size(pos2(inside.left(), inside.bottom() - 28.0), vec2(all.size(ui).x, 28.0));
         if all.show(ui, palette, rect).clicked() {
@@ -385,12 +380,13 @@ impl Denoise {
         }
         let rest = Rect::from_min_size(pos2(rect.right() + space::S, rect.top()), vec2(78.0, 28.0));
         if working {
-            let stop = Button::new(ButtonKind::Plain, "Stop", "End the work; what is saved stays");
+            let stop = Button::new(ButtonKind::Plain, "Stop", "Stop; files already saved are kept");
             if stop.show(ui, palette, rest).clicked() {
                 self.send(QueueCommand::Stop);
             }
         } else if !view.items.is_empty() {
-            let clear = Button::new(ButtonKind::Plain, "Clear", "Take all pictures off this list; no file is touched");
+            let clear =
+                Button::new(ButtonKind::Plain, "Clear", "Remove all pictures from the list; no file is changed");
             if clear.show(ui, palette, rest).clicked() {
                 self.send(QueueCommand::Clear);
             }
@@ -414,7 +410,7 @@ impl Denoise {
                     let (words, ink) = match &item.state {
                         ItemState::Waiting => (String::new(), palette.muted),
                         ItemState::Working(done) => (format!("{:.0}%", 100.0 * done), palette.text),
-                        ItemState::Done => ("clean".to_owned(), palette.muted),
+                        ItemState::Done => ("done".to_owned(), palette.muted),
                         ItemState::Saved(_) => ("saved".to_owned(), palette.good),
                         ItemState::Failed(_) => ("failed".to_owned(), palette.bad),
                     };
@@ -447,11 +443,10 @@ impl Denoise {
         });
     }
 
-    /// A model of one's own.
+    /// Draws the card that trains a model on the user's pictures.
     fn better_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<Action> {
-        card_title(ui, palette, inside, "Better on your own pictures", "");
-        let words =
-            "Train on a folder of yours: a few dozen pictures are enough, clean ones or, without any, noisy ones.";
+        card_title(ui, palette, inside, "Train on your own pictures", "");
+        let words = "A few dozen pictures are enough: clean ones or, if there are none, noisy ones.";
         let at = pos2(inside.left(), inside.top() + 26.0);
         paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
         let field = Rect::from_min_size(pos2(inside.left(), inside.bottom() - 70.0), vec2(inside.width(), 30.0));
@@ -466,13 +461,13 @@ impl Denoise {
         let mut left = inside.left();
         for (label, help, preset) in [
             (
-                "From clean ones",
-                "Grain, scratches, dust, noise and JPEG are put on, and undone: preset restore",
+                "Clean pictures",
+                "Learn to remove added grain, scratches, dust, noise and JPEG artifacts (preset restore)",
                 "restore",
             ),
             (
-                "From noisy ones",
-                "No clean picture is needed: each pixel is learned from its neighbors: preset self-restore",
+                "Noisy pictures",
+                "Learn each pixel from its neighbors, without clean pictures (preset self-restore)",
                 "self-restore",
             ),
         ] {
@@ -505,7 +500,7 @@ impl Denoise {
         (format!("{speed}originals are never changed"), color(palette.muted))
     }
 
-    /// The queue as it is seen, for tests.
+    /// Returns the queue on display, for tests.
     pub fn view(&self) -> &QueueView {
         &self.view
     }
@@ -547,7 +542,7 @@ fn failure(item: Option<&QueueItem>) -> Option<&String> {
     }
 }
 
-/// A field for a path with a button; gives the path when it is entered.
+/// Draws a path field with a button; returns the path when it is entered.
 fn path_field(
     ui: &mut Ui,
     palette: &Palette,
@@ -556,7 +551,7 @@ fn path_field(
     hint: &str,
     label: &str,
 ) -> Option<PathBuf> {
-    let open = Button::new(ButtonKind::Primary, label, "Read the file or folder at this path");
+    let open = Button::new(ButtonKind::Primary, label, "Open the file or folder at this path");
     let open_size = open.size(ui);
     let text = Rect::from_min_size(field.min, vec2(field.width() - open_size.x - space::S, 30.0));
     let edit = egui::TextEdit::singleline(path)

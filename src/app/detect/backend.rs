@@ -1,4 +1,4 @@
-//! What finds abnormal rows, and the work for the Detect workspace.
+//! Detection engine of the workspace, and its background jobs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,24 +7,28 @@ use crate::app::ui::waker;
 use crate::platform::Task;
 use crate::tasks::{DetectOutcome, DetectRequest, DetectStage, Watch, detect, save_detector, save_scores};
 
-/// What finds abnormal rows: the library, or a script in tests.
+/// Detection engine: the library, or a script in tests.
 pub trait Detection: Send + Sync {
+    /// Fits a detector, or reads the given one, and scores the data; `watch` receives the progress.
+    ///
     /// # Errors
     /// In words.
     fn detect(&self, request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOutcome, String>;
+    /// Saves the scores or the detector with `threshold`; returns the path.
+    ///
     /// # Errors
     /// In words.
     fn save(&self, outcome: &DetectOutcome, what: SavedScores, threshold: f64) -> Result<PathBuf, String>;
 }
 
-/// What is saved.
+/// Kind of file to save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SavedScores {
     Scores,
     Detector,
 }
 
-/// The library itself.
+/// Engine of the library.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalDetection;
 
@@ -42,7 +46,7 @@ impl Detection for LocalDetection {
     }
 }
 
-/// What a job comes to.
+/// Result of a job.
 #[derive(Debug)]
 pub(super) enum DetectEvent {
     Detected(Result<Arc<DetectOutcome>, String>),

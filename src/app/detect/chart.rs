@@ -1,4 +1,4 @@
-//! The histogram of scores, with the threshold to drag, and the curve of what it finds against false alarms.
+//! Histogram of scores with a draggable threshold, and the ROC curve.
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
@@ -9,10 +9,10 @@ use crate::app::ui::widgets::card_title;
 use crate::plot::{AxisScale, Bar, Chart, ChartAxis, LineStyle, Series, Ticks, Tone};
 use crate::style::{self, Palette, size, space};
 
-/// Bars across the histogram.
+/// Number of bars of the histogram.
 const BARS: usize = 72;
 
-/// Draws the histogram; gives another threshold where it is dragged.
+/// Draws the histogram; returns the new threshold while it is dragged.
 pub(super) fn histogram(
     ui: &mut Ui,
     palette: &Palette,
@@ -20,7 +20,11 @@ pub(super) fn histogram(
     view: &ScoreIndex,
     threshold: f64,
 ) -> Option<f64> {
-    let second = if inside.width() < 640.0 { "1 is usual" } else { "1 is usual; drag the line to move the threshold" };
+    let second = if inside.width() < 640.0 {
+        "1 = average normal row"
+    } else {
+        "1 = average normal row; drag to set the threshold"
+    };
     card_title(ui, palette, inside, "Scores", second);
     let plot = Rect::from_min_max(
         pos2(inside.left() + 44.0, inside.top() + 36.0),
@@ -41,13 +45,13 @@ pub(super) fn histogram(
     for (at, &[normal, abnormal]) in bars.iter().enumerate() {
         let (from, to) = (score(at), score(at + 1));
         let mut stack = [(normal, Tone::Second), (abnormal, Tone::Bad)];
-        // The smaller one stands before the larger.
+        // The smaller bar is drawn over the larger.
         stack.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         for (count, tone) in stack.into_iter().filter(|(count, _)| *count > 0) {
             let alpha = if view.has_labels() { 1.0 } else { 0.55 };
             let bar = Bar { from, to, height: f64::from(count), tone, alpha };
             drawn.push(bar);
-            // Only what lies above the threshold is bright, within a bar too.
+            // The part of a bar above the threshold is drawn at full strength.
             if !view.has_labels() && threshold < to {
                 drawn.push(Bar { from: from.max(threshold), alpha: 1.0, ..bar });
             }
@@ -86,10 +90,10 @@ pub(super) fn histogram(
     Some(chart.x.value(share))
 }
 
-/// Draws what each threshold would find against the normal rows that it would call abnormal.
+/// Draws the ROC curve with the operating point of `threshold`.
 pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &ScoreIndex, threshold: f64) {
-    let area = view.roc_auc.map_or_else(String::new, |area| format!("area {area:.4}"));
-    card_title(ui, palette, inside, "By the labels", &area);
+    let area = view.roc_auc.map_or_else(String::new, |area| format!("AUC {area:.4}"));
+    card_title(ui, palette, inside, "ROC curve", &area);
     let top = inside.top() + 50.0;
     let side = (inside.bottom() - top - 20.0).min(inside.width() - 30.0);
     if side < 40.0 {
@@ -98,9 +102,9 @@ pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &ScoreInde
     let plot = Rect::from_min_size(pos2(inside.left() + 26.0, top), vec2(side, side));
     let painter = ui.painter().clone();
     let shares = |ticks: &[f64]| ChartAxis::new(AxisScale::Even, (0.0, 1.0), Ticks::At(ticks.to_vec()));
-    // Between the ends the horizontal axis has its name.
+    // The name of the x axis stands between its end labels.
     let mut chart = Chart::new(shares(&[0.0, 1.0]), ChartAxis { has_lines: true, ..shares(&[0.0, 0.5, 1.0]) });
-    chart.y.title = "abnormal rows found";
+    chart.y.title = "true positive rate";
     for (points, tone, width) in [
         (vec![[0.0, 0.0], [1.0, 1.0]], Tone::Faint, 1.0),
         (view.roc.iter().map(|&[found, alarms]| [alarms, found]).collect(), Tone::Second, 2.0),
@@ -111,7 +115,8 @@ pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &ScoreInde
     let area = area_of(plot);
     paint_shapes(&painter, palette, &chart.shapes(area));
     let at = pos2(plot.center().x, plot.bottom() + 8.0);
-    painter.text(at, Align2::CENTER_TOP, "false alarms", regular(size::AXIS), color(palette.muted));
+    let name = if side < 150.0 { "FPR" } else { "false positive rate" };
+    painter.text(at, Align2::CENTER_TOP, name, regular(size::AXIS), color(palette.muted));
     if let Some(at) = view.at(threshold) {
         let [x, y] = chart.place(area, [at.false_alarms, at.recall]);
         painter.circle_filled(pos2(x, y), 6.0, color(palette.panel));
@@ -120,7 +125,7 @@ pub(super) fn roc(ui: &mut Ui, palette: &Palette, inside: Rect, view: &ScoreInde
     let response = ui.interact(plot, ui.scope_id().with("roc"), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, "ROC curve"));
     response.on_hover_text(
-        "Each point is a threshold: how many abnormal rows it finds, and how many normal rows it calls abnormal. \
-         The dot is the present one; the straight line is chance.",
+        "Each point is a threshold: the share of abnormal rows above it (true positives) against the share of normal \
+         rows above it (false positives). The dot is the current threshold, the diagonal is chance.",
     );
 }

@@ -1,4 +1,4 @@
-//! Detect: drop a table, see which rows are abnormal and what makes them so, and move the threshold.
+//! Detect workspace: anomaly scores of a table, series or pictures, with reasons and an adjustable threshold.
 
 mod backend;
 mod chart;
@@ -26,20 +26,20 @@ use crate::tasks::{DetectOutcome, DetectRequest, DetectStage, LabelChoice};
 
 const LINE: f32 = 24.0;
 
-/// The workspace's state between frames.
+/// State of the workspace between frames.
 pub(super) struct Detect {
     backend: Arc<dyn Detection>,
     task: Option<DetectJob>,
-    /// What the job is for.
+    /// Request of the current or last job.
     request: Option<DetectRequest>,
     outcome: Option<Arc<DetectOutcome>>,
-    /// A detector that waits for data.
+    /// Detector opened before its data.
     waiting: Option<PathBuf>,
     index: ScoreIndex,
     threshold: f64,
-    /// What went wrong, or what was saved where.
+    /// Last error, or a message on what was opened or saved.
     said: Option<Result<String, String>>,
-    /// The path that is typed.
+    /// Typed path.
     path: String,
 }
 
@@ -64,14 +64,14 @@ impl Detect {
         }
     }
 
-    /// A detector that came before its data: it scores whatever is dropped next.
+    /// Keeps a detector to score the data that are opened next.
     pub fn take_detector(&mut self, path: &Path) {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.waiting = Some(path.into());
-        self.said = Some(Ok(format!("{name} is ready: drop the data to score with it")));
+        self.said = Some(Ok(format!("{name} is ready: drop the data to score")));
     }
 
-    /// Takes a detector to score with, or data.
+    /// Opens data, or a detector to score them with.
     fn add(&mut self, context: &egui::Context, path: &Path, device: DeviceChoice, seed: u64) {
         let is_detector = path.extension().is_some_and(|extension| extension == "safetensors");
         let before = self.request.as_ref();
@@ -127,7 +127,7 @@ impl Detect {
         }
     }
 
-    /// Rows above the threshold, for tests.
+    /// Returns the number of rows above the threshold, for tests.
     pub fn flagged(&self) -> usize {
         if self.outcome.is_some() { self.index.above(self.threshold) } else { 0 }
     }
@@ -167,7 +167,7 @@ impl Detect {
         card(ui, table, |ui, inside| rows::ui(ui, palette, inside, &outcome.scan, &self.index, self.threshold));
     }
 
-    /// The histogram, and a line below it with the same threshold as a slider and what it comes to.
+    /// Draws the histogram, and below it the threshold as a slider with its metrics.
     fn chart_ui(&self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<f64> {
         let upper = Rect::from_min_max(inside.min, pos2(inside.right(), inside.bottom() - LINE - 6.0));
         let dragged = chart::histogram(ui, palette, upper, &self.index, self.threshold);
@@ -175,7 +175,7 @@ impl Detect {
         let [low, high] = self.index.range;
         let slider = Slider {
             name: "Threshold",
-            help: "Rows of a higher score are called abnormal",
+            help: "Rows with a higher score are flagged as abnormal",
             low,
             high,
             scale: Scale::Log,
@@ -191,7 +191,7 @@ impl Detect {
             if room < 340.0 {
                 words = format!("{} rows above, F1 {:.2}", style::grouped(above as u64), at.f1);
             }
-            let precision = at.precision.map_or_else(|| "none".to_owned(), |p| format!("{p:.2}"));
+            let precision = at.precision.map_or_else(|| "n/a".to_owned(), |p| format!("{p:.2}"));
             let rest = format!(", precision {precision}, recall {:.2}, F1 {:.2}", at.recall, at.f1);
             if room >= 340.0 {
                 words += &rest;
@@ -228,8 +228,11 @@ impl Detect {
         if let Some(report) = outcome.report.as_ref().filter(|_| details) {
             let normal = if outcome.scan.truth.is_some() { "normal rows" } else { "rows" };
             row(ui, "fitted on", &format!("{} {normal}", style::grouped(report.train_rows as u64)));
-            row(ui, "values a row", &report.features.to_string());
-            row(ui, "in the middle", &report.latent.to_string());
+            // Encoded categories and windows of a series have more values than the table has columns.
+            let columns = outcome.columns.iter().filter(|column| outcome.label.as_ref() != Some(*column)).count();
+            let is_plain = report.features == columns;
+            row(ui, if is_plain { "columns" } else { "values per row" }, &report.features.to_string());
+            row(ui, "bottleneck", &report.latent.to_string());
         }
         if outcome.scan.unusable > 0 {
             row(ui, "not scored", &style::grouped(outcome.scan.unusable));
@@ -237,7 +240,7 @@ impl Detect {
         if let Some(area) = outcome.scan.roc_auc {
             row(ui, "ROC-AUC, all rows", &format!("{area:.4}"));
             if let Some(beside) = outcome.scan.pca_roc_auc {
-                row(ui, "PCA beside", &format!("{beside:.4}"));
+                row(ui, "ROC-AUC of PCA", &format!("{beside:.4}"));
             }
         }
         let line = Rect::from_min_size(pos2(inside.left(), y), vec2(width, LINE));
@@ -248,8 +251,8 @@ impl Detect {
         }
         let mut bottom = inside.bottom();
         for (label, help, what) in [
-            ("Save detector", "Write the fitted detector, with this threshold, beside the data", SavedScores::Detector),
-            ("Save scores", "Write row, score, abnormal and reasons of every row beside the data", SavedScores::Scores),
+            ("Save detector", "Save the fitted detector, with this threshold, beside the data", SavedScores::Detector),
+            ("Save scores", "Save row, score, abnormal and reasons of every row beside the data", SavedScores::Scores),
         ] {
             let button = Button::new(ButtonKind::Plain, label, help).enabled(self.task.is_none());
             let rect = Rect::from_min_size(pos2(inside.left(), bottom - 30.0), vec2(width, 30.0));
@@ -258,24 +261,24 @@ impl Detect {
             }
             bottom = rect.top() - space::S;
         }
-        // Under the line of labels, where there is room for two lines of words.
+        // Message below the line of labels, if two lines fit.
         let words_top = y + LINE + 8.0;
         if bottom - words_top > 30.0 {
             let (words, ink) = match &self.said {
                 Some(Ok(words)) => (words.as_str(), palette.good),
                 Some(Err(problem)) => (problem.as_str(), palette.bad),
-                None => ("Drop other data, or a detector to score this with", palette.muted),
+                None => ("Drop other data, or a detector to score these data", palette.muted),
             };
             let at = pos2(inside.left(), words_top);
             paragraph(ui, at, width, words, regular(size::SECOND), color(ink));
         }
     }
 
-    /// Which column says what is abnormal; gives another choice.
+    /// Draws the menu of label columns; returns a new choice.
     fn label_menu(&self, ui: &mut Ui, palette: &Palette, line: Rect, outcome: &DetectOutcome) -> Option<LabelChoice> {
         let value = outcome.label.as_deref().unwrap_or("none");
-        value_row(ui, palette, line, "labels", "");
-        let chip = Button::new(ButtonKind::Chip, value, "Which column says what is abnormal; it is never a feature");
+        value_row(ui, palette, line, "label column", "");
+        let chip = Button::new(ButtonKind::Chip, value, "Column that labels abnormal rows; it is never a feature");
         let size = chip.size(ui);
         let rect = Rect::from_min_size(
             pos2(line.right() - size.x.min(line.width() * 0.6), line.center().y - size.y / 2.0),
@@ -298,7 +301,7 @@ impl Detect {
         chosen
     }
 
-    /// Nothing to show yet: where to drop, what goes on, or what went wrong.
+    /// Draws the state without results: drop target, progress or error.
     fn empty(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, device: DeviceChoice, seed: u64) {
         let whole = area.shrink(space::L);
         cards(ui, palette, area, &[whole]);
@@ -320,7 +323,7 @@ impl Detect {
         if let Some(job) = &self.task {
             let (words, done) = match job.stage() {
                 None | Some(DetectStage::Reading) => ("Reading the data".to_owned(), None),
-                Some(DetectStage::Fitting(done)) => (format!("Fitting, {:.0} %", 100.0 * done), Some(done as f32)),
+                Some(DetectStage::Fitting(done)) => (format!("Fitting, {:.0}%", 100.0 * done), Some(done as f32)),
                 Some(DetectStage::Scoring(rows)) => (format!("Scoring, {} rows so far", style::grouped(rows)), None),
             };
             write(y, &words, semibold(size::NAME), color(palette.text));
@@ -328,7 +331,7 @@ impl Detect {
             let bar = Rect::from_center_size(pos2(center.x, y), vec2(width * 0.7, 6.0));
             progress(ui, palette, bar, done);
             y += 30.0;
-            let cancel = Button::new(ButtonKind::Plain, "Cancel", "Stop; nothing is written");
+            let cancel = Button::new(ButtonKind::Plain, "Cancel", "Stop; nothing is saved");
             let rect = Rect::from_center_size(pos2(center.x, y + 14.0), cancel.size(ui));
             if cancel.show(ui, palette, rect).clicked() {
                 self.task = None;
@@ -337,16 +340,16 @@ impl Detect {
         }
         write(y, "Drop a table, a series or a folder of pictures", semibold(size::NAME), color(palette.text));
         y += 26.0;
-        let words = "A model is fitted to its normal rows. Every row gets a score,";
+        let words = "A model is fitted to the normal rows. Every row gets an anomaly score";
         write(y, words, regular(size::TEXT), color(palette.muted));
         y += 20.0;
-        write(y, "and the columns that make it abnormal.", regular(size::TEXT), color(palette.muted));
+        write(y, "and the columns that contribute most to it.", regular(size::TEXT), color(palette.muted));
         y += 40.0;
-        let open = Button::new(ButtonKind::Primary, "Open", "Read the file or folder at this path");
+        let open = Button::new(ButtonKind::Primary, "Open", "Open the file or folder at this path");
         let open_size = open.size(ui);
         let field = Rect::from_min_size(pos2(column.left(), y - 15.0), vec2(width - open_size.x - space::S, 30.0));
         let edit = egui::TextEdit::singleline(&mut self.path)
-            .hint_text("or type the path of one")
+            .hint_text("or type a path")
             .margin(egui::Margin::symmetric(10, 7))
             .desired_width(field.width() - 20.0);
         let typed = ui.put(field, edit);
@@ -365,7 +368,7 @@ impl Detect {
             };
             paragraph(ui, at, width, words, regular(size::TEXT), color(ink));
         } else {
-            let words = "CSV, TSV, gzipped or not; a time column makes it a series";
+            let words = "CSV or TSV, gzipped or not; a time column makes it a series";
             write(y, words, regular(size::SECOND), color(palette.muted));
         }
     }

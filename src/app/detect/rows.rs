@@ -1,4 +1,4 @@
-//! The rows above the threshold, the highest score first, with what makes them abnormal.
+//! Table of rows above the threshold by descending score, with the reasons of each.
 
 use egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
@@ -9,7 +9,7 @@ use crate::style::{self, Palette, size, space};
 use crate::tasks::ScannedRows;
 
 const LINE: f32 = 26.0;
-/// Where the columns end: row, score; then the label's mark and the reasons.
+/// Right edges of the columns row and score with their gap, and left edge of the reasons.
 const ROW: f32 = 64.0;
 const SCORE: f32 = 144.0;
 const LABEL: f32 = 166.0;
@@ -20,11 +20,11 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRow
     let score = |row: u64| scan.scores.get(row as usize - 1).copied().unwrap_or(f64::NAN);
     let shown = scan.top.partition_point(|(row, _)| score(*row) > threshold);
     let second = match above {
-        0 => "no row is above the threshold".to_owned(),
+        0 => "no rows above the threshold".to_owned(),
         _ if shown < above => {
-            format!("the highest {} of {}", style::grouped(shown as u64), style::grouped(above as u64))
+            format!("highest {} of {}", style::grouped(shown as u64), style::grouped(above as u64))
         }
-        _ => "above the threshold, the highest score first".to_owned(),
+        _ => "above the threshold, highest score first".to_owned(),
     };
     card_title(ui, palette, inside, "Abnormal rows", &second);
     let head = inside.top() + 36.0;
@@ -34,7 +34,7 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRow
     for (x, name) in [(ROW - 16.0, "row"), (SCORE - 16.0, "score")] {
         painter.text(pos2(inside.left() + x, head), Align2::RIGHT_CENTER, name, small.clone(), muted);
     }
-    let words = "seen, and what would be expected";
+    let words = "reasons: observed and expected values";
     painter.text(pos2(inside.left() + LABEL, head), Align2::LEFT_CENTER, words, small, muted);
     painter.hline(inside.x_range(), head + 12.0, Stroke::new(1.0, color(palette.line)));
     let list = Rect::from_min_max(pos2(inside.left(), head + 13.0), inside.max);

@@ -1,12 +1,12 @@
-//! Scores in the order and the sums that drawing and a moving threshold want.
+//! Sorted scores for fast counts, histogram bars and ROC points while the threshold moves.
 
 use crate::metrics::operating_points;
 use crate::tasks::ScannedRows;
 
-/// Points of the ROC curve that are drawn at most.
+/// Most points of the drawn ROC curve.
 const ROC_POINTS: usize = 600;
 
-/// What a threshold comes to by the labels.
+/// Metrics of a threshold by the labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Quality {
     pub precision: Option<f64>,
@@ -22,9 +22,9 @@ pub(super) struct ScoreIndex {
     sorted: Vec<f64>,
     normal: Vec<f64>,
     abnormal: Vec<f64>,
-    /// Lowest and highest score that are drawn.
+    /// Lowest and highest drawn score.
     pub range: [f64; 2],
-    /// [abnormal rows found, false alarms] as shares.
+    /// ROC points as [true positive rate, false positive rate].
     pub roc: Vec<[f64; 2]>,
     pub roc_auc: Option<f64>,
 }
@@ -69,12 +69,12 @@ impl ScoreIndex {
         self.sorted.len()
     }
 
-    /// Rows above a threshold.
+    /// Returns the number of rows above `threshold`.
     pub fn above(&self, threshold: f64) -> usize {
         above(&self.sorted, threshold)
     }
 
-    /// Rows in each of `count` bars, equal ratios wide: labeled normal or not labeled, and labeled abnormal.
+    /// Counts rows in `count` bars of equal width on a log scale: normal or unlabeled rows, and abnormal rows.
     pub fn bars(&self, count: usize) -> Vec<[u32; 2]> {
         let [low, high] = self.range;
         let edge = |bar: usize| (low.ln() + (high.ln() - low.ln()) * bar as f64 / count as f64).exp();
@@ -89,7 +89,7 @@ impl ScoreIndex {
         (0..count).map(|bar| [within(rest, bar), within(marked, bar)]).collect()
     }
 
-    /// What a threshold comes to; `None` without labels.
+    /// Returns the metrics at `threshold`; `None` without labels.
     pub fn at(&self, threshold: f64) -> Option<Quality> {
         self.roc_auc?;
         let (found, alarms) = (above(&self.abnormal, threshold) as f64, above(&self.normal, threshold) as f64);

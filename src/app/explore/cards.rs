@@ -1,4 +1,4 @@
-//! The cards of Explore but the latent operations: the map with the grid, the decoded picture, the sliders.
+//! Cards of Explore, except the latent operations: map and grid, decoded picture, sliders.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,9 +55,9 @@ impl Explore {
         let flat = units == 2;
         let samples = !flat && self.grid_of == GridOf::Samples;
         let (title, words) = match (flat, samples) {
-            (true, _) => ("The plane", "decoded: z1 to the right, z2 upwards"),
-            (false, true) => ("Samples", "drawn where the codes lie"),
-            (false, false) => ("Grid", "two numbers varied, the others as they are"),
+            (true, _) => ("Decoded plane", "z1 to the right, z2 up"),
+            (false, true) => ("Samples", "from the latent distribution"),
+            (false, false) => ("Grid", "two latents vary, the others stay fixed"),
         };
         card_title(ui, palette, area, title, words);
         let mut top = area.top() + 28.0;
@@ -69,17 +69,17 @@ impl Explore {
                 x = rect.right() + 6.0;
                 button.show(ui, palette, rect)
             };
-            if chip(ui, samples, "samples", "Draws of all numbers, at the temperature below").clicked() {
+            if chip(ui, samples, "samples", "Samples of all latents at the chosen temperature").clicked() {
                 self.grid_of = GridOf::Samples;
             }
-            if chip(ui, !samples, "grid", "Vary two numbers, the most used ones or any others").clicked() {
+            if chip(ui, !samples, "grid", "Vary two latents: the most active, or any others").clicked() {
                 self.grid_of = GridOf::Plane;
             }
             if !samples {
                 let mut axes = self.grid_axes(units);
                 for (axis, way) in ["across", "up"].into_iter().enumerate() {
                     let label = format!("z{} {way}", axes[axis] + 1);
-                    let response = chip(ui, false, &label, "Choose another number for this way");
+                    let response = chip(ui, false, &label, "Choose the latent of this axis");
                     egui::Popup::menu(&response).show(|ui| {
                         egui::ScrollArea::vertical().max_height(240.0).show(ui, |ui| {
                             for &unit in &self.order {
@@ -112,10 +112,10 @@ impl Explore {
                 self.set_all(ui, &latents);
             }
         }
-        response.on_hover_text("Click one to take its numbers");
+        response.on_hover_text("Click one to use its latents");
     }
 
-    /// One of the textures in `area`, which can be clicked.
+    /// Draws one of the textures into `area`; returns its clickable response.
     pub(super) fn picture(
         &self,
         ui: &mut Ui,
@@ -146,7 +146,7 @@ impl Explore {
         let problem = self.shown.as_ref().and_then(|shown| shown.problem.clone());
         let words = match (&problem, &moment.snapshot.model) {
             (Some(problem), _) => problem.as_str(),
-            (None, None) => "It appears as soon as there are weights",
+            (None, None) => "Appears once the model has weights",
             _ => {
                 self.picture(ui, palette, DecodedPart::One, area, "Decoded");
                 self.save_ui(ui, palette, inside);
@@ -157,10 +157,10 @@ impl Explore {
         paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
     }
 
-    /// What can be kept of what is seen.
+    /// Draws the buttons that copy or save the decoded rows.
     fn save_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) {
         let Some(shown) = self.shown.clone().filter(|shown| !shown.one.values.is_empty()) else { return };
-        let help = "Keep what you see as a picture, a film or an array";
+        let help = "Save as a picture, an animation or an array";
         let (save, left) = Button::new(ButtonKind::Chip, "save", help).show_right(ui, palette, inside.right_top());
         let copy = Button::new(ButtonKind::Chip, "copy", "Copy the decoded picture");
         if copy.show_right(ui, palette, pos2(left - 6.0, inside.top())).0.clicked() {
@@ -168,14 +168,14 @@ impl Explore {
             ui.ctx().copy_image(tiles(&shown.one.values, &view, shown.features, 1, palette));
             self.actions.push(Action::Say(Ok("copied the decoded picture".to_owned())));
         }
-        egui::Popup::menu(&save).width(200.0).show(|ui| {
+        egui::Popup::menu(&save).width(230.0).show(|ui| {
             for (words, what, ending, rows, columns) in [
                 ("Picture, PNG", "decoded", "png", &shown.one, 1),
                 ("Grid, PNG", "grid", "png", &shown.grid, GRID),
-                ("Walk as a strip, PNG", "walk", "png", &shown.interpolation, decoder_thread::STEPS),
-                ("Walk as a film, GIF", "walk", "gif", &shown.interpolation, 1),
-                ("Grid with its numbers, NPY", "grid", "npy", &shown.grid, 1),
-                ("Walk with its numbers, NPY", "walk", "npy", &shown.interpolation, 1),
+                ("Interpolation, PNG", "interpolation", "png", &shown.interpolation, decoder_thread::STEPS),
+                ("Interpolation, GIF", "interpolation", "gif", &shown.interpolation, 1),
+                ("Grid with latents, NPY", "grid", "npy", &shown.grid, 1),
+                ("Interpolation with latents, NPY", "interpolation", "npy", &shown.interpolation, 1),
             ] {
                 if !rows.values.is_empty() && ui.button(words).clicked() {
                     self.export(ui, &shown, Arc::clone(rows), columns, (what, ending));
@@ -184,7 +184,7 @@ impl Explore {
         });
     }
 
-    /// Asks where it is to be kept; a free name among the pictures is proposed.
+    /// Asks for the path of an export; proposes a free name in the pictures folder.
     fn export(
         &mut self,
         ui: &Ui,
@@ -196,14 +196,14 @@ impl Explore {
         let Some(model) = shown.model.clone() else { return };
         let proposed = free_path(&self.pictures_folder(), what, ending);
         let question = Question::Save {
-            title: "Save what is seen",
+            title: "Save decoded rows",
             name: proposed.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             folder: proposed.parent().map(std::path::Path::to_owned),
         };
         self.picker.ask(ui.ctx(), question, ExportRequest { model, rows, columns });
     }
 
-    /// Writes what was asked about, once a path is known.
+    /// Starts the export once its path is chosen.
     pub(super) fn export_ui(&mut self, ui: &Ui, palette: &Palette) {
         let Some(chosen) = self.picker.ui(ui, palette) else { return };
         if self.exporter.is_none() {
@@ -217,10 +217,10 @@ impl Explore {
     }
 
     pub(super) fn sliders_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, moment: &Moment) {
-        card_title(ui, palette, inside, "Latent numbers", "most used first");
+        card_title(ui, palette, inside, "Latents", "most active first");
         let units = moment.snapshot.units.clone();
         if units.is_empty() || self.latents.len() != units.len() {
-            let words = "They appear as soon as the model is ready";
+            let words = "Appear once the model is ready";
             let at = pos2(inside.left(), inside.top() + 34.0);
             paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
             return;
@@ -233,7 +233,7 @@ impl Explore {
             let line = Rect::from_min_size(pos2(inside.left(), top), vec2(inside.width(), LINE));
             let slider = Slider {
                 name: "Class",
-                help: "The class that the decoder is told",
+                help: "Class label given to the decoder",
                 low: 0.0,
                 high: (classes - 1).max(1) as f64,
                 scale: Scale::Linear,
@@ -252,7 +252,7 @@ impl Explore {
         let line = Rect::from_min_size(pos2(inside.left(), top), vec2(inside.width() - 6.0, LINE));
         let slider = Slider {
             name: "Temperature",
-            help: "How far samples stray from the middle: 1 as the codes do, less is safer and duller",
+            help: "Scale of the samples' standard deviation: 1 matches the latents, less is more typical",
             low: 0.0,
             high: 2.0,
             scale: Scale::Linear,
@@ -279,18 +279,18 @@ impl Explore {
             x = rect.right() + 6.0;
             button.show(ui, palette, rect).clicked()
         };
-        if press(ui, ButtonKind::Primary, "Sample", "Draw all numbers anew where the codes lie") {
+        if press(ui, ButtonKind::Primary, "Sample", "Draw all latents from the latent distribution") {
             self.draw += 1;
             self.latents = draw_latents(units, 1, self.temperature, self.draw.wrapping_add(1 << 20));
             ui.ctx().request_repaint();
         }
-        if press(ui, ButtonKind::Plain, "Center", "Every number back to the middle of its range") {
+        if press(ui, ButtonKind::Plain, "Center", "Set every latent to the center of its range") {
             self.latents = units.iter().map(|unit| unit.prior_mean).collect();
             ui.ctx().request_repaint();
         }
     }
 
-    /// A slider for each latent number, as many as there is room for; the wheel moves the list.
+    /// Draws a slider for each latent, as many as fit; the wheel scrolls the list.
     fn units_ui(&mut self, ui: &mut Ui, palette: &Palette, room: Rect, units: &[UnitUse]) {
         let total = units.len() as f32 * LINE;
         if ui.rect_contains_pointer(room) {
@@ -306,7 +306,7 @@ impl Explore {
             let (low, high) = range(&units[unit]);
             let name = format!("z{}", unit + 1);
             let help = format!(
-                "Held-out rows have {:.2} on average here and stray by {:.2}",
+                "Mean {:.2}, standard deviation {:.2} over held-out rows",
                 units[unit].mean, units[unit].deviation
             );
             let slider = Slider { name: &name, help: &help, low, high, scale: Scale::Linear, enabled: true };
@@ -316,7 +316,7 @@ impl Explore {
             }
         }
         if visible < units.len() && visible > 0 {
-            // Where in the list this is.
+            // Scroll bar.
             let share = room.height() / total;
             let at = room.top() + self.scroll / total * room.height();
             let bar = Rect::from_min_size(pos2(room.right() - 3.0, at), vec2(3.0, share * room.height()));

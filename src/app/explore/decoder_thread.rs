@@ -1,5 +1,5 @@
-//! The threads behind Explore: one decodes, on the processor, whatever was asked for last; one looks for train rows
-//! near the point; one writes files. Frames never wait for any of them.
+//! Background threads of Explore: decoding of the newest request on the CPU, search for the nearest train rows, and
+//! export. Frames never wait for them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,35 +13,35 @@ use crate::monitor::Section;
 use crate::platform::{Instant, Wait as _};
 use crate::tasks::export_decoded;
 
-/// Where the latent numbers of a slot come from.
+/// Origin of the latents of a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Origin {
-    /// A point of the latent space as it was when it was taken.
+    /// Fixed point of the latent space.
     Point(Vec<f32>),
-    /// A row of the data set, encoded with the newest weights.
+    /// Row of the data set, encoded with the newest weights.
     Row(ById<DataSet>, u32),
-    /// The first row of a file.
+    /// First row of a file.
     File(PathBuf),
 }
 
-/// Slots: the ends of the walk, then the terms of the sum.
+/// Number of slots: the two ends of the interpolation, then the three terms of the arithmetic.
 pub(super) const SLOTS: usize = 5;
-/// Pictures of a walk, its ends among them.
+/// Steps of an interpolation, both ends included.
 pub(super) const STEPS: usize = 13;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct DecodeRequest {
     pub model: Section<FlatModel>,
     pub latents: Vec<f32>,
-    /// Rows of the grid.
+    /// Latents of the grid.
     pub grid: Vec<f32>,
     pub label: usize,
     pub slots: [Option<Origin>; SLOTS],
-    /// A row whose latent numbers are wanted.
+    /// Row whose latents the sliders are to take.
     pub taken: Option<Origin>,
 }
 
-/// Rows and the latent numbers that they were decoded from.
+/// Rows with their latents.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DecodedRows {
     pub latents: Vec<f32>,
@@ -55,25 +55,25 @@ pub(super) struct DecodedLatents {
     pub image: Option<[usize; 3]>,
     pub one: Arc<DecodedRows>,
     pub grid: Arc<DecodedRows>,
-    /// What is in each slot: the row itself, or what its point decodes to.
+    /// Content of each slot: the row itself, or its decoded point.
     pub slots: [Option<Arc<DecodedRows>>; SLOTS],
     pub interpolation: Arc<DecodedRows>,
     pub sum: Arc<DecodedRows>,
-    /// The latent numbers that were wanted.
+    /// Latents of the requested row.
     pub taken: Option<(Origin, Vec<f32>)>,
     pub problem: Option<String>,
-    /// Why a slot stays empty.
+    /// Reason for an empty slot.
     pub slot_problem: Option<String>,
 }
 
-/// The model of now, ready to encode and decode. Newer weights of the same network are written into it.
+/// Loaded model that encodes and decodes. Newer weights of the same network are written into it.
 struct LatentCodec {
     model: Section<FlatModel>,
     loaded: LoadedModel,
 }
 
 impl LatentCodec {
-    /// Makes `slot` hold `model`; returns whether that has changed.
+    /// Loads `model` into `slot`; returns whether anything changed.
     fn update(slot: &mut Option<Self>, model: &Section<FlatModel>) -> Result<bool, InferenceError> {
         match slot {
             Some(codec) if codec.model == *model => return Ok(false),
@@ -101,7 +101,7 @@ fn message(error: InferenceError) -> String {
     error.to_string()
 }
 
-/// The work of the thread that decodes.
+/// State of the decoding thread.
 #[derive(Default)]
 pub(super) struct Decoding {
     codec: Option<LatentCodec>,
@@ -201,21 +201,21 @@ impl Decoding {
     }
 }
 
-/// The first row of a file, prepared as the model's own data was.
+/// Reads the first row of a file, prepared like the model's own data.
 fn first_row(model: &FlatModel, path: &std::path::Path) -> Result<Vec<f32>, String> {
     let source = path.display().to_string();
     let data = model.network.spec().open_other_data(&source, &model.preparation).map_err(|error| error.to_string())?;
     let features = model.network.features();
     if data.features != features {
-        return Err(format!("{source} has {} values a row, and the model takes {features}", data.features));
+        return Err(format!("{source} has {} values per row, and the model takes {features}", data.features));
     }
     if data.rows == 0 {
-        return Err(format!("{source} has no row"));
+        return Err(format!("{source} has no rows"));
     }
     data.rows_f32(0..1).map_err(|error| error.to_string())
 }
 
-/// What is looked for near a point.
+/// Request for the train rows nearest to a point.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NearRequest {
     pub model: Section<FlatModel>,
@@ -227,17 +227,17 @@ pub(super) struct NearRequest {
 /// Train rows near a point, the nearest first, with their distances.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
-    /// The model and the rows that it is about.
+    /// Model and data of the answer.
     pub of: Option<(Section<FlatModel>, ById<DataSet>)>,
     pub rows: Vec<(u32, f32)>,
-    /// How many were looked at.
+    /// Number of rows compared.
     pub among: usize,
 }
 
-/// Train rows that are looked at: enough to be near any point, few enough to be encoded in a moment.
+/// Most train rows compared: enough to lie near any point, few enough to encode quickly.
 const NEAR_ROWS: usize = 10_000;
 
-/// The work of the thread that looks for train rows.
+/// State of the thread that searches the train rows.
 #[derive(Default)]
 pub(super) struct Looking {
     codec: Option<LatentCodec>,
@@ -253,7 +253,7 @@ impl Looking {
         let is_same = |(model, data): &(Section<FlatModel>, ById<DataSet>)| {
             Arc::ptr_eq(&model.network, &request.model.network) && *data == request.data
         };
-        // Weights of a run in training change by the second: encoding anew takes a tenth of one core at most.
+        // Weights change every second while a run trains: encoding again takes at most a tenth of one core.
         let rested = self.encoded.is_none_or(|at| at.elapsed() > 10 * self.took);
         let is_other = !self.of.as_ref().is_some_and(is_same);
         if (self.of.as_ref() != Some(&of) && rested) || is_other || self.latents.is_empty() {
@@ -274,7 +274,7 @@ impl Looking {
 }
 
 fn encode_train(codec: &mut Option<LatentCodec>, model: &Section<FlatModel>, data: &DataSet) -> Option<Vec<f32>> {
-    /// Rows in memory at once.
+    /// Rows encoded at once.
     const CHUNK: usize = 2000;
     LatentCodec::update(codec, model).ok()?;
     let loaded = &mut codec.as_mut()?.loaded;
@@ -290,7 +290,7 @@ fn encode_train(codec: &mut Option<LatentCodec>, model: &Section<FlatModel>, dat
     Some(latents)
 }
 
-/// What is to be written.
+/// Rows to export.
 #[derive(Clone, Debug)]
 pub(super) struct ExportRequest {
     pub model: Section<FlatModel>,
@@ -299,7 +299,7 @@ pub(super) struct ExportRequest {
 }
 
 impl ExportRequest {
-    /// Writes it in the form that the path's ending names; gives the path, or what went wrong.
+    /// Writes the rows in the format of the path's extension; returns the path, or the error in words.
     pub fn write(self, path: PathBuf) -> Result<PathBuf, String> {
         export_decoded(&self.model.to_model(), &self.rows.values, &self.rows.latents, self.columns, &path)
             .map_err(|error| error.to_string())?;

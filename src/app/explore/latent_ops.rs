@@ -1,4 +1,4 @@
-//! What lies below the map: the walk from A to B, the sum of three rows, and the train rows near the point.
+//! Latent operations below the map: interpolation, arithmetic, and the nearest train rows.
 
 use std::sync::Arc;
 
@@ -14,22 +14,16 @@ use crate::monitor::Moment;
 use crate::style;
 use crate::style::{Palette, size, space};
 
-/// What is in a slot, in a word or two.
+/// Returns a short name of the content of a slot.
 fn origin_words(origin: &Origin, moment: &Moment) -> String {
     match origin {
-        Origin::Point(_) => "a point".to_owned(),
+        Origin::Point(_) => "point".to_owned(),
         Origin::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
         Origin::Row(data, row) => match data.0.labels.as_ref().and_then(|labels| labels.get(*row as usize)) {
-            Some(&label) => article(&moment.snapshot.class_name(usize::from(label))),
+            Some(&label) => moment.snapshot.class_name(usize::from(label)),
             None => data.0.row_name(*row as usize),
         },
     }
-}
-
-/// "an 8", "a 3".
-fn article(name: &str) -> String {
-    let vowel = name.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U', '8']) || name == "11";
-    format!("{} {name}", if vowel { "an" } else { "a" })
 }
 
 impl Explore {
@@ -51,13 +45,13 @@ impl Explore {
     fn interpolation_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, moment: &Moment) {
         let ends = [0, 1].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, moment)));
         let title = match ends {
-            [Some(a), Some(b)] => format!("Walk from {a} to {b}"),
-            _ => "Walk".to_owned(),
+            [Some(a), Some(b)] => format!("Interpolate {a} \u{2192} {b}"),
+            _ => "Interpolate A \u{2192} B".to_owned(),
         };
         let problem = self.shown.as_ref().and_then(|shown| shown.slot_problem.clone());
         let mut right = area.right_top();
         for (slot, label) in [(1, "Set B"), (0, "Set A")] {
-            let help = "Let the walk begin (A) or end (B) at the present point";
+            let help = "Start (A) or end (B) the interpolation at the current point";
             let (response, left) = Button::new(ButtonKind::Chip, label, help).show_right(ui, palette, right);
             right.x = left - 6.0;
             if response.clicked() {
@@ -66,7 +60,7 @@ impl Explore {
             }
         }
         let title_area = Rect::from_min_max(area.min, pos2(right.x, area.bottom()));
-        let help = "click an end to choose another row, or drop a file";
+        let help = "click A or B to choose another row, or drop a file";
         heading(ui, palette, title_area, &title, help, problem.as_deref());
         let top = area.top() + 24.0;
         let gap = space::S;
@@ -75,7 +69,7 @@ impl Explore {
         self.slot_ui(ui, palette, 0, a, moment);
         let middle = top + (tile - strip_tile) / 2.0;
         let strip = Rect::from_min_size(pos2(a.right() + gap, middle), vec2(strip_tile * STEPS as f32, strip_tile));
-        let response = self.picture(ui, palette, DecodedPart::Walk, strip, "Walk");
+        let response = self.picture(ui, palette, DecodedPart::Walk, strip, "Interpolation");
         if let (true, Some(pointer)) = (response.clicked(), response.interact_pointer_pos()) {
             let step = (((pointer.x - strip.left()) / strip_tile) as usize).min(STEPS - 1);
             let units = self.latents.len();
@@ -86,7 +80,7 @@ impl Explore {
                 self.set_all(ui, &latents);
             }
         }
-        response.on_hover_text("What lies between the two; click a step to take its numbers");
+        response.on_hover_text("Decoded steps from A to B; click one to use its latents");
         let b = Rect::from_min_size(pos2(strip.right() + gap, top), vec2(tile, tile));
         self.slot_ui(ui, palette, 1, b, moment);
     }
@@ -94,12 +88,10 @@ impl Explore {
     fn sum_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, tile: f32, moment: &Moment) {
         let words = [2, 3, 4].map(|slot| self.slots.slots[slot].as_ref().map(|origin| origin_words(origin, moment)));
         let title = match words {
-            [Some(a), Some(b), Some(c)] => format!("{a} minus {b} plus {c}"),
-            _ => "a minus b plus c".to_owned(),
+            [Some(a), Some(b), Some(c)] => format!("{a} \u{2013} {b} + {c}"),
+            _ => "a \u{2013} b + c".to_owned(),
         };
-        let mut letters = title.chars();
-        let title = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
-        heading(ui, palette, area, &title, "", None);
+        heading(ui, palette, area, &title, "latent arithmetic", None);
         let top = area.top() + 24.0;
         let mut x = area.left();
         for (place, sign) in ["\u{2013}", "+", "="].into_iter().enumerate() {
@@ -116,12 +108,10 @@ impl Explore {
         {
             self.set_all(ui, &shown.sum.latents);
         }
-        response.on_hover_text(
-            "Latent numbers of the first less those of the second plus those of the third; click to take them",
-        );
+        response.on_hover_text("Decoded latents of a minus those of b plus those of c; click to use them");
     }
 
-    /// A row that was chosen, and the choice of another.
+    /// Draws a slot: its row, and the menu of other rows.
     fn slot_ui(&mut self, ui: &mut Ui, palette: &'static Palette, slot: usize, rect: Rect, moment: &Moment) {
         let filled = self.shown.as_ref().is_some_and(|shown| shown.slots[slot].is_some());
         match &self.textures[DecodedPart::Slots as usize] {
@@ -139,7 +129,7 @@ impl Explore {
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
         let ink = if response.hovered() { palette.accent } else { palette.muted };
         ui.painter().rect_stroke(rect, 2.0, Stroke::new(1.5, color(ink)), StrokeKind::Outside);
-        // The letter stands on a corner of the picture.
+        // The slot's letter covers a corner of the picture.
         let corner = Rect::from_min_size(rect.min, vec2(15.0, 15.0));
         ui.painter().rect_filled(corner, 2.0, color(palette.panel));
         let at = corner.center();
@@ -169,17 +159,17 @@ impl Explore {
             let (line, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
             let at = line.left_center();
             ui.painter().text(at, Align2::LEFT_CENTER, "Held-out rows", semibold(size::TEXT), color(palette.text));
-            let others = Button::new(ButtonKind::Chip, "others", "Offer other rows");
+            let others = Button::new(ButtonKind::Chip, "other examples", "Show other held-out rows");
             let (response, left) = others.show_right(ui, palette, pos2(line.right(), line.top() + 2.0));
             if response.clicked() {
                 self.slots.turn += 1;
             }
-            let point = Button::new(ButtonKind::Chip, "present point", "What the sliders have now");
+            let point = Button::new(ButtonKind::Chip, "current point", "Use the latents of the sliders");
             if point.show_right(ui, palette, pos2(left - 6.0, line.top() + 2.0)).0.clicked() {
                 chosen = Some(Origin::Point(self.latents.clone()));
             }
             let Some(data) = &moment.rows else { return };
-            // What was drawn around comes first.
+            // Rows of the lasso come first.
             let lasso = self.map.as_ref().map(|map| map.chosen()).unwrap_or_default();
             let mut rows: Vec<u32> = lasso.iter().copied().take(COLUMNS).collect();
             rows.extend(offered(moment, self.slots.turn));
@@ -222,8 +212,8 @@ impl Explore {
         let Some(data) = &moment.rows else {
             let at = pos2(area.left(), area.top() + 40.0);
             let words = match moment.snapshot.model {
-                Some(_) => "The rows that it was trained on are not here",
-                None => "They appear as soon as there are weights",
+                Some(_) => "The train rows are not available",
+                None => "Appear once the model has weights",
             };
             ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
             return;
@@ -237,7 +227,7 @@ impl Explore {
             ui.painter().rect_filled(cell, 0.0, Color32::BLACK);
             self.slots.near.draw(ui.painter(), row, cell);
             let response = ui.interact(cell, ui.scope_id().with(("near", i)), Sense::click());
-            let name = format!("Near row {}", i + 1);
+            let name = format!("Nearest train row {}", i + 1);
             response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, &name));
             if response.clicked() {
                 self.taking = Some(Origin::Row(ById(Arc::clone(data)), row));
@@ -245,12 +235,12 @@ impl Explore {
             }
             let origin = Origin::Row(ById(Arc::clone(data)), row);
             let words = origin_words(&origin, moment);
-            response.on_hover_text(format!("{words}, {distance:.2} away; click to take its numbers"));
+            response.on_hover_text(format!("{words}, distance {distance:.2}; click to use its latents"));
         }
     }
 }
 
-/// Title of a line of the operations, what can be done with it, and what went wrong.
+/// Draws the title of an operation with a hint, or with the problem in its place.
 fn heading(ui: &Ui, palette: &Palette, area: Rect, title: &str, second: &str, problem: Option<&str>) {
     let at = pos2(area.left(), area.top() + 8.0);
     let end = line_of_text(ui, at, area.width(), title, semibold(size::TEXT), color(palette.text)).right();

@@ -1,11 +1,11 @@
-//! Where the cards of Explore lie.
+//! Layout of the cards of Explore.
 
 use egui::{Rect, pos2, vec2};
 
 use crate::app::ui::RIGHT_COLUMN;
 use crate::style::space;
 
-/// The map with the grid, latent operations below it, the decoded picture, the sliders.
+/// Returns the areas of map and grid, latent operations, decoded picture, and sliders.
 pub(super) fn explore_cards(area: Rect, narrow: bool) -> [Rect; 4] {
     let (work, gap) = (area.shrink(space::L), space::L);
     let column = if narrow { 280.0 } else { RIGHT_COLUMN };

@@ -1,5 +1,5 @@
-//! Explore: move a model's latent numbers and see at once what they become, while it trains or when it is opened; walk
-//! from row to row, add rows up, and keep what is seen.
+//! Explore workspace: decoding of chosen latents during training or of a saved model, interpolation, latent arithmetic,
+//! nearest train rows, and export.
 
 mod cards;
 mod decoder_thread;
@@ -31,11 +31,11 @@ use crate::platform::Latest;
 use crate::plot::{RowView, map_view};
 use crate::style::Palette;
 
-/// Samples, or places of the plane, a side.
+/// Cells along a side of the grid.
 const GRID: usize = 8;
 const LINE: f32 = 28.0;
 
-/// What the grid shows where there are more than two latent numbers.
+/// Content of the grid where there are more than two latents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum GridOf {
     #[default]
@@ -43,7 +43,7 @@ enum GridOf {
     Plane,
 }
 
-/// Textures of what is decoded.
+/// Textures of decoded rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DecodedPart {
     One,
@@ -53,11 +53,11 @@ enum DecodedPart {
     Slots,
 }
 
-/// What came of keeping something.
+/// Result of the last export.
 #[derive(Debug, Default)]
 struct ExportResult(Option<Result<PathBuf, String>>);
 
-/// The workspace's state between frames.
+/// State of the workspace between frames.
 #[derive(Default)]
 pub(super) struct Explore {
     decoding: Option<Latest<DecodeRequest, DecodedLatents>>,
@@ -71,23 +71,23 @@ pub(super) struct Explore {
     textures: [Option<TextureHandle>; 5],
     dark: bool,
     latents: Vec<f32>,
-    /// What the latent numbers are to be taken from, once it is encoded.
+    /// Row whose latents the sliders take once it is encoded.
     taking: Option<Origin>,
     label: usize,
-    /// Number of the draw.
+    /// Number of the random draw.
     draw: u32,
     temperature: f32,
     grid_of: GridOf,
-    /// Units of the grid's two ways, where they were chosen.
+    /// Latents of the grid's axes, if chosen.
     axes: Option<[usize; 2]>,
     map: Option<MapCard>,
     slots: LatentSlots,
-    /// Units in the order of their use.
+    /// Latents by descending standard deviation.
     order: Vec<usize>,
     scroll: f32,
     /// Actions for the window.
     actions: Vec<Action>,
-    /// Where pictures are kept, if not in the folder for pictures.
+    /// Folder of exports, if not the user's pictures folder.
     pub folder: Option<PathBuf>,
 }
 
@@ -97,21 +97,22 @@ impl std::fmt::Debug for Explore {
     }
 }
 
-/// Most used first.
+/// Returns the latents by descending standard deviation over held-out rows.
 fn order_of_use(units: &[UnitUse]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..units.len()).collect();
     order.sort_by(|&a, &b| units[b].deviation.total_cmp(&units[a].deviation).then(a.cmp(&b)));
     order
 }
 
-/// What a slider spans: the prior, or what the encoder makes, three deviations either way.
+/// Returns the range of a slider: the prior mean and three standard deviations either way, of the prior or of held-out
+/// rows, whichever is larger.
 fn range(unit: &UnitUse) -> (f64, f64) {
     let deviation = f64::from(unit.deviation.max(unit.prior_deviation)).max(0.05);
     let mean = f64::from(unit.prior_mean);
     (mean - 3.0 * deviation, mean + 3.0 * deviation)
 }
 
-/// Corners of the plane that the grid shows.
+/// Returns the ranges of the plane on the grid, those of the map.
 fn plane(moment: &Moment) -> [(f32, f32); 2] {
     match map_view(&moment.snapshot.map.points) {
         Some(view) => [0, 1].map(|axis| (view.center[axis] - view.half[axis], view.center[axis] + view.half[axis])),
@@ -120,12 +121,12 @@ fn plane(moment: &Moment) -> [(f32, f32); 2] {
 }
 
 impl Explore {
-    /// `dialogs` are asked where something is to be kept.
+    /// Creates the workspace; `dialogs` ask for the paths of exports.
     pub fn new(dialogs: Arc<dyn Dialogs>) -> Self {
         Self { picker: FilePicker::new(dialogs), ..Self::default() }
     }
 
-    /// Begins anew for another run or other data. Threads and what is being saved go on.
+    /// Resets the state for another run or other data; threads and pending exports go on.
     fn forget(&mut self) {
         *self = Self {
             decoding: self.decoding.take(),
@@ -147,7 +148,8 @@ impl Explore {
         shown.is_some_and(|(shown, of)| Arc::ptr_eq(&shown.network, &of.network))
     }
 
-    /// Asks for what the sliders, the grid and the newest weights come to, if it is not what was asked for last.
+    /// Requests decoding of sliders, grid and slots by the newest weights, and the nearest train rows, if any has
+    /// changed.
     fn follow(&mut self, ui: &Ui, moment: &Moment) {
         let Some(model) = &moment.snapshot.model else { return };
         let units = &moment.snapshot.units;
@@ -196,7 +198,7 @@ impl Explore {
         }
     }
 
-    /// Units of the grid's two ways: across and up.
+    /// Returns the latents of the grid's axes: across and up.
     fn grid_axes(&self, units: usize) -> [usize; 2] {
         if units == 2 {
             return [0, 1];
@@ -221,7 +223,7 @@ impl Explore {
             })
         };
         let at = |(low, high): (f32, f32), i: usize| low + (high - low) * (i as f32 + 0.5) / GRID as f32;
-        // From the top, as the map has it.
+        // From the top line down, like the map.
         let place = |i: usize| {
             let mut latents = self.latents.clone();
             latents[axes[0]] = at(ranges[0], i % GRID);
@@ -231,7 +233,7 @@ impl Explore {
         (0..GRID * GRID).flat_map(place).collect()
     }
 
-    /// Another value for a latent number; what it becomes is asked for in the next frame.
+    /// Sets a latent; the decoded row is requested in the next frame.
     fn set(&mut self, ui: &Ui, unit: usize, value: f32) {
         if self.latents[unit] != value {
             self.latents[unit] = value;
@@ -246,7 +248,7 @@ impl Explore {
         }
     }
 
-    /// Takes what came of keeping something.
+    /// Returns a message on an export that has finished.
     fn exported(&mut self) -> Option<Action> {
         let kept = self.exporter.as_ref()?.answer();
         if self.exported.as_ref().is_some_and(|before| Arc::ptr_eq(before, &kept)) {
@@ -257,7 +259,7 @@ impl Explore {
         kept.0.as_ref().map(|kept| Action::Say(kept.as_ref().map(said).map_err(Clone::clone)))
     }
 
-    /// Makes textures of what has been decoded.
+    /// Uploads newly decoded rows to textures.
     fn receive(&mut self, ui: &Ui, palette: &Palette, moment: &Moment) {
         let Some(decoding) = &self.decoding else { return };
         let decoded = decoding.answer();
@@ -276,7 +278,7 @@ impl Explore {
         }
         let view = RowView::new(decoded.image, &decoded.grid.values);
         let features = decoded.features;
-        // Parts of the same rows, drawn alike, keep their textures.
+        // Unchanged rows with the same scaling keep their textures.
         let same = self.shown.as_ref().filter(|shown| {
             self.dark == palette.dark
                 && RowView::new(shown.image, &shown.grid.values) == view
@@ -325,17 +327,17 @@ impl Explore {
         self.shown = Some(decoded);
     }
 
-    /// Where pictures are kept.
+    /// Returns the folder of exports.
     pub fn pictures_folder(&self) -> PathBuf {
         self.folder.clone().unwrap_or_else(pictures_folder)
     }
 
-    /// Latent numbers of now, for tests.
+    /// Returns the current latents, for tests.
     pub fn latents(&self) -> &[f32] {
         &self.latents
     }
 
-    /// Latent numbers where the walk ends, and why an end stays empty, for tests.
+    /// Returns the latents at the end of the interpolation, and the reason for an empty end, for tests.
     pub fn interpolation(&self) -> (Option<Vec<f32>>, Option<&str>) {
         let Some(shown) = self.shown.as_deref() else { return (None, None) };
         let latents = &shown.interpolation.latents;
@@ -343,12 +345,12 @@ impl Explore {
         (end, shown.slot_problem.as_deref())
     }
 
-    /// Where the walk begins, once it has been taken.
+    /// Returns the latents at the start of the interpolation.
     pub fn interpolation_begin(&self) -> Option<Vec<f32>> {
         self.shown.as_deref()?.interpolation.latents.get(..self.latents.len()).map(<[f32]>::to_vec)
     }
 
-    /// Takes a file that was dropped: its first row goes where the walk begins, the next one's where it ends.
+    /// Puts the first row of a dropped file at the start of the interpolation, that of the next file at its end.
     pub fn take_file(&mut self, path: PathBuf) {
         self.slots.take_file(path);
     }
@@ -380,14 +382,14 @@ impl Workspace for Explore {
     }
 
     fn take(&mut self, _: &egui::Context, opened: &Opened, _: Context<'_>) {
-        // A walk has two ends.
+        // An interpolation has two ends.
         opened.paths().take(2).for_each(|path| self.take_file(path));
     }
 
     fn on_event(&mut self, event: WorkspaceEvent) -> Vec<Action> {
         match event {
             WorkspaceEvent::SubjectChanged => self.forget(),
-            // Weights are sent only for as long as somebody looks.
+            // Weights are shared only while Explore is on display.
             WorkspaceEvent::Entered | WorkspaceEvent::Started => {
                 return vec![Action::Send(Command::ShareModel(true))];
             }
@@ -416,7 +418,7 @@ fn is_same_slot((a, b): (&Option<Arc<DecodedRows>>, &Option<Arc<DecodedRows>>)) 
     }
 }
 
-/// Rows of pictures as one, in lines of `columns`.
+/// Combines rows into one image, in lines of `columns` tiles.
 fn tiles(values: &[f32], view: &RowView, features: usize, columns: usize, palette: &Palette) -> ColorImage {
     let side = view.side();
     let count = values.len() / features.max(1);

@@ -1,4 +1,4 @@
-//! The rows that interpolation and arithmetic begin with.
+//! Slots: the rows that interpolation and arithmetic start from.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use crate::app::ui::thumbnails::Thumbnails;
 use crate::app::workspace::ById;
 use crate::monitor::Moment;
 
-/// Train rows near the point that are shown.
+/// Most nearest train rows on display.
 pub(super) const NEAR: usize = 12;
 
-/// Rows that a slot offers.
+/// Rows offered in the menu of a slot.
 pub(super) const OFFERED: usize = 30;
 
 /// Names of the slots.
@@ -20,12 +20,12 @@ pub(super) const NAMES: [&str; SLOTS] = ["A", "B", "a", "b", "c"];
 #[derive(Debug, Default)]
 pub(super) struct LatentSlots {
     pub slots: [Option<Origin>; SLOTS],
-    /// Pictures of the rows that slots offer, and of train rows.
+    /// Thumbnails of offered rows and of the nearest train rows.
     pub offered: Thumbnails,
     pub near: Thumbnails,
     /// Count of requests for other rows.
     pub turn: usize,
-    /// Where the next file that is dropped goes.
+    /// Slot of the next dropped file.
     pub next_file: usize,
 }
 
@@ -55,7 +55,7 @@ impl LatentSlots {
     }
 }
 
-/// Held-out rows to choose among: one of each class in turn, then others as they come.
+/// Returns held-out rows to choose from: one of each class in turn, or rows in order without classes or with too many.
 pub(super) fn offered(moment: &Moment, turn: usize) -> Vec<u32> {
     let map = &moment.snapshot.map;
     let held_out = &map.rows[..map.held_out.min(map.rows.len())];

@@ -1,4 +1,4 @@
-//! What frames the workspaces: the top bar and the status bar.
+//! Top bar and status bar.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl App {
         );
         let mut left = name.right() + space::L;
         if narrow && self.place == Place::Train {
-            let help = "Model, data and what can be changed while it runs";
+            let help = "Model, data and settings of the run";
             let kind = if self.workspaces.train.drawer_open { ButtonKind::ChipOn } else { ButtonKind::Chip };
             let button = Button::new(kind, "Model", help);
             let rect = Rect::from_min_size(pos2(left, y - 10.0), button.size(ui));
@@ -46,16 +46,16 @@ impl App {
             PlayState::Paused => ("Play", icons::play, true),
             PlayState::Finished | PlayState::Failed => ("Train again", icons::play, true),
             PlayState::Preparing => ("Preparing", icons::play, false),
-            PlayState::Finishing => ("Measuring", icons::play, false),
+            PlayState::Finishing => ("Evaluating", icons::play, false),
         };
         let button =
-            Button::new(ButtonKind::Primary, label, "Pause or go on (Space)").icon(icon, true).enabled(enabled);
+            Button::new(ButtonKind::Primary, label, "Pause or resume (Space)").icon(icon, true).enabled(enabled);
         let (response, start) = button.show_right(ui, palette, right);
         if response.clicked() {
             self.play_or_pause();
         }
         right.x = start - space::S;
-        let step = Button::new(ButtonKind::Plain, "Step", "One step of training, then pause (S)")
+        let step = Button::new(ButtonKind::Plain, "Step", "Run one training step, then pause (S)")
             .icon(icons::step, false)
             .enabled(self.can_step());
         let (response, start) = step.show_right(ui, palette, right);
@@ -63,22 +63,22 @@ impl App {
             self.send(Command::Step);
         }
         right.x = start - space::S;
-        let restart = Button::new(ButtonKind::Plain, "Restart", "Start again from the same seed; this run is kept (R)")
+        let restart = Button::new(ButtonKind::Plain, "Restart", "Restart from the same seed; this run is kept (R)")
             .icon(icons::restart, false);
         let (response, start) = restart.show_right(ui, palette, right);
         if response.clicked() {
             self.restart();
         }
-        // What concerns the program rather than the run stands apart.
+        // Buttons of the program stand apart from those of the run.
         right.x = start - space::L;
         right.x = self.program_buttons(ui, palette, right) - space::L;
         if self.moment.snapshot.progress.samples_per_second > 0.0
             && self.moment.snapshot.progress.state == PlayState::Playing
         {
             let rate = self.moment.snapshot.progress.samples_per_second;
-            // Three digits that hold still.
+            // Three significant digits, so that the text does not jitter.
             let unit = 10_f64.powf((rate.log10().floor() - 2.0).max(0.0));
-            let text = format!("{} images/s", style::grouped(((rate / unit).round() * unit) as u64));
+            let text = format!("{} samples/s", style::grouped(((rate / unit).round() * unit) as u64));
             let at = pos2(right.x, y);
             let place = (at, Align2::RIGHT_CENTER);
             let drawn = text_label(ui, "speed", place, &text, regular(size::TEXT), color(palette.muted));
@@ -87,16 +87,17 @@ impl App {
         self.run_chip(ui, palette, Rect::from_min_max(pos2(left, bar.top()), pos2(right.x, bar.bottom())));
     }
 
-    /// Help, theme and Open; gives the x where they start.
+    /// Draws the buttons for help, theme and Open; returns their left edge.
     fn program_buttons(&mut self, ui: &mut Ui, palette: &Palette, mut right: egui::Pos2) -> f32 {
-        let help = Button::new(ButtonKind::Plain, "Keys", "What every key does (?)").icon(icons::help, false);
+        let help = Button::new(ButtonKind::Plain, "Keyboard shortcuts", "Show the keyboard shortcuts (?)")
+            .icon(icons::help, false);
         let (response, start) = help.show_right(ui, palette, right);
         if response.clicked() {
             self.help_open = true;
         }
         right.x = start - space::S;
         let theme =
-            Button::new(ButtonKind::Plain, "Theme", "Dark, light, or as the desktop (T)").icon(icons::theme, false);
+            Button::new(ButtonKind::Plain, "Theme", "Dark, light or system theme (T)").icon(icons::theme, false);
         let (response, start) = theme.show_right(ui, palette, right);
         egui::Popup::menu(&response).width(160.0).show(|ui| {
             for (choice, name) in ThemeChoice::ALL {
@@ -106,7 +107,7 @@ impl App {
             }
         });
         right.x = start - space::S;
-        let open = Button::new(ButtonKind::Plain, "Open a file", "Open a model, data, a spec or a run (Ctrl O)")
+        let open = Button::new(ButtonKind::Plain, "Open a file", "Open a model, data, a spec or a run (Ctrl+O)")
             .icon(icons::open, false);
         let (response, start) = open.show_right(ui, palette, right);
         if response.clicked() {
@@ -115,7 +116,7 @@ impl App {
         start
     }
 
-    /// What is open; a click leads to the runs on disk.
+    /// Draws the name of the run or model; a click opens the list of runs.
     fn run_chip(&mut self, ui: &mut Ui, palette: &Palette, room: Rect) {
         let snapshot = &self.moment.snapshot;
         let of_run = self.moment.folder.as_deref().or(self.options.run.source.opened());
@@ -151,7 +152,7 @@ impl App {
         if response.clicked() {
             self.go_to(if here { self.before } else { Place::Runs });
         }
-        response.on_hover_text("The runs on disk: compare, open, go on, delete (0)");
+        response.on_hover_text("Runs on disk: compare, open, resume, delete (0)");
     }
 
     pub(crate) fn toggle_theme(&mut self, ui: &Ui) {
@@ -227,7 +228,7 @@ impl App {
         }
     }
 
-    /// What is said at the right of the status bar.
+    /// Returns the message at the right of the status bar.
     pub(crate) fn message(&self, palette: &Palette) -> (String, Color32) {
         let snapshot = &self.moment.snapshot;
         if let Some(error) = &self.error {
@@ -267,7 +268,7 @@ impl App {
         focus_ring(ui, palette, &response, rect);
         let mut chosen = None;
         let notes = self.moment.snapshot.run.device.as_ref().map(DeviceInfo::notes).unwrap_or_default();
-        // Notes come with the device: a menu that was opened before them has no room for them.
+        // Notes arrive with the device; another id lets a menu that was opened before grow to fit them.
         egui::Popup::menu(&response).id(response.id.with(notes.len())).width(320.0).show(|ui| {
             for (name, choice) in &self.options.devices {
                 let here = *choice == self.options.run.device;
@@ -275,7 +276,7 @@ impl App {
                     chosen = Some(*choice);
                 }
             }
-            // Not stretched to the width of the menu, as its buttons are.
+            // Notes are not stretched to the width of the menu like its buttons.
             ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
                 for note in &notes {
                     let text = egui::RichText::new(note).size(size::SECOND).color(color(palette.muted));
@@ -283,7 +284,7 @@ impl App {
                 }
             });
         });
-        let hint = "Where training runs. Choosing another starts the run again there.";
+        let hint = "Device of the training. Choosing another restarts the run on it.";
         let hint = [hint.to_owned()].into_iter().chain(notes).collect::<Vec<_>>().join("\n");
         response.on_hover_text(hint);
         chosen

@@ -1,4 +1,4 @@
-//! The keyboard map.
+//! Sheet of keyboard shortcuts.
 
 use egui::{Align2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
@@ -7,49 +7,49 @@ use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind};
 use crate::style::{Palette, size, space};
 
-/// Keys and what they do, in groups.
+/// Keys with their actions, in groups.
 const GROUPS: [(&str, &[(&str, &str)]); 3] = [
     (
         "Training",
         &[
-            ("Space", "pause, go on, or train again"),
+            ("Space", "pause, resume or train again"),
             ("S", "one step, then pause"),
-            ("R", "start again from the same seed"),
-            ("L", "loss axis by ratios"),
-            ("Ctrl Z", "take back an edit of the model"),
-            ("Ctrl Shift Z", "make it again"),
+            ("R", "restart from the same seed"),
+            ("L", "log scale of the loss axis"),
+            ("Ctrl Z", "undo an edit of the model"),
+            ("Ctrl Shift Z", "redo"),
         ],
     ),
-    ("Files", &[("Ctrl O", "open a model, data, a spec or a run"), ("Ctrl V", "open what was copied")]),
+    ("Files", &[("Ctrl O", "open a model, data, a spec or a run"), ("Ctrl V", "open the copied file or picture")]),
     (
         "Window",
         &[
-            ("T", "dark or light"),
-            ("Ctrl +", "larger"),
-            ("Ctrl -", "smaller"),
-            ("Ctrl 0", "as large as usual"),
+            ("T", "dark or light theme"),
+            ("Ctrl +", "zoom in"),
+            ("Ctrl -", "zoom out"),
+            ("Ctrl 0", "reset the zoom"),
             ("F11", "full screen"),
-            ("Tab", "to the next control"),
-            ("Arrows", "move the slider that has the keyboard"),
-            ("?", "this table"),
-            ("Ctrl Q", "save and end"),
+            ("Tab", "next control"),
+            ("Arrows", "move the focused slider"),
+            ("?", "this list"),
+            ("Ctrl Q", "save and quit"),
         ],
     ),
 ];
 
 const LINE: f32 = 26.0;
 
-/// Shows the table, with a key for each of `places`; false when it is to be put away.
+/// Draws the sheet, with a key for each of `places`; returns false when it is closed.
 pub(crate) fn help_sheet(context: &egui::Context, palette: &Palette, places: &[(&str, &str)]) -> bool {
     let (close, away) = sheet(context, palette, "keys", 640.0, |ui| {
-        heading(ui, palette, "Keys");
+        heading(ui, palette, "Keyboard shortcuts");
         ui.add_space(space::XS);
         let column = (ui.available_width() - space::XL) / 2.0;
         let height = |groups: &[(&str, &[(&str, &str)])]| -> f32 {
             groups.iter().map(|(_, keys)| LINE * (keys.len() as f32 + 1.0) + space::M).sum()
         };
         let [training, files, window] = GROUPS;
-        let columns = [[training, files], [("Places", places), window]];
+        let columns = [[training, files], [("Workspaces", places), window]];
         let tallest = columns.iter().map(|groups| height(groups)).fold(0.0, f32::max);
         let (whole, _) = ui.allocate_exact_size(vec2(ui.available_width(), tallest), Sense::hover());
         for (index, groups) in columns.iter().enumerate() {
@@ -66,7 +66,7 @@ pub(crate) fn help_sheet(context: &egui::Context, palette: &Palette, places: &[(
                 y += space::M;
             }
         }
-        Button::new(ButtonKind::Plain, "Close", "Put the table away (Esc)").show_here(ui, palette).clicked()
+        Button::new(ButtonKind::Plain, "Close", "Close the list (Esc)").show_here(ui, palette).clicked()
     });
     !(close || away)
 }

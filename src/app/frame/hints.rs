@@ -1,5 +1,4 @@
-//! Three hints of what to touch, on the first start only, in a line of their own; each has a number, and the same
-//! number stands beside what it speaks of.
+//! Three numbered hints of the first start; the same numbers mark their controls in the workspace.
 
 use egui::{Align2, Id, LayerId, Order, Painter, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
@@ -7,7 +6,7 @@ use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, part_of_line};
 use crate::style::{Palette, size, space};
 
-/// What a hint speaks of.
+/// Control that a hint refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     LearningRate,
@@ -17,27 +16,27 @@ pub(crate) enum Target {
 
 const TARGETS: [Target; 3] = [Target::LearningRate, Target::Explore, Target::Change];
 
-/// Says where `target` is in this frame; `at` is the middle of its number.
+/// Records the position of `target` in this frame; `at` is the center of its number.
 pub(crate) fn is_at(ui: &Ui, target: Target, at: Pos2) {
     let pass = ui.ctx().cumulative_pass_nr();
     ui.ctx().data_mut(|data| data.insert_temp(Id::unique(target), (at, pass)));
 }
 
-/// What the line takes from the bottom of the workspace.
+/// Height of the line of hints at the bottom of the workspace.
 pub(crate) const HEIGHT: f32 = 40.0;
 
 const HINTS: [(&str, &str); 3] = [
-    ("Drag the learning rate", "and watch the curve answer"),
-    ("Press 2 to explore", "and drag over the map to draw a digit"),
-    ("Choose \u{201c}change\u{201d}", "for another of the models"),
+    ("Drag the learning rate", "to see its effect on the loss"),
+    ("Press 2 to explore", "and drag over the map to decode digits"),
+    ("Choose \u{201c}change\u{201d}", "to train another model"),
 ];
 
-/// Shows the line; true when it is to be put away for good.
+/// Draws the hints; returns true when they are dismissed for good.
 pub(crate) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
     ui.painter().rect_filled(line, 0.0, color(palette.raised));
     ui.painter().hline(line.x_range(), line.top() + 0.5, Stroke::new(1.0, color(palette.line)));
     let y = line.center().y;
-    let away = Button::new(ButtonKind::Chip, "Got it", "Put these hints away; ? shows every key");
+    let away = Button::new(ButtonKind::Chip, "Got it", "Hide these hints; ? lists all shortcuts");
     let (response, right) = away.show_right(ui, palette, pos2(line.right() - space::L, y - 10.0));
     let width = (right - line.left() - 2.0 * space::L) / HINTS.len() as f32;
     let short = width < 300.0;
@@ -59,13 +58,13 @@ pub(crate) fn hints_ui(ui: &mut Ui, palette: &Palette, line: Rect) -> bool {
     response.clicked()
 }
 
-/// Puts the numbers beside what the hints speak of, over the workspace that has just been drawn.
+/// Draws the numbers beside the controls, over the workspace.
 pub(crate) fn point(ui: &Ui, palette: &Palette, workspace: Rect) {
     let over = ui.ctx().layer_painter(LayerId::new(Order::Middle, Id::unique("hint numbers")));
     let now = ui.ctx().cumulative_pass_nr();
     for (index, target) in TARGETS.into_iter().enumerate() {
         let place: Option<(Pos2, u64)> = ui.ctx().data(|data| data.get_temp(Id::unique(target)));
-        // What is not drawn any more has no place, nor has what is scrolled out of sight.
+        // Controls that are not drawn or scrolled out of sight get no number.
         if let Some((at, _)) = place.filter(|(at, pass)| *pass == now && at.y < workspace.bottom()) {
             number(&over, palette, at, index);
         }

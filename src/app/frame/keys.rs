@@ -1,4 +1,4 @@
-//! What the keyboard does; `help` has the table.
+//! Keyboard shortcuts; `help` lists them.
 
 use egui::{Key, Modifiers, Ui};
 
@@ -22,7 +22,7 @@ impl App {
         if taken(Modifiers::COMMAND, Key::O) {
             self.ask_to_open();
         }
-        // With Shift first: without it the other would take both.
+        // Shift first: the plain shortcut would consume both.
         if taken(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) || taken(Modifiers::COMMAND, Key::Y) {
             self.redo();
         } else if taken(Modifiers::COMMAND, Key::Z) {
@@ -33,7 +33,7 @@ impl App {
         }
         let focused = ui.memory(|memory| memory.focused().is_some());
         let pressed = |key| ui.input(|input| input.key_pressed(key) && input.modifiers.is_none());
-        // Space and 0 belong to what has the keyboard, if anything has: 0 puts a map back.
+        // Space and 0 belong to the focused control, if any: 0 resets a map.
         if pressed(Key::Space) && !focused {
             let action = self.workspaces.at(self.place).primary_action();
             self.carry_out(action.into_iter().collect());

@@ -1,4 +1,4 @@
-//! The frame around a workspace: bars, the rail, keys, help, hints, and whatever is opened, dropped or pasted.
+//! Frame around a workspace: bars, rail, shortcuts, help, hints, and opened, dropped or pasted files.
 
 mod bars;
 pub(crate) mod help;

@@ -1,4 +1,4 @@
-//! What a path is and what can be done with it here: the same for what is dropped, opened, pasted and typed.
+//! Offers for a path, the same whether it is dropped, opened, pasted or typed.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
 use crate::data::PICTURE_EXTENSIONS;
 use crate::style::{Palette, size, space};
 
-/// What the dialog for Open offers: names of kinds, and their extensions.
+/// Returns the filters of the Open dialog: names and extensions.
 pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     let pictures = PICTURE_EXTENSIONS.to_vec();
     let tables = [TABLES, &["gz"]].concat();
     let all = [&["safetensors", "toml"], &pictures[..], &tables, ROWS].concat();
     vec![
-        ("All that opens here", all),
+        ("All supported files", all),
         ("Models", vec!["safetensors"]),
         ("Specs", vec!["toml"]),
         ("Pictures", pictures),
@@ -41,23 +41,23 @@ pub(crate) fn offers(kind: Kind) -> Vec<Offer> {
     }
 }
 
-/// Why nothing is offered for it, and what would be.
+/// Returns the reason that nothing is offered for a path, and what would be accepted.
 pub(crate) fn refusal(path: &Path, kind: Kind) -> String {
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     if !path.exists() {
-        return format!("{} is not there; give the path of a file or folder", path.display());
+        return format!("{} does not exist; give the path of a file or folder", path.display());
     }
     match kind {
         Kind::Compressed => {
             format!("{name} needs the model that made it: hourglass decompress {name} --model MODEL -o OUT")
         }
         _ => {
-            format!("{name} is of no kind that opens here; give a model, a spec, a run, pictures, a table or an array")
+            format!("{name} is not a supported file; give a model, a spec, a run, pictures, a table or an array")
         }
     }
 }
 
-/// What is held over the window, and what letting go of it would do.
+/// Draws the dragged files over the window, with the effect of dropping them.
 pub(crate) fn drop_target(
     ui: &Ui,
     palette: &Palette,
@@ -85,7 +85,7 @@ pub(crate) fn drop_target(
     let title = match (name, more) {
         (Some(name), 0) => name,
         (Some(name), more) => format!("{name} and {more} more"),
-        (None, _) => "Drop it here".to_owned(),
+        (None, _) => "Drop here".to_owned(),
     };
     let width = target.width() - 2.0 * space::XL;
     let centered = |y: f32, text: &str, font: egui::FontId, ink: egui::Color32| {
@@ -99,15 +99,13 @@ pub(crate) fn drop_target(
     centered(target.top() + 92.0, &title, semibold(size::NAME), color(palette.text));
     match offers {
         [] if refused => {
-            let what = "Nothing here opens this; a model, a spec, a run, pictures, a table or an array would do";
+            let what = "Not supported; drop a model, a spec, a run, pictures, a table or an array";
             centered(target.top() + 124.0, what, regular(size::TEXT), color(palette.bad));
         }
-        [] => centered(
-            target.top() + 124.0,
-            "and see what can be done with it",
-            regular(size::TEXT),
-            color(palette.muted),
-        ),
+        [] => {
+            let words = "to see what can be done with it";
+            centered(target.top() + 124.0, words, regular(size::TEXT), color(palette.muted));
+        }
         [one] => centered(target.top() + 124.0, one.words().1, regular(size::TEXT), color(palette.muted)),
         several => {
             for (index, offer) in several.iter().enumerate() {
@@ -119,7 +117,7 @@ pub(crate) fn drop_target(
     }
 }
 
-/// Something was opened with which several things can be done.
+/// Opened path with several offers.
 #[derive(Debug)]
 pub(crate) struct Choice {
     pub opened: Opened,
@@ -127,12 +125,12 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// Shows the question: what was chosen, or `Some(None)` when nothing is to be done.
+    /// Draws the question; returns the chosen offer, or `Some(None)` if it is canceled.
     pub fn ui(&self, context: &egui::Context, palette: &Palette) -> Option<Option<Offer>> {
         let name = self.opened.first.file_name();
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let (chosen, away) = sheet(context, palette, "choice", 460.0, |ui| {
-            heading(ui, palette, "What shall be done with it?");
+            heading(ui, palette, "What do you want to do?");
             let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), egui::Sense::hover());
             line_of_text(ui, line.left_center(), line.width(), &name, regular(size::TEXT), color(palette.muted));
             ui.add_space(space::S);

@@ -1,4 +1,4 @@
-//! Paths that come in: dropped, opened, pasted.
+//! Handling of dropped, opened and pasted paths.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::style::Palette;
 use crate::train::SavedRun;
 
 impl App {
-    /// Takes what was dropped or pasted.
+    /// Handles dropped and pasted input.
     pub(crate) fn take_input(&mut self, ui: &Ui) {
         let dropped: Vec<PathBuf> =
             ui.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
@@ -48,7 +48,7 @@ impl App {
         }
     }
 
-    /// Text that was pasted where nothing is typed: paths, as file managers copy them.
+    /// Opens paths pasted as text, as file managers copy them.
     fn take_text(&mut self, text: &str) {
         let paths: Vec<PathBuf> = text
             .lines()
@@ -56,25 +56,25 @@ impl App {
             .filter(|path| path.is_absolute() && path.exists())
             .collect();
         if paths.is_empty() {
-            self.notice = Some("What was copied is no path of a file that is there".to_owned());
+            self.notice = Some("The clipboard holds no path of an existing file".to_owned());
         } else {
             self.take(paths);
         }
     }
 
-    /// Asks for something to open.
+    /// Asks for a file to open.
     pub(crate) fn ask_to_open(&mut self) {
         let question = Question::File { title: "Open a model, data, a spec or a run", kinds: dialog_kinds() };
         self.picker.ask(&self.egui, question, ());
     }
 
-    /// Returns the offers of the workspace at hand, else those of any place.
+    /// Returns the offers of the current workspace, else the general ones.
     fn offers_for(&self, opened: &Opened) -> Vec<Offer> {
         let here = self.workspaces.get(self.place).accepts(opened);
         if here.is_empty() { offers(opened.kind) } else { here }
     }
 
-    /// Does what can be done with `paths`, or asks which of several things.
+    /// Follows the only offer for `paths`, or asks which of several.
     fn take(&mut self, paths: Vec<PathBuf>) {
         let Some(opened) = Opened::new(paths) else { return };
         match self.offers_for(&opened)[..] {
@@ -84,7 +84,7 @@ impl App {
         }
     }
 
-    /// Hands what was opened to a workspace.
+    /// Hands opened files to a workspace.
     fn hand_to(&mut self, place: Place, opened: &Opened) {
         self.go_to(place);
         let egui = self.egui.clone();
@@ -119,7 +119,7 @@ impl App {
                 }
                 Some(run) => match run.spec_to_resume() {
                     Some(spec) if run.has_checkpoint => self.resume(run.path, spec, run.preset),
-                    _ => self.error = Some(format!("{} has neither a model nor a state to go on from", run.name)),
+                    _ => self.error = Some(format!("{} has neither a model nor a checkpoint to resume from", run.name)),
                 },
                 None => self.error = Some(refusal(path, opened.kind)),
             },
@@ -127,7 +127,7 @@ impl App {
         }
     }
 
-    /// What is held over the window.
+    /// Draws the drop target while files are dragged over the window.
     pub(crate) fn drop_ui(&self, ui: &Ui, palette: &Palette, window: Rect) {
         let (path, count) = ui.input(|input| {
             let files = &input.raw.hovered_files;
@@ -140,7 +140,7 @@ impl App {
         }
     }
 
-    /// The sheets that ask for a path, or what to do with one.
+    /// Draws the sheets that ask for a path, or for what to do with one.
     pub(crate) fn opening_ui(&mut self, ui: &Ui, palette: &Palette) {
         if let Some(((), path)) = self.picker.ui(ui, palette) {
             self.take(vec![path]);
@@ -157,7 +157,7 @@ impl App {
         }
     }
 
-    /// Leads a model that has been opened to where it belongs.
+    /// Moves an opened model to its workspace: detectors to Detect, denoisers to Denoise.
     pub(crate) fn route_opened_model(&mut self) {
         if self.opened_model_routed || self.moment.snapshot.progress.state != PlayState::Finished {
             return;
@@ -169,13 +169,13 @@ impl App {
             self.workspaces.detect.take_detector(&path);
             self.go_to(Place::Detect);
         } else if model.network.spec().model.kind == ModelKind::Denoiser && self.place == Place::Explore {
-            // It has no latents to move.
+            // A denoiser has no latents to explore.
             let path = path.to_owned();
             Opened::new(vec![path]).iter().for_each(|opened| self.hand_to(Place::Denoise, opened));
         }
     }
 
-    /// Whether something lies over the workspace that has the keyboard.
+    /// Returns whether a sheet over the workspace has the keyboard.
     pub(crate) fn sheet_is_open(&mut self) -> bool {
         self.help_open
             || self.choice.is_some()

@@ -1,5 +1,4 @@
-//! Pictures from the clipboard: each becomes a file among the user's pictures, and is then treated as one that was
-//! dropped.
+//! Pictures from the clipboard, written to the user's pictures folder and then handled like dropped files.
 
 use std::path::{Path, PathBuf};
 
@@ -8,27 +7,29 @@ use egui::ColorImage;
 use crate::app::ui::waker;
 use crate::platform::{Task, files, folders};
 
-/// Where pictures go that people keep.
+/// Returns the folder of saved pictures.
 pub(crate) fn pictures_folder() -> PathBuf {
     folders::pictures_folder().unwrap_or_else(std::env::temp_dir).join("Hourglass")
 }
 
-/// A path in `folder` under the first number that is free; beside the folder where it is not there.
+/// Returns a path in `folder` with the first free number, or beside the folder if it does not exist.
 pub(crate) fn free_path(folder: &Path, what: &str, ending: &str) -> PathBuf {
     let folder = if folder.is_dir() { folder } else { folder.parent().unwrap_or(folder) };
     let place = |number: u32| folder.join(format!("{what}-{number:03}.{ending}"));
     (1..).map(place).find(|path| !path.exists()).unwrap_or_else(|| place(1))
 }
 
-/// The picture that is being written, off the thread that draws.
+/// Background task that writes a pasted picture.
 #[derive(Default)]
 pub(crate) struct Pasting {
     writing: Option<Task<(), Result<PathBuf, String>>>,
 }
 
 impl Pasting {
+    /// Starts to write `picture` to `folder`.
+    ///
     /// # Errors
-    /// In words, where no thread can be had.
+    /// When no thread can be started, in words.
     pub fn begin(
         &mut self,
         context: &egui::Context,
@@ -40,7 +41,7 @@ impl Pasting {
         Ok(())
     }
 
-    /// What came of it, once.
+    /// Returns the result of the task, once.
     pub fn take(&mut self) -> Option<Result<PathBuf, String>> {
         let written = self.writing.as_ref()?.take()?;
         self.writing = None;
@@ -58,7 +59,7 @@ fn write(picture: &ColorImage, folder: &Path) -> Result<PathBuf, String> {
         .map(image::DynamicImage::ImageRgba8)
         .filter(|picture| picture.width() * picture.height() > 0)
         .ok_or("the picture on the clipboard has no pixels")?;
-    // Transparency that there is not would be one channel more to carry along.
+    // An opaque picture needs no alpha channel.
     let whole = if solid { image::DynamicImage::ImageRgb8(whole.into_rgb8()) } else { whole };
     whole.save(&path).map_err(|error| format!("cannot write, {}, {error}", path.display()))?;
     Ok(path)

@@ -1,4 +1,4 @@
-//! The workspaces, and the rail that leads to them.
+//! Rail of the workspaces.
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 

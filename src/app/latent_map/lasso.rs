@@ -1,4 +1,4 @@
-//! A line drawn around points, and what is inside it.
+//! Lasso selection of points, and the summary of the selected rows.
 
 use egui::{
     Align2, Color32, CornerRadius, PointerButton, Pos2, Rect, Response, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
@@ -11,19 +11,19 @@ use crate::monitor::{LatentMap, Moment};
 use crate::style;
 use crate::style::{Palette, size, space};
 
-/// Pictures of what is inside, at most.
+/// Most thumbnails of selected rows.
 const PICTURES: usize = 24;
-/// Corners of the line, at most: more change nothing that a hand meant.
+/// Most corners of the outline, enough for a line drawn by hand.
 const CORNERS: usize = 200;
 
 #[derive(Debug, Default)]
 pub(crate) struct Lasso {
-    /// Whether a drag draws it.
+    /// True if a drag draws the outline.
     pub armed: bool,
     line: Vec<Pos2>,
-    /// Rows inside, rising.
+    /// Selected rows, ascending.
     rows: Vec<u32>,
-    /// Counts what was chosen, so that others see a change.
+    /// Version of the selection, by which others detect a change.
     number: u32,
     thumbs: Thumbnails,
 }
@@ -49,7 +49,7 @@ impl Lasso {
         self.rows.binary_search(&row).is_ok()
     }
 
-    /// Grows the line while the pointer is down, and chooses when it is let go.
+    /// Extends the outline while the pointer is down, and selects rows on release.
     #[expect(clippy::too_many_arguments, reason = "it needs the map, where it is, and the pointer")]
     pub fn follow(
         &mut self,
@@ -67,7 +67,7 @@ impl Lasso {
             && let Some(pointer) = response.interact_pointer_pos()
         {
             let pointer = plot.clamp(pointer);
-            // A drag is known for one only after some pixels: the line begins where the pointer went down.
+            // egui reports a drag after some pixels only; the outline starts where the pointer went down.
             if self.line.is_empty()
                 && let Some(origin) = ui.input(|input| input.pointer.press_origin())
             {
@@ -95,7 +95,7 @@ impl Lasso {
             self.rows = chosen.collect();
             self.rows.sort_unstable();
             self.number += 1;
-            // Drawn around nothing, it waits for another line.
+            // After an empty selection the lasso stays armed.
             self.armed = self.rows.is_empty();
         }
         if self.rows.is_empty() {
@@ -111,7 +111,7 @@ impl Lasso {
         self.number += 1;
     }
 
-    /// What is inside, in words and pictures, over the lower edge of the plot.
+    /// Draws the summary of the selection, in words and thumbnails, over the lower edge of the plot.
     pub fn summary_ui(&mut self, ui: &mut Ui, palette: &'static Palette, plot: Rect, map: &LatentMap, moment: &Moment) {
         if self.rows.is_empty() {
             return;
@@ -127,7 +127,7 @@ impl Lasso {
         let radius = CornerRadius::same(space::RADIUS_CONTROL);
         let stroke = Stroke::new(1.0, color(palette.line));
         ui.painter().rect(panel, radius, faded(palette.panel, 0.96), stroke, StrokeKind::Inside);
-        let words = format!("{} rows inside", style::grouped(inside.len() as u64));
+        let words = format!("{} rows selected", style::grouped(inside.len() as u64));
         let told = format!("{words}: {}", contents(&inside, map, moment));
         let response = ui.interact(panel, ui.scope_id().with("lasso"), egui::Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Status, true, &told));
@@ -139,7 +139,7 @@ impl Lasso {
             crate::app::ui::theme::semibold(size::TEXT),
             color(palette.text),
         );
-        let clear = Button::new(ButtonKind::Chip, "clear", "Forget what was drawn around (Esc)");
+        let clear = Button::new(ButtonKind::Chip, "clear", "Clear the selection (Esc)");
         if clear.show_right(ui, palette, pos2(panel.right() - space::S, panel.top() + 6.0)).0.clicked() {
             self.clear();
             return;
@@ -149,7 +149,7 @@ impl Lasso {
         let words = contents(&inside, map, moment);
         line_of_text(ui, at, width, &words, regular(size::SECOND), color(palette.muted));
         let Some(data) = moment.rows.as_ref().filter(|_| pictures > 0) else { return };
-        // Spread over all of them.
+        // Evenly spaced over the selection.
         let some: Vec<u32> = (0..pictures).map(|i| self.rows[i * self.rows.len() / pictures]).collect();
         self.thumbs.ask(ui, palette, data, &some);
         for (i, &row) in some.iter().enumerate() {
@@ -164,7 +164,7 @@ impl Lasso {
     }
 }
 
-/// "4: 180, 9: 120, 7: 12; mean error 0.031".
+/// Returns the mean error and the counts by class, such as "mean error 0.031; 4: 180, 9: 120".
 fn contents(inside: &[usize], map: &LatentMap, moment: &Moment) -> String {
     let mut counts = vec![0_usize; 256];
     inside.iter().filter_map(|&i| map.labels.get(i)).for_each(|&label| counts[usize::from(label)] += 1);
@@ -181,7 +181,7 @@ fn contents(inside: &[usize], map: &LatentMap, moment: &Moment) -> String {
     words
 }
 
-/// Whether a line from `at` to the right crosses the outline an odd number of times.
+/// Returns whether `at` lies inside the outline, by the even-odd rule.
 fn is_inside(line: &[Pos2], at: Pos2) -> bool {
     let mut inside = false;
     for (i, &a) in line.iter().enumerate() {

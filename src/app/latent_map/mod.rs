@@ -1,4 +1,4 @@
-//! The latent map: rows where the encoder puts them, colored by label or by error; moved, turned, looked into.
+//! Latent map: encoded rows, colored by label or by error, with pan, zoom, rotation, tooltips and a lasso.
 
 mod lasso;
 pub(crate) mod scatter;
@@ -20,29 +20,29 @@ use crate::plot::map_view;
 use crate::style;
 use crate::style::{LABELS, Palette, Rgb, heat, size, space};
 
-/// Radius of a point in pixels, and how much of its color it has.
+/// Radius of a point in pixels, and its opacity.
 const RADIUS: f32 = 1.9;
 const STRENGTH: f32 = 0.8;
-/// Of points outside a lasso.
+/// Opacity of points outside the lasso.
 const OUTSIDE: f32 = 0.12;
-/// How near the pointer must be to a point to be told of it.
+/// Distance in pixels within which the pointer hits a point.
 const NEAR: f32 = 7.0;
 
-/// What a frame of the map came to.
+/// Result of a frame of the map.
 pub(super) struct MapShown {
     pub plot: Rect,
-    /// From latent space to pixels from the middle of the plot, y up.
+    /// Transform from latent space to pixels from the center of the plot, y up.
     pub to_pixels: Mat4,
-    /// Where the pointer decodes, in latent space, while it is dragged over a flat map.
+    /// Latent position of the pointer while it is dragged over a two-dimensional map.
     pub place: Option<[f32; 2]>,
-    /// The row whose point was clicked.
+    /// Row of the clicked point.
     pub clicked: Option<u32>,
 }
 
 pub(super) struct MapCard {
-    /// Tells the maps of the window apart.
+    /// Number that distinguishes the maps of the window.
     number: u8,
-    /// Whether a drag decodes instead of moving the map.
+    /// True if a drag decodes instead of panning.
     pub decodes: bool,
     camera: Camera,
     made: Option<MapPoints>,
@@ -52,7 +52,7 @@ pub(super) struct MapCard {
     thumbs: Thumbnails,
 }
 
-/// Points as the GPU takes them, and what they were made of.
+/// Points in GPU layout, with the inputs they were built from.
 struct MapPoints {
     map: Section<LatentMap>,
     dark: bool,
@@ -82,24 +82,23 @@ impl MapCard {
         }
     }
 
-    /// Begins anew for another run or other data: the colors that were chosen stay, what was chosen among other points
-    /// does not.
+    /// Resets the map for another run or other data: the coloring is kept, camera and selection are not.
     pub fn forget(&mut self) {
         let (number, by_error, train_rows) = (self.number, self.by_error, self.train_rows);
         *self = Self { by_error, train_rows, ..Self::new(number) };
     }
 
-    /// Whether the errors of rows are wanted.
+    /// Returns whether the errors of rows are needed.
     pub fn wants_errors(&self) -> bool {
         self.by_error || self.lasso.is_used()
     }
 
-    /// Rows inside the lasso.
+    /// Returns the rows inside the lasso.
     pub fn chosen(&self) -> &[u32] {
         self.lasso.rows()
     }
 
-    /// Draws the card's contents; gives where the points are.
+    /// Draws the card; returns the plot and its transform.
     pub fn ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, moment: &Moment) -> Option<MapShown> {
         let map = &moment.snapshot.map;
         let held_out = style::grouped(map.held_out as u64);
@@ -110,7 +109,7 @@ impl MapCard {
             (_, false) => format!("{held_out} held-out rows"),
             (_, true) => {
                 let shown = if self.camera.orbit.is_some() { 3 } else { 2 };
-                format!("{held_out} held-out rows, main {shown} of {}", latent(moment))
+                format!("{held_out} held-out rows, PCA to {shown} of {}", latent(moment))
             }
         };
         card_title(ui, palette, inside, "Latent map", &second);
@@ -122,12 +121,12 @@ impl MapCard {
             pos2(inside.right(), inside.bottom() - legend),
         );
         if map.points.is_empty() || !plot.is_positive() {
-            let words = "Each held-out row becomes a point here";
+            let words = "Held-out rows appear here as points";
             ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
             return None;
         }
         self.chips_ui(ui, palette, inside, moment);
-        // Whole pixels: the picture of the points is shown as it was drawn.
+        // Whole pixels, so that the texture of the points is not resampled.
         let scale = ui.ctx().pixels_per_point();
         let round = |at: Pos2| pos2((at.x * scale).round() / scale, (at.y * scale).round() / scale);
         let plot = Rect::from_min_max(round(plot.min), round(plot.max));
@@ -152,17 +151,16 @@ impl MapCard {
         };
         let map = &moment.snapshot.map;
         if moment.live || !map.errors.is_empty() {
-            let help = "Color each row by how far its output is off: dark is right, bright is wrong";
+            let help = "Color each row by its reconstruction error: dark is low, bright is high";
             if chip(ui, self.by_error, "by error", help) {
                 self.by_error = !self.by_error;
             }
         }
-        if chip(ui, self.lasso.armed, "lasso", "Draw around points to see what they are (or hold Shift while dragging)")
-        {
+        if chip(ui, self.lasso.armed, "lasso", "Select points by drawing around them (or hold Shift while dragging)") {
             self.lasso.armed = !self.lasso.armed;
         }
         if map.depth.len() == map.points.len() {
-            let help = "Show three dimensions; drag to turn them";
+            let help = "Show three dimensions; drag to rotate";
             if chip(ui, self.camera.orbit.is_some(), "3D", help) {
                 self.camera.orbit = if self.camera.orbit.is_some() { None } else { Some([0.6, 0.35]) };
                 self.camera.pan = Vec2::ZERO;
@@ -171,12 +169,12 @@ impl MapCard {
             self.camera.orbit = None;
         }
         if moment.live {
-            let help = "Show the rows that it is trained on as well, up to 60,000 points in all";
+            let help = "Show train rows as well, up to 60,000 points in all";
             if chip(ui, self.train_rows, "train rows", help) {
                 self.train_rows = !self.train_rows;
             }
         }
-        if self.camera.is_moved() && chip(ui, false, "reset", "Back to where everything is in sight (double click)") {
+        if self.camera.is_moved() && chip(ui, false, "reset", "Reset the view to show all points (double-click)") {
             self.reset();
         }
     }
@@ -186,7 +184,7 @@ impl MapCard {
         self.camera = Camera { orbit, ..Camera::default() };
     }
 
-    /// Follows the map, the theme and the lasso.
+    /// Rebuilds the points if the map, the theme, the coloring or the lasso has changed.
     fn make(&mut self, palette: &Palette, map: &Section<LatentMap>, by_error: bool) {
         let current = self.made.as_ref().is_some_and(|made| {
             made.map == *map
@@ -210,7 +208,7 @@ impl MapCard {
         };
         let has_depth = map.depth.len() == map.points.len();
         let some_chosen = !self.lasso.rows().is_empty();
-        // The points of sixty thousand rows cover each other: fewer of their color each.
+        // Many points overlap: each gets less opacity.
         let strength = STRENGTH * (8000.0 / map.points.len() as f32).sqrt().clamp(0.45, 1.0);
         let point = |(i, p): (usize, &[f32; 2])| {
             let Rgb(r, g, b) = color_of(i);
@@ -235,7 +233,7 @@ impl MapCard {
         let before = self.camera;
         self.move_camera(ui, &response, plot, &bounds);
         if self.camera != before {
-            // Points that were left out meanwhile are drawn then.
+            // Points skipped during the motion are drawn then.
             ui.ctx().request_repaint_after(scatter::REST);
         }
         let to_pixels = self.camera.to_pixels(&bounds, size);
@@ -296,7 +294,7 @@ impl MapCard {
         Some(MapShown { plot, to_pixels, place, clicked })
     }
 
-    /// The wheel zooms, a drag moves or turns, and so do the keys of a map that has the keyboard.
+    /// Moves the camera by wheel, drag and, while the map has the focus, keys.
     fn move_camera(&mut self, ui: &Ui, response: &Response, plot: Rect, bounds: &Bounds) {
         let size = Vec2::new(plot.width(), plot.height());
         let from_middle = |at: Pos2| Vec2::new(at.x - plot.center().x, plot.center().y - at.y);
@@ -312,7 +310,7 @@ impl MapCard {
         }
         if let Some(pointer) = response.hover_pos().filter(|at| plot.contains(*at)) {
             let (wheel, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
-            // Where the page scrolls, the wheel is the page's; pinching and Ctrl with the wheel are the map's anywhere.
+            // In a narrow window the wheel scrolls the page; pinching and Ctrl with the wheel zoom the map anywhere.
             let wheel = if ui.ctx().content_rect().width() < crate::app::ui::NARROW { 0.0 } else { wheel };
             let factor = pinch * (wheel * 0.004).exp();
             if factor != 1.0 {
@@ -348,7 +346,7 @@ impl MapCard {
         }
     }
 
-    /// What the row under the pointer is, with its picture.
+    /// Draws the tooltip of the row under the pointer, with its picture.
     #[expect(clippy::too_many_arguments, reason = "a row on a map has that many sides")]
     fn tip_ui(
         &mut self,
@@ -369,7 +367,7 @@ impl MapCard {
             words = format!("{label}\n{words}");
         }
         if point >= map.held_out {
-            words.push_str("\ntrained on");
+            words.push_str("\ntrain row");
         }
         if let Some(error) = map.errors.get(point) {
             words.push_str(&format!("\nerror {}", style::figure(f64::from(*error))));
@@ -420,7 +418,7 @@ impl MapCard {
     }
 }
 
-/// Light lines, so that moving is seen.
+/// Draws light grid lines.
 fn grid(ui: &Ui, palette: &Palette, plot: Rect) {
     let line = Stroke::new(1.0, faded(palette.line, 0.55));
     for k in 1..6 {
@@ -456,7 +454,7 @@ fn bounds_of(map: &LatentMap) -> Bounds {
     }
 }
 
-/// The error that only one row of fifty is above.
+/// Returns the 98th percentile of the errors.
 fn high_error(errors: &[f32]) -> f32 {
     let mut sorted: Vec<f32> = errors.iter().copied().filter(|error| error.is_finite()).collect();
     if sorted.is_empty() {
@@ -466,7 +464,7 @@ fn high_error(errors: &[f32]) -> f32 {
     sorted.select_nth_unstable_by(at, f32::total_cmp).1.max(f32::MIN_POSITIVE)
 }
 
-/// Heat that stands out from the card at both of its ends.
+/// Returns the heat color of an error, with contrast to the card at both ends of the scale.
 fn error_color(palette: &Palette, share: f32) -> Rgb {
     let share = share.clamp(0.0, 1.0);
     heat(if palette.dark { 0.25 + 0.75 * share } else { 0.82 * share })

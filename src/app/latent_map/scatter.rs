@@ -1,8 +1,7 @@
-//! The points of a latent map on the GPU: drawn into a picture when they or the view change, shown as that every frame.
+//! Points of a latent map on the GPU, drawn into a texture when they or the view change, and shown from it every frame.
 //!
-//! Sixty thousand discs are nothing to a GPU; a software driver takes tens of milliseconds for them, which it would
-//! take from the training sixteen times a second if they were drawn anew in each frame. While the view moves it draws
-//! some of them, and all when it rests.
+//! A software driver takes tens of milliseconds for 60,000 points and shares its cores with the training, which would
+//! slow down if they were drawn in each frame. While the view moves such a driver draws some of them, and all at rest.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,16 +14,16 @@ use glam::{Mat4, Vec2, Vec3};
 
 use crate::platform::Instant;
 
-/// A point as the shader takes it.
+/// Point in the layout of the shader.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub(crate) struct Point {
     pub place: [f32; 3],
-    /// Red, green, blue, strength.
+    /// Red, green, blue, opacity.
     pub color: [u8; 4],
 }
 
-/// What the shader is told of the view.
+/// View uniform of the shader.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 struct ScatterView {
@@ -34,13 +33,13 @@ struct ScatterView {
     far: f32,
 }
 
-/// Where the eye is, beside where it would be by itself: so a map that moves while it trains stays in sight.
+/// Camera relative to the bounds of the points, so that a map that drifts during training stays in view.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Camera {
-    /// In halves of what is in sight without zoom.
+    /// Pan in units of half the extent visible without zoom.
     pub pan: Vec2,
     pub zoom: f32,
-    /// Turn around the upward axis and tilt, where the third dimension is shown.
+    /// Yaw and pitch in radians; `None` in two dimensions.
     pub orbit: Option<[f32; 2]>,
 }
 
@@ -50,7 +49,7 @@ impl Default for Camera {
     }
 }
 
-/// Middle and half extent of the points to be seen.
+/// Center and half extent of the points in view.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bounds {
     pub middle: Vec3,
@@ -58,14 +57,14 @@ pub(crate) struct Bounds {
 }
 
 impl Camera {
-    /// Least and most zoom.
+    /// Lowest and highest zoom.
     const ZOOM: [f32; 2] = [0.3, 60.0];
 
     pub fn is_moved(&self) -> bool {
         self.pan != Vec2::ZERO || self.zoom != 1.0
     }
 
-    /// From latent space to a square of pixels from the middle of `size`, x right and y up; z in 0..1 from near to far.
+    /// Returns the transform from latent space to pixels from the center of `size`, x right, y up, z 0..1 near to far.
     pub fn to_pixels(self, bounds: &Bounds, size: Vec2) -> Mat4 {
         let half = bounds.half.max(Vec3::splat(1e-6));
         let turn = |[yaw, pitch]: [f32; 2]| Mat4::from_rotation_x(pitch) * Mat4::from_rotation_y(yaw);
@@ -81,7 +80,7 @@ impl Camera {
             * Mat4::from_translation(-bounds.middle)
     }
 
-    /// Moves what is in sight by so many pixels, y up.
+    /// Pans by `pixels`, y up.
     pub fn drag(&mut self, bounds: &Bounds, size: Vec2, pixels: Vec2) {
         let reach = self.reach(bounds);
         let fit = (size / (2.0 * reach)).min_element();
@@ -93,13 +92,13 @@ impl Camera {
         if self.orbit.is_some() { Vec2::splat(half.max_element() * 1.15) } else { Vec2::new(half.x, half.y) }
     }
 
-    /// Zooms by `factor` around a place `at` pixels from the middle, y up.
+    /// Zooms by `factor` around the point `at`, in pixels from the center, y up.
     pub fn zoom_at(&mut self, bounds: &Bounds, size: Vec2, at: Vec2, factor: f32) {
         let before = self.zoom;
         self.zoom = (self.zoom * factor).clamp(Self::ZOOM[0], Self::ZOOM[1]);
         let reach = self.reach(bounds);
         let fit = (size / (2.0 * reach)).min_element();
-        // What lies under the pointer stays there.
+        // The point under the pointer stays in place.
         self.pan += at / fit * (1.0 / before - 1.0 / self.zoom) / reach;
         if (self.zoom - 1.0).abs() < 1e-3 && self.pan.length() < 1e-3 {
             (self.zoom, self.pan) = (1.0, Vec2::ZERO);
@@ -114,33 +113,33 @@ impl Camera {
     }
 }
 
-/// Format of the window's surface, left among the renderer's resources by whoever made it.
+/// Format of the window's surface, a resource of the renderer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TargetFormat(pub wgpu::TextureFormat);
 
-/// Left there too where the window is drawn on the processor.
+/// Resource of the renderer that marks a software driver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SoftwareGpu;
 
-/// Of so many points it draws one while the view moves.
+/// Stride of the points drawn while the view moves.
 const SOME: usize = 4;
 
-/// Of more points than this a software driver draws some alone while the view moves.
+/// Number of points above which a software driver draws only some while the view moves.
 const WHILE_MOVING: usize = 15_000;
 
-/// The view has come to rest when it stood still for so long.
+/// Time without motion after which the view is at rest.
 pub(crate) const REST: Duration = Duration::from_millis(150);
 
-/// The request of one frame to show these points.
+/// Draw call of the points for one frame.
 pub(crate) struct Scatter {
-    /// Which of the maps of the window it is.
+    /// Number of the map within the window.
     pub map: u8,
     pub points: Arc<Vec<Point>>,
     pub to_pixels: Mat4,
-    /// Pixels.
+    /// Size in pixels.
     pub size: [u32; 2],
     pub radius: f32,
-    /// Whether what is far off is fainter.
+    /// True if distant points are fainter.
     pub fades: bool,
 }
 
@@ -159,26 +158,26 @@ impl Scatter {
 
 const PICTURE: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// Pipelines, and the pictures of the maps there are.
+/// Pipelines, and the textures of all maps.
 struct ScatterPipelines {
     layout: wgpu::BindGroupLayout,
     points: wgpu::RenderPipeline,
-    /// Every fourth.
+    /// Pipeline of every fourth point.
     some_points: wgpu::RenderPipeline,
     show: wgpu::RenderPipeline,
     maps: HashMap<u8, DrawnScatter>,
 }
 
-/// A map as it was drawn last.
+/// Map as drawn last.
 struct DrawnScatter {
     points: Arc<Vec<Point>>,
     buffer: wgpu::Buffer,
     view: ScatterView,
-    /// When the view moved, if not all points were drawn since.
+    /// Time of the last motion, if not all points have been drawn since.
     moving: Option<Instant>,
     uniform: wgpu::Buffer,
     picture: wgpu::TextureView,
-    /// For drawing points: it must not hold the picture that is drawn into.
+    /// Bind group for drawing points, without the texture that is the render target.
     to_draw: wgpu::BindGroup,
     to_show: wgpu::BindGroup,
 }
@@ -321,7 +320,7 @@ impl CallbackTrait for Scatter {
         encoder: &mut wgpu::CommandEncoder,
         resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
-        // Without a word, what draws without a window.
+        // Renderers without a window leave no format; theirs is this one.
         let target = resources.get::<TargetFormat>().map_or(PICTURE, |format| format.0);
         let is_software = resources.get::<SoftwareGpu>().is_some();
         let stage = resources.entry::<ScatterPipelines>().or_insert_with(|| ScatterPipelines::new(device, target));

@@ -1,4 +1,4 @@
-//! What measures a model and writes what is told of it: the library, or a script in tests.
+//! Evaluation and export engine of the workspace: the library, or a script in tests.
 
 use std::path::{Path, PathBuf};
 
@@ -10,64 +10,66 @@ use crate::tasks::{EvaluateOptions, EvaluationWatch, Measured, USUAL_BITS};
 use crate::train::RunDir;
 use crate::{style, tasks};
 
-/// What is told of.
+/// Model to report on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReportSubject {
-    /// The model's file.
+    /// Path of the model file.
     pub model: PathBuf,
-    /// Its run's folder, where it lies in one.
+    /// Folder of its run, if it lies in one.
     pub run_dir: Option<PathBuf>,
     pub device: DeviceChoice,
-    /// Threads of the processor; few where a run goes on beside it.
+    /// CPU threads; few while a run trains.
     pub threads: Option<usize>,
     pub seed: u64,
 }
 
-/// What the figures of a subject are.
+/// Metrics and findings of one model.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
     pub measured: Measured,
-    /// What the run's end said of it: a code and a sentence each.
+    /// Findings recorded at the end of the run: code and message of each.
     pub findings: Vec<(String, String)>,
 }
 
-/// What can be taken along.
+/// Kind of export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Export {
-    /// The report as one HTML file.
+    /// Report as one HTML file.
     Page,
     MetricsJson,
     MetricsCsv,
-    /// A copy of the model's file.
+    /// Copy of the model file.
     Model,
-    /// Latents of every row of its own data.
+    /// Latents of every row of the model's own data.
     Latents,
-    /// Latents of other data, beside them.
+    /// Latents of other data, saved beside them.
     LatentsOf,
-    /// Other data as few bytes, beside them.
+    /// Compressed form of other data, saved beside them.
     Compressed,
 }
 
-/// The engine behind the Report workspace.
+/// Engine of the Report workspace.
 pub trait Reporting: Send + Sync {
+    /// Evaluates a model; `watch` receives each stage.
+    ///
     /// # Errors
     /// In words.
     fn evaluate(&self, subject: &ReportSubject, watch: &mut EvaluationWatch<'_>) -> Result<Evaluated, String>;
-    /// Writes `what` to `path`; of other data `path` is the data. Gives what was written, in words.
+    /// Writes `what` to `path`, which for other data is their source; returns the written path and a message.
     ///
     /// # Errors
     /// In words.
     fn export(&self, subject: &ReportSubject, told: &Evaluated, what: Export, path: &Path) -> Result<Exported, String>;
 }
 
-/// What an export came to.
+/// Result of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
     pub path: PathBuf,
     pub words: String,
 }
 
-/// The library itself.
+/// Engine of the library.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalReporting;
 
@@ -97,24 +99,25 @@ impl Reporting for LocalReporting {
         let exported = |path: &Path, words: String| Exported { path: path.to_owned(), words };
         match what {
             Export::Page => {
-                let run = subject.run_dir.as_ref().ok_or("a report is told of a run, and this model lies in none")?;
+                let run =
+                    subject.run_dir.as_ref().ok_or("a report needs a run, and this model lies in no run folder")?;
                 let written = write_report(run, Some(path), &device()?).map_err(said)?;
-                Ok(exported(&written, format!("The report is in {}", written.display())))
+                Ok(exported(&written, format!("Report saved to {}", written.display())))
             }
             Export::MetricsJson => {
                 let text = serde_json::to_vec_pretty(evaluation).map_err(said)?;
                 write_whole(path, &text).map_err(said)?;
-                Ok(exported(path, format!("The metrics are in {}", path.display())))
+                Ok(exported(path, format!("Metrics saved to {}", path.display())))
             }
             Export::MetricsCsv => {
                 write_whole(path, metrics_table(evaluation)?.as_bytes()).map_err(said)?;
-                Ok(exported(path, format!("The metrics are in {}", path.display())))
+                Ok(exported(path, format!("Metrics saved to {}", path.display())))
             }
             Export::Model => {
-                // Through its bytes, so that the copy is whole or not there.
+                // Written from its bytes, so that the copy is complete or absent.
                 let bytes = files::read(&subject.model).map_err(said)?;
                 write_whole(path, &bytes).map_err(said)?;
-                Ok(exported(path, format!("The model is in {}", path.display())))
+                Ok(exported(path, format!("Model saved to {}", path.display())))
             }
             Export::Latents => {
                 let source = Model::load(&subject.model).map_err(said)?.spec.data.source;
@@ -129,7 +132,7 @@ impl Reporting for LocalReporting {
                 let source = path.display().to_string();
                 let made = tasks::compress(&subject.model, &source, &output, USUAL_BITS, &device()?).map_err(said)?;
                 let words = format!(
-                    "{} rows in {} bytes, {:.1} times smaller, MSE {}: {}",
+                    "{} rows in {} bytes, {:.1}:1, MSE {}, saved to {}",
                     style::grouped(made.rows as u64),
                     style::grouped(made.bytes as u64),
                     made.source_bytes as f64 / made.bytes.max(1) as f64,
@@ -144,11 +147,12 @@ impl Reporting for LocalReporting {
 
 fn latents(subject: &ReportSubject, source: &str, output: &Path, device: &Device) -> Result<Exported, String> {
     let made = tasks::encode(&subject.model, source, output, device).map_err(said)?;
-    let words = format!("{} rows of {} numbers are in {}", style::grouped(made.rows as u64), made.latent, made.output);
+    let words =
+        format!("{} rows of {} latents saved to {}", style::grouped(made.rows as u64), made.latent, made.output);
     Ok(Exported { path: output.to_owned(), words })
 }
 
-/// `data.csv` and `-latents.npy` give `data-latents.npy`; a number is added where that is taken.
+/// Returns a free path beside `data`: `data.csv` and `-latents.npy` give `data-latents.npy`, or a numbered one.
 fn beside(data: &Path, ending: &str) -> PathBuf {
     let stem = data.file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned());
     let folder = data.parent().unwrap_or(Path::new(""));
@@ -159,7 +163,7 @@ fn beside(data: &Path, ending: &str) -> PathBuf {
     (1..10_000).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1))
 }
 
-/// Name, value, both ends of the interval, and PCA's value, a line a figure.
+/// Returns the metrics as CSV: name, value, both ends of the interval, and the value of PCA.
 fn metrics_table(evaluation: &tasks::Evaluation) -> Result<String, String> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["metric", "value", "low", "high", "pca"]).map_err(said)?;

@@ -1,4 +1,4 @@
-//! The cards of Report.
+//! Cards of Report.
 
 use egui::{Align2, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
@@ -14,11 +14,11 @@ use crate::style::{Palette, size, space};
 
 const LINE: f32 = 24.0;
 const BUTTON: f32 = 30.0;
-/// What the card of exports needs.
+/// Height of the export card.
 const TAKE_ALONG: f32 = 330.0;
 
 impl ReportWorkspace {
-    /// Nothing is told yet: why, how far it is, and what can be done.
+    /// Draws the state without results: progress, error, or what to open.
     pub(super) fn empty_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, now: Context<'_>) -> Option<Action> {
         let whole = area.shrink(space::L);
         cards(ui, palette, area, &[whole]);
@@ -34,24 +34,25 @@ impl ReportWorkspace {
             button.show(ui, palette, rect).clicked()
         };
         if let Some(telling) = &self.measuring {
-            title(ui, y, "Measuring on rows never trained on");
+            title(ui, y, "Evaluating on rows never trained on");
             y += 30.0;
             let stage = telling.task.stage().unwrap_or("Starting");
             write(ui, y, stage, regular(size::TEXT), color(palette.muted));
             y += 28.0;
             progress(ui, palette, Rect::from_center_size(pos2(center.x, y), vec2(width * 0.7, 6.0)), None);
             y += 44.0;
-            if button(ui, y, Button::new(ButtonKind::Plain, "Cancel", "Stop measuring; the model stays as it is")) {
+            if button(ui, y, Button::new(ButtonKind::Plain, "Cancel", "Stop the evaluation; the model is not changed"))
+            {
                 self.measuring = None;
-                self.problem = Some("It was canceled.".to_owned());
+                self.problem = Some("The evaluation was canceled.".to_owned());
             }
             return None;
         }
         if let Some(problem) = self.problem.clone() {
-            title(ui, y, "There are no figures");
+            title(ui, y, "No metrics");
             let at = pos2(center.x - width / 2.0, y + 24.0);
             let bottom = paragraph(ui, at, width, &problem, regular(size::TEXT), color(palette.bad));
-            let again = Button::new(ButtonKind::Primary, "Measure", "Try once more");
+            let again = Button::new(ButtonKind::Primary, "Evaluate", "Try again");
             if button(ui, bottom + 34.0, again) {
                 self.problem = None;
                 if let Some((subject, step)) = subject(now) {
@@ -65,8 +66,8 @@ impl ReportWorkspace {
         }
         let moment = now.moment;
         let (heading, words) = match moment.snapshot.progress.state {
-            PlayState::Failed => ("The run has stopped", moment.snapshot.progress.message.clone()),
-            _ => ("There is nothing to report yet", moment.snapshot.progress.message.clone()),
+            PlayState::Failed => ("The run failed", moment.snapshot.progress.message.clone()),
+            _ => ("Nothing to report yet", moment.snapshot.progress.message.clone()),
         };
         title(ui, y, heading);
         let at = pos2(center.x - width / 2.0, y + 24.0);
@@ -75,17 +76,17 @@ impl ReportWorkspace {
         if button(
             ui,
             bottom + 34.0,
-            Button::new(ButtonKind::Primary, "Open a model", "Report on a model from disk (Ctrl O)"),
+            Button::new(ButtonKind::Primary, "Open a model", "Report on a model from disk (Ctrl+O)"),
         ) {
             action = Some(Action::AskToOpen);
         }
-        if button(ui, bottom + 74.0, Button::new(ButtonKind::Plain, "Runs", "Choose among the runs on disk (0)")) {
+        if button(ui, bottom + 74.0, Button::new(ButtonKind::Plain, "Runs", "Choose a run on disk (0)")) {
             action = Some(Action::GoTo(Place::Runs));
         }
         action
     }
 
-    /// The run goes on: the best state so far can be measured.
+    /// Draws the progress of the current run, with a button that evaluates its best state so far.
     fn training_ui(&mut self, ui: &mut Ui, palette: &Palette, now: Context<'_>, whole: Rect) -> Option<Action> {
         let (moment, center) = (now.moment, whole.center());
         let mut y = center.y - 70.0;
@@ -93,13 +94,13 @@ impl ReportWorkspace {
         let write = |y: f32, text: &str, font, ink| {
             painter.text(pos2(center.x, y), Align2::CENTER_CENTER, text, font, ink);
         };
-        write(y, "The report comes when the run ends", semibold(size::NAME), color(palette.text));
+        write(y, "The report appears when the run ends", semibold(size::NAME), color(palette.text));
         y += 30.0;
         let epochs = moment.snapshot.run.spec.as_ref().map_or(0, |spec| spec.train.epochs);
         let left = moment.snapshot.seconds_left().filter(|_| moment.snapshot.progress.state == PlayState::Playing);
         let left = left.map_or_else(String::new, |left| format!(", {} left", style::clock(left)));
         let done = moment.snapshot.epochs_done().floor();
-        write(y, &format!("{done:.0} of {epochs} epochs are done{left}"), regular(size::TEXT), color(palette.muted));
+        write(y, &format!("{done:.0} of {epochs} epochs done{left}"), regular(size::TEXT), color(palette.muted));
         y += 28.0;
         let share = moment.snapshot.progress.step as f32 / moment.snapshot.run.total_steps.max(1) as f32;
         let bar = Rect::from_center_size(pos2(center.x, y), vec2(whole.width().min(520.0) * 0.7, 6.0));
@@ -109,15 +110,15 @@ impl ReportWorkspace {
         let ready = moment.snapshot.progress.best.is_some()
             && moment.snapshot.progress.state != PlayState::Finishing
             && !waiting;
-        let label = if waiting { "Writing the model" } else { "Evaluate now" };
-        let help = "Measure the best state so far on the test part; training goes on";
+        let label = if waiting { "Saving the model" } else { "Evaluate now" };
+        let help = "Evaluate the best state so far on the test part; training continues";
         let button = Button::new(ButtonKind::Primary, label, help).enabled(ready);
         let rect = Rect::from_center_size(pos2(center.x, y), button.size(ui));
         let clicked = button.show(ui, palette, rect).clicked();
         y += 34.0;
         let words = match moment.snapshot.progress.best {
             Some((epoch, loss)) => format!("best so far: validation {} at epoch {epoch}", style::figure(loss)),
-            None => "there is a best state after the first epoch".to_owned(),
+            None => "available after the first epoch".to_owned(),
         };
         write(y, &words, regular(size::SECOND), color(palette.muted));
         if clicked {
@@ -186,7 +187,7 @@ impl ReportWorkspace {
         action
     }
 
-    /// What is told of.
+    /// Draws the summary of the model.
     fn about_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect, now: Context<'_>) -> Option<Action> {
         let outcome = self.outcome.as_ref()?;
         let moment = now.moment;
@@ -212,13 +213,13 @@ impl ReportWorkspace {
         }
         row(
             ui,
-            "Measured on",
+            "Evaluated on",
             &format!("{} rows", style::grouped(outcome.evaluated.measured.evaluation.test.rows as u64)),
         );
         let training = is_training(now);
         if training && moment.snapshot.run.steps_per_epoch > 0 {
             let epoch = outcome.step as f64 / moment.snapshot.run.steps_per_epoch as f64;
-            row(ui, "As it was at", &format!("epoch {epoch:.1}"));
+            row(ui, "State at", &format!("epoch {epoch:.1}"));
         }
         let bottom = Rect::from_min_size(
             pos2(inside.left(), inside.bottom() - BUTTON),
@@ -227,11 +228,11 @@ impl ReportWorkspace {
         let second = bottom.translate(vec2(bottom.width() + space::S, 0.0));
         let busy = self.measuring.is_some() || self.wanted_step.is_some();
         let again = match (busy, training) {
-            (true, _) => Button::new(ButtonKind::Plain, "Measuring", "It is being measured anew").enabled(false),
+            (true, _) => Button::new(ButtonKind::Plain, "Evaluating", "Evaluation in progress").enabled(false),
             (false, true) => {
-                Button::new(ButtonKind::Plain, "Evaluate now", "Measure the best state so far; training goes on")
+                Button::new(ButtonKind::Plain, "Evaluate now", "Evaluate the best state so far; training continues")
             }
-            (false, false) => Button::new(ButtonKind::Plain, "Measure again", "Measure it once more"),
+            (false, false) => Button::new(ButtonKind::Plain, "Evaluate again", "Run the evaluation again"),
         };
         if again.show(ui, palette, bottom).clicked() {
             if training {
@@ -242,13 +243,13 @@ impl ReportWorkspace {
                 self.measure(ui.ctx(), subject, step);
             }
         }
-        let explore = Button::new(ButtonKind::Plain, "Explore it", "Move through its latent space (2)");
+        let explore = Button::new(ButtonKind::Plain, "Explore model", "Explore its latent space (2)");
         explore.show(ui, palette, second).clicked().then_some(Action::GoTo(Place::Explore))
     }
 
-    /// What can be taken along.
+    /// Draws the export card.
     fn along_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<Action> {
-        card_title(ui, palette, inside, "Take it along", "");
+        card_title(ui, palette, inside, "Export", "");
         let outcome = self.outcome.as_ref()?;
         let in_run = outcome.subject.run_dir.is_some();
         let free = self.exporting.is_none();
@@ -256,8 +257,8 @@ impl ReportWorkspace {
         let mut y = inside.top() + 30.0;
         let whole = Rect::from_min_size(pos2(inside.left(), y), vec2(inside.width(), BUTTON));
         let help = match in_run {
-            true => "Write report.html into the run's folder and open it in the browser",
-            false => "Only a run has a report: this model lies in no run's folder",
+            true => "Save report.html in the run folder and open it in the browser",
+            false => "Not available: this model lies in no run folder",
         };
         let page = Button::new(ButtonKind::Primary, "Open the report", help).enabled(in_run && free);
         let opens = page.show(ui, palette, whole).clicked();
@@ -266,23 +267,23 @@ impl ReportWorkspace {
             (
                 Export::Page,
                 "Report, HTML",
-                if in_run { "Save the report as one file that needs no network" } else { help },
+                if in_run { "Save the report as one self-contained file" } else { help },
                 in_run,
             ),
-            (Export::Model, "Model file", "A copy of the model, for other programs or Python", true),
-            (Export::MetricsJson, "Metrics, JSON", "Every figure, as `hourglass evaluate --json` has them", true),
-            (Export::MetricsCsv, "Metrics, CSV", "Every figure of the tables, a line each", true),
+            (Export::Model, "Model file", "A copy of the model file, for Python or other programs", true),
+            (Export::MetricsJson, "Metrics, JSON", "All metrics, as `hourglass evaluate --json` prints them", true),
+            (Export::MetricsCsv, "Metrics, CSV", "All metrics of the tables, one per line", true),
             (
                 Export::Latents,
-                "Its latents",
-                "The latents of every row of its own data, as .npy, .csv or .safetensors",
+                "Latents",
+                "Latents of every row of the model's data, as .npy, .csv or .safetensors",
                 true,
             ),
-            (Export::LatentsOf, "Latents of data", "Choose other data: its latents are written beside it", true),
+            (Export::LatentsOf, "Encode data", "Choose other data: their latents are saved beside them", true),
             (
                 Export::Compressed,
                 "Compress data",
-                "Choose data: the few bytes that this model needs to make it again are written beside it",
+                "Choose data: a file compressed with this model is saved beside them",
                 true,
             ),
         ];
@@ -301,7 +302,7 @@ impl ReportWorkspace {
         let at = pos2(inside.left(), y);
         match (&self.exporting, &self.said) {
             (Some(_), _) => {
-                let bottom = paragraph(ui, at, inside.width(), "Writing", regular(size::SECOND), color(palette.muted));
+                let bottom = paragraph(ui, at, inside.width(), "Saving", regular(size::SECOND), color(palette.muted));
                 let bar = Rect::from_min_size(pos2(inside.left(), bottom + 6.0), vec2(inside.width(), 4.0));
                 progress(ui, palette, bar, None);
             }
@@ -312,7 +313,7 @@ impl ReportWorkspace {
                 let bottom =
                     paragraph(ui, at, inside.width(), &written.words, regular(size::SECOND), color(palette.good));
                 if written.path.extension().is_some_and(|extension| extension == "html") {
-                    let button = Button::new(ButtonKind::Chip, "open it", "Open the page in the browser");
+                    let button = Button::new(ButtonKind::Chip, "open", "Open the page in the browser");
                     let rect = Rect::from_min_size(pos2(inside.left(), bottom + 6.0), button.size(ui));
                     if button.show(ui, palette, rect).clicked() {
                         open_in_browser(ui.ctx(), &written.path);
@@ -331,7 +332,7 @@ impl ReportWorkspace {
     }
 }
 
-/// Two cards on the left, two in the middle, two on the right.
+/// Returns the layout of a wide window: two cards in each of three columns.
 fn wide(work: Rect) -> [Rect; 6] {
     let gap = space::L;
     let right_width = (work.width() * 0.3).clamp(324.0, 480.0);

@@ -1,4 +1,4 @@
-//! The rows that a model does best and worst: what it saw, what it made of them, and how far that is off.
+//! Best and worst rows of a model: input, reconstruction and error.
 
 use egui::{Align2, Color32, ColorImage, Rect, Sense, TextureHandle, TextureOptions, Ui, pos2, vec2};
 
@@ -9,23 +9,23 @@ use crate::style::{Palette, size};
 use crate::tasks::{ExtremeRow, Extremes};
 
 const NAMES: f32 = 48.0;
-/// Between a group's title and its tiles, and between groups.
+/// Height of a group's title.
 const TITLE: f32 = 24.0;
-/// Tiles across.
+/// Tiles per line.
 const ACROSS: usize = 8;
 const LINES: [(&str, &str); 3] = [
-    ("seen", "What the network is given"),
-    ("output", "What it makes of it"),
-    ("error", "How far each value is off: dark is right, bright is wrong"),
+    ("input", "Input of the network, corrupted for denoising models"),
+    ("output", "Reconstruction"),
+    ("error", "Absolute error of each value: dark is low, bright is high"),
 ];
 
-/// What the card needs at `width`.
+/// Returns the height of the card at `width`.
 pub(crate) fn height(width: f32) -> f32 {
     let side = (width - 2.0 * 16.0 - NAMES) / ACROSS as f32;
     2.0 * 16.0 + 26.0 + 2.0 * (TITLE + 3.0 * (side + 3.0)) + 6.0
 }
 
-/// Rows as one picture: a column a row.
+/// Draws rows into one texture, each in a column.
 pub(super) fn picture(context: &egui::Context, rows: &[ExtremeRow], _: &Palette) -> Option<TextureHandle> {
     let side = rows.first()?.seen.side;
     let width = rows.len() * side;
@@ -53,7 +53,7 @@ pub(crate) fn extremes_ui(
 ) {
     card_title(ui, palette, inside, "Best and worst rows", "");
     if extremes.best.is_empty() {
-        let words = "There are no rows to show.";
+        let words = "No rows to show.";
         let at = pos2(inside.left(), inside.top() + 32.0);
         paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
         return;

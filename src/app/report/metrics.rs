@@ -1,11 +1,11 @@
-//! The figures of an evaluation as a list, for the table and for the file.
+//! Metrics of an evaluation as a list, for the table and the CSV file.
 
 use crate::tasks::Evaluation;
 
-/// A figure of the model, and PCA's where it has one.
+/// Metric of the model, with that of PCA if there is one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Figure {
-    /// As `evaluate --json` has it.
+    /// Key in `evaluate --json`.
     pub key: &'static str,
     pub title: &'static str,
     pub help: &'static str,
@@ -16,13 +16,13 @@ pub(super) struct Figure {
     pub format: FigureFormat,
 }
 
-/// How a figure is written.
+/// Number format of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FigureFormat {
-    /// An error or a loss.
+    /// Error or loss.
     Loss,
     Decibel,
-    /// From 0 to 1.
+    /// Share from 0 to 1.
     Share,
     Count,
 }
@@ -38,7 +38,7 @@ impl Figure {
     }
 }
 
-/// Of the test part, what is there, in the order of the table.
+/// Returns the available metrics of the test part, in the order of the table.
 pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
     let (test, intervals) = (&evaluation.test, &evaluation.intervals);
     let pca_mse = evaluation.pca.as_ref().map(|pca| pca.report.mse);
@@ -54,7 +54,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "",
             FigureFormat::Loss,
             Some(test.mse),
-            "Mean squared error over all values of rows never trained on",
+            "Mean squared error over all values of the test rows",
         ),
         figure(
             "clean_mse",
@@ -62,7 +62,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "",
             FigureFormat::Loss,
             test.clean_mse,
-            "The same where the network is given the clean row",
+            "Mean squared error if the network is given the clean row",
         ),
         figure(
             "psnr",
@@ -70,7 +70,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "dB",
             FigureFormat::Decibel,
             Some(test.psnr),
-            "Signal over error, from the mean MSE; higher is better",
+            "Peak signal-to-noise ratio, from the mean MSE; higher is better",
         ),
         figure(
             "corrupted_psnr",
@@ -78,49 +78,42 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "dB",
             FigureFormat::Decibel,
             test.corrupted_psnr,
-            "Of the corrupted input itself: what it was before",
+            "PSNR of the corrupted input, before denoising",
         ),
-        figure(
-            "ssim",
-            "SSIM",
-            "",
-            FigureFormat::Share,
-            test.ssim,
-            "Likeness of structure as people see it; 1 is equal",
-        ),
-        figure("bce", "BCE", "nats a value", FigureFormat::Loss, test.bce, "Binary cross-entropy, mean over values"),
+        figure("ssim", "SSIM", "", FigureFormat::Share, test.ssim, "Structural similarity; 1 is identical"),
+        figure("bce", "BCE", "nats per value", FigureFormat::Loss, test.bce, "Binary cross-entropy, mean over values"),
         figure(
             "bce_excess",
-            "BCE above its floor",
-            "nats a value",
+            "excess BCE",
+            "nats per value",
             FigureFormat::Loss,
             test.bce_excess,
-            "What is left of it above the data's own entropy",
+            "BCE above the entropy of the data, its lower bound",
         ),
         figure(
             "negative_elbo",
             "-ELBO",
-            "nats a row",
+            "nats per row",
             FigureFormat::Loss,
             test.negative_elbo,
-            "Reconstruction and KL together: a bound of minus the log-likelihood; lower is better",
+            "Reconstruction plus KL, a bound of the negative log-likelihood; lower is better",
         ),
         figure(
             "reconstruction",
             "reconstruction",
-            "nats a row",
+            "nats per row",
             FigureFormat::Loss,
             test.reconstruction,
-            "The part of -ELBO that the decoder misses",
+            "Reconstruction term of -ELBO",
         ),
-        figure("kl", "KL", "nats a row", FigureFormat::Loss, test.kl, "What the latents say of a row beyond the prior"),
+        figure("kl", "KL", "nats per row", FigureFormat::Loss, test.kl, "KL divergence of the latents from the prior"),
         figure(
             "active_units",
             "active units",
             "",
             FigureFormat::Count,
             count(test.active_units),
-            "Latent units that tell rows apart",
+            "Latent units that vary over rows or, for TopK, are ever kept",
         ),
         figure(
             "dead_units",
@@ -128,7 +121,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "",
             FigureFormat::Share,
             test.dead_units,
-            "Share of the units that no row uses",
+            "Share of the latent units that no row uses",
         ),
         figure(
             "codebook_used",
@@ -136,14 +129,14 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             "",
             FigureFormat::Count,
             count(test.codebook_used),
-            "Entries of the codebook that some row uses",
+            "Codebook entries used by some row",
         ),
     ];
     let mut list: Vec<Figure> = own.into_iter().flatten().collect();
     if let Some(first) = list.first_mut() {
         first.pca = pca_mse;
     }
-    // PSNR is the same figure in other units.
+    // PSNR follows from the MSE.
     let decibel = |mse: f64| -10.0 * mse.log10();
     if let Some(psnr) = list.iter_mut().find(|figure| figure.key == "psnr") {
         psnr.pca = pca_mse.filter(|mse| *mse > 0.0).map(decibel);
@@ -155,8 +148,8 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
             Figure {
                 key: "negative_log_likelihood",
                 title: "-log-likelihood",
-                help: "A tighter bound than the ELBO, by importance-weighted samples of some rows",
-                unit: "nats a row",
+                help: "Importance-weighted (IWAE) bound on some rows, tighter than the ELBO",
+                unit: "nats per row",
                 value: bound.negative_log_likelihood,
                 interval: bound.interval,
                 pca: None,
@@ -167,7 +160,7 @@ pub(super) fn figures(evaluation: &Evaluation) -> Vec<Figure> {
     list
 }
 
-/// What the latents are worth, the model's and PCA's of the same size.
+/// Returns the metrics of latent quality, of the model and of PCA of the same size.
 pub(super) fn worth(evaluation: &Evaluation) -> Vec<Figure> {
     let ours = &evaluation.representation;
     let theirs = evaluation.pca.as_ref().map(|pca| &pca.representation);
@@ -178,29 +171,29 @@ pub(super) fn worth(evaluation: &Evaluation) -> Vec<Figure> {
     let list = [
         figure(
             "knn_accuracy",
-            "neighbors",
-            "Share of rows whose class is that of most of their 5 nearest train rows in the latent space",
+            "k-NN accuracy",
+            "Accuracy of a vote of the 5 nearest train rows in the latent space",
             ours.knn_accuracy,
             theirs.and_then(|pca| pca.knn_accuracy),
         ),
         figure(
             "probe_accuracy",
             "linear probe",
-            "Share of rows that a linear classifier on the latents puts in their class",
+            "Accuracy of a linear classifier trained on the latents",
             ours.probe_accuracy,
             theirs.and_then(|pca| pca.probe_accuracy),
         ),
         figure(
             "silhouette",
             "silhouette",
-            "How far classes keep apart: 1 is apart, 0 is mixed, below 0 is in each other",
+            "Separation of the classes: 1 is separate, 0 is overlapping, below 0 is mixed",
             ours.silhouette,
             theirs.and_then(|pca| pca.silhouette),
         ),
         figure(
             "trustworthiness",
-            "trust in the map",
-            "How far the nearest on a map in two dimensions are neighbors as rows; 1 is all of them",
+            "trustworthiness",
+            "How far the 5 nearest on the two-dimensional map are neighbors in the data; 1 is best",
             ours.trustworthiness,
             theirs.and_then(|pca| pca.trustworthiness),
         ),

@@ -1,4 +1,4 @@
-//! Report: what a model is worth on rows it was never trained on, PCA beside it, and what can be taken along.
+//! Report workspace: metrics of a model on test rows beside PCA, best and worst rows, findings, and export.
 
 mod backend;
 mod cards;
@@ -22,13 +22,13 @@ use crate::monitor::PlayState;
 use crate::platform::{Task, folders};
 use crate::style::Palette;
 
-/// Returns whether a run goes on.
+/// Returns whether a run is in progress.
 fn is_training(context: Context<'_>) -> bool {
     let state = context.moment.snapshot.progress.state;
     context.opened.is_none() && matches!(state, PlayState::Playing | PlayState::Paused | PlayState::Finishing)
 }
 
-/// Returns the model's file and the step that it is of, where one is written.
+/// Returns the model to report on and its step; `None` before the first save.
 fn subject(context: Context<'_>) -> Option<(ReportSubject, u64)> {
     let Context { moment, opened, .. } = context;
     let (model, run_dir, step) = match opened {
@@ -41,7 +41,7 @@ fn subject(context: Context<'_>) -> Option<(ReportSubject, u64)> {
             (folder.join("model.safetensors"), Some(folder), moment.snapshot.progress.saved_step?)
         }
     };
-    // Beside a run that goes on, one thread of the processor.
+    // Beside a run in progress, one CPU thread.
     let (device, threads) = match is_training(context) {
         true => (DeviceChoice::Cpu, Some(1)),
         false => (context.device, context.threads),
@@ -50,28 +50,28 @@ fn subject(context: Context<'_>) -> Option<(ReportSubject, u64)> {
     Some((ReportSubject { model, run_dir, device, threads, seed }, step))
 }
 
-/// What is told, and of what.
+/// Evaluated model with its metrics.
 struct EvaluatedModel {
     subject: ReportSubject,
     step: u64,
     evaluated: Arc<Evaluated>,
 }
 
-/// What is being measured.
+/// Evaluation in progress.
 struct Measuring {
     subject: ReportSubject,
     step: u64,
     task: Task<&'static str, Result<Evaluated, String>>,
 }
 
-/// What was said last at the bottom of the card of exports.
+/// Message at the bottom of the export card.
 #[derive(Debug)]
 enum ExportMessage {
     Written(Exported),
     Problem(String),
 }
 
-/// The workspace's state between frames.
+/// State of the workspace between frames.
 pub(super) struct ReportWorkspace {
     backend: Arc<dyn Reporting>,
     measuring: Option<Measuring>,
@@ -79,12 +79,12 @@ pub(super) struct ReportWorkspace {
     outcome: Option<EvaluatedModel>,
     problem: Option<String>,
     said: Option<ExportMessage>,
-    /// A page that is opened in the browser as soon as it is written.
+    /// True if the page is to be opened in the browser once it is written.
     opens_page: bool,
-    /// The best state so far is being written: it is measured when it is of this step or later.
+    /// Step that the saved model must have reached before it is evaluated.
     wanted_step: Option<u64>,
     picker: FilePicker<Export>,
-    /// Best and worst rows, a picture each.
+    /// Textures of the best and the worst rows.
     pictures: [Option<TextureHandle>; 2],
 }
 
@@ -110,14 +110,14 @@ impl ReportWorkspace {
         }
     }
 
-    /// Another run or model: what was told before is of no interest.
+    /// Drops the results of another run or model.
     fn forget(&mut self) {
         (self.measuring, self.outcome, self.wanted_step) = (None, None, None);
         (self.problem, self.said) = (None, None);
         self.pictures = [None, None];
     }
 
-    /// Starts to measure what has come to its end, without being asked.
+    /// Starts the evaluation of a finished run, an opened model, or a state that was asked for.
     fn follow(&mut self, context: &egui::Context, now: Context<'_>) {
         let Some((subject, step)) = subject(now) else { return };
         if self.outcome.as_ref().is_some_and(|outcome| outcome.subject.model != subject.model) {
@@ -126,7 +126,7 @@ impl ReportWorkspace {
         if self.measuring.is_some() || self.problem.is_some() {
             return;
         }
-        // A model is opened before it is measured: its data, where that is there, comes with the same moment.
+        // A model is opened before it is evaluated; its data, if available, come with the same moment.
         let ended = now.moment.snapshot.progress.state == PlayState::Finished;
         let stale = self.outcome.as_ref().is_none_or(|outcome| outcome.step < step);
         let asked = self.wanted_step.is_some_and(|wanted| step >= wanted);
@@ -173,7 +173,7 @@ impl ReportWorkspace {
         }
     }
 
-    /// Asks where `what` is to be written, or of what it is to be made.
+    /// Asks for the output path of `what`, or for its source data.
     fn ask(&mut self, context: &egui::Context, what: Export) {
         let Some(outcome) = &self.outcome else { return };
         let name = outcome.subject.run_dir.as_ref().and_then(|folder| folder.file_name());
@@ -186,7 +186,7 @@ impl ReportWorkspace {
             Export::MetricsCsv => save("Save the metrics", format!("{name}-metrics.csv")),
             Export::Model => save("Save a copy of the model", format!("{name}.safetensors")),
             Export::Latents => save("Save the latents (.npy, .csv or .safetensors)", format!("{name}-latents.npy")),
-            Export::LatentsOf => data_question("Data to take the latents of"),
+            Export::LatentsOf => data_question("Data to encode"),
             Export::Compressed => data_question("Data to compress"),
         };
         self.said = None;

@@ -1,4 +1,4 @@
-//! The tables of Report: figures with PCA's beside them, what the latents are worth, and what all that says in words.
+//! Tables of Report: metrics beside those of PCA, latent quality, and findings.
 
 use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
@@ -6,12 +6,12 @@ use super::Evaluated;
 use super::metrics::{Figure, figures, worth};
 use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{card_title, paragraph, part_of_line};
-use crate::style::{Palette, Rgb, size, space};
+use crate::style::{self, Palette, Rgb, size, space};
 use crate::tasks::Evaluation;
 
 const LINE: f32 = 32.0;
 
-/// Where the columns of figures end, from the right.
+/// Returns the right edges of the columns: model, interval, PCA.
 fn columns(inside: Rect) -> [f32; 3] {
     let narrow = inside.width() < 420.0;
     let right = inside.right();
@@ -26,15 +26,15 @@ pub(crate) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluatio
         ui,
         palette,
         inside,
-        "On rows never trained on",
-        if inside.width() > 400.0 { "the test part" } else { "" },
+        "Test metrics",
+        if inside.width() > 400.0 { "on rows never trained on" } else { "" },
     );
     let [own, interval, pca] = columns(inside);
     let head = inside.top() + 36.0;
     let muted = color(palette.muted);
     let axis = regular(size::AXIS);
     let title = evaluation.pca.as_ref().map(|pca| format!("PCA, {}", pca.report.components));
-    for (x, text) in [(own, "model"), (interval, "95% between"), (pca, title.as_deref().unwrap_or(""))] {
+    for (x, text) in [(own, "model"), (interval, "95% CI"), (pca, title.as_deref().unwrap_or(""))] {
         if x.is_finite() {
             ui.painter().text(pos2(x, head), Align2::RIGHT_CENTER, text, axis.clone(), muted);
         }
@@ -42,7 +42,7 @@ pub(crate) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluatio
     let top = head + 12.0;
     ui.painter().hline(inside.x_range(), top, Stroke::new(1.0, color(palette.line)));
     let list = figures(evaluation);
-    // Whatever the height, all of them are shown.
+    // Lines shrink so that all metrics fit.
     let line = ((inside.bottom() - top - 2.0) / list.len().max(1) as f32).min(LINE);
     for (index, figure) in list.iter().enumerate() {
         let row = Rect::from_min_size(pos2(inside.left(), top + 2.0 + index as f32 * line), vec2(inside.width(), line));
@@ -70,9 +70,9 @@ pub(crate) fn metrics_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluatio
     }
 }
 
-/// A pair of bars a figure: the model's over PCA's.
+/// Draws two bars for each metric: the model above PCA.
 pub(crate) fn worth_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation: &Evaluation) {
-    let end = card_title(ui, palette, inside, "What the latents are worth", "");
+    let end = card_title(ui, palette, inside, "Latent quality", "");
     let list = worth(evaluation);
     let painter = ui.painter().clone();
     let mut right = inside.right();
@@ -89,7 +89,7 @@ pub(crate) fn worth_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation:
         }
     }
     if list.is_empty() {
-        let words = "The decoder sees more than the latents, or there are none: they cannot be judged by themselves.";
+        let words = "Not available: the decoder sees more than the latents, or there are none.";
         let at = pos2(inside.left(), inside.top() + 34.0);
         paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
         return;
@@ -112,7 +112,7 @@ pub(crate) fn worth_ui(ui: &mut Ui, palette: &Palette, inside: Rect, evaluation:
 
 fn bars_ui(ui: &Ui, palette: &Palette, bars: Rect, y: f32, figure: &Figure) {
     let painter = ui.painter();
-    // The silhouette may be below zero: its bars start in the middle of nothing.
+    // A silhouette below zero has an empty bar.
     let bar = |value: f64, y: f32, height: f32, ink: Rgb| {
         let whole = Rect::from_min_max(pos2(bars.left(), y - height / 2.0), pos2(bars.right(), y + height / 2.0));
         painter.rect_filled(whole, CornerRadius::same(3), color(palette.raised));
@@ -140,9 +140,9 @@ fn bars_ui(ui: &Ui, palette: &Palette, bars: Rect, y: f32, figure: &Figure) {
     }
 }
 
-/// What the figures say in words.
+/// Draws the findings.
 pub(crate) fn findings_ui(ui: &mut Ui, palette: &Palette, inside: Rect, told: &Evaluated) {
-    card_title(ui, palette, inside, "What it shows", "");
+    card_title(ui, palette, inside, "Findings", "");
     let mut y = inside.top() + 32.0;
     for (ink, title, evidence) in lines(palette, told) {
         let left = inside.left() + 14.0;
@@ -167,42 +167,39 @@ fn lines(palette: &Palette, told: &Evaluated) -> Vec<(Rgb, String, String)> {
         let times = if better { beside / own } else { own / beside };
         let verb = if better { "Beats" } else { "Does not beat" };
         let title = format!("{verb} PCA with {} components.", pca.report.components);
-        let side = if better { "PCA's error is" } else { "Its error is PCA's" };
         lines.push((
             if better { palette.good } else { palette.bad },
             title,
-            format!("MSE {own:.5} against {beside:.5}: {side} {times:.2} times as large."),
+            format!("MSE {own:.5} against {beside:.5}, a factor of {times:.2}."),
         ));
     }
     for (code, message) in &told.findings {
-        // The line on PCA above says this one.
+        // The line on PCA above covers this finding.
         if code != "worse_than_pca" {
             let (title, evidence) = message.split_once(": ").unwrap_or((message, ""));
-            let mut title = title.to_owned();
-            if let Some(first) = title.get_mut(..1) {
-                first.make_ascii_uppercase();
-            }
-            lines.push((palette.bad, format!("{title}."), evidence.to_owned()));
+            let [title, evidence] = [title, evidence].map(|text| {
+                let mut text = text.to_owned();
+                if let Some(first) = text.get_mut(..1) {
+                    first.make_ascii_uppercase();
+                }
+                text
+            });
+            lines.push((palette.bad, format!("{title}."), evidence));
         }
     }
     if let Some(accuracy) = evaluation.representation.knn_accuracy {
-        let title = format!("Neighbors in the latent space share a class {:.0}% of the time.", 100.0 * accuracy);
+        let title = format!("k-NN accuracy in the latent space: {:.0}%.", 100.0 * accuracy);
         let beside = evaluation.pca.as_ref().and_then(|pca| pca.representation.knn_accuracy);
-        let evidence = match beside {
-            Some(pca) => format!(
-                "5 nearest train rows of {}; among PCA's numbers {:.0}%.",
-                evaluation.representation.rows,
-                100.0 * pca
-            ),
-            None => format!("5 nearest train rows, of {} rows.", evaluation.representation.rows),
-        };
+        let pca = beside.map_or_else(String::new, |pca| format!("; PCA {:.0}%", 100.0 * pca));
+        let rows = style::grouped(evaluation.representation.rows as u64);
+        let evidence = format!("Vote of the 5 nearest train rows, on {rows} test rows{pca}.");
         lines.push((palette.second, title, evidence));
     }
     if told.findings.is_empty() {
         lines.push((
             palette.good,
-            "No sign of overfitting or collapse.".to_owned(),
-            "Nothing was noted at the end of the run.".to_owned(),
+            "No findings recorded.".to_owned(),
+            "The diagnosis at the end of the run is empty or missing.".to_owned(),
         ));
     }
     lines

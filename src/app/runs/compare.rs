@@ -1,4 +1,4 @@
-//! Validation curves of several runs over each other.
+//! Validation curves of several runs in one chart.
 
 use egui::{Align2, Rect, Stroke, Ui, pos2};
 
@@ -8,7 +8,7 @@ use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text};
 use crate::style::{self, Palette, Rgb, size, space};
 use crate::train::SavedRun;
 
-/// What names beside their curves take from the right.
+/// Width at the right for the names of the curves.
 const NAMES: f32 = 104.0;
 
 impl Runs {
@@ -20,7 +20,7 @@ impl Runs {
             .filter_map(|run| Some((run, self.ink(&run.path)?)))
             .collect();
         let title = |run: &SavedRun| run.spec.as_ref().ok().map(|spec| spec.objective_title());
-        // Only equal objectives can be compared: those of the selected run, or of the first that is shown.
+        // Only equal objectives compare: that of the selected run, or of the first shown.
         let selected = self.selected().filter(|run| shown.iter().any(|(other, _)| other.path == run.path));
         let objective = selected.or_else(|| shown.first().map(|(run, _)| *run)).and_then(title);
         let (alike, others): (Vec<_>, Vec<_>) = shown.into_iter().partition(|(run, _)| title(run) == objective);
@@ -31,14 +31,14 @@ impl Runs {
         };
         card_title(ui, palette, inside, objective.unwrap_or("Loss"), &second);
         let kind = if self.log_scale { ButtonKind::ChipOn } else { ButtonKind::Chip };
-        let chip = Button::new(kind, "log", "Divide the loss axis by ratios instead of differences");
+        let chip = Button::new(kind, "log", "Log scale of the loss axis");
         let (response, _) = chip.show_right(ui, palette, inside.right_top());
         let plot = Rect::from_min_max(
             pos2(inside.left() + 44.0, inside.top() + 36.0),
             pos2(inside.right() - NAMES, inside.bottom() - 22.0),
         );
         if alike.is_empty() {
-            let words = "Mark runs in the list to lay their curves over each other";
+            let words = "Mark runs in the list to compare their curves";
             ui.painter().text(inside.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
         } else if plot.is_positive() {
             plot_ui(ui, palette, plot, &alike, self.log_scale);
@@ -59,7 +59,7 @@ fn plot_ui(ui: &mut Ui, palette: &Palette, plot: Rect, runs: &[(&SavedRun, Rgb)]
         .collect();
     losses.sort_by(f64::total_cmp);
     let (Some(&low), Some(&worst)) = (losses.first(), losses.last()) else { return };
-    // The steep beginning of a few runs must not flatten the rest.
+    // The steep first epochs of a few runs must not flatten the rest.
     let high = if log_scale { worst } else { losses[(losses.len() - 1) * 19 / 20] };
     let (low, high) = (scaled(low), scaled(high));
     let margin = ((high - low) * 0.06).max(1e-9 + low.abs() * 1e-3);
@@ -98,7 +98,7 @@ fn plot_ui(ui: &mut Ui, palette: &Palette, plot: Rect, runs: &[(&SavedRun, Rgb)]
         }
         clipped.line(points, Stroke::new(2.0, color(*ink)));
     }
-    // Each name at the end of its curve, pushed down where another is in the way.
+    // Names stand at the ends of their curves, moved down where they would overlap.
     names.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut free = plot.top() - 8.0;
     for (wanted, name, ink) in names {

@@ -1,4 +1,4 @@
-//! One run: what it was, what it came to, and what can be done with it.
+//! Details of one run, with its actions.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::train::SavedRun;
 const LINE: f32 = 24.0;
 const BUTTON: f32 = 30.0;
 
-/// What a button of the card asks for.
+/// Action of a button.
 #[derive(Clone, Copy)]
 enum Act {
     Open,
@@ -36,7 +36,7 @@ impl Runs {
         running: Option<&Path>,
     ) -> Option<Action> {
         let Some(run) = self.selected().cloned() else {
-            card_title(ui, palette, inside, "Run", "choose one in the list");
+            card_title(ui, palette, inside, "Run", "select one in the list");
             return None;
         };
         card_title(ui, palette, inside, &run.name, state_of(&run, running));
@@ -85,7 +85,7 @@ impl Runs {
         }
     }
 
-    /// The buttons, from the bottom up; gives what was pressed and where they begin.
+    /// Draws the buttons from the bottom up; returns the pressed action and their top edge.
     fn actions_ui(
         &self,
         ui: &mut Ui,
@@ -104,12 +104,15 @@ impl Runs {
             }
         };
         if self.confirming {
-            let keep = Button::new(ButtonKind::Plain, "Keep it", "Delete nothing");
+            let keep = Button::new(ButtonKind::Plain, "Cancel", "Keep the run");
             place(ui, keep, Act::Keep);
-            let delete =
-                Button::new(ButtonKind::Danger, "Delete for good", "The folder and all in it; nothing brings it back");
+            let delete = Button::new(
+                ButtonKind::Danger,
+                "Delete permanently",
+                "Delete the folder and all in it; this cannot be undone",
+            );
             place(ui, delete, Act::Delete);
-            let words = format!("Delete {} with its model and its curves? Nothing brings it back.", run.name);
+            let words = format!("Delete {} with its model and its curves? This cannot be undone.", run.name);
             let at = pos2(inside.left(), bottom - 36.0);
             paragraph(ui, at, inside.width(), &words, regular(size::TEXT), color(palette.text));
             return (act, bottom - 44.0);
@@ -118,37 +121,37 @@ impl Runs {
         let readable = run.spec.is_ok();
         let deleting = self.deleting.is_some();
         let help = if is_running {
-            "It is open in this window: open another first"
+            "This run is open in the window; open another first"
         } else {
-            "Delete the run's folder; you are asked again"
+            "Delete the run folder, after a confirmation"
         };
         let delete = Button::new(ButtonKind::Plain, "Delete", help).enabled(!is_running && !deleting);
         place(ui, delete, Act::AskToDelete);
-        let help = "A new run of the same spec, from the beginning; this one stays as it is";
+        let help = "Start a new run of the same spec; this one is not changed";
         place(ui, Button::new(ButtonKind::Plain, "Duplicate", help).enabled(readable), Act::Duplicate);
         let done = run.spec.as_ref().is_ok_and(|spec| run.ended || run.epochs.len() >= spec.train.epochs as usize);
         let longer = run.spec_to_resume().map_or(0, |spec| spec.train.epochs);
         let (label, help) = match done {
-            true => (format!("Train on to epoch {longer}"), "Go on for as many epochs again, from where it ended"),
-            false => ("Go on".to_owned(), "Go on exactly where it stopped"),
+            true => (format!("Train to epoch {longer}"), "Continue for as many epochs again"),
+            false => ("Resume".to_owned(), "Continue exactly where the run stopped"),
         };
         let resume =
             Button::new(ButtonKind::Plain, &label, help).enabled(readable && run.has_checkpoint && !is_running);
         place(ui, resume, Act::Resume);
-        let help = if run.has_model { "Its model in Explore and Report" } else { "It has written no model yet" };
+        let help = if run.has_model { "Open its model in Report and Explore" } else { "No model has been saved yet" };
         place(ui, Button::new(ButtonKind::Primary, "Open", help).enabled(run.has_model), Act::Open);
         (act, bottom)
     }
 }
 
-/// Names and values, the most telling first.
+/// Returns names and values, the most important first.
 fn facts(run: &SavedRun) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Model", model_of(run)), ("Last written", ago(run))];
     if let Some((epoch, loss)) = run.best() {
         facts.push(("Best validation", format!("{} at epoch {epoch}", style::figure(loss))));
     }
     if let Some(mse) = run.test_mse {
-        facts.push(("MSE on test", style::figure(mse)));
+        facts.push(("Test MSE", style::figure(mse)));
     }
     if let Ok(spec) = &run.spec {
         facts.push(("Epochs", format!("{} of {}", run.epochs.len(), spec.train.epochs)));
@@ -169,7 +172,7 @@ fn facts(run: &SavedRun) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The last part of a path.
+/// Returns the last component of a path.
 fn short(source: &str) -> String {
     Path::new(source).file_name().map_or_else(|| source.to_owned(), |name| name.to_string_lossy().into_owned())
 }

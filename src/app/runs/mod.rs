@@ -1,4 +1,4 @@
-//! The runs on disk: what each came to, their curves over each other, and what can be done with one.
+//! Runs on disk: a table with results, their curves in one chart, and the actions on one run.
 
 mod compare;
 mod details;
@@ -22,26 +22,26 @@ use crate::platform::{Instant, Task};
 use crate::style::{LABELS, Palette, Rgb, size, space};
 use crate::train::{SavedRun, delete_run, saved_runs};
 
-/// Curves that are shown without being asked for.
+/// Number of curves shown at first.
 const FIRST_SHOWN: usize = 4;
-/// The list is read anew this often while somebody looks at it.
+/// Refresh interval of the list while it is on display.
 const REFRESH: Duration = Duration::from_secs(3);
 
-/// The list's state between frames.
+/// State of the list between frames.
 #[derive(Debug)]
 pub(super) struct Runs {
     folder: PathBuf,
     runs: Vec<SavedRun>,
     reading: Option<Task<(), Vec<SavedRun>>>,
     deleting: Option<Task<(), Result<(), String>>>,
-    /// When the list was read; `None` before the first time.
+    /// Time of the last read; `None` before the first.
     read: Option<Instant>,
     order: RunOrder,
     selected: Option<PathBuf>,
     /// Runs whose curves are shown, in the order of their colors.
     shown: Vec<PathBuf>,
     log_scale: bool,
-    /// Whether it is asked if the selected run is to be deleted.
+    /// True while the deletion of the selected run awaits confirmation.
     confirming: bool,
     problem: Option<String>,
 }
@@ -107,7 +107,7 @@ impl Runs {
         self.runs.iter().find(|run| run.path == *path)
     }
 
-    /// The color of the curve of the run at `path`, if it is shown.
+    /// Returns the color of a run's curve; `None` if it is hidden.
     fn ink(&self, path: &Path) -> Option<Rgb> {
         let place = self.shown.iter().position(|shown| shown == path)?;
         Some(LABELS[place % LABELS.len()])
@@ -121,7 +121,7 @@ impl Runs {
         }
     }
 
-    /// Draws the list; `running` is the folder of the run that is going on.
+    /// Draws the list; `running` is the folder of the run in progress.
     fn cards_ui(&mut self, ui: &mut Ui, palette: &Palette, area: Rect, running: Option<&Path>) -> Option<Action> {
         self.follow(ui.ctx());
         let (work, gap) = (area.shrink(space::L), space::L);
@@ -131,7 +131,7 @@ impl Runs {
             let (title, words) = match (self.read, &self.problem) {
                 (None, None) => ("Reading the runs", String::new()),
                 (_, Some(problem)) => ("The runs cannot be read", problem.clone()),
-                _ => ("There is no run yet", format!("Each training is kept in {}", self.folder.display())),
+                _ => ("No runs yet", format!("Runs are saved in {}", self.folder.display())),
             };
             let write = |y: f32, text: &str, font, ink| {
                 text_label(ui, text, (pos2(center.x, center.y + y), Align2::CENTER_CENTER), text, font, color(ink));
@@ -166,9 +166,9 @@ impl Workspace for Runs {
 
     fn on_event(&mut self, event: WorkspaceEvent) -> Vec<Action> {
         match event {
-            // The list is read anew.
+            // The list is read again.
             WorkspaceEvent::Entered => (self.read, self.confirming, self.problem) = (None, false, None),
-            // No is the answer to a question, and leads away where there is none.
+            // Escape cancels a confirmation, or leaves the list where there is none.
             WorkspaceEvent::Key(Key::Escape) if !std::mem::take(&mut self.confirming) => return vec![Action::Back],
             _ => {}
         }

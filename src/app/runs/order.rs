@@ -1,4 +1,4 @@
-//! The order of the list of runs.
+//! Sort order of the list of runs.
 
 use super::summary::{model_of, state_of};
 use crate::train::SavedRun;
@@ -28,7 +28,7 @@ impl Default for RunOrder {
 }
 
 impl RunOrder {
-    /// Newest, longest and best first; names as in a book. What has no figure comes last.
+    /// Sorts newest, longest and best first, names alphabetically, and runs without a value last.
     pub fn sort(self, runs: &mut [SavedRun]) {
         let figure = |value: Option<f64>| value.unwrap_or(f64::INFINITY);
         runs.sort_by(|a, b| {

@@ -1,4 +1,4 @@
-//! A run in a few words: how long ago, which model, how it ended.
+//! Short descriptions of a run: age, model, state.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub(super) fn model_of(run: &SavedRun) -> String {
     match (&run.preset, &run.spec) {
         (Some(preset), _) => preset.clone(),
         (None, Ok(spec)) => spec.model.kind.title().to_owned(),
-        (None, Err(_)) => "cannot be read".to_owned(),
+        (None, Err(_)) => "unreadable".to_owned(),
     }
 }
 

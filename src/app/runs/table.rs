@@ -1,4 +1,4 @@
-//! The list itself: a line a run, sorted by what was asked for.
+//! Table of runs, one per line, sortable by column.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ struct Head {
     title: &'static str,
     help: &'static str,
     width: f32,
-    /// Figures stand at the right of their column.
+    /// True for right-aligned columns.
     right: bool,
 }
 
@@ -28,16 +28,16 @@ const fn head(column: RunColumn, title: &'static str, help: &'static str, width:
     Head { column, title, help, width, right }
 }
 
-/// All columns; those that a narrow list keeps are marked by `NARROW`.
+/// All columns; `NARROW` lists those of a narrow window.
 const HEADS: [Head; 7] = [
     head(RunColumn::Name, "run", "Sort by name", 150.0, false),
     head(RunColumn::Model, "model", "Sort by model", 130.0, false),
-    head(RunColumn::When, "when", "Sort by when it was last written to, the newest first", 96.0, false),
-    head(RunColumn::Epochs, "epochs", "Sort by epochs made", 76.0, true),
+    head(RunColumn::When, "when", "Sort by time of the last write, newest first", 96.0, false),
+    head(RunColumn::Epochs, "epochs", "Sort by epochs trained", 76.0, true),
     head(
         RunColumn::Validation,
         "best validation",
-        "Sort by the best validation loss; only equal losses compare",
+        "Sort by best validation loss; only equal objectives compare",
         112.0,
         true,
     ),
@@ -46,7 +46,7 @@ const HEADS: [Head; 7] = [
 ];
 const NARROW: [RunColumn; 4] = [RunColumn::Name, RunColumn::When, RunColumn::Epochs, RunColumn::Validation];
 
-/// What the mark that shows a curve takes from the left.
+/// Width at the left for the mark of the curve.
 const MARK: f32 = 30.0;
 
 impl Runs {
@@ -151,7 +151,7 @@ impl Runs {
         let words = format!("{}, {}", run.name, state_of(run, running));
         response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::ListBoxOption, true, here, &words));
         let (clicked, twice) = (response.clicked(), response.double_clicked());
-        response.on_hover_text("Choose this run; a double click opens it");
+        response.on_hover_text("Select this run; double-click to open it");
         let path = run.path.clone();
         let has_model = run.has_model;
         self.mark_ui(ui, palette, line, index);
@@ -162,7 +162,7 @@ impl Runs {
         (twice && has_model).then_some(open_run(&path))
     }
 
-    /// The mark at the left, which shows or hides the run's curve.
+    /// Draws the mark that shows or hides the run's curve.
     fn mark_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, index: usize) {
         let run = &self.runs[index];
         let mark = Rect::from_center_size(pos2(line.left() + 9.0, line.center().y), vec2(14.0, 14.0));

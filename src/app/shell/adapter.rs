@@ -1,4 +1,4 @@
-//! The adapter that the window is drawn with: the first that can compile a pipeline and draw with it.
+//! Choice of the window's adapter: the first that compiles a pipeline and draws with it.
 
 use crate::device::gpu::{adapter_rank, catch_errors, open_first};
 
@@ -24,7 +24,7 @@ pub(super) fn first_that_draws(
     })
 }
 
-/// A triangle over the whole target, in one color.
+/// Shader of a triangle over the whole target, in one color.
 const SHADER: &str = include_str!("../../../shaders/window/probe.wgsl");
 
 /// Draws one pixel.

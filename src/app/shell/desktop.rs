@@ -1,14 +1,14 @@
-//! What is asked of the desktop: whether it is dark, and which file is meant.
+//! Services of the desktop: color scheme and file dialogs.
 
 use std::path::PathBuf;
 
 #[cfg(target_os = "linux")]
 use crate::platform::Task;
 
-/// A question for a path.
+/// Question for a path.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
-    /// A file that is there; `kinds` are names of kinds with their extensions, none for any file.
+    /// Existing file; `kinds` are names of filters with their extensions, none for any file.
     File {
         title: &'static str,
         kinds: Vec<(&'static str, Vec<&'static str>)>,
@@ -16,7 +16,7 @@ pub enum Question {
     Folder {
         title: &'static str,
     },
-    /// A file to write.
+    /// File to write.
     Save {
         title: &'static str,
         name: String,
@@ -32,21 +32,21 @@ impl Question {
     }
 }
 
-/// What came of a question.
+/// Answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Chosen(PathBuf),
     Canceled,
-    /// The desktop has no service for it: a path is typed instead.
+    /// No dialog service on this desktop: a path is typed instead.
     NoService,
 }
 
-/// Who is asked. Called on a thread of its own, which may wait as long as people think.
+/// File dialogs, called on a thread of their own, which may block until the user answers.
 pub trait Dialogs: Send + Sync {
     fn ask(&self, question: &Question) -> Answer;
 }
 
-/// Paths are typed.
+/// Dialogs of a desktop without a service: paths are typed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TypedPaths;
 
@@ -56,7 +56,7 @@ impl Dialogs for TypedPaths {
     }
 }
 
-/// The desktop's own dialogs.
+/// Native dialogs of the desktop.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NativeDialogs;
 
@@ -88,7 +88,7 @@ fn has_dialogs() -> bool {
     true
 }
 
-/// Whether the portal can be started, or zenity is there, which takes its place.
+/// Returns whether the portal can be started, or zenity is installed in its place.
 #[cfg(target_os = "linux")]
 fn has_dialogs() -> bool {
     let portal = || -> zbus::Result<bool> {
@@ -107,8 +107,8 @@ fn has_dialogs() -> bool {
 #[cfg(target_os = "linux")]
 const PORTAL: &str = "org.freedesktop.portal.Desktop";
 
-/// Tells whether the desktop is dark, now and whenever it changes, from a thread of its own: X11 and Wayland tell no
-/// window. Where the desktop has no such setting nothing is told.
+/// Calls `tell` with the color scheme of the desktop, now and at each change, from a thread of its own: X11 and Wayland
+/// do not report it to windows. Without such a setting `tell` is never called.
 #[cfg(target_os = "linux")]
 pub(crate) fn follow_theme(tell: impl Fn(egui::Theme) + Send + 'static) {
     const SETTINGS: &str = "org.freedesktop.portal.Settings";
@@ -140,6 +140,6 @@ pub(crate) fn follow_theme(tell: impl Fn(egui::Theme) + Send + 'static) {
         }
         Ok(())
     };
-    // A desktop without the service is dark, as is one without a thread to spare.
+    // Without the service, or without a thread, the window is dark.
     drop(Task::start("hourglass-theme", || {}, follow));
 }

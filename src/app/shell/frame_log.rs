@@ -1,5 +1,5 @@
-//! How long frames take, written down where the environment asks for it (`HOURGLASS_FRAME_LOG=FILE`): a line a frame,
-//! milliseconds from the start of the frame to its handing over, and milliseconds since the frame before.
+//! Log of frame times, on request by the environment (`HOURGLASS_FRAME_LOG=FILE`): a line per frame with the
+//! milliseconds from its start to its submission, and those since the previous frame.
 
 use std::io::{BufWriter, Write as _};
 
@@ -15,7 +15,7 @@ pub(crate) struct FrameLog {
 }
 
 impl FrameLog {
-    /// A log that cannot be opened is none: the window matters more.
+    /// Opens the log that the environment names; none if the file cannot be created, as the window matters more.
     pub fn from_environment() -> Self {
         let file = std::env::var_os("HOURGLASS_FRAME_LOG").and_then(|path| File::create(path).ok());
         Self { file: file.map(BufWriter::new), before: None }

@@ -1,8 +1,7 @@
-//! egui's meshes, drawn by shaders that do only what is needed.
+//! Shaders for egui's meshes without unneeded texture samples.
 //!
-//! egui's fragment shader can sample its texture in three ways and takes one of them; a software driver computes all
-//! three for every pixel that a glyph touches, and of a plain fill too. Here a picture is sampled once, and large fills
-//! not at all.
+//! egui's fragment shader can sample its texture in three ways and uses one of them; a software driver computes all
+//! three for every pixel, even of a plain fill. Here a texture is sampled once, and large fills not at all.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,11 +15,11 @@ use egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState, ScreenD
 
 use crate::app::latent_map::scatter::TargetFormat;
 
-/// Fills below this, in square points, are drawn with what is around them: a change of shader would cost more than it
-/// saves.
+/// Least area of a fill, in square points, that gets the fill shader; for smaller ones a change of shader costs more
+/// than it saves.
 const LEAST_AREA: f32 = 1500.0;
 
-/// A corner of a triangle, in clip space, with its place in the texture and a premultiplied color.
+/// Vertex in clip space, with texture coordinates and a premultiplied color.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 struct Corner {
@@ -29,7 +28,7 @@ struct Corner {
     color: [u8; 4],
 }
 
-/// Triangles of a mesh that follow each other and are all fills, or all not.
+/// Consecutive triangles of a mesh that are all fills, or all not.
 struct TriangleRun {
     triangles: Range<usize>,
     is_fill: bool,
@@ -54,7 +53,7 @@ fn runs(mesh: &Mesh) -> Vec<TriangleRun> {
     runs
 }
 
-/// Whether a run is worth a change of shader.
+/// Returns whether a run is worth a change of shader.
 fn stands_alone(run: &TriangleRun) -> bool {
     run.is_fill && run.area >= LEAST_AREA
 }
@@ -66,21 +65,21 @@ struct Triangles {
     indices: Vec<u32>,
 }
 
-/// What a piece of a frame is drawn with.
+/// Shader of a piece of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Paint {
     Fill,
     Picture(TextureId),
 }
 
-/// The same pictures drawn by the shaders here, in a window of `size` points. Meshes of textures that it has
-/// not stay as they are.
+/// Replaces meshes by draw calls of these shaders, for a window of `size` points; meshes with unknown textures stay as
+/// they are.
 pub(crate) fn drawn_here(
     primitives: Vec<ClippedPrimitive>,
     size: Vec2,
     has_texture: impl Fn(TextureId) -> bool,
 ) -> Vec<ClippedPrimitive> {
-    // What comes of each primitive; a piece of a mesh is a range of the indices until all of them are known.
+    // Result for each primitive; a piece of a mesh is an index range until all triangles are known.
     enum Piece {
         As(Primitive),
         Drawn(Paint, Range<u32>),
@@ -128,7 +127,7 @@ pub(crate) fn drawn_here(
     pieces.into_iter().map(place).collect()
 }
 
-/// Some triangles of a frame.
+/// Range of the triangles of a frame.
 struct DrawnMesh {
     triangles: Arc<Triangles>,
     paint: Paint,
@@ -140,10 +139,10 @@ struct Bound {
     group: wgpu::BindGroup,
 }
 
-/// Textures of egui's as the shaders here take them, by what egui calls them.
+/// Bind groups of egui's textures for these shaders, by texture id.
 pub(crate) struct MeshTextures {
     layout: wgpu::BindGroupLayout,
-    /// For sampling to the nearest texel, and between four.
+    /// Samplers: nearest and linear.
     samplers: [wgpu::Sampler; 2],
     bound: BTreeMap<TextureId, Bound>,
 }
@@ -185,7 +184,7 @@ impl MeshTextures {
         if self.bound.get(&id).is_some_and(|bound| bound.texture == *texture) {
             return;
         }
-        // What no picture of this window asks for is left to egui's own shader.
+        // Options that no texture of this window uses are left to egui's own shader.
         if options.magnification != options.minification || options.wrap_mode != TextureWrapMode::ClampToEdge {
             self.bound.remove(&id);
             return;
@@ -204,8 +203,8 @@ impl MeshTextures {
     }
 }
 
-/// Brings what has changed in egui's textures to the device, and `primitives` in the form of this module. What textures
-/// are to be freed stays in `delta` for whoever paints.
+/// Uploads changed textures of egui and converts `primitives` for these shaders. Textures to free stay in `delta` for
+/// the painter.
 pub(crate) fn prepared(
     primitives: Vec<ClippedPrimitive>,
     size: Vec2,
@@ -237,12 +236,12 @@ pub(crate) fn prepared(
 struct MeshPipelines {
     fills: wgpu::RenderPipeline,
     pictures: wgpu::RenderPipeline,
-    /// Of this frame.
+    /// Vertices of this frame.
     corners: wgpu::Buffer,
     indices: wgpu::Buffer,
 }
 
-/// A buffer for `bytes` and somewhat more, so that it lasts for frames to come.
+/// Creates a buffer of at least `bytes`, rounded up so that later frames can reuse it.
 fn buffer_for(device: &wgpu::Device, bytes: usize, usage: wgpu::BufferUsages) -> wgpu::Buffer {
     device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("meshes"),
@@ -259,7 +258,7 @@ impl MeshPipelines {
             source: wgpu::ShaderSource::Wgsl(include_str!("../../../shaders/window/meshes.wgsl").into()),
         });
         let attributes = wgpu::vertex_attr_array![0 => Float32x2, 1 => Float32x2, 2 => Unorm8x4];
-        // As egui blends: the window's own alpha stays what it is.
+        // Blending of egui: the window's own alpha is kept.
         let component = |src_factor| wgpu::BlendComponent {
             src_factor,
             dst_factor: wgpu::BlendFactor::OneMinusSrcAlpha,
@@ -316,7 +315,7 @@ impl MeshPipelines {
     }
 }
 
-/// Puts `bytes` into `buffer`, which grows where they need it.
+/// Writes `bytes` to `buffer`, replaced by a larger one if needed.
 fn upload(
     device: &wgpu::Device,
     queue: &wgpu::Queue,
@@ -339,7 +338,7 @@ impl CallbackTrait for DrawnMesh {
         _: &mut wgpu::CommandEncoder,
         resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
-        // The first of the frame brings the triangles of all.
+        // The first piece of the frame uploads the triangles of all.
         if self.range.start == 0
             && let Some(TargetFormat(format)) = resources.get::<TargetFormat>().copied()
             && let Some(layout) = resources.get::<MeshTextures>().map(|textures| textures.layout.clone())
@@ -397,7 +396,7 @@ mod tests {
         assert_eq!(made, [(0..2, false), (2..4, false), (4..6, true), (6..8, false)]);
     }
 
-    /// Meshes become pieces, in order; what has a texture of its own kind is left to egui.
+    /// Meshes become pieces, in order; those with unknown textures are left to egui.
     #[test]
     fn meshes_of_unknown_textures_stay() {
         let clip_rect = Rect::from_min_size(pos2(0.0, 0.0), vec2(400.0, 300.0));

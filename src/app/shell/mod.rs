@@ -1,4 +1,4 @@
-//! The window itself: winit, wgpu, settings, the desktop.
+//! Native window: winit, wgpu, settings, desktop services.
 
 mod adapter;
 pub(crate) mod desktop;

@@ -1,4 +1,4 @@
-//! What the window remembers from one start to the next: a small file in the platform's config folder.
+//! Settings kept between sessions: a small file in the platform's config folder.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::device::DeviceChoice;
 use crate::model::write_whole;
 use crate::platform::{files, folders};
 
-/// What is missing, damaged or out of range is as on the first start.
+/// Settings of the window. Missing, damaged or out-of-range values fall back to those of the first start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -17,14 +17,14 @@ pub struct Settings {
     pub size: [f32; 2],
     pub maximized: bool,
     pub theme: ThemeChoice,
-    /// As `--device` has it.
+    /// Device, in the notation of `--device`.
     pub device: String,
-    /// As `--backend` had it last; not there for any.
+    /// Backend, in the notation of `--backend`; `None` for any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<String>,
-    /// Of everything, by Ctrl+plus and Ctrl+minus.
+    /// Zoom factor of the interface.
     pub zoom: f32,
-    /// Whether somebody has put the hints of the first start away.
+    /// True once the hints of the first start are dismissed.
     pub hints_seen: bool,
 }
 
@@ -42,11 +42,11 @@ impl Default for Settings {
     }
 }
 
-/// The smallest window, in points.
+/// Smallest size of the window, in points.
 pub const SMALLEST: [f32; 2] = [900.0, 600.0];
 
 impl Settings {
-    /// Where they are kept; `None` where the platform has no such place.
+    /// Returns the path of the settings; `None` if the platform has no config folder.
     pub fn path() -> Option<PathBuf> {
         Some(folders::settings_folder()?.join("window.json"))
     }
@@ -66,18 +66,20 @@ impl Settings {
         settings
     }
 
+    /// Saves the settings.
+    ///
     /// # Errors
-    /// In words, where the folder cannot be written.
+    /// When the folder cannot be written, in words.
     pub fn save(&self, path: &Path) -> Result<(), String> {
         let place = || path.display();
         if let Some(folder) = path.parent() {
-            files::create_dir_all(folder).map_err(|error| format!("settings were not kept, {}, {error}", place()))?;
+            files::create_dir_all(folder).map_err(|error| format!("settings were not saved, {}, {error}", place()))?;
         }
         let text = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
         write_whole(path, &text).map_err(|error| error.to_string())
     }
 
-    /// The device of last time, where it is among `devices` still.
+    /// Returns the saved device if it is still among `devices`.
     pub fn device_among(&self, devices: &[(String, DeviceChoice)]) -> Option<DeviceChoice> {
         let wanted: DeviceChoice = self.device.parse().ok()?;
         devices.iter().map(|(_, choice)| *choice).find(|choice| *choice == wanted)

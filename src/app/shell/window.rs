@@ -1,4 +1,4 @@
-//! The window itself: winit's events in, egui's frames out.
+//! Event loop of the window: winit events in, egui frames out.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub enum WindowError {
     Failed(String),
 }
 
-/// Whether a window can be opened here; else why not, in a few words.
+/// Checks whether a window can be opened here.
 pub fn availability() -> Result<(), WindowError> {
     #[cfg(all(unix, not(target_os = "macos")))]
     {
@@ -66,7 +66,7 @@ pub fn availability() -> Result<(), WindowError> {
     first_that_draws(&adapters, None).map(drop).map_err(WindowError::Unavailable)
 }
 
-/// The backend of last time holds where none was asked for now.
+/// Applies the saved backend if none was asked for.
 fn remember_backend() {
     let settings = Settings::path().map(|path| Settings::load(&path)).unwrap_or_default();
     if let Some(backend) = settings.backend.as_deref().and_then(|name| name.parse().ok()) {
@@ -74,7 +74,7 @@ fn remember_backend() {
     }
 }
 
-/// Whether the dynamic linker finds `name`.
+/// Returns whether the dynamic linker finds `name`.
 #[cfg(all(unix, not(target_os = "macos")))]
 fn library_is_there(name: &str) -> bool {
     // SAFETY: loading a system library runs its initializers, as winit will do a moment later anyway.
@@ -83,14 +83,14 @@ fn library_is_there(name: &str) -> bool {
 
 #[derive(Debug)]
 enum Wake {
-    /// Something that reads the window aloud has asked for something.
+    /// Request of assistive technology.
     Access(egui_winit::accesskit_winit::Event),
-    /// The desktop has become dark or light.
+    /// Change of the desktop's color scheme.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "winit tells it there"))]
     Theme(egui::Theme),
-    /// The worker has something new.
+    /// New moment of the worker.
     Worker,
-    /// egui wants a frame after this long.
+    /// Repaint requested by egui after a delay.
     After(Duration),
 }
 
@@ -121,7 +121,7 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
     let worker_proxy = proxy.clone();
     let start = Box::new(move |options: WorkerOptions| {
         let proxy = worker_proxy.clone();
-        // The event loop is gone only when nobody looks any more.
+        // The event loop is gone only after the window is closed.
         let worker = Worker::spawn(options, move || drop(proxy.send_event(Wake::Worker)))?;
         Ok(Box::new(worker) as Box<dyn Trainer>)
     });
@@ -169,8 +169,7 @@ pub fn open(mut run: WorkerOptions) -> Result<(), WindowError> {
     shell.error.map_or(Ok(()), |error| Err(WindowError::Failed(error)))
 }
 
-/// winit delivers no dropped files on Wayland: where a session offers both, the window opens through X11, unless
-/// `HOURGLASS_WAYLAND=1` asks for the native protocol.
+/// Prefers X11 where a session offers both, unless `HOURGLASS_WAYLAND=1`: winit delivers no dropped files on Wayland.
 #[cfg(target_os = "linux")]
 fn prefer_x11(builder: &mut winit::event_loop::EventLoopBuilder<Wake>) {
     use winit::platform::x11::EventLoopBuilderExtX11 as _;
@@ -180,14 +179,14 @@ fn prefer_x11(builder: &mut winit::event_loop::EventLoopBuilder<Wake>) {
     }
 }
 
-/// Whether files that are dropped on the window arrive.
+/// Returns whether dropped files arrive.
 fn delivers_drops() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let native = std::env::var("HOURGLASS_WAYLAND").is_ok_and(|value| value == "1");
     !cfg!(target_os = "linux") || set("DISPLAY") && !native
 }
 
-/// Writes settings that have changed, off this thread: no frame waits for the disk.
+/// Writer of changed settings on another thread, so that no frame waits for the disk.
 struct Keeper {
     path: Option<PathBuf>,
     kept: Settings,
@@ -197,13 +196,13 @@ struct Keeper {
 impl Keeper {
     fn keep(&mut self, settings: &Settings) {
         let Some(path) = self.path.clone().filter(|_| *settings != self.kept) else { return };
-        // The one before is done: two must not write at once.
+        // One write at a time.
         if self.written.as_ref().is_some_and(|task| !task.is_ended()) {
             return;
         }
         self.kept.clone_from(settings);
         let settings = settings.clone();
-        // A folder that cannot be written costs what was chosen, and nothing else.
+        // If the folder cannot be written, only the settings are lost.
         let write = move |_: &mut dyn FnMut(()) -> _| drop(settings.save(&path));
         self.written = Task::start("hourglass-settings", || {}, write).ok();
     }
@@ -221,9 +220,9 @@ struct Shell {
     context: egui::Context,
     open: Option<OpenedWindow>,
     error: Option<String>,
-    /// When egui or the worker wants the next frame.
+    /// Time of the next frame that egui or the worker requested.
     next_frame: Option<Instant>,
-    /// Of the desktop, where the window system does not tell.
+    /// Color scheme of the desktop, where the window system does not report it.
     theme: Option<egui::Theme>,
     keeper: Keeper,
 }
@@ -232,28 +231,28 @@ struct OpenedWindow {
     window: Arc<Window>,
     painter: Painter,
     input: egui_winit::State,
-    /// What egui is told of the window.
+    /// State of the window for egui.
     info: egui::ViewportInfo,
     frames: FrameLog,
-    /// When the last frame was finished, and how long it took.
+    /// End of the last frame; `frame_duration` is the time it took.
     painted: Instant,
     frame_duration: Duration,
     pressed: bool,
-    /// The surface takes colors as they are.
+    /// True if the surface takes colors without conversion.
     plain_colors: bool,
-    /// The driver draws on the processor.
+    /// True if the driver renders on the CPU.
     software: bool,
     title: String,
 }
 
-/// The worker's news are shown at most this often.
+/// Least interval between frames for new moments of the worker.
 const NEWS_INTERVAL: Duration = Duration::from_millis(60);
 
-/// Rest after a frame, as a share of its duration, where the driver draws on the processor: frames must leave most of
-/// the cores to the training there. A drag is followed closely all the same. Frames of a real GPU are not held up.
+/// Pause after a frame of a software driver, as a multiple of its duration, which leaves most of the cores to the
+/// training. It is shorter during a drag; frames of a real GPU are not delayed.
 const REST: f32 = 5.0;
 const REST_WHILE_PRESSED: f32 = 0.2;
-/// Frames are never further apart than this for the sake of rest.
+/// Longest interval of frames due to this pause.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(95);
 
 impl Shell {
@@ -261,7 +260,7 @@ impl Shell {
         let settings = self.app.settings();
         let ([width, height], [least_width, least_height]) = (settings.size, SMALLEST);
         self.context.set_zoom_factor(settings.zoom);
-        // Hidden until whatever reads it aloud is told of it: AccessKit must come first.
+        // Hidden at first: AccessKit must be initialized before the window is shown.
         let attributes = Window::default_attributes()
             .with_title("Hourglass")
             .with_window_icon(window_icon())
@@ -276,7 +275,7 @@ impl Shell {
         setup.native_adapter_selector = Some(Arc::new(|adapters, surface| {
             let (adapter, passed_over) = first_that_draws(adapters, surface)?;
             for name in passed_over {
-                eprintln!("the window passed over {name}");
+                eprintln!("the window skipped the adapter {name}");
             }
             Ok(adapter)
         }));
@@ -308,7 +307,7 @@ impl Shell {
         window.set_visible(true);
         let proxy = self.proxy.clone();
         self.context.set_request_repaint_callback(move |info| {
-            // The event loop is gone only when nobody looks any more.
+            // The event loop is gone only after the window is closed.
             let _ = proxy.send_event(Wake::After(info.delay));
         });
         let (frames, painted, frame_duration) = (FrameLog::from_environment(), Instant::now(), Duration::ZERO);
@@ -346,7 +345,7 @@ impl Shell {
         open.input.handle_platform_output(&open.window, output.platform_output);
         let mut primitives = self.context.tessellate(output.shapes, output.pixels_per_point);
         let mut textures = output.textures_delta;
-        // A surface that converts what it is given would have to be told of it.
+        // These shaders write colors for surfaces without conversion only.
         if open.plain_colors
             && let Some(state) = open.painter.render_state()
         {

@@ -1,4 +1,4 @@
-//! The window's icon: the mark on a dark tile, drawn here so that no picture is shipped for it.
+//! Icon of the window: the mark on a dark tile, drawn in code so that no image file is shipped.
 
 use tiny_skia::{Color, FillRule, Paint, PathBuilder, Pixmap, Transform};
 use winit::window::Icon;
@@ -14,7 +14,7 @@ fn paint(rgb: Rgb) -> Paint<'static> {
     paint
 }
 
-/// RGBA, straight alpha. `None` where it cannot be drawn, which costs nothing but the icon.
+/// Draws the icon as RGBA with straight alpha; `None` if that fails.
 fn pixels() -> Option<Vec<u8>> {
     let mut map = Pixmap::new(SIDE, SIDE)?;
     let side = SIDE as f32;
@@ -31,7 +31,7 @@ fn pixels() -> Option<Vec<u8>> {
     tile.quad_to(0.0, 0.0, radius, 0.0);
     tile.close();
     map.fill_path(&tile.finish()?, &paint(DARK.panel), FillRule::Winding, Transform::identity(), None);
-    // Wide, narrow, wide: as in the top bar.
+    // The same mark as in the top bar.
     let mut mark = PathBuilder::new();
     for corners in
         [[(0.24, 0.18), (0.76, 0.18), (0.54, 0.5), (0.46, 0.5)], [(0.46, 0.5), (0.54, 0.5), (0.76, 0.82), (0.24, 0.82)]]

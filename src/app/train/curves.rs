@@ -1,4 +1,4 @@
-//! Training and validation curves: the accent is training, the second color validation, everywhere.
+//! Loss curves: train in the accent color, validation in the second color.
 
 use egui::{Align2, Rect, Stroke, Ui, pos2, vec2};
 
@@ -10,11 +10,11 @@ use crate::plot::{AxisScale, Chart, smooth_by};
 use crate::style;
 use crate::style::{Palette, size, space};
 
-/// How the curves are shown.
+/// Display options of the curves.
 #[derive(Debug)]
 pub(crate) struct Curves {
     pub log_scale: bool,
-    /// Share of the curve that a point of the smooth line is the mean of.
+    /// Window of the moving average, as a share of the curve.
     smoothing: f64,
 }
 
@@ -59,7 +59,7 @@ impl Curves {
         }
         let done = snapshot.curves.train.last().map_or(0.0, |p| f64::from(p[0]));
         let whole = snapshot.run.total_steps as f64 / snapshot.run.steps_per_epoch.max(1) as f64;
-        // The axis grows with the run, in halves of what is there, up to its end.
+        // The axis ends 15% beyond the current epoch, but not after the run.
         let end = (done * 1.15).max(0.5).min(whole.max(done)).max(1e-6);
         let scale = if self.log_scale { AxisScale::Ratio } else { AxisScale::Even };
         let curves = snapshot.loss_curves(self.smoothing, scale, end);
@@ -67,8 +67,8 @@ impl Curves {
         let Some(chart) = curves.chart(area) else {
             let words = match snapshot.progress.state {
                 _ if !snapshot.progress.message.is_empty() => snapshot.progress.message.as_str(),
-                PlayState::Finished => "The run that made this model is not beside it",
-                _ => "The first steps are on their way",
+                PlayState::Finished => "No run folder beside this model",
+                _ => "Waiting for the first steps",
             };
             let font = regular(size::TEXT);
             text_label(ui, "no curves", (plot.center(), Align2::CENTER_CENTER), words, font, color(palette.muted));
@@ -80,23 +80,23 @@ impl Curves {
         }
     }
 
-    /// What divides the axis and smooths the line; gives the x where they start.
+    /// Draws the chips for scale and smoothing; returns their left edge.
     fn chips_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> f32 {
         let kind = if self.log_scale { ButtonKind::ChipOn } else { ButtonKind::Chip };
-        let button = Button::new(kind, "log", "Divide the loss axis by ratios instead of differences (L)");
+        let button = Button::new(kind, "log", "Log scale of the loss axis (L)");
         let (response, left) = button.show_right(ui, palette, inside.right_top());
         if response.clicked() {
             self.log_scale = !self.log_scale;
         }
         let kind = if self.smoothing == USUAL_SMOOTHING { ButtonKind::Chip } else { ButtonKind::ChipOn };
-        let button = Button::new(kind, "smooth", "How much of the noise of single batches the line leaves out");
+        let button = Button::new(kind, "smooth", "Smoothing of the train loss over batches");
         let (response, left) = button.show_right(ui, palette, pos2(left - 6.0, inside.top()));
         let popup = egui::Popup::menu(&response).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
         popup.width(280.0).show(|ui| {
             let (line, _) = ui.allocate_exact_size(vec2(280.0, 28.0), egui::Sense::hover());
             let slider = Slider {
                 name: "Smoothing",
-                help: "Share of the run that each point of the line is the mean of; 0 shows every batch as it was",
+                help: "Window of the moving average, as a share of the run; 0 shows every batch",
                 low: 0.0,
                 high: MOST_SMOOTHING,
                 scale: Scale::Linear,
@@ -111,7 +111,7 @@ impl Curves {
     }
 }
 
-/// The values under the pointer.
+/// Draws the values at the epoch under the pointer.
 fn crosshair(
     ui: &Ui,
     palette: &Palette,

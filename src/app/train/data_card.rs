@@ -1,4 +1,4 @@
-//! What is trained on: thumbnails, size, and the split.
+//! Data card: thumbnails, size and split.
 
 use egui::{Align2, CornerRadius, Rect, Ui, pos2, vec2};
 
@@ -26,7 +26,7 @@ pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
             let color = if image.channels == 1 { "gray" } else { "color" };
             format!("{}, {}\u{d7}{} {color}", capitalized(&data.name), image.width, image.height)
         }
-        None => format!("{}, {} values a row", capitalized(&data.name), data.features),
+        None => format!("{}, {} columns", capitalized(&data.name), data.features),
     };
     value_row(ui, palette, line, &kind, &style::grouped(data.rows as u64));
     let bar = Rect::from_min_size(pos2(inside.left(), line.bottom() + 4.0), vec2(inside.width(), 6.0));

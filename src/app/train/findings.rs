@@ -1,4 +1,4 @@
-//! What the figures say, in words, with the evidence under each; how the layers do; what the first layer looks for.
+//! Findings in words with their evidence, health of the layers, and filters of the first layer.
 
 use egui::{Align2, Color32, ColorImage, Pos2, Rect, TextureHandle, TextureOptions, Ui, UiBuilder, pos2, vec2};
 
@@ -15,7 +15,7 @@ struct Line {
     evidence: String,
 }
 
-/// What the card shows.
+/// Tab of the card.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum SideTab {
     #[default]
@@ -51,7 +51,7 @@ impl Findings {
         advice: Option<&Advice>,
     ) -> bool {
         let title = match self.side {
-            SideTab::Findings => "What it shows",
+            SideTab::Findings => "Findings",
             SideTab::Layers => "Layers",
             SideTab::Filters => "First layer",
         };
@@ -61,16 +61,16 @@ impl Findings {
             (
                 SideTab::Filters,
                 "filters",
-                "What each unit of the first layer looks for",
+                "Weights of each unit of the first layer",
                 snapshot.health.filters.count() > 0,
             ),
             (
                 SideTab::Layers,
                 "layers",
-                "Silent units and the size of gradients, layer by layer",
+                "Dead or saturated units and gradient sizes, layer by layer",
                 !snapshot.health.layers.is_empty(),
             ),
-            (SideTab::Findings, "findings", "What the figures say, in words", !snapshot.health.layers.is_empty()),
+            (SideTab::Findings, "findings", "Findings in words", !snapshot.health.layers.is_empty()),
         ] {
             if !there && self.side == side {
                 self.side = SideTab::Findings;
@@ -120,7 +120,7 @@ impl Findings {
         let Some(texture) = &self.texture else { return };
         const GAP: f32 = 4.0;
         let ratio = image.height as f32 / image.width as f32;
-        // The largest tiles of which all have room, but none larger than an eye needs.
+        // The largest tiles that all fit, up to 56 points.
         let fits = |columns: usize| {
             let width = (area.width() + GAP) / columns as f32 - GAP;
             let lines = count.div_ceil(columns) as f32;
@@ -138,13 +138,12 @@ impl Findings {
         }
         let response = ui.interact(area, ui.scope_id().with("filters"), egui::Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, "Filters"));
-        response.on_hover_text(format!(
-            "Weights of {count} units of the first layer: warm where they want light, cold where they want dark"
-        ));
+        let colors = if image.channels == 3 { "gray is zero" } else { "warm is positive, cold is negative" };
+        response.on_hover_text(format!("Weights of {count} units of the first layer: {colors}"));
     }
 }
 
-/// Contents that may be taller than `area`.
+/// Draws contents that may be taller than `area`, with scrolling.
 fn scrolled(ui: &mut Ui, area: Rect, name: &str, contents: impl FnOnce(&mut Ui, Rect) -> f32) {
     ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
         ui.set_clip_rect(area.expand2(vec2(4.0, 0.0)).intersect(ui.clip_rect()));
@@ -157,7 +156,7 @@ fn scrolled(ui: &mut Ui, area: Rect, name: &str, contents: impl FnOnce(&mut Ui, 
     });
 }
 
-/// Draws the lines; gives the y below them.
+/// Draws the lines; returns the y below them.
 fn findings_ui(ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) -> f32 {
     let mut y = area.top();
     for line in lines(palette, snapshot) {
@@ -175,25 +174,26 @@ fn findings_ui(ui: &Ui, palette: &Palette, area: Rect, snapshot: &Snapshot) -> f
     y
 }
 
-/// A button for what would help; returns whether it was clicked, and where it ends.
+/// Draws a button that follows `advice`; returns whether it was clicked, and its lower edge.
 fn advice_ui(ui: &mut Ui, palette: &Palette, at: Pos2, advice: &Advice) -> (bool, f32) {
     let Advice { setting, value } = advice;
     let label = match (setting.as_str(), value.as_str()) {
         ("device", "cpu") => "Train on the CPU".to_owned(),
         _ => format!("Train with {setting} = {value}"),
     };
-    let button = Button::new(ButtonKind::Plain, &label, "Start again from the same seed with this; this run is kept");
+    let button =
+        Button::new(ButtonKind::Plain, &label, "Restart from the same seed with this setting; this run is kept");
     let rect = Rect::from_min_size(at, button.size(ui));
     (button.show(ui, palette, rect).clicked(), rect.bottom() + space::M)
 }
 
-/// One line for each layer: silent units, and the gradient beside the weights.
+/// Draws a line for each layer: dead or saturated units, and the gradient relative to the weights.
 fn layers_ui(ui: &Ui, palette: &Palette, area: Rect, layers: &[LayerState]) -> f32 {
     let painter = ui.painter();
     let (font, muted) = (regular(size::SECOND), color(palette.muted));
     let (units_x, gradient_x) = (area.left() + area.width() * 0.64, area.right() - 4.0);
     let mut y = area.top() + 8.0;
-    painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, "silent units", regular(size::AXIS), muted);
+    painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, "dead or saturated", regular(size::AXIS), muted);
     painter.text(pos2(gradient_x, y), Align2::RIGHT_CENTER, "gradient / weights", regular(size::AXIS), muted);
     for layer in layers {
         y += LAYER_LINE;
@@ -205,7 +205,7 @@ fn layers_ui(ui: &Ui, palette: &Palette, area: Rect, layers: &[LayerState]) -> f
             units => (format!("{} of {units}", layer.idle()), palette.text),
         };
         painter.text(pos2(units_x, y), Align2::RIGHT_CENTER, words, font.clone(), color(ink));
-        // A step's share of the weights that is far from the usual explodes or stands still.
+        // A ratio far from the usual means exploding or vanishing gradients.
         let usual = (1e-6..1.0).contains(&layer.gradient);
         let ink = if usual { palette.text } else { palette.bad };
         let words = format!("{:.1e}", layer.gradient);
@@ -214,7 +214,7 @@ fn layers_ui(ui: &Ui, palette: &Palette, area: Rect, layers: &[LayerState]) -> f
     y + LAYER_LINE / 2.0
 }
 
-/// Filters side by side: no weight in the middle of the card's colors, warm above, cold below.
+/// Draws filters side by side: zero in the card's color, positive warm, negative cold.
 fn paint_filters(filters: &Filters, palette: &Palette) -> ColorImage {
     let Some(image) = filters.image else { return ColorImage::default() };
     let (count, size) = (filters.count(), image.values());
@@ -245,7 +245,7 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
     if snapshot.progress.state == PlayState::Failed {
         lines.push(Line {
             ink: palette.bad,
-            title: "The run has stopped.".to_owned(),
+            title: "The run failed.".to_owned(),
             evidence: snapshot.progress.message.clone(),
         });
         return lines;
@@ -253,14 +253,14 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
     let ended = snapshot.report.iter().flat_map(|report| &report.diagnosis);
     let late = ended.filter(|late| !snapshot.health.findings.iter().any(|finding| finding.code == late.code));
     for finding in snapshot.health.findings.iter().chain(late) {
-        // The line on PCA below says this one.
+        // The line on PCA below covers this finding.
         if finding.code != "worse_than_pca" {
             let (title, evidence) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
             let mut title = title.to_owned();
             if let Some(first) = title.get_mut(..1) {
                 first.make_ascii_uppercase();
             }
-            // What overlaps is a fact of the data as much as a fault.
+            // Overlapping classes may be a property of the data, not a fault.
             let ink = if finding.code == "shared_region" { palette.accent } else { palette.bad };
             let mut evidence = evidence.to_owned();
             if let Some(first) = evidence.get_mut(..1) {
@@ -281,36 +281,32 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
                 pca.components
             ),
             evidence: format!(
-                "MSE {:.5} against {:.5} on {} rows never used before.",
+                "MSE {:.5} against {:.5} on {} rows never used in training.",
                 test.mse,
                 pca.mse,
                 style::grouped(test.rows as u64)
             ),
         });
     }
-    // Whatever the model is trained on, PCA compares in squared error.
+    // PCA is compared by squared error, whatever the objective.
     if let (Some(loss), Some(pca), None) = (snapshot.progress.validation_mse, &snapshot.curves.pca, &snapshot.report) {
         let better = loss < pca.mse;
         lines.push(Line {
             ink: if better { palette.second } else { palette.accent },
-            title: format!(
-                "{} PCA with {} components.",
-                if better { "Ahead of" } else { "Still behind" },
-                pca.components
-            ),
-            evidence: format!("MSE {loss:.5} against {:.5} on validation.", pca.mse),
+            title: format!("{} PCA with {} components.", if better { "Ahead of" } else { "Behind" }, pca.components),
+            evidence: format!("MSE {loss:.5} against {:.5} on validation rows.", pca.mse),
         });
     }
     if let Some((epoch, loss)) = snapshot.progress.best {
         let last = snapshot.curves.validation.len() as u32;
         let evidence = match last.saturating_sub(epoch) {
-            0 => "The latest epoch is the best one so far.".to_owned(),
-            1 => "The epoch since then was no better.".to_owned(),
-            n => format!("The {n} epochs since then were no better."),
+            0 => "The latest epoch is the best so far.".to_owned(),
+            1 => "1 epoch since then without improvement.".to_owned(),
+            n => format!("{n} epochs since then without improvement."),
         };
         lines.push(Line {
             ink: palette.second,
-            title: format!("Best at epoch {epoch}: validation {}.", style::figure(loss)),
+            title: format!("Best epoch: {epoch}, validation loss {}.", style::figure(loss)),
             evidence,
         });
     }
@@ -332,16 +328,15 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
     if lines.is_empty() && snapshot.progress.state == PlayState::Finished {
         lines.push(Line {
             ink: palette.accent,
-            title: "A model as it was kept.".to_owned(),
-            evidence: "Its run is not beside it. Train again starts anew from its spec.".to_owned(),
+            title: "Saved model.".to_owned(),
+            evidence: "No run folder beside it. Train again starts a new run of its spec.".to_owned(),
         });
     }
     if lines.is_empty() {
         lines.push(Line {
             ink: palette.accent,
-            title: "It has just begun.".to_owned(),
-            evidence: "Watch the outputs sharpen and the map fall into regions. Drag the learning rate to see what it \
-                       does."
+            title: "No findings yet.".to_owned(),
+            evidence: "Outputs sharpen and classes separate on the map. Drag the learning rate to see its effect."
                 .to_owned(),
         });
     }

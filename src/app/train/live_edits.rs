@@ -1,4 +1,4 @@
-//! What can be changed while it runs, and what was fixed before.
+//! Settings of the run: sliders of live fields, and fixed values.
 
 use egui::{Rect, Ui, pos2, vec2};
 
@@ -11,19 +11,19 @@ use crate::style::Palette;
 
 const LINE: f32 = 28.0;
 
-/// State of the sliders: what the pointer holds is ahead of what the run has.
+/// State of the sliders: a dragged value is ahead of that of the run.
 #[derive(Debug, Default)]
 pub(crate) struct LiveEdits {
     held: Option<(&'static str, f64)>,
 }
 
-/// A live field as a slider.
+/// Live field with its slider.
 struct Live {
     field: &'static str,
     slider: Slider<'static>,
 }
 
-/// The sliders of the fields that a model of `spec` has.
+/// Returns the sliders of the live fields of `spec`.
 fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
     let slider = |name, help, low, high, scale| Slider { name, help, low, high, scale, enabled };
     let beta = spec.objective.beta.max(1.0) * 4.0;
@@ -33,8 +33,8 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
             LEARNING_RATE,
             slider(
                 "Learning rate",
-                "How far each step moves the weights. A change holds from the next step on, is marked on the curve, \
-                 and is kept in the spec.",
+                "Step size of the optimizer. A change applies from the next step, is marked on the curve and \
+                 recorded in the spec.",
                 1e-5,
                 1e-1,
                 Scale::Log,
@@ -44,7 +44,7 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
             BETA,
             slider(
                 "Beta",
-                "How much codes are drawn to the prior: more makes a smoother map and blurrier outputs",
+                "Weight of the KL term: more gives a smoother latent space and blurrier outputs",
                 0.0,
                 beta,
                 Scale::Linear,
@@ -54,7 +54,7 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
             CORRUPTION,
             slider(
                 "Input noise",
-                "What the noise on the input is multiplied by: 1 as the spec has it, 0 for none",
+                "Multiplier of the input noise: 1 as in the spec, 0 for none",
                 0.0,
                 2.0,
                 Scale::Linear,
@@ -64,7 +64,7 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
             SPARSITY,
             slider(
                 "Sparsity",
-                "How much active latent numbers cost: more leaves fewer on",
+                "Weight of the sparsity penalty: more leaves fewer active latents",
                 0.0,
                 sparsity,
                 Scale::Linear,
@@ -72,13 +72,7 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
         ),
         (
             DROPOUT,
-            slider(
-                "Dropout",
-                "Share of units that each step leaves out, against learning rows by heart",
-                0.0,
-                0.9,
-                Scale::Linear,
-            ),
+            slider("Dropout", "Share of units left out in each step, against overfitting", 0.0, 0.9, Scale::Linear),
         ),
     ];
     let has = |(field, _): &(&'static str, Slider<'static>)| spec.live_value(field, step).is_some();
@@ -86,7 +80,7 @@ fn sliders(spec: &Spec, step: u64, enabled: bool) -> Vec<Live> {
 }
 
 impl LiveEdits {
-    /// Draws the card's contents; gives the field and its value when a change is finished.
+    /// Draws the card; returns the field and its value when a change is finished.
     pub fn ui(
         &mut self,
         ui: &mut Ui,
@@ -94,7 +88,7 @@ impl LiveEdits {
         inside: Rect,
         snapshot: &Snapshot,
     ) -> Option<(&'static str, f64)> {
-        card_title(ui, palette, inside, "While it runs", "");
+        card_title(ui, palette, inside, "Settings", "");
         let mut line = Rect::from_min_size(pos2(inside.left(), inside.top() + 28.0), vec2(inside.width(), LINE));
         let down = vec2(0.0, LINE);
         let spec = snapshot.run.spec.as_ref()?;
@@ -110,7 +104,7 @@ impl LiveEdits {
             match slider.show(ui, palette, line, value, &live_text(value)) {
                 Some((value, true)) => {
                     self.held = None;
-                    // Back where it was is no edit.
+                    // An unchanged value is no edit.
                     let value = rounded(field, value);
                     finished = finished.or(((value - of_run).abs() > 1e-9 * of_run.abs()).then_some((field, value)));
                 }
@@ -144,7 +138,7 @@ fn optimizer_name(kind: OptimizerKind) -> &'static str {
     }
 }
 
-/// A value that people can read: two significant digits of a rate, three of what has a narrower range.
+/// Rounds to two significant digits for the learning rate, else to three.
 fn rounded(field: &str, value: f64) -> f64 {
     if value.abs() < 1e-9 {
         return 0.0;

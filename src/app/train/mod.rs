@@ -1,4 +1,4 @@
-//! Where the cards of Train lie: three columns, or one with a drawer where the window is narrow.
+//! Train workspace: three columns of cards, or one with a drawer in a narrow window.
 
 mod curves;
 mod data_card;
@@ -27,10 +27,10 @@ use crate::monitor::{Command, Moment, PreviewRequest};
 use crate::style::{Palette, space};
 
 const LEFT_COLUMN: f32 = 300.0;
-/// What the left column needs to show everything; a lower drawer scrolls.
+/// Height of the complete left column; a lower drawer scrolls.
 const LEFT_COLUMN_HEIGHT: f32 = 720.0;
 
-/// The workspace's state between frames.
+/// State of the workspace between frames.
 pub(super) struct Train {
     presets: Vec<Preset>,
     live_edits: LiveEdits,
@@ -39,7 +39,7 @@ pub(super) struct Train {
     map: MapCard,
     findings: Findings,
     reconstructions: ReconstructionsCard,
-    /// True while the left column lies over a narrow window.
+    /// True while the drawer with the left column is open.
     pub drawer_open: bool,
 }
 
@@ -64,7 +64,7 @@ impl Train {
         let center = Rect::from_min_max(pos2(left.right() + gap, work.top()), pos2(right.left() - gap, work.bottom()));
         let pairs_height = pairs_height(center.width(), self.reconstructions.lines()).min(work.height() * 0.48);
         let [curves, pairs] = split_bottom(center, pairs_height, gap);
-        // Three findings, and in a high window those that need more words too.
+        // Room for three findings, and for longer ones in a high window.
         let findings_height = (190.0 + 0.4 * (work.height() - 700.0).max(0.0)).min(work.height() * 0.35);
         let [map, findings] = split_bottom(right, findings_height, gap);
         let column = left_cards(left);
@@ -86,7 +86,7 @@ impl Train {
         card(ui, curves, |ui, inside| self.curves.ui(ui, palette, inside, snapshot));
         card(ui, pairs, |ui, inside| self.reconstructions.ui(ui, palette, inside, moment));
         card(ui, map, |ui, inside| self.map.ui(ui, palette, inside, moment));
-        // Advice that nothing here follows has no button.
+        // Advice that cannot be followed here has no button.
         let advice = snapshot.progress.advice.as_ref();
         let action = advice.and_then(|advice| follow_advice(advice, moment));
         let advice = advice.filter(|_| action.is_some());
@@ -191,7 +191,7 @@ impl Workspace for Train {
     }
 }
 
-/// Returns what starts the run again as `advice` says.
+/// Returns the action that restarts the run with `advice`.
 fn follow_advice(advice: &Advice, moment: &Moment) -> Option<Action> {
     if advice.setting == Setting::DEVICE.name() {
         return advice.value.parse().ok().map(Action::ChooseDevice);
@@ -202,7 +202,7 @@ fn follow_advice(advice: &Advice, moment: &Moment) -> Option<Action> {
     Some(Action::Train { spec: Box::new(spec), preset: None })
 }
 
-/// Network, data and controls, from the top.
+/// Returns the cards of the left column from the top: network, data, settings.
 fn left_cards(column: Rect) -> [Rect; 3] {
     let gap = space::L;
     let data_height = 152.0;
@@ -217,12 +217,12 @@ fn left_cards(column: Rect) -> [Rect; 3] {
     [network, data, below(data, column.bottom() - data.bottom() - gap)]
 }
 
-/// Height of the card of pairs: so many lines of ten square tiles.
+/// Returns the height of the card of pairs: `lines` of ten square tiles.
 fn pairs_height(width: f32, lines: usize) -> f32 {
-    22.0 + 2.0 * space::L + lines as f32 * ((width - 96.0) / 10.0 + 8.0)
+    22.0 + 2.0 * space::L + lines as f32 * ((width - 104.0) / 10.0 + 8.0)
 }
 
-/// The upper rest and the lower `height` of `rect`.
+/// Splits `rect` into the upper rest and the lower `height`.
 fn split_bottom(rect: Rect, height: f32, gap: f32) -> [Rect; 2] {
     let y = rect.bottom() - height;
     [Rect::from_min_max(rect.min, pos2(rect.right(), y - gap)), Rect::from_min_max(pos2(rect.left(), y), rect.max)]

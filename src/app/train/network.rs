@@ -1,5 +1,4 @@
-//! The network, drawn as an hourglass and edited in place: layer heights by the logarithm of their width, the
-//! bottleneck in the accent.
+//! Network card: layers drawn as an hourglass, heights by the logarithm of their width, edited in place.
 
 use std::sync::Arc;
 
@@ -18,10 +17,10 @@ use crate::style;
 use crate::style::{Palette, Rgb, size, space};
 use crate::train::CostEstimate;
 
-/// What the card asks for.
+/// Action of the card.
 pub(crate) enum NetworkAction {
     Preset(String),
-    /// Train this instead, from the same seed.
+    /// Trains another spec from the same seed.
     Train(Box<Spec>),
 }
 
@@ -29,9 +28,9 @@ pub(crate) enum NetworkAction {
 pub(crate) struct NetworkCard {
     draft: Option<Draft>,
     selected: Option<LayerLocation>,
-    /// The model that is trained.
+    /// Model in training.
     present: Option<ModelSpec>,
-    /// Seconds of an epoch, as measured last.
+    /// Seconds per epoch, measured last.
     epoch_secs: f64,
 }
 
@@ -39,13 +38,13 @@ const VALUE_LINE: f32 = 22.0;
 const EDITOR: f32 = 30.0;
 
 impl NetworkCard {
-    /// Takes back what has been changed in the drawing and not applied; says whether there was anything.
+    /// Discards edits that are not applied; returns whether there were any.
     pub fn discard(&mut self) -> bool {
         self.selected = self.selected.take().filter(|_| self.draft.is_none());
         self.draft.take().is_some()
     }
 
-    /// Draws the card's contents; gives what was asked for.
+    /// Draws the card; returns its action.
     pub fn ui(
         &mut self,
         ui: &mut Ui,
@@ -56,7 +55,7 @@ impl NetworkCard {
     ) -> Option<NetworkAction> {
         self.follow(moment);
         let latent = self.spec(moment).map_or(0, |spec| spec.model.latent);
-        let second = if latent == 0 { String::new() } else { format!("bottleneck of {latent}") };
+        let second = if latent == 0 { String::new() } else { format!("bottleneck {latent}") };
         card_title(ui, palette, inside, &title(moment), &second);
         let mut act = if self.draft.is_some() {
             self.apply_ui(ui, palette, inside)
@@ -84,7 +83,7 @@ impl NetworkCard {
             Some(Ok(prediction)) => self.values_ui(ui, palette, below, moment, Some(prediction)),
             None => self.values_ui(ui, palette, below, moment, None),
         }
-        // What was asked for will be what is present.
+        // The draft becomes the model in training.
         if act.is_some() {
             (self.draft, self.selected) = (None, None);
         }
@@ -95,7 +94,7 @@ impl NetworkCard {
         self.draft.as_ref().map(|draft| &draft.spec).or(moment.snapshot.run.spec.as_ref())
     }
 
-    /// Follows what is trained.
+    /// Follows the model in training.
     fn follow(&mut self, moment: &Moment) {
         if moment.snapshot.progress.samples_per_second > 0.0
             && let Some(spec) = &moment.snapshot.run.spec
@@ -106,7 +105,7 @@ impl NetworkCard {
         let Some(spec) = &moment.snapshot.run.spec else { return };
         if self.present.as_ref() != Some(&spec.model) {
             self.present = Some(spec.model.clone());
-            // Another model came from elsewhere.
+            // The model was replaced by another action.
             (self.draft, self.selected) = (None, None);
             if moment.snapshot.progress.samples_per_second == 0.0 {
                 self.epoch_secs = 0.0;
@@ -126,10 +125,10 @@ impl NetworkCard {
 
     fn apply_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<NetworkAction> {
         let draft = self.draft.as_ref()?;
-        let help = "Forget the changes";
+        let help = "Discard the changes";
         let discard = Button::new(ButtonKind::Chip, "discard", help);
         let (discarded, left) = discard.show_right(ui, palette, inside.right_top());
-        let help = "Train this instead, from the same seed; the present run is kept";
+        let help = "Train this model from the same seed; the current run is kept";
         let apply = Button::new(ButtonKind::ChipOn, "apply", help).enabled(draft.prediction.is_ok());
         let (applied, _) = apply.show_right(ui, palette, pos2(left - 6.0, inside.top()));
         if discarded.clicked() {
@@ -141,7 +140,7 @@ impl NetworkCard {
 
     fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, spec: &Spec, data: &Arc<DataSet>) {
         let Some(place) = self.selected else {
-            let words = "Click a layer to change it";
+            let words = "Click a layer to edit it";
             let at = line.left_center();
             ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
             return;
@@ -178,7 +177,7 @@ impl NetworkCard {
         let mut line = Rect::from_min_size(area.min, vec2(area.width(), VALUE_LINE));
         for (name, value) in [
             ("Parameters", known(parameters > 0, style::grouped(parameters as u64))),
-            ("Compression", input.checked_div(latent).map_or_else(nothing, |ratio| format!("{ratio} to 1"))),
+            ("Compression", input.checked_div(latent).map_or_else(nothing, |ratio| format!("{ratio}:1"))),
             ("Memory", known(memory > 0, memory_text)),
             ("Epoch", known(secs > 0.0, secs_text)),
         ] {
@@ -195,16 +194,16 @@ fn presets_ui(
     presets: &[Preset],
     present: Option<&str>,
 ) -> Option<String> {
-    let help = "Choose another model to train on the same digits";
+    let help = "Choose another preset to train";
     let (button, _) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
     hints::is_at(ui, Target::Change, button.rect.left_top());
     let mut chosen = None;
     egui::Popup::menu(&button).width(320.0).show(|ui| {
-        // What is below the edge is announced by a bar that is always there.
+        // A solid scroll bar shows that the list continues.
         ui.spacing_mut().scroll = egui::style::ScrollStyle::solid();
         ui.spacing_mut().button_padding = vec2(space::S, 5.0);
         let height = ui.ctx().content_rect().bottom() - button.rect.bottom() - 3.0 * space::XL;
-        let words = "Starts at once; the present run is kept";
+        let words = "Starts at once; the current run is kept";
         ui.label(egui::RichText::new(words).font(regular(size::SECOND)).color(color(palette.muted)));
         egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
             ui.with_layout(egui::Layout::top_down_justified(egui::Align::LEFT), |ui| {
@@ -225,7 +224,7 @@ fn presets_ui(
     chosen
 }
 
-/// Its name, and below it what it is.
+/// Lays out the name of a preset above its summary.
 fn preset_entry(palette: &Palette, preset: &Preset, width: f32) -> egui::text::LayoutJob {
     use egui::text::{LayoutJob, TextFormat};
     let mut job = LayoutJob::default();
@@ -237,12 +236,12 @@ fn preset_entry(palette: &Palette, preset: &Preset, width: f32) -> egui::text::L
 }
 
 fn title(moment: &Moment) -> String {
-    let name = moment.snapshot.run.preset.as_deref().unwrap_or("own spec");
+    let name = moment.snapshot.run.preset.as_deref().unwrap_or("custom");
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Draws the layers; gives the one that was clicked.
+/// Draws the layers; returns the clicked one.
 fn hourglass_ui(
     ui: &mut Ui,
     palette: &Palette,
@@ -262,7 +261,7 @@ fn hourglass_ui(
     let step = (drawing.width() - 12.0) / (outline.len().max(2) - 1) as f32;
     let bar = 12.0_f32.min(step * 0.6);
     let x = |i: usize| drawing.left() + 6.0 + i as f32 * step;
-    // The body, bent smoothly from layer to layer.
+    // Body with smooth transitions from layer to layer.
     let mut body_line: Vec<(f32, f32)> = Vec::new();
     for (i, pair) in outline.windows(2).enumerate() {
         for t in 0..12 {
@@ -277,7 +276,7 @@ fn hourglass_ui(
     let mut labeled = f32::NEG_INFINITY;
     for (i, &(place, width)) in outline.iter().enumerate() {
         let bottleneck = place == LayerLocation::Latent || spec.is_none() && width == narrowest;
-        // What leaves the width as it is, is drawn thin.
+        // Layers that keep the width are drawn thin.
         let same = i > 0 && outline[i - 1].1 == width && !bottleneck;
         let fill = if bottleneck { palette.accent } else { palette.faint };
         let thickness = if same { (bar * 0.3).max(2.0) } else { bar };

@@ -1,4 +1,4 @@
-//! A model that is being changed: the spec with its changes, and what it would come to.
+//! Draft of an edited model: its spec and its estimated cost.
 
 use egui::{Align2, Rect, Ui, pos2, vec2};
 
@@ -13,17 +13,17 @@ use crate::train::{CostEstimate, estimate_cost};
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub spec: Spec,
-    /// What it comes to, or what is wrong with it.
+    /// Estimated cost, or the error of the spec.
     pub prediction: Result<CostEstimate, String>,
-    /// Layers as they last fitted together.
+    /// Layers of the last valid draft.
     pub outline: Vec<(LayerLocation, usize)>,
-    /// What is being typed, and for which layer.
+    /// Layer being typed, with its text.
     typed: Option<(LayerLocation, String)>,
-    /// What the prediction was made of.
+    /// Spec of the prediction.
     predicted: Spec,
 }
 
-/// A layer in the words of a spec.
+/// Returns a layer in the notation of a spec.
 pub(crate) fn words(spec: Option<&Spec>, place: LayerLocation) -> String {
     let Some(spec) = spec else { return "layer".to_owned() };
     let mirrored = spec.model.decoder.is_empty();
@@ -37,7 +37,7 @@ pub(crate) fn words(spec: Option<&Spec>, place: LayerLocation) -> String {
 }
 
 impl Draft {
-    /// Of what is trained now, without the edits of its past.
+    /// Creates a draft of the current spec, without its live edits.
     pub fn new(spec: &Spec, data: &DataSet) -> Self {
         let spec = Spec { edits: Vec::new(), ..spec.clone() };
         let prediction = estimate_cost(&spec, data).map_err(|error| error.to_string());
@@ -49,7 +49,7 @@ impl Draft {
         self.spec.model != spec.model || self.typed.is_some()
     }
 
-    /// Predicts anew what was changed.
+    /// Updates the prediction after a change.
     pub fn rebuild(&mut self, data: &DataSet) {
         if self.predicted != self.spec {
             self.prediction = estimate_cost(&self.spec, data).map_err(|error| error.to_string());
@@ -65,7 +65,7 @@ impl Draft {
         }
     }
 
-    /// The layer of the encoder that a mirrored one of the decoder follows.
+    /// Returns the encoder layer behind a mirrored layer of the decoder.
     fn mirrored(&self, place: LayerLocation) -> LayerLocation {
         if !(matches!(place, LayerLocation::Decoder(_)) && self.spec.model.decoder.is_empty()) {
             return place;
@@ -76,7 +76,7 @@ impl Draft {
         self.outline.iter().rev().find(same).map_or(place, |(other, _)| *other)
     }
 
-    /// Where a layer is written.
+    /// Returns the list and the index of a layer in the spec.
     fn list(&mut self, place: LayerLocation) -> Option<(&mut Vec<Layer>, usize)> {
         match place {
             LayerLocation::Encoder(index) => Some((&mut self.spec.model.encoder, index)),
@@ -86,7 +86,7 @@ impl Draft {
         .filter(|(list, index)| *index < list.len())
     }
 
-    /// The line in which the layer at `place` is changed; gives the layer that is selected from here on.
+    /// Draws the editor line of the layer at `place`; returns the layer selected next.
     pub fn editor_ui(
         &mut self,
         ui: &mut Ui,
@@ -118,14 +118,14 @@ impl Draft {
         let (list, index) = self.list(place)?;
         let layer = list[index].clone();
         if matches!(layer, Layer::Output { .. }) {
-            let words = "The output has as many values as the data";
+            let words = "The output has the size of the data";
             let at = line.left_center();
             ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
             return Some(place);
         }
-        // From the right: what removes and adds.
+        // Buttons from the right: remove, add.
         let mut right = pos2(line.right(), line.center().y - 10.0);
-        let remove = Button::new(ButtonKind::Chip, "remove", "Take this layer out");
+        let remove = Button::new(ButtonKind::Chip, "remove", "Remove this layer");
         let (removed, left) = remove.show_right(ui, palette, right);
         right.x = left - 6.0;
         let add = Button::new(ButtonKind::Chip, "add", "Add a layer after this one");
@@ -146,7 +146,7 @@ impl Draft {
                 let mut words = typed.unwrap_or_else(|| layer.to_string());
                 let edit = egui::TextEdit::singleline(&mut words).font(regular(size::SECOND));
                 let response = ui.put(field, edit.desired_width(field.width()));
-                name_for_reader(ui, &response, "Layer in words");
+                name_for_reader(ui, &response, "Layer definition");
                 if response.changed() {
                     match words.parse::<Layer>() {
                         Ok(layer) => {
@@ -156,7 +156,7 @@ impl Draft {
                         Err(_) => self.typed = Some((place, words)),
                     }
                 }
-                response.on_hover_text("The layer as a spec has it, for example conv 16 3x3 stride 2 relu");
+                response.on_hover_text("Layer in the notation of a spec, such as conv 16 3x3 stride 2 relu");
             }
         }
         if removed.clicked() {
@@ -177,7 +177,7 @@ impl Draft {
         Some(place)
     }
 
-    /// Puts a layer before the one at `place` that takes the width halfway from what comes before to what comes after.
+    /// Inserts a layer before `place`, as wide as the geometric mean of the widths around it.
     fn insert(&mut self, place: LayerLocation) -> Option<LayerLocation> {
         let at = self.outline.iter().position(|(other, _)| *other == place);
         // The encoder's last layer is the bottleneck.
@@ -185,7 +185,7 @@ impl Draft {
         let (before, after) = (self.outline.get(at.checked_sub(1)?)?.1, self.outline[at].1);
         let units = ((before as f64 * after.max(1) as f64).sqrt().round() as usize).max(1);
         let (list, index) = self.list(place)?;
-        // Pictures stay pictures where layers around are convolutions.
+        // After a convolution another convolution is inserted, so that pictures stay pictures.
         let model = index.checked_sub(1).and_then(|index| list.get(index));
         let layer = match model {
             Some(Layer::Conv { geometry, activation, .. }) => {
@@ -201,7 +201,7 @@ impl Draft {
     }
 }
 
-/// A whole number that is dragged or typed; whether it changed.
+/// Draws a whole number to drag or type; returns whether it changed.
 fn count_ui(ui: &mut Ui, rect: Rect, name: &str, count: &mut usize) -> bool {
     let speed = (*count as f64 * 0.01).max(0.05);
     let drag = egui::DragValue::new(count).range(1..=65_536).speed(speed);
@@ -217,7 +217,7 @@ fn activation_ui(ui: &mut Ui, palette: &Palette, rect: Rect, activation: &mut Ac
         Activation::Identity => "linear",
         other => other.name(),
     };
-    let button = Button::new(ButtonKind::Chip, name, "What the layer ends in");
+    let button = Button::new(ButtonKind::Chip, name, "Activation function of the layer");
     let size = button.size(ui);
     let at = Rect::from_min_size(pos2(rect.left(), rect.center().y - size.y / 2.0), size);
     let response = button.show(ui, palette, at);
@@ -234,7 +234,7 @@ fn activation_ui(ui: &mut Ui, palette: &Palette, rect: Rect, activation: &mut Ac
     chosen
 }
 
-/// What assistive technology reads of a control that shows no name of its own.
+/// Sets the accessible name of a control without a label.
 fn name_for_reader(ui: &Ui, response: &egui::Response, name: &str) {
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_label(name));
 }

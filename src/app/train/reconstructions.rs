@@ -1,4 +1,4 @@
-//! Held-out rows beside what the model makes of them, and where it errs.
+//! Held-out rows beside their reconstructions and errors.
 
 use egui::{Align2, Color32, ColorImage, Rect, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, pos2, vec2};
 
@@ -8,17 +8,17 @@ use crate::monitor::{Moment, PAIRS, Pairs, PlayState, Section};
 use crate::report::held_out_title;
 use crate::style::{Palette, size};
 
-/// The pictures of one moment as textures, made anew only when the pairs change.
+/// Textures of the pairs, updated only when the pairs change.
 #[derive(Default)]
 pub(crate) struct ReconstructionsCard {
     made_of: Option<Section<Pairs>>,
     rows: [Option<TextureHandle>; 4],
     count: usize,
-    /// Rows that stay at their places when others are picked, and how often others were.
+    /// Rows pinned at their places, and the number of requests for other examples.
     pinned: [Option<usize>; PAIRS],
     turn: usize,
     dark: bool,
-    /// Whether the network sees something else than the input.
+    /// True if the network sees a corrupted input.
     corrupted: bool,
 }
 
@@ -29,14 +29,14 @@ impl std::fmt::Debug for ReconstructionsCard {
 }
 
 const ROWS: [(&str, &str); 4] = [
-    ("Input", "Held-out rows: never used in training"),
-    ("Seen", "What the network is given of each: the input, corrupted"),
-    ("Output", "What the network makes of each through its bottleneck"),
-    ("Error", "How far each value is off: dark is right, bright is wrong"),
+    ("Input", "Held-out rows, never used in training"),
+    ("Noisy input", "Corrupted input that the network is given"),
+    ("Output", "Reconstruction by the network"),
+    ("Error", "Absolute error of each value: dark is low, bright is high"),
 ];
 
 impl ReconstructionsCard {
-    /// Follows `pairs`.
+    /// Updates the textures from `pairs`.
     pub fn update(&mut self, context: &egui::Context, pairs: &Section<Pairs>, palette: &Palette) {
         let same = self.made_of.as_ref().is_some_and(|made_of| made_of == pairs);
         if same && self.dark == palette.dark {
@@ -80,18 +80,18 @@ impl ReconstructionsCard {
         }
     }
 
-    /// The inputs in one strip, for the data card.
+    /// Draws the inputs in one strip, for the data card.
     pub fn inputs_strip(&self, ui: &Ui, rect: Rect) {
         ui.painter().rect_filled(rect, 4.0, Color32::BLACK);
         self.draw(ui, 0, rect);
     }
 
-    /// Rows that stay at their places, and how often others were picked.
+    /// Returns the pinned rows, and the number of requests for other examples.
     pub fn wanted(&self) -> ([Option<usize>; PAIRS], usize) {
         (self.pinned, self.turn)
     }
 
-    /// Rows of pictures that are shown of each held-out row.
+    /// Returns the number of lines of pictures.
     pub fn lines(&self) -> usize {
         if self.corrupted { ROWS.len() } else { ROWS.len() - 1 }
     }
@@ -101,13 +101,12 @@ impl ReconstructionsCard {
         let pins = self.pinned.iter().flatten().count();
         let second = match pins {
             0 => String::new(),
-            1 => "1 stays".to_owned(),
-            n => format!("{n} stay"),
+            n => format!("{n} pinned"),
         };
         card_title(ui, palette, inside, what, &second);
         if moment.live && self.count > 0 {
-            let help = "Show other held-out rows; those that were clicked stay";
-            let button = Button::new(ButtonKind::Chip, "pick others", help);
+            let help = "Show other held-out rows; pinned rows stay";
+            let button = Button::new(ButtonKind::Chip, "other examples", help);
             if button.show_right(ui, palette, inside.right_top()).0.clicked() {
                 self.turn += 1;
             }
@@ -115,13 +114,13 @@ impl ReconstructionsCard {
         if self.count == 0 {
             let at = pos2(inside.center().x, inside.center().y);
             let words = match moment.snapshot.progress.state {
-                PlayState::Finished => "The rows that it was trained on are not here",
-                _ => "They appear as soon as the model is ready",
+                PlayState::Finished => "The data of this model are not available",
+                _ => "Appear once the model is ready",
             };
             ui.painter().text(at, Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
             return;
         }
-        let label = 64.0;
+        let label = 72.0;
         let gap = 8.0;
         let top = inside.top() + 30.0;
         let shown: Vec<usize> = (0..ROWS.len()).filter(|&row| row != 1 || self.corrupted).collect();
@@ -149,7 +148,7 @@ impl ReconstructionsCard {
         }
     }
 
-    /// Each column can be clicked: its row stays when others are picked.
+    /// Makes the columns clickable: a click pins a row when other examples are picked.
     fn pins_ui(&mut self, ui: &mut Ui, palette: &Palette, columns: Rect, moment: &Moment) {
         let width = columns.width() / self.count as f32;
         for (place, &row) in moment.snapshot.pairs.rows.iter().enumerate().take(PAIRS) {
@@ -157,7 +156,7 @@ impl ReconstructionsCard {
             let column = Rect::from_min_size(pos2(left, columns.top()), vec2(width, columns.height()));
             let response = ui.interact(column, ui.scope_id().with(("pin", place)), egui::Sense::click());
             let pinned = self.pinned[place] == Some(row);
-            let name = format!("{} row {}", if pinned { "Release" } else { "Keep" }, place + 1);
+            let name = format!("{} row {}", if pinned { "Unpin" } else { "Pin" }, place + 1);
             response.widget_info(|| egui::WidgetInfo::selected(egui::accesskit::Role::Button, true, pinned, &name));
             if response.clicked() {
                 self.pinned[place] = if pinned { None } else { Some(row) };
@@ -176,7 +175,7 @@ impl ReconstructionsCard {
                 Some(rows) => rows.row_name(row),
                 None => format!("row {}", row + 1),
             };
-            let help = if pinned { "stays; click to let it go" } else { "click to keep it when others are picked" };
+            let help = if pinned { "pinned; click to unpin" } else { "click to pin" };
             response.on_hover_text(format!("{words}: {help}"));
         }
     }

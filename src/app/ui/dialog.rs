@@ -1,12 +1,12 @@
-//! Sheets: a question or a table in the middle of the window, over a veil.
+//! Modal sheets over the window.
 
 use egui::{Color32, CornerRadius, Frame, Margin, Response, Stroke, TextEdit, Ui};
 
 use super::theme::{color, regular, semibold};
 use crate::style::{Palette, size, space};
 
-/// Shows a sheet of `width`; gives what its contents give, and whether it is to be put away (Escape, or a click beside
-/// it).
+/// Draws a sheet of `width`; returns the result of its contents, and whether it is to be closed (Escape, or a click
+/// outside).
 pub(crate) fn sheet<R>(
     context: &egui::Context,
     palette: &Palette,
@@ -41,7 +41,7 @@ pub(crate) fn problem(ui: &mut Ui, palette: &Palette, text: &str) {
     ui.label(egui::RichText::new(text).font(regular(size::TEXT)).color(color(palette.bad)));
 }
 
-/// A line to type in, called `name` by whoever reads the window aloud.
+/// Draws a text field with the accessible name `name`.
 pub(crate) fn field(ui: &mut Ui, text: &mut String, name: &str, hint: &str, width: f32) -> Response {
     let edit = TextEdit::singleline(text).hint_text(hint).margin(Margin::symmetric(10, 7)).desired_width(width - 20.0);
     let response = ui.add(edit);

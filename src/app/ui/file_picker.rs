@@ -1,4 +1,4 @@
-//! Which file is meant: the desktop is asked, and where it has no service for that, a path is typed.
+//! File picker: the dialog of the desktop, or a typed path where there is none.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::platform::Task;
 use crate::platform::folders::home_folder;
 use crate::style::{Palette, space};
 
-/// A question that is open, for a purpose `P` that comes back with the path.
+/// Open question, with the purpose `P` that is returned with the path.
 struct Asked<P> {
     question: Question,
     purpose: P,
-    /// What asks the desktop; `None` once a path is typed.
+    /// Task of the desktop's dialog; `None` while a path is typed.
     dialog: Option<Task<(), Answer>>,
     text: String,
     problem: Option<String>,
     fresh: bool,
 }
 
-/// Asks one question at a time.
+/// Picker of one path at a time.
 pub(crate) struct FilePicker<P> {
     dialogs: Arc<dyn Dialogs>,
     asked: Option<Asked<P>>,
@@ -41,12 +41,12 @@ impl<P> FilePicker<P> {
         Self { dialogs, asked: None }
     }
 
-    /// Whether a sheet of its own has the keyboard.
+    /// Returns whether its sheet has the keyboard.
     pub fn is_typing(&self) -> bool {
         self.asked.as_ref().is_some_and(|asked| asked.dialog.is_none())
     }
 
-    /// Asks for a path. A question that is open is taken back.
+    /// Asks for a path; an open question is canceled.
     pub fn ask(&mut self, context: &egui::Context, question: Question, purpose: P) {
         let (dialogs, wanted) = (Arc::clone(&self.dialogs), question.clone());
         let dialog = Task::start("hourglass-dialog", waker(context), move |_| dialogs.ask(&wanted)).ok();
@@ -59,7 +59,7 @@ impl<P> FilePicker<P> {
         self.asked = Some(Asked { question, purpose, dialog, text, problem: None, fresh: true });
     }
 
-    /// Shows the sheet where a path is typed; gives the path that was chosen, and what for.
+    /// Draws the sheet of a typed path; returns the purpose and the chosen path.
     pub fn ui(&mut self, ui: &Ui, palette: &Palette) -> Option<(P, PathBuf)> {
         let asked = self.asked.as_mut()?;
         if let Some(dialog) = &asked.dialog {
@@ -81,15 +81,16 @@ impl<P> FilePicker<P> {
                 let there = path.exists();
                 let folder_there = path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
                 if !saving && !there {
-                    asked.problem = Some(format!("there is nothing at {}; give the path of one", path.display()));
+                    asked.problem =
+                        Some(format!("{} does not exist; give the path of a file or folder", path.display()));
                 } else if saving && !folder_there {
-                    asked.problem = Some(format!("{} lies in no folder that is there; name another", path.display()));
+                    asked.problem = Some(format!("{} lies in no existing folder; name another", path.display()));
                 } else if saving && there && asked.problem.is_none() {
-                    asked.problem = Some("it is there already: Save once more to write over it".to_owned());
+                    asked.problem = Some("it exists already: press Save again to overwrite it".to_owned());
                 } else {
                     return self.asked.take().map(|asked| (asked.purpose, path));
                 }
-                // Corrected at once.
+                // The field gets the focus again for a correction.
                 asked.fresh = true;
             }
             Some(false) => self.asked = None,
@@ -101,11 +102,11 @@ impl<P> FilePicker<P> {
 }
 
 impl<P> Asked<P> {
-    /// `Some(true)` when the path is to be taken, `Some(false)` when the question is taken back.
+    /// Draws the sheet; returns `Some(true)` to accept the path, `Some(false)` to cancel.
     fn sheet(&mut self, ui: &mut Ui, palette: &Palette, saving: bool) -> Option<bool> {
         heading(ui, palette, self.question.title());
         let width = ui.available_width();
-        let hint = if saving { "a path to write" } else { "a path" };
+        let hint = if saving { "path to write" } else { "path" };
         let before = self.text.clone();
         let typed = field(ui, &mut self.text, "Path", hint, width);
         if std::mem::take(&mut self.fresh) {
@@ -121,7 +122,8 @@ impl<P> Asked<P> {
         }
         ui.add_space(space::S);
         let given = !self.text.trim().is_empty();
-        let (label, help) = if saving { ("Save", "Write the file") } else { ("Open", "Read what is at this path") };
+        let (label, help) =
+            if saving { ("Save", "Save the file") } else { ("Open", "Open the file or folder at this path") };
         let mut done = None;
         ui.horizontal(|ui| {
             let take = Button::new(ButtonKind::Primary, label, help).enabled(given).show_here(ui, palette);
@@ -136,7 +138,7 @@ impl<P> Asked<P> {
     }
 }
 
-/// A path as people type and paste it: with the home folder as `~`, with quotes around it.
+/// Parses a typed or pasted path: `~` is the home folder, quotes around it are removed.
 fn typed_path(text: &str) -> PathBuf {
     let text = text.trim();
     let unquoted = ['"', '\''].iter().find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote));

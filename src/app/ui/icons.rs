@@ -1,4 +1,4 @@
-//! Icons, drawn as lines: they follow the theme and stay sharp at any scale.
+//! Icons drawn as vector shapes, which follow the theme and stay sharp at any scale.
 
 use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, pos2};
 
@@ -52,7 +52,7 @@ pub(crate) fn restart(painter: &Painter, rect: Rect, color: Color32) {
     painter.add(Shape::convex_polygon(triangle, color, Stroke::NONE));
 }
 
-/// The mark of the program: wide, narrow, wide.
+/// Draws the mark of the program.
 pub(crate) fn hourglass(painter: &Painter, rect: Rect, color: Color32) {
     filled(painter, rect, &[(0.1, 0.05), (0.9, 0.05), (0.56, 0.5), (0.44, 0.5)], color);
     filled(painter, rect, &[(0.44, 0.5), (0.56, 0.5), (0.9, 0.95), (0.1, 0.95)], color);
@@ -63,7 +63,7 @@ pub(crate) fn train(painter: &Painter, rect: Rect, color: Color32) {
     lines(painter, rect, &[(0.18, 0.75), (0.42, 0.45), (0.6, 0.6), (0.95, 0.15)], color);
 }
 
-/// A compass.
+/// Draws a compass.
 pub(crate) fn explore(painter: &Painter, rect: Rect, color: Color32) {
     let (center, radius) = (rect.center(), rect.height() * 0.55);
     painter.circle_stroke(center, radius, Stroke::new(1.6, color));
@@ -71,7 +71,7 @@ pub(crate) fn explore(painter: &Painter, rect: Rect, color: Color32) {
     filled(painter, Rect::from_center_size(center, egui::vec2(radius * 2.0, radius * 2.0)), &needle, color);
 }
 
-/// A half-filled disc: change between dark and light.
+/// Draws a half-filled disc, for the theme.
 pub(crate) fn theme(painter: &Painter, rect: Rect, color: Color32) {
     let (center, radius) = (rect.center(), rect.width() * 0.45);
     painter.circle_stroke(center, radius, Stroke::new(1.5, color));
@@ -83,12 +83,12 @@ pub(crate) fn theme(painter: &Painter, rect: Rect, color: Color32) {
     painter.add(Shape::convex_polygon(half, color, Stroke::NONE));
 }
 
-/// A row of points, one of which stands out.
+/// Draws a line with a spike, for anomalies.
 pub(crate) fn detect(painter: &Painter, rect: Rect, color: Color32) {
     lines(painter, rect, &[(0.0, 0.72), (0.3, 0.72), (0.45, 0.1), (0.62, 0.95), (0.74, 0.72), (1.0, 0.72)], color);
 }
 
-/// A sheet with lines: the report.
+/// Draws a sheet with lines, for the report.
 pub(crate) fn report(painter: &Painter, rect: Rect, color: Color32) {
     let outline = [(0.12, 0.0), (0.62, 0.0), (0.88, 0.26), (0.88, 1.0), (0.12, 1.0), (0.12, 0.0)];
     lines(painter, rect, &outline, color);
@@ -97,32 +97,32 @@ pub(crate) fn report(painter: &Painter, rect: Rect, color: Color32) {
     }
 }
 
-/// A folder.
+/// Draws a folder.
 pub(crate) fn open(painter: &Painter, rect: Rect, color: Color32) {
     let outline = [(0.0, 0.9), (0.0, 0.12), (0.36, 0.12), (0.48, 0.28), (1.0, 0.28), (1.0, 0.9), (0.0, 0.9)];
     lines(painter, rect, &outline, color);
 }
 
-/// A question mark.
+/// Draws a question mark.
 pub(crate) fn help(painter: &Painter, rect: Rect, color: Color32) {
     let hook = [(0.28, 0.3), (0.34, 0.1), (0.52, 0.02), (0.7, 0.12), (0.72, 0.32), (0.56, 0.46), (0.5, 0.66)];
     lines(painter, rect, &hook, color);
     painter.circle_filled(at(rect, 0.5, 0.92), 1.3, color);
 }
 
-/// Points downwards: there is more to choose from.
+/// Draws a chevron that points down, for a menu.
 pub(crate) fn more(painter: &Painter, rect: Rect, color: Color32) {
     lines(painter, rect, &[(0.1, 0.3), (0.5, 0.7), (0.9, 0.3)], color);
 }
 
-/// An arrow into a tray: what is dropped.
+/// Draws an arrow into a tray, for a drop.
 pub(crate) fn drop_here(painter: &Painter, rect: Rect, color: Color32) {
     lines(painter, rect, &[(0.5, 0.0), (0.5, 0.66)], color);
     lines(painter, rect, &[(0.24, 0.42), (0.5, 0.68), (0.76, 0.42)], color);
     lines(painter, rect, &[(0.0, 0.62), (0.0, 1.0), (1.0, 1.0), (1.0, 0.62)], color);
 }
 
-/// A picture, one half of it clean.
+/// Draws a picture with one half denoised.
 pub(crate) fn denoise(painter: &Painter, rect: Rect, color: Color32) {
     painter.rect_stroke(rect, 2.0, Stroke::new(1.6, color), egui::StrokeKind::Middle);
     lines(painter, rect, &[(0.5, 0.0), (0.5, 1.0)], color);

@@ -1,4 +1,4 @@
-//! Shapes of charts, painted in the window.
+//! Painter of chart shapes in the window.
 
 use egui::{Align2, CornerRadius, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
@@ -6,7 +6,7 @@ use super::theme::{color, faded, regular};
 use crate::plot::{Align, Area, PlotShape, VerticalAlign};
 use crate::style::Palette;
 
-/// The area of a plot.
+/// Returns the area of a plot in `rect`.
 pub(crate) fn area_of(rect: Rect) -> Area {
     Area { x: rect.left(), y: rect.top(), w: rect.width(), h: rect.height() }
 }

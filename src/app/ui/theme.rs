@@ -1,4 +1,4 @@
-//! The tokens of `style`, as egui wants them.
+//! Theme of egui from the tokens of `style`.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LIGHT, Palette, Rgb, size, space};
 
-/// Which theme the window wears.
+/// Theme of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThemeChoice {
-    /// The system's where it says so, else dark.
+    /// Theme of the system where it is known, else dark.
     #[default]
     System,
     Dark,
@@ -19,9 +19,9 @@ pub enum ThemeChoice {
 }
 
 impl ThemeChoice {
-    /// All of them, with the words of the menu.
+    /// All choices, with their labels in the menu.
     pub(crate) const ALL: [(Self, &'static str); 3] =
-        [(Self::System, "As the desktop"), (Self::Dark, "Dark"), (Self::Light, "Light")];
+        [(Self::System, "System"), (Self::Dark, "Dark"), (Self::Light, "Light")];
 
     pub(crate) fn palette(self, system: Option<egui::Theme>) -> &'static Palette {
         match (self, system) {
@@ -35,7 +35,7 @@ pub(crate) fn color(rgb: Rgb) -> Color32 {
     Color32::from_rgb(rgb.0, rgb.1, rgb.2)
 }
 
-/// `rgb` at `alpha` of its strength.
+/// Returns `rgb` with the opacity `alpha`.
 pub(crate) fn faded(rgb: Rgb, alpha: f32) -> Color32 {
     color(rgb).gamma_multiply(alpha)
 }
@@ -50,7 +50,7 @@ pub(crate) fn semibold(points: f32) -> FontId {
     FontId::new(points, FontFamily::Name(SEMIBOLD.into()))
 }
 
-/// Installs fonts; once.
+/// Installs the fonts; called once.
 pub(crate) fn install_fonts(context: &egui::Context) {
     let mut fonts = FontDefinitions::empty();
     for (name, bytes) in [("Inter", FONT_REGULAR), (SEMIBOLD, FONT_SEMIBOLD)] {
@@ -63,7 +63,7 @@ pub(crate) fn install_fonts(context: &egui::Context) {
     context.set_fonts(fonts);
 }
 
-/// Sets what egui's own widgets (menus, tooltips, scroll bars) look like.
+/// Sets the style of egui's own widgets (menus, tooltips, scroll bars).
 pub(crate) fn apply(context: &egui::Context, palette: &Palette) {
     let theme = if palette.dark { egui::Theme::Dark } else { egui::Theme::Light };
     context.set_theme(theme);

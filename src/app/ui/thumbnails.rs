@@ -1,5 +1,5 @@
-//! Pictures of rows of the data set, made on a thread of its own: rows may have to be decoded from files, and no frame
-//! waits for that.
+//! Thumbnails of data rows, drawn on a thread of their own: rows may have to be decoded from files, and no frame waits
+//! for that.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ struct DrawnThumbnails {
     pictures: Vec<Raster>,
 }
 
-/// The rows that were asked for last, side by side in one texture.
+/// Rows requested last, side by side in one texture.
 #[derive(Default)]
 pub(crate) struct Thumbnails {
     thread: Option<Latest<ThumbnailRequest, DrawnThumbnails>>,
@@ -53,7 +53,7 @@ fn draw(request: ThumbnailRequest) -> DrawnThumbnails {
     let mut request = request;
     request.rows.retain(|&row| (row as usize) < data.rows);
     let rows: Vec<usize> = request.rows.iter().map(|&row| row as usize).collect();
-    // Rows that cannot be read are not shown; the run says why in its own words.
+    // Unreadable rows are not shown; the run reports the error.
     let values = data.chosen_f32(&rows).unwrap_or_default();
     let view = RowView::new(data.image.map(|image| [image.height, image.width, image.channels]), &values);
     let ink = request.palette.ink(request.palette.second);
@@ -63,7 +63,7 @@ fn draw(request: ThumbnailRequest) -> DrawnThumbnails {
     DrawnThumbnails { of: Some(request), side, pictures }
 }
 
-/// Large pictures in fewer pixels: all of them must fit one texture.
+/// Shrinks a large picture, since all of them must fit one texture.
 fn shrunk(raster: Raster) -> Raster {
     const MOST: usize = 128;
     let every = raster.side.div_ceil(MOST).max(1);
@@ -73,7 +73,7 @@ fn shrunk(raster: Raster) -> Raster {
 }
 
 impl Thumbnails {
-    /// Asks for `rows`; they are there some frames later. Call it in every frame that shows them.
+    /// Requests `rows`, which arrive some frames later; to be called in every frame that shows them.
     pub fn ask(&mut self, ui: &Ui, palette: &'static Palette, data: &Arc<DataSet>, rows: &[u32]) {
         let request = ThumbnailRequest { data: Arc::clone(data), rows: rows.to_vec(), palette };
         if self.asked.as_ref() != Some(&request) && !rows.is_empty() {
@@ -106,7 +106,7 @@ impl Thumbnails {
         self.shown = Some(made);
     }
 
-    /// Draws `row` into `rect` where it is there; gives whether it was.
+    /// Draws `row` into `rect`; returns false if it has not arrived.
     pub fn draw(&self, painter: &egui::Painter, row: u32, rect: Rect) -> bool {
         let (Some(shown), Some(texture)) = (&self.shown, &self.texture) else { return false };
         // Rows of other data may have the same numbers.

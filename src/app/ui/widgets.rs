@@ -11,7 +11,7 @@ use crate::style::{Palette, Rgb, size, space};
 
 pub(crate) const CARD_PADDING: f32 = space::L;
 
-/// The contents of a card at `rect`, in its padded inside. The card itself is painted by [`cards`].
+/// Draws the contents of a card in the padded inside of `rect`. The card itself is painted by [`cards`].
 pub(crate) fn card<R>(ui: &mut Ui, rect: Rect, contents: impl FnOnce(&mut Ui, Rect) -> R) -> R {
     let inside = rect.shrink(CARD_PADDING);
     ui.scope_builder(UiBuilder::new().max_rect(inside), |ui| {
@@ -21,10 +21,10 @@ pub(crate) fn card<R>(ui: &mut Ui, rect: Rect, contents: impl FnOnce(&mut Ui, Re
     .inner
 }
 
-/// Paints what makes `rects` cards within `area`: the background around them, their round corners and their borders.
+/// Paints `rects` as cards within `area`: the background around them, their round corners and their borders.
 ///
-/// The window is cleared to the cards' own color, and so their insides, nine tenths of all pixels, are never painted:
-/// a software driver pays for every pixel, and it shares its cores with the training.
+/// The window is cleared to the color of cards, so their insides, nine tenths of all pixels, are never painted: a
+/// software driver pays for every pixel, and shares its cores with the training.
 pub(crate) fn cards(ui: &Ui, palette: &Palette, area: Rect, rects: &[Rect]) {
     let background = color(palette.background);
     let mut around = egui::Mesh::default();
@@ -62,7 +62,7 @@ pub(crate) fn cards(ui: &Ui, palette: &Palette, area: Rect, rects: &[Rect]) {
     }
 }
 
-/// What lies between the square corner and the quarter circle that `inward` spans.
+/// Adds the area between a square corner and the quarter circle that `inward` spans.
 fn corner_mesh(mesh: &mut egui::Mesh, corner: Pos2, inward: Vec2, fill: Color32) {
     const STEPS: u32 = 8;
     let first = mesh.vertices.len() as u32;
@@ -77,12 +77,12 @@ fn corner_mesh(mesh: &mut egui::Mesh, corner: Pos2, inward: Vec2, fill: Color32)
     }
 }
 
-/// Tells who listens instead of looking what is painted at `rect`; `key` stays the same while the words change.
+/// Exposes text painted at `rect` to screen readers; `key` identifies it while the words change.
 pub(crate) fn accessible_label(ui: &Ui, key: &str, rect: Rect, words: &str) {
     accessible_label_for(ui, Role::Label, key, rect, words);
 }
 
-/// Paints words and tells them; gives where they are.
+/// Paints text and exposes it to screen readers; returns its area.
 pub(crate) fn text_label(
     ui: &Ui,
     key: &str,
@@ -100,7 +100,7 @@ fn accessible_label_for(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str)
     let id = ui.scope_id().with(("heard", key));
     ui.ctx().accesskit_node_builder(id, |node| {
         node.set_role(role);
-        // What a label says is its value.
+        // AccessKit takes the text of a label from its value.
         match role {
             Role::Label => node.set_value(words),
             _ => node.set_label(words),
@@ -110,7 +110,7 @@ fn accessible_label_for(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str)
     });
 }
 
-/// Title and second line of a card, on its first line; gives the x where they end.
+/// Draws the title and the subtitle of a card on its first line; returns their right edge.
 pub(crate) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, second: &str) -> f32 {
     let painter = ui.painter();
     let y = inside.top() + 10.0;
@@ -127,14 +127,14 @@ pub(crate) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, 
     drawn.right()
 }
 
-/// Text on one line, cut with an ellipsis where it is wider than `width`.
+/// Draws text on one line, cut with an ellipsis where it is wider than `width`.
 pub(crate) fn line_of_text(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, color: Color32) -> Rect {
     let rect = part_of_line(ui, at, width, text, font, color);
     accessible_label(ui, text, rect, text);
     rect
 }
 
-/// The same of a line that is told as a whole.
+/// Same as [`line_of_text`], for a part of a line that is exposed as a whole.
 pub(crate) fn part_of_line(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, color: Color32) -> Rect {
     let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
     job.wrap.max_width = width.max(0.0);
@@ -146,7 +146,7 @@ pub(crate) fn part_of_line(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui
     rect
 }
 
-/// Text in lines of at most `width`; gives the y below it.
+/// Draws text in lines of at most `width`; returns the y below it.
 pub(crate) fn paragraph(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::FontId, color: Color32) -> f32 {
     let galley = ui.painter().layout(text.to_owned(), font, color, width.max(1.0));
     let rect = Rect::from_min_size(at, galley.size());
@@ -155,7 +155,7 @@ pub(crate) fn paragraph(ui: &Ui, at: Pos2, width: f32, text: &str, font: egui::F
     rect.bottom()
 }
 
-/// A ring around what has the keyboard.
+/// Draws a ring around a focused control.
 pub(crate) fn focus_ring(ui: &Ui, palette: &Palette, response: &Response, rect: Rect) {
     if response.has_focus() {
         let stroke = Stroke::new(2.0, color(palette.accent));
@@ -166,27 +166,27 @@ pub(crate) fn focus_ring(ui: &Ui, palette: &Palette, response: &Response, rect: 
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ButtonKind {
-    /// The one thing to do on this screen.
+    /// Main action of the screen.
     Primary,
     Plain,
-    /// Small, in the corner of a card.
+    /// Small button in the corner of a card.
     Chip,
-    /// A chip that is switched on.
+    /// Chip that is switched on.
     ChipOn,
-    /// What cannot be taken back.
+    /// Action that cannot be undone.
     Danger,
 }
 
-/// What is drawn before a button's words, or instead of them.
+/// Icon drawn before the label of a button, or instead of it.
 pub(crate) type Icon = fn(&egui::Painter, Rect, Color32);
 
-/// Something to press. `label` is what assistive technology reads and, without `icon`, what is shown.
+/// Button. Assistive technology reads `label`, which is shown too unless an icon stands for it.
 pub(crate) struct Button<'a> {
     pub label: &'a str,
     pub help: &'a str,
     pub kind: ButtonKind,
     pub icon: Option<Icon>,
-    /// Whether the words are shown beside the icon.
+    /// True if the label is shown beside the icon.
     pub words: bool,
     pub enabled: bool,
 }
@@ -206,7 +206,7 @@ impl<'a> Button<'a> {
         self
     }
 
-    /// Width and height.
+    /// Returns width and height.
     pub fn size(&self, ui: &Ui) -> Vec2 {
         let (font, height, padding) = match self.kind {
             ButtonKind::Primary | ButtonKind::Plain | ButtonKind::Danger => (semibold(size::TEXT), 30.0, 14.0),
@@ -224,7 +224,7 @@ impl<'a> Button<'a> {
         }
     }
 
-    /// Draws it with its top right corner at `right_top`; gives the response and the x where it starts.
+    /// Draws the button with its top right corner at `right_top`; returns the response and its left edge.
     pub fn show_right(self, ui: &mut Ui, palette: &Palette, right_top: Pos2) -> (Response, f32) {
         let size = self.size(ui);
         let rect = Rect::from_min_size(pos2(right_top.x - size.x, right_top.y), size);
@@ -232,7 +232,7 @@ impl<'a> Button<'a> {
         (self.show(ui, palette, rect), left)
     }
 
-    /// Draws it where the layout has come to.
+    /// Draws the button at the current position of the layout.
     pub fn show_here(self, ui: &mut Ui, palette: &Palette) -> Response {
         let (rect, _) = ui.allocate_exact_size(self.size(ui), Sense::hover());
         self.show(ui, palette, rect)
@@ -303,12 +303,12 @@ impl<'a> Button<'a> {
     }
 }
 
-/// A name on the left and a value on the right of one line.
+/// Draws a name on the left and a value on the right of one line.
 pub(crate) fn value_row(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str) {
     value_row_in(ui, palette, line, name, value, palette.text);
 }
 
-/// The same with the value in `ink`.
+/// Same as [`value_row`], with the value in `ink`.
 pub(crate) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str, ink: Rgb) {
     let painter = ui.painter();
     painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), color(palette.muted));
@@ -316,7 +316,7 @@ pub(crate) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, v
     accessible_label(ui, name, line, &format!("{name}: {value}"));
 }
 
-/// A filled bar of progress; `None` where nobody knows how far it is.
+/// Draws a progress bar; `None` stands for an unknown share.
 pub(crate) fn progress(ui: &Ui, palette: &Palette, rect: Rect, done: Option<f32>) {
     let radius = CornerRadius::same(3);
     ui.painter().rect_filled(rect, radius, color(palette.raised));
@@ -329,14 +329,14 @@ pub(crate) fn progress(ui: &Ui, palette: &Palette, rect: Rect, done: Option<f32>
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {
-    /// Equal ways are equal ratios; filled from the left.
+    /// Logarithmic, filled from the left.
     Log,
-    /// Filled from the middle where that is zero, else from the left.
+    /// Linear, filled from the center if that is zero, else from the left.
     Linear,
 }
 
-/// A slider with its name and value; gives the new value while it is dragged or stepped with the arrow keys, and
-/// whether the change is finished.
+/// Slider with its name and value. [`Self::show`] returns the new value while it is dragged or stepped with the arrow
+/// keys, and whether the change is finished.
 pub(crate) struct Slider<'a> {
     pub name: &'a str,
     pub help: &'a str,
