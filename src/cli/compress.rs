@@ -11,44 +11,44 @@ use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::{style, tasks};
 
-/// Fewer bits say nothing, more are lost in the noise of f32.
+/// Range of `--bits`: fewer bits carry no information, more are finer than the rounding of f32.
 const BITS: std::ops::RangeInclusive<f64> = 0.1..=12.0;
 
 #[derive(Args, Debug)]
 pub(super) struct CompressArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// What to compress: anything that the model takes.
+    /// Data to compress, of the kind that the model was trained on.
     #[arg(value_name = "IN")]
     data: String,
-    /// The file to write.
+    /// File to write.
     #[arg(short, long, value_name = "FILE.hg", required_unless_present = "curve")]
     output: Option<PathBuf>,
-    /// Bits of a latent number, on average; more are nearer to what the model can do. Vector-quantized models have
-    /// codes and take no notice.
+    /// Mean number of bits per latent value: the more, the closer the error is to that of the model. Ignored by
+    /// vector-quantized models, which store codes.
     #[arg(long, value_name = "BITS", default_value_t = tasks::USUAL_BITS)]
     bits: f64,
-    /// Measure bytes and error at several settings, beside PCA and JPEG: a .json, .csv or .png file.
+    /// Write a rate-distortion curve, with PCA and JPEG as baselines, to a .json, .csv or .png file.
     #[arg(long, value_name = "OUT", conflicts_with_all = ["output", "bits"])]
     curve: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct DecompressArgs {
-    /// What `compress` wrote.
+    /// File written by `compress`.
     #[arg(value_name = "FILE.hg")]
     input: PathBuf,
-    /// The model that it was compressed with.
+    /// Model that the data was compressed with.
     #[arg(long, value_name = "MODEL")]
     model: PathBuf,
-    /// A .npy or .csv file, or a folder for pictures or recordings.
+    /// A .npy or .csv file, or a folder for images or audio.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
 }
 
 pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, CliError> {
     if !BITS.contains(&arguments.bits) {
-        return Err(CliError::usage(format!("--bits is {}, use a number from 0.1 to 12; 4 is usual", arguments.bits)));
+        return Err(CliError::usage(format!("--bits is {}, use a number from 0.1 to 12 (default 4)", arguments.bits)));
     }
     let device = Device::open(common.device_choice()?, common.threads())?;
     let Some(output) = &arguments.output else { return curve(arguments, common, &device) };
@@ -60,17 +60,17 @@ pub(super) fn compress(arguments: &CompressArgs, common: &Common) -> Result<u8, 
         return Ok(0);
     }
     if made.fitted_on == "input" && !common.quiet {
-        eprintln!("note: the model's train rows are not here: steps and tables are fitted on the input itself");
+        eprintln!("note: the model's train rows are not available: step sizes and tables are fitted on the input");
     }
     print_out(&format!(
-        "{} rows in {} bytes, {:.2} a row ({} of them header), {:.1} times smaller",
+        "{} rows in {} bytes ({} of them header), {:.2} bytes per row, compression {:.1}:1",
         style::grouped(made.rows as u64),
         style::grouped(made.bytes as u64),
-        made.bytes_per_row,
         style::grouped(made.header_bytes as u64),
+        made.bytes_per_row,
         made.source_bytes as f64 / made.bytes as f64,
     ));
-    print_out(&format!("MSE {:.5}; without rounding the model's is {:.5}: {}", made.mse, made.model_mse, made.output));
+    print_out(&format!("MSE {:.5} ({:.5} without quantization): {}", made.mse, made.model_mse, made.output));
     Ok(0)
 }
 
@@ -82,14 +82,14 @@ fn curve(arguments: &CompressArgs, common: &Common, device: &Device) -> Result<u
         print_json(&curve)?;
         return Ok(0);
     }
-    print_out(&format!("{:<12}{:<36}{:>12}{:>10}{:>8}", "method", "setting", "bytes a row", "MSE", "PSNR"));
+    print_out(&format!("{:<12}{:<36}{:>12}{:>10}{:>8}", "method", "setting", "bytes/row", "MSE", "PSNR"));
     for point in &curve.points {
         print_out(&format!(
             "{:<12}{:<36}{:>12.2}{:>10.5}{:>8.2}",
             point.method, point.setting, point.bytes_per_row, point.mse, point.psnr
         ));
     }
-    print_out(&format!("without rounding the model's MSE is {:.5}", curve.model_mse));
+    print_out(&format!("MSE of the model without quantization: {:.5}", curve.model_mse));
     curve.findings.iter().for_each(|finding| print_out(finding));
     print_out(&format!("curve {}", curve.output));
     Ok(0)

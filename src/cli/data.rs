@@ -1,4 +1,4 @@
-//! `hourglass data`: what a file or folder is and what would be done to it.
+//! `hourglass data`: description of a file or folder as data, and of its preparation.
 
 use std::path::{Path, PathBuf};
 
@@ -16,14 +16,14 @@ use crate::train::TrainError;
 
 #[derive(Args, Debug)]
 pub(super) struct DataArgs {
-    /// A file or folder: pictures, CSV or TSV, NPY, NPZ, safetensors, IDX, WAV, text; or mnist.
+    /// A file or folder: images, CSV or TSV, NPY, NPZ, safetensors, IDX, WAV, text; or mnist.
     #[arg(value_name = "PATH")]
     path: String,
-    /// Fields of a spec that concern data, for example --set data.labels=species.
+    /// Set a field of the spec that concerns data, for example --set data.labels=species.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Also draw the first rows as a network would see them, corrupted beside clean where --set corruption... asks for
-    /// it.
+    /// Also draw the first rows as a network sees them; clean and corrupted side by side with --set
+    /// corruption.KEY=VALUE.
     #[arg(long, value_name = "OUT.png")]
     preview: Option<PathBuf>,
 }
@@ -56,7 +56,7 @@ pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliE
     Ok(0)
 }
 
-/// Refuses settings that say nothing of data, and those that no spec has.
+/// Rejects settings outside the sections that concern data, and keys that no spec has.
 fn check_settings(settings: &[String]) -> Result<(), CliError> {
     const SECTIONS: [&str; 4] = ["data", "train", "corruption", "augmentation"];
     let strange = |setting: &&String| setting.split_once('.').is_some_and(|(section, _)| !SECTIONS.contains(&section));
@@ -64,7 +64,7 @@ fn check_settings(settings: &[String]) -> Result<(), CliError> {
         let known = SECTIONS.join(", ");
         return Err(CliError::usage(format!("--set, {setting:?} does not concern data, use fields of {known}")));
     }
-    // Whatever is trained later, this is a spec that has all of them.
+    // Any preset will do: every spec has these sections.
     preset("undercomplete").and_then(|preset| preset.spec.with_set(settings)).map_err(TrainError::from)?;
     Ok(())
 }
@@ -73,7 +73,7 @@ fn details(report: &DataReport) -> Vec<String> {
     let mut lines =
         vec![format!("range     {} to {}, mean {:.4}", report.range.least, report.range.most, report.range.mean)];
     if report.missing > 0 {
-        lines.push(format!("missing   {} cells, filled from the train part", style::grouped(report.missing as u64)));
+        lines.push(format!("missing   {} cells, imputed from the train part", style::grouped(report.missing as u64)));
     }
     if !report.labels.is_empty() {
         let counts: Vec<String> = report

@@ -1,4 +1,4 @@
-//! `hourglass denoise`: pictures and arrays without their noise.
+//! `hourglass denoise`: denoising of images and arrays.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -16,29 +16,29 @@ use crate::tasks::{self, DenoiseOptions, Denoised, FileOutcome, Sigma, Strength,
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DenoiseArgs {
-    /// Pictures (PNG, JPEG, WebP, TIFF, BMP, PNM), .npy arrays of floats in 0..1 (HxW or HxWxC), or folders of them.
+    /// Images (PNG, JPEG, WebP, TIFF, BMP, PNM), .npy arrays of floats in 0..1 (HxW or HxWxC), or folders of them.
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
-    /// A file for one input, else a folder that keeps the names. The form is that of the input.
+    /// A file for one input, else a folder in which the names are kept. The format is that of the input.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// A model.safetensors instead of the denoiser that comes with the program.
+    /// Model file (.safetensors), instead of the built-in denoiser.
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
-    /// How much of the noise to take away, 0 to 1; 0 copies the file.
+    /// Share of the noise to remove, 0 to 1; 0 copies the file.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     strength: f64,
-    /// Standard deviation of the noise on the scale of 0..255: no more than that is taken away. auto estimates it and
-    /// leaves clean pictures alone.
+    /// Standard deviation of the noise on the 0..255 scale: upper bound on the change, unless the model also repairs
+    /// other damage. auto estimates it and leaves clean images as they are.
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = sigma)]
     sigma: Sigma,
-    /// The clean picture, or a folder of them under the same names: PSNR and SSIM are measured.
+    /// Clean image, or a folder of clean images under the same names, to compute PSNR and SSIM against.
     #[arg(long, value_name = "CLEAN")]
     reference: Option<PathBuf>,
-    /// Memory that the network's work may take [default: a quarter of what is free, at most 1024].
+    /// Memory limit of the network [default: a quarter of the free memory, at most 1024].
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: Option<u32>,
-    /// Look at each picture once instead of from its eight sides: eight times as fast, a tenth of a decibel worse.
+    /// Run the network once per image instead of averaging over 8 flips and rotations: 8 times as fast, 0.1 dB worse.
     #[arg(long)]
     fast: bool,
 }
@@ -53,7 +53,7 @@ fn sigma(text: &str) -> Result<Sigma, String> {
 
 pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Command) -> Result<u8, CliError> {
     if !(0.0..=1.0).contains(&arguments.strength) {
-        let problem = format!("--strength is a share from 0 to 1, not {}; 1 takes all noise away", arguments.strength);
+        let problem = format!("--strength is {}, use a number from 0 to 1; 1 removes all noise", arguments.strength);
         return Err(CliError::usage(problem));
     }
     let options = DenoiseOptions {
@@ -66,9 +66,9 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Comma
     let device = Device::open(common.device_choice()?, common.threads())?;
     let interrupted = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&interrupted);
-    // Without it Ctrl-C ends the program at once; files are whole in any case.
+    // Without a handler Ctrl-C ends the program at once; files are written whole or not at all in any case.
     let _ = ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed));
-    let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(1000) };
+    let bar = if common.has_bars() { ProgressBar::new(1000) } else { ProgressBar::hidden() };
     bar.set_style(
         ProgressStyle::with_template("denoising {wide_bar} {percent} %, {eta} left  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -81,12 +81,12 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Comma
     bar.finish_and_clear();
     let denoised = match denoised {
         Err(TaskError::Canceled) => {
-            eprintln!("interrupted; files that were done are there, no other was begun");
+            eprintln!("interrupted; finished files are kept, no other was written");
             return Ok(EXIT_INTERRUPTED);
         }
         other => other?,
     };
-    // One input that failed is a failure of the command.
+    // The error of a single input is that of the command.
     if let [FileOutcome { error: Some(error), unusable, .. }] = &denoised.files[..] {
         return Err(CliError::new(error, if *unusable { ErrorKind::Usage } else { ErrorKind::Work }, None));
     }
@@ -127,13 +127,14 @@ fn describe(denoised: &Denoised, common: &Common, command: &clap::Command) {
             let place = &file.input;
             file.notes.iter().for_each(|note| eprintln!("note: {place}: {}", worded(note, command)));
             if !file.not_kept.is_empty() {
-                eprintln!("note: {place}: not kept: {}", file.not_kept.join(", "));
+                eprintln!("note: {place}: metadata not kept: {}", file.not_kept.join(", "));
             }
         }
     }
+    let files = if denoised.done == 1 { "file" } else { "files" };
     let failed = if denoised.failed > 0 { format!(", {} failed", denoised.failed) } else { String::new() };
     print_out(&format!(
-        "{} files{failed}, {:.1} megapixels in {:.1} s: {:.2} megapixels/s",
+        "{} {files}{failed}, {:.1} megapixels in {:.1} s: {:.2} megapixels/s",
         denoised.done, denoised.megapixels, denoised.seconds, denoised.megapixels_per_second
     ));
 }

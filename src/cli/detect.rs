@@ -1,4 +1,4 @@
-//! `hourglass detect`: which rows are abnormal.
+//! `hourglass detect`: detection of abnormal rows, with reasons.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -17,83 +17,82 @@ use crate::tasks::{
     self, DetectorOptions, DetectorReport, ScoreInput, ScoreOptions, ScoreOutput, Scores, TaskError, ThresholdRule,
 };
 
-/// Stands for standard input and output.
+/// Path that stands for standard input or standard output.
 const STANDARD: &str = "-";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DetectCommand {
     /// Fit a detector to normal rows.
     Fit(FitArgs),
-    /// Score each row, with the columns that make it abnormal.
+    /// Score every row and name the columns that make it abnormal.
     Score(ScoreArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FitArgs {
-    /// A table (CSV, TSV, gzipped or not), a series, or whatever else `train --data` takes.
+    /// Table (CSV or TSV, plain or gzipped), series, or any other data that `train --data` takes.
     #[arg(value_name = "CSV")]
     data: String,
-    /// Where to write the detector, a safetensors file.
+    /// Detector to write, a safetensors file.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// The column that says which rows are abnormal, never a feature; for pictures: folders, prefix or a list. All rows
-    /// count as normal without it.
+    /// Label column that marks abnormal rows, never a feature; for images: folders, prefix or a list file. Without it
+    /// all rows count as normal.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// What it says of abnormal rows [default: anything but 0, false, normal and nothing].
+    /// Labels of abnormal rows [default: all but 0, false, normal and the empty label].
     #[arg(long, value_name = "VALUE,...", value_delimiter = ',', requires = "label")]
     abnormal: Vec<String>,
-    /// Columns to leave out.
+    /// Columns to ignore.
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     exclude: Vec<String>,
-    /// Share of the rows that may be abnormal though nothing says which: the worst after a first fit are left out of a
+    /// Expected share of unlabeled abnormal rows: the rows with the highest scores after a first fit are left out of a
     /// second.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     outliers: f64,
-    /// Share of normal rows that may be called abnormal.
+    /// False positive rate that sets the threshold: share of held-out normal rows above it.
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_alarms: f64,
-    /// Choose the threshold by labels instead: the highest F1, or the least cost.
+    /// Choose the threshold from labels instead: highest F1, or lowest cost.
     #[arg(long, value_name = "RULE", value_parser = ["f1", "cost"], requires = "label")]
     threshold_by: Option<String>,
-    /// With --threshold-by cost: how many false alarms a missed row costs.
+    /// Cost of a missed abnormal row, in false alarms, for --threshold-by cost.
     #[arg(long, value_name = "N", default_value_t = 10.0)]
     miss_cost: f64,
-    /// Models over as many seeds; a row's score is the mean of theirs.
+    /// Number of models, trained from consecutive seeds; a row's score is the mean of theirs.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
     ensemble: u16,
-    /// Train this spec instead of what suits the data.
+    /// Spec of the model, instead of one chosen to suit the data.
     #[arg(long, value_name = "SPEC.toml", conflicts_with = "preset")]
     spec: Option<PathBuf>,
-    /// Train this preset instead.
+    /// Preset of the model, instead of one chosen to suit the data.
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ScoreArgs {
-    /// A detector made by `detect fit`.
+    /// Detector written by `detect fit`.
     model: PathBuf,
-    /// What it was fitted to the like of; - is a table on standard input.
+    /// Rows to score, of the kind that the detector was fitted on; - reads a table from standard input.
     #[arg(value_name = "CSV")]
     data: String,
-    /// Where to write row,score,abnormal,reasons; - is standard output.
+    /// CSV file for row,score,abnormal,reasons; - writes to standard output.
     #[arg(short, long, value_name = "SCORES")]
     output: PathBuf,
-    /// Call rows above this abnormal, instead of the detector's own threshold.
+    /// Score above which a row is abnormal, instead of the detector's threshold.
     #[arg(long, value_name = "SCORE")]
     threshold: Option<f64>,
-    /// The column of labels, where it is not the one that the detector was fitted with.
+    /// Label column, if it is not the one that the detector was fitted with.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// What it says of abnormal rows.
+    /// Labels of abnormal rows, instead of those that the detector was fitted with.
     #[arg(long, value_name = "VALUE,...", value_delimiter = ',')]
     abnormal: Vec<String>,
-    /// Report rows that cannot be read by their numbers, and score the others.
+    /// Report unreadable rows by number and score the others.
     #[arg(long)]
     keep_going: bool,
-    /// Draw a histogram of the scores to this folder, and the curves of ROC and of precision and recall where there are
-    /// labels.
+    /// Folder for plots: a histogram of the scores and, with labels, the ROC and precision-recall curves.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
 }
@@ -105,13 +104,13 @@ pub(super) fn run(command: DetectCommand, common: &Common) -> Result<u8, CliErro
     }
 }
 
-/// A share of rows, from 0 to below 1.
+/// Returns `value` if it is a share of rows: at least 0 and below 1.
 fn share(flag: &str, value: f64) -> Result<f64, CliError> {
     if (0.0..1.0).contains(&value) {
         return Ok(value);
     }
     Err(CliError::usage(format!(
-        "{flag} is a share of rows from 0 to below 1, not {value}; 0.01 is one row of a hundred"
+        "{flag} is a share of rows, at least 0 and below 1, not {value}; 0.01 is one row in a hundred"
     )))
 }
 
@@ -119,7 +118,7 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
     let false_alarms = share("--false-alarms", arguments.false_alarms)?;
     let outliers = share("--outliers", arguments.outliers)?;
     if !(arguments.miss_cost.is_finite() && arguments.miss_cost > 0.0) {
-        let problem = format!("--miss-cost is a number of false alarms above 0, not {}", arguments.miss_cost);
+        let problem = format!("--miss-cost is {}, use a number of false alarms above 0", arguments.miss_cost);
         return Err(CliError::usage(problem));
     }
     let spec = match (&arguments.spec, &arguments.preset) {
@@ -142,7 +141,7 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         seed: common.seed.unwrap_or(1),
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
-    let bar = if common.quiet { ProgressBar::hidden() } else { ProgressBar::new(1000) };
+    let bar = if common.has_bars() { ProgressBar::new(1000) } else { ProgressBar::hidden() };
     bar.set_style(
         ProgressStyle::with_template("fitting {wide_bar} {percent} %").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
@@ -168,16 +167,15 @@ fn describe_fit(report: &DetectorReport) {
         0 => String::new(),
         rows => format!(", {} left out as abnormal", grouped(rows)),
     };
-    print_out(&format!("fitted on {} normal rows of {} values{left_out}", grouped(report.train_rows), report.features));
+    print_out(&format!("fitted on {} normal rows, {} features{left_out}", grouped(report.train_rows), report.features));
     let models = if report.members > 1 { format!("{} models, ", report.members) } else { String::new() };
+    let bottleneck = match report.latent {
+        0 => "no bottleneck".to_owned(),
+        latent => format!("bottleneck of {latent}"),
+    };
+    print_out(&format!("{models}{bottleneck}, {} epochs in {}", report.epochs, style::clock(report.seconds)));
     print_out(&format!(
-        "{models}{} numbers in the middle, {} epochs in {}",
-        report.latent,
-        report.epochs,
-        style::clock(report.seconds)
-    ));
-    print_out(&format!(
-        "threshold {:.3}: {:.1} % of {} normal rows held out score higher",
+        "threshold {:.3}: {:.1}% of {} held-out normal rows score higher",
         report.threshold,
         100.0 * report.false_alarms,
         grouped(report.held_rows)
@@ -187,11 +185,11 @@ fn describe_fit(report: &DetectorReport) {
 
 fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
     if arguments.output == Path::new(STANDARD) && common.json {
-        let problem = "--json and --output - both want standard output; give the scores a file".to_owned();
+        let problem = "--json and --output - both write to standard output, give a file for the scores".to_owned();
         return Err(CliError::usage(problem));
     }
     if arguments.threshold.is_some_and(|threshold| !threshold.is_finite()) {
-        return Err(CliError::usage("--threshold is a score, 1 is usual; give a number".to_owned()));
+        return Err(CliError::usage("--threshold is not finite, give a score; normal rows score 1 on average"));
     }
     let to_output = arguments.output == Path::new(STANDARD);
     let options = ScoreOptions {
@@ -205,13 +203,13 @@ fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
     refuse_overwriting(&arguments.output, [&*arguments.model, Path::new(&arguments.data)])?;
     let (input, output) = (score_input(&arguments.data), score_output(&arguments.output));
     let mut scores = tasks::score_rows(&arguments.model, &input, &output, &options, &device)?;
-    // As it was asked for.
+    // Paths as given: the library names the streams in words.
     (scores.data, scores.output) = (arguments.data.clone(), arguments.output.display().to_string());
     if common.json {
         print_json(&scores)?;
     } else {
         say_notes(&scores.notes, common);
-        // Scores on standard output stand alone there.
+        // No summary among scores on standard output.
         if !to_output {
             describe_scores(&scores);
         }
@@ -219,12 +217,12 @@ fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
     Ok(u8::from(scores.unusable > 0 && options.keep_going))
 }
 
-/// `-` is standard input.
+/// Returns the source of the rows; `-` is standard input.
 fn score_input(data: &str) -> ScoreInput {
     if data == STANDARD { ScoreInput::StandardInput } else { ScoreInput::Path(data.to_owned()) }
 }
 
-/// `-` is standard output.
+/// Returns the destination of the scores; `-` is standard output.
 fn score_output(output: &Path) -> ScoreOutput {
     if output == Path::new(STANDARD) { ScoreOutput::StandardOutput } else { ScoreOutput::File(output.to_owned()) }
 }
@@ -242,13 +240,13 @@ fn describe_scores(scores: &Scores) {
     }
     if let (Some(area), Some(average)) = (scores.roc_auc, scores.average_precision) {
         let beside = scores.pca_roc_auc.map_or_else(String::new, |pca| format!(" (PCA {pca:.4})"));
-        print_out(&format!("by the labels: ROC-AUC {area:.4}{beside}, average precision {average:.4}"));
+        print_out(&format!("ROC-AUC {area:.4}{beside}, average precision {average:.4}"));
         let or_none = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:.3}"));
         let (precision, recall, f1) = (or_none(scores.precision), or_none(scores.recall), or_none(scores.f1));
         print_out(&format!("at the threshold: precision {precision}, recall {recall}, F1 {f1}"));
     }
     print_out(&format!("scores    {}", scores.output));
-    for picture in &scores.pictures {
-        print_out(&format!("picture   {picture}"));
+    for plot in &scores.pictures {
+        print_out(&format!("plot      {plot}"));
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of commands and their exit codes.
+//! Errors of commands, and exit codes.
 
 use crate::data::DataError;
 use crate::device::DeviceError;
@@ -8,7 +8,7 @@ use crate::plot::PictureError;
 use crate::tasks::TaskError;
 use crate::train::TrainError;
 
-/// Why a command failed: what to print, what would help, and the exit code.
+/// Failure of a command: its message, advice and exit code.
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub message: String,
@@ -54,15 +54,15 @@ fn has_option(command: &clap::Command, long: &str) -> bool {
 /// Returns the option of `command` for a setting, where it has one.
 fn option_of(setting: &str, command: &clap::Command) -> Option<String> {
     let long = match setting {
-        // Detectors have an option for it; of other commands, `--label` is a class.
+        // Only `detect` has an option for it; in other commands `--label` is a class.
         "data.labels" if matches!(command.get_name(), "fit" | "score") => "label",
         setting => setting,
     };
     has_option(command, long).then(|| format!("--{long}"))
 }
 
-/// Returns what stands in back quotes, a setting or a setting and its value, as `command` has it; `None` where it is
-/// something else.
+/// Returns the wording in options of `command` for `quoted`, a setting with or without a value; `None` if it names no
+/// setting.
 fn worded_setting(quoted: &str, command: &clap::Command) -> Option<String> {
     let (name, value) = quoted.split_once('=').map_or((quoted, None), |(name, value)| (name, Some(value)));
     let in_key = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.');
@@ -74,12 +74,12 @@ fn worded_setting(quoted: &str, command: &clap::Command) -> Option<String> {
         (Some(option), None) => option,
         (Some(option), Some(value)) => format!("{option} {value}"),
         (None, Some(_)) if is_key && has_option(command, "set") => format!("--set {quoted}"),
-        // A key of the spec stands bare.
+        // Without an option, the bare key of the spec.
         (None, _) => quoted.to_owned(),
     })
 }
 
-/// Returns `message` with every setting that it names, as "setting `name`", worded as an option of `command`.
+/// Returns `message` with every "setting `name`" in it worded as an option of `command`.
 pub(super) fn worded(message: &str, command: &clap::Command) -> String {
     const MARK: &str = "setting `";
     let mut worded = String::new();
@@ -131,5 +131,5 @@ impl From<PictureError> for CliError {
     }
 }
 
-/// Interrupted by Ctrl-C, after saving.
+/// Exit code after an interruption by Ctrl-C, with the state saved.
 pub const EXIT_INTERRUPTED: u8 = 130;

@@ -1,4 +1,4 @@
-//! New rows out of a model: `sample`, `interpolate`, `arithmetic`, `traverse`, `augment`.
+//! Commands that generate rows with a model: `sample`, `interpolate`, `arithmetic`, `traverse`, `augment`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,24 +14,24 @@ use crate::tasks::{self, AugmentOptions, InterpolateOptions, Interpolation, Samp
 
 #[derive(Args, Debug)]
 pub(super) struct SampleArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// How many.
+    /// Number of rows.
     #[arg(short = 'n', long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     count: u32,
-    /// A .png with the nearest train row to the right of each, a .npy or .csv file, or a folder.
+    /// A .png with the nearest train row to the right of each sample, a .npy or .csv file, or a folder.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// What the deviations of the draws are multiplied by: below 1 nearer to the middle.
+    /// Factor on the standard deviation of the latents: below 1, samples are closer to the mean.
     #[arg(long, value_name = "T", default_value_t = 1.0)]
     temperature: f64,
-    /// Only this class: of a conditional model, or with --posterior.
+    /// Class to sample, for conditional models or with --posterior.
     #[arg(long, value_name = "CLASS")]
     label: Option<String>,
-    /// Draw from the latents of the train rows, fitted by a mixture of Gaussians, instead of from the prior.
+    /// Sample from a Gaussian mixture fitted to the latents of the train rows, instead of from the prior.
     #[arg(long)]
     posterior: bool,
-    /// Components of the mixture [default: up to 10, by the count of rows].
+    /// Number of mixture components [default: up to 10, depending on the number of rows].
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
     components: Option<u16>,
 }
@@ -41,10 +41,10 @@ pub(super) struct InterpolationArgs {
     /// A .png, a .npy or .csv file, or a folder.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// Where numbers of rows count [default: the data that the model was trained on].
+    /// Data that row numbers refer to [default: the data that the model was trained on].
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
-    /// What a conditional model is told [default: the class of the first row].
+    /// Class given to a conditional model [default: the class of the first row].
     #[arg(long, value_name = "CLASS")]
     label: Option<String>,
 }
@@ -57,31 +57,31 @@ impl InterpolationArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct InterpolateArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// Where it starts: a file with one row, the number of a row from 1, or class:NAME for the mean of a class.
+    /// Start: a file with one row, a row number from 1, or class:NAME for the mean of a class.
     a: String,
-    /// Where it ends.
+    /// End, given in the same way.
     b: String,
     #[command(flatten)]
     walk: InterpolationArgs,
-    /// Rows, both ends among them.
+    /// Number of rows, both ends included.
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u16).range(2..=1000))]
     steps: u16,
-    /// Along the great circle instead of a line.
+    /// Interpolate along a great circle instead of a straight line.
     #[arg(long)]
     spherical: bool,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct ArithmeticArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// Rows or files as for `interpolate`; A - B + C is made.
+    /// First term: a file with one row, a row number from 1, or class:NAME for the mean of a class.
     a: String,
-    /// Row or file that is subtracted.
+    /// Term to subtract, given in the same way.
     b: String,
-    /// Row or file that is added.
+    /// Term to add, given in the same way.
     c: String,
     #[command(flatten)]
     walk: InterpolationArgs,
@@ -89,9 +89,9 @@ pub(super) struct ArithmeticArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct TraverseArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// The row that is varied: its number from 1, a file, or class:NAME [default: the middle of the train rows].
+    /// Row whose latents are varied: a number from 1, a file, or class:NAME [default: the mean of the train latents].
     #[arg(long, value_name = "R")]
     row: Option<String>,
     #[command(flatten)]
@@ -100,24 +100,24 @@ pub(super) struct TraverseArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct AugmentArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// The rows to make variants of.
+    /// Rows to vary.
     #[arg(long, value_name = "PATH")]
     data: String,
-    /// Variants of each row.
+    /// Number of variants of each row.
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     count: u16,
-    /// A folder, with one inside for each label, or a .npy or .csv file.
+    /// A folder, with a subfolder for each label, or a .npy or .csv file.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// Noise in each latent unit, as a share of its deviation over the rows.
+    /// Noise in each latent unit, as a share of the unit's standard deviation over the rows.
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     strength: f64,
-    /// Draw from a mixture fitted to each class instead.
+    /// Sample from a Gaussian mixture fitted to each class, instead of adding noise.
     #[arg(long, conflicts_with = "strength")]
     by_class: bool,
-    /// Components of those mixtures [default: up to 10, by the count of rows].
+    /// Number of components of each mixture [default: up to 10, depending on the number of rows].
     #[arg(long, value_name = "K", requires = "by_class", value_parser = clap::value_parser!(u16).range(1..=1000))]
     components: Option<u16>,
 }
@@ -126,7 +126,7 @@ fn check_scale(name: &str, value: f64) -> Result<(), CliError> {
     if value.is_finite() && (0.0..=100.0).contains(&value) {
         return Ok(());
     }
-    Err(CliError::usage(format!("{name} is {value}, use a number from 0 to 100; 1 is usual")))
+    Err(CliError::usage(format!("{name} is {value}, use a number from 0 to 100")))
 }
 
 fn written(files: usize, output: &str) -> String {
@@ -152,17 +152,17 @@ pub(super) fn sample(arguments: &SampleArgs, common: &Common) -> Result<u8, CliE
     }
     say_notes(&made.notes, common);
     let from = match &made.mixture {
-        Some(mixture) => format!("the train rows' latents, a mixture of {} Gaussians", mixture.components),
+        Some(mixture) => format!("a mixture of {} Gaussians fitted to the train latents", mixture.components),
         None => "the prior".to_owned(),
     };
     print_out(&format!(
-        "{} rows from {from}: {}",
+        "{} samples from {from}: {}",
         style::grouped(made.samples as u64),
         written(made.files, &made.output)
     ));
     if let (Some(near), Some(usual)) = (made.nearest.iter().min_by(|a, b| a.mse.total_cmp(&b.mse)), made.held_out_mse) {
         print_out(&format!(
-            "nearest to a train row: sample {} to {}, MSE {:.5} (held-out rows: {usual:.5} in the middle)",
+            "closest to a train row: sample {} to {}, MSE {:.5} (median of held-out rows: {usual:.5})",
             near.sample, near.train_row, near.mse
         ));
     }
@@ -183,7 +183,7 @@ pub(super) fn interpolate(arguments: &InterpolateArgs, common: &Common) -> Resul
     let ends = [arguments.a.as_str(), arguments.b.as_str()];
     let (steps, options) = (usize::from(arguments.steps), arguments.walk.options());
     let walk = tasks::interpolate(&arguments.model, ends, steps, arguments.spherical, options, &device)?;
-    print_walk(&walk, &format!("{} steps from {} to {}", walk.rows, walk.from[0], walk.from[1]), common)
+    print_walk(&walk, &format!("{} rows from {} to {}", walk.rows, walk.from[0], walk.from[1]), common)
 }
 
 pub(super) fn arithmetic(arguments: &ArithmeticArgs, common: &Common) -> Result<u8, CliError> {
@@ -203,7 +203,7 @@ pub(super) fn traverse(arguments: &TraverseArgs, common: &Common) -> Result<u8, 
     }
     let units: Vec<String> = made.units.iter().map(usize::to_string).collect();
     print_out(&format!(
-        "units {} by {} deviations either way: {}",
+        "units {0}, from -{1} to +{1} standard deviations: {2}",
         units.join(", "),
         made.reach,
         written(made.files, &made.output)
@@ -230,13 +230,13 @@ pub(super) fn augment(arguments: &AugmentArgs, common: &Common) -> Result<u8, Cl
     }
     let rows = style::grouped(made.variants as u64);
     print_out(&format!(
-        "{rows} variants of {}: {}",
+        "{rows} variants of {} rows: {}",
         style::grouped(made.rows as u64),
         written(made.files, &made.output)
     ));
     if let Some(mse) = made.mse {
         let own = made.reconstruction_mse;
-        print_out(&format!("MSE to their rows {mse:.5}; without noise the model is {own:.5} away"));
+        print_out(&format!("MSE to the original rows {mse:.5} ({own:.5} without noise)"));
     }
     Ok(0)
 }

@@ -1,4 +1,4 @@
-//! Specs, data and paths as given on the command line.
+//! Specs, data and paths given on the command line.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
     let text = files::read_to_string(path).map_err(|error| SpecError::Syntax {
         place: place.clone(),
         problem: match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file, give a spec in TOML or --preset NAME".to_owned(),
+            std::io::ErrorKind::NotFound => "no such file, give a spec in TOML or --preset NAME".to_owned(),
             _ => error.to_string(),
         },
     })?;
     Spec::from_toml(&text, &place)
 }
 
-/// The data at `source`, as the settings that concern it say.
+/// Opens the data at `source` with those of `settings` that concern its reading and division.
 pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> Result<Arc<DataSet>, CliError> {
     let concerned = |setting: &&String| setting.starts_with("data.") || setting.starts_with("train.");
     let settings: Vec<String> = settings.iter().filter(concerned).cloned().collect();
-    // Whatever is trained later, this is a spec to apply settings to.
+    // Any preset will do: of its own fields only the validation fraction and the seed are used.
     let mut spec = preset("undercomplete")?.spec;
     spec.data = DataSpec::from_source(source);
     let mut spec = spec.with_set(&settings)?;
@@ -35,7 +35,7 @@ pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> R
     Ok(Arc::new(opened.map_err(TrainError::from)?))
 }
 
-/// Refuses an `output` that would go over what is read.
+/// Rejects an `output` that would overwrite an input.
 pub(super) fn refuse_overwriting<'a>(
     output: &Path,
     inputs: impl IntoIterator<Item = &'a Path>,
@@ -43,13 +43,13 @@ pub(super) fn refuse_overwriting<'a>(
     match inputs.into_iter().find(|input| would_replace(output, input)) {
         Some(input) => {
             let (output, input) = (output.display(), input.display());
-            Err(CliError::usage(format!("{output} would be written over what is read, {input}, give another place")))
+            Err(CliError::usage(format!("{output} would be written over an input, {input}, give another path")))
         }
         None => Ok(()),
     }
 }
 
-/// Returns whether writing `output` would destroy `input`: it is the same, or a file that lies in the folder `input`.
+/// Returns whether writing `output` would destroy `input`: they are the same, or `output` is a file in that folder.
 fn would_replace(output: &Path, input: &Path) -> bool {
     match (output.canonicalize(), input.canonicalize()) {
         (Ok(output), Ok(input)) => {
@@ -59,7 +59,7 @@ fn would_replace(output: &Path, input: &Path) -> bool {
     }
 }
 
-/// Devices and pipes hold nothing that could be lost.
+/// Returns whether `path` is a device or a pipe, which hold nothing that could be lost.
 fn is_stream(path: &Path) -> bool {
     !path.is_file() && !path.is_dir()
 }

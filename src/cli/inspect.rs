@@ -1,4 +1,4 @@
-//! The commands that do not train.
+//! `hourglass devices`, `presets`, `reconstruct`, `report`, `verify` and `bench`.
 
 use std::path::Path;
 
@@ -39,13 +39,13 @@ pub(super) fn devices(common: &Common) -> Result<u8, CliError> {
     for (index, info) in adapters.iter().enumerate() {
         let note = match (auto == Some(index), info.software) {
             (true, _) => "  chosen by auto",
-            (_, true) => "  software: runs on the processor, slower than cpu",
+            (_, true) => "  software, slower than cpu",
             _ => "",
         };
         print_out(&format!("gpu:{index}  {} ({}, {}){note}", info.adapter, info.backend, info.driver));
         info.notes().iter().for_each(|note| print_out(&format!("       {note}")));
     }
-    let note = if auto.is_none() { "  chosen by auto: no real GPU was found" } else { "" };
+    let note = if auto.is_none() { "  chosen by auto: no real GPU found" } else { "" };
     print_out(&format!("cpu    {threads} threads, native{note}"));
     Ok(0)
 }
@@ -82,7 +82,7 @@ pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Commo
 }
 
 pub(super) fn report(run_dir: &Path, output: Option<&Path>, common: &Common) -> Result<u8, CliError> {
-    // A report that is there may be written anew; nothing else of the run.
+    // An existing report may be overwritten, no other file of the run.
     if let Some(output) = output.filter(|output| output.extension().is_none_or(|extension| extension != "html")) {
         refuse_overwriting(output, [run_dir])?;
     }
@@ -96,7 +96,7 @@ pub(super) fn report(run_dir: &Path, output: Option<&Path>, common: &Common) -> 
     Ok(0)
 }
 
-/// Exit code 0 where the run comes out the same, to the bit or nearly, 1 where it does not.
+/// Repeats the first steps of a run; returns exit code 0 if the losses agree exactly or within tolerance, else 1.
 pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
     let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
     let device = Device::open(common.device_choice()?, common.threads())?;
@@ -105,13 +105,13 @@ pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
         print_json(&verified)?;
     } else {
         let what = match verified.result {
-            Agreement::Exact => "exact: every bit of every loss".to_owned(),
+            Agreement::Exact => "exact: all losses agree bit for bit".to_owned(),
             Agreement::WithinTolerance => format!("within tolerance: losses differ by {:.1e} at most", verified.worst),
-            Agreement::Different => format!("different: losses differ by {:.1e}", verified.worst),
+            Agreement::Different => format!("different: losses differ by up to {:.1e}", verified.worst),
         };
         print_out(&format!("{} steps on {}, {what}", verified.steps, verified.adapter));
         if verified.adapter != verified.recorded_adapter {
-            print_out(&format!("the run was made on {}", verified.recorded_adapter));
+            print_out(&format!("recorded on {}", verified.recorded_adapter));
         }
     }
     Ok(u8::from(verified.result == Agreement::Different))
@@ -136,7 +136,7 @@ pub(super) fn bench(options: bench::BenchOptions, save: Option<&Path>, common: &
     print_out(&format!("{}", device.info()));
     if let Some(ceilings) = &report.ceilings {
         print_out(&format!(
-            "ceilings: products {:.1} GFLOP/s, copies {:.1} GB/s, a dispatch {:.2} us",
+            "ceilings: matmul {:.1} GFLOP/s, copy {:.1} GB/s, dispatch {:.2} us",
             ceilings.matmul_gflops, ceilings.copy_gbps, ceilings.dispatch_us
         ));
         print_kernels(&report.kernels);
@@ -164,12 +164,12 @@ fn print_variants(variants: &[bench::VariantSpeed]) {
     }
 }
 
-/// The slope of a row is that of its time over its arithmetic, since the row before, both by their logarithms: 1 where
-/// time is in proportion.
+/// Prints the cost of a step by size. The slope is the change of log time over that of log FLOP since the row before:
+/// 1 if time is proportional to arithmetic.
 fn print_growth(growth: &[bench::Growth]) {
     print_out(&format!(
         "{:<8}{:>8}{:>12}{:>10}{:>12}{:>10}{:>8}",
-        "axis", "value", "ms a step", "MB", "GFLOP", "GFLOP/s", "slope"
+        "axis", "value", "ms/step", "MB", "GFLOP", "GFLOP/s", "slope"
     ));
     let mut before: Option<&bench::Growth> = None;
     for row in growth {
@@ -209,10 +209,13 @@ fn print_training(training: &[bench::TrainingSpeed]) {
 }
 
 fn print_kernels(kernels: &[bench::KernelSpeed]) {
-    print_out(&format!("{:<20}{:>28}{:>11}{:>10}{:>8}{:>10}", "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of best"));
+    print_out(&format!(
+        "{:<20}{:>28}{:>11}{:>10}{:>8}{:>12}",
+        "kernel", "shape", "ms", "GFLOP/s", "GB/s", "of ceiling"
+    ));
     for kernel in kernels {
         print_out(&format!(
-            "{:<20}{:>28}{:>11.4}{:>10.1}{:>8.1}{:>9.0}%",
+            "{:<20}{:>28}{:>11.4}{:>10.1}{:>8.1}{:>11.0}%",
             kernel.name,
             kernel.shape,
             kernel.ms,

@@ -1,4 +1,4 @@
-//! The command line: arguments in, the library called, text or JSON out.
+//! Command line: parses the arguments, calls the library, prints text or JSON.
 
 mod common;
 mod compress;
@@ -24,9 +24,9 @@ pub use self::common::OpenWindow;
 pub use self::error::EXIT_INTERRUPTED;
 use crate::bench;
 
-/// Watch an autoencoder learn, then use it.
+/// Train autoencoders, watch them learn, and use them.
 ///
-/// Without a command: the default run on the embedded digits.
+/// Without a command: start the default run on the embedded digits.
 #[derive(Debug, Parser)]
 #[command(name = "hourglass", version, about, disable_help_subcommand = true)]
 struct Cli {
@@ -41,97 +41,97 @@ struct Cli {
 enum CliCommand {
     /// Train a model from a preset or a spec.
     Train(train::TrainArgs),
-    /// The same, in the window.
+    /// Train a model or explore a saved one in the window.
     Window(train::TrainArgs),
-    /// Go on exactly where a run stopped.
+    /// Resume a run exactly where it stopped.
     Resume {
-        /// The folder of a run.
+        /// Folder of the run.
         run_dir: PathBuf,
-        /// New total of epochs.
+        /// New total number of epochs.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         epochs: Option<u32>,
     },
-    /// Measure a saved model on rows it has not seen, with PCA beside it.
+    /// Evaluate a saved model on held-out rows, with PCA as a baseline.
     Evaluate(represent::EvaluateArgs),
-    /// Write the latents of every row of some data.
+    /// Write the latents of every row of a data set.
     Encode(represent::EncodeArgs),
-    /// Write the rows that latents stand for, in the form that the model's data had.
+    /// Decode latents and write the rows in the format of the model's data.
     Decode(represent::DecodeArgs),
-    /// Train classifiers on frozen latents with few labels and many, beside PCA and raw values.
+    /// Train classifiers on frozen latents with few and with many labels, with PCA and raw values as baselines.
     Probe(represent::ProbeArgs),
-    /// Lay data on a map in two dimensions, with its clusters.
+    /// Project data to two dimensions and cluster its latents.
     Project(represent::ProjectArgs),
-    /// Run every row of some data through a model and write what comes out, in the form that the data has.
+    /// Reconstruct every row of a data set with a model and write the rows in the format of the data.
     Reconstruct {
-        /// A model.safetensors.
+        /// Model file (.safetensors).
         model: PathBuf,
-        /// What to run through it, of the kind that it was trained on.
+        /// Data to reconstruct, of the kind that the model was trained on.
         #[arg(long, value_name = "PATH")]
         data: String,
-        /// A .csv or .npy file, or a folder for pictures or recordings.
+        /// A .csv or .npy file, or a folder for images or audio.
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
     },
-    /// Take the noise out of pictures of any size, and out of .npy arrays.
+    /// Denoise images of any size and .npy arrays.
     Denoise(denoise::DenoiseArgs),
-    /// Write the report of a run: one HTML file that needs no network.
+    /// Write the report of a run: one self-contained HTML file.
     Report {
-        /// The folder of a run.
+        /// Folder of the run.
         run_dir: PathBuf,
-        /// Where to write it [default: report.html in the run's folder].
+        /// File to write [default: report.html in the run's folder].
         #[arg(short, long, value_name = "FILE.html")]
         output: Option<PathBuf>,
     },
-    /// Find abnormal rows, and what makes them so.
+    /// Detect abnormal rows and explain why.
     #[command(subcommand)]
     Detect(detect::DetectCommand),
-    /// Draw new rows from a model, each beside the train row that is nearest to it.
+    /// Sample new rows from a model, each with its nearest train row.
     Sample(generate::SampleArgs),
-    /// Rows on the way from one to another in latent space.
+    /// Interpolate between two rows in latent space.
     Interpolate(generate::InterpolateArgs),
-    /// A - B + C in latent space.
+    /// Compute A - B + C in latent space and decode it.
     Arithmetic(generate::ArithmeticArgs),
-    /// What each latent number does.
+    /// Vary one latent unit at a time and decode the results.
     Traverse(generate::TraverseArgs),
-    /// Make variants of rows, with their labels.
+    /// Generate variants of rows, with their labels.
     Augment(generate::AugmentArgs),
-    /// Write data as the few bits that a model needs to make it again.
+    /// Compress data to the quantized, entropy-coded latents of a model.
     Compress(compress::CompressArgs),
-    /// Make data again from what `compress` wrote.
+    /// Reconstruct data from a file written by `compress`.
     Decompress(compress::DecompressArgs),
-    /// Run the first steps of a run again: exact, within tolerance, or different.
+    /// Repeat the first steps of a run and compare the losses: exact, within tolerance, or different.
     Verify {
-        /// The folder of a run.
+        /// Folder of the run.
         run_dir: PathBuf,
     },
-    /// Say what a file or folder is and what would be done to it.
+    /// Describe a file or folder as training data, and how it would be prepared.
     Data(data::DataArgs),
-    /// List what can compute here.
+    /// List the compute devices of this machine.
     Devices,
-    /// Test that a device computes right: every kernel against its reference, training against PyTorch.
+    /// Test that a device computes correctly: every kernel against its CPU reference, training against PyTorch.
     Selftest(selftest::SelftestArgs),
     /// List the presets.
     Presets,
     /// Measure the engine's speed on this machine.
     Bench {
-        /// Only the training step of this preset (or of denoiser-64), with the ceilings left out.
+        /// Measure only the training step of this preset (or of denoiser-64), without the ceilings.
         #[arg(long, value_name = "PRESET")]
         only: Option<String>,
-        /// Only how the cost of a step grows with batch, width and image side.
+        /// Measure only how the cost of a step grows with batch size, width, image side and, on a CPU, threads.
         #[arg(long, conflicts_with = "only")]
         growth: bool,
-        /// Only the variants of each kernel that autotuning chooses among on this GPU.
+        /// Measure only the kernel variants that autotuning chooses from on this GPU.
         #[arg(long, conflicts_with_all = ["only", "growth"])]
         variants: bool,
-        /// Also write the measurements as JSON, with adapter, driver, version and date, to compare with other machines.
+        /// Also write the measurements as JSON, with adapter, driver, version and date, for comparison across machines.
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
     },
 }
 
-/// Returns what was asked for, and the command that it belongs to.
+/// Parses the arguments; returns them with the innermost command, in whose options errors are worded.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, clap::Command), clap::Error> {
-    // A negative number is a value and no option: what is wrong with it, the option says.
+    // Negative numbers are parsed as values, so that the check of the option reports them.
     fn allow(command: clap::Command) -> clap::Command {
         let mut command = command.allow_negative_numbers(true);
         command.get_subcommands_mut().for_each(|inner| *inner = allow(std::mem::take(inner)));
@@ -150,22 +150,23 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, clap::Co
     Ok((cli, command))
 }
 
-/// Runs the program; gives its exit code. `window` is what `hourglass` alone opens.
+/// Runs the program and returns its exit code. `window` opens the window, also for `hourglass` without a command.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) -> u8 {
     let (cli, command) = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) if !error.use_stderr() => {
-            // Help and version: a reader that went away is no failure.
+            // Help and version: a closed pipe is no failure.
             let _ = error.print();
             return 0;
         }
         Err(error) => {
-            // One line as everywhere; the usage may follow it.
+            // One line, as for every error; clap may add the usage below it.
             eprintln!("{}", error.to_string().trim_end());
             return 2;
         }
     };
     let common = &cli.common;
+    common.show_stages();
     let result = common.choose_backend().and_then(|()| match cli.command {
         None => train::default_run(common, window),
         Some(CliCommand::Train(arguments)) => train::train(&arguments, common),

@@ -1,4 +1,4 @@
-//! Output of commands.
+//! Printed output of commands.
 
 use super::common::Common;
 use super::error::CliError;
@@ -6,51 +6,51 @@ use crate::data::{DataSet, Duplicates, Values};
 use crate::style;
 use crate::train::{PcaReport, TestMetrics};
 
-/// The table of quality, PCA in the next column.
+/// Prints the metrics of the test part, with the MSE of PCA beside that of the model.
 pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
     let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();
     print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
     print_out(&format!("  MSE         {:>9.5}   {beside}", test.mse));
     if let (Some(bce), Some(excess)) = (test.bce, test.bce_excess) {
-        print_out(&format!("  BCE         {bce:>9.4}   nats a value, {excess:.4} above the data's floor"));
+        print_out(&format!("  BCE         {bce:>9.4}   nats per value, {excess:.4} above the data's entropy"));
     }
     print_out(&format!("  PSNR        {:>9.2}   dB", test.psnr));
     if let Some(ssim) = test.ssim {
         print_out(&format!("  SSIM        {ssim:>9.4}"));
     }
     if let (Some(elbo), Some(kl)) = (test.negative_elbo, test.kl) {
-        print_out(&format!("  -ELBO       {elbo:>9.2}   nats a row, {kl:.2} of them divergence"));
+        print_out(&format!("  -ELBO       {elbo:>9.2}   nats per row, {kl:.2} of them KL divergence"));
     }
     print_units_and_input(test);
 }
 
-/// Prints the metrics that the table beside PCA has no column for.
+/// Prints the metrics that are not in the table of `evaluate`.
 pub(super) fn print_particulars(test: &TestMetrics) {
     print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
     if let Some(excess) = test.bce_excess {
-        print_out(&format!("  BCE excess  {excess:>9.4}   nats a value above the data's floor"));
+        print_out(&format!("  BCE excess  {excess:>9.4}   nats per value above the data's entropy"));
     }
     if let Some(kl) = test.kl {
-        print_out(&format!("  divergence  {kl:>9.2}   nats a row"));
+        print_out(&format!("  KL          {kl:>9.2}   nats per row"));
     }
     print_units_and_input(test);
 }
 
 pub(super) fn print_units_and_input(test: &TestMetrics) {
     if let Some(units) = test.active_units {
-        let dead = test.dead_units.map_or(String::new(), |share| format!("   {:.0}% are never used", 100.0 * share));
+        let dead = test.dead_units.map_or(String::new(), |share| format!(", {:.0}% never used", 100.0 * share));
         print_out(&format!("  active      {units:>9}   latent units{dead}"));
     }
     if let (Some(used), Some(perplexity)) = (test.codebook_used, test.codebook_perplexity) {
         print_out(&format!("  codebook    {used:>9}   entries in use, perplexity {perplexity:.1}"));
     }
     if let (Some(clean), Some(corrupted)) = (test.clean_mse, test.corrupted_psnr) {
-        print_out(&format!("  PSNR in     {corrupted:>9.2}   dB, of the corrupted input"));
-        print_out(&format!("  clean MSE   {clean:>9.5}   on input that was not corrupted"));
+        print_out(&format!("  PSNR in     {corrupted:>9.2}   dB, corrupted input"));
+        print_out(&format!("  clean MSE   {clean:>9.5}   on uncorrupted input"));
     }
 }
 
-/// The lines that training says too: what it is, what is made of it, how it is divided, and what to know of it.
+/// Returns lines on a data set: kind and shape, split, scaling, labels and notes.
 pub(super) fn summary(data: &DataSet) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {}, {} rows of {}",
@@ -84,14 +84,14 @@ pub(super) fn summary(data: &DataSet) -> Vec<String> {
     lines
 }
 
-/// Returns the line about held-out rows that stand in the train part too, if there are any.
+/// Returns a line on held-out rows that are equal or nearly equal to train rows, if there are any.
 pub(super) fn near_duplicates_line(duplicates: &Duplicates) -> Option<String> {
     let examples: Vec<String> = duplicates.examples.iter().map(|(a, b)| format!("{a} and {b}")).collect();
     (duplicates.equal + duplicates.near > 0).then(|| {
         format!(
-            "copies    of {} held-out rows, {} are in the train part too and {} nearly so (such as {}): figures on them flatter",
-            style::grouped(duplicates.compared as u64),
+            "copies    {} of {} held-out rows equal a train row, {} nearly do (such as {}): metrics are optimistic",
             duplicates.equal,
+            style::grouped(duplicates.compared as u64),
             duplicates.near,
             examples.join("; ")
         )
@@ -104,8 +104,7 @@ pub(super) fn say_notes(notes: &[String], common: &Common) {
     }
 }
 
-/// Prints to standard output; a reader that went away (a closed pipe) is no failure, anything else ends the program:
-/// what was to be told is lost.
+/// Prints a line to standard output. A closed pipe is no failure; any other error ends the program, as output is lost.
 pub(crate) fn print_out(text: &str) {
     use std::io::Write as _;
     match writeln!(std::io::stdout(), "{text}") {

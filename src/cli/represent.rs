@@ -1,4 +1,4 @@
-//! `hourglass evaluate`, `encode`, `decode`, `probe` and `project`: what a model's latents are worth, and the latents.
+//! `hourglass evaluate`, `encode`, `decode`, `probe` and `project`: the latents of a model, and their quality.
 
 use std::path::{Path, PathBuf};
 
@@ -14,65 +14,65 @@ use crate::tasks::{self, EvaluateOptions, Evaluation, LabelCount, Probe, ProbeRe
 
 #[derive(Args, Debug)]
 pub(super) struct EvaluateArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// Every row of this instead of the test part of the model's own data.
+    /// Data to evaluate on, every row of it, instead of the test part of the model's own data.
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
-    /// Also draw the best and the worst reconstructions of pictures: input, output, error.
+    /// Folder for images of the best and worst reconstructions of image data: input, output, error.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct EncodeArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// What to encode, of the kind that the model was trained on.
+    /// Data to encode, of the kind that the model was trained on.
     #[arg(long, value_name = "PATH")]
     data: String,
-    /// A .npy, .csv or .safetensors file: one row for each row of the data, in order.
+    /// A .npy, .csv or .safetensors file: one row per row of the data, in order.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct DecodeArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// Latents as encode writes them.
+    /// Latents in a file as written by `encode`.
     latents: PathBuf,
-    /// A .csv or .npy file, or a folder for pictures or recordings.
+    /// A .csv or .npy file, or a folder for images or audio.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// The class of all rows, for models that are conditioned on classes.
+    /// Class of all rows, for models that are conditioned on classes.
     #[arg(long, value_name = "CLASS")]
     label: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct ProbeArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// Other labeled data, every second row to learn from, instead of the model's own.
+    /// Labeled data, instead of the model's own: every second row to train on, the others to test on.
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
-    /// How many rows have labels, of all classes together.
+    /// Numbers of labeled rows to train on, of all classes together.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "10,100,all", value_parser = label_count)]
     labels: Vec<LabelCount>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct ProjectArgs {
-    /// A model.safetensors.
+    /// Model file (.safetensors).
     model: PathBuf,
-    /// What to lay on the map, of the kind that the model was trained on.
+    /// Data to project, of the kind that the model was trained on.
     #[arg(long, value_name = "PATH")]
     data: String,
-    /// A .csv file with a line for each row, or a .png.
+    /// A .csv file with a line per row, or a .png.
     #[arg(short, long, value_name = "MAP")]
     output: PathBuf,
-    /// Clusters [default: as many of 2 to 10 as part best].
+    /// Number of clusters [default: the number from 2 to 10 with the highest silhouette].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     clusters: Option<u16>,
 }
@@ -81,7 +81,7 @@ fn label_count(text: &str) -> Result<LabelCount, String> {
     match text.parse::<usize>() {
         _ if text == "all" => Ok(LabelCount::All),
         Ok(count) if count > 0 => Ok(LabelCount::Some(count)),
-        _ => Err("give numbers of rows, or all".to_owned()),
+        _ => Err("give numbers of rows above 0, or all".to_owned()),
     }
 }
 
@@ -110,7 +110,7 @@ pub(super) fn evaluate(arguments: &EvaluateArgs, common: &Common) -> Result<u8, 
 fn print_evidence(found: &Evaluation) {
     if let Some(iwae) = &found.iwae {
         print_out(&format!(
-            "  IWAE        {:>9.2}   nats a row at most: {} samples of each of {} rows",
+            "  IWAE        {:>9.2}   nats per row, upper bound: {} samples for each of {} rows",
             iwae.negative_log_likelihood, iwae.k, iwae.rows
         ));
     }
@@ -123,7 +123,7 @@ fn print_evidence(found: &Evaluation) {
         print_out(&format!("  {name:<16}{model:>10}{pca:>12}   {interval}"));
     };
     let column = beside.map_or_else(String::new, |pca| format!("PCA, {}", pca.report.components));
-    line("", "model".to_owned(), column, "95% of bootstrap means over rows".to_owned());
+    line("", "model".to_owned(), column, "95% CI (bootstrap over rows)".to_owned());
     for (name, key, digits) in [
         ("MSE", "mse", 5),
         ("BCE", "bce", 4),
@@ -147,7 +147,7 @@ fn print_evidence(found: &Evaluation) {
     let theirs = beside.map(|pca| &pca.representation);
     for (name, key, model, pca) in [
         ("silhouette", "silhouette", ours.silhouette, theirs.and_then(|pca| pca.silhouette)),
-        ("5 neighbors", "knn_accuracy", ours.knn_accuracy, theirs.and_then(|pca| pca.knn_accuracy)),
+        ("5-NN accuracy", "knn_accuracy", ours.knn_accuracy, theirs.and_then(|pca| pca.knn_accuracy)),
         ("linear probe", "probe_accuracy", ours.probe_accuracy, theirs.and_then(|pca| pca.probe_accuracy)),
         ("trustworthiness", "trustworthiness", ours.trustworthiness, theirs.and_then(|pca| pca.trustworthiness)),
     ] {
@@ -160,17 +160,17 @@ fn print_evidence(found: &Evaluation) {
         let learned = match ours.train_rows {
             0 => String::new(),
             rows => format!(
-                "classifiers learn from {} train rows and are tried on {}; ",
+                "classifiers are trained on {} train rows and tested on {}; ",
                 style::grouped(rows as u64),
                 style::grouped(ours.rows as u64)
             ),
         };
         print_out(&format!(
-            "  {learned}silhouette and the map's trustworthiness are of {} rows",
+            "  {learned}silhouette and trustworthiness of the map are computed on {} rows",
             style::grouped(ours.mutual_rows as u64)
         ));
     }
-    found.pictures.iter().for_each(|path| print_out(&format!("  picture     {path}")));
+    found.pictures.iter().for_each(|path| print_out(&format!("  image       {path}")));
 }
 
 pub(super) fn encode(arguments: &EncodeArgs, common: &Common) -> Result<u8, CliError> {
@@ -180,7 +180,7 @@ pub(super) fn encode(arguments: &EncodeArgs, common: &Common) -> Result<u8, CliE
     if common.json {
         print_json(&made)?;
     } else {
-        print_out(&format!("{} rows of {} numbers: {}", style::grouped(made.rows as u64), made.latent, made.output));
+        print_out(&format!("{} rows of {} latents: {}", style::grouped(made.rows as u64), made.latent, made.output));
     }
     Ok(0)
 }
@@ -212,12 +212,12 @@ pub(super) fn probe(arguments: &ProbeArgs, common: &Common) -> Result<u8, CliErr
 
 fn print_probes(found: &ProbeReport) {
     print_out(&format!(
-        "{} on {}: accuracy on {} test rows, mean of draws (sd)",
+        "{} on {}: accuracy on {} test rows, mean over draws (SD)",
         found.model,
         found.data,
         style::grouped(found.test_rows as u64)
     ));
-    print_out(&format!("  {:>8}  {:<10}{:>6}  {:<18}{:<18}", "labels", "features", "", "linear probe", "neighbors"));
+    print_out(&format!("  {:>8}  {:<10}{:>6}  {:<18}{:<18}", "labels", "features", "", "linear probe", "k-NN"));
     let with = |mean: f64, deviation: Option<f64>| match deviation {
         Some(deviation) => format!("{mean:.4} ({deviation:.4})"),
         None => format!("{mean:.4}"),

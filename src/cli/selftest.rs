@@ -1,4 +1,4 @@
-//! `hourglass selftest`: whether a device computes right.
+//! `hourglass selftest`: test of a device against references.
 
 use clap::Args;
 
@@ -10,15 +10,15 @@ use crate::selftest::{SelftestOptions, SelftestReport, VariantCheck, selftest};
 
 #[derive(Args, Debug)]
 pub(super) struct SelftestArgs {
-    /// Awkward sizes alone, and fewer models trained.
+    /// Test only awkward sizes, and train fewer models.
     #[arg(long)]
     quick: bool,
-    /// Also the kernel variants that this kind of adapter does not choose among.
+    /// Also test the kernel variants that this kind of adapter does not choose from.
     #[arg(long)]
     all_variants: bool,
 }
 
-/// Exit code 0 where everything agrees with its reference, 1 where something does not.
+/// Tests the device; returns exit code 0 if everything agrees with its reference, else 1.
 pub(super) fn run(arguments: &SelftestArgs, common: &Common) -> Result<u8, CliError> {
     let device = Device::open_to_test(common.device_choice()?, common.threads())?;
     let options = SelftestOptions { quick: arguments.quick, all_variants: arguments.all_variants };
@@ -64,7 +64,7 @@ fn print_table(report: &SelftestReport, is_gpu: bool) {
     let wrong: Vec<&VariantCheck> = report.variants.iter().filter(|check| !check.ok).collect();
     if wrong.is_empty() {
         print_out(&format!(
-            "{} computes right: {} of {} checks",
+            "{} computes correctly: {} of {} checks passed",
             report.adapter,
             report.variants.len(),
             report.variants.len()
@@ -75,13 +75,13 @@ fn print_table(report: &SelftestReport, is_gpu: bool) {
         print_out(&describe(check));
     }
     let advice = if is_gpu {
-        "update its driver; until then use --device cpu, or train on it without the kernel variants that are wrong, \
-         which are left out from now on"
+        "update its driver; until then use --device cpu, or train on it: the wrong kernel variants are left out from \
+         now on"
     } else {
         "this is a defect of the program or of the processor"
     };
     print_out(&format!(
-        "{} computes wrong: {} of {} checks; {advice}",
+        "{} computes incorrectly: {} of {} checks failed; {advice}",
         report.adapter,
         wrong.len(),
         report.variants.len()
@@ -95,8 +95,8 @@ fn describe(check: &VariantCheck) -> String {
     match (&check.problem, check.worst) {
         (Some(problem), _) => format!("{name}: {problem}"),
         (None, Some(worst)) => {
-            format!("{name}: off by {worst:.1e} of the largest value, where {allowed:.0e} is allowed")
+            format!("{name}: error {worst:.1e} relative to the largest value, allowed {allowed:.0e}")
         }
-        (None, None) => format!("{name}: not a number or infinite, where the reference is neither"),
+        (None, None) => format!("{name}: NaN or infinite, where the reference is not"),
     }
 }

@@ -1,4 +1,4 @@
-//! Training from the command line: the worker does it, this shows it.
+//! `hourglass train`, `window`, `resume` and the default run: a worker trains, its events are printed here.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -23,32 +23,33 @@ use crate::{report, style};
 
 #[derive(Args, Debug)]
 pub(super) struct TrainArgs {
-    /// A spec in TOML; `window` also takes a model.safetensors, to explore it.
+    /// Spec in TOML; `window` also takes a model file (.safetensors), to explore it.
     #[arg(value_name = "SPEC.toml", conflicts_with = "preset")]
     spec: Option<PathBuf>,
-    /// A preset by name, see `hourglass presets` [default: undercomplete].
+    /// Name of a preset, see `hourglass presets` [default: undercomplete].
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// What to train on: mnist, or a file or folder of pictures, tables, arrays, recordings or text; without a spec or
-    /// preset, the model is chosen by what it is.
+    /// Data to train on: mnist, or a file or folder of images, tables, arrays, audio or text. Without a spec or preset,
+    /// the model is chosen to suit the data (for mnist: undercomplete).
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
-    /// Any field of the spec, for example --set model.latent=16.
+    /// Set a field of the spec, for example --set model.latent=16.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Epochs to train for, instead of train.epochs.
+    /// Number of epochs, instead of train.epochs.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
-    /// The run's folder [default: a numbered one in the platform's data folder].
+    /// Folder of the run [default: a numbered one in the platform's data folder].
     #[arg(long, value_name = "RUN_DIR")]
     out: Option<PathBuf>,
-    /// Kernels of a GPU: by kind of adapter (off), measured once and remembered (auto), or measured anew (again).
+    /// Choice of GPU kernel variants: by kind of adapter (off), measured once and cached (auto), or measured anew
+    /// (again).
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = ["off", "auto", "again"])]
     tune: String,
-    /// Write where time goes, for Perfetto. Training waits for each step's clock, so it is slower.
+    /// Write a timeline for Perfetto. Slows down training on a GPU, whose clock is read after each step.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Which state to save and measure.
+    /// State to save and evaluate: the best by validation loss, or the last.
     #[arg(long, value_name = "WHICH", default_value = "best", value_parser = ["best", "last"])]
     keep: String,
 }
@@ -58,12 +59,12 @@ pub(super) fn train(arguments: &TrainArgs, common: &Common) -> Result<u8, CliErr
     traced(arguments, common, || watch(options, common, false))
 }
 
-/// Runs `work` with the timeline on where one was asked for, and writes it at the end, whatever that is.
+/// Runs `work`, recording a timeline if one was asked for; it is written even if `work` fails.
 fn traced(arguments: &TrainArgs, common: &Common, work: impl FnOnce() -> Result<u8, CliError>) -> Result<u8, CliError> {
     let Some(path) = &arguments.trace else { return work() };
     let inputs = arguments.spec.iter().map(PathBuf::as_path).chain(arguments.data.iter().map(Path::new));
     refuse_overwriting(path, inputs)?;
-    // Refused before the work rather than after it.
+    // Written once before the work: an unwritable path is an error before training, not after it.
     let unwritable = |error: std::io::Error| {
         CliError::usage(format!("cannot write the timeline, {}, {error}, name another file", path.display()))
     };
@@ -72,29 +73,27 @@ fn traced(arguments: &TrainArgs, common: &Common, work: impl FnOnce() -> Result<
     let result = work();
     let spans = trace::write(path).map_err(unwritable)?;
     if !common.quiet {
-        eprintln!("timeline of {} spans in {}: it opens in Perfetto", style::grouped(spans as u64), path.display());
+        eprintln!("timeline of {} spans: {} (open it in Perfetto)", style::grouped(spans as u64), path.display());
     }
     result
 }
 
-/// The run that `train` would do, in the window.
+/// Opens the window with the run that `train` would do, or with a saved model.
 pub(super) fn window(arguments: &TrainArgs, common: &Common, window: OpenWindow) -> Result<u8, CliError> {
     let is_model = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "safetensors");
-    let options = match arguments.spec.as_ref().filter(|path| is_model(path)) {
-        // A saved model is explored as it is.
+    let (options, instead) = match arguments.spec.as_ref().filter(|path| is_model(path)) {
         Some(path) => {
-            // A file that is none is refused before a window opens.
+            // An invalid model file is an error before a window opens.
             Model::load(path).map_err(TrainError::from)?;
             let mut options = WorkerOptions::from_source(RunSource::Open(path.clone()));
             options.device = common.device_choice()?;
             options.threads = common.threads();
-            options
+            (options, "run `hourglass evaluate`")
         }
-        None => run_options(arguments, common)?,
+        None => (run_options(arguments, common)?, "run `hourglass train`"),
     };
     traced(arguments, common, || {
-        window(options)
-            .map_err(|reason| CliError::usage(format!("{reason}, run `hourglass train` in the terminal instead")))
+        window(options).map_err(|reason| CliError::usage(format!("{reason}, {instead} in the terminal instead")))
     })
 }
 
@@ -103,7 +102,7 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
     let mut data = None;
     let (mut spec, preset_name) = match (&arguments.spec, &arguments.preset, &arguments.data) {
         (Some(path), ..) => (read_spec(path)?, None),
-        // Data alone: what is done with it depends on what it is.
+        // Without a spec or preset, the model is chosen to suit the data.
         (None, None, Some(source)) if source != "mnist" => {
             let opened = open_data(source, &arguments.settings, common)?;
             let suggestion = auto_spec(&opened)?;
@@ -138,7 +137,7 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
     Ok(options)
 }
 
-/// What was found and what is made of it: on standard error, where `--json` leaves it alone.
+/// Prints the data and the model chosen for it to standard error, as standard output may be for JSON.
 fn say_choice(data: &DataSet, suggestion: &AutoSpec, common: &Common) {
     if common.quiet {
         return;
@@ -146,7 +145,7 @@ fn say_choice(data: &DataSet, suggestion: &AutoSpec, common: &Common) {
     for line in super::output::summary(data) {
         eprintln!("{line}");
     }
-    eprintln!("chosen: {}; the run's spec.toml is yours to edit", suggestion.reasons);
+    eprintln!("chosen: {}; edit the run's spec.toml to change it", suggestion.reasons);
 }
 
 pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Result<u8, CliError> {
@@ -157,7 +156,7 @@ pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Re
     }
     if common.seed.is_some_and(|seed| seed != spec.train.seed) {
         return Err(CliError::usage(format!(
-            "a run keeps its seed, --seed, this one has {}; start a new run for another",
+            "a run keeps its seed, --seed, this run has {}; start a new run for another seed",
             spec.train.seed
         )));
     }
@@ -168,7 +167,7 @@ pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Re
     watch(options, common, false)
 }
 
-/// What `hourglass` alone does: the default run, in the window where there is one.
+/// Starts the default run of `hourglass` without a command: in the window if one can open, else in the terminal.
 pub(super) fn default_run(common: &Common, window: OpenWindow) -> Result<u8, CliError> {
     let found = preset("map")?;
     let mut spec = found.spec;
@@ -188,19 +187,19 @@ pub(super) fn default_run(common: &Common, window: OpenWindow) -> Result<u8, Cli
         }
     }
     if !common.quiet && !common.json {
-        print_out("A network learns to squeeze 70,000 handwritten digits through two numbers each, and back.");
+        print_out("Training an autoencoder on handwritten digits (MNIST) with a bottleneck of two units.");
     }
     watch(options, common, true)
 }
 
-/// Runs `options` to its end, showing progress; draws a picture at the end where asked.
+/// Runs a training to its end and prints its progress; draws an image at the end if asked to.
 fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<u8, CliError> {
     let mut options = options;
-    // The picture is drawn from a snapshot.
+    // The image is drawn from a snapshot, which only a watched run makes.
     options.watched = with_picture;
     let auto = options.device == DeviceChoice::Auto;
     let epochs = options.source.spec().map_or(0, |spec| spec.train.epochs);
-    // Looked through at the end, so that training need not wait for it.
+    // Searched for near-duplicates at the end, so that training does not wait for it.
     let brought = match &options.source {
         RunSource::Train { data, .. } => data.clone(),
         _ => None,
@@ -218,7 +217,7 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
         match event {
             Event::Tuning { done, all } => {
                 if loud && done == 0 {
-                    eprintln!("choosing among variants of {all} kernels for this GPU, once");
+                    eprintln!("measuring the variants of {all} kernels on this GPU, once");
                 }
             }
             Event::Ready { info, auto_reason, steps_per_epoch: per_epoch, total_steps, batch: rows } => {
@@ -227,7 +226,7 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                     let why = if auto { format!(": {auto_reason}") } else { String::new() };
                     eprintln!("training on the {info}{why}");
                     info.notes().iter().for_each(|note| eprintln!("{note}"));
-                    if std::io::stderr().is_terminal() {
+                    if common.has_bars() && std::io::stderr().is_terminal() {
                         bar.set_draw_target(ProgressDrawTarget::stderr());
                         let template = "{bar:28.yellow/black} {msg} {eta} left";
                         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -265,7 +264,7 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
                     let path = draw_picture(&worker, &report)?;
                     if !common.json {
                         finish_text(&report, batch);
-                        print_out(&format!("picture  {}", path.display()));
+                        print_out(&format!("image    {}", path.display()));
                     }
                 } else if !common.json {
                     finish_text(&report, batch);
@@ -289,10 +288,10 @@ fn watch(options: WorkerOptions, common: &Common, with_picture: bool) -> Result<
             }
         }
     }
-    Err(TrainError::Worker("its thread stopped without a word".to_owned()).into())
+    Err(TrainError::Worker("it sent no result".to_owned()).into())
 }
 
-/// The first Ctrl-C stops the run after its step and saves; a second ends the program at once.
+/// Handles Ctrl-C: the first stops the run after its step and saves it, a second ends the program at once.
 fn stop_on_ctrl_c(worker: &Worker, interrupted: &Arc<AtomicBool>) {
     let commands = worker.commands();
     let interrupted = Arc::clone(interrupted);
@@ -301,7 +300,7 @@ fn stop_on_ctrl_c(worker: &Worker, interrupted: &Arc<AtomicBool>) {
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         }
         eprintln!("stopping after this step and saving; press Ctrl-C again to stop at once");
-        // The queue is only full if a stop is already in it.
+        // The queue can only be full if a stop is already in it.
         let _ = commands.try_send(Command::Stop);
     });
     if let Err(error) = result {
@@ -309,7 +308,7 @@ fn stop_on_ctrl_c(worker: &Worker, interrupted: &Arc<AtomicBool>) {
     }
 }
 
-/// Writes the report of a run that ended; a run is no worse for having none.
+/// Writes the report of a finished run; a failure is printed and does not fail the run.
 fn write_page(report: &RunReport, common: &Common) -> Option<PathBuf> {
     let folder = PathBuf::from(report.run_dir.as_ref()?);
     let device = Device::open(common.device_choice().ok()?, common.threads()).ok()?;
@@ -331,7 +330,7 @@ fn draw_picture(worker: &Worker, report: &RunReport) -> Result<PathBuf, CliError
 
 fn finish_text(report: &RunReport, batch: usize) {
     print_out(&format!(
-        "{} epoch{}, {} steps of {batch} in {}, {} samples/s; best by validation: epoch {}",
+        "{} epoch{}, {} steps of batch size {batch} in {}, {} samples/s; best by validation: epoch {}",
         report.epochs,
         if report.epochs == 1 { "" } else { "s" },
         style::grouped(report.steps),
@@ -341,11 +340,11 @@ fn finish_text(report: &RunReport, batch: usize) {
     ));
     if let (Some(waited), Some(first)) = (report.waited_for_data_seconds, report.first_step_seconds) {
         print_out(&format!(
-            "data was read while training: steps waited {waited:.1} s for it, the first was done after {first:.1} s"
+            "data was read while training: steps waited {waited:.1} s for it, the first step ended after {first:.1} s"
         ));
     }
     if let Some(test) = &report.test {
-        print_out("on test rows, never seen in training:");
+        print_out("on the test part, never used in training:");
         print_metrics(test, report.pca.as_ref());
     }
     for finding in &report.diagnosis {
