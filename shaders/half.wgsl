@@ -3,7 +3,7 @@
 // ONE invocation handles one pair.
 #import lib/index
 
-struct HalvesParams {
+struct HalfParams {
     count: u32,
     padding1: u32,
     padding2: u32,
@@ -16,7 +16,7 @@ const WORKGROUP: u32 = 64u;
 @group(0) @binding(1) var<storage, read_write> halves_out: array<u32>;
 @group(0) @binding(2) var<storage, read> halves: array<u32>;
 @group(0) @binding(3) var<storage, read_write> whole_out: array<f32>;
-@group(0) @binding(4) var<uniform> params: HalvesParams;
+@group(0) @binding(4) var<uniform> params: HalfParams;
 
 @compute @workgroup_size(WORKGROUP)
 fn halve(

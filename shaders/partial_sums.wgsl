@@ -1,7 +1,7 @@
 // Long sums in two stages: slots of rows first, then the slots in their order.
 #import lib/index
 
-struct SlotParams {
+struct PartialSumParams {
     // Rows and columns of the input of column_sums; elements of a slot for reduce_slots.
     rows: u32,
     columns: u32,
@@ -23,7 +23,7 @@ const WORKGROUP: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read> values: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
-@group(0) @binding(2) var<uniform> params: SlotParams;
+@group(0) @binding(2) var<uniform> params: PartialSumParams;
 @group(0) @binding(3) var<storage, read> bias_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> bias_out: array<f32>;
 

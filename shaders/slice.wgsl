@@ -3,7 +3,7 @@
 #import lib/index
 #import lib/element_scalar
 
-struct StructureParams {
+struct SliceParams {
     rows: u32,
     // Columns of the input and of the output.
     columns: u32,
@@ -22,7 +22,7 @@ const WORKGROUP: u32 = 64u;
 @group(0) @binding(0) var<storage, read> first: array<Element>;
 @group(0) @binding(1) var<storage, read> second: array<Element>;
 @group(0) @binding(2) var<storage, read_write> out: array<Element>;
-@group(0) @binding(3) var<uniform> params: StructureParams;
+@group(0) @binding(3) var<uniform> params: SliceParams;
 
 // out [rows, out_columns] = first [rows, columns] from column `offset` on. ONE invocation copies one element.
 @compute @workgroup_size(WORKGROUP)

@@ -168,7 +168,7 @@ fn damage_and_the_wrong_model_are_refused() {
     let refused: [(&[&str], &str); 6] = [
         (&["decompress", &path("d.hg"), "--model", &other, "-o", &path("o.npy")], "another model"),
         (&["decompress", &path("none.hg"), "--model", &plain, "-o", &path("o.npy")], "none.hg"),
-        (&["decompress", &plain, "--model", &plain, "-o", &path("o.npy")], "no file that"),
+        (&["decompress", &plain, "--model", &plain, "-o", &path("o.npy")], "not written by"),
         (&["decompress", &path("d.hg"), "--model", &plain, "-o", &path("o.wav")], "cannot hold"),
         (&["compress", &plain, DIGITS, "-o", &path("e.hg"), "--bits", "0"], "--bits"),
         (&["compress", &plain, DIGITS, "--curve", &path("e.txt")], ".json"),

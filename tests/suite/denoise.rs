@@ -355,7 +355,7 @@ fn one_bad_file_is_reported_and_the_rest_are_done() {
         (vec!["denoise", &original, "-o", "x.png", "--strength", "2"], "0 to 1"),
         (vec!["denoise", &original, "-o", "x.png", "--sigma", "-3"], "auto or a number"),
         (vec!["denoise", "nothing.png", "-o", "x.png"], "nothing.png"),
-        (vec!["denoise", &original, "-o", "x.jpg"], "another form"),
+        (vec!["denoise", &original, "-o", "x.jpg"], "another format"),
     ] {
         let (code, _, stderr) = hourglass(&arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {stderr}");

@@ -148,38 +148,92 @@ fn what_a_device_cannot_do_is_refused_by_the_name_of_the_layer() {
     }
 }
 
-#[test]
-fn every_preset_trains_on_the_gpu_as_on_the_cpu() {
+/// Trains a preset for a few steps on GPU and CPU: their losses agree, and fall.
+fn check_training(name: &str) {
     /// A few steps: where sums of f32 are taken in another order, Adam lets traces part by and by.
     const AGREE: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-3 };
     let Some(gpu) = gpu() else { return };
-    for preset in presets().expect("they read") {
-        // The deeper ones take seconds a step on a software GPU.
-        let wide = ["convolutional-deep", "unet", "deblurring"].contains(&preset.name);
-        let (steps, batch) = if wide { (6, 32) } else { (12, 64) };
-        let settings = [format!("train.batch_size={batch}"), "optimizer.learning_rate=0.003".to_owned()];
-        let spec = preset.spec.clone().with_set(&settings).expect("settings");
-        let losses = |device: Device| {
-            let mut session = Session::new(spec.clone(), digits(), device).expect("a session");
-            session.train(steps).wait().expect("it trains");
-            session.take_losses(true).wait().expect("losses").into_iter().map(|(_, loss)| loss).collect::<Vec<f32>>()
-        };
-        let (on_gpu, on_cpu) = (losses(gpu.clone()), losses(cpu()));
-        let cpu64: Vec<f64> = on_cpu.iter().map(|&loss| f64::from(loss)).collect();
-        AGREE.check(preset.name, &on_gpu[..4], &cpu64[..4]);
-        let (first, last) = (on_gpu[0], on_gpu[steps - 1]);
-        // The divergence of a variational model and the like may rise while the whole falls. What begins with a trained
-        // model has fallen already.
-        let falls = if preset.spec.model.start.is_some() { 1.0 } else { 0.97 };
-        assert!(last < falls * first, "{}: from {first} to {last} in {steps} steps", preset.name);
-    }
+    // The deeper ones take seconds a step on a software GPU.
+    let wide = ["convolutional-deep", "unet", "deblurring"].contains(&name);
+    let (steps, batch) = if wide { (6, 32) } else { (12, 64) };
+    let settings = [format!("train.batch_size={batch}"), "optimizer.learning_rate=0.003".to_owned()];
+    let spec = preset(name).expect("a preset").spec.with_set(&settings).expect("settings");
+    let losses = |device: Device| {
+        let mut session = Session::new(spec.clone(), digits(), device).expect("a session");
+        session.train(steps).wait().expect("it trains");
+        session.take_losses(true).wait().expect("losses").into_iter().map(|(_, loss)| loss).collect::<Vec<f32>>()
+    };
+    let (on_gpu, on_cpu) = (losses(gpu), losses(cpu()));
+    let cpu64: Vec<f64> = on_cpu.iter().map(|&loss| f64::from(loss)).collect();
+    AGREE.check(name, &on_gpu[..4], &cpu64[..4]);
+    let (first, last) = (on_gpu[0], on_gpu[steps - 1]);
+    // The divergence of a variational model and the like may rise while the whole falls. What begins with a trained
+    // model has fallen already.
+    let falls = if spec.model.start.is_some() { 1.0 } else { 0.97 };
+    assert!(last < falls * first, "{name}: from {first} to {last} in {steps} steps");
 }
 
-/// Vectors of another width: mistakes about lanes and subgroups would show. The driver reads the width once, so the tests
-/// of the kernels run again in processes of their own.
+/// Defines a test for each preset, so that several run at once, and the list of their names.
+macro_rules! preset_tests {
+    ($($test:ident: $name:literal,)*) => {
+        const TESTED_PRESETS: &[&str] = &[$($name),*];
+
+        mod presets_train_on_the_gpu_as_on_the_cpu {
+            $(
+                #[test]
+                fn $test() {
+                    super::check_training($name);
+                }
+            )*
+        }
+    };
+}
+
+preset_tests! {
+    undercomplete: "undercomplete",
+    map: "map",
+    sparse: "sparse",
+    sparse_l1: "sparse-l1",
+    sparse_kl: "sparse-kl",
+    denoising: "denoising",
+    denoising_gaussian: "denoising-gaussian",
+    denoising_salt_and_pepper: "denoising-salt-and-pepper",
+    deblurring: "deblurring",
+    variational: "variational",
+    variational_2d: "variational-2d",
+    beta: "beta",
+    free_bits: "free-bits",
+    variational_gaussian: "variational-gaussian",
+    conditional: "conditional",
+    vq: "vq",
+    wasserstein: "wasserstein",
+    convolutional: "convolutional",
+    convolutional_deep: "convolutional-deep",
+    convolutional_variational: "convolutional-variational",
+    unet: "unet",
+    restore: "restore",
+    self_restore: "self-restore",
+    tied: "tied",
+    contractive: "contractive",
+}
+
+#[test]
+fn every_preset_has_a_test() {
+    let names: Vec<&str> = presets().expect("they read").iter().map(|preset| preset.name).collect();
+    assert_eq!(names, TESTED_PRESETS);
+}
+
+/// Vectors of another width: mistakes about lanes and subgroups would show. The driver reads the width once, so the
+/// tests of the kernels run again in processes of their own.
 #[test]
 fn lavapipe_of_4_and_16_lanes_gives_the_same() {
-    const AGAIN: [&str; 4] = ["ops::ops_agree", "kernels::dense_", "kernels::losses", "kernels::optimizers"];
+    const AGAIN: [&str; 5] = [
+        "ops::pytorch::ops_agree",
+        "ops::pytorch::losses_agree",
+        "kernels::dense_",
+        "kernels::losses",
+        "kernels::optimizers",
+    ];
     if gpu().is_none_or(|device| !device.info().software) {
         return;
     }
@@ -191,7 +245,7 @@ fn lavapipe_of_4_and_16_lanes_gives_the_same() {
             .expect("it starts");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{bits} bits: {text} {}", String::from_utf8_lossy(&output.stderr));
-        assert!(text.contains("5 passed"), "{bits} bits: {text}");
+        assert!(text.contains("6 passed"), "{bits} bits: {text}");
     }
 }
 

@@ -17,6 +17,7 @@ mod kernels;
 mod layering;
 mod metrics;
 mod ops;
+mod parameters;
 mod plan;
 mod plot;
 mod prose;

@@ -105,11 +105,11 @@ fn reports_of_presets_are_whole_and_the_same_again() {
         write_report(&folder, Some(&home.path().join("again.html")), &cpu()).expect("a report");
         assert!(std::fs::read_to_string(home.path().join("again.html")).expect("a page") == pages[0], "{name} differs");
         let page = &pages[0];
-        assert!(page.contains("polyline") && page.contains("What to make of it") && page.contains("Held-out rows"));
+        assert!(page.contains("polyline") && page.contains("Findings") && page.contains("Held-out rows"));
         // What a model has not got is not shown.
         assert_eq!(page.contains(">Samples <"), name == "map", "{name}");
-        assert_eq!(page.contains("<span>seen</span>"), name == "denoising", "{name}");
-        assert_eq!(page.contains("PCA does not compare"), name == "vq", "{name}");
+        assert_eq!(page.contains("<span>noisy input</span>"), name == "denoising", "{name}");
+        assert_eq!(page.contains("PCA not comparable"), name == "vq", "{name}");
     }
 }
 
@@ -147,7 +147,7 @@ fn names_of_columns_and_classes_are_only_text() {
     std::fs::remove_file(&table).expect("it is there");
     let page = std::fs::read_to_string(write_report(&folder, None, &cpu()).expect("a report")).expect("a page");
     well_formed(&page);
-    assert!(page.contains("is not there any more") && page.contains("What is missing"));
+    assert!(page.contains("The data are not available") && page.contains("Missing parts"));
     // And the model.
     std::fs::remove_file(folder.join("model.safetensors")).expect("it is there");
     let page = std::fs::read_to_string(write_report(&folder, None, &cpu()).expect("a report")).expect("a page");

@@ -8,12 +8,14 @@ use hourglass::kernels::activation::Activation;
 use hourglass::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, Finish};
 use hourglass::kernels::dense::{DenseBackward, DenseForward};
 use hourglass::kernels::gemm_variant::GemmVariant;
+use hourglass::kernels::half::HalfConversion;
 use hourglass::kernels::loss::{Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{Update, UpdateRule};
 use hourglass::kernels::partial_sums::SplitK;
 use hourglass::kernels::pointwise::{PointwiseKernel, PointwiseStage};
 use hourglass::kernels::random::{Distribution, RandomFill};
 use hourglass::kernels::shaders::{LIBRARY, shader};
+use hourglass::kernels::ssim::{Ssim, SsimStage};
 use hourglass::kernels::{Kernel, StepState};
 use hourglass::model::{Network, RowSource, presets};
 
@@ -142,6 +144,12 @@ pub fn kernels() -> Vec<Arc<dyn Kernel>> {
             let update = Update { rule, count: 64, weight_decay: 0.1, decoupled: false, clipped: true, average };
             all.push(Arc::new(update));
         }
+    }
+    for stage in [SsimStage::Maps, SsimStage::Sums, SsimStage::Backward] {
+        all.push(Arc::new(Ssim { stage, batch: 2, size: [12, 13], channels: 3, weight: 1.0 }));
+    }
+    for to_whole in [false, true] {
+        all.push(Arc::new(HalfConversion { to_whole, count: 5 }));
     }
     all.extend(crate::corruptions::corruption_kernels());
     all

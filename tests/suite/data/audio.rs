@@ -1,0 +1,77 @@
+//! Recordings as spectrograms or waveforms, and back.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use hourglass::data::{AudioForm, DataSpec, Part, SourceKind, read_wav, write_wav};
+use hourglass::model::auto_spec;
+use hourglass::platform::Wait as _;
+use hourglass::tasks::reconstruct;
+use hourglass::train::Session;
+
+use super::{open, shortened, spec_of};
+use crate::support::cpu;
+
+/// Returns a sum of two tones.
+fn tones(length: usize, low: f32) -> Vec<f32> {
+    (0..length)
+        .map(|i| {
+            let at = i as f32 / 8000.0 * std::f32::consts::TAU;
+            0.4 * (at * low).sin() + 0.2 * (at * (low * 2.5)).sin()
+        })
+        .collect()
+}
+
+/// Writes twelve recordings to `folder`, of low and high tones in turn.
+fn save_recordings(folder: &Path) {
+    for i in 0..12 {
+        let name = format!("{}_{i}.wav", ["low", "high"][i % 2]);
+        let samples = tones(7000, [200.0, 700.0][i % 2] + 5.0 * i as f32);
+        write_wav(&folder.join(name), 8000, &samples).expect("a recording");
+    }
+}
+
+#[test]
+fn recordings_become_spectrograms_or_waveforms() {
+    let folder = tempfile::tempdir().expect("a folder");
+    save_recordings(folder.path());
+    let data = open(&DataSpec { labels: Some("prefix".to_owned()), ..spec_of(folder.path()) }).expect("recordings");
+    assert_eq!((data.kind, data.classes.clone()), (SourceKind::Audio, vec!["high".to_owned(), "low".to_owned()]));
+    let image = data.image.expect("spectrograms");
+    assert_eq!((image.height, image.width), (32, 32));
+    // Low tones are at the bottom: the lower half of their pictures holds more.
+    for row in 0..data.rows {
+        let values = data.rows_f32(row..row + 1).expect("a row");
+        let brightest = (0..32).max_by(|&a, &b| values[a * 32 + 4].total_cmp(&values[b * 32 + 4])).expect("a line");
+        let low = data.classes[usize::from(data.labels.as_ref().expect("labels")[row])] == "low";
+        assert_eq!(brightest > 22, low, "line {brightest} of a {} tone", data.row_name(row));
+    }
+    // Each recording is in one part alone.
+    let file_of = |row: usize| data.row_name(row).split(',').next().expect("a file").to_owned();
+    let in_part = |part| data.part(part).map(file_of).collect::<BTreeSet<String>>();
+    assert!(in_part(Part::Train).is_disjoint(&in_part(Part::Test)));
+    let raw = DataSpec { audio: Some(AudioForm::Raw), ..spec_of(folder.path()) };
+    assert_eq!(open(&raw).expect("waveforms").features, 1024);
+}
+
+/// Round trip through a model: a recording for each recording, of about its length.
+#[test]
+fn spectrograms_become_recordings_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    save_recordings(folder.path());
+    let data = open(&DataSpec { labels: Some("prefix".to_owned()), ..spec_of(folder.path()) }).expect("recordings");
+    let mut spec = shortened(auto_spec(&data).expect("a suggestion").spec, &data);
+    spec.train.epochs = 100;
+    let mut session = Session::new(spec, Arc::new(data), cpu()).expect("a session");
+    while session.train(64).wait().expect("it trains") > 0 {}
+    let weights = session.weights().wait().expect("weights");
+    let model = folder.path().join("model.safetensors");
+    session.model(&weights).save(&model).expect("saved");
+    let out = folder.path().join("out");
+    let source = folder.path().display().to_string();
+    let made = reconstruct(&model, &source, &out, &cpu()).expect("recordings");
+    assert_eq!(made.files, 12);
+    let sound = read_wav(&out.join("low_0.wav"), u64::MAX).expect("a recording");
+    assert!(sound.rate == 8000 && sound.samples.len() > 6000 && sound.samples.iter().any(|value| value.abs() > 0.01));
+}

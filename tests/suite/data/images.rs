@@ -1,0 +1,243 @@
+//! Folders of pictures: decoded alike from every format, fitted, cut in patches, refused where they are damaged.
+
+use hourglass::data::{DataSet, DataSpec, FIXED, Fit, Part, SourceKind, SplitKind};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+
+use super::{file, open, refused, save_image, spec_of};
+
+/// Largest error of a lossy format.
+const LOSSY: f32 = 12.0 / 255.0;
+
+/// Returns a picture whose left half is red and whose right half is blue.
+fn halves(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, _| if x < width / 2 { Rgb([200, 0, 0]) } else { Rgb([0, 0, 200]) })
+}
+
+/// Returns the row of the source with this name.
+fn row_called(data: &DataSet, name: &str) -> Vec<f32> {
+    let row = (0..data.rows).find(|&row| data.row_name(row) == name).unwrap_or_else(|| panic!("{name} is there"));
+    data.rows_f32(row..row + 1).expect("a row")
+}
+
+#[test]
+fn image_formats_decode_to_the_same_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = DynamicImage::ImageRgb8(halves(40, 20));
+    let formats = [
+        ("a.png", ImageFormat::Png),
+        ("b.jpg", ImageFormat::Jpeg),
+        ("c.webp", ImageFormat::WebP),
+        ("d.tiff", ImageFormat::Tiff),
+        ("e.bmp", ImageFormat::Bmp),
+        ("f.gif", ImageFormat::Gif),
+        ("g.ppm", ImageFormat::Pnm),
+    ];
+    for (name, format) in formats {
+        save_image(&picture, &folder.path().join(name), format);
+    }
+    // Deeper, with an alpha channel that hides nothing, and four times as large.
+    save_image(&DynamicImage::ImageRgb16(picture.to_rgb16()), &folder.path().join("h.png"), ImageFormat::Png);
+    save_image(&DynamicImage::ImageRgba8(picture.to_rgba8()), &folder.path().join("i.png"), ImageFormat::Png);
+    save_image(&DynamicImage::ImageRgb8(halves(160, 80)), &folder.path().join("j.png"), ImageFormat::Png);
+    file(folder.path(), "notes.json", "{}");
+    let options = DataSpec { size: Some([10, 20]), fit: Some(Fit::Crop), ..spec_of(folder.path()) };
+    let data = open(&options).expect("pictures");
+    assert_eq!((data.kind, data.rows, data.features), (SourceKind::Images, 10, 600));
+    for name in formats.map(|(name, _)| name).into_iter().chain(["h.png", "i.png", "j.png"]) {
+        let row = row_called(&data, name);
+        // Away from the edge between the halves, where resizing mixes.
+        for (at, wanted) in [(0, [200.0, 0.0, 0.0]), (3 * (20 * 9 + 18), [0.0, 0.0, 200.0])] {
+            for (value, wanted) in row[at..at + 3].iter().zip(wanted) {
+                assert!((value - wanted / 255.0).abs() <= LOSSY, "{name}: {value} for {wanted}");
+            }
+        }
+    }
+}
+
+/// Returns `jpeg` with an APP1 segment that holds an orientation tag (Exif 2.32, TIFF tag 0x0112).
+fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    let mut turned = jpeg[..2].to_vec();
+    turned.extend([0xff, 0xe1]);
+    turned.extend((exif.len() as u16 + 2).to_be_bytes());
+    turned.extend(&exif);
+    turned.extend(&jpeg[2..]);
+    turned
+}
+
+#[test]
+fn exif_orientation_is_applied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    DynamicImage::ImageRgb8(halves(32, 16)).write_to(&mut jpeg, ImageFormat::Jpeg).expect("a JPEG");
+    for i in 0..10 {
+        // 6: turned clockwise by a quarter, so that the left edge as stored is the top edge as seen.
+        file(folder.path(), &format!("{i}.jpg"), with_orientation(jpeg.get_ref(), 6));
+    }
+    let data = open(&DataSpec { fit: Some(Fit::Crop), ..spec_of(folder.path()) }).expect("photographs");
+    let image = data.image.expect("pictures");
+    assert_eq!((image.height, image.width), (32, 16));
+    let row = data.rows_f32(0..1).expect("a row");
+    let (top, bottom) = (&row[..3], &row[3 * (16 * 31)..3 * (16 * 31) + 3]);
+    assert!(top[0] > 0.6 && top[2] < 0.2 && bottom[0] < 0.2 && bottom[2] > 0.6, "{top:?} {bottom:?}");
+}
+
+#[test]
+fn images_are_cropped_padded_or_stretched_to_the_size() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for i in 0..10 {
+        save_image(&DynamicImage::ImageRgb8(halves(64, 32)), &folder.path().join(format!("{i}.png")), ImageFormat::Png);
+    }
+    let corner = |fit| {
+        let options = DataSpec { size: Some([16, 16]), fit: Some(fit), ..spec_of(folder.path()) };
+        let row = open(&options).expect("pictures").rows_f32(0..1).expect("a row");
+        [row[0], row[3 * (16 * 8)], row[3 * (16 * 8 + 15) + 2]]
+    };
+    let red = 200.0 / 255.0;
+    for (fit, wanted) in [(Fit::Crop, [red, red, red]), (Fit::Pad, [0.0, red, red]), (Fit::Stretch, [red, red, red])] {
+        for (value, wanted) in corner(fit).iter().zip(wanted) {
+            assert!((value - wanted).abs() <= LOSSY, "{fit:?}: {:?}", corner(fit));
+        }
+    }
+}
+
+#[test]
+fn transparent_pixels_become_white_where_alpha_is_dropped() {
+    let clear = tempfile::tempdir().expect("a folder");
+    for i in 0..10 {
+        let picture = RgbaImage::from_pixel(16, 16, Rgba([0, 0, 0, 0]));
+        save_image(&DynamicImage::ImageRgba8(picture), &clear.path().join(format!("{i}.png")), ImageFormat::Png);
+    }
+    let data = open(&spec_of(clear.path())).expect("pictures");
+    assert!(data.rows_f32(0..1).expect("a row").iter().all(|&value| value == 1.0));
+    let kept = open(&DataSpec { channels: Some(4), ..spec_of(clear.path()) }).expect("pictures");
+    assert!(kept.rows_f32(0..1).expect("a row").iter().all(|&value| value == 0.0));
+}
+
+#[test]
+fn sixteen_bits_are_kept_where_all_images_have_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for i in 0..10_u16 {
+        let picture = image::ImageBuffer::from_pixel(8, 8, image::Luma([40_001 + i]));
+        save_image(&DynamicImage::ImageLuma16(picture), &folder.path().join(format!("{i}.png")), ImageFormat::Png);
+    }
+    let data = open(&spec_of(folder.path())).expect("pictures");
+    assert_eq!(data.image.expect("pictures").channels, 1);
+    let value = row_called(&data, "3.png")[0];
+    assert!((value - 40_004.0 / 65_535.0).abs() < 1e-6, "{value}");
+}
+
+#[test]
+fn patches_move_with_the_epoch_and_stay_in_one_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for i in 0..5_u8 {
+        // Every pixel says where it is, and whose it is.
+        let picture = RgbImage::from_fn(100, 70, |x, y| Rgb([x as u8, y as u8, i * 40]));
+        save_image(&DynamicImage::ImageRgb8(picture), &folder.path().join(format!("{i}.png")), ImageFormat::Png);
+    }
+    let options = DataSpec { size: Some([16, 24]), fit: Some(Fit::Patches), ..spec_of(folder.path()) };
+    let data = open(&options).expect("pictures");
+    let mut owners: Vec<Vec<u8>> = Vec::new();
+    for part in [Part::Train, Part::Validation, Part::Test] {
+        let rows: Vec<usize> = data.part(part).collect();
+        let bytes = data.read(&rows, FIXED).expect("patches");
+        let mut whose: Vec<u8> = bytes.chunks_exact(data.stride()).map(|patch| patch[2]).collect();
+        for patch in bytes.chunks_exact(data.stride()) {
+            for (at, pixel) in patch.chunks_exact(3).enumerate() {
+                let (y, x) = (at / 24, at % 24);
+                let moved = [patch[0] + x as u8, patch[1] + y as u8, patch[2]];
+                assert_eq!(pixel, moved, "a patch is cut, not resized");
+            }
+        }
+        whose.sort_unstable();
+        whose.dedup();
+        owners.push(whose);
+    }
+    let mut all = owners.concat();
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((count, all.len()), (5, 5), "{owners:?}");
+    let rows: Vec<usize> = data.part(Part::Train).collect();
+    let of_epoch = |epoch| data.read(&rows, epoch).expect("patches");
+    assert_eq!(of_epoch(3), of_epoch(3));
+    assert_ne!(of_epoch(3), of_epoch(4));
+    assert_eq!(of_epoch(FIXED), of_epoch(FIXED));
+}
+
+#[test]
+fn folder_names_give_classes_and_parts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for part in ["train", "val", "test"] {
+        for class in ["cat", "dog"] {
+            for i in 0..4 {
+                let path = folder.path().join(part).join(class).join(format!("{i}.png"));
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+                save_image(&DynamicImage::ImageRgb8(halves(16, 16)), &path, ImageFormat::Png);
+            }
+        }
+    }
+    let data = open(&spec_of(folder.path())).expect("pictures");
+    assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (8, 8, 8));
+    assert_eq!(data.options.split, Some(SplitKind::Folders));
+    assert_eq!(data.classes, ["cat", "dog"]);
+    for row in 0..data.rows {
+        let name = data.row_name(row);
+        let part = ["train", "val", "test"][usize::from(row >= 8) + usize::from(row >= 16)];
+        assert!(name.starts_with(part), "{name} in {part}");
+        let class = data.labels.as_ref().expect("labels")[row];
+        assert!(name.contains(data.classes[usize::from(class)].as_str()), "{name} is {class}");
+    }
+}
+
+/// Returns a PNG whose header claims `side` pixels on each side, its checksum right.
+fn oversized_png(side: u32) -> Vec<u8> {
+    let mut small = std::io::Cursor::new(Vec::new());
+    DynamicImage::ImageRgb8(halves(4, 4)).write_to(&mut small, ImageFormat::Png).expect("a PNG");
+    let mut bytes = small.into_inner();
+    bytes[16..20].copy_from_slice(&side.to_be_bytes());
+    bytes[20..24].copy_from_slice(&side.to_be_bytes());
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&checksum.sum().to_be_bytes());
+    bytes
+}
+
+#[test]
+fn hostile_images_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let mut png = std::io::Cursor::new(Vec::new());
+    let noisy = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 7 + y * 13) as u8, (x * y) as u8, (x ^ y) as u8]));
+    DynamicImage::ImageRgb8(noisy.clone()).write_to(&mut png, ImageFormat::Png).expect("a PNG");
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    DynamicImage::ImageRgb8(noisy).write_to(&mut jpeg, ImageFormat::Jpeg).expect("a JPEG");
+    let (png, jpeg) = (png.into_inner(), jpeg.into_inner());
+    refused(&spec_of(&file(folder.path(), "cut/a.png", &png[..png.len() / 2])), &["a.png", "ends before"]);
+    refused(&spec_of(&file(folder.path(), "header/a.jpg", &jpeg[..100])), &["a.jpg"]);
+    refused(&spec_of(&file(folder.path(), "boast/a.png", oversized_png(100_000))), &["a.png", "100000x100000"]);
+    refused(&spec_of(&file(folder.path(), "text/a.png", "no picture at all")), &["a.png"]);
+    // One bad file among good ones is named and left out.
+    for i in 0..12 {
+        file(folder.path(), &format!("mixed/{i}.png"), &png);
+    }
+    file(folder.path(), "mixed/bad.png", &png[..200]);
+    let data = open(&DataSpec { fit: Some(Fit::Crop), ..spec_of(&at("mixed")) }).expect("the others");
+    assert_eq!(data.rows, 12);
+    assert!(data.notes.iter().any(|note| note.contains("bad.png") && note.contains("ends before")), "{:?}", data.notes);
+    // One picture cannot be a train, a validation and a test part.
+    refused(
+        &DataSpec { fit: Some(Fit::Crop), ..spec_of(&file(folder.path(), "one/a.png", &png)) },
+        &["1 rows", "at least 10"],
+    );
+    // A cut JPEG has rows: what decodes of it is taken as readers of pictures do, or it is refused; it never panics.
+    let _ = open(&spec_of(&file(folder.path(), "half/a.jpg", &jpeg[..jpeg.len() * 2 / 3])));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(at("mixed"), at("mixed").join("again")).expect("a link");
+        let looped = open(&DataSpec { fit: Some(Fit::Crop), ..spec_of(&at("mixed")) }).expect("the loop is left");
+        assert_eq!(looped.rows, 12);
+        assert!(looped.notes.iter().any(|note| note.contains("link back")), "{:?}", looped.notes);
+    }
+}
