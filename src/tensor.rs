@@ -57,6 +57,7 @@ impl fmt::Debug for Shape {
 
 /// Storage format of an array's elements on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DType {
     /// 32-bit floats, one to a word.
     F32,

@@ -49,6 +49,7 @@ impl Part {
 
 /// Storage type of a row's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ElementType {
     /// Byte that stands for its value / 255; rows are padded to whole 32-bit words.
     Byte,

@@ -7,6 +7,7 @@ use crate::error::{ErrorKind, Setting};
 /// Error of reading, preparing or writing data.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum DataError {
     /// File or folder that cannot be read, with the reason.
     #[error("cannot read the data, {}, {reason}", path.display())]

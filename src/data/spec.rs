@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Kind of a source. It is detected from the files where the spec does not name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SourceKind {
     /// Picture files.
     Images,
@@ -37,6 +38,7 @@ impl SourceKind {
 /// Scaling of numbers, fitted on the train part alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Scaling {
     /// Bytes divided by 255, 16-bit pictures by 65535: already 0..1.
     Unit,
@@ -83,6 +85,7 @@ pub enum Fit {
 /// Method of dividing rows into train, validation and test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SplitKind {
     /// Split that the data comes with.
     Given,
@@ -115,6 +118,7 @@ impl SplitKind {
 /// Form of the rows of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum AudioForm {
     /// Pieces of the log-mel spectrogram, as pictures.
     Mel,
@@ -125,6 +129,7 @@ pub enum AudioForm {
 /// Unit of text that becomes a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TextUnit {
     /// Lines of the files.
     Lines,

@@ -5,6 +5,7 @@ use crate::error::{Advice, ErrorKind, Setting};
 /// Failure to choose or open a device, to run on it, or to fit a plan on it.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum DeviceError {
     /// No adapter found through wgpu.
     #[error(

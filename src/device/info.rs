@@ -9,6 +9,7 @@ use super::gpu::WrongVariant;
 /// Processor that a device computes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum DeviceKind {
     /// GPU through wgpu, software adapters included.
     Gpu,
@@ -28,6 +29,7 @@ impl fmt::Display for DeviceKind {
 /// Interface by which a device is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum DeviceBackend {
     /// Vulkan, on Linux and Windows.
     Vulkan,

@@ -69,6 +69,7 @@ pub enum Device {
 
 impl Device {
     /// Opens the device that `choice` names, with `threads` CPU threads (all of them where `None`).
+    #[tracing::instrument(level = "debug", name = "open_device", skip_all, fields(%choice))]
     pub fn open(choice: DeviceChoice, threads: Option<usize>) -> Result<Self, DeviceError> {
         match choice {
             DeviceChoice::Cpu => Ok(Self::Cpu(CpuDevice::new(threads)?)),

@@ -30,6 +30,7 @@ use crate::tensor::{DType, Shape};
 
 /// Error of building, planning or running a graph.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum GraphError {
     /// Shapes that an op or the plan cannot take: `layer` names the op or value, `problem` the mismatch.
     #[error("the layers do not fit, {layer}, {problem}")]

@@ -5,6 +5,7 @@ use crate::model::{ModelFileError, SpecError};
 
 /// Failure to run a finished model.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InferenceError {
     /// Spec that cannot be used.
     #[error(transparent)]

@@ -32,6 +32,7 @@ impl LoadedModel {
     ///
     /// # Errors
     /// When its layers do not fit together or it lacks what its spec names.
+    #[tracing::instrument(level = "debug", name = "load_model", skip_all, fields(model = %path.display()))]
     pub fn new(model: &Model, path: &Path, device: &Device) -> Result<Self, InferenceError> {
         Self::from_flat(&FlatModel::from_model(model, path)?, device)
     }

@@ -14,6 +14,7 @@ const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 /// Element-wise activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Activation {
     /// Identity: x itself.
     #[default]

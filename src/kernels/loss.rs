@@ -18,6 +18,7 @@ pub const LOSS_CHUNK: usize = 1024;
 /// Difference between the output y and the input x, value by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ReconstructionLoss {
     /// Squared error, (y - x)^2.
     #[default]

@@ -22,6 +22,7 @@ struct RandomParams {
 
 /// Distribution of random numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Distribution {
     /// Raw 32-bit words.
     Bits,

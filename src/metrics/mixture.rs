@@ -7,6 +7,7 @@ use crate::random::{key, normal4, philox4x32, stream, unit_float};
 /// Error of [`GaussianMixture::fit`].
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum MixtureError {
     /// Fewer than two rows for each component, or no components.
     #[error("a mixture cannot be fitted, {rows} rows for {components} components, give at least two rows for each")]

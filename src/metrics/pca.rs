@@ -9,6 +9,7 @@ use crate::random::{normal4, philox4x32, stream};
 /// Error of [`Pca::fit`].
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum PcaError {
     /// Fewer than two rows, or rows without features.
     #[error("PCA is not possible, {rows} rows of {features} values, give at least two rows")]
@@ -35,6 +36,7 @@ const ROWS_PER_TASK: usize = 500;
 
 impl Pca {
     /// Fits `components` directions to rows `[rows, features]`.
+    #[tracing::instrument(level = "debug", name = "fit_pca", skip_all, fields(features, components))]
     pub fn fit(rows: &[f32], features: usize, components: usize) -> Result<Self, PcaError> {
         let count = rows.len().checked_div(features).unwrap_or(0);
         if count < 2 {

@@ -15,13 +15,15 @@ pub fn ssim(a: &[f32], b: &[f32], height: usize, width: usize) -> Option<f64> {
         return None;
     }
     let weights = gaussian();
-    let blur = |value: &dyn Fn(usize) -> f64| filter(value, height, width, &weights);
-    let (a, b) = (|i: usize| f64::from(a[i]), |i: usize| f64::from(b[i]));
-    let mean_a = blur(&a);
-    let mean_b = blur(&b);
-    let square_a = blur(&|i| a(i) * a(i));
-    let square_b = blur(&|i| b(i) * b(i));
-    let product = blur(&|i| a(i) * b(i));
+    let blur = |value: &dyn Fn(f64, f64) -> f64| {
+        let values: Vec<f64> = a.iter().zip(b).map(|(&a, &b)| value(f64::from(a), f64::from(b))).collect();
+        filter(&values, height, width, &weights)
+    };
+    let mean_a = blur(&|a, _| a);
+    let mean_b = blur(&|_, b| b);
+    let square_a = blur(&|a, _| a * a);
+    let square_b = blur(&|_, b| b * b);
+    let product = blur(&|a, b| a * b);
     let total: f64 = (0..mean_a.len())
         .map(|i| {
             let (ma, mb) = (mean_a[i], mean_b[i]);
@@ -38,22 +40,24 @@ fn gaussian() -> Vec<f64> {
     raw.iter().map(|weight| weight / sum).collect()
 }
 
-/// Applies a separable filter over the places where the window fits.
-fn filter(value: &dyn Fn(usize) -> f64, height: usize, width: usize, weights: &[f64]) -> Vec<f64> {
+/// Applies a separable filter over the places where the window fits. Weights are added in their order, a whole line of
+/// places at a time.
+fn filter(values: &[f64], height: usize, width: usize, weights: &[f64]) -> Vec<f64> {
     let inner_width = width - 2 * RADIUS;
     let inner_height = height - 2 * RADIUS;
+    let add = |out: &mut [f64], weight: f64, line: &[f64]| {
+        out.iter_mut().zip(line).for_each(|(out, value)| *out += weight * value);
+    };
     let mut rows = vec![0.0; height * inner_width];
-    for y in 0..height {
-        for x in 0..inner_width {
-            rows[y * inner_width + x] =
-                weights.iter().enumerate().map(|(k, weight)| weight * value(y * width + x + k)).sum();
+    for (out, line) in rows.chunks_exact_mut(inner_width).zip(values.chunks_exact(width)) {
+        for (k, &weight) in weights.iter().enumerate() {
+            add(out, weight, &line[k..]);
         }
     }
     let mut out = vec![0.0; inner_height * inner_width];
-    for y in 0..inner_height {
-        for x in 0..inner_width {
-            out[y * inner_width + x] =
-                weights.iter().enumerate().map(|(k, weight)| weight * rows[(y + k) * inner_width + x]).sum();
+    for (y, out) in out.chunks_exact_mut(inner_width).enumerate() {
+        for (k, &weight) in weights.iter().enumerate() {
+            add(out, weight, &rows[(y + k) * inner_width..]);
         }
     }
     out

@@ -14,6 +14,7 @@ const PREFIX: &str = "detector.";
 /// Rule by which a threshold was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ThresholdBy {
     /// Given share of held-out normal rows above the threshold.
     FalseAlarms,

@@ -27,6 +27,7 @@ const FORMAT: u64 = 1;
 /// Failure to read or write a model file.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum ModelFileError {
     /// File at `path` that cannot be read, with the system's message.
     #[error("cannot read the model, {}, {problem}", path.display())]

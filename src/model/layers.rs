@@ -20,6 +20,7 @@ pub const GRAMMAR: &str = "`dense UNITS`, `conv FILTERS KxK [stride S] [pad P] [
 
 /// Kind of a normalization layer, by the values that share a mean and a variance.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum NormKind {
     /// Batch normalization: each channel over the batch and its pixels, with running statistics for evaluation (Ioffe &
     /// Szegedy 2015).
@@ -33,6 +34,7 @@ pub enum NormKind {
 
 /// Last layer of a decoder, by its way to the shape of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum OutputLayer {
     /// Dense layer with a unit for each value of a row.
     Dense,
@@ -48,6 +50,7 @@ pub enum OutputLayer {
 
 /// Layer of an encoder or decoder; [`GRAMMAR`] lists the words of each.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Layer {
     /// Dense layer; images are flattened.
     Dense {

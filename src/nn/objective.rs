@@ -15,6 +15,7 @@ pub const LOSS_PARTS: usize = 8;
 
 /// Part of an objective, with its place in a slot of the ring. Parts are recorded as they are, before any weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum ObjectivePart {
     /// Reconstruction loss between output and target.
     Reconstruction,

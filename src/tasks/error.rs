@@ -12,6 +12,7 @@ use crate::train::TrainError;
 /// Error of a task on a model or its data.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum TaskError {
     /// Data that cannot be read, or do not fit the model.
     #[error(transparent)]
@@ -29,7 +30,7 @@ pub enum TaskError {
     #[error(transparent)]
     Train(TrainError),
     /// Setting (a command-line option or a key of a spec) whose value cannot be used, with the problem.
-    #[error("this cannot be done so, {setting}, {problem}")]
+    #[error("not possible, {setting}, {problem}")]
     Setting { setting: Setting, problem: String },
     /// Cancellation by the caller, through its callback.
     #[error("canceled, nothing was written")]

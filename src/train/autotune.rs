@@ -57,6 +57,7 @@ const FILE: &str = "kernels.json";
 /// kernels measured so far and of all to measure; it is not called if there are none.
 ///
 /// Returns the device, without the variants that computed wrong.
+#[tracing::instrument(level = "debug", name = "autotune", skip_all)]
 pub fn autotune(
     plan: &mut TrainingPlan,
     device: Device,

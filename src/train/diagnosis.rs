@@ -164,7 +164,7 @@ fn collapse(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     finding(
         "posterior_collapse",
         format!(
-            "{silent} of {units} latent units carry less than {SILENT} nats: the decoder ignores them. Lower \
+            "posterior collapse: {silent} of {units} latent units have a KL divergence below {SILENT} nats. Lower \
              objective.beta (now {}), or set objective.free_bits = 0.1.",
             evidence.spec.objective.beta
         ),
@@ -179,8 +179,9 @@ fn blurred(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     finding(
         "blurred_to_mean",
         format!(
-            "every output is about the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself. Nothing \
-             passes the bottleneck: lower optimizer.learning_rate (now {}) or what the objective adds to the loss.",
+            "outputs are close to the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself. The \
+             bottleneck passes little information: lower optimizer.learning_rate (now {}) or the penalties of the \
+             objective.",
             evidence.spec.optimizer.learning_rate
         ),
     )
@@ -199,13 +200,14 @@ fn rate_too_high(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
         return None;
     }
     let what = match rose {
-        true => format!("and was {lowest:.5} at best: steps overshoot"),
-        false => format!("and {:.5} after the first: it does not learn", first.train_loss),
+        true => format!("{lowest:.5} at best"),
+        false => format!("{:.5} after the first", first.train_loss),
     };
     finding(
         "learning_rate_too_high",
         format!(
-            "the train loss is {:.5} after {} epochs {what}. Lower optimizer.learning_rate (now {}) to a third.",
+            "learning rate too high: train loss is {:.5} after {} epochs ({what}). Lower optimizer.learning_rate (now \
+             {}) to a third.",
             last.train_loss, last.epoch, evidence.spec.optimizer.learning_rate
         ),
     )
@@ -224,7 +226,7 @@ fn rate_too_low(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     finding(
         "learning_rate_too_low",
         format!(
-            "the validation loss still falls by {:.0}% an epoch at the end. Train longer, or raise \
+            "not converged: validation loss still falls by {:.0}% per epoch at the end. Train longer, or raise \
              optimizer.learning_rate (now {}).",
             100.0 * (1.0 - c.validation_loss / b.validation_loss),
             evidence.spec.optimizer.learning_rate
@@ -242,11 +244,16 @@ fn overfitting(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     if !parted && !far_apart {
         return None;
     }
+    // A loss may be negative, as a Gaussian likelihood is: then there is no ratio.
+    let beside = match last.train_loss > 0.0 {
+        true => format!("{:.1} times train loss", last.validation_loss / last.train_loss),
+        false => format!("{gap:.5} above train loss"),
+    };
     finding(
         "overfitting",
         format!(
-            "validation has parted from train: {:.5} against {:.5} (best {:.5} in epoch {}). Use more data, a smaller \
-             model, dropout or weight decay; the best epoch is what is kept.",
+            "overfitting: validation loss is {beside}, {:.5} against {:.5} (best {:.5} in epoch {}). Use more data, a \
+             smaller model, dropout or weight decay; by default the best epoch is saved.",
             last.validation_loss, last.train_loss, best.validation_loss, best.epoch
         ),
     )
@@ -259,8 +266,8 @@ fn dead_units(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
         return finding(
             "dead_units",
             format!(
-                "{:.0}% of the latent units are never among the {} kept. Set objective.auxiliary = 0.03, or use fewer \
-                 units.",
+                "dead units: {:.0}% of the latent units are never among the top {}. Set objective.auxiliary = 0.03, or \
+                 use fewer units.",
                 100.0 * share,
                 evidence.spec.model.top_k.unwrap_or(0)
             ),
@@ -275,11 +282,12 @@ fn dead_units(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     if idle * 2 < worst.units || worst.layer.starts_with("decoder") && is_output(evidence, &worst.layer) {
         return None;
     }
-    let how = if worst.dead > 0 { "never active" } else { "always at an end of their range" };
+    let (name, how) =
+        if worst.dead > 0 { ("dead", "never active") } else { ("saturated", "nearly always at an end of their range") };
     finding(
         "dead_units",
         format!(
-            "{idle} of {} units of {} are {how}. Lower optimizer.learning_rate (now {}), or use leaky_relu.",
+            "{name} units: {idle} of {} in {} are {how}. Lower optimizer.learning_rate (now {}), or use leaky_relu.",
             worst.units, worst.layer, evidence.spec.optimizer.learning_rate
         ),
     )
@@ -305,7 +313,7 @@ fn worse_than_pca(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     finding(
         "worse_than_pca",
         format!(
-            "PCA with {} components does better: MSE {:.5} against {:.5}. Train longer, or use PCA.",
+            "PCA with {} components has the lower error: MSE {:.5} against {:.5}. Train longer, or use PCA.",
             pca.components, pca.mse, mse
         ),
     )
@@ -317,17 +325,21 @@ fn shared_region(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let regions = evidence.figures.regions.as_ref()?;
     let (a, b, share) = regions.closest().filter(|(_, _, share)| *share > SHARE)?;
     let latent = evidence.spec.model.latent;
-    let way_out = if latent <= 3 { format!("; {latent} numbers leave them little room") } else { String::new() };
+    let way_out = match latent {
+        1 => "; 1 latent leaves little room".to_owned(),
+        2 | 3 => format!("; {latent} latents leave little room"),
+        _ => String::new(),
+    };
     finding(
         "shared_region",
         format!(
-            "{} and {} share a region: {:.0}% of them have the other as nearest neighbors, k-NN accuracy is {:.2} and \
-             {:.2}{way_out}.",
+            "{} and {} share a region: {:.0}% of their nearest neighbors are of the other class, {:.0}% and {:.0}% of \
+             their own{way_out}.",
             regions.classes[a],
             regions.classes[b],
             100.0 * share,
-            regions.accuracy(a),
-            regions.accuracy(b),
+            100.0 * regions.accuracy(a),
+            100.0 * regions.accuracy(b),
         ),
     )
 }

@@ -39,6 +39,7 @@ use crate::model::{ModelFileError, SpecError};
 /// Error of training or of the files of a run.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum TrainError {
     /// Invalid spec.
     #[error(transparent)]

@@ -106,6 +106,7 @@ impl Run {
     }
 
     /// Resumes from the last checkpoint of `dir`, whose spec the session was made from.
+    #[tracing::instrument(level = "debug", name = "resume", skip_all, fields(run = %dir.path().display()))]
     pub async fn resume(
         mut session: Session,
         preset: Option<String>,
@@ -300,6 +301,7 @@ impl Run {
     }
 
     /// Restores the last good state, saves it, and returns the error with this outcome.
+    #[tracing::instrument(level = "debug", name = "roll_back", skip_all, fields(step, loss))]
     async fn roll_back(&mut self, step: u64, loss: f32) -> TrainError {
         let learning_rate = self.session.learning_rate_at(step);
         let outcome = match self.good.take().filter(|good| good.step > 0) {
@@ -333,6 +335,7 @@ impl Run {
         self.save().await
     }
 
+    #[tracing::instrument(level = "debug", name = "end_epoch", skip_all, fields(step = self.session.step()))]
     async fn end_epoch(&mut self, advance_started: Instant) -> Result<EpochReport, TrainError> {
         let step = self.session.step();
         let epoch = u32::try_from(step.div_ceil(self.session.steps_per_epoch())).unwrap_or(u32::MAX);
@@ -360,6 +363,7 @@ impl Run {
             self.best = Some(Best { epoch, loss: validation_loss, weights });
             self.write_best()?;
         }
+        tracing::debug!(epoch, train_loss = report.train_loss, validation_loss, "epoch ended");
         if let Some(dir) = &self.dir {
             dir.append_metrics(&report)?;
         }
@@ -394,6 +398,7 @@ impl Run {
     }
 
     /// Reads the state from which training resumes, keeps it in memory, and writes it if there is a folder.
+    #[tracing::instrument(level = "debug", name = "write_checkpoint", skip_all, fields(step = self.session.step()))]
     async fn write_last(&mut self) -> Result<(), TrainError> {
         let buffers = self.session.buffers();
         let mut flats = Vec::with_capacity(buffers.len());
@@ -455,6 +460,7 @@ impl Run {
 
     /// Saves the run, measures the kept model on the test part where `with_test`, with PCA beside it, and writes the
     /// report. Training can go on from the current state afterwards.
+    #[tracing::instrument(level = "debug", name = "report", skip_all)]
     pub async fn report(&mut self, with_test: bool) -> Result<RunReport, TrainError> {
         self.save().await?;
         let (mut test, mut pca) = (None, None);

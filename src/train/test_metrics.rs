@@ -103,6 +103,7 @@ fn mean_ssim(data: &DataSet, outputs: &[f32], targets: &[f32]) -> Option<f64> {
 
 impl TestMetrics {
     /// Measures the model in `evaluator` on the test part of `data`.
+    #[tracing::instrument(level = "debug", name = "measure_test_part", skip_all)]
     pub async fn measure(evaluator: &mut Evaluator, network: &Network, data: &DataSet) -> Result<Self, TrainError> {
         let spec = network.spec();
         let rows = data.part(Part::Test);

@@ -27,6 +27,7 @@ impl TrainingPlan {
     ///
     /// # Errors
     /// When the spec is wrong or does not fit the data, or `device` has no room for it.
+    #[tracing::instrument(level = "debug", name = "plan_training", skip_all)]
     pub fn new(spec: Spec, data: Arc<DataSet>, device: &Device) -> Result<Self, TrainError> {
         spec.check()?;
         let (mut spec, mut data) = (spec, data);

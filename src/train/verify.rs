@@ -49,6 +49,7 @@ pub struct Verification {
 }
 
 /// Trains the first steps of the run in `dir` again on `device`, and compares the losses.
+#[tracing::instrument(level = "debug", name = "verify", skip_all, fields(run = %dir.path().display()))]
 pub async fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainError> {
     let recorded = dir.read_first_steps()?;
     let spec = dir.read_spec()?;

@@ -10,6 +10,7 @@ use crate::data::spec::{DataSpec, Scaling};
 use crate::data::{DataError, ImageShape, array_rows};
 use crate::error::Setting;
 
+#[tracing::instrument(level = "debug", name = "read_array", skip_all)]
 pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     let place = path.display().to_string();
     let FoundArray { shape, numbers, labels } = array_rows::find(path, options, limit())?;

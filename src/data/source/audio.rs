@@ -19,6 +19,7 @@ const SILENCE: f32 = -23.025_85;
 /// Samples of a piece of a waveform, where the spec names none.
 const USUAL_SAMPLES: usize = 1024;
 
+#[tracing::instrument(level = "debug", name = "read_audio", skip_all)]
 pub(super) fn read_audio(
     path: &Path,
     options: &mut DataSpec,

@@ -70,6 +70,7 @@ impl DataSet {
     }
 }
 
+#[tracing::instrument(level = "debug", name = "open_data", skip_all, fields(source = %options.source))]
 pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Preparation>) -> Result<DataSet, DataError> {
     options.check().map_err(|(field, problem)| DataError::Setting { setting: Setting::spec_key(field), problem })?;
     if options.source == "mnist" {
@@ -131,6 +132,7 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
     finish(name, kind, read, options, plan, fitted, notes)
 }
 
+#[tracing::instrument(level = "debug", name = "read_pictures", skip_all)]
 fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     /// Most bytes that are decoded at once, so that damage is known before training.
     const AT_ONCE: usize = 256 << 20;
@@ -176,6 +178,7 @@ pub(super) fn is_omitted(omitted: &[[u32; 2]], row: u32) -> bool {
 }
 
 /// Divides the rows, fits what is to be fitted on train, and prepares all of them.
+#[tracing::instrument(level = "debug", name = "split_and_prepare", skip_all, fields(rows = read.rows))]
 fn finish(
     name: String,
     kind: SourceKind,

@@ -18,6 +18,7 @@ const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "species"]
 const FEW_CLASSES: usize = 64;
 
 /// Decides between a table and a series, takes labels out, and leaves the rest to be prepared.
+#[tracing::instrument(level = "debug", name = "read_columns", skip_all)]
 pub(super) fn read_table(
     mut table: Table,
     path: &Path,

@@ -11,6 +11,7 @@ use crate::data::{DataError, tfidf};
 /// Features that words are hashed to, where the spec names none.
 const USUAL_DIMENSIONS: usize = 1024;
 
+#[tracing::instrument(level = "debug", name = "read_text", skip_all)]
 pub(super) fn read_text(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     let unit = *options.text.get_or_insert(if path.is_file() { TextUnit::Lines } else { TextUnit::Documents });
     let read = tfidf::read_documents(path, limit(), notes)?;

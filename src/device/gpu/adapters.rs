@@ -9,6 +9,7 @@ use crate::device::{DeviceBackend, DeviceError, DeviceInfo, DeviceKind};
 
 /// Graphics interface that adapters are reached through: `--backend`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Backend {
     /// Vulkan, on Linux and Windows.
     Vulkan,

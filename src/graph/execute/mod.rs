@@ -100,6 +100,7 @@ pub enum Executable {
 
 impl Executable {
     /// Checks `plan` against the device, compiles its pipelines and allocates its blocks.
+    #[tracing::instrument(level = "debug", name = "compile_plan", skip_all)]
     pub fn new(device: &Device, plan: &Plan, externals: &SharedBuffers) -> Result<Self, GraphError> {
         match device {
             Device::Gpu(context) => Ok(Self::Gpu(GpuExecutable::new(context, plan, externals)?)),

@@ -67,6 +67,7 @@ pub struct Pass {
 
 /// Place of a layer in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum LayerLocation {
     /// Input of the network, before any layer.
     Input,

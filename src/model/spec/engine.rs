@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Storage of activations between the forward and the backward pass; arithmetic is in 32 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Precision {
     /// 32-bit floats.
     #[default]

@@ -21,6 +21,7 @@ pub const SPEC_VERSION: u32 = 1;
 /// Failure to read, check or change a spec.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
+#[non_exhaustive]
 pub enum SpecError {
     /// Name `asked` of no preset; `near` suggests the nearest name, or is empty, and `known` lists all.
     #[error("unknown preset, {asked:?}{near}, use one of {known}")]
@@ -202,6 +203,7 @@ impl AugmentationSpec {
 /// Kind of a model, by its bottleneck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ModelKind {
     /// Plain autoencoder: encoder, bottleneck, decoder.
     #[default]
@@ -235,6 +237,7 @@ impl ModelKind {
 /// Condition that a network receives besides its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ConditionKind {
     /// No condition: the input alone.
     #[default]
@@ -290,6 +293,7 @@ pub enum Reduction {
 /// Penalty that makes latents sparse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SparsityKind {
     /// Sum of absolute latents.
     #[default]
@@ -394,6 +398,7 @@ impl Default for ObjectiveSpec {
 /// Update rule of an optimizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OptimizerKind {
     /// Adam (Kingma & Ba 2015); weight decay is added to the gradient.
     #[default]
@@ -458,6 +463,7 @@ impl Default for OptimizerSpec {
 /// Course of the learning rate over a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ScheduleKind {
     /// The same rate throughout.
     #[default]

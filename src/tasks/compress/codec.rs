@@ -108,7 +108,7 @@ impl Codec {
         }
         let label = |row: &[i32]| usize::try_from(row[0]).ok().filter(|&label| label < self.classes);
         let labels: Option<Vec<usize>> = symbols.chunks_exact(self.width()).map(label).collect();
-        let labels = labels.ok_or_else(|| "a label in it is of no class".to_owned())?;
+        let labels = labels.ok_or_else(|| "a label in it is outside its classes".to_owned())?;
         Ok((symbols.chunks_exact(self.width()).flat_map(|row| &row[1..]).copied().collect(), labels))
     }
 
@@ -148,7 +148,7 @@ impl Codec {
     pub fn take(from: &mut ByteReader<'_>) -> Result<Self, String> {
         let number = from.byte()?;
         let form = TableKind::ALL.into_iter().find(|form| form.number() == number);
-        let form = form.ok_or_else(|| format!("its tables are of the unknown kind {number}"))?;
+        let form = form.ok_or_else(|| format!("its tables have the unknown kind {number}"))?;
         let (classes, places) = (from.count(1 << 16)?, from.count(MOST_PLACES)?);
         let meaning = match from.byte()? {
             1 => Meaning::Codes { places },

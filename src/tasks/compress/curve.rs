@@ -31,8 +31,7 @@ const EQUAL: f64 = 1.02;
 pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> Result<RateCurve, TaskError> {
     let kind = extension(output);
     if !matches!(kind.as_deref(), Some("json" | "csv" | "png")) {
-        let problem =
-            format!("{} is of no kind that a curve is written as; give a .json, .csv or .png file", output.display());
+        let problem = format!("{} cannot hold a curve; give a .json, .csv or .png file", output.display());
         return Err(TaskError::Setting { setting: Setting::CURVE, problem });
     }
     let mut subject = CompressionInput::open(path, source, device)?;
@@ -42,7 +41,7 @@ pub fn rate_curve(path: &Path, source: &str, output: &Path, device: &Device) -> 
     let mut rates = Vec::new();
     for &bits in all {
         let coded = subject.code(bits, None)?;
-        let setting = if subject.has_codes() { "its codes".to_owned() } else { format!("{bits} bits a number") };
+        let setting = if subject.has_codes() { "codes".to_owned() } else { format!("{bits} bits per latent") };
         let mse = subject.mse_of(&coded.restored)?;
         rates.push(8.0 * coded.payload as f64 / subject.rows as f64);
         points.push(point("model", setting, coded.bytes.len(), subject.rows, mse));
@@ -129,7 +128,7 @@ fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint
                     .collect();
             }
             let mse = metrics::mse(&pca.rebuild(&restored), &subject.seen);
-            let setting = format!("{components} components, {bits:.1} bits a row");
+            let setting = format!("{components} components, {bits:.1} bits per row");
             points.push(point(method, setting, bytes.len(), subject.rows, mse));
         }
     }
@@ -142,9 +141,9 @@ fn findings(points: &[RatePoint]) -> Vec<String> {
     let model = of("model");
     let least = |points: &[RatePoint], of: fn(&RatePoint) -> f64| points.iter().map(of).fold(f64::INFINITY, f64::min);
     let rivals = [
-        ("pca", "PCA with as many components"),
-        ("pca-many", "PCA with many components"),
-        ("jpeg", "JPEG, a file for each row"),
+        ("pca", "PCA, same latent size"),
+        ("pca-many", "PCA, more components"),
+        ("jpeg", "JPEG, one file per row"),
         ("jpeg-sheet", "JPEG, all rows in one file"),
     ];
     let mut said = Vec::new();
@@ -161,14 +160,15 @@ fn findings(points: &[RatePoint]) -> Vec<String> {
         let mut words = match (lost.first(), comparable) {
             (_, 0) => {
                 let needs = least(&rival, |p| p.bytes_per_row);
-                format!("{name}: takes {needs:.1} bytes a row at least, more than any file of the model")
+                format!("{name}: needs at least {needs:.1} bytes per row, more than any file of the model")
             }
             (None, _) => format!("{name}: the model has the smaller error at every equal size"),
             (Some(_), _) if lost.len() == comparable => {
-                format!("{name}: has the smaller error than the model at every equal size")
+                format!("{name}: smaller error than the model at every equal size")
             }
             (Some(first), _) => format!(
-                "{name}: has the smaller error at {} of {comparable} equal sizes, the first at {:.1} bytes a row ({:.5}, the model {:.5})",
+                "{name}: smaller error at {} of {comparable} equal sizes, first at {:.1} bytes per row ({:.5}, the \
+                 model {:.5})",
                 lost.len(),
                 first.bytes_per_row,
                 best_within(first.bytes_per_row),
@@ -179,7 +179,7 @@ fn findings(points: &[RatePoint]) -> Vec<String> {
         let below = rival.iter().filter(|p| p.mse < floor).min_by(|a, b| a.bytes_per_row.total_cmp(&b.bytes_per_row));
         if let Some(below) = below {
             words += &format!(
-                "; at {:.1} bytes a row it reaches {:.5}, which the model does at no size",
+                "; at {:.1} bytes per row it reaches {:.5}, which the model reaches at no size",
                 below.bytes_per_row, below.mse
             );
         }

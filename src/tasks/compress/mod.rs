@@ -129,7 +129,7 @@ impl CompressionInput {
         let own = opened.evaluator.outputs(range.clone(), true, false).wait()?;
         if let Some(at) = own.latents.iter().position(|z| !z.is_finite()) {
             let row = opened.data.row_name(at / opened.loaded.latent().max(1));
-            let problem = format!("the model makes no finite numbers of {row}; look for extreme values in it");
+            let problem = format!("the model's latents of {row} are not finite; look for extreme values in it");
             return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
         }
         let seen = opened.data.rows_f32(range)?;
@@ -217,7 +217,7 @@ fn smallest(
             best = Some((packed, bytes));
         }
     }
-    best.ok_or_else(|| "there is no way to code these rows".to_owned())
+    best.ok_or_else(|| "no codec applies to these rows".to_owned())
 }
 
 /// Returns the latents that symbols stand for.
@@ -233,7 +233,7 @@ fn restore(model: &Model, meaning: &Meaning, symbols: &[i32]) -> Result<Vec<f32>
                 codebook.data.get(start..start + width)
             };
             let entries: Option<Vec<&[f32]>> = symbols.iter().map(entry).collect();
-            let entries = entries.ok_or_else(|| defect("a code is of no entry of the codebook".to_owned()))?;
+            let entries = entries.ok_or_else(|| defect("a code is outside the codebook".to_owned()))?;
             Ok(entries.concat())
         }
     }
@@ -254,6 +254,7 @@ fn defect(problem: String) -> TaskError {
 ///
 /// # Errors
 /// When the data does not fit the model, has no rows, or `output` cannot be written.
+#[tracing::instrument(level = "debug", name = "compress", skip_all)]
 pub fn compress(
     path: &Path,
     source: &str,
@@ -291,6 +292,7 @@ pub fn compress(
 ///
 /// # Errors
 /// When the file is damaged or was made with another model, or `output` cannot hold such rows.
+#[tracing::instrument(level = "debug", name = "decompress", skip_all, fields(input = %input.display()))]
 pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> Result<Decompression, TaskError> {
     let unusable = |problem: String| DataError::Malformed { place: input.display().to_string(), problem };
     let bytes =
@@ -310,7 +312,7 @@ pub fn decompress(input: &Path, path: &Path, output: &Path, device: &Device) -> 
     form.check(output)?;
     let needed = packed.rows.saturating_mul(model.features + 2 * packed.codec.width()).saturating_mul(4);
     if packed.rows == 0 || free_memory().is_some_and(|free| needed > free) {
-        let problem = format!("its {} rows need {} MB of memory, which are not free", packed.rows, needed >> 20);
+        let problem = format!("its {} rows need {} MB of memory, which is not free", packed.rows, needed >> 20);
         return Err(unusable(problem).into());
     }
     let symbols = packed.codec.coder().and_then(|coder| coder.decode(&packed.payload, packed.rows));

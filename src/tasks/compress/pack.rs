@@ -65,7 +65,7 @@ impl Packed {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         const DAMAGED: &str = "its checksum is wrong: it is damaged or cut off, fetch it again";
         let Some(rest) = bytes.strip_prefix(MAGIC) else {
-            return Err("it is no file that `hourglass compress` wrote".to_owned());
+            return Err("it was not written by `hourglass compress`".to_owned());
         };
         let Some((rest, checksum)) = rest.split_last_chunk::<4>() else { return Err(DAMAGED.to_owned()) };
         if crc32fast::hash(&bytes[..bytes.len() - 4]) != u32::from_le_bytes(*checksum) {

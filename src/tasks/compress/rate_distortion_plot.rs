@@ -13,8 +13,8 @@ const HEIGHT: u32 = 640;
 /// Methods in the order of the legend, with their names and colors.
 const METHODS: [(&str, &str, Tone); 5] = [
     ("model", "Model", Tone::Accent),
-    ("pca", "PCA, as many numbers", Tone::Second),
-    ("pca-many", "PCA, many", Tone::Good),
+    ("pca", "PCA, same size", Tone::Second),
+    ("pca-many", "PCA, more", Tone::Good),
     ("jpeg", "JPEG, each", Tone::Bad),
     ("jpeg-sheet", "JPEG, one sheet", Tone::Muted),
 ];
@@ -23,7 +23,7 @@ const METHODS: [(&str, &str, Tone); 5] = [
 pub(super) fn draw(curve: &RateCurve, path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.fill_rect(Area { x: 0.0, y: 0.0, w: WIDTH as f32, h: HEIGHT as f32 }, DARK.panel, 0.0);
-    let title = "Mean squared error by bytes a row";
+    let title = "Mean squared error by bytes per row";
     let wide = canvas.text(28.0, 40.0, style::size::TEXT, title, DARK.text, true, Align::Left);
     let second = format!("{} rows", style::grouped(curve.rows as u64));
     canvas.text(40.0 + wide, 40.0, style::size::SECOND, &second, DARK.muted, false, Align::Left);

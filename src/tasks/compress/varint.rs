@@ -38,13 +38,16 @@ impl<'b> ByteReader<'b> {
                 return Ok(number);
             }
         }
-        Err("a number in it has no end".to_owned())
+        Err("a number in it is too long".to_owned())
     }
 
     /// Reads a count of `most` at most.
     pub fn count(&mut self, most: usize) -> Result<usize, String> {
         let number = self.number()?;
-        usize::try_from(number).ok().filter(|&count| count <= most).ok_or_else(|| format!("it claims {number} things"))
+        usize::try_from(number)
+            .ok()
+            .filter(|&count| count <= most)
+            .ok_or_else(|| format!("it claims {number} items, which is too many"))
     }
 
     /// Reads a number of either sign and adds it to `from`; the sum must lie in `-most..most`.

@@ -127,7 +127,7 @@ pub fn denoise(
     let mut denoiser = Denoiser::new(model, &path, device, options.memory)?;
     denoiser.ensemble(if options.fast { 1 } else { ALL });
     if !denoiser.removes_noise() {
-        notes.push(format!("{} was not trained to take noise away", path.display()));
+        notes.push(format!("{} was not trained for denoising", path.display()));
     }
     // By their bytes: what a file takes is known well enough before it is read.
     let bytes = |job: &FileJob| files::metadata(&job.input).map_or(1.0, |file| file.len().max(1) as f64);
@@ -215,7 +215,7 @@ fn one(
         outcome.notes.push(match estimated {
             Some(_) => "no noise was found: it is copied".to_owned(),
             None => {
-                format!("it is too small to tell how much noise it holds, so it is copied: give {}", Setting::SIGMA)
+                format!("it is too small for an estimate of its noise, so it is copied: give {}", Setting::SIGMA)
             }
         });
     }

@@ -40,6 +40,7 @@ pub(super) struct Filtered {
 impl Filtered {
     /// Runs the model on each plane of `seen`, unless the strength of `amount` is 0, or the change is bounded by an
     /// estimate that finds no noise. `progress` receives the share that is done, and may end the work.
+    #[tracing::instrument(level = "debug", name = "filter", skip_all)]
     pub fn new(
         seen: Image,
         amount: &Strength,
@@ -159,8 +160,8 @@ impl Filtered {
             && sigma > 1.1 * largest
         {
             warnings.push(format!(
-                "its noise, sigma {sigma:.0}, is beyond the {largest:.0} that the model knows: expect blotches, or train \
-                 a model on stronger noise (corruption.gaussian_range)"
+                "its noise, sigma {sigma:.0}, exceeds the {largest:.0} that the model was trained on: expect \
+                 artifacts, or train a model on stronger noise (corruption.gaussian_range)"
             ));
         }
         let weight =
@@ -169,8 +170,8 @@ impl Filtered {
         let agreed: f64 = self.changes.iter().map(|change| weight(change) * change.noise.correlation).sum();
         if self.bounded && whole > 0.0 && agreed / whole > UNLIKE {
             warnings.push(
-                "what is taken away is not noise alone: the picture or its noise is unlike what the model was trained on; \
-                 compare closely, lower the strength, or train a model on your own pictures (--preset restore)"
+                "the removed part is not noise alone: the picture or its noise is unlike the model's training data; \
+                 compare closely, lower the strength, or train a model of the preset `restore` on your own pictures"
                     .to_owned(),
             );
         }

@@ -51,6 +51,7 @@ fn malformed(path: &Path, problem: impl Into<String>) -> DataError {
 }
 
 impl Image {
+    #[tracing::instrument(level = "debug", name = "read_picture", skip_all, fields(path = %path.display()))]
     pub fn read(path: &Path) -> Result<Self, DataError> {
         if is_array(path) { Self::read_array(path) } else { Self::read_picture(path) }
     }
@@ -66,7 +67,7 @@ impl Image {
             return Err(malformed(path, "its values are bytes; give floats in 0..1, for example array / 255"));
         };
         if let Some(value) = values.iter().find(|value| !value.is_finite() || value.abs() > FARTHEST) {
-            return Err(malformed(path, format!("it holds {value}; give finite values in 0..1 but for noise")));
+            return Err(malformed(path, format!("it holds {value}; give finite values in 0..1, noise aside")));
         }
         let form = StoredForm::Array { shape: array.shape };
         Ok(Self { size: [height, width], channels, alpha: false, samples: PixelValues::Floats(values), form })
@@ -166,6 +167,7 @@ impl Image {
 
     /// Writes the image to `output` in the format of `original`, with its metadata; returns the names of the metadata
     /// kept, and of those lost.
+    #[tracing::instrument(level = "debug", name = "write_picture", skip_all, fields(path = %output.display()))]
     pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TaskError> {
         let (format, color) = match &self.form {
             StoredForm::Array { shape } => {
@@ -194,7 +196,7 @@ impl Image {
         let (width, height) = (self.size[1] as u32, self.size[0] as u32);
         let failed = |error: image::ImageError| ModelFileError::Unwritable {
             path: original.into(),
-            problem: format!("its form cannot be written ({error}), convert it to PNG first"),
+            problem: format!("its format cannot be written ({error}), convert it to PNG first"),
         };
         let unreadable = |error: std::io::Error| malformed(original, error.to_string());
         let mut made = std::io::Cursor::new(Vec::new());
@@ -241,9 +243,9 @@ fn format_of(path: &Path) -> Result<ImageFormat, DataError> {
     let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
     let format = reader.ok().and_then(|reader| reader.format());
     let written = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Tiff, ImageFormat::Bmp];
-    format.filter(|format| written.contains(format) || *format == ImageFormat::Pnm).ok_or_else(|| {
-        malformed(path, "its form cannot be written again; give PNG, JPEG, WebP, TIFF, BMP, PNM or .npy")
-    })
+    format
+        .filter(|format| written.contains(format) || *format == ImageFormat::Pnm)
+        .ok_or_else(|| malformed(path, "its format cannot be written; give PNG, JPEG, WebP, TIFF, BMP, PNM or .npy"))
 }
 
 /// Adds the metadata of `original` to `encoder`, where it can write them, and lists those kept and lost.

@@ -61,7 +61,9 @@ impl Denoiser {
         let unsuited = |problem: String| ModelFileError::Malformed { path: path.into(), problem };
         let shape = model.data_shape();
         let Some(image) = shape.image else {
-            return Err(unsuited("it is no model of pictures, give one that was trained on them".to_owned()).into());
+            return Err(
+                unsuited("it is not a model of pictures, give one that was trained on pictures".to_owned()).into()
+            );
         };
         let preparation = &model.preparation;
         if !matches!(preparation.kind, Scaling::Unit | Scaling::None) || !preparation.offset.is_empty() {
@@ -82,7 +84,7 @@ impl Denoiser {
             None if takes_patches => Sizes::Pieces([image.height, image.width]),
             None => {
                 let problem = format!(
-                    "it takes pictures of {}x{} alone, give a model of convolutions or one trained on patches (data.fit = \
+                    "it takes only pictures of {}x{}, give a convolutional model or one trained on patches (data.fit = \
                      \"patches\")",
                     image.height, image.width
                 );
@@ -167,7 +169,7 @@ impl Denoiser {
                 return Err(TaskError::Setting {
                     setting: Setting::MEMORY,
                     problem: format!(
-                        "the smallest tile takes {needed} MB and there are {}; give at least {needed}",
+                        "the smallest tile takes {needed} MB and {} are allowed; give at least {needed}",
                         self.memory >> 20
                     ),
                 });

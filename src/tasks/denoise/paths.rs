@@ -92,7 +92,7 @@ fn check_form(input: &Path, output: &Path) -> Result<(), TaskError> {
         return Ok(());
     }
     let (input, output) = (input.display(), output.display());
-    Err(wrong(format!("{output} is named as another form than {input} has; the form is kept, name it alike")))
+    Err(wrong(format!("{output} has another format than {input}; the format is kept, use its extension")))
 }
 
 /// Refuses outputs that are inputs, and outputs shared by two inputs.

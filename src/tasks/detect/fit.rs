@@ -37,6 +37,7 @@ pub type FitProgress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
 
 /// Rule by which a threshold is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ThresholdRule {
     /// Given share of held-out normal rows above the threshold.
     FalseAlarms(f64),
@@ -139,6 +140,7 @@ pub fn fit_detector(
 ///
 /// # Errors
 /// Same as [`fit_detector`], and [`TaskError::Canceled`] when `progress` ends the work.
+#[tracing::instrument(level = "debug", name = "fit_detector", skip_all)]
 pub fn make_detector(
     source: &str,
     options: &DetectorOptions,
@@ -289,8 +291,8 @@ impl<'a> TrainingRows<'a> {
         }
         if wanted.is_abnormal.iter().all(|&abnormal| abnormal) {
             let problem = format!(
-                "by the labels {label:?} every row is abnormal; normal rows say 0, false, normal or nothing, or name the \
-                 abnormal label with {} VALUE",
+                "the labels {label:?} mark every row as abnormal; normal rows hold 0, false, normal or nothing, or \
+                 name the abnormal label with {} VALUE",
                 Setting::ABNORMAL
             );
             return Err(TaskError::Setting { setting: Setting::LABEL, problem });
@@ -313,10 +315,8 @@ impl<'a> TrainingRows<'a> {
         path: &Path,
     ) -> Result<(), TaskError> {
         if data.kind == SourceKind::Series {
-            let problem = format!(
-                "it is for rows that stand alone; of a series, name the abnormal steps with {}",
-                Setting::LABEL
-            );
+            let problem =
+                format!("it needs independent rows; for a series, label the abnormal steps with {}", Setting::LABEL);
             return Err(TaskError::Setting { setting: Setting::OUTLIERS, problem });
         }
         let mut reconstructions = Reconstructor::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
@@ -349,7 +349,7 @@ impl<'a> TrainingRows<'a> {
         let stands_alone = model.preparation.source == SourceKind::Table;
         if self.label.is_none() || !self.is_abnormal.contains(&true) || !stands_alone {
             let problem = format!(
-                "a threshold by labels needs a table with a {} column that calls some rows abnormal; use {} SHARE",
+                "a threshold by labels needs a table with a {} column that marks some rows as abnormal; use {} SHARE",
                 Setting::LABEL,
                 Setting::FALSE_ALARMS
             );
@@ -411,6 +411,7 @@ fn train(
 }
 
 /// Measures a model's usual errors on held-out normal rows, and the distribution of its latents.
+#[tracing::instrument(level = "debug", name = "calibrate", skip_all)]
 fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TaskError> {
     let (features, held) = (data.features, data.validation.start..data.test.end);
     let models = std::slice::from_ref(model);

@@ -44,6 +44,7 @@ pub enum LabelChoice {
 
 /// Stage of a detection.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum DetectStage {
     /// Reading of the detector or the data.
     Reading,
@@ -88,7 +89,7 @@ pub fn detect(request: &DetectRequest, watch: &mut Watch<'_>) -> Result<DetectOu
         Some(path) => {
             let model = Model::load(path)?;
             if model.detector.is_none() {
-                let problem = "it is no detector; drop a table to fit one".to_owned();
+                let problem = "it is not a detector; drop a table to fit one".to_owned();
                 return Err(ModelFileError::Malformed { path: path.clone(), problem }.into());
             }
             (model, None)

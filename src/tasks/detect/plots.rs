@@ -68,11 +68,11 @@ fn curve(titles: [&'static str; 2], points: Vec<[f64; 2]>) -> Chart {
 }
 
 fn draw_roc(points: &[[f64; 2]], area: f64) -> Result<Canvas, PictureError> {
-    let mut canvas = page("Receiver operating characteristic", &format!("area {area:.4}"))?;
+    let mut canvas = page("ROC curve", &format!("AUC {area:.4}"))?;
     let [positives, others] = points.last().copied().unwrap_or([1.0, 1.0]);
     let at = |&[found, alarms]: &[f64; 2]| [alarms / others, found / positives];
     let line = std::iter::once([0.0, 0.0]).chain(points.iter().map(at)).collect();
-    let mut chart = curve(["normal rows called abnormal", "abnormal rows found"], line);
+    let mut chart = curve(["false positive rate", "true positive rate"], line);
     let style = LineStyle { dashes: Some([4.0, 4.0]), ..LineStyle::solid(Tone::Faint, 1.5) };
     let chance = Series { name: String::new(), points: vec![[0.0, 0.0], [1.0, 1.0]], style, dots: 0.0 };
     chart.series.insert(0, chance);
@@ -85,7 +85,7 @@ fn draw_precision_recall(points: &[[f64; 2]], scores: &Scores) -> Result<Canvas,
     let mut canvas = page("Precision and recall", &figure)?;
     let positives = points.last().map_or(1.0, |last| last[0]);
     let at = |&[found, alarms]: &[f64; 2]| [found / positives, found / (found + alarms).max(1.0)];
-    let titles = ["abnormal rows found (recall)", "rows called abnormal that are (precision)"];
+    let titles = ["recall", "precision"];
     let mut chart = curve(titles, points.iter().map(at).collect());
     chart.highlight = scores.recall.zip(scores.precision).map(|(recall, precision)| Highlight {
         at: [recall, precision],
@@ -111,11 +111,11 @@ fn draw_histogram(scores: &Scores, histogram: &Histogram) -> Result<Canvas, Pict
     let score = |bin: f64| 10_f64.powf(bin / PER_DECADE as f64 + f64::from(LOWEST));
     let mut chart = Chart::new(
         ChartAxis {
-            title: "score (1 is usual)",
+            title: "score (1 = average normal row)",
             ..ChartAxis::new(AxisScale::Ratio, (score(low), score(high)), Ticks::Powers)
         },
         ChartAxis {
-            title: "rows, logarithmic",
+            title: "rows (log scale)",
             has_lines: true,
             // Few abnormal rows are to be seen beside many normal ones.
             ..ChartAxis::new(AxisScale::Counts, (0.0, most), Ticks::Powers)

@@ -37,6 +37,7 @@ pub(super) type Sink<'a, E> = dyn FnMut(Scored<'_>) -> Result<(), E> + 'a;
 
 /// Source of rows to score.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ScoreInput {
     /// Path of a file or folder.
     Path(String),
@@ -73,7 +74,7 @@ impl RowScan<'_> {
     pub fn detector(&self) -> Result<&Detector, ModelFileError> {
         self.model.detector.as_ref().ok_or_else(|| ModelFileError::Malformed {
             path: self.path.into(),
-            problem: "it is no detector, make one with `hourglass detect fit`".to_owned(),
+            problem: "it is not a detector, make one with `hourglass detect fit`".to_owned(),
         })
     }
 
@@ -124,7 +125,7 @@ impl RowScan<'_> {
             let word = words.as_ref().map(|words| words.get(step).and_then(|word| word.as_deref()));
             sink(Scored {
                 row: step as u64 + 1,
-                score: scored.as_ref().map(|(score, _)| *score).ok_or("it is in no whole window"),
+                score: scored.as_ref().map(|(score, _)| *score).ok_or("it is in no complete window"),
                 pca: None,
                 reasons: scored.as_ref().map_or("", |(_, reasons)| reasons),
                 is_abnormal: word.map(|word| self.is_abnormal(word, detector)),

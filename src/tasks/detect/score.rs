@@ -33,6 +33,7 @@ pub struct ScoreOptions {
 
 /// Destination of the scores.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum ScoreOutput {
     /// CSV file at this path.
     File(PathBuf),
@@ -62,6 +63,7 @@ struct Gathered {
 /// # Errors
 /// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or
 /// `output` cannot be written.
+#[tracing::instrument(level = "debug", name = "score", skip_all)]
 pub fn score_rows(
     path: &Path,
     source: &ScoreInput,
@@ -200,7 +202,9 @@ impl Gathered {
             beside.extend(scored.pca);
             truth.push(is_abnormal);
             if truth.len() == LABELED_ROWS {
-                self.scores.notes.push(format!("ROC-AUC and the like are of the first {LABELED_ROWS} rows"));
+                self.scores
+                    .notes
+                    .push(format!("ROC-AUC and the other metrics by labels are of the first {LABELED_ROWS} rows"));
             }
         }
         Ok(())

@@ -103,6 +103,7 @@ pub fn evaluate(
 ///
 /// # Errors
 /// Same as [`evaluate`]; [`TaskError::Canceled`] when `watch` ends the work.
+#[tracing::instrument(level = "debug", name = "evaluate", skip_all)]
 pub fn measure(
     path: &Path,
     data: Option<&str>,
@@ -117,10 +118,10 @@ pub fn measure(
         let problem = format!("{} are no pictures; leave it out", set.kind.name());
         return Err(TaskError::Setting { setting: Setting::PICTURES, problem });
     }
-    next("Running the test part through the model")?;
+    next("Evaluating the test part")?;
     let network = Arc::clone(loaded.network());
     let test = TestMetrics::measure(&mut evaluator, &network, &set).wait()?;
-    next("Measuring each row")?;
+    next("Computing the metrics of each row")?;
     let rows = intervals::RowMetrics::measure(&mut evaluator, &network, &set)?;
     let intervals = rows.intervals(evidence.seed);
     let mut extremes = Extremes::default();
@@ -129,7 +130,7 @@ pub fn measure(
         extremes = Extremes::new(&mut evaluator, &set, &rows.mse)?;
     }
     let pictures = evidence.pictures.map(|folder| extremes.write(folder)).transpose()?.unwrap_or_default();
-    next("Bounding the likelihood by many samples")?;
+    next("Estimating the likelihood by importance sampling")?;
     let iwae = likelihood::bound(&mut loaded, &set, evidence.seed)?;
     next("Fitting PCA of the same size")?;
     // PCA is fitted on what the model was trained on; null where that is not here any more.
@@ -139,7 +140,7 @@ pub fn measure(
         (Some(train), Some(components)) => Pca::fit(&train.some_f32(Part::Train)?, train.features, components).ok(),
         _ => None,
     };
-    next("Asking what the latents are worth")?;
+    next("Measuring the latent quality of PCA")?;
     let subject = representation::ComparedRows::new(&loaded, &set, train.as_deref(), evidence.seed)?;
     let pca = match pca {
         Some(pca) => {
@@ -154,7 +155,7 @@ pub fn measure(
         }
         None => None,
     };
-    next("Asking neighbors and a linear probe")?;
+    next("Measuring latent quality: k-NN and linear probe")?;
     let evaluation = Evaluation {
         model: path.display().to_string(),
         data: data.unwrap_or(&model.spec.data.source).to_owned(),

@@ -31,6 +31,13 @@ pub struct AugmentOptions {
     pub seed: u64,
 }
 
+impl Default for AugmentOptions {
+    /// Returns the options to make one variant a row, with 0.3 standard deviations of noise.
+    fn default() -> Self {
+        Self { count: 1, strength: 0.3, by_class: false, components: None, seed: 1 }
+    }
+}
+
 /// The object that `augment --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Augmentation {
@@ -64,6 +71,7 @@ pub struct Augmentation {
 ///
 /// # Errors
 /// When the data does not fit the model, has no labels where they are needed, or `output` cannot hold what it is.
+#[tracing::instrument(level = "debug", name = "augment", skip_all)]
 pub fn augment(
     path: &Path,
     source: &str,

@@ -109,7 +109,7 @@ impl<'m> LatentLookup<'m> {
             return latents_at(&mut opened, 0, name);
         }
         let Ok(row) = asked.parse::<usize>() else {
-            let problem = "it is no file; give one, the number of a row from 1, or class:NAME".to_owned();
+            let problem = "it is not a file; give a file, the number of a row from 1, or class:NAME".to_owned();
             return Err(DataError::Malformed { place: name, problem }.into());
         };
         let opened = match self.opened.take() {
@@ -196,6 +196,7 @@ pub struct InterpolateOptions<'o> {
 ///
 /// # Errors
 /// When the ends are not found, or the model has no bottleneck.
+#[tracing::instrument(level = "debug", name = "interpolate", skip_all)]
 pub fn interpolate(
     path: &Path,
     [a, b]: [&str; 2],
@@ -236,6 +237,7 @@ pub fn interpolate(
 ///
 /// # Errors
 /// Same as [`interpolate`].
+#[tracing::instrument(level = "debug", name = "arithmetic", skip_all)]
 pub fn arithmetic(
     path: &Path,
     terms: [&str; 3],
@@ -263,6 +265,7 @@ pub fn arithmetic(
 ///
 /// # Errors
 /// When no unit is active, or the data of the training is no longer available.
+#[tracing::instrument(level = "debug", name = "traverse", skip_all)]
 pub fn traverse(
     path: &Path,
     row: Option<&str>,
@@ -276,8 +279,7 @@ pub fn traverse(
     units.sort_by(|&a, &b| moments[b].1.total_cmp(&moments[a].1));
     units.truncate(TRAVERSE_UNITS);
     if units.is_empty() {
-        let problem =
-            "no latent unit tells rows apart: the posterior has collapsed, train with a smaller beta".to_owned();
+        let problem = "no latent unit is active: the posterior has collapsed, train with a smaller beta".to_owned();
         return Err(ModelFileError::Malformed { path: path.into(), problem }.into());
     }
     let middle = match row {

@@ -107,6 +107,7 @@ pub(crate) struct Posterior {
 impl Posterior {
     /// Fits a mixture to latents `[rows, latent]`, with so many components as asked for, or ten where there are rows
     /// enough.
+    #[tracing::instrument(level = "debug", name = "fit_mixture", skip_all, fields(latent))]
     pub fn fit(latents: &[f32], latent: usize, components: Option<usize>, seed: u64) -> Result<Self, TaskError> {
         let unusable = |problem: String| TaskError::Data(DataError::malformed("the latents of the rows", problem));
         let rows = latents.len() / latent.max(1);

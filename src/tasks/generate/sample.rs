@@ -40,6 +40,13 @@ pub struct SampleOptions {
     pub seed: u64,
 }
 
+impl Default for SampleOptions {
+    /// Returns the options to draw 16 rows from the prior.
+    fn default() -> Self {
+        Self { count: 16, temperature: 1.0, label: None, posterior: false, components: None, seed: 1 }
+    }
+}
+
 /// Train row that is nearest to a sample.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Nearest {
@@ -82,6 +89,7 @@ pub struct SampleReport {
 ///
 /// # Errors
 /// When the model has no bottleneck, the class is unknown, or what it was trained on is needed and not there.
+#[tracing::instrument(level = "debug", name = "sample", skip_all)]
 pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Device) -> Result<SampleReport, TaskError> {
     let model = Model::load(path)?;
     let form = RowWriter::from_model(&model);
@@ -94,7 +102,7 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
     let mut notes = Vec::new();
     let posterior = options.posterior || !has_prior(&model);
     if posterior && !options.posterior {
-        notes.push("the model has no prior to draw from: drawn from the latents of its train rows".to_owned());
+        notes.push("the model has no prior: samples are drawn from the latents of its train rows".to_owned());
     }
     let train = match TrainLatents::open(path, device) {
         Ok(train) => Some(train),
@@ -108,7 +116,7 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
     let label = options.label.as_deref().map(|asked| class_of(&names, loaded.classes(), asked)).transpose()?;
     if label.is_some() && loaded.classes() == 0 && !posterior {
         let problem = format!(
-            "the model is not told the class; add {} to draw from the latents of that class",
+            "the model is not conditioned on classes; add {} to draw from the latents of that class",
             Setting::POSTERIOR
         );
         return Err(TaskError::Setting { setting: Setting::LABEL, problem });

@@ -59,6 +59,7 @@ fn wrong(setting: Setting, problem: String) -> TaskError {
 ///
 /// # Errors
 /// When the data does not fit the model, the model has no bottleneck, or `output` is no such file.
+#[tracing::instrument(level = "debug", name = "encode", skip_all)]
 pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Result<EncodeReport, TaskError> {
     let kind = extension(output);
     if !matches!(kind.as_deref(), Some("npy" | "csv" | "safetensors")) {
@@ -107,6 +108,7 @@ pub fn encode(path: &Path, source: &str, output: &Path, device: &Device) -> Resu
 ///
 /// # Errors
 /// When the file cannot be read, does not fit the model, or `output` cannot hold the rows.
+#[tracing::instrument(level = "debug", name = "decode", skip_all)]
 pub fn decode(
     path: &Path,
     latents: &Path,
@@ -167,7 +169,7 @@ fn read_latents(path: &Path) -> Result<(usize, Vec<f32>), DataError> {
         _ => return Err(malformed("latents are a .npy, .csv or .safetensors file, as encode writes them".to_owned())),
     };
     let [_, latent] = array.shape[..] else {
-        return Err(malformed(format!("its shape is {:?}; latents are [rows, numbers]", array.shape)));
+        return Err(malformed(format!("its shape is {:?}; latents are [rows, latent]", array.shape)));
     };
     match array.values {
         ArrayValues::Floats(values) if values.iter().all(|value| value.is_finite()) => Ok((latent, values)),

@@ -87,6 +87,7 @@ pub struct Probe {
 ///
 /// # Errors
 /// When the data has no labels, does not fit the model, or has more classes than there are to be labels.
+#[tracing::instrument(level = "debug", name = "probe", skip_all)]
 pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) -> Result<ProbeReport, TaskError> {
     let model = Model::load(path)?;
     let loaded = LoadedModel::new(&model, path, device)?;
@@ -115,7 +116,7 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     let train = features_of(Part::Train, usize::MAX, TRAIN_ROWS)?;
     let test = features_of(Part::Test, MOST_TEST, TEST_ROWS)?;
     if test.rows() == 0 {
-        let problem = format!("it has no test rows to try them on; give other labeled data with {}", Setting::DATA);
+        let problem = format!("it has no test rows for the probe; give other labeled data with {}", Setting::DATA);
         return Err(DataError::Malformed { place, problem }.into());
     }
     let (Some(labels), Some(truth)) = (&train.labels, &test.labels) else {

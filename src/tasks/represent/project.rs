@@ -59,6 +59,7 @@ pub struct Projection {
 /// # Errors
 /// When the data does not fit the model, the model has no bottleneck, there are fewer rows than clusters, or `output`
 /// is no such file.
+#[tracing::instrument(level = "debug", name = "project", skip_all)]
 pub fn project(
     path: &Path,
     source: &str,
@@ -79,7 +80,7 @@ pub fn project(
     let latents = evaluator.outputs(rows.clone(), false, false).wait()?.latents;
     let map = plane(&latents, latent);
     if map.len() != 2 * rows.len() {
-        return Err(wrong(Setting::DATA, format!("{} row is no map; give two or more", rows.len())));
+        return Err(wrong(Setting::DATA, format!("{} row cannot make a map; give two or more", rows.len())));
     }
     let references = Sampler::new(seed, 5).choose(REFERENCES, rows.len());
     let grouped = |k: usize| {

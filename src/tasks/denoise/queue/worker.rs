@@ -168,7 +168,7 @@ impl<'a> QueueWorker<'a> {
                 // What is there is good enough from now on, unless it is of another sigma.
                 self.best = self.filtered.is_some() && !self.is_stale();
                 if !self.best && !self.failed() {
-                    self.fail("stopped; choose it again to go on".to_owned());
+                    self.fail("stopped; select it again to continue".to_owned());
                 }
                 self.rest();
             }
@@ -290,7 +290,7 @@ impl<'a> QueueWorker<'a> {
             before: Arc::new(pixels(&seen)),
             ..QueueImage::default()
         }));
-        self.view.working = Some("Cleaning".to_owned());
+        self.view.working = Some("Denoising".to_owned());
         self.show();
         let side = |length: usize, middle: f32| {
             let start = ((middle * length as f32) as usize).saturating_sub(REGION / 2);
@@ -328,7 +328,7 @@ impl<'a> QueueWorker<'a> {
         let Some(seen) = self.filtered.as_ref().map(|filtered| filtered.seen.clone()) else { return Ok(()) };
         let doing = match (whose, looks) {
             (ModelChoice::Shipped, _) => "Comparing",
-            (ModelChoice::Chosen, 1) => "Cleaning",
+            (ModelChoice::Chosen, 1) => "Denoising",
             _ => "Refining",
         };
         self.view.working = Some(doing.to_owned());
