@@ -75,6 +75,9 @@ pub(super) fn summary(data: &DataSet) -> Vec<String> {
         data.preparation.kind.name(),
         style::grouped((data.bytes() as u64).div_ceil(1 << 20))
     ));
+    if let Some(form) = &data.form {
+        lines.push(format!("format    {form}"));
+    }
     if data.labels.is_some() {
         let shown: Vec<&str> = data.classes.iter().take(12).map(String::as_str).collect();
         let more = if data.classes.len() > shown.len() { ", ..." } else { "" };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DataError, DataSpec, Preparation, SourceKind, SplitKind};
+use super::{CellRemark, DataError, DataSpec, Preparation, SourceKind, SplitKind};
 
 /// Height, width and channels of rows that are pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +168,10 @@ pub struct DataSet {
     pub options: DataSpec,
     /// Cells of a table that held no value.
     pub missing: usize,
+    /// Cells of a table for a trained model that its features do not show, by rows.
+    pub remarks: Arc<Vec<CellRemark>>,
+    /// Form of the source in words, such as the marks and the encoding of a table; `None` where its name says all of it.
+    pub form: Option<String>,
     /// Notes for the user, in words.
     pub notes: Vec<String>,
 }
@@ -350,6 +354,8 @@ impl DataSet {
             preparation: preparation.clone(),
             options: DataSpec::default(),
             missing: 0,
+            remarks: Arc::default(),
+            form: None,
             notes: Vec::new(),
         }
     }

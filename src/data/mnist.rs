@@ -71,6 +71,8 @@ fn join(
         preparation,
         options,
         missing: 0,
+        remarks: Arc::default(),
+        form: None,
         notes: Vec::new(),
     }
 }

@@ -4,11 +4,20 @@
 use serde::{Deserialize, Serialize};
 
 use super::audio::mel::MelSpec;
-use super::formats::columns::{ColumnValues, Table, Timestamp};
+use super::formats::columns::{ColumnReading, ColumnValues, Table, Timestamp};
+use super::formats::date_format::DateFormat;
+use super::formats::number_format::NumberFormat;
+use super::formats::timestamp::timestamp_at;
 use super::spec::{Scaling, SourceKind};
 
 /// Most values of a category column that have a feature of their own; rarer ones share one.
 const CATEGORIES: usize = 32;
+/// Most rarer values that are kept, so that a new one is known for one.
+const RARE_VALUES: usize = 10_000;
+/// Share of held-out rows that break a rule above which it is none.
+const EXCEPTIONS: f64 = 0.002;
+/// Least rows in which a column of whole numbers that goes up by one is a count of the rows.
+const COUNTED: usize = 10;
 
 /// A column of a table and the features that it becomes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +33,9 @@ pub enum PreparedColumn {
         offset: f64,
         /// Positive scale that the difference is divided by.
         scale: f64,
+        /// Writing of the numbers in the source.
+        #[serde(default, skip_serializing_if = "NumberFormat::is_plain")]
+        format: NumberFormat,
     },
     /// Column of words, one-hot: a feature for each of `values`, the most frequent first, and a last one for all
     /// others. A missing word is all zeros.
@@ -32,6 +44,12 @@ pub enum PreparedColumn {
         name: String,
         /// Values with a feature of their own, most frequent first, at most 32.
         values: Vec<String>,
+        /// Values of train rows that share the last feature.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rare: Vec<String>,
+        /// True if rows that were held out often have values of their own: a new value is nothing special.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        open: bool,
     },
     /// Column of times: sine and cosine of the phase in the day, the week and the year, where rows differ in it.
     Time {
@@ -43,14 +61,76 @@ pub enum PreparedColumn {
         week: bool,
         /// True if the phase in the year is a feature pair.
         year: bool,
+        /// Writing of the times in the source.
+        #[serde(default, skip_serializing_if = "is_ymd")]
+        format: DateFormat,
+        /// First and last time of the train rows, in seconds since 1970; `None` in models of before they were kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<[f64; 2]>,
     },
+    /// Column that has one value in all rows. It is no feature; a row with another value breaks a rule.
+    Constant {
+        /// Name of the column in the table.
+        name: String,
+        /// Value of all rows, as text.
+        value: String,
+        /// Writing of the cells in the source.
+        reading: ColumnReading,
+    },
+}
+
+fn is_ymd(format: &DateFormat) -> bool {
+    *format == DateFormat::Ymd
+}
+
+/// Cell of a table that its features do not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellRemark {
+    /// Row of the cell.
+    pub row: u32,
+    /// Index of its column in [`Preparation::columns`].
+    pub column: usize,
+    /// Content of the cell; "missing" where it has none.
+    pub text: String,
+    /// True if no row that the preparation was fitted on has such a cell, nor do rows of its kind usually.
+    pub breaks_rule: bool,
 }
 
 impl PreparedColumn {
     /// Returns the name of the column in the table.
     pub fn name(&self) -> &str {
         match self {
-            Self::Number { name, .. } | Self::Category { name, .. } | Self::Time { name, .. } => name,
+            Self::Number { name, .. }
+            | Self::Category { name, .. }
+            | Self::Time { name, .. }
+            | Self::Constant { name, .. } => name,
+        }
+    }
+
+    /// Returns the writing of its cells in the source.
+    pub fn reading(&self) -> ColumnReading {
+        match self {
+            Self::Number { format, .. } => ColumnReading::Numbers(format.clone()),
+            Self::Category { values, rare, .. } => {
+                ColumnReading::Words(values.iter().chain(rare).any(|value| value == "NA"))
+            }
+            Self::Time { format, .. } => ColumnReading::Times(*format),
+            Self::Constant { reading, .. } => reading.clone(),
+        }
+    }
+
+    /// Returns the cell that its features, in the source's own units, stand for.
+    pub fn cell(&self, features: &[f32]) -> String {
+        match self {
+            Self::Number { .. } => features.first().map(f32::to_string).unwrap_or_default(),
+            Self::Category { values, .. } => {
+                let best = (0..features.len()).max_by(|&a, &b| features[a].total_cmp(&features[b]).then(b.cmp(&a)));
+                best.map(|at| values.get(at).map_or("other", String::as_str)).unwrap_or_default().to_owned()
+            }
+            Self::Time { day, week, year, format, range, .. } => {
+                time_near(features, [*day, *week, *year], *range).map(|at| format.write(at)).unwrap_or_default()
+            }
+            Self::Constant { value, .. } => value.clone(),
         }
     }
 
@@ -58,10 +138,11 @@ impl PreparedColumn {
     pub fn features(&self) -> Vec<String> {
         match self {
             Self::Number { name, .. } => vec![name.clone()],
-            Self::Category { name, values } => {
+            Self::Category { name, values, .. } => {
                 values.iter().map(String::as_str).chain(["other"]).map(|value| format!("{name}={value}")).collect()
             }
-            Self::Time { name, day, week, year } => [("day", day), ("week", week), ("year", year)]
+            Self::Constant { .. } => Vec::new(),
+            Self::Time { name, day, week, year, .. } => [("day", day), ("week", week), ("year", year)]
                 .into_iter()
                 .filter(|(_, used)| **used)
                 .flat_map(|(cycle, _)| [format!("{name} {cycle} sine"), format!("{name} {cycle} cosine")])
@@ -187,15 +268,58 @@ impl Preparation {
         }
     }
 
-    /// Fits the features of each column of `table` on the rows `train`; `notes` names the columns that are left out.
-    pub fn fit_table(&mut self, table: &Table, train: &[u32], notes: &mut Vec<String>) {
-        for (name, cells) in table.names.iter().zip(&table.columns) {
-            match fit_column(name, cells, train, self.kind) {
-                Ok(column) => self.columns.push(column),
+    /// Fits the features of each column of `table` on the rows `train`, and looks at those `held` out to tell how rare
+    /// exceptions are; columns called `keep` are used though they look like identifiers. `notes` names the columns that
+    /// are left out.
+    pub fn fit_table(&mut self, table: &Table, train: &[u32], held: &[u32], keep: &[String], notes: &mut Vec<String>) {
+        for ((name, cells), reading) in table.names.iter().zip(&table.columns).zip(&table.readings) {
+            if !keep.contains(name)
+                && let Some(why) = identifier(name, cells, train)
+            {
+                notes.push(format!("column {name:?} is left out: {why}; set data.keep=[{name:?}] to use it"));
+                continue;
+            }
+            match fit_column(name, cells, reading, train, self.kind) {
+                Ok(mut column) => {
+                    if let PreparedColumn::Constant { value, .. } = &column {
+                        if breaks(&column, cells, held) > EXCEPTIONS * held.len() as f64 {
+                            notes.push(format!(
+                                "column {name:?} is left out: it is {value} in every row for training, and not in others"
+                            ));
+                            continue;
+                        }
+                        notes.push(format!(
+                            "column {name:?} is no feature: it is {value} in every row for training; a detector flags \
+                             rows where it is not"
+                        ));
+                    }
+                    let is_open = breaks(&column, cells, held) > EXCEPTIONS * held.len() as f64;
+                    if let PreparedColumn::Category { open, rare, .. } = &mut column
+                        && is_open
+                    {
+                        *open = true;
+                        rare.clear();
+                    }
+                    self.columns.push(column);
+                }
                 Err(why) => notes.push(format!("column {name:?} is left out: {why}")),
             }
         }
         self.features = self.columns.iter().flat_map(PreparedColumn::features).collect();
+    }
+
+    /// Returns the cells of the rows of `table` that their features do not show: missing and new words, and values of
+    /// columns that always had another.
+    pub fn remarks(&self, table: &Table, rows: &[u32]) -> Vec<CellRemark> {
+        let mut all = Vec::new();
+        for (at, column) in self.columns.iter().enumerate() {
+            if let Some(cells) = table.find(column.name()).map(|at| &table.columns[at]) {
+                let places = rows.iter().enumerate();
+                all.extend(places.filter_map(|(place, &row)| remark(column, at, cells, row as usize, place as u32)));
+            }
+        }
+        all.sort_by_key(|remark| (remark.row, remark.column));
+        all
     }
 
     /// Rows `[rows, features]` of `table`, whose columns are those of this preparation in any order.
@@ -239,8 +363,118 @@ fn write_features(column: &PreparedColumn, cells: Option<&ColumnValues>, row: us
     }
 }
 
-fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling) -> Result<PreparedColumn, String> {
+/// Text of a cell, as [`PreparedColumn::Constant`] keeps it.
+fn text_of(cells: &ColumnValues, row: usize) -> Option<String> {
+    match cells {
+        ColumnValues::Times(_) => None,
+        cells => cells.word(row),
+    }
+}
+
+/// Remark on the cell of `row`, which is at `place` among the rows that are asked for.
+fn remark(column: &PreparedColumn, at: usize, cells: &ColumnValues, row: usize, place: u32) -> Option<CellRemark> {
+    let (text, breaks_rule) = match (column, cells) {
+        (PreparedColumn::Category { values, rare, open, .. }, ColumnValues::Words { codes, words }) => {
+            match codes[row].and_then(|code| words.get(code as usize)) {
+                None => ("missing".to_owned(), false),
+                Some(word) if values.contains(word) => return None,
+                Some(word) => {
+                    // Models of before rare values were kept cannot tell new ones.
+                    let tells = !open && (!rare.is_empty() || values.len() < CATEGORIES);
+                    (word.clone(), tells && !rare.contains(word))
+                }
+            }
+        }
+        (PreparedColumn::Constant { value, .. }, cells) => {
+            let text = text_of(cells, row).filter(|text| text != value)?;
+            (text, true)
+        }
+        _ => return None,
+    };
+    Some(CellRemark { row: place, column: at, text, breaks_rule })
+}
+
+/// Number of `rows` whose cell breaks a rule.
+fn breaks(column: &PreparedColumn, cells: &ColumnValues, rows: &[u32]) -> f64 {
+    let broken = |&&row: &&u32| remark(column, 0, cells, row as usize, 0).is_some_and(|remark| remark.breaks_rule);
+    rows.iter().filter(broken).count() as f64
+}
+
+/// Reason for which a column tells rows apart and nothing more; `None` if it does not look so.
+fn identifier(name: &str, cells: &ColumnValues, train: &[u32]) -> Option<String> {
+    let ColumnValues::Numbers(values) = cells else { return None };
+    let whole = values.len() >= COUNTED && values.iter().all(|value| value.fract() == 0.0);
+    if !whole {
+        return None;
+    }
+    if values.windows(2).all(|pair| pair[1] - pair[0] == 1.0) {
+        return Some(format!("it counts the rows from {} on", values[0]));
+    }
+    let mut sorted = values.clone();
+    sorted.sort_by(f64::total_cmp);
+    sorted.dedup();
+    if sorted.len() < values.len() || train.is_empty() {
+        return None;
+    }
+    if sorted[sorted.len() - 1] - sorted[0] == (values.len() - 1) as f64 {
+        return Some(format!("it numbers the rows from {} to {}", sorted[0], sorted[sorted.len() - 1]));
+    }
+    is_identifier_name(name).then(|| "its numbers are all different and named as identifiers are".to_owned())
+}
+
+fn is_identifier_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let words = ["id", "nr", "no", "number", "num", "index", "idx", "key", "uid", "uuid", "serial", "row"];
+    let parts = name.split(|c: char| !c.is_alphanumeric());
+    parts.into_iter().any(|part| words.contains(&part)) || name.ends_with("id") && name.len() <= 10
+}
+
+/// Time whose phases are nearest to the features: one within `range`, and on a day of the week that fits.
+fn time_near(features: &[f32], [day, week, year]: [bool; 3], range: Option<[f64; 2]>) -> Option<Timestamp> {
+    const DAY: f64 = 86_400.0;
+    const YEAR: f64 = 365.25;
+    let mut pairs = features.chunks_exact(2).map(|pair| {
+        let angle = f64::from(pair[0]).atan2(f64::from(pair[1]));
+        (angle / std::f64::consts::TAU).rem_euclid(1.0)
+    });
+    let mut phase = |used: bool| if used { pairs.next() } else { None };
+    let (day, week, year) = (phase(day), phase(week), phase(year));
+    let [first, last] = range?;
+    let off = |a: f64, b: f64| {
+        let apart = (a - b).rem_euclid(1.0);
+        apart.min(1.0 - apart)
+    };
+    let (first, last) = ((first / DAY).floor(), (last / DAY).floor());
+    // Days of the range near the place in each of its years, or where years do not tell, those of its first week.
+    let dates: Vec<f64> = match year {
+        Some(year) => {
+            let years = ((first / YEAR).floor() as i64 - 1)..=((last / YEAR).ceil() as i64);
+            years.flat_map(|number| (-4..=4).map(move |near| (number as f64 + year) * YEAR + f64::from(near))).collect()
+        }
+        None => (0..7).map(|near| first + f64::from(near)).collect(),
+    };
+    let time_of_day = (day.unwrap_or(0.0) * DAY).round();
+    let candidates = dates
+        .into_iter()
+        .map(|date| date.round().clamp(first, last) * DAY + time_of_day)
+        .filter_map(timestamp_at);
+    let distance = |at: &Timestamp| {
+        let in_year = year.map_or(0.0, |year| off(at.year, year) * 365.25);
+        let in_week = week.map_or(0.0, |week| off(at.week, week) * 7.0);
+        in_year + in_week
+    };
+    candidates.min_by(|a, b| distance(a).total_cmp(&distance(b)))
+}
+
+fn fit_column(
+    name: &str,
+    cells: &ColumnValues,
+    reading: &ColumnReading,
+    train: &[u32],
+    scaling: Scaling,
+) -> Result<PreparedColumn, String> {
     let name = name.to_owned();
+    let constant = |name: String, value: String| PreparedColumn::Constant { name, value, reading: reading.clone() };
     match cells {
         ColumnValues::Numbers(values) => {
             let there: Vec<f64> =
@@ -249,14 +483,18 @@ fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling)
                 return Err("no row for training has a value in it".to_owned());
             };
             if there.iter().all(|&value| value == first) {
-                return Err(format!("it is {first} in every row for training"));
+                return Ok(constant(name, first.to_string()));
             }
             let (offset, scale) = offset_and_scale(scaling, &there);
             let fill = match scaling {
                 Scaling::Robust => offset,
                 _ => there.iter().sum::<f64>() / there.len() as f64,
             };
-            Ok(PreparedColumn::Number { name, fill, offset, scale })
+            let format = match reading {
+                ColumnReading::Numbers(format) => format.clone(),
+                _ => NumberFormat::default(),
+            };
+            Ok(PreparedColumn::Number { name, fill, offset, scale, format })
         }
         ColumnValues::Words { codes, words } => {
             let mut counts = vec![0_usize; words.len()];
@@ -264,8 +502,10 @@ fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling)
                 counts[code as usize] += 1;
             }
             let mut used: Vec<usize> = (0..words.len()).filter(|&code| counts[code] > 0).collect();
-            if used.len() < 2 {
-                return Err("every row for training has the same value in it".to_owned());
+            match used.as_slice() {
+                [] => return Err("no row for training has a value in it".to_owned()),
+                [only] => return Ok(constant(name, words[*only].clone())),
+                _ => {}
             }
             if used.len() > CATEGORIES && used.len() * 2 > train.len() {
                 return Err(format!(
@@ -275,8 +515,11 @@ fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling)
                 ));
             }
             used.sort_by(|&a, &b| counts[b].cmp(&counts[a]).then_with(|| words[a].cmp(&words[b])));
-            used.truncate(CATEGORIES);
-            Ok(PreparedColumn::Category { name, values: used.into_iter().map(|code| words[code].clone()).collect() })
+            let mut values: Vec<String> = used.into_iter().map(|code| words[code].clone()).collect();
+            let rare = values.split_off(values.len().min(CATEGORIES));
+            // So many words are names: a new one among them tells nothing.
+            let open = rare.len() > RARE_VALUES;
+            Ok(PreparedColumn::Category { name, values, rare: if open { Vec::new() } else { rare }, open })
         }
         ColumnValues::Times(times) => {
             let moments = || train.iter().filter_map(|&row| times[row as usize]);
@@ -290,7 +533,13 @@ fn fit_column(name: &str, cells: &ColumnValues, train: &[u32], scaling: Scaling)
             let (day, week, year) =
                 (differs(|m| m.day), differs(|m| m.week) && span >= 7.0, differs(|m| m.year) && span >= 60.0);
             if day || week || year {
-                Ok(PreparedColumn::Time { name, day, week, year })
+                let seconds = || moments().map(|timestamp| timestamp.seconds);
+                let range = Some([seconds().fold(f64::MAX, f64::min), seconds().fold(f64::MIN, f64::max)]);
+                let format = match reading {
+                    ColumnReading::Times(format) => *format,
+                    _ => DateFormat::default(),
+                };
+                Ok(PreparedColumn::Time { name, day, week, year, format, range })
             } else {
                 Err("its times do not differ in day, week or year".to_owned())
             }

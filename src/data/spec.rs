@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::formats::date_format::DateFormat;
+
 /// Kind of a source. It is detected from the files where the spec does not name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -196,6 +198,24 @@ pub struct DataSpec {
     /// Delimiter between the columns of a table, one ASCII character; `None` to detect it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
+    /// Decimal mark of the numbers in a table, `.` or `,`; `None` to detect it, column by column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
+    /// Mark between groups of three digits: `,`, `.`, a blank or an apostrophe; `None` to detect it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<char>,
+    /// Writing of the dates in a table; `None` to detect it, column by column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dates: Option<DateFormat>,
+    /// Codes for a missing value; where empty, an empty cell, NA, N/A, NaN, null, none, ?, -, #N/A and missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Sheet of a workbook; `None` for the first that has rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    /// Columns that are used although they look like running numbers or identifiers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
     /// Columns that are not used, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
@@ -272,6 +292,12 @@ impl Default for DataSpec {
             patches: None,
             header: None,
             delimiter: None,
+            decimal: None,
+            thousands: None,
+            dates: None,
+            missing: Vec::new(),
+            sheet: None,
+            keep: Vec::new(),
             exclude: Vec::new(),
             categorical: Vec::new(),
             columns: Vec::new(),
@@ -330,6 +356,13 @@ impl DataSpec {
         }
         if self.delimiter.is_some_and(|delimiter| !delimiter.is_ascii()) {
             return Err(("data.delimiter", "use one ASCII character, such as \",\"".to_owned()));
+        }
+        if self.decimal.is_some_and(|mark| mark != '.' && mark != ',') {
+            return Err(("data.decimal", "use \".\" or \",\"".to_owned()));
+        }
+        if self.thousands.is_some_and(|mark| !matches!(mark, ',' | '.' | ' ' | '\'') || self.decimal == Some(mark)) {
+            let problem = "use \",\", \".\", \" \" or \"'\", another one than data.decimal".to_owned();
+            return Err(("data.thousands", problem));
         }
         let apart = |pair: &[[u32; 2]]| pair[0][0].checked_add(pair[0][1]).is_some_and(|end| end <= pair[1][0]);
         if !self.omit.windows(2).all(apart) {

@@ -4,10 +4,11 @@ use std::io::Read;
 use std::path::Path;
 
 use super::DataError;
-use super::formats::columns::{ColumnValues, Table, is_missing};
-use super::formats::csv::{CsvRows, TextHead, of_any_length, unequal};
-use super::formats::table::{ColumnBuilder, ColumnType};
-use super::preparation::{Preparation, PreparedColumn};
+use super::formats::columns::{ColumnReading, ColumnValues, Table, is_missing};
+use super::formats::csv::{CsvRows, Records, of_any_length, unequal};
+use super::formats::table::{ColumnBuilder, open_records, read_table, readings};
+use super::formats::text::{TextHead, cell_text};
+use super::preparation::{CellRemark, Preparation, PreparedColumn};
 use super::source::match_columns;
 use super::spec::DataSpec;
 use crate::error::Setting;
@@ -23,20 +24,22 @@ pub struct TableChunk {
     pub labels: Vec<Option<String>>,
     /// Rows that could not be read, by their numbers in the chunk from 0, each with the problem.
     pub unusable: Vec<(usize, String)>,
+    /// Cells that the values do not show, by rows.
+    pub remarks: Vec<CellRemark>,
 }
 
-/// Place and type of a column of the model in the table.
+/// Place and writing of a column of the model in the table.
 struct StreamColumn {
     place: usize,
-    holds: ColumnType,
+    reading: ColumnReading,
 }
 
 /// A table that is read from its start to its end.
 pub struct TableStream {
     place: String,
     names: Vec<String>,
-    comma: bool,
-    records: Box<dyn Iterator<Item = csv::Result<csv::ByteRecord>> + Send>,
+    missing: Vec<String>,
+    records: Records,
     sources: Vec<StreamColumn>,
     label: Option<usize>,
     preparation: Preparation,
@@ -63,7 +66,7 @@ impl TableStream {
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        Self::new(TextHead::open(path)?, options, preparation, label)
+        Self::new(open_records(path, options)?, options, preparation, label)
     }
 
     /// Same as [`Self::open`], for standard input or any other reader; `place` is its name in errors.
@@ -74,26 +77,31 @@ impl TableStream {
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        Self::new(TextHead::new(source, place.to_owned())?, options, preparation, label)
+        Self::new(TextHead::new(source, place.to_owned())?.records(options)?, options, preparation, label)
     }
 
     fn new(
-        text: TextHead,
+        rows: CsvRows,
         options: &DataSpec,
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        let CsvRows { place, names, comma, records } = text.records(options)?;
-        let mut notes = Vec::new();
+        let CsvRows { place, names, notes, look, comma, records, .. } = rows;
+        let mut notes = notes;
         let known: Vec<String> = names.iter().filter(|name| Some(name.as_str()) != label).cloned().collect();
         match_columns(preparation, &known, &place, &mut notes)?;
+        // What a model knows of a column decides where the start of the table leaves a doubt.
+        let reading = readings(&look, &names, options, &preparation.columns, comma);
+        let used = |note: &String| preparation.columns.iter().any(|column| note.contains(&format!("{:?}", column.name())));
+        notes.extend(reading.notes.into_iter().filter(used));
         let find = |column: &PreparedColumn| {
             let place = names.iter().position(|name| name == column.name())?;
-            Some(StreamColumn { place, holds: ColumnType::from_prepared(column) })
+            Some(StreamColumn { place, reading: reading.columns[place].clone() })
         };
         let sources = preparation.columns.iter().filter_map(find).collect();
         let label = label.and_then(|label| names.iter().position(|name| name == label));
-        Ok(Self { place, names, comma, records, sources, label, preparation: preparation.clone(), read: 0, notes })
+        let (missing, preparation) = (options.missing.clone(), preparation.clone());
+        Ok(Self { place, names, missing, records, sources, label, preparation, read: 0, notes })
     }
 
     /// Returns whether the table has the column of labels.
@@ -109,14 +117,14 @@ impl TableStream {
     pub fn next(&mut self, most: usize, keep_going: bool) -> Result<Option<TableChunk>, DataError> {
         let mut chunk = TableChunk::default();
         let mut builders: Vec<ColumnBuilder> =
-            self.sources.iter().map(|source| ColumnBuilder::new(source.holds)).collect();
+            self.sources.iter().map(|source| ColumnBuilder::new(&source.reading)).collect();
         for record in self.records.by_ref().take(most) {
             let record = of_any_length(record, &self.place)?;
             let mut problem = unequal(&record, &self.names);
             for (builder, source) in builders.iter_mut().zip(&self.sources) {
-                let cell = String::from_utf8_lossy(record.get(source.place).unwrap_or_default());
+                let cell = cell_text(record.get(source.place).unwrap_or_default());
                 // Each column gains one cell, whatever is wrong with the row.
-                let pushed = if problem.is_some() { Err(String::new()) } else { builder.push(&cell, self.comma) };
+                let pushed = if problem.is_some() { Err(String::new()) } else { builder.push(&cell, &self.missing) };
                 if let Err(wrong) = pushed {
                     builder.skip();
                     problem.get_or_insert_with(|| format!("column {:?}: {wrong}", self.names[source.place]));
@@ -131,18 +139,21 @@ impl TableStream {
                 chunk.unusable.push((chunk.rows, problem));
             }
             if let Some(label) = self.label {
-                let cell = String::from_utf8_lossy(record.get(label).unwrap_or_default());
-                chunk.labels.push((!is_missing(&cell)).then(|| cell.into_owned()));
+                let cell = cell_text(record.get(label).unwrap_or_default());
+                chunk.labels.push((!is_missing(&cell, &self.missing)).then(|| cell.into_owned()));
             }
             chunk.rows += 1;
         }
         if chunk.rows == 0 {
             return Ok(None);
         }
-        let names = self.preparation.columns.iter().map(|column| column.name().to_owned()).collect();
+        // Columns that are not there have no source.
+        let names = self.sources.iter().map(|source| self.names[source.place].clone()).collect();
+        let readings = self.sources.iter().map(|source| source.reading.clone()).collect();
         let columns: Vec<ColumnValues> = builders.into_iter().map(ColumnBuilder::finish).collect();
-        let table = Table { names, columns, rows: chunk.rows };
+        let table = Table { names, readings, form: String::new(), columns, rows: chunk.rows };
         let rows: Vec<u32> = (0..chunk.rows as u32).collect();
+        chunk.remarks = self.preparation.remarks(&table, &rows);
         chunk.values = self.preparation.table_rows(&table, &rows);
         let width = self.preparation.features.len();
         for (row, _) in &chunk.unusable {
@@ -157,7 +168,7 @@ impl TableStream {
 /// # Errors
 /// When the table cannot be read or has no such column.
 pub fn read_labels(path: &Path, options: &DataSpec, column: &str) -> Result<Vec<Option<String>>, DataError> {
-    let table = super::formats::table::read_table(path, options, None)?;
+    let table = read_table(path, options, None, &mut Vec::new())?;
     let Some(at) = table.find(column) else {
         let near = crate::platform::perhaps_column(column, &table.names);
         let problem = format!("{} has no column {column:?}{near}; it has {}", path.display(), table.names.join(", "));

@@ -32,6 +32,8 @@ pub struct DataReport {
     pub element: &'static str,
     /// Range of the prepared values in the first rows of the train part, 2^24 values at most.
     pub range: Range,
+    /// Form of a table in words: its marks, its line of names, its encoding; `None` for other sources.
+    pub form: Option<String>,
     /// Cells of a table without a value.
     pub missing: usize,
     /// Scaling of the values: `unit`, `zscore`, `minmax`, `robust`, `window` or `none`.
@@ -106,6 +108,7 @@ pub fn describe(data: &DataSet, seed: u64) -> Result<DataReport, TaskError> {
             ElementType::Float => "float",
         },
         range,
+        form: data.form.clone(),
         missing: data.missing,
         scale: data.preparation.kind.name(),
         labels: counts.into_iter().enumerate().map(|(label, count)| (name(label), count)).collect(),

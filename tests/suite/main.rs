@@ -7,6 +7,7 @@ mod compress;
 mod corruptions;
 mod data;
 mod denoise;
+mod dialects;
 mod detect;
 mod engine;
 mod examples;

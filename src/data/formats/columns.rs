@@ -1,20 +1,13 @@
-//! Columns of a table: numbers, words and timestamps, and how a cell is read as each.
+//! Columns of a table: numbers, words and timestamps.
+
+use serde::{Deserialize, Serialize};
+
+use super::date_format::DateFormat;
+use super::number_format::NumberFormat;
+pub use super::timestamp::Timestamp;
 
 /// Words for a missing value.
 const MISSING: [&str; 10] = ["", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a", "missing"];
-
-/// A point in time: seconds since 1970, and its place in the day, the week and the year, each from 0 to below 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Timestamp {
-    /// Seconds since the start of 1970, in UTC.
-    pub seconds: f64,
-    /// Phase in the day, 0 at midnight.
-    pub day: f64,
-    /// Phase in the week, 0 at the start of Monday.
-    pub week: f64,
-    /// Phase in the year, 0 at the start of January 1.
-    pub year: f64,
-}
 
 /// The cells of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +35,15 @@ impl ColumnValues {
         }
     }
 
+    /// Returns the reading of a column whose source has types of its own.
+    pub(crate) fn plain_reading(&self) -> ColumnReading {
+        match self {
+            Self::Numbers(_) => ColumnReading::Numbers(NumberFormat::default()),
+            Self::Words { .. } => ColumnReading::Words(false),
+            Self::Times(_) => ColumnReading::Times(DateFormat::default()),
+        }
+    }
+
     /// Returns the text of a cell, for labels.
     pub(crate) fn word(&self, row: usize) -> Option<String> {
         match self {
@@ -52,11 +54,28 @@ impl ColumnValues {
     }
 }
 
+/// Writing of the cells of a column in its source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ColumnReading {
+    /// Numbers.
+    Numbers(NumberFormat),
+    /// Words; where true, "NA" is one of them.
+    Words(bool),
+    /// Times.
+    Times(DateFormat),
+}
+
 /// Columns of equal length.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     /// Names of the columns, in their order.
     pub names: Vec<String>,
+    /// Writing of each column in the source.
+    pub readings: Vec<ColumnReading>,
+    /// Form of the source in words; empty where it has one form alone.
+    pub form: String,
     /// Cells of each column, `rows` of them.
     pub columns: Vec<ColumnValues>,
     /// Number of rows.
@@ -66,6 +85,7 @@ pub struct Table {
 impl Table {
     /// Takes a column out.
     pub fn take(&mut self, index: usize) -> (String, ColumnValues) {
+        self.readings.remove(index);
         (self.names.remove(index), self.columns.remove(index))
     }
 
@@ -75,66 +95,14 @@ impl Table {
     }
 }
 
-pub(crate) fn is_missing(cell: &str) -> bool {
-    MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing))
-}
-
-/// Number in a cell; a comma is a decimal comma where `comma`.
-pub(crate) fn number(cell: &str, comma: bool) -> Option<f64> {
-    match cell.parse::<f64>() {
-        Ok(value) => Some(value),
-        Err(_) if comma && cell.contains(',') => cell.replace('.', "").replace(',', ".").parse().ok(),
-        Err(_) => None,
+/// Returns whether a cell holds one of `codes` for a missing value, or where there are none, one that is usual.
+pub(crate) fn is_missing(cell: &str, codes: &[String]) -> bool {
+    if cell.is_empty() {
+        return true;
     }
-}
-
-/// A date, or a date with its time of day, in unambiguous forms; those with a zone are converted to UTC.
-pub(crate) fn parse_timestamp(cell: &str) -> Option<Timestamp> {
-    use jiff::civil::{Date, DateTime};
-    // What neither begins like a date nor is as long as one is not tried.
-    if cell.len() < 8 || !cell.as_bytes().first().is_some_and(u8::is_ascii_digit) {
-        return None;
+    if codes.is_empty() {
+        return MISSING.iter().any(|missing| cell.eq_ignore_ascii_case(missing));
     }
-    let at: DateTime = if let Ok(stamp) = cell.parse::<jiff::Timestamp>() {
-        jiff::tz::Offset::UTC.to_datetime(stamp)
-    } else if let Ok(at) = cell.parse::<DateTime>() {
-        at
-    } else {
-        const FORMS: [&str; 6] = [
-            "%Y/%m/%d %H:%M:%S",
-            "%Y/%m/%d %H:%M",
-            "%Y-%m-%d %H:%M",
-            "%d.%m.%Y %H:%M:%S",
-            "%d.%m.%Y %H:%M",
-            "%m/%d/%Y %H:%M",
-        ];
-        const DATES: [&str; 4] = ["%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d-%b-%Y"];
-        let whole = FORMS.iter().find_map(|form| DateTime::strptime(form, cell).ok());
-        whole
-            .or_else(|| DATES.iter().find_map(|form| Date::strptime(form, cell).ok()).map(|date| date.at(0, 0, 0, 0)))?
-    };
-    timestamp_of(at)
-}
-
-/// Timestamp of `seconds` since the start of 1970.
-#[cfg(feature = "parquet")]
-pub(crate) fn timestamp_at(seconds: f64) -> Option<Timestamp> {
-    let stamp = jiff::Timestamp::from_millisecond((seconds * 1e3) as i64).ok()?;
-    timestamp_of(jiff::tz::Offset::UTC.to_datetime(stamp))
-}
-
-fn timestamp_of(at: jiff::civil::DateTime) -> Option<Timestamp> {
-    let seconds_of_day = f64::from(at.hour()) * 3600.0
-        + f64::from(at.minute()) * 60.0
-        + f64::from(at.second())
-        + f64::from(at.subsec_nanosecond()) * 1e-9;
-    let day = seconds_of_day / 86_400.0;
-    let stamp = jiff::tz::Offset::UTC.to_timestamp(at).ok()?;
-    let days_in_year = f64::from(at.date().days_in_year());
-    Some(Timestamp {
-        seconds: stamp.as_second() as f64 + f64::from(at.subsec_nanosecond()) * 1e-9,
-        day,
-        week: (f64::from(at.date().weekday().to_monday_zero_offset()) + day) / 7.0,
-        year: (f64::from(at.date().day_of_year()) - 1.0 + day) / days_in_year,
-    })
+    let is_number = |code: &str| matches!((code.parse::<f64>(), cell.parse::<f64>()), (Ok(a), Ok(b)) if a == b);
+    codes.iter().any(|code| cell.eq_ignore_ascii_case(code) || is_number(code))
 }

@@ -1,97 +1,128 @@
-//! The text of a table: unpacked, cut in records, its columns named.
+//! The text of a table, cut in records, its columns named.
 
-use std::io::{BufReader, Cursor, Read};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Cursor, Read};
 
-use super::columns::{number, parse_timestamp};
+use super::csv_dialect::{CsvDialect, ExtraCell, tabs_for_blanks};
+use super::text::{TextHead, cell_text};
 use crate::data::DataError;
-use crate::data::error::unreadable;
 use crate::data::spec::DataSpec;
-use crate::platform::files;
 
-/// Bytes from which the form of a file is detected.
-const HEAD: u64 = 1 << 16;
-
-/// Text of which the start has been read.
-pub(crate) struct TextHead {
-    place: String,
-    head: Vec<u8>,
-    rest: Box<dyn Read + Send>,
-}
-
-/// Form of a file: its delimiter, and whether it has a line of names.
-#[derive(Clone, Copy, Debug)]
-struct CsvDialect {
-    delimiter: u8,
-    header: bool,
-}
+/// Records of a table, of any length, in their order.
+pub(crate) type Records = Box<dyn Iterator<Item = csv::Result<csv::ByteRecord>> + Send>;
 
 /// A table of which no row has been read.
 pub(crate) struct CsvRows {
     pub place: String,
     pub names: Vec<String>,
-    /// True if numbers may have decimal commas.
+    /// Dialect and encoding in words.
+    pub form: String,
+    /// Remarks on the dialect that the user should know.
+    pub notes: Vec<String>,
+    /// Records of the start of the text, which are among `records` too.
+    pub look: Vec<csv::ByteRecord>,
+    /// True if a comma is likelier to be a decimal comma than to group digits.
     pub comma: bool,
-    pub records: Box<dyn Iterator<Item = csv::Result<csv::ByteRecord>> + Send>,
+    pub records: Records,
+}
+
+/// Text whose cells stand between runs of blanks, with tabs in their place.
+struct Tabbed<R> {
+    inner: R,
+    line: Cursor<Vec<u8>>,
+}
+
+impl<R: BufRead> Read for Tabbed<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let read = self.line.read(out)?;
+            if read > 0 || out.is_empty() {
+                return Ok(read);
+            }
+            let mut line = Vec::new();
+            if self.inner.read_until(b'\n', &mut line)? == 0 {
+                return Ok(0);
+            }
+            let mut tabbed = tabs_for_blanks(&cell_text(&line)).into_bytes();
+            tabbed.push(b'\n');
+            self.line = Cursor::new(tabbed);
+        }
+    }
 }
 
 impl TextHead {
-    pub fn open(path: &Path) -> Result<Self, DataError> {
-        if path.is_dir() {
-            return Err(DataError::malformed(path.display().to_string(), "it is a folder; give a table as CSV or TSV"));
-        }
-        let file = files::File::open(path).map_err(|error| unreadable(path, &error))?;
-        Self::new(Box::new(file), path.display().to_string())
-    }
-
-    /// Opens the text of `source`, unpacked where it is gzipped; `place` is its name in errors.
-    pub fn new(source: Box<dyn Read + Send>, place: String) -> Result<Self, DataError> {
-        let damaged = |error: std::io::Error| {
-            DataError::malformed(&place, format!("it ends within its rows or is damaged ({error}); fetch it again"))
-        };
-        let mut source = BufReader::with_capacity(1 << 16, source);
-        let mut magic = Vec::new();
-        source.by_ref().take(2).read_to_end(&mut magic).map_err(damaged)?;
-        if magic.is_empty() {
-            return Err(DataError::malformed(place, "it is empty; give a table with rows"));
-        }
-        let packed = magic == [0x1f, 0x8b];
-        let whole = Cursor::new(magic).chain(source);
-        let mut rest: Box<dyn Read + Send> =
-            if packed { Box::new(flate2::read::MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-        let mut head = Vec::new();
-        rest.by_ref().take(HEAD).read_to_end(&mut head).map_err(damaged)?;
-        if head.contains(&0) {
-            let problem = "it holds bytes that no text has; give a table as CSV or TSV in UTF-8";
-            return Err(DataError::malformed(place, problem));
-        }
-        Ok(Self { place, head, rest })
-    }
-
     /// Returns the records without the line of names. They may be of any length.
     pub fn records(self, options: &DataSpec) -> Result<CsvRows, DataError> {
-        let form = find_form(&self.head, options);
-        let Self { place, head, rest } = self;
+        let form = CsvDialect::new(&self.head, options);
+        let Self { place, head, rest, encoding } = self;
         // Of "\r\n" the reader would count the second half to the next line, and name the wrong one; cells are trimmed of
         // the first.
         let terminator = if head.contains(&b'\n') { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(form.delimiter)
-            .terminator(terminator)
-            .has_headers(false)
-            .trim(csv::Trim::All)
-            .flexible(true)
-            .from_reader(Cursor::new(head).chain(rest));
+        let reader = |text: Box<dyn Read + Send>| {
+            let text: Box<dyn Read + Send> = match form.blanks {
+                true => Box::new(Tabbed { inner: BufReader::new(text), line: Cursor::default() }),
+                false => text,
+            };
+            csv::ReaderBuilder::new()
+                .delimiter(form.delimiter)
+                .terminator(terminator)
+                .has_headers(false)
+                .trim(csv::Trim::All)
+                .flexible(true)
+                .comment(form.comments.then_some(b'#'))
+                .from_reader(text)
+        };
+        let before_rows = form.skip_lines + usize::from(form.header);
+        let mut look: Vec<csv::ByteRecord> =
+            reader(Box::new(Cursor::new(head.clone()))).into_byte_records().map_while(Result::ok).skip(before_rows).collect();
+        // The last record may be cut.
+        look.pop();
+        let mut reader = reader(Box::new(Cursor::new(head).chain(rest)));
         let mut first = csv::ByteRecord::new();
-        let any = reader.read_byte_record(&mut first).map_err(|error| csv_error(&place, &error))?;
-        let names = column_names(&first, form.header, &place)?;
+        let mut any = false;
+        for _ in 0..=form.skip_lines {
+            any = reader.read_byte_record(&mut first).map_err(|error| csv_error(&place, &error))?;
+        }
+        let names = match &form.names {
+            Some(names) => names.clone(),
+            None => column_names(&first, form.header, form.extra == ExtraCell::IndexFirst),
+        };
+        check_names(&names, &place)?;
         let before = (any && !form.header).then_some(Ok(first));
         // A line without a cell, but for the first half of its end.
         let is_empty = |record: &csv::ByteRecord| record.len() == 1 && record[0].is_empty();
         let filled = reader.into_byte_records().filter(move |record| !record.as_ref().is_ok_and(is_empty));
-        let records = Box::new(before.into_iter().chain(filled));
-        Ok(CsvRows { place, names, comma: form.delimiter == b';', records })
+        let records: Records = if form.extra == ExtraCell::EmptyLast {
+            let width = names.len();
+            Box::new(before.into_iter().chain(filled).map(move |record| record.map(|record| without_last(record, width))))
+        } else {
+            Box::new(before.into_iter().chain(filled))
+        };
+        let mut notes = Vec::new();
+        if form.header_is_doubtful {
+            notes.push(if form.header {
+                format!(
+                    "the first line is taken for names ({}): set data.header=false if it is a row",
+                    names.iter().take(6).cloned().collect::<Vec<_>>().join(", ")
+                )
+            } else {
+                "no line of names was found: set data.header=true if the first line is one".to_owned()
+            });
+        }
+        if form.extra == ExtraCell::IndexFirst {
+            notes.push("the line of names has one cell less than the rows: their first column is called \"index\"".to_owned());
+        }
+        let comma = form.delimiter != b',';
+        let form = format!("{}, {}", form.words(), encoding.unwrap_or("UTF-8"));
+        Ok(CsvRows { place, names, form, notes, look, comma, records })
     }
+}
+
+/// A record without the empty cell behind its last delimiter.
+fn without_last(mut record: csv::ByteRecord, width: usize) -> csv::ByteRecord {
+    if record.len() == width + 1 && record[width].is_empty() {
+        record.truncate(width);
+    }
+    record
 }
 
 /// Error of a table that cannot be read.
@@ -133,58 +164,26 @@ pub(crate) fn of_any_length(record: csv::Result<csv::ByteRecord>, place: &str) -
     record.map_err(|error| csv_error(place, &error))
 }
 
-fn find_form(head: &[u8], options: &DataSpec) -> CsvDialect {
-    let text = String::from_utf8_lossy(head);
-    let first = text.lines().next().unwrap_or_default();
-    let delimiter = options.delimiter.map(|delimiter| delimiter as u8).unwrap_or_else(|| {
-        let quoted = |line: &str, wanted: char| {
-            let mut inside = false;
-            line.chars()
-                .filter(|&c| {
-                    inside ^= c == '"';
-                    !inside && c == wanted
-                })
-                .count()
-        };
-        let counted = [',', ';', '\t', '|'].map(|c| (quoted(first, c), c));
-        counted
-            .into_iter()
-            .rev()
-            .max_by_key(|(count, _)| *count)
-            .filter(|(count, _)| *count > 0)
-            .map_or(b',', |(_, c)| c as u8)
-    });
-    let header = match options.header {
-        Some(header) => header,
-        None => {
-            // A line of names has no number in it.
-            let mut rows =
-                csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(first.as_bytes());
-            let cells = rows.records().next().and_then(Result::ok).unwrap_or_default();
-            cells
-                .iter()
-                .all(|cell| number(cell.trim(), delimiter == b';').is_none() && parse_timestamp(cell.trim()).is_none())
-        }
+/// Names of the columns; those without a name are numbered.
+pub(super) fn column_names(record: &csv::ByteRecord, header: bool, index_first: bool) -> Vec<String> {
+    let before = usize::from(header && index_first);
+    let named = |(at, cell): (usize, &[u8])| {
+        let text = cell_text(cell);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if header && !text.is_empty() { text.to_owned() } else { format!("column {}", at + before + 1) }
     };
-    CsvDialect { delimiter, header }
+    let index = (before > 0).then(|| "index".to_owned());
+    index.into_iter().chain(record.iter().enumerate().map(named)).collect()
 }
 
-/// Names of the columns; those without a name are numbered.
-fn column_names(record: &csv::ByteRecord, header: bool, place: &str) -> Result<Vec<String>, DataError> {
-    let named = |(index, cell): (usize, &[u8])| {
-        let text = String::from_utf8_lossy(cell);
-        // A byte order mark is no part of the first name.
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if header && !text.is_empty() { text.to_owned() } else { format!("column {}", index + 1) }
-    };
-    let names: Vec<String> = record.iter().enumerate().map(named).collect();
-    let mut sorted = names.clone();
+pub(super) fn check_names(names: &[String], place: &str) -> Result<(), DataError> {
+    let mut sorted = names.to_vec();
     sorted.sort();
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(DataError::malformed(
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(DataError::malformed(
             place,
             format!("two columns are named {:?}; give each a name of its own", pair[0]),
-        ));
+        )),
+        None => Ok(()),
     }
-    Ok(names)
 }

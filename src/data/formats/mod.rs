@@ -1,13 +1,20 @@
-//! File formats: bytes to values. They know nothing of specs, splits or models.
+//! File formats: bytes to values. They know nothing of splits or models.
 
 pub(super) mod array;
 pub(super) mod array_file;
+mod column_profile;
 pub(super) mod columns;
 pub(super) mod csv;
+mod csv_dialect;
+pub(super) mod date_format;
 pub(super) mod idx;
 pub(super) mod npy;
 pub(super) mod npz;
+pub(super) mod number_format;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub(super) mod safetensors;
+mod sheets;
 pub(super) mod table;
+pub(super) mod text;
+pub(super) mod timestamp;

@@ -6,7 +6,8 @@ use std::path::Path;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 
-use super::columns::{ColumnValues, Table, Timestamp, timestamp_at};
+use super::columns::{ColumnValues, Table};
+use super::timestamp::{Timestamp, timestamp_at};
 use crate::data::DataError;
 use crate::data::error::unreadable;
 use crate::platform::files;
@@ -121,5 +122,7 @@ pub(crate) fn read_parquet(path: &Path, as_words: impl Fn(&str) -> bool) -> Resu
     // A column without any value is numbers that are missing.
     let columns =
         columns.into_iter().map(|column| column.cells.unwrap_or_else(|| ColumnValues::Numbers(vec![f64::NAN; rows])));
-    Ok(Table { columns: columns.collect(), names, rows })
+    let columns: Vec<ColumnValues> = columns.collect();
+    let readings = columns.iter().map(ColumnValues::plain_reading).collect();
+    Ok(Table { columns, names, readings, form: String::new(), rows })
 }

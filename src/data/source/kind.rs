@@ -16,7 +16,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
         if is_picture(path) {
             Some(SourceKind::Images)
-        } else if ends(&[".csv", ".tsv", ".parquet"]) {
+        } else if ends(&[".csv", ".tsv", ".tab", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"]) {
             Some(SourceKind::Table)
         } else if ends(&[".npy", ".npz", ".safetensors", ".idx"]) || name.contains("-idx") || name.contains(".idx") {
             Some(SourceKind::Array)
@@ -71,7 +71,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
     } else {
         return Err(DataError::malformed(
             place,
-            "its name and its first bytes say nothing known here; give pictures, CSV, TSV, NPY, NPZ, safetensors, IDX, WAV \
+            "its name and its first bytes say nothing known here; give pictures, CSV, TSV, XLSX, ODS, NPY, NPZ, safetensors, IDX, WAV \
              or text, or name what it is: setting `data.kind=table`",
         ));
     };

@@ -120,7 +120,7 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         SourceKind::Images => read_images(path, &mut options, plan.seed, &mut notes)?,
         SourceKind::Table | SourceKind::Series => {
             let wanted = fitted.map(|fitted| fitted.columns.as_slice()).filter(|columns| !columns.is_empty());
-            let table = table::read_table(path, &options, wanted)?;
+            let table = table::read_table(path, &options, wanted, &mut notes)?;
             tables::read_table(table, path, &mut kind, &mut options, fitted, &mut notes)?
         }
         SourceKind::Array => arrays::read_array(path, &mut options, &mut notes)?,
@@ -221,6 +221,7 @@ fn finish(
         ..Preparation::new(kind, scaling)
     });
     let (mut features, mut missing) = (read.features, 0);
+    let (mut remarks, mut form) = (Vec::new(), read.form.clone());
     let gathered = |values: &[f32], features: usize| -> Vec<f32> {
         divided
             .order
@@ -254,8 +255,8 @@ fn finish(
         RawValues::Table(table) => {
             missing = table.columns.iter().map(ColumnValues::missing).sum();
             if fitted.is_none() {
-                preparation.fit_table(&table, train, &mut notes);
-                if preparation.columns.is_empty() {
+                preparation.fit_table(&table, train, &divided.order[divided.train..], &options.keep, &mut notes);
+                if preparation.features.is_empty() {
                     return Err(DataError::malformed(
                         place,
                         format!("no column has values that differ ({}); give a table with features", notes.join("; ")),
@@ -265,6 +266,10 @@ fn finish(
                 match_columns(&preparation, &table.names, &place, &mut notes)?;
             }
             features = preparation.features.len();
+            if fitted.is_some() {
+                remarks = preparation.remarks(&table, &divided.order);
+            }
+            form = Some(table.form.clone()).filter(|form| !form.is_empty());
             Values::Floats(Arc::new(preparation.table_rows(&table, &divided.order)))
         }
         RawValues::Documents(documents) => {
@@ -324,6 +329,8 @@ fn finish(
         preparation,
         options,
         missing,
+        remarks: Arc::new(remarks),
+        form,
         notes,
     })
 }

@@ -38,6 +38,8 @@ pub(super) struct RawRows {
     pub period: Option<usize>,
     pub mel: Option<MelSpec>,
     pub windows: Option<WindowLayout>,
+    /// Form of the source in words; `None` where its name says all of it.
+    pub form: Option<String>,
 }
 
 impl RawRows {
@@ -56,6 +58,7 @@ impl RawRows {
             period: None,
             mel: None,
             windows: None,
+            form: None,
         }
     }
 }

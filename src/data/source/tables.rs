@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Labels;
 use super::raw::{RawRows, RawValues};
-use crate::data::formats::columns::Table;
+use crate::data::formats::columns::{ColumnValues, Table};
 use crate::data::labels::classes;
 use crate::data::preparation::{Preparation, PreparedColumn};
 use crate::data::spec::{DataSpec, SourceKind};
@@ -16,6 +16,8 @@ use crate::platform::perhaps_column;
 const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "species"];
 /// Most distinct values of a column that is taken for labels by its name.
 const FEW_CLASSES: usize = 64;
+/// Most words of a last column that may be labels.
+const FEW_WORDS: usize = 10;
 
 /// Decides between a table and a series, takes labels out, and leaves the rest to be prepared.
 #[tracing::instrument(level = "debug", name = "read_columns", skip_all)]
@@ -47,6 +49,9 @@ pub(super) fn read_table(
             let found = table.names.iter().position(|name| LABEL_NAMES.contains(&name.to_lowercase().as_str()));
             let found = found
                 .filter(|&at| classes(&table.columns[at], &[]).is_some_and(|labels| labels.names.len() <= FEW_CLASSES));
+            if found.is_none() && fitted.is_none() {
+                notes.extend(perhaps_labels(&table));
+            }
             if let Some(at) = found {
                 notes.push(format!("column {:?} is taken for labels, not for a feature", table.names[at]));
             }
@@ -84,6 +89,7 @@ pub(super) fn read_table(
         };
         return Ok(RawRows {
             labels,
+            form: Some(table.form.clone()).filter(|form| !form.is_empty()),
             windows: Some(places),
             names: Some(windows.names),
             feature_names: windows.feature_names,
@@ -100,6 +106,25 @@ pub(super) fn read_table(
     Ok(RawRows { labels, ..RawRows::new(rows, 0, RawValues::Table(table)) })
 }
 
+/// Note on a last column of few values, which may be labels.
+fn perhaps_labels(table: &Table) -> Option<String> {
+    let (name, cells) = table.names.iter().zip(&table.columns).next_back()?;
+    let values = match cells {
+        ColumnValues::Words { words, .. } if (2..=FEW_WORDS).contains(&words.len()) => words.join(", "),
+        ColumnValues::Numbers(values) => {
+            let mut distinct: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+            distinct.sort_by(f64::total_cmp);
+            distinct.dedup();
+            let [low, high] = distinct[..] else { return None };
+            format!("{low}, {high}")
+        }
+        _ => return None,
+    };
+    (table.columns.len() > 1).then(|| {
+        format!("the last column, {name:?} ({values}), is a feature: set data.labels=\"last\" if it holds labels")
+    })
+}
+
 /// Checks that the columns of the fitted model are there; others are ignored and named in `notes`.
 pub(in crate::data) fn match_columns(
     fitted: &Preparation,
@@ -107,14 +132,20 @@ pub(in crate::data) fn match_columns(
     place: &str,
     notes: &mut Vec<String>,
 ) -> Result<(), DataError> {
-    let missing: Vec<&str> =
-        fitted.columns.iter().map(PreparedColumn::name).filter(|name| !names.iter().any(|own| own == name)).collect();
+    let is_there = |column: &&PreparedColumn| names.iter().any(|own| own == column.name());
+    let absent = fitted.columns.iter().filter(|column| !is_there(column));
+    let (rules, missing): (Vec<&PreparedColumn>, Vec<&PreparedColumn>) =
+        absent.partition(|column| matches!(column, PreparedColumn::Constant { .. }));
+    let named = |columns: Vec<&PreparedColumn>| columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
+    if !rules.is_empty() {
+        notes.push(format!("not checked, for the table has no such columns: {}", named(rules)));
+    }
     if !missing.is_empty() {
         return Err(DataError::malformed(
             place,
             format!(
                 "it has no column {}; give a table with the columns that the model was fitted on",
-                missing.join(", ")
+                named(missing)
             ),
         ));
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::reconstructions::{Chunk, relative_errors, squared_distance};
-use crate::data::{ImageShape, Preparation, PreparedColumn};
+use crate::data::{CellRemark, ImageShape, NumberFormat, Preparation, PreparedColumn};
 use crate::inference::{FlatModel, LoadedModel};
 use crate::model::{Detector, Model};
 use crate::platform::Wait as _;
@@ -87,29 +87,38 @@ impl Reasons {
             let (seen, expected) = (&seen[span.clone()], &expected[span]);
             let mut worst: Vec<(f64, &Span)> =
                 self.spans.iter().map(|span| (shares[span.features.clone()].iter().sum::<f64>(), span)).collect();
+            let remarks: Vec<&CellRemark> = rows.remarks.iter().filter(|remark| remark.row as usize == row).collect();
+            let of_span = |at: usize| remarks.iter().copied().find(|remark| remark.column == at);
+            // Broken rules come first, whatever the errors are.
+            for (at, (share, _)) in worst.iter_mut().enumerate() {
+                if of_span(at).is_some_and(|remark| remark.breaks_rule) {
+                    *share = f64::INFINITY;
+                }
+            }
             let most = REASONS.min(worst.len());
             if most > 0 {
                 worst.select_nth_unstable_by(most - 1, |a, b| b.0.total_cmp(&a.0));
             }
             worst.truncate(most);
             worst.sort_by(|a, b| b.0.total_cmp(&a.0));
-            // What is as expected is no reason.
-            let differs = |span: &&Span| span.value(seen) != span.value(expected);
-            let telling = worst.into_iter().map(|(_, span)| span).filter(differs);
-            telling.map(|span| span.words(seen, expected)).collect::<Vec<_>>().join("; ")
+            let telling = worst.into_iter().filter_map(|(_, span)| {
+                let remark = self.spans.iter().position(|own| std::ptr::eq(own, span)).and_then(of_span);
+                let seen = remark.map_or_else(|| span.value(seen), |remark| remark.text.clone());
+                let expected = span.value(expected);
+                // What is as expected is no reason.
+                (seen != expected).then(|| format!("{}={seen} (expected {expected})", span.column.name()))
+            });
+            telling.collect::<Vec<_>>().join("; ")
         };
         Ok(shares.iter().enumerate().map(of).collect())
     }
 }
 
 impl Span {
-    fn words(&self, seen: &[f32], expected: &[f32]) -> String {
-        format!("{}={} (expected {})", self.column.name(), self.value(seen), self.value(expected))
-    }
-
     fn value(&self, values: &[f32]) -> String {
         let at = &self.features;
         match &self.column {
+            PreparedColumn::Constant { value, .. } => value.clone(),
             PreparedColumn::Number { .. } => number(f64::from(values[at.start])),
             PreparedColumn::Category { values: names, .. } => {
                 let best = at.clone().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(at.start);
@@ -157,7 +166,13 @@ fn spans(preparation: &Preparation, features: usize, image: Option<ImageShape>) 
             (None, None) => format!("value {}", at + 1),
         };
         let column = |at: usize| {
-            let column = PreparedColumn::Number { name: name(at), fill: 0.0, offset: 0.0, scale: 1.0 };
+            let column = PreparedColumn::Number {
+                name: name(at),
+                fill: 0.0,
+                offset: 0.0,
+                scale: 1.0,
+                format: NumberFormat::default(),
+            };
             Span { column, features: at..at + 1 }
         };
         return (0..features).map(column).collect();

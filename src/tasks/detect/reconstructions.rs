@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::data::{DataSet, Preparation, TableStream};
+use crate::data::{CellRemark, DataSet, Preparation, TableStream};
 use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::model::{DetectorMember, Model};
@@ -17,6 +17,10 @@ use crate::train::Evaluator;
 const CHUNK_ROWS: usize = 8192;
 /// Bytes of wide rows that are scored at once, at most.
 const CHUNK_BYTES: usize = 64 << 20;
+
+/// Score of a cell that no normal row has, such as a new word or another value of a column that always had the same one:
+/// usual rows have a score of 1.
+const BROKEN_RULE: f64 = 100.0;
 
 /// Chunk of rows, prepared as the network takes them, and their reconstructions.
 #[derive(Debug, Default)]
@@ -34,6 +38,8 @@ pub(super) struct Chunk {
     pub labels: Vec<Option<String>>,
     /// Rows that could not be read, with the problem in words.
     pub unusable: Vec<(usize, String)>,
+    /// Cells of tables that the values do not show, by rows.
+    pub remarks: Vec<CellRemark>,
 }
 
 #[derive(Debug)]
@@ -119,6 +125,7 @@ impl Reconstructor {
                     seen: chunk.values,
                     labels: chunk.labels,
                     unusable: chunk.unusable,
+                    remarks: chunk.remarks,
                     ..Chunk::default()
                 };
                 (next, 0..chunk.rows)
@@ -130,6 +137,9 @@ impl Reconstructor {
                 let range = left.start..left.end.min(left.start + *step);
                 left.start = range.end;
                 let mut next = Chunk { rows: range.len(), seen: data.rows_f32(range.clone())?, ..Chunk::default() };
+                let of_rows = data.remarks.iter().filter(|remark| range.contains(&(remark.row as usize)));
+                let moved = |remark: &CellRemark| CellRemark { row: remark.row - range.start as u32, ..remark.clone() };
+                next.remarks = of_rows.map(moved).collect();
                 if let Some(labels) = &data.labels {
                     let name = |row: usize| data.classes.get(usize::from(labels[row])).cloned();
                     next.labels = range.clone().map(name).collect();
@@ -148,7 +158,7 @@ impl Reconstructor {
 }
 
 impl Chunk {
-    /// Computes the score of each row: the mean over `members`.
+    /// Computes the score of each row: the mean over `members`, and what broken rules add.
     pub fn scores(&self, members: &[DetectorMember], features: usize) -> Vec<f64> {
         let of = |row: usize| {
             let parts = members.iter().enumerate().map(|(at, member)| {
@@ -157,7 +167,11 @@ impl Chunk {
             });
             parts.sum::<f64>() / members.len().max(1) as f64
         };
-        (0..self.rows).map(of).collect()
+        let mut scores: Vec<f64> = (0..self.rows).map(of).collect();
+        for remark in self.remarks.iter().filter(|remark| remark.breaks_rule) {
+            scores[remark.row as usize] += BROKEN_RULE;
+        }
+        scores
     }
 
     /// Returns the distance of a row's latents from those of normal rows, and its usual value: the squared Mahalanobis

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::data::{AudioForm, DataSet, ImageShape, MelSpec, SourceKind, write_npy, write_wav};
+use crate::data::{AudioForm, DataSet, ImageShape, MelSpec, PreparedColumn, SourceKind, write_npy, write_wav};
 use crate::error::Setting;
 use crate::model::{Model, ModelFileError, write_whole};
 use crate::platform::files;
@@ -21,6 +21,8 @@ pub(crate) struct RowWriter {
     pub image: Option<ImageShape>,
     /// Names of the features; empty where they have none.
     columns: Vec<String>,
+    /// Columns of a table, which its features stand for; empty for other sources.
+    table: Vec<PreparedColumn>,
     audio: Option<AudioForm>,
     mel: Option<MelSpec>,
     /// Length of a piece of a recording in steps, steps from the start of one to that of the next, and samples per
@@ -51,6 +53,7 @@ impl RowWriter {
             features: model.features,
             image: model.data_shape().image,
             columns: preparation.features.clone(),
+            table: preparation.columns.clone(),
             audio: data.audio,
             mel: preparation.mel.clone(),
             window,
@@ -66,6 +69,7 @@ impl RowWriter {
             features: data.features,
             image: data.image,
             columns: data.preparation.features.clone(),
+            table: data.preparation.columns.clone(),
             audio: data.options.audio,
             mel: data.preparation.mel.clone(),
             window,
@@ -126,9 +130,10 @@ impl RowWriter {
     fn write_table(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TaskError> {
         let unwritable = |problem: String| ModelFileError::Unwritable { path: output.into(), problem };
         let mut table = csv::Writer::from_writer(Vec::new());
-        let mut header: Vec<String> = match self.columns.len() == self.features {
-            true => self.columns.clone(),
-            false => (0..self.features).map(|i| format!("value {}", i + 1)).collect(),
+        let mut header: Vec<String> = match (self.table.is_empty(), self.columns.len() == self.features) {
+            (false, _) => self.table.iter().map(|column| column.name().to_owned()).collect(),
+            (true, true) => self.columns.clone(),
+            (true, false) => (0..self.features).map(|i| format!("value {}", i + 1)).collect(),
         };
         if rows.labels.is_some() {
             header.push("label".to_owned());
@@ -136,8 +141,11 @@ impl RowWriter {
         table.write_record(&header).map_err(|error| unwritable(error.to_string()))?;
         for (row, values) in rows.values.chunks_exact(self.features).enumerate() {
             let label = rows.labels.and_then(|labels| labels.get(row)).cloned();
-            let record = values.iter().map(f32::to_string).chain(label);
-            table.write_record(record).map_err(|error| unwritable(error.to_string()))?;
+            let cells: Vec<String> = match self.table.is_empty() {
+                true => values.iter().map(f32::to_string).collect(),
+                false => cells(&self.table, values),
+            };
+            table.write_record(cells.into_iter().chain(label)).map_err(|error| unwritable(error.to_string()))?;
         }
         let bytes = table.into_inner().map_err(|error| unwritable(error.to_string()))?;
         write_whole(output, &bytes)?;
@@ -205,6 +213,17 @@ impl RowWriter {
         }
         Ok(files)
     }
+}
+
+/// Returns the cells of a row of a table that its features stand for.
+fn cells(columns: &[PreparedColumn], features: &[f32]) -> Vec<String> {
+    let mut rest = features;
+    let cell = |column: &PreparedColumn| {
+        let (own, after) = rest.split_at(column.features().len().min(rest.len()));
+        rest = after;
+        column.cell(own)
+    };
+    columns.iter().map(cell).collect()
 }
 
 /// Returns `label` with the characters that no file system's names have, or that lead elsewhere, replaced.

@@ -1,0 +1,560 @@
+//! Dates and times as people write them: order of day, month and year, names of months, AM and PM, zones, epochs.
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
+
+use super::timestamp::{Timestamp, timestamp_at, timestamp_of};
+
+/// Two-digit years below this one are of this century, the others of the last (POSIX `%y`).
+const PIVOT: i16 = 69;
+/// Seconds since 1970 that are taken for times without a name that says so: the years 2000 to 2100.
+const EPOCHS: std::ops::Range<f64> = 946_684_800.0..4_102_444_800.0;
+/// Share of steps forward in time from which rows are in order.
+const SORTED: f64 = 0.99;
+/// First letters of the months and of the days of the week, which begin their names in full as well.
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// Names of months that German, French and Spanish write in another way, and their numbers.
+const OTHER_MONTHS: [(&str, i8); 11] = [
+    ("mai", 5),
+    ("mär", 3),
+    ("okt", 10),
+    ("dez", 12),
+    ("fév", 2),
+    ("avr", 4),
+    ("aoû", 8),
+    ("déc", 12),
+    ("ene", 1),
+    ("abr", 4),
+    ("dic", 12),
+];
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Writing of the dates of a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DateFormat {
+    /// Year, month, day.
+    #[default]
+    Ymd,
+    /// Day, month, year.
+    Dmy,
+    /// Month, day, year.
+    Mdy,
+    /// Digits without marks: year, month, day, and the time of day where there are more.
+    Compact,
+    /// Seconds since the start of 1970.
+    Seconds,
+    /// Milliseconds since the start of 1970.
+    Milliseconds,
+    /// Microseconds since the start of 1970.
+    Microseconds,
+    /// Nanoseconds since the start of 1970.
+    Nanoseconds,
+}
+
+impl DateFormat {
+    /// Returns the name of the format in a spec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ymd => "ymd",
+            Self::Dmy => "dmy",
+            Self::Mdy => "mdy",
+            Self::Compact => "compact",
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+
+    /// Returns the format in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Ymd => "year first",
+            Self::Dmy => "day first",
+            Self::Mdy => "month first",
+            Self::Compact => "digits: year, month, day",
+            Self::Seconds => "seconds since 1970",
+            Self::Milliseconds => "milliseconds since 1970",
+            Self::Microseconds => "microseconds since 1970",
+            Self::Nanoseconds => "nanoseconds since 1970",
+        }
+    }
+
+    /// Returns whether cells are numbers of units since 1970.
+    pub fn is_epoch(self) -> bool {
+        self.unit().is_some()
+    }
+
+    /// Seconds of one unit of an epoch; `None` for dates.
+    fn unit(self) -> Option<f64> {
+        match self {
+            Self::Seconds => Some(1.0),
+            Self::Milliseconds => Some(1e-3),
+            Self::Microseconds => Some(1e-6),
+            Self::Nanoseconds => Some(1e-9),
+            _ => None,
+        }
+    }
+
+    /// Returns the time in a cell; those with a zone are converted to UTC.
+    pub(crate) fn parse(self, cell: &str) -> Option<Timestamp> {
+        if let Some(unit) = self.unit() {
+            return timestamp_at(cell.trim().parse::<f64>().ok()? * unit);
+        }
+        if self == Self::Compact {
+            return compact(cell.trim());
+        }
+        parse_date(cell.trim(), self)
+    }
+
+    /// Returns the timestamp as text that this format reads back.
+    pub fn write(self, at: Timestamp) -> String {
+        if let Some(unit) = self.unit() {
+            return format!("{:.0}", at.seconds / unit);
+        }
+        let Ok(stamp) = jiff::Timestamp::from_millisecond((at.seconds * 1e3).round() as i64) else {
+            return String::new();
+        };
+        let time = Offset::UTC.to_datetime(stamp);
+        let has_time = time.time() != Time::midnight();
+        let form = match (self, has_time) {
+            (Self::Dmy, false) => "%d/%m/%Y",
+            (Self::Dmy, true) => "%d/%m/%Y %H:%M:%S",
+            (Self::Mdy, false) => "%m/%d/%Y",
+            (Self::Mdy, true) => "%m/%d/%Y %H:%M:%S",
+            (Self::Compact, false) => "%Y%m%d",
+            (Self::Compact, true) => "%Y%m%d%H%M%S",
+            (_, false) => "%Y-%m-%d",
+            (_, true) => "%Y-%m-%d %H:%M:%S",
+        };
+        time.strftime(form).to_string()
+    }
+}
+
+/// A piece of a date.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Piece {
+    /// Number and its count of digits.
+    Number(i16, usize),
+    Month(i8),
+}
+
+/// Digits at the start of `text`, their number and what follows.
+fn take_number(text: &str) -> Option<(i16, usize, &str)> {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    (1..=4).contains(&end).then(|| text[..end].parse().ok()).flatten().map(|number| (number, end, &text[end..]))
+}
+
+/// Letters at the start of `text` in lower case, and what follows.
+fn take_word(text: &str) -> (String, &str) {
+    let end = text.char_indices().find(|(_, c)| !c.is_alphabetic()).map_or(text.len(), |(at, _)| at);
+    (text[..end].to_lowercase(), &text[end..])
+}
+
+fn month_named(word: &str) -> Option<i8> {
+    if word.chars().count() < 3 {
+        return None;
+    }
+    let known = MONTHS.iter().position(|month| word.starts_with(month)).map(|at| at as i8 + 1);
+    known.or_else(|| OTHER_MONTHS.iter().find(|(month, _)| word.starts_with(month)).map(|(_, number)| *number))
+}
+
+/// A date, perhaps with its time of day. `order` decides where all parts are numbers.
+fn parse_date(cell: &str, order: DateFormat) -> Option<Timestamp> {
+    // Most cells that are no dates are seen at a glance.
+    if cell.len() < 6 || cell.len() > 48 || !cell.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let mut rest = cell;
+    let mut pieces: Vec<Piece> = Vec::with_capacity(3);
+    let mut marks: Vec<char> = Vec::with_capacity(2);
+    while pieces.len() < 3 {
+        if rest.starts_with(|c: char| c.is_ascii_digit()) {
+            let (number, digits, after) = take_number(rest)?;
+            // A time of day begins here: the date has two parts.
+            if after.starts_with(':') {
+                break;
+            }
+            pieces.push(Piece::Number(number, digits));
+            rest = after;
+            let (word, after) = take_word(rest);
+            if ["st", "nd", "rd", "th"].contains(&word.as_str()) {
+                rest = after;
+            }
+        } else if rest.starts_with(char::is_alphabetic) {
+            let (word, after) = take_word(rest);
+            if let Some(month) = month_named(&word) {
+                pieces.push(Piece::Month(month));
+            } else if word == "t" && pieces.len() == 2 {
+                break;
+            } else if !(pieces.is_empty() && WEEKDAYS.iter().any(|day| word.starts_with(day))) {
+                return None;
+            }
+            rest = after;
+        } else {
+            return None;
+        }
+        if pieces.len() == 3 {
+            break;
+        }
+        let before = rest;
+        rest = rest.trim_start_matches([' ', '/', '-', '.', ',', '\'']);
+        if rest.is_empty() {
+            break;
+        }
+        let mark = before[..before.len() - rest.len()].trim();
+        match mark.len() {
+            0 if before.len() > rest.len() => marks.push(' '),
+            1 => marks.extend(mark.chars()),
+            _ if before.len() == rest.len() && rest.starts_with(['t', 'T']) => break,
+            // A name of a month needs no mark: 31Jan2024.
+            0 => marks.push(' '),
+            _ => return None,
+        }
+    }
+    let date = date_of(&pieces, &marks, order)?;
+    let time = time_of(rest)?;
+    let at = DateTime::from_parts(date, time.0);
+    timestamp_of(match time.1 {
+        Some(offset) => Offset::UTC.to_datetime(offset.to_timestamp(at).ok()?),
+        None => at,
+    })
+}
+
+fn full_year(year: i16, digits: usize) -> Option<i16> {
+    match digits {
+        4 => Some(year),
+        2 => Some(if year < PIVOT { 2000 + year } else { 1900 + year }),
+        _ => None,
+    }
+}
+
+fn date_of(pieces: &[Piece], marks: &[char], order: DateFormat) -> Option<Date> {
+    use Piece::{Month, Number};
+    let (year, month, day) = match *pieces {
+        [Number(year, 4), Number(month, 1..=2), Number(day, 1..=2)] => (year, month as i8, day),
+        [Number(year, 4), Month(month), Number(day, 1..=2)] => (year, month, day),
+        [Number(day, 1..=2), Month(month), Number(year, digits)] => (full_year(year, digits)?, month, day),
+        [Month(month), Number(day, 1..=2), Number(year, digits)] => (full_year(year, digits)?, month, day),
+        [Number(a, da @ 1..=2), Number(b, 1..=2), Number(c, dc)] => match order {
+            DateFormat::Dmy => (full_year(c, dc)?, b as i8, a),
+            DateFormat::Mdy => (full_year(c, dc)?, a as i8, b),
+            _ if da == 2 && dc <= 2 => (full_year(a, 2)?, b as i8, c),
+            _ => return None,
+        },
+        // Months without a day begin on their first.
+        [Number(year, 4), Number(month, 1..=2)] | [Number(month, 1..=2), Number(year, 4)]
+            if marks.first().is_some_and(|&mark| mark == '-' || mark == '/') =>
+        {
+            (year, month as i8, 1)
+        }
+        [Number(year, 4), Month(month)] | [Month(month), Number(year, 4)] => (year, month, 1),
+        _ => return None,
+    };
+    let numbers = pieces.iter().all(|piece| matches!(piece, Number(..)));
+    if numbers && marks.windows(2).any(|pair| pair[0] != pair[1]) || numbers && marks.contains(&' ') {
+        return None;
+    }
+    Date::new(year, month, i8::try_from(day).ok()?).ok()
+}
+
+/// Time of day and zone at the end of a cell; midnight where there is none.
+fn time_of(text: &str) -> Option<(Time, Option<Offset>)> {
+    let text = text.trim_start_matches([' ', ',', 'T', 't', '_']).trim();
+    if text.is_empty() {
+        return Some((Time::midnight(), None));
+    }
+    let (hour, digits, mut rest) = take_number(text)?;
+    let (mut minute, mut second, mut nanosecond) = (0, 0, 0);
+    let mut parts = 1;
+    let two = |text: &str| take_number(text).filter(|(_, digits, _)| *digits <= 2).map(|(n, _, after)| (n, after.len()));
+    while let Some(after) = rest.strip_prefix(':').filter(|_| parts < 3) {
+        let (number, left) = two(after)?;
+        if parts == 1 { minute = number } else { second = number }
+        rest = &after[after.len() - left..];
+        parts += 1;
+    }
+    if parts == 3
+        && let Some(fraction) = rest.strip_prefix(['.', ','])
+    {
+        let end = fraction.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(fraction.len());
+        let figures: String = fraction[..end].chars().chain("000000000".chars()).take(9).collect();
+        nanosecond = figures.parse().ok().filter(|_| end > 0)?;
+        rest = &fraction[end..];
+    }
+    let mut hour = hour;
+    let rest_low = rest.trim().to_lowercase().replace("a.m.", "am").replace("p.m.", "pm");
+    let mut zone = rest_low.as_str();
+    let half = ["am", "pm"].iter().find(|half| zone.starts_with(**half));
+    if let Some(half) = half {
+        if !(1..=12).contains(&hour) {
+            return None;
+        }
+        hour = hour % 12 + if *half == "pm" { 12 } else { 0 };
+        zone = zone[2..].trim_start();
+    } else if parts == 1 {
+        return None;
+    }
+    if digits > 2 {
+        return None;
+    }
+    let offset = match zone {
+        "" => None,
+        "z" | "utc" | "gmt" => Some(Offset::UTC),
+        zone => Some(offset_of(zone.strip_prefix("utc").or_else(|| zone.strip_prefix("gmt")).unwrap_or(zone))?),
+    };
+    let byte = |number: i16| i8::try_from(number).ok();
+    Some((Time::new(byte(hour)?, byte(minute)?, byte(second)?, nanosecond).ok()?, offset))
+}
+
+/// Offset such as `+02:00`, `-0330` or `+2`.
+fn offset_of(text: &str) -> Option<Offset> {
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let digits = text.strip_prefix(['+', '-'])?.replace(':', "");
+    if digits.is_empty() || digits.len() > 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (hours, minutes) = if digits.len() > 2 { digits.split_at(digits.len() - 2) } else { (digits.as_str(), "0") };
+    let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
+    Offset::from_seconds(sign * seconds).ok()
+}
+
+/// Digits without marks: `20240131`, `202401311059` or `20240131105900`.
+fn compact(cell: &str) -> Option<Timestamp> {
+    if !matches!(cell.len(), 8 | 12 | 14) || !cell.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let part = |from: usize, len: usize| cell.get(from..from + len).map_or(Some(0), |digits| digits.parse::<i8>().ok());
+    let year = cell[..4].parse::<i16>().ok().filter(|year| (1900..=2100).contains(year))?;
+    let date = Date::new(year, part(4, 2)?, part(6, 2)?).ok()?;
+    let time = Time::new(part(8, 2)?, part(10, 2)?, part(12, 2)?, 0).ok()?;
+    timestamp_of(DateTime::from_parts(date, time))
+}
+
+/// Orders of dates that are told apart, the one that is preferred first.
+const ORDERS: [DateFormat; 3] = [DateFormat::Ymd, DateFormat::Mdy, DateFormat::Dmy];
+
+/// Cells under one order of day, month and year.
+#[derive(Clone, Copy, Debug, Default)]
+struct OrderEvidence {
+    cells: usize,
+    last: Option<f64>,
+    forward: usize,
+    backward: usize,
+}
+
+/// Evidence on the writing of dates, gathered from the cells of a column.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DateEvidence {
+    orders: [OrderEvidence; 3],
+    /// First cell that two orders take for different dates.
+    doubtful: Option<String>,
+    two_digit_years: bool,
+    /// Cells that are dates in digits.
+    compact: usize,
+    /// Cells that are whole numbers of an epoch, by its unit.
+    epochs: [usize; 4],
+    last_number: Option<f64>,
+    numbers: usize,
+    forward: usize,
+    /// Cells seen.
+    cells: usize,
+}
+
+/// Outcome of the evidence of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DateFinding {
+    pub format: DateFormat,
+    /// Cells that are dates in this format.
+    pub cells: usize,
+    /// Cell that another order takes for another date, without anything that decides.
+    pub doubtful: Option<String>,
+    /// True if rows are in order of time under this order and not under the others.
+    pub by_order: bool,
+    /// True if years are written with two digits.
+    pub two_digit_years: bool,
+    /// True if the cells leave no doubt of the order.
+    pub decides: bool,
+}
+
+const EPOCH_FORMATS: [DateFormat; 4] =
+    [DateFormat::Seconds, DateFormat::Milliseconds, DateFormat::Microseconds, DateFormat::Nanoseconds];
+
+impl DateEvidence {
+    /// Adds a cell that is not missing.
+    pub fn push(&mut self, cell: &str) {
+        let cell = cell.trim();
+        self.cells += 1;
+        if let Ok(number) = cell.parse::<f64>() {
+            self.push_number(cell, number);
+            return;
+        }
+        let mut found: [Option<f64>; 3] = [None; 3];
+        for (place, (order, evidence)) in ORDERS.iter().zip(&mut self.orders).enumerate() {
+            let Some(at) = parse_date(cell, *order) else { continue };
+            evidence.cells += 1;
+            if let Some(last) = evidence.last {
+                evidence.forward += usize::from(at.seconds >= last);
+                evidence.backward += usize::from(at.seconds <= last);
+            }
+            evidence.last = Some(at.seconds);
+            found[place] = Some(at.seconds);
+        }
+        let mut there = found.iter().flatten();
+        let first = there.next();
+        if self.doubtful.is_none() && there.any(|at| Some(at) != first) {
+            self.doubtful = Some(cell.to_owned());
+        }
+        let has_long_year = cell.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4);
+        self.two_digit_years |= first.is_some() && !has_long_year;
+    }
+
+    fn push_number(&mut self, cell: &str, number: f64) {
+        self.numbers += 1;
+        self.compact += usize::from(compact(cell).is_some());
+        for (count, format) in self.epochs.iter_mut().zip(EPOCH_FORMATS) {
+            let seconds = number * format.unit().unwrap_or(1.0);
+            *count += usize::from(EPOCHS.contains(&seconds));
+        }
+        if let Some(last) = self.last_number {
+            self.forward += usize::from(number >= last);
+        }
+        self.last_number = Some(number);
+    }
+
+    /// Returns the order that fits most cells; `wanted` is what the spec or the rest of the file asks for.
+    pub fn finding(&self, wanted: Option<DateFormat>) -> Option<DateFinding> {
+        let most = self.orders.iter().map(|order| order.cells).max().filter(|&cells| cells > 0)?;
+        let best: Vec<usize> = (0..ORDERS.len()).filter(|&place| self.orders[place].cells == most).collect();
+        let steps = |place: usize| self.orders[place].cells.saturating_sub(1) as f64 * SORTED;
+        let is_sorted = |place: usize| {
+            let order = self.orders[place];
+            order.forward as f64 >= steps(place) || order.backward as f64 >= steps(place)
+        };
+        let sorted: Vec<usize> = best.iter().copied().filter(|&place| is_sorted(place)).collect();
+        let wanted = wanted.and_then(|wanted| best.iter().copied().find(|&place| ORDERS[place] == wanted));
+        let dots = self.doubtful.as_ref().is_some_and(|cell| !cell.contains('/'));
+        let by_order = self.doubtful.is_some() && wanted.is_none() && best.len() > 1 && sorted.len() == 1;
+        let usual = || match dots {
+            // Dots and dashes stand between day, month and year.
+            true => best.iter().copied().find(|&place| ORDERS[place] == DateFormat::Dmy),
+            false => None,
+        };
+        let chosen = wanted.or_else(|| by_order.then(|| sorted[0])).or_else(usual).unwrap_or(best[0]);
+        let is_open = self.doubtful.is_some() && best.len() > 1;
+        Some(DateFinding {
+            format: ORDERS[chosen],
+            cells: most,
+            doubtful: self.doubtful.clone().filter(|_| is_open && wanted.is_none() && !by_order),
+            by_order,
+            two_digit_years: self.two_digit_years,
+            decides: self.doubtful.is_some() && best.len() == 1,
+        })
+    }
+
+    /// Returns the format under which all cells, numbers, are times: digits of dates, or an epoch where the rows are in
+    /// order or `is_named` as times are.
+    pub fn number_finding(&self, is_named: bool) -> Option<DateFormat> {
+        if self.numbers == 0 || self.numbers != self.cells {
+            return None;
+        }
+        let sorted = self.numbers > 2 && self.forward as f64 >= (self.numbers - 1) as f64 * SORTED;
+        if self.compact == self.numbers && (sorted || is_named) {
+            return Some(DateFormat::Compact);
+        }
+        let of = self.epochs.iter().position(|&count| count == self.numbers)?;
+        (sorted || is_named).then(|| EPOCH_FORMATS[of])
+    }
+}
+
+/// Returns whether a column is named as times are.
+pub(crate) fn is_time_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let words = ["time", "date", "stamp", "epoch", "datum", "zeit", "fecha", "when"];
+    words.iter().any(|word| name.contains(word)) || name == "ts" || name.ends_with("_ts") || name.ends_with("_at")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DateEvidence, DateFormat};
+
+    /// Seconds of a date in UTC.
+    fn at(text: &str) -> f64 {
+        text.parse::<jiff::Timestamp>().expect("a time").as_microsecond() as f64 / 1e6
+    }
+
+    #[test]
+    fn dates_are_read_in_the_forms_that_people_write() {
+        for (cell, format, wanted) in [
+            ("2024-01-31", DateFormat::Ymd, "2024-01-31T00:00:00Z"),
+            ("2024-01-31T10:00:00+02:00", DateFormat::Ymd, "2024-01-31T08:00:00Z"),
+            ("2024-01-31 10:00:00+00:00", DateFormat::Ymd, "2024-01-31T10:00:00Z"),
+            ("2024-01-31 10:00:00.123456", DateFormat::Ymd, "2024-01-31T10:00:00.123456Z"),
+            ("2024/1/3 7:05", DateFormat::Ymd, "2024-01-03T07:05:00Z"),
+            ("31/01/2024", DateFormat::Dmy, "2024-01-31T00:00:00Z"),
+            ("3.1.2024 10:00", DateFormat::Dmy, "2024-01-03T10:00:00Z"),
+            ("01/31/24", DateFormat::Mdy, "2024-01-31T00:00:00Z"),
+            ("1/31/1999 12:05:09 AM", DateFormat::Mdy, "1999-01-31T00:05:09Z"),
+            ("1/31/1999 1:05 p.m.", DateFormat::Mdy, "1999-01-31T13:05:00Z"),
+            ("31-Jan-2024 10:00", DateFormat::Ymd, "2024-01-31T10:00:00Z"),
+            ("Jan 31, 2024", DateFormat::Ymd, "2024-01-31T00:00:00Z"),
+            ("Wed, 31 January 2024 10:00:00 GMT", DateFormat::Ymd, "2024-01-31T10:00:00Z"),
+            ("31st Mär 2024", DateFormat::Ymd, "2024-03-31T00:00:00Z"),
+            ("1949-01", DateFormat::Ymd, "1949-01-01T00:00:00Z"),
+            ("Jan 1949", DateFormat::Ymd, "1949-01-01T00:00:00Z"),
+            ("20240131", DateFormat::Compact, "2024-01-31T00:00:00Z"),
+            ("20240131105900", DateFormat::Compact, "2024-01-31T10:59:00Z"),
+            ("1706695200", DateFormat::Seconds, "2024-01-31T10:00:00Z"),
+            ("1706695200500", DateFormat::Milliseconds, "2024-01-31T10:00:00.5Z"),
+            ("24-01-31", DateFormat::Ymd, "2024-01-31T00:00:00Z"),
+        ] {
+            let read = format.parse(cell).unwrap_or_else(|| panic!("{cell} is a date"));
+            assert!((read.seconds - at(wanted)).abs() < 1e-5, "{cell}: {}", read.seconds);
+            assert_eq!(format.parse(&format.write(read)).map(|again| again.seconds.round()), Some(read.seconds.round()));
+        }
+        for cell in ["31/13/2024", "1.2.3", "192.168.1.1", "12:30", "5-10", "2024-13-01", "may be", "1/2-2024", "A1 2024"] {
+            for format in [DateFormat::Ymd, DateFormat::Dmy, DateFormat::Mdy, DateFormat::Compact] {
+                assert_eq!(format.parse(cell), None, "{cell} as {format:?}");
+            }
+        }
+    }
+
+    fn finding(cells: &[&str], wanted: Option<DateFormat>) -> (DateFormat, bool, bool) {
+        let mut evidence = DateEvidence::default();
+        cells.iter().for_each(|cell| evidence.push(cell));
+        let found = evidence.finding(wanted).expect("dates");
+        assert_eq!(found.cells, cells.len());
+        (found.format, found.doubtful.is_some(), found.by_order)
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_whole_column() {
+        assert_eq!(finding(&["05/01/2024", "31/01/2024"], None), (DateFormat::Dmy, false, false));
+        assert_eq!(finding(&["05/01/2024", "01/31/2024"], None), (DateFormat::Mdy, false, false));
+        // Forward in time under both orders.
+        assert_eq!(finding(&["01/02/2024", "02/02/2024"], None).0, DateFormat::Mdy);
+        assert!(finding(&["01/02/2024", "02/02/2024"], None).1);
+        // In order only when the day is first.
+        let days = ["09/01/2024", "10/01/2024", "11/01/2024", "12/01/2024", "01/02/2024", "02/02/2024"];
+        assert_eq!(finding(&days, None), (DateFormat::Dmy, false, true));
+        assert_eq!(finding(&["01.02.2024", "07.05.2024", "03.01.2024"], None), (DateFormat::Dmy, true, false));
+        assert_eq!(finding(&["01/02/2024"], Some(DateFormat::Dmy)), (DateFormat::Dmy, false, false));
+    }
+
+    #[test]
+    fn numbers_are_times_where_they_are_in_order_or_named_so() {
+        let number = |cells: &[&str], named: bool| {
+            let mut evidence = DateEvidence::default();
+            cells.iter().for_each(|cell| evidence.push(cell));
+            evidence.number_finding(named)
+        };
+        assert_eq!(number(&["1700000000", "1700000060", "1700000120"], false), Some(DateFormat::Seconds));
+        assert_eq!(number(&["1700000120", "1700000060", "1700000000"], false), None);
+        assert_eq!(number(&["1700000120", "1700000060", "1700000000"], true), Some(DateFormat::Seconds));
+        assert_eq!(number(&["20240131", "20240201", "20240202"], false), Some(DateFormat::Compact));
+        assert_eq!(number(&["5", "6", "7"], true), None);
+    }
+}

@@ -1,0 +1,104 @@
+//! Text of a table: unpacked and decoded.
+
+use std::borrow::Cow;
+use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs_io::DecodeReaderBytesBuilder;
+
+use crate::data::DataError;
+use crate::data::error::unreadable;
+use crate::platform::files;
+
+/// Bytes from which the form of a file is detected.
+const HEAD: u64 = 1 << 16;
+
+/// Text of which the start has been read, in UTF-8 but for single cells, which [`cell_text`] decodes.
+pub(crate) struct TextHead {
+    pub place: String,
+    pub head: Vec<u8>,
+    pub rest: Box<dyn Read + Send>,
+    /// Name of the encoding where it is not UTF-8.
+    pub encoding: Option<&'static str>,
+}
+
+impl TextHead {
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        if path.is_dir() {
+            return Err(DataError::malformed(path.display().to_string(), "it is a folder; give a table as CSV or TSV"));
+        }
+        let file = files::File::open(path).map_err(|error| unreadable(path, &error))?;
+        Self::new(Box::new(file), path.display().to_string())
+    }
+
+    /// Opens the text of `source`, unpacked where it is gzipped; `place` is its name in errors.
+    pub fn new(source: Box<dyn Read + Send>, place: String) -> Result<Self, DataError> {
+        let damaged = |error: std::io::Error| {
+            DataError::malformed(&place, format!("it ends within its rows or is damaged ({error}); fetch it again"))
+        };
+        let mut source = BufReader::with_capacity(1 << 16, source);
+        let mut magic = Vec::new();
+        source.by_ref().take(2).read_to_end(&mut magic).map_err(damaged)?;
+        if magic.is_empty() {
+            return Err(DataError::malformed(place, "it is empty; give a table with rows"));
+        }
+        let packed = magic == [0x1f, 0x8b];
+        let whole = Cursor::new(magic).chain(source);
+        let mut rest: Box<dyn Read + Send> =
+            if packed { Box::new(flate2::read::MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        let mut head = Vec::new();
+        rest.by_ref().take(HEAD).read_to_end(&mut head).map_err(damaged)?;
+        let encoding = encoding_of(&head);
+        if encoding == UTF_8 {
+            // A byte order mark is no part of the first name.
+            if head.starts_with(b"\xef\xbb\xbf") {
+                head.drain(..3);
+            }
+            if head.contains(&0) {
+                let problem = "it holds bytes that no text has; give a table as CSV, TSV or XLSX";
+                return Err(DataError::malformed(place, problem));
+            }
+            return Ok(Self { place, head, rest, encoding: None });
+        }
+        let source = Cursor::new(head).chain(rest);
+        let mut rest: Box<dyn Read + Send> =
+            Box::new(DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(source));
+        let mut head = Vec::new();
+        rest.by_ref().take(HEAD).read_to_end(&mut head).map_err(damaged)?;
+        Ok(Self { place, head, rest, encoding: Some(encoding.name()) })
+    }
+}
+
+/// Encoding of a text that begins with `head`.
+fn encoding_of(head: &[u8]) -> &'static Encoding {
+    if let Some((encoding, _)) = Encoding::for_bom(head) {
+        return encoding;
+    }
+    // Of Latin letters in two bytes one is zero.
+    let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
+    let (first, second) = (zeros(0), zeros(1));
+    if head.len() >= 4 && first.max(second) * 4 > head.len() && first.min(second) * 20 < first.max(second) {
+        return if first > second { UTF_16BE } else { UTF_16LE };
+    }
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        // The head may end within a letter.
+        Err(error) => error.error_len().is_none() && head.len() as u64 >= HEAD,
+    };
+    if is_utf8 || head.contains(&0) {
+        return UTF_8;
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(head, true);
+    detector.guess(None, Utf8Detection::Deny)
+}
+
+/// Text of a cell. Bytes that are no UTF-8 are those of Windows-1252: the head of the file had none of them.
+pub(crate) fn cell_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+    }
+}
