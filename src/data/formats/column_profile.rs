@@ -171,7 +171,7 @@ fn tell(name: &str, reading: &ColumnReading, number: &NumberFinding, date: Optio
                 let otherwise = NumberFormat { decimal: other, thousands: Some(format.decimal), unit: format.unit.clone() };
                 let value = |format: &NumberFormat| format.parse(cell).map_or_else(String::new, |value| value.to_string());
                 out.notes.push(format!(
-                    "column {name:?}: {cell} is read as {}, though it may mean {}: set data.decimal={other:?} if it does",
+                    "column {name:?}: {cell} is read as {}, though it may mean {}: set data.decimal=\"{other}\" if it does",
                     value(format),
                     value(&otherwise)
                 ));

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod audio;
+mod columns;
 mod files;
 mod images;
 mod labels;
