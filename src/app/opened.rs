@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::PICTURE_EXTENSIONS;
+use crate::data::{PICTURE_EXTENSIONS, TABLE_EXTENSIONS};
 
 /// Kind of a path, by its name and, for a folder, the names in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,6 @@ pub(crate) enum Kind {
     Unknown,
 }
 
-pub(super) const TABLES: &[&str] = &["csv", "tsv", "parquet"];
 pub(super) const ROWS: &[&str] = &["npy", "npz", "wav", "txt", "idx"];
 
 /// Returns the kind of `path`; nothing is read but the names in a folder.
@@ -37,7 +36,7 @@ pub(crate) fn kind_of(path: &Path) -> Kind {
         "toml" => Kind::Spec,
         "hg" => Kind::Compressed,
         _ if PICTURE_EXTENSIONS.contains(&extension) => Kind::Picture,
-        _ if TABLES.contains(&extension) => Kind::Table,
+        _ if TABLE_EXTENSIONS.contains(&extension) => Kind::Table,
         _ if ROWS.contains(&extension) || name.ends_with("-ubyte") => Kind::Rows,
         _ => Kind::Unknown,
     }

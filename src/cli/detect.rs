@@ -30,7 +30,7 @@ pub(super) enum DetectCommand {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FitArgs {
-    /// Table (CSV or TSV, plain or gzipped), series, or any other data that `train --data` takes.
+    /// Table (CSV, TSV, XLSX or ODS, plain or gzipped), series, or any other data that `train --data` takes.
     #[arg(value_name = "CSV")]
     data: String,
     /// Detector to write, a safetensors file.

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::reason;
 
+/// Extensions of the tables that can be read, without the dot.
+pub const TABLE_EXTENSIONS: [&str; 9] = ["csv", "tsv", "tab", "parquet", "xlsx", "xlsm", "xlsb", "xls", "ods"];
+
 /// Files under `folder` that `wanted` takes, sorted by name; hidden ones and loops of links are left out.
 pub(super) fn files_under(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -27,7 +27,7 @@ pub use self::data_set::{
 };
 pub use self::duplicates::{Duplicates, near_duplicates};
 pub use self::error::DataError;
-pub use self::folders::PICTURE_EXTENSIONS;
+pub use self::folders::{PICTURE_EXTENSIONS, TABLE_EXTENSIONS};
 pub use self::formats::array::{Array, ArrayDType as StoredElement, ArrayInfo, ArrayValues};
 pub use self::formats::array_file::ArrayFile;
 pub use self::formats::columns::ColumnReading;

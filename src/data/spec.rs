@@ -11,7 +11,7 @@ use super::formats::date_format::DateFormat;
 pub enum SourceKind {
     /// Picture files.
     Images,
-    /// Rows of columns: CSV or TSV, gzipped or not, Parquet.
+    /// Rows of columns: CSV and its relatives, gzipped or not, workbooks, Parquet.
     Table,
     /// Columns of a table over time, cut in windows.
     Series,

@@ -368,7 +368,7 @@ impl Detect {
             };
             paragraph(ui, at, width, words, regular(size::TEXT), color(ink));
         } else {
-            let words = "CSV or TSV, gzipped or not; a time column makes it a series";
+            let words = "CSV, TSV, Excel or ODS; a time column makes it a series";
             write(y, words, regular(size::SECOND), color(palette.muted));
         }
     }

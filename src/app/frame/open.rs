@@ -4,18 +4,18 @@ use std::path::Path;
 
 use egui::{CornerRadius, Rect, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use crate::app::opened::{Kind, Offer, Opened, ROWS, TABLES};
+use crate::app::opened::{Kind, Offer, Opened, ROWS};
 use crate::app::ui::dialog::{heading, sheet, words};
 use crate::app::ui::icons;
 use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
-use crate::data::PICTURE_EXTENSIONS;
+use crate::data::{PICTURE_EXTENSIONS, TABLE_EXTENSIONS};
 use crate::style::{Palette, size, space};
 
 /// Returns the filters of the Open dialog: names and extensions.
 pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     let pictures = PICTURE_EXTENSIONS.to_vec();
-    let tables = [TABLES, &["gz"]].concat();
+    let tables = [&TABLE_EXTENSIONS[..], &["gz"]].concat();
     let all = [&["safetensors", "toml"], &pictures[..], &tables, ROWS].concat();
     vec![
         ("All supported files", all),

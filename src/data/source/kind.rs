@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::data::DataError;
 use crate::data::error::unreadable;
-use crate::data::folders::{files_under, is_picture};
+use crate::data::folders::{TABLE_EXTENSIONS, files_under, is_picture};
 use crate::data::spec::SourceKind;
 use crate::platform::files;
 
@@ -16,7 +16,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
         if is_picture(path) {
             Some(SourceKind::Images)
-        } else if ends(&[".csv", ".tsv", ".tab", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"]) {
+        } else if TABLE_EXTENSIONS.iter().any(|ending| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'))) {
             Some(SourceKind::Table)
         } else if ends(&[".npy", ".npz", ".safetensors", ".idx"]) || name.contains("-idx") || name.contains(".idx") {
             Some(SourceKind::Array)
@@ -71,8 +71,8 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
     } else {
         return Err(DataError::malformed(
             place,
-            "its name and its first bytes say nothing known here; give pictures, CSV, TSV, XLSX, ODS, NPY, NPZ, safetensors, IDX, WAV \
-             or text, or name what it is: setting `data.kind=table`",
+            "its name and its first bytes say nothing known here; give pictures, CSV, TSV, XLSX, ODS, NPY, NPZ, safetensors, IDX, \
+             WAV or text, or name what it is: setting `data.kind=table`",
         ));
     };
     notes.push(format!("taken for {} by its first bytes", kind.name()));
