@@ -454,10 +454,8 @@ fn time_near(features: &[f32], [day, week, year]: [bool; 3], range: Option<[f64;
         None => (0..7).map(|near| first + f64::from(near)).collect(),
     };
     let time_of_day = (day.unwrap_or(0.0) * DAY).round();
-    let candidates = dates
-        .into_iter()
-        .map(|date| date.round().clamp(first, last) * DAY + time_of_day)
-        .filter_map(timestamp_at);
+    let candidates =
+        dates.into_iter().map(|date| date.round().clamp(first, last) * DAY + time_of_day).filter_map(timestamp_at);
     let distance = |at: &Timestamp| {
         let in_year = year.map_or(0.0, |year| off(at.year, year) * 365.25);
         let in_week = week.map_or(0.0, |week| off(at.week, week) * 7.0);

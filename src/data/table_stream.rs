@@ -92,7 +92,8 @@ impl TableStream {
         match_columns(preparation, &known, &place, &mut notes)?;
         // What a model knows of a column decides where the start of the table leaves a doubt.
         let reading = readings(&look, &names, options, &preparation.columns, comma);
-        let used = |note: &String| preparation.columns.iter().any(|column| note.contains(&format!("{:?}", column.name())));
+        let used =
+            |note: &String| preparation.columns.iter().any(|column| note.contains(&format!("{:?}", column.name())));
         notes.extend(reading.notes.into_iter().filter(used));
         let find = |column: &PreparedColumn| {
             let place = names.iter().position(|name| name == column.name())?;

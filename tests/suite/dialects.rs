@@ -136,7 +136,11 @@ fn values(row: usize) -> [f64; 3] {
     let x = row as f64;
     let watts = (1500.0 + 900.0 * (x * 0.7).sin()) * if row % 40 == 7 { 1000.0 } else { 1.0 };
     let watts = if row % 3 == 0 { watts.round() } else { (watts * 100.0).round() / 100.0 };
-    [((20.0 + 9.0 * (x * 0.3).cos()) * 10.0).round() / 10.0, watts, (3.0 + (x * 0.11).sin()).mul_add(1000.0, 0.0).round() / 1000.0]
+    [
+        ((20.0 + 9.0 * (x * 0.3).cos()) * 10.0).round() / 10.0,
+        watts,
+        (3.0 + (x * 0.11).sin()).mul_add(1000.0, 0.0).round() / 1000.0,
+    ]
 }
 
 fn open(path: &Path) -> DataSet {
@@ -159,7 +163,10 @@ fn one_table_reads_alike_in_forty_dialects() {
         before: "",
     };
     let wanted = open(&plain.write(folder.path(), 0));
-    assert_eq!((wanted.rows, wanted.form.as_deref()), (ROWS, Some("commas between cells, names in the first line, UTF-8")));
+    assert_eq!(
+        (wanted.rows, wanted.form.as_deref()),
+        (ROWS, Some("commas between cells, names in the first line, UTF-8"))
+    );
     let values_of = |data: &DataSet| data.rows_f32(0..ROWS).expect("rows");
     let mut draws = Sampler::new(26, 0);
     for number in 1..=DIALECTS {

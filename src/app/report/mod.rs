@@ -247,7 +247,10 @@ fn data_question(title: &'static str) -> Question {
     let others = ["gz", "npy", "npz", "wav", "txt"];
     Question::File {
         title,
-        kinds: vec![("Data", [&PICTURE_EXTENSIONS[..], &TABLE_EXTENSIONS[..], &others[..]].concat()), ("Any file", vec!["*"])],
+        kinds: vec![
+            ("Data", [&PICTURE_EXTENSIONS[..], &TABLE_EXTENSIONS[..], &others[..]].concat()),
+            ("Any file", vec!["*"]),
+        ],
     }
 }
 

@@ -90,13 +90,12 @@ pub(crate) fn decide(
     let is_number = |at: usize| profiles[at].filled > 0 && profiles[at].holds(numbers[at].cells);
     let votes = (0..profiles.len()).filter(|&at| is_number(at) && numbers[at].decides);
     let decimal = options.decimal.or_else(|| agreed(votes.map(|at| numbers[at].format.decimal)));
-    let dates: Vec<Option<DateFinding>> =
-        profiles.iter().map(|profile| profile.dates.finding(options.dates)).collect();
+    let dates: Vec<Option<DateFinding>> = profiles.iter().map(|profile| profile.dates.finding(options.dates)).collect();
     let order = options.dates.or_else(|| {
         let decided = dates.iter().flatten().filter(|found| found.decides || found.by_order);
         agreed(decided.map(|found| found.format))
     });
-    for (at, (profile, name)) in profiles.iter().zip(names).enumerate() {
+    for (profile, name) in profiles.iter().zip(names) {
         let known = known(wanted, name);
         let own_format = match known.map(PreparedColumn::reading) {
             Some(ColumnReading::Numbers(format)) => Some(format.decimal),
@@ -111,11 +110,9 @@ pub(crate) fn decide(
         let epoch = profile.dates.number_finding(is_time_name(name));
         let is_word = known.is_none() && options.categorical.contains(name);
         let reading = match known.map(PreparedColumn::reading) {
-            Some(ColumnReading::Numbers(format)) => ColumnReading::Numbers(if number.cells > 0 {
-                number.format.clone()
-            } else {
-                format
-            }),
+            Some(ColumnReading::Numbers(format)) => {
+                ColumnReading::Numbers(if number.cells > 0 { number.format.clone() } else { format })
+            }
             Some(ColumnReading::Times(format)) => ColumnReading::Times(match (&date, epoch) {
                 (Some(date), _) => date.format,
                 (None, Some(epoch)) => epoch,
@@ -133,7 +130,8 @@ pub(crate) fn decide(
             }
             None => {
                 let others = profile.filled;
-                let codes = profile.unavailable > 0 && others > 0 && profile.two_letters as f64 >= CODES * others as f64;
+                let codes =
+                    profile.unavailable > 0 && others > 0 && profile.two_letters as f64 >= CODES * others as f64;
                 if codes && used(name) {
                     out.notes.push(format!(
                         "column {name:?}: \"NA\" is a value as its other two-letter codes are; set \
@@ -154,7 +152,13 @@ pub(crate) fn decide(
 }
 
 /// Tells the writing of a column and what is in doubt of it.
-fn tell(name: &str, reading: &ColumnReading, number: &NumberFinding, date: Option<&DateFinding>, out: &mut TableReading) {
+fn tell(
+    name: &str,
+    reading: &ColumnReading,
+    number: &NumberFinding,
+    date: Option<&DateFinding>,
+    out: &mut TableReading,
+) {
     match reading {
         ColumnReading::Numbers(format) => {
             if format.decimal == ',' {
@@ -168,8 +172,10 @@ fn tell(name: &str, reading: &ColumnReading, number: &NumberFinding, date: Optio
             }
             if let Some(cell) = &number.doubtful {
                 let other = if format.decimal == '.' { ',' } else { '.' };
-                let otherwise = NumberFormat { decimal: other, thousands: Some(format.decimal), unit: format.unit.clone() };
-                let value = |format: &NumberFormat| format.parse(cell).map_or_else(String::new, |value| value.to_string());
+                let otherwise =
+                    NumberFormat { decimal: other, thousands: Some(format.decimal), unit: format.unit.clone() };
+                let value =
+                    |format: &NumberFormat| format.parse(cell).map_or_else(String::new, |value| value.to_string());
                 out.notes.push(format!(
                     "column {name:?}: {cell} is read as {}, though it may mean {}: set data.decimal=\"{other}\" if it does",
                     value(format),

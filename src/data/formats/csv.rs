@@ -72,8 +72,11 @@ impl TextHead {
                 .from_reader(text)
         };
         let before_rows = form.skip_lines + usize::from(form.header);
-        let mut look: Vec<csv::ByteRecord> =
-            reader(Box::new(Cursor::new(head.clone()))).into_byte_records().map_while(Result::ok).skip(before_rows).collect();
+        let mut look: Vec<csv::ByteRecord> = reader(Box::new(Cursor::new(head.clone())))
+            .into_byte_records()
+            .map_while(Result::ok)
+            .skip(before_rows)
+            .collect();
         // The last record may be cut.
         look.pop();
         let mut reader = reader(Box::new(Cursor::new(head).chain(rest)));
@@ -93,7 +96,9 @@ impl TextHead {
         let filled = reader.into_byte_records().filter(move |record| !record.as_ref().is_ok_and(is_empty));
         let records: Records = if form.extra == ExtraCell::EmptyLast {
             let width = names.len();
-            Box::new(before.into_iter().chain(filled).map(move |record| record.map(|record| without_last(record, width))))
+            Box::new(
+                before.into_iter().chain(filled).map(move |record| record.map(|record| without_last(record, width))),
+            )
         } else {
             Box::new(before.into_iter().chain(filled))
         };
@@ -109,7 +114,9 @@ impl TextHead {
             });
         }
         if form.extra == ExtraCell::IndexFirst {
-            notes.push("the line of names has one cell less than the rows: their first column is called \"index\"".to_owned());
+            notes.push(
+                "the line of names has one cell less than the rows: their first column is called \"index\"".to_owned(),
+            );
         }
         let comma = form.delimiter != b',';
         let form = format!("{}, {}", form.words(), encoding.unwrap_or("UTF-8"));

@@ -344,9 +344,11 @@ mod tests {
         assert_eq!(of(&format!("temp\n{}", rows(|i| format!("{i},5")))), (';', true, 0));
         let blanks = CsvDialect::new(rows(|i| format!("  {i}.5   {i}  7")).as_bytes(), &DataSpec::default());
         assert!(blanks.blanks && !blanks.header);
-        let of_r = CsvDialect::new(format!("a b\n{}", rows(|i| format!("\"r{i}\" {i} 2.5"))).as_bytes(), &DataSpec::default());
+        let of_r =
+            CsvDialect::new(format!("a b\n{}", rows(|i| format!("\"r{i}\" {i} 2.5"))).as_bytes(), &DataSpec::default());
         assert_eq!((of_r.blanks, of_r.header, of_r.extra), (true, true, super::ExtraCell::IndexFirst));
-        let trailing = CsvDialect::new(format!("a,b\n{}", rows(|i| format!("{i},2,"))).as_bytes(), &DataSpec::default());
+        let trailing =
+            CsvDialect::new(format!("a,b\n{}", rows(|i| format!("{i},2,"))).as_bytes(), &DataSpec::default());
         assert_eq!((trailing.header, trailing.extra), (true, super::ExtraCell::EmptyLast));
         assert_eq!(tabs_for_blanks("  a  \"b c\"\t d "), "a\t\"b c\"\td");
     }

@@ -270,10 +270,15 @@ fn time_of(text: &str) -> Option<(Time, Option<Offset>)> {
     let (hour, digits, mut rest) = take_number(text)?;
     let (mut minute, mut second, mut nanosecond) = (0, 0, 0);
     let mut parts = 1;
-    let two = |text: &str| take_number(text).filter(|(_, digits, _)| *digits <= 2).map(|(n, _, after)| (n, after.len()));
+    let two =
+        |text: &str| take_number(text).filter(|(_, digits, _)| *digits <= 2).map(|(n, _, after)| (n, after.len()));
     while let Some(after) = rest.strip_prefix(':').filter(|_| parts < 3) {
         let (number, left) = two(after)?;
-        if parts == 1 { minute = number } else { second = number }
+        if parts == 1 {
+            minute = number
+        } else {
+            second = number
+        }
         rest = &after[after.len() - left..];
         parts += 1;
     }
@@ -513,9 +518,14 @@ mod tests {
         ] {
             let read = format.parse(cell).unwrap_or_else(|| panic!("{cell} is a date"));
             assert!((read.seconds - at(wanted)).abs() < 1e-5, "{cell}: {}", read.seconds);
-            assert_eq!(format.parse(&format.write(read)).map(|again| again.seconds.round()), Some(read.seconds.round()));
+            assert_eq!(
+                format.parse(&format.write(read)).map(|again| again.seconds.round()),
+                Some(read.seconds.round())
+            );
         }
-        for cell in ["31/13/2024", "1.2.3", "192.168.1.1", "12:30", "5-10", "2024-13-01", "may be", "1/2-2024", "A1 2024"] {
+        for cell in
+            ["31/13/2024", "1.2.3", "192.168.1.1", "12:30", "5-10", "2024-13-01", "may be", "1/2-2024", "A1 2024"]
+        {
             for format in [DateFormat::Ymd, DateFormat::Dmy, DateFormat::Mdy, DateFormat::Compact] {
                 assert_eq!(format.parse(cell), None, "{cell} as {format:?}");
             }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 const THOUSANDS: [(char, &[char]); 4] = [(',', &['.']), ('.', &[',']), (' ', &['.', ',']), ('\'', &['.', ','])];
 /// Signs and codes of currencies that may stand before a number.
 const CURRENCIES: [&str; 24] = [
-    "$", "€", "£", "¥", "₹", "₽", "₩", "₺", "₴", "฿", "US$", "A$", "C$", "R$", "USD", "EUR", "GBP", "CHF", "JPY", "CNY",
-    "INR", "SEK", "NOK", "DKK",
+    "$", "€", "£", "¥", "₹", "₽", "₩", "₺", "₴", "฿", "US$", "A$", "C$", "R$", "USD", "EUR", "GBP", "CHF", "JPY",
+    "CNY", "INR", "SEK", "NOK", "DKK",
 ];
 /// Most characters of a unit behind a number.
 const LONGEST_UNIT: usize = 8;

@@ -89,7 +89,8 @@ fn text_of(cell: &Data) -> String {
         Data::Bool(value) => u8::from(*value).to_string(),
         Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
         Data::DateTime(time) if time.is_duration() => time.as_f64().to_string(),
-        Data::DateTime(_) => cell.as_datetime().map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%S%.f").to_string()),
-        other => other.to_string(),
+        Data::DateTime(_) => {
+            cell.as_datetime().map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%S%.f").to_string())
+        }
     }
 }

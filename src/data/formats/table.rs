@@ -15,8 +15,7 @@ use crate::error::Setting;
 use crate::platform::{files, perhaps_column};
 
 /// Codes for missing values that are whole numbers.
-const SENTINELS: [f64; 10] =
-    [-1.0, -9.0, -99.0, -999.0, -9999.0, -99_999.0, 999.0, 9999.0, 99_999.0, -32_768.0];
+const SENTINELS: [f64; 10] = [-1.0, -9.0, -99.0, -999.0, -9999.0, -99_999.0, 999.0, 9999.0, 99_999.0, -32_768.0];
 /// Least share of a column's cells that hold such a code for it to be told.
 const SENTINEL_SHARE: f64 = 0.002;
 

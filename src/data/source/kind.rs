@@ -16,7 +16,10 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
         if is_picture(path) {
             Some(SourceKind::Images)
-        } else if TABLE_EXTENSIONS.iter().any(|ending| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'))) {
+        } else if TABLE_EXTENSIONS
+            .iter()
+            .any(|ending| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.')))
+        {
             Some(SourceKind::Table)
         } else if ends(&[".npy", ".npz", ".safetensors", ".idx"]) || name.contains("-idx") || name.contains(".idx") {
             Some(SourceKind::Array)

@@ -136,17 +136,15 @@ pub(in crate::data) fn match_columns(
     let absent = fitted.columns.iter().filter(|column| !is_there(column));
     let (rules, missing): (Vec<&PreparedColumn>, Vec<&PreparedColumn>) =
         absent.partition(|column| matches!(column, PreparedColumn::Constant { .. }));
-    let named = |columns: Vec<&PreparedColumn>| columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
+    let named =
+        |columns: Vec<&PreparedColumn>| columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
     if !rules.is_empty() {
         notes.push(format!("not checked, for the table has no such columns: {}", named(rules)));
     }
     if !missing.is_empty() {
         return Err(DataError::malformed(
             place,
-            format!(
-                "it has no column {}; give a table with the columns that the model was fitted on",
-                named(missing)
-            ),
+            format!("it has no column {}; give a table with the columns that the model was fitted on", named(missing)),
         ));
     }
     let is_known = |name: &str| fitted.columns.iter().any(|column| column.name() == name);

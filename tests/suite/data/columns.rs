@@ -61,7 +61,8 @@ fn names_of_columns_may_be_numbers() {
     let years = read(&table("site,2021,2022,2023", |i| format!("s{},{i}.5,{i}.25,1.{i}", i % 4)));
     assert_eq!(years.rows, ROWS);
     near(&column(&years, "2022"), |i| i as f64 + 0.25);
-    let bare = read_as(&table("5,1,2", |i| format!("{},{},{}", i % 7, i % 5, i % 3)), DataSpec::default()).expect("read");
+    let bare =
+        read_as(&table("5,1,2", |i| format!("{},{},{}", i % 7, i % 5, i % 3)), DataSpec::default()).expect("read");
     assert_eq!((bare.rows, bare.preparation.features[0].as_str()), (ROWS + 1, "column 1"));
     let forced = DataSpec { header: Some(false), ..DataSpec::default() };
     let forced = read_as(&table("0,1,2", |i| format!("{i}.5,{},{}", i % 5, i % 3)), forced).expect("read");
@@ -173,7 +174,11 @@ fn identifiers_and_counters_are_left_out_and_epochs_are_times() {
 #[test]
 fn codes_for_missing_values_are_told_and_settable() {
     let text = table("temp,place", |i| {
-        format!("{},{}", if i % 10 == 3 { "-999".to_owned() } else { format!("{}.5", 20 + i % 9) }, ["NA", "EU", "AS"][i % 3])
+        format!(
+            "{},{}",
+            if i % 10 == 3 { "-999".to_owned() } else { format!("{}.5", 20 + i % 9) },
+            ["NA", "EU", "AS"][i % 3]
+        )
     });
     let data = read(&text);
     says(&data, &["-999 stands in 6 of 60 rows", "data.missing"]);
@@ -226,9 +231,8 @@ fn workbook(sheets: &[(&str, String)]) -> Vec<u8> {
         "xl/workbook.xml",
         format!("<workbook xmlns=\"{MAIN}\" xmlns:r=\"{LINKS}\"><sheets>{entries}</sheets></workbook>"),
     );
-    let links = list(&|n| {
-        format!("<Relationship Id=\"s{n}\" Type=\"{LINKS}/worksheet\" Target=\"worksheets/sheet{n}.xml\"/>")
-    });
+    let links =
+        list(&|n| format!("<Relationship Id=\"s{n}\" Type=\"{LINKS}/worksheet\" Target=\"worksheets/sheet{n}.xml\"/>"));
     let styles = format!("<Relationship Id=\"t\" Type=\"{LINKS}/styles\" Target=\"styles.xml\"/>");
     put(
         "xl/_rels/workbook.xml.rels",
@@ -236,7 +240,9 @@ fn workbook(sheets: &[(&str, String)]) -> Vec<u8> {
     );
     put(
         "xl/styles.xml",
-        format!("<styleSheet xmlns=\"{MAIN}\"><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/></cellXfs></styleSheet>"),
+        format!(
+            "<styleSheet xmlns=\"{MAIN}\"><cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/></cellXfs></styleSheet>"
+        ),
     );
     for (n, (_, rows)) in sheets.iter().enumerate() {
         put(
@@ -254,7 +260,12 @@ fn workbooks_of_excel_and_open_document_are_tables() {
     let mut rows = format!("<row>{}{}{}</row>", text("when"), text("temp"), text("line"));
     for i in 0..ROWS {
         let line = ["A", "B"][i % 2];
-        rows += &format!("<row><c s=\"1\"><v>{}</v></c><c><v>{}.25</v></c>{}</row>", 45_292 + i * 5, i * i % 31, text(line));
+        rows += &format!(
+            "<row><c s=\"1\"><v>{}</v></c><c><v>{}.25</v></c>{}</row>",
+            45_292 + i * 5,
+            i * i % 31,
+            text(line)
+        );
     }
     let note = format!("<row>{}</row>", text("made by hand"));
     let path = file(folder.path(), "book.xlsx", workbook(&[("about", note), ("rows", rows)]));
@@ -284,7 +295,10 @@ fn workbooks_of_excel_and_open_document_are_tables() {
     for (name, text) in [
         ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
         ("content.xml", content.as_str()),
-        ("META-INF/manifest.xml", "<manifest:manifest xmlns:manifest=\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"/>"),
+        (
+            "META-INF/manifest.xml",
+            "<manifest:manifest xmlns:manifest=\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"/>",
+        ),
     ] {
         use std::io::Write as _;
         zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
