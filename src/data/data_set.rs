@@ -168,7 +168,8 @@ pub struct DataSet {
     pub options: DataSpec,
     /// Cells of a table that held no value.
     pub missing: usize,
-    /// Cells of a table for a trained model that its features do not show, by rows.
+    /// Cells of a table that its features do not show, by rows; of data for training, those of held-out rows that break a
+    /// rule alone.
     pub remarks: Arc<Vec<CellRemark>>,
     /// Form of the source in words, such as the marks and the encoding of a table; `None` where its name says all of it.
     pub form: Option<String>,

@@ -14,7 +14,7 @@ use super::spec::{Scaling, SourceKind};
 const CATEGORIES: usize = 32;
 /// Most rarer values that are kept, so that a new one is known for one.
 const RARE_VALUES: usize = 10_000;
-/// Share of held-out rows that break a rule above which it is none.
+/// Share of rows that break a rule above which it is none.
 const EXCEPTIONS: f64 = 0.002;
 /// Least rows in which a column of whole numbers that goes up by one is a count of the rows.
 const COUNTED: usize = 10;
@@ -47,7 +47,7 @@ pub enum PreparedColumn {
         /// Values of train rows that share the last feature.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         rare: Vec<String>,
-        /// True if rows that were held out often have values of their own: a new value is nothing special.
+        /// True if rows often have values of their own: a new value is nothing special.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         open: bool,
     },
@@ -268,37 +268,30 @@ impl Preparation {
         }
     }
 
-    /// Fits the features of each column of `table` on the rows `train`, and looks at those `held` out to tell how rare
-    /// exceptions are; columns called `keep` are used though they look like identifiers. `notes` names the columns that
-    /// are left out.
-    pub fn fit_table(&mut self, table: &Table, train: &[u32], held: &[u32], keep: &[String], notes: &mut Vec<String>) {
-        for ((name, cells), reading) in table.names.iter().zip(&table.columns).zip(&table.readings) {
-            if !keep.contains(name)
-                && let Some(why) = identifier(name, cells, train)
-            {
+    /// Fits the features of each column of `table` on the rows `train`; columns called `keep` are used though they look
+    /// like identifiers. `notes` names the columns that are left out.
+    pub fn fit_table(&mut self, table: &Table, train: &[u32], keep: &[String], notes: &mut Vec<String>) {
+        let columns = || table.names.iter().zip(&table.columns).zip(&table.readings);
+        let mut identifiers: Vec<&String> = Vec::new();
+        for ((name, cells), _) in columns() {
+            if let Some(why) = identifier(name, cells).filter(|_| !keep.contains(name)) {
                 notes.push(format!("column {name:?} is left out: {why}; set data.keep=[{name:?}] to use it"));
-                continue;
+                identifiers.push(name);
             }
+        }
+        // A table of nothing else is meant.
+        if identifiers.len() == table.names.len() {
+            notes.truncate(notes.len() - identifiers.len());
+            identifiers.clear();
+        }
+        for ((name, cells), reading) in columns().filter(|((name, _), _)| !identifiers.contains(name)) {
             match fit_column(name, cells, reading, train, self.kind) {
-                Ok(mut column) => {
+                Ok(column) => {
                     if let PreparedColumn::Constant { value, .. } = &column {
-                        if breaks(&column, cells, held) > EXCEPTIONS * held.len() as f64 {
-                            notes.push(format!(
-                                "column {name:?} is left out: it is {value} in every row for training, and not in others"
-                            ));
-                            continue;
-                        }
                         notes.push(format!(
-                            "column {name:?} is no feature: it is {value} in every row for training; a detector flags \
-                             rows where it is not"
+                            "column {name:?} is left out: it is {value} in every row for training; a detector flags rows \
+                             where it is not"
                         ));
-                    }
-                    let is_open = breaks(&column, cells, held) > EXCEPTIONS * held.len() as f64;
-                    if let PreparedColumn::Category { open, rare, .. } = &mut column
-                        && is_open
-                    {
-                        *open = true;
-                        rare.clear();
                     }
                     self.columns.push(column);
                 }
@@ -306,6 +299,27 @@ impl Preparation {
             }
         }
         self.features = self.columns.iter().flat_map(PreparedColumn::features).collect();
+    }
+
+    /// Takes back the rules that more of `held` rows break than chance would have it: what a detector was not fitted on
+    /// shows that they are none. `broken` are the cells of these rows that break one.
+    pub fn drop_broken_rules(&mut self, broken: &[CellRemark], held: usize) {
+        let is_common = |at: usize| {
+            let count = broken.iter().filter(|remark| remark.breaks_rule && remark.column == at).count();
+            count as f64 > EXCEPTIONS * held as f64
+        };
+        let common: Vec<bool> = (0..self.columns.len()).map(is_common).collect();
+        for (column, _) in self.columns.iter_mut().zip(&common).filter(|(_, common)| **common) {
+            if let PreparedColumn::Category { rare, open, .. } = column {
+                rare.clear();
+                *open = true;
+            }
+        }
+        let mut common = common.into_iter();
+        self.columns.retain(|column| {
+            let is_common = common.next().unwrap_or(false);
+            !(is_common && matches!(column, PreparedColumn::Constant { .. }))
+        });
     }
 
     /// Returns the cells of the rows of `table` that their features do not show: missing and new words, and values of
@@ -394,14 +408,8 @@ fn remark(column: &PreparedColumn, at: usize, cells: &ColumnValues, row: usize, 
     Some(CellRemark { row: place, column: at, text, breaks_rule })
 }
 
-/// Number of `rows` whose cell breaks a rule.
-fn breaks(column: &PreparedColumn, cells: &ColumnValues, rows: &[u32]) -> f64 {
-    let broken = |&&row: &&u32| remark(column, 0, cells, row as usize, 0).is_some_and(|remark| remark.breaks_rule);
-    rows.iter().filter(broken).count() as f64
-}
-
 /// Reason for which a column tells rows apart and nothing more; `None` if it does not look so.
-fn identifier(name: &str, cells: &ColumnValues, train: &[u32]) -> Option<String> {
+fn identifier(name: &str, cells: &ColumnValues) -> Option<String> {
     let ColumnValues::Numbers(values) = cells else { return None };
     let whole = values.len() >= COUNTED && values.iter().all(|value| value.fract() == 0.0);
     if !whole {
@@ -413,7 +421,7 @@ fn identifier(name: &str, cells: &ColumnValues, train: &[u32]) -> Option<String>
     let mut sorted = values.clone();
     sorted.sort_by(f64::total_cmp);
     sorted.dedup();
-    if sorted.len() < values.len() || train.is_empty() {
+    if sorted.len() < values.len() {
         return None;
     }
     if sorted[sorted.len() - 1] - sorted[0] == (values.len() - 1) as f64 {
@@ -515,8 +523,10 @@ fn fit_column(
             used.sort_by(|&a, &b| counts[b].cmp(&counts[a]).then_with(|| words[a].cmp(&words[b])));
             let mut values: Vec<String> = used.into_iter().map(|code| words[code].clone()).collect();
             let rare = values.split_off(values.len().min(CATEGORIES));
-            // So many words are names: a new one among them tells nothing.
-            let open = rare.len() > RARE_VALUES;
+            // Words that occur once are the share of rows that a new word is expected in (Good 1953): where that is much,
+            // a new one tells nothing.
+            let once = counts.iter().filter(|&&count| count == 1).count();
+            let open = rare.len() > RARE_VALUES || once as f64 > EXCEPTIONS * train.len() as f64;
             Ok(PreparedColumn::Category { name, values, rare: if open { Vec::new() } else { rare }, open })
         }
         ColumnValues::Times(times) => {

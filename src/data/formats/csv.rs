@@ -25,6 +25,17 @@ pub(crate) struct CsvRows {
     pub records: Records,
 }
 
+/// Text whose lines end with a carriage return alone, with line feeds in their place.
+struct LineFeeds<R>(R);
+
+impl<R: Read> Read for LineFeeds<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.0.read(out)?;
+        out.iter_mut().take(read).filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+        Ok(read)
+    }
+}
+
 /// Text whose cells stand between runs of blanks, with tabs in their place.
 struct Tabbed<R> {
     inner: R,
@@ -56,15 +67,16 @@ impl TextHead {
         let Self { place, head, rest, encoding } = self;
         // Of "\r\n" the reader would count the second half to the next line, and name the wrong one; cells are trimmed of
         // the first.
-        let terminator = if head.contains(&b'\n') { csv::Terminator::Any(b'\n') } else { csv::Terminator::CRLF };
+        let has_returns = !head.contains(&b'\n');
         let reader = |text: Box<dyn Read + Send>| {
+            let text: Box<dyn Read + Send> = if has_returns { Box::new(LineFeeds(text)) } else { text };
             let text: Box<dyn Read + Send> = match form.blanks {
                 true => Box::new(Tabbed { inner: BufReader::new(text), line: Cursor::default() }),
                 false => text,
             };
             csv::ReaderBuilder::new()
                 .delimiter(form.delimiter)
-                .terminator(terminator)
+                .terminator(csv::Terminator::Any(b'\n'))
                 .has_headers(false)
                 .trim(csv::Trim::All)
                 .flexible(true)

@@ -255,7 +255,7 @@ fn finish(
         RawValues::Table(table) => {
             missing = table.columns.iter().map(ColumnValues::missing).sum();
             if fitted.is_none() {
-                preparation.fit_table(&table, train, &divided.order[divided.train..], &options.keep, &mut notes);
+                preparation.fit_table(&table, train, &options.keep, &mut notes);
                 if preparation.features.is_empty() {
                     return Err(DataError::malformed(
                         place,
@@ -266,8 +266,9 @@ fn finish(
                 match_columns(&preparation, &table.names, &place, &mut notes)?;
             }
             features = preparation.features.len();
-            if fitted.is_some() {
-                remarks = preparation.remarks(&table, &divided.order);
+            remarks = preparation.remarks(&table, &divided.order);
+            if fitted.is_none() {
+                remarks.retain(|remark| remark.breaks_rule);
             }
             form = Some(table.form.clone()).filter(|form| !form.is_empty());
             Values::Floats(Arc::new(preparation.table_rows(&table, &divided.order)))

@@ -174,6 +174,7 @@ pub fn make_detector(
         members.push(member);
     }
     let mut model = trained[0].model.clone();
+    model.preparation.drop_broken_rules(&data.remarks, data.validation.len() + data.test.len());
     let mut detector = Detector {
         label: wanted.label.clone(),
         abnormal: options.abnormal.clone(),
