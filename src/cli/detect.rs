@@ -50,7 +50,8 @@ pub(super) struct FitArgs {
     /// second.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     outliers: f64,
-    /// False positive rate that sets the threshold: share of held-out normal rows above it.
+    /// False positive rate that sets the threshold: share of normal rows that score higher, by rows that took no part in
+    /// fitting.
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_alarms: f64,
     /// Choose the threshold from labels instead: highest F1, or lowest cost.
@@ -175,10 +176,14 @@ fn describe_fit(report: &DetectorReport) {
     };
     print_out(&format!("{models}{bottleneck}, {} epochs in {}", report.epochs, style::clock(report.seconds)));
     print_out(&format!(
-        "threshold {:.3}: {:.1}% of {} held-out normal rows score higher",
+        "threshold {:.3}: about {:.1}% of normal rows score higher, by {} rows{}",
         report.threshold,
         100.0 * report.false_alarms,
-        grouped(report.held_rows)
+        grouped(report.scored_rows),
+        match report.further_models {
+            0 => " held out".to_owned(),
+            further => format!(", each held out of one of {} models", further + report.members),
+        }
     ));
     print_out(&format!("detector  {}", report.model));
 }

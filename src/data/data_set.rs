@@ -160,6 +160,8 @@ pub struct DataSet {
     pub order: Option<Arc<Vec<u32>>>,
     /// Names of the source's rows, by their numbers there.
     pub names: Option<RowNames>,
+    /// Group of each row, such as the file that it is a piece of; `None` where rows stand alone.
+    pub groups: Option<Arc<Vec<u32>>>,
     /// Places of the windows in a series; `None` for other sources.
     pub windows: Option<Arc<WindowLayout>>,
     /// Preparation of the source's values, applied to other data for the same model too.
@@ -314,6 +316,43 @@ impl DataSet {
         self.rows_f32(rows.start..rows.end.min(rows.start + most))
     }
 
+    /// Returns the same rows in other parts: those of `train`, then those of `held` as validation, and no test part.
+    ///
+    /// Numbers that are scaled by what the train part holds are scaled again by this one, so that no row of `held` has a
+    /// say in it; [`Self::preparation`] stays that of the source.
+    ///
+    /// # Errors
+    /// If rows cannot be read.
+    pub(crate) fn with_parts(&self, train: &[usize], held: &[usize]) -> Result<Self, DataError> {
+        let rows: Vec<usize> = train.iter().chain(held).copied().collect();
+        let values = match &self.values {
+            Values::Bytes(_) => Values::Bytes(Arc::new(self.read(&rows, FIXED)?)),
+            Values::Floats(_) => {
+                let mut values = self.chosen_f32(&rows)?;
+                self.preparation.scale_again(&mut values, train.len(), self.features);
+                Values::Floats(Arc::new(values))
+            }
+            Values::Source { source, element, order } => Values::Source {
+                source: Arc::clone(source),
+                element: *element,
+                order: Arc::new(rows.iter().map(|&row| order[row]).collect()),
+            },
+        };
+        let places = |row: &usize| self.order.as_ref().map_or(*row as u32, |order| order[*row]);
+        Ok(Self {
+            values,
+            rows: rows.len(),
+            labels: self.labels.as_ref().map(|labels| rows.iter().map(|&row| labels[row]).collect()),
+            train: 0..train.len(),
+            validation: train.len()..rows.len(),
+            test: rows.len()..rows.len(),
+            order: Some(Arc::new(rows.iter().map(places).collect())),
+            groups: self.groups.as_ref().map(|groups| Arc::new(rows.iter().map(|&row| groups[row]).collect())),
+            windows: None,
+            ..self.clone()
+        })
+    }
+
     /// Rows of [`Self::read`] as floats.
     fn unpacked(&self, bytes: &[u8]) -> Vec<f32> {
         match self.element() {
@@ -351,6 +390,7 @@ impl DataSet {
             test: 0..rows,
             order: None,
             names: None,
+            groups: None,
             windows: None,
             preparation: preparation.clone(),
             options: DataSpec::default(),

@@ -333,6 +333,12 @@ pub(super) fn open(
     let least = headers.iter().map(|header| header.height.min(header.width)).min().unwrap_or(1);
     let own = alike && small && (headers.len() >= FEW || first.height.max(first.width) <= 2 * USUAL_SIDE);
     let fit = *options.fit.get_or_insert(match options.size {
+        // Nothing of a whole picture is cut away.
+        Some(size) if options.whole && headers.iter().any(|header| [header.height, header.width] != size) => {
+            Fit::Stretch
+        }
+        None if options.whole && !own => Fit::Stretch,
+        _ if options.whole => Fit::Crop,
         Some(_) if headers.len() >= FEW => Fit::Crop,
         None if own || headers.len() >= FEW => Fit::Crop,
         _ => Fit::Patches,
@@ -347,8 +353,26 @@ pub(super) fn open(
         Fit::Patches => USUAL_SIDE.min(least),
         _ => USUAL_SIDE,
     };
-    let [height, width] =
-        *options.size.get_or_insert(if own && fit != Fit::Patches { [first.height, first.width] } else { [usual; 2] });
+    let [height, width] = *options.size.get_or_insert(match fit {
+        Fit::Crop | Fit::Pad | Fit::Stretch if own => [first.height, first.width],
+        Fit::Stretch if options.whole && alike => within_side(first.height, first.width, usual),
+        _ => [usual; 2],
+    });
+    if options.whole && fit == Fit::Stretch {
+        let others = headers.iter().filter(|header| [header.height, header.width] != [height, width]).count();
+        if others > 0 {
+            let shrink = (first.height as f64 / height as f64).max(first.width as f64 / width as f64);
+            let lost = if shrink > 1.5 {
+                format!(", and faults of fewer than {} pixels may be lost; data.size sets another size", shrink.ceil())
+            } else {
+                String::new()
+            };
+            notes.push(format!(
+                "{others} of {} pictures are brought to {height}x{width} as a whole{lost}",
+                headers.len()
+            ));
+        }
+    }
     let shape = ImageShape { height, width, channels };
     if fit == Fit::Patches
         && let Some(at) = headers.iter().position(|header| header.height < height || header.width < width)
@@ -431,6 +455,15 @@ pub(super) fn open(
         names,
         labels,
     })
+}
+
+/// Returns a size of the same aspect ratio whose longer side is `side`; the shorter is at least a quarter of it, so that
+/// convolutions have room.
+fn within_side(height: usize, width: usize, side: usize) -> [usize; 2] {
+    let longer = height.max(width).max(1);
+    // Whole multiples of four: convolutions halve it twice and more.
+    let scaled = |of: usize| ((of * side).div_ceil(longer)).next_multiple_of(4).clamp(side / 4, side);
+    [scaled(height), scaled(width)]
 }
 
 /// Adds the files that were left out to `notes`; where nothing is left, the first of them is the error.

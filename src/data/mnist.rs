@@ -67,6 +67,7 @@ fn join(
         test: train.rows..rows,
         order: None,
         names: None,
+        groups: None,
         windows: None,
         preparation,
         options,

@@ -21,7 +21,7 @@ mod windows;
 pub use self::audio::mel::{MelSpec, MelTransform};
 pub use self::audio::resample::resample;
 pub use self::audio::wav::{Waveform, read_wav, write_wav};
-use self::data_set::LOOK_BYTES;
+pub(crate) use self::data_set::LOOK_BYTES;
 pub use self::data_set::{
     DataSet, ElementType, FIXED, ImageShape, Part, RowNames, RowReader, SplitManifest, Values, WindowLayout,
 };

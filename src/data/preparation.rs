@@ -248,6 +248,24 @@ impl Preparation {
         }
     }
 
+    /// Scales prepared rows `[_, features]` again in place, by the first `train` of them, where the method of scaling
+    /// depends on the rows.
+    pub(crate) fn scale_again(&self, rows: &mut [f32], train: usize, features: usize) {
+        let is_number =
+            |column: &PreparedColumn| vec![matches!(column, PreparedColumn::Number { .. }); column.features().len()];
+        let numbers: Vec<bool> = self.columns.iter().flat_map(is_number).collect();
+        let period = if self.columns.is_empty() { self.offset.len() } else { features };
+        if period == 0 || !matches!(self.kind, Scaling::Zscore | Scaling::Minmax | Scaling::Robust) {
+            return;
+        }
+        let mut again = Self::new(self.source, self.kind);
+        again.fit(&rows[..train * features], period);
+        for (place, _) in numbers.iter().enumerate().filter(|(_, is_number)| !**is_number) {
+            (again.offset[place], again.scale[place]) = (0.0, 1.0);
+        }
+        again.apply(rows, features);
+    }
+
     /// Inverts the scaling in place: rows `[_, features]` in the source's own units. Scaling by window is not inverted,
     /// as its factors are not kept.
     pub fn undo(&self, rows: &mut [f32]) {

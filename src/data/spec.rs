@@ -263,6 +263,11 @@ pub struct DataSpec {
     #[serde(skip)]
     pub labels_optional: bool,
 
+    /// True if pictures are rows as a whole: they are resized where they must be, and never cut in pieces unless `fit`
+    /// says so.
+    #[serde(skip)]
+    pub whole: bool,
+
     /// True if pairs of neighboring words are counted beside the words.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub bigrams: bool,
@@ -312,6 +317,7 @@ impl Default for DataSpec {
             dimensions: None,
             bounded: false,
             labels_optional: false,
+            whole: false,
             bigrams: false,
         }
     }

@@ -35,7 +35,7 @@ pub struct Detector {
     pub threshold: f64,
     /// Rule by which the threshold was chosen.
     pub threshold_by: ThresholdBy,
-    /// Share of held-out normal rows above the threshold.
+    /// Share of normal rows expected above the threshold, from rows that took no part in fitting.
     pub false_alarms: f64,
     /// Members of the ensemble; the score of a row is the mean of theirs.
     #[serde(skip)]
@@ -51,9 +51,9 @@ pub struct DetectorMember {
     /// Tensors of the model by name; none for the first member, which has the model's own.
     pub weights: BTreeMap<String, HostTensor>,
     /// Usual squared error of each feature `[features]`, such that the mean of errors relative to it is 1 over normal
-    /// rows.
+    /// rows that were not trained on.
     pub usual_errors: Vec<f32>,
-    /// Mean latents `[latent]` of normal rows.
+    /// Mean latents `[latent]` of normal rows; empty where latents do not count for the score.
     pub latent_mean: Vec<f32>,
     /// Whitening matrix `[latent, latent]`, lower triangular: makes latents of normal rows white, of variance 1.
     pub latent_whitening: Vec<f32>,

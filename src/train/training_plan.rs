@@ -50,6 +50,11 @@ impl TrainingPlan {
         Ok(Self { spec, data, network: Arc::new(network), placement, plan })
     }
 
+    /// Returns the network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// Returns the cost of training.
     pub fn cost(&self) -> CostEstimate {
         CostEstimate::new(&self.network, &self.plan, self.data.train.len())

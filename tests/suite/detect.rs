@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hourglass::data::{DataSet, DataSpec, Part, TableStream};
+use hourglass::data::{DataSet, DataSpec, Fit, Part, TableStream};
 use hourglass::device::Device;
 use hourglass::inference::LoadedModel;
 use hourglass::metrics::{average_precision, operating_points, roc_auc};
-use hourglass::model::{Model, ThresholdBy};
+use hourglass::model::{Layer, Model, Spec, ThresholdBy, auto_spec, preset};
 use hourglass::platform::Wait as _;
 use hourglass::tasks::{
     DetectorOptions, ScoreInput, ScoreOptions, ScoreOutput, Scores, TaskError, ThresholdRule, fit_detector, score_rows,
@@ -117,10 +117,11 @@ fn detectors_find_what_is_abnormal_on_both_devices() {
 fn equal_fits_are_equal_files_and_unequal_seeds_are_an_ensemble() {
     let home = tempfile::tempdir().expect("a folder");
     let [one, again, both] = ["one", "again", "both"].map(|name| home.path().join(name));
-    fit(TABLE, &one, &labeled(), &cpu());
-    fit(TABLE, &again, &labeled(), &cpu());
+    let options = DetectorOptions { spec: Some(small_spec(4, 20)), ..labeled() };
+    fit(TABLE, &one, &options, &cpu());
+    fit(TABLE, &again, &options, &cpu());
     assert!(std::fs::read(&one).expect("a file") == std::fs::read(&again).expect("a file"), "the bytes differ");
-    let report = fit(TABLE, &both, &DetectorOptions { ensemble: 2, ..labeled() }, &cpu());
+    let report = fit(TABLE, &both, &DetectorOptions { ensemble: 2, ..options }, &cpu());
     assert_eq!(report.members, 2);
     let model = Model::load(&both).expect("a model");
     let detector = model.detector.as_ref().expect("a detector");
@@ -157,7 +158,8 @@ fn labels_choose_thresholds_and_outliers_are_left_out_without_them() {
     let home = tempfile::tempdir().expect("a folder");
     let (model, out) = (home.path().join("model"), home.path().join("scores.csv"));
     let found = |threshold: ThresholdRule| {
-        fit(TABLE, &model, &DetectorOptions { threshold, ..labeled() }, &cpu());
+        let options = DetectorOptions { threshold, spec: Some(small_spec(6, 40)), ..labeled() };
+        fit(TABLE, &model, &options, &cpu());
         score(&model, TABLE, &out, &ScoreOptions::default(), &cpu())
     };
     let (usual, best) = (found(ThresholdRule::FalseAlarms(0.01)), found(ThresholdRule::F1));
@@ -195,7 +197,7 @@ fn variational_models_score_by_their_elbo() {
     let spec = "version = 1\n[model]\nkind = \"variational\"\nlatent = 4\nencoder = [\"dense 32 silu\", \"latent\"]\n\
                 decoder = [\"dense 32 silu\", \"dense 30\", \"output same\"]\n[objective]\nloss = \"gaussian\"\n[train]\nepochs = 60\n\
                 batch_size = 32\n";
-    let spec = hourglass::model::Spec::from_toml(spec, "spec").expect("a spec");
+    let spec = Spec::from_toml(spec, "spec").expect("a spec");
     fit(TABLE, &model, &DetectorOptions { spec: Some(spec), ..labeled() }, &cpu());
     let found = score(&model, TABLE, &out, &ScoreOptions::default(), &cpu());
     assert!(found.roc_auc.expect("labels") > 0.85, "{found:?}");
@@ -381,4 +383,125 @@ fn pictures_are_told_apart_by_their_folders() {
     let found = score(&model, &pictures, &out, &ScoreOptions::default(), &cpu());
     assert_eq!(found.roc_auc, Some(1.0), "{found:?}");
     assert!(column(&out, "reasons").iter().all(|reason| reason.starts_with("pixel ")));
+}
+
+/// A table of `rows` rows of `columns` columns that five hidden numbers and some noise make; `stream` draws other rows of
+/// the same process.
+fn drawn_table(path: &Path, rows: usize, columns: usize, stream: u32) {
+    let load = crate::support::noise(5 * columns, 700);
+    let hidden = crate::support::noise(5 * rows, 701 + stream);
+    let rest = crate::support::noise(rows * columns, 801 + stream);
+    let names: Vec<String> = (0..columns).map(|column| format!("f{column}")).collect();
+    let cell = |row: usize, column: usize| {
+        let sum: f32 = (0..5).map(|at| hidden[5 * row + at] * load[at * columns + column]).sum();
+        format!("{:.4}", sum + 0.3 * rest[row * columns + column])
+    };
+    let line = |row: usize| (0..columns).map(|column| cell(row, column)).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = (0..rows).map(line).collect();
+    std::fs::write(path, format!("{}\n{}\n", names.join(","), lines.join("\n"))).expect("it is written");
+}
+
+/// A small model, soon trained: what is measured is the threshold, whatever the model.
+fn small_spec(latent: usize, epochs: usize) -> Spec {
+    let spec = format!(
+        "version = 1\n[model]\nkind = \"autoencoder\"\nlatent = {latent}\nencoder = [\"dense 16 silu\", \"latent\"]\n\
+         decoder = [\"dense 16 silu\", \"output\"]\n[objective]\nloss = \"mse\"\n[train]\nepochs = {epochs}\nbatch_size = 16\n"
+    );
+    Spec::from_toml(&spec, "spec").expect("a spec")
+}
+
+/// Of new rows of the same process few more than asked for are flagged, and the fit says about as many as there are.
+#[test]
+fn few_rows_flag_no_more_new_ones_than_asked_for() {
+    /// Most that may be flagged where 1% was asked for.
+    const MOST: f64 = 0.03;
+    let home = tempfile::tempdir().expect("a folder");
+    let [model, out, train, new] = ["model", "scores.csv", "train.csv", "new.csv"].map(|name| home.path().join(name));
+    for (rows, columns, further) in [(100, 20, 4), (100, 150, 4), (700, 20, 0)] {
+        drawn_table(&train, rows, columns, 0);
+        drawn_table(&new, 1500, columns, 1);
+        let options = DetectorOptions { spec: Some(small_spec(4, 40)), ..DetectorOptions::default() };
+        let report = fit(&train.display().to_string(), &model, &options, &cpu());
+        assert_eq!(report.further_models, further);
+        let scored = if further > 0 { rows } else { report.held_rows };
+        assert_eq!((report.scored_rows, report.train_rows + report.held_rows), (scored, rows));
+        // A row more is above the threshold with a probability of 1 / (n + 1) at least.
+        let least = 1.0 / (scored + 1) as f64;
+        assert!((least..MOST).contains(&report.false_alarms), "{report:?}");
+        let found = score(&model, &new.display().to_string(), &out, &ScoreOptions::default(), &cpu());
+        let flagged = found.abnormal as f64 / found.rows as f64;
+        assert!(flagged <= MOST, "{flagged} of new rows, {report:?}");
+        let scores = numbers(&out, "score");
+        let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+        assert!((0.8..1.25).contains(&mean), "new normal rows score {mean} on average");
+        assert!(report.notes.iter().all(|note| !note.contains("cannot tell")), "{:?}", report.notes);
+    }
+    let more = |of: &[PathBuf]| of.iter().map(|path| std::fs::read(path).expect("a file")).collect::<Vec<_>>();
+    let again = home.path().join("again");
+    drawn_table(&train, 40, 6, 0);
+    let options = DetectorOptions { spec: Some(small_spec(2, 5)), ..DetectorOptions::default() };
+    let report = fit(&train.display().to_string(), &model, &options, &cpu());
+    fit(&train.display().to_string(), &again, &options, &cpu());
+    let bytes = more(&[model, again]);
+    assert!(bytes[0] == bytes[1], "equal fits are equal files");
+    assert!(report.false_alarms >= 1.0 / 41.0, "40 rows cannot tell less: {report:?}");
+    let note = report.notes.iter().find(|note| note.contains("cannot tell")).expect("a note");
+    assert!(note.contains("40 normal rows") && note.contains("99") && note.contains("2.4%"), "{note}");
+}
+
+#[test]
+fn pictures_of_any_size_are_rows_of_a_model_with_a_bottleneck() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (model, out, folder) = (home.path().join("model"), home.path().join("scores.csv"), home.path().join("belt"));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let values = crate::support::noise(30 * 160 * 120, 91);
+    for (number, noise) in values.chunks_exact(160 * 120).enumerate() {
+        let picture = image::GrayImage::from_fn(160, 120, |x, y| {
+            let light = 128.0 + 50.0 * (x as f32 / 5.0).sin() + 10.0 * noise[(y * 160 + x) as usize];
+            image::Luma([light as u8])
+        });
+        picture.save(folder.join(format!("{number:02}.png"))).expect("a picture");
+    }
+    let source = folder.display().to_string();
+    let data = DataSet::open(&DataSpec { whole: true, ..DataSpec::from_source(&source) }, 0.1, 1).expect("pictures");
+    assert_eq!((data.rows, data.options.fit, data.options.size), (30, Some(Fit::Stretch), Some([48, 64])));
+    assert!(data.notes.iter().any(|note| note.contains("48x64") && note.contains("data.size")), "{:?}", data.notes);
+    let spec = auto_spec(&data).expect("a model").spec;
+    assert!(spec.model.encoder.iter().any(|layer| matches!(layer, Layer::Latent { .. })));
+    assert!((1..=512).contains(&spec.model.latent), "{}", spec.model.latent);
+    // Through a fit, with smaller pictures and a model that is soon trained.
+    let mut spec = small_spec(4, 10);
+    spec.data.size = Some([12, 16]);
+    let report = fit(&source, &model, &DetectorOptions { spec: Some(spec), ..DetectorOptions::default() }, &cpu());
+    assert_eq!((report.features, report.scored_rows), (12 * 16, 30));
+    let found = score(&model, &source, &out, &ScoreOptions::default(), &cpu());
+    assert_eq!(found.rows, 30, "a row a picture");
+}
+
+#[test]
+fn models_without_a_bottleneck_are_refused_and_many_latents_left_out() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (model, out, table) =
+        (home.path().join("model"), home.path().join("scores.csv"), home.path().join("table.csv"));
+    drawn_table(&table, 30, 8, 0);
+    let source = table.display().to_string();
+    let mut spec = small_spec(4, 2);
+    spec.model.encoder = ["save row", "dense 8 silu", "latent"].map(|layer| layer.parse().expect("a layer")).to_vec();
+    spec.model.decoder = ["dense 8", "add row", "output same"].map(|layer| layer.parse().expect("a layer")).to_vec();
+    let wide = spec.clone();
+    let around = DetectorOptions { spec: Some(spec), ..DetectorOptions::default() };
+    let refused = fit_detector(&source, &model, &around, &cpu(), &mut |_| ControlFlow::Continue(()));
+    let error = refused.expect_err("the input goes around the latents").to_string();
+    assert!(error.contains("no bottleneck") && error.contains("model.latent") && !model.exists(), "{error}");
+    let unet = DetectorOptions { spec: Some(preset("unet").expect("a preset").spec), ..DetectorOptions::default() };
+    let refused = fit_detector("mnist", &model, &unet, &cpu(), &mut |_| ControlFlow::Break(()));
+    assert!(refused.expect_err("a U-Net").to_string().contains("no bottleneck"));
+    let mut wide = Spec { model: small_spec(1100, 1).model, ..wide };
+    wide.train.epochs = 1;
+    let report = fit(&source, &model, &DetectorOptions { spec: Some(wide), ..DetectorOptions::default() }, &cpu());
+    assert_eq!(report.latent, 1100);
+    assert!(report.notes.iter().any(|note| note.contains("1100 latents")), "{:?}", report.notes);
+    let detector = Model::load(&model).expect("a model").detector.expect("a detector");
+    assert!(detector.members[0].latent_whitening.is_empty());
+    assert_eq!(score(&model, &source, &out, &ScoreOptions::default(), &cpu()).rows, 30);
 }

@@ -102,6 +102,8 @@ fn outcome() -> DetectOutcome {
         data: String::new(),
         train_rows: 2352,
         held_rows: 588,
+        scored_rows: 588,
+        further_models: 0,
         left_out: 60,
         features: 21,
         latent: 6,

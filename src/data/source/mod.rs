@@ -324,6 +324,7 @@ fn finish(
         train: 0..divided.train,
         validation: divided.train..held,
         test: held..rows,
+        groups: read.groups.map(|groups| Arc::new(divided.order.iter().map(|&row| groups[row as usize]).collect())),
         order: Some(Arc::new(divided.order)),
         names: read.names.map(Arc::new),
         windows: read.windows.map(Arc::new),

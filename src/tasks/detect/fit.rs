@@ -6,31 +6,29 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::reconstructions::{Chunk, Reconstructor, relative_errors, squared_distance};
-use super::threshold::{by_labels, quantile};
-use super::{is_abnormal, member_models, series};
+use super::calibration::{Fold, MOST_LATENTS, calibrate};
+use super::memory::FitMemory;
+use super::reconstructions::Reconstructor;
+use super::threshold::{by_labels, expected_share, for_rate, quantile, rows_to_tell};
+use super::{folds, is_abnormal, member_models, series};
 use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
 use crate::error::Setting;
 use crate::metrics::Pca;
-use crate::model::{Detector, DetectorMember, Model, Spec, ThresholdBy, auto_spec, preset};
-use crate::platform::{Instant, Wait as _};
+use crate::model::{Detector, DetectorMember, Model, Network, Spec, ThresholdBy, auto_spec, preset};
+use crate::platform::{self, Instant, Wait as _};
 use crate::tasks::TaskError;
-use crate::train::{Run, Session};
+use crate::train::{Run, Session, TrainingPlan};
 
-/// Rows of the mean error that are added to those of each feature: few rows tell little of its usual error.
-const SHRINKAGE_ROWS: f64 = 10.0;
-/// Share of the mean variance that is added to that of each latent, so that one of little variance does not decide
-/// alone.
-const RIDGE: f64 = 1e-3;
-/// Share of held-out normal rows that are within the usual distance.
-const USUAL: f64 = 0.95;
 /// Share of the variance that the PCA baseline keeps.
 const PCA_SHARE: f64 = 0.9;
 /// Largest number of features with a PCA baseline: its fit computes all directions.
 const PCA_FEATURES: usize = 2048;
 /// Training steps between two checks for the end.
 const STEPS: usize = 64;
+/// Epochs of a chosen model of pictures, at most. Validation of few pictures hardly changes from here on, and a step is
+/// the work of hundreds on rows of a table.
+const PICTURE_EPOCHS: u32 = 250;
 
 /// Callback that receives the share of the work that is done, 0 to 1, and returns whether to go on.
 pub type FitProgress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
@@ -94,8 +92,13 @@ pub struct DetectorReport {
     pub data: String,
     /// Normal rows that were trained on.
     pub train_rows: usize,
-    /// Held-out normal rows, from which usual errors and the threshold are computed.
+    /// Normal rows held out of the training of a model.
     pub held_rows: usize,
+    /// Normal rows whose scores set the threshold, each by a model that was not trained on it: the held-out ones, or
+    /// all of them where there are few.
+    pub scored_rows: usize,
+    /// Models trained for these scores alone, on other parts of few rows; 0 where one model is enough.
+    pub further_models: usize,
     /// Rows that were left out: by their labels, or as the worst of a first fit.
     pub left_out: usize,
     /// Values of a row, as the network sees it.
@@ -108,7 +111,8 @@ pub struct DetectorReport {
     pub threshold: f64,
     /// Rule by which the threshold was chosen.
     pub threshold_by: ThresholdBy,
-    /// Share of the held-out normal rows above the threshold.
+    /// Share of normal rows that is expected above the threshold, from rows that took no part in fitting: (rows above +
+    /// 1) / (rows + 1); of the steps of a series, the share of the held-out ones above it.
     pub false_alarms: f64,
     /// Epochs of training, those of all members together.
     pub epochs: usize,
@@ -150,30 +154,51 @@ pub fn make_detector(
     let path = Path::new("detector");
     let started = Instant::now();
     let mut wanted = TrainingRows::new(source, options)?;
-    let fits = options.ensemble + usize::from(options.outliers > 0.0);
+    let ensemble = options.ensemble.max(1);
+    let first_fits = usize::from(options.outliers > 0.0);
+    let further = |data: &DataSet| if folds::are_few(data) { folds::MOST_FOLDS } else { 0 };
+    let all_fits = |data: &DataSet| (first_fits + ensemble * (1 + further(data))) as f64;
     if options.outliers > 0.0 {
         let data = wanted.open()?;
-        let fitted = train(&data, &wanted, 0, device, &mut |done| progress(done / fits as f64))?;
-        let member = calibrate(&fitted.model, &data, device, path)?;
-        wanted.omit_worst(&fitted.model, &member, &data, device, path)?;
+        let fits = all_fits(&data);
+        let fitted = train(&data, &wanted, 0, device, &mut |done| progress(done / fits))?;
+        let first = Fold { model: fitted.model, data: Arc::clone(&data) };
+        let member = calibrate(std::slice::from_ref(&first), device, path)?.member;
+        wanted.omit_worst(&first.model, &member, &data, device, path)?;
     }
     let data = wanted.open()?;
-    let mut trained = Vec::new();
-    for member in 0..options.ensemble.max(1) {
-        let before = fits - options.ensemble + member;
-        trained.push(train(&data, &wanted, member as u64, device, &mut |done| {
-            progress((before as f64 + done) / fits as f64)
-        })?);
-    }
-    let mut members = Vec::new();
-    for (number, fitted) in trained.iter().enumerate() {
-        let mut member = calibrate(&fitted.model, &data, device, path)?;
-        if number > 0 {
-            member.weights = fitted.model.tensors.clone();
+    let (further, fits) = (further(&data), all_fits(&data));
+    let mut fits_done = first_fits;
+    let mut others: Vec<Arc<DataSet>> = Vec::new();
+    let (mut first, mut members, mut epochs, mut latent) = (None, Vec::new(), 0, 0);
+    let mut normal: Vec<f64> = Vec::new();
+    for number in 0..ensemble {
+        let mut work = |fits_done: usize, done: f64| progress((fits_done as f64 + done) / fits);
+        let own = train(&data, &wanted, number as u64, device, &mut |done| work(fits_done, done))?;
+        (epochs, latent) = (epochs + own.epochs, own.latent);
+        let mut of_member = vec![Fold { model: own.model.clone(), data: Arc::clone(&data) }];
+        if further > 0 && number == 0 {
+            others = folds::others(&data, folds::count(own.cost))?;
         }
-        members.push(member);
+        // The same rows in the folds of every member: a row's score is the mean of theirs.
+        for (fold, other) in others.iter().enumerate() {
+            let at = fits_done + 1 + fold;
+            let model = train_alike(other, &own, device, &mut |done| work(at, done))?;
+            of_member.push(Fold { model, data: Arc::clone(other) });
+        }
+        fits_done += 1 + further;
+        let mut calibration = calibrate(&of_member, device, path)?;
+        if number > 0 {
+            calibration.member.weights = own.model.tensors;
+        } else {
+            normal = vec![0.0; calibration.scores.len()];
+            first = Some(own.model);
+        }
+        members.push(calibration.member);
+        normal.iter_mut().zip(&calibration.scores).for_each(|(sum, score)| *sum += score / ensemble as f64);
     }
-    let mut model = trained[0].model.clone();
+    let Some(mut model) = first else { return Err(TaskError::Defect("a detector has no model".to_owned())) };
+    let mut notes = data.notes.clone();
     model.preparation.drop_broken_rules(&data.remarks, data.validation.len() + data.test.len());
     let mut detector = Detector {
         label: wanted.label.clone(),
@@ -182,22 +207,24 @@ pub fn make_detector(
         threshold_by: ThresholdBy::FalseAlarms,
         false_alarms: 0.0,
         members,
-        pca: pca_of(&data)?,
+        pca: pca_of(&data, &mut notes)?,
     };
-    let held = data.validation.start..data.test.end;
-    let mut reconstructions =
-        Reconstructor::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
-    let mut normal = Vec::new();
-    if data.kind == SourceKind::Series {
+    let held = folds::held(&data);
+    let is_series = data.kind == SourceKind::Series;
+    if is_series {
+        let mut reconstructions =
+            Reconstructor::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
         normal = series::scores_of_steps(&mut reconstructions, &detector, &data, held.clone())?;
-    } else {
-        while let Some(chunk) = reconstructions.next()? {
-            normal.extend(chunk.scores(&detector.members, data.features));
-        }
     }
     normal.sort_by(f64::total_cmp);
     (detector.threshold_by, detector.threshold) = match options.threshold {
-        ThresholdRule::FalseAlarms(share) => (ThresholdBy::FalseAlarms, quantile(&normal, 1.0 - share)),
+        ThresholdRule::FalseAlarms(share) if is_series => (ThresholdBy::FalseAlarms, quantile(&normal, 1.0 - share)),
+        ThresholdRule::FalseAlarms(share) => {
+            let scored = if others.is_empty() { held.clone() } else { 0..data.rows };
+            let alone = folds::standing_alone(&data, scored);
+            notes.extend(untold(share, alone, data.groups.is_some()));
+            (ThresholdBy::FalseAlarms, for_rate(&normal, share))
+        }
         rule => {
             let abnormal = wanted.abnormal_scores(&model, &detector, device, path)?;
             let (by, cost) = match rule {
@@ -207,23 +234,35 @@ pub fn make_detector(
             (by, by_labels(&normal, &abnormal, by, cost))
         }
     };
-    let above = normal.iter().filter(|&&score| score > detector.threshold).count();
-    detector.false_alarms = above as f64 / normal.len().max(1) as f64;
+    detector.false_alarms = if is_series {
+        let above = normal.iter().filter(|&&score| score > detector.threshold).count();
+        above as f64 / normal.len().max(1) as f64
+    } else {
+        expected_share(&normal, detector.threshold)
+    };
+    if latent > MOST_LATENTS {
+        notes.push(format!(
+            "the model has {latent} latents, and the score counts its errors alone: the spread of more than {MOST_LATENTS} \
+             latents is not measured; a smaller model.latent brings them in"
+        ));
+    }
     let report = DetectorReport {
         model: String::new(),
         data: source.to_owned(),
         train_rows: data.train.len(),
         held_rows: held.len(),
+        scored_rows: normal.len(),
+        further_models: others.len() * ensemble,
         left_out: wanted.base.omit.iter().map(|run| run[1] as usize).sum(),
         features: data.features,
-        latent: detector.members[0].latent_mean.len(),
+        latent,
         members: detector.members.len(),
         threshold: detector.threshold,
         threshold_by: detector.threshold_by,
         false_alarms: detector.false_alarms,
-        epochs: trained.iter().map(|fitted| fitted.epochs).sum(),
+        epochs,
         seconds: started.elapsed().as_secs_f64(),
-        notes: data.notes.clone(),
+        notes,
     };
     model.detector = Some(detector);
     Ok((model, report))
@@ -247,7 +286,7 @@ impl<'a> TrainingRows<'a> {
         };
         let given = if options.spec.is_some() { spec.data.clone() } else { DataSpec::from_source(source) };
         let bounded = options.spec.is_some() && spec.output().1 == crate::kernels::activation::Activation::Sigmoid;
-        let mut base = DataSpec { source: source.to_owned(), bounded, ..given };
+        let mut base = DataSpec { source: source.to_owned(), bounded, whole: true, ..given };
         base.exclude.extend(options.exclude.iter().cloned());
         // A column that is named as labels are is no feature either, whether it is asked for or not.
         base.labels = options.label.clone().or(base.labels);
@@ -383,11 +422,21 @@ fn runs(marked: &[bool]) -> Vec<[u32; 2]> {
     runs
 }
 
+/// Model of a member as it was trained, from which those of further folds are trained alike.
 struct Trained {
     model: Model,
     epochs: usize,
+    /// Latents of the network.
+    latent: usize,
+    spec: Spec,
+    /// Steps after which the model was kept, and those of its schedule.
+    kept_steps: u64,
+    schedule_steps: u64,
+    /// Operations of the steps up to the kept model.
+    cost: f64,
 }
 
+/// Trains the model of a member.
 fn train(
     data: &Arc<DataSet>,
     wanted: &TrainingRows<'_>,
@@ -397,82 +446,106 @@ fn train(
 ) -> Result<Trained, TaskError> {
     let mut spec = match &wanted.options.spec {
         Some(spec) => spec.clone(),
-        None => auto_spec(data)?.spec,
+        None => {
+            let mut spec = auto_spec(data)?.spec;
+            if data.image.is_some() {
+                spec.train.epochs = spec.train.epochs.min(PICTURE_EPOCHS);
+            }
+            spec
+        }
     };
     spec.data = wanted.base.clone();
     spec.train.seed = wanted.options.seed + member;
-    let mut run = Run::new(Session::new(spec, Arc::clone(data), device.clone())?, None, None, false).wait()?;
+    let plan = TrainingPlan::new(spec.clone(), Arc::clone(data), device)?;
+    check_bottleneck(plan.network())?;
+    FitMemory::new(&plan, data, wanted.options.ensemble, device).check(platform::free_memory())?;
+    let mut run = Run::new(Session::from_plan(plan, device.clone())?, None, None, false).wait()?;
+    let latent = run.session().network().latent();
     while !run.is_done() {
         run.advance(STEPS).wait()?;
         if progress(run.session().step() as f64 / run.session().total_steps().max(1) as f64).is_break() {
             return Err(TaskError::Canceled);
         }
     }
-    Ok(Trained { model: run.kept_model().wait()?, epochs: run.epochs().len() })
+    let (per_epoch, epochs) = (run.session().steps_per_epoch(), run.epochs().len());
+    let kept = run.best().map_or(epochs as u64, |(epoch, _)| u64::from(epoch));
+    Ok(Trained {
+        model: run.kept_model().wait()?,
+        epochs,
+        latent,
+        spec,
+        kept_steps: (kept * per_epoch).min(run.session().step()),
+        schedule_steps: run.session().total_steps(),
+        cost: run.session().cost().epoch_cost * kept as f64,
+    })
 }
 
-/// Measures a model's usual errors on held-out normal rows, and the distribution of its latents.
-#[tracing::instrument(level = "debug", name = "calibrate", skip_all)]
-fn calibrate(model: &Model, data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TaskError> {
-    let (features, held) = (data.features, data.validation.start..data.test.end);
-    let models = std::slice::from_ref(model);
-    let mut usual = vec![0.0_f64; features];
-    let over_held = |each: &mut dyn FnMut(&Chunk)| -> Result<(), TaskError> {
-        let mut reconstructions = Reconstructor::over(models, data, held.clone(), device, path)?;
-        while let Some(chunk) = reconstructions.next()? {
-            each(&chunk);
+/// Trains a model on other parts of the same rows, for as many steps as `like` was and at its learning rates, whole epochs
+/// of its own. Its held-out rows have no say in when it ends.
+fn train_alike(
+    data: &Arc<DataSet>,
+    like: &Trained,
+    device: &Device,
+    progress: &mut FitProgress<'_>,
+) -> Result<Model, TaskError> {
+    let mut spec = like.spec.clone();
+    spec.train.batch_size = spec.train.batch_size.min(data.train.len());
+    let per_epoch = (data.train.len() / spec.train.batch_size.max(1)).max(1) as u64;
+    spec.train.epochs = u32::try_from(like.schedule_steps.div_ceil(per_epoch)).unwrap_or(u32::MAX).max(1);
+    spec.train.early_stopping = None;
+    let epochs = ((like.kept_steps as f64 / per_epoch as f64).round() as usize).max(1);
+    let mut run = Run::new(Session::new(spec, Arc::clone(data), device.clone())?, None, None, true).wait()?;
+    while !run.is_done() && run.epochs().len() < epochs {
+        run.advance(STEPS).wait()?;
+        if progress(run.epochs().len() as f64 / epochs as f64).is_break() {
+            return Err(TaskError::Canceled);
         }
-        Ok(())
-    };
-    over_held(&mut |chunk| {
-        for (seen, made) in chunk.seen.chunks_exact(features).zip(chunk.made[0].chunks_exact(features)) {
-            for ((usual, &seen), &made) in usual.iter_mut().zip(seen).zip(made) {
-                *usual += (f64::from(seen) - f64::from(made)).powi(2);
-            }
-        }
-    })?;
-    let rows = held.len().max(1) as f64;
-    let mean = usual.iter().sum::<f64>() / (rows * features as f64);
-    let mut member = DetectorMember {
-        // Features that are always rebuilt exactly leave no zero to divide by.
-        usual_errors: usual
-            .iter()
-            .map(|sum| ((sum + SHRINKAGE_ROWS * mean) / (rows + SHRINKAGE_ROWS)).max(1e-12) as f32)
-            .collect(),
-        ..whiten(models, data, device, path)?
-    };
-    let latent = member.latent_mean.len();
-    let (mut errors, mut divergence, mut distances) = (0.0, 0.0, Vec::new());
-    over_held(&mut |chunk| {
-        for row in 0..chunk.rows {
-            let span = row * features..(row + 1) * features;
-            errors +=
-                relative_errors(&chunk.seen[span.clone()], &chunk.made[0][span], &member.usual_errors).sum::<f64>();
-            distances.push(squared_distance(&member, chunk.latent(0, row, latent)));
-        }
-        divergence += chunk.divergences[0].iter().sum::<f64>();
-    })?;
-    // Both parts are 1 a dimension on held-out rows.
-    let errors = (errors / (rows * features as f64)).max(f64::MIN_POSITIVE);
-    member
-        .usual_errors
-        .iter_mut()
-        .for_each(|usual| *usual = ((f64::from(*usual) * errors) as f32).max(f32::MIN_POSITIVE));
-    member.usual_divergence = (divergence / rows) as f32;
-    if latent > 0 {
-        let apart = distances.iter().sum::<f64>() / (rows * latent as f64);
-        let scale = if apart > 0.0 { apart.sqrt().recip() } else { 1.0 };
-        member.latent_whitening.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
-        let mut sorted: Vec<f64> = distances.iter().map(|distance| distance.sqrt() * scale).collect();
-        sorted.sort_by(f64::total_cmp);
-        member.usual_distance = quantile(&sorted, USUAL) as f32;
     }
-    Ok(member)
+    Ok(run.kept_model().wait()?)
 }
 
-/// Fits a PCA that keeps [`PCA_SHARE`] of the variance of the train rows; `None` for wide rows or fewer than two.
-fn pca_of(data: &DataSet) -> Result<Option<Pca>, TaskError> {
+/// Refuses a network whose decoder sees more than the latents.
+fn check_bottleneck(network: &Network) -> Result<(), TaskError> {
+    network.check_bottleneck().map_err(|_| TaskError::Setting {
+        setting: Setting::spec_key("model.encoder"),
+        problem: "it has no bottleneck, so that abnormal rows pass as normal ones do; use an \"autoencoder\" or \
+                  \"variational\" model.kind without skip connections, whose encoder ends with \"latent\" and whose \
+                  model.latent is well below the values of a row, or leave model and preset out, and one is chosen"
+            .to_owned(),
+    })
+}
+
+/// Returns what so many rows cannot tell of the rate that was asked for, in words.
+fn untold(rate: f64, alone: usize, are_groups: bool) -> Option<String> {
+    let what = if are_groups { "files" } else { "normal rows" };
+    let most = 100.0 / (alone + 1) as f64;
+    match rows_to_tell(rate) {
+        Some(needed) if needed <= alone => None,
+        Some(needed) => Some(format!(
+            "{alone} {what} cannot tell a share of false alarms of {}%, which takes {needed}: the threshold is set beyond \
+             their scores by the spread of these, and up to {most:.1}% of normal rows may lie above it",
+            100.0 * rate
+        )),
+        None => Some(format!(
+            "no number of rows can tell that false alarms never happen: the threshold is the highest score of {alone} \
+             {what}, and {most:.1}% of normal rows are expected above it"
+        )),
+    }
+}
+
+/// Fits a PCA that keeps [`PCA_SHARE`] of the variance of the train rows; `None` for wide rows or fewer than two, and
+/// where memory has no room for it.
+fn pca_of(data: &DataSet, notes: &mut Vec<String>) -> Result<Option<Pca>, TaskError> {
     if data.features > PCA_FEATURES || data.train.len() < 2 {
+        return Ok(None);
+    }
+    let needed = FitMemory::of_pca(data);
+    if let Some(free) = platform::free_memory().filter(|free| needed > *free) {
+        notes.push(format!(
+            "PCA beside the detector is left out: it takes {} MB of memory and {} MB are free",
+            needed >> 20,
+            free >> 20
+        ));
         return Ok(None);
     }
     let rows = data.some_f32(Part::Train)?;
@@ -480,77 +553,9 @@ fn pca_of(data: &DataSet) -> Result<Option<Pca>, TaskError> {
     Ok(pca.map(|pca| pca.keeping_variance(&rows, PCA_SHARE)))
 }
 
-/// Computes the mean and the whitening of the latents of all normal rows.
-fn whiten(models: &[Model], data: &Arc<DataSet>, device: &Device, path: &Path) -> Result<DetectorMember, TaskError> {
-    let mut reconstructions = Reconstructor::over(models, data, 0..data.rows, device, path)?;
-    let mut latent = 0;
-    let (mut sums, mut products) = (Vec::new(), Vec::new());
-    while let Some(chunk) = reconstructions.next()? {
-        latent = chunk.latents[0].len() / chunk.rows.max(1);
-        sums.resize(latent, 0.0_f64);
-        products.resize(latent * latent, 0.0_f64);
-        for row in chunk.latents[0].chunks_exact(latent.max(1)) {
-            for (i, &a) in row.iter().enumerate() {
-                sums[i] += f64::from(a);
-                for (j, &b) in row[..=i].iter().enumerate() {
-                    products[i * latent + j] += f64::from(a) * f64::from(b);
-                }
-            }
-        }
-    }
-    let rows = data.rows.max(1) as f64;
-    let mean: Vec<f64> = sums.iter().map(|sum| sum / rows).collect();
-    let mut covariance = products;
-    for i in 0..latent {
-        for j in 0..=i {
-            covariance[i * latent + j] = covariance[i * latent + j] / rows - mean[i] * mean[j];
-        }
-    }
-    let trace: f64 = (0..latent).map(|i| covariance[i * latent + i].max(0.0)).sum();
-    let ridge = (RIDGE * trace / latent.max(1) as f64).max(1e-12);
-    (0..latent).for_each(|i| covariance[i * latent + i] = covariance[i * latent + i].max(0.0) + ridge);
-    Ok(DetectorMember {
-        latent_mean: mean.iter().map(|&mean| mean as f32).collect(),
-        latent_whitening: inverse_of_root(covariance, latent).iter().map(|&weight| weight as f32).collect(),
-        ..DetectorMember::default()
-    })
-}
-
-/// Computes L^-1 of the Cholesky decomposition L L^T of a matrix `[n, n]`, of which the lower triangle is read.
-fn inverse_of_root(mut matrix: Vec<f64>, n: usize) -> Vec<f64> {
-    for i in 0..n {
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|k| matrix[i * n + k] * matrix[j * n + k]).sum();
-            let rest = matrix[i * n + j] - dot;
-            // Rounding may leave a little less than nothing of a variance.
-            matrix[i * n + j] = if i == j { rest.max(1e-12).sqrt() } else { rest / matrix[j * n + j] };
-        }
-    }
-    let mut inverse = vec![0.0; n * n];
-    for column in 0..n {
-        for i in column..n {
-            let unit = if i == column { 1.0 } else { 0.0 };
-            let dot: f64 = (column..i).map(|k| matrix[i * n + k] * inverse[k * n + column]).sum();
-            inverse[i * n + column] = (unit - dot) / matrix[i * n + i];
-        }
-    }
-    inverse
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_inverse_of_the_root_whitens() {
-        // [[4, 2], [2, 3]] = L L^T with L = [[2, 0], [1, sqrt 2]].
-        let inverse = inverse_of_root(vec![4.0, 2.0, 2.0, 3.0], 2);
-        let root = 2.0_f64.sqrt();
-        for (found, expected) in inverse.iter().zip([0.5, 0.0, -0.5 / root, 1.0 / root]) {
-            assert!((found - expected).abs() < 1e-12, "{inverse:?}");
-        }
-        assert!(inverse_of_root(Vec::new(), 0).is_empty());
-    }
 
     #[test]
     fn runs_are_of_what_is_marked() {

@@ -9,8 +9,11 @@
 //! divergence from the prior stands in the place of d^2 and of its count: the score is the negative ELBO, scaled to 1
 //! on average.
 
+mod calibration;
 mod fit;
+mod folds;
 mod histogram;
+mod memory;
 mod pipeline;
 mod plots;
 mod reasons;

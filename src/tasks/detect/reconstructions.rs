@@ -16,7 +16,7 @@ use crate::train::Evaluator;
 /// Narrow rows that are scored at once, at most.
 const CHUNK_ROWS: usize = 8192;
 /// Bytes of wide rows that are scored at once, at most.
-const CHUNK_BYTES: usize = 64 << 20;
+pub(super) const CHUNK_BYTES: usize = 64 << 20;
 
 /// Score of a cell that no normal row has, such as a new word or another value of a column that always had the same one:
 /// usual rows have a score of 1.
@@ -65,9 +65,10 @@ pub(super) struct Reconstructor {
     features: usize,
 }
 
-/// Returns the number of rows of `features` values that are scored at once.
-fn chunk(features: usize) -> usize {
-    (CHUNK_BYTES / (features * 4).max(1)).clamp(1, CHUNK_ROWS)
+/// Returns the number of rows of `features` values that are scored at once by `members`, each of which reconstructs
+/// them all.
+fn chunk(features: usize, members: usize) -> usize {
+    (CHUNK_BYTES / (features * members.max(1) * 4).max(1)).clamp(1, CHUNK_ROWS)
 }
 
 fn evaluators(
@@ -89,7 +90,7 @@ impl Reconstructor {
         path: &Path,
     ) -> Result<Self, TaskError> {
         let members = evaluators(models, data, device, path)?;
-        let rows = ChunkSource::Whole { data: Arc::clone(data), left: rows, step: chunk(data.features) };
+        let rows = ChunkSource::Whole { data: Arc::clone(data), left: rows, step: chunk(data.features, models.len()) };
         Ok(Self { members, rows, features: data.features })
     }
 
@@ -102,7 +103,7 @@ impl Reconstructor {
         path: &Path,
     ) -> Result<Self, TaskError> {
         let (features, preparation) = (models[0].features, models[0].preparation.clone());
-        let capacity = chunk(features);
+        let capacity = chunk(features, models.len());
         let empty = Arc::new(DataSet::from_rows(vec![0.0; capacity * features], features, &preparation));
         let members = evaluators(models, &empty, device, path)?;
         let rows = TableRows { stream, keep_going, capacity, preparation };

@@ -8,6 +8,67 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(at.saturating_sub(1).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::INFINITY)
 }
 
+/// Rows expected above the threshold, below which the scores' own spread has a say in it.
+const FEW_ABOVE: f64 = 5.0;
+
+/// Returns the score that a share `rate` of normal rows exceeds, from `sorted` scores of rows that took no part in
+/// fitting.
+///
+/// A row more is as likely to have any rank among n others, so that the score of rank ceil((n + 1)(1 - rate)) is exceeded
+/// by `rate` of rows at most (split-conformal prediction: Lei et al. 2018), on average over draws of the rows. Where few
+/// rows lie above it the draw decides, and the threshold is no lower than what [`extended`] makes of all scores.
+pub(super) fn for_rate(sorted: &[f64], rate: f64) -> f64 {
+    let rows = sorted.len() as f64;
+    // A share such as 0.01 is not exact in binary.
+    let rank = ((rows + 1.0) * (1.0 - rate) - 1e-9).ceil() as usize;
+    let ranked = sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or(f64::INFINITY);
+    match extended(sorted, rate) {
+        Some(extended) if rate > 0.0 && rows * rate < FEW_ABOVE => extended.max(ranked),
+        _ => ranked,
+    }
+}
+
+/// Returns the share of normal rows that `threshold` is expected to be exceeded by: a further row has any rank with the
+/// same probability.
+pub(super) fn expected_share(sorted: &[f64], threshold: f64) -> f64 {
+    let above = sorted.len() - sorted.partition_point(|&score| score <= threshold);
+    (above + 1) as f64 / (sorted.len() + 1) as f64
+}
+
+/// Returns the number of rows that it takes to tell that a share `rate` of them exceeds a score; `None` for no share.
+pub(super) fn rows_to_tell(rate: f64) -> Option<usize> {
+    (rate > 0.0).then(|| (1.0 / rate - 1.0 - 1e-9).ceil().max(0.0) as usize)
+}
+
+/// Returns the bound that a further score exceeds with probability `rate` if their cube roots are Gaussian, as those of
+/// sums of squares nearly are (Wilson & Hilferty 1931): mean + t s sqrt(1 + 1/n), with t of n - 1 degrees of freedom, and
+/// the standard error of that quantile on top. `None` for fewer than three scores.
+fn extended(scores: &[f64], rate: f64) -> Option<f64> {
+    if scores.len() < 3 {
+        return None;
+    }
+    let rows = scores.len() as f64;
+    let mean = scores.iter().map(|score| score.max(0.0).cbrt()).sum::<f64>() / rows;
+    let variance = scores.iter().map(|score| (score.max(0.0).cbrt() - mean).powi(2)).sum::<f64>() / (rows - 1.0);
+    let t = student(rate, rows - 1.0);
+    let error = (1.0 / rows + t * t / (2.0 * (rows - 1.0))).sqrt();
+    let bound = mean + (t * (1.0 + 1.0 / rows).sqrt() + error) * variance.sqrt();
+    Some(bound.max(0.0).powi(3)).filter(|bound| bound.is_finite())
+}
+
+/// Returns the value that Student's t of `freedom` degrees exceeds with probability `rate`, at most a half (Abramowitz &
+/// Stegun 1964, 26.2.23 and 26.7.5: within 1% from 5 degrees on).
+fn student(rate: f64, freedom: f64) -> f64 {
+    let t = (-2.0 * rate.clamp(1e-12, 0.5).ln()).sqrt();
+    let z =
+        t - (2.515_517 + t * (0.802_853 + t * 0.010_328)) / (1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308)));
+    let s = z * z;
+    z * (1.0
+        + (s + 1.0) / (4.0 * freedom)
+        + ((5.0 * s + 16.0) * s + 3.0) / (96.0 * freedom.powi(2))
+        + (((3.0 * s + 19.0) * s + 17.0) * s - 15.0) / (384.0 * freedom.powi(3)))
+}
+
 /// Returns the threshold of the highest F1, or of the least cost of false alarms and missed rows, each of which costs
 /// `miss_cost` false alarms. `normal` is sorted; it stands for as many normal rows as there are of all.
 pub(super) fn by_labels(normal: &[f64], abnormal: &[f64], by: ThresholdBy, miss_cost: f64) -> f64 {
@@ -52,6 +113,66 @@ mod tests {
         assert_eq!(quantile(&sorted, 0.75), 3.0);
         assert_eq!(quantile(&sorted, 0.99), 4.0);
         assert_eq!(quantile(&[], 0.5), f64::INFINITY);
+    }
+
+    #[test]
+    fn thresholds_of_a_rate_have_the_rank_of_a_further_row() {
+        // Of 999 rows that are spread evenly, ten of a thousand lie at or above the 990th of a thousand.
+        let even: Vec<f64> = (1..1000).map(f64::from).collect();
+        assert_eq!(for_rate(&even, 0.01), 990.0);
+        assert_eq!(expected_share(&even, 990.0), 0.01);
+        assert_eq!(expected_share(&even, 5000.0), 0.001);
+        assert_eq!([0.01, 0.001, 0.05].map(rows_to_tell), [Some(99), Some(999), Some(19)]);
+        assert_eq!(rows_to_tell(0.0), None);
+        assert_eq!(for_rate(&even, 0.0), 999.0);
+        assert_eq!(for_rate(&[], 0.01), f64::INFINITY);
+    }
+
+    #[test]
+    fn values_of_student_are_those_of_the_tables() {
+        for (rate, freedom, expected) in
+            [(0.01, 10.0, 2.764), (0.01, 60.0, 2.390), (0.05, 5.0, 2.015), (0.001, 30.0, 3.385)]
+        {
+            let found = student(rate, freedom);
+            assert!((found / expected - 1.0).abs() < 0.01, "{found} and {expected}");
+        }
+    }
+
+    /// Of new scores of the same kind the share above is near what was asked for, however few rows there are and whatever
+    /// they are drawn from.
+    #[test]
+    fn rates_of_new_rows_are_near_what_was_asked() {
+        /// Draws of rows to choose a threshold by, and new rows.
+        const DRAWS: usize = 60;
+        const NEW: usize = 20_000;
+        // Sums of squares of Gaussian numbers: of a narrow table, of a wide one, and with tails.
+        for (squares, has_tails) in [(4_usize, false), (40, false), (12, true)] {
+            let mut sampler = crate::random::Sampler::new(squares as u64, 901);
+            let mut draw = |count: usize| -> Vec<f64> {
+                let mut row = || {
+                    let sum: f64 = (0..squares).map(|_| sampler.normal().powi(2)).sum();
+                    let tail = if has_tails { (0.3 * sampler.normal()).exp() } else { 1.0 };
+                    sum * tail / squares as f64
+                };
+                let mut scores: Vec<f64> = (0..count).map(|_| row()).collect();
+                scores.sort_by(f64::total_cmp);
+                scores
+            };
+            let new = draw(NEW);
+            for rows in [65, 100, 200, 500, 1000] {
+                let shares: Vec<f64> = (0..DRAWS)
+                    .map(|_| {
+                        let threshold = for_rate(&draw(rows), 0.01);
+                        (NEW - new.partition_point(|&score| score <= threshold)) as f64 / NEW as f64
+                    })
+                    .collect();
+                let mean = shares.iter().sum::<f64>() / DRAWS as f64;
+                let worse = shares.iter().filter(|&&share| share > 0.03).count();
+                assert!(mean <= 0.012, "{mean} of {rows} rows of {squares} squares");
+                assert!(worse <= DRAWS / 20, "{worse} of {DRAWS} draws of {rows} rows of {squares} squares");
+                assert!(mean > 0.002, "{mean} of {rows} rows: what is abnormal is missed");
+            }
+        }
     }
 
     #[test]
