@@ -109,6 +109,9 @@ pub struct WindowLayout {
     pub columns: usize,
     /// Steps of the series.
     pub steps: usize,
+    /// Step of each row of the source, from 0: rows are sorted by time, and those of one time share a step. Beyond the
+    /// steps for a row without a time or any value.
+    pub step_of_row: Vec<u32>,
 }
 
 /// Rows of the source in each part, as runs: the number of the first from 0, and the count of rows.

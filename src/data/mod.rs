@@ -11,11 +11,13 @@ mod images;
 mod labels;
 mod mnist;
 mod preparation;
+mod rhythm;
 mod source;
 mod spec;
 mod split;
 mod table_stream;
 mod tfidf;
+mod timeline;
 mod windows;
 
 pub use self::audio::mel::{MelSpec, MelTransform};

@@ -19,6 +19,9 @@ const LEAST_GROUPS: usize = 3;
 pub(super) struct SplitPlan {
     pub validation_fraction: f64,
     pub seed: u64,
+    /// True if windows of a series that are held out lie in one stretch of validation, without test: a detector's usual
+    /// scores are those of steps that many windows hold.
+    pub in_one_stretch: bool,
 }
 
 /// Rows of the source in order, with the counts of train rows at the start and of validation rows after them.
@@ -43,6 +46,8 @@ pub(super) struct RowAttributes<'a> {
     pub given_kind: Option<SplitKind>,
     /// Number of rows before a row that overlap it; `None` unless rows are in the order of time.
     pub overlap: Option<usize>,
+    /// First step of each row, rising, and the steps of a row, where rows are windows of a series.
+    pub windows: Option<(&'a [u32], usize)>,
     /// Names of rows in lists.
     pub names: Option<&'a [String]>,
 }
@@ -80,6 +85,9 @@ pub(super) fn divide(
             by_parts(given, facts, plan)?
         }
         SplitKind::Files => by_parts(&listed(facts, options, place)?, facts, plan)?,
+        SplitKind::Time if let Some((starts, window)) = facts.windows => {
+            windows_by_time(starts, window, facts.overlap.unwrap_or(0), options, plan)
+        }
         _ if groups < least => {
             let what = if facts.groups.is_some() { "files" } else { "rows" };
             return Err(DataError::malformed(
@@ -104,6 +112,14 @@ pub(super) fn divide(
             }
         },
     };
+    if let Some((_, window)) = facts.windows.filter(|_| divided.train == 0 || divided.validation == 0) {
+        let problem = format!(
+            "{place} has {} windows of {window} steps, too few for train and validation; use a shorter window, or give \
+             more steps that follow each other (60 or more)",
+            facts.rows
+        );
+        return Err(DataError::Setting { setting: Setting::spec_key("data.window"), problem });
+    }
     if divided.train == 0 || divided.validation == 0 {
         return Err(DataError::malformed(
             place,
@@ -166,6 +182,43 @@ fn by_time(facts: &RowAttributes<'_>, options: &DataSpec, plan: &SplitPlan) -> R
         (facts.rows - test + overlap..facts.rows).collect(),
     ];
     arranged(parts.map(|rows| rows.into_iter().map(|row| row as u32).collect()), SplitKind::Time)
+}
+
+/// Divides windows of a series by time, the last for test. None shares steps with one of another part, and however few
+/// there are, some are held out.
+fn windows_by_time(
+    starts: &[u32],
+    window: usize,
+    overlap: usize,
+    options: &DataSpec,
+    plan: &SplitPlan,
+) -> RowSplit {
+    /// Windows of validation and of test that are enough, where the shares are smaller than a window is long, and the
+    /// share of all that they may be at most.
+    const ENOUGH: usize = 8;
+    const MOST: usize = 8;
+    let rows = starts.len();
+    let (mut test, mut validation) = shares(rows, options, plan);
+    // Windows that end before the one at `at` begins.
+    let before = |at: usize| {
+        let start = starts.get(at).map_or(u64::MAX, |&start| u64::from(start));
+        starts.partition_point(|&own| u64::from(own) + window as u64 <= start).min(at)
+    };
+    let held = |share: usize| share.saturating_sub(overlap).max(ENOUGH.min(rows / MOST)).max(1);
+    if plan.in_one_stretch {
+        // Two windows' lengths, so that there are steps that every window around them holds.
+        validation = held(test + validation).max((2 * overlap + 1).min(rows * 2 / 5));
+        test = 0;
+    } else {
+        validation = held(validation);
+        test = if test > 0 || options.test_fraction > 0.0 { held(test) } else { 0 };
+    }
+    let test_start = rows.saturating_sub(test);
+    let validation_end = if test > 0 { before(test_start) } else { rows };
+    let validation_start = validation_end.saturating_sub(validation);
+    let train = before(validation_start);
+    let parts = [0..train, validation_start..validation_end, test_start..rows];
+    arranged(parts.map(|part| part.map(|row| row as u32).collect()), SplitKind::Time)
 }
 
 fn stratified(labels: &[u16], options: &DataSpec, plan: &SplitPlan) -> Result<RowSplit, DataError> {

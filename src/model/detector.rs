@@ -37,12 +37,27 @@ pub struct Detector {
     pub threshold_by: ThresholdBy,
     /// Share of normal rows expected above the threshold, from rows that took no part in fitting.
     pub false_alarms: f64,
+    /// Factors of the scores of steps of a series near its ends, by rising reach; empty where no step needs one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<CutFactors>,
     /// Members of the ensemble; the score of a row is the mean of theirs.
     #[serde(skip)]
     pub members: Vec<DetectorMember>,
     /// PCA of the train rows, to compare with; `None` where rows are too wide.
     #[serde(skip)]
     pub pca: Option<Pca>,
+}
+
+/// Factors of the scores of steps near an end of a series. The score of a step is the mean over the windows that hold
+/// it, and that of few windows is high more often.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutFactors {
+    /// Steps from the end, the step itself included, from which on the factors hold.
+    pub reach: usize,
+    /// Factor after the series' beginning, above 0 to 1.
+    pub begin: f64,
+    /// Factor before the series' end, above 0 to 1.
+    pub end: f64,
 }
 
 /// Model of the ensemble, with its usual errors and latents.
@@ -135,6 +150,11 @@ impl Detector {
                 && member.usual_distance.is_finite()
                 && member.usual_divergence.is_finite()
         };
+        let is_factor = |factor: f64| factor > 0.0 && factor <= 1.0;
+        let cuts = self.cuts.iter().all(|cut| is_factor(cut.begin) && is_factor(cut.end));
+        if !cuts || !self.cuts.is_sorted_by_key(|cut| cut.reach) {
+            return Err("its detector has impossible factors for the ends of a series, fit it again".to_owned());
+        }
         if self.members.is_empty() || !self.members.iter().all(sane) || !self.threshold.is_finite() {
             return Err(format!("its detector does not belong to {features} values, fit it again"));
         }

@@ -15,7 +15,7 @@ mod spec;
 mod weights;
 
 pub use self::auto_spec::{AutoSpec, auto_spec};
-pub use self::detector::{Detector, DetectorMember, ThresholdBy};
+pub use self::detector::{CutFactors, Detector, DetectorMember, ThresholdBy};
 pub use self::file::{Model, ModelFileError, write_whole};
 pub(crate) use self::file::{read_tensor_file, tensor_file};
 pub use self::layers::{GRAMMAR, Layer, NormKind, OutputLayer};

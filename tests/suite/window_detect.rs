@@ -88,6 +88,7 @@ fn outcome() -> DetectOutcome {
         false_alarms: 0.01,
         members: Vec::new(),
         pca: None,
+        cuts: Vec::new(),
     };
     let model = Model {
         spec: preset("undercomplete").expect("a preset").spec,

@@ -23,9 +23,13 @@ use super::preparation::Preparation;
 use super::spec::{DataSpec, Fit, Scaling, SourceKind, SplitKind};
 use super::split::{RowAttributes, RowSplit, SplitPlan, divide};
 use super::tfidf::TextVectors;
-use super::{DataError, DataSet, Values, images, mnist};
+use super::windows::WindowRows;
+use super::{DataError, DataSet, ElementType, Values, images, mnist};
 use crate::error::Setting;
 use crate::platform::files;
+
+/// Most bytes of a series' windows that are held in memory; more are cut as they are read.
+const WINDOWS_IN_MEMORY: usize = 256 << 20;
 
 impl DataSet {
     /// Opens the data that `options` describe, split and prepared. MNIST comes with its split: the last 5,000 of the
@@ -36,7 +40,19 @@ impl DataSet {
     /// # Errors
     /// If the source cannot be used: the error names the problem, its place and what would be right.
     pub fn open(options: &DataSpec, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
-        open(options, &SplitPlan { validation_fraction, seed }, None)
+        open(options, &SplitPlan { validation_fraction, seed, in_one_stretch: false }, None)
+    }
+
+    /// Same as [`Self::open`], for a detector: windows of a series that are held out lie in one stretch of time.
+    ///
+    /// # Errors
+    /// Same as [`Self::open`].
+    pub(crate) fn open_for_detector(
+        options: &DataSpec,
+        validation_fraction: f64,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        open(options, &SplitPlan { validation_fraction, seed, in_one_stretch: true }, None)
     }
 
     /// Builds a data set of `values` `[rows, features]`, divided, scaled and prepared as those of an array in a file.
@@ -59,14 +75,14 @@ impl DataSet {
         let mut options = DataSpec { source: name.clone(), kind: Some(SourceKind::Array), ..options.clone() };
         options.scale.get_or_insert(options.usual_scaling());
         let read = RawRows::new(values.len() / features, features, RawValues::Floats(values));
-        let plan = SplitPlan { validation_fraction, seed };
+        let plan = SplitPlan { validation_fraction, seed, in_one_stretch: false };
         finish(name, SourceKind::Array, read, options, &plan, None, Vec::new())
     }
 
     /// Opens the data that `options` describe as one part, in its own order, prepared as `fitted` was: the meaning of
     /// `--data` for a trained model.
     pub fn open_whole(options: &DataSpec, fitted: &Preparation) -> Result<Self, DataError> {
-        open(options, &SplitPlan { validation_fraction: 0.0, seed: 1 }, Some(fitted))
+        open(options, &SplitPlan { validation_fraction: 0.0, seed: 1, in_one_stretch: false }, Some(fitted))
     }
 }
 
@@ -196,6 +212,10 @@ fn finish(
         given: read.given.as_ref().map(|(given, _)| given.as_slice()),
         given_kind: read.given.as_ref().map(|(_, kind)| *kind),
         overlap: read.overlap,
+        windows: match &read.body {
+            RawValues::Windows(windows) => Some((windows.starts.as_slice(), windows.window)),
+            _ => None,
+        },
         names: read.names.as_deref(),
     };
     let divided = match fitted {
@@ -251,6 +271,26 @@ fn finish(
                 preparation.apply(&mut rows, features);
             }
             Values::Floats(Arc::new(rows))
+        }
+        RawValues::Windows(windows) => {
+            if fitted.is_none() && matches!(scaling, Scaling::Zscore | Scaling::Minmax | Scaling::Robust) {
+                preparation.fit(&windows.steps_of(train), windows.columns);
+            }
+            if fitted.is_none() && scaling == Scaling::Unit {
+                (preparation.offset, preparation.scale) = (vec![0.0], vec![255.0]);
+            }
+            let values = divided.order.len().saturating_mul(features);
+            if values * size_of::<f32>() <= WINDOWS_IN_MEMORY {
+                let mut rows = Vec::with_capacity(values);
+                divided.order.iter().for_each(|&row| rows.extend_from_slice(windows.row(row)));
+                if features.is_multiple_of(preparation.offset.len().max(1)) {
+                    preparation.apply(&mut rows, features);
+                }
+                Values::Floats(Arc::new(rows))
+            } else {
+                let source = Arc::new(WindowRows { windows, preparation: preparation.clone() });
+                Values::Source { source, element: ElementType::Float, order: Arc::new(divided.order.clone()) }
+            }
         }
         RawValues::Table(table) => {
             missing = table.columns.iter().map(ColumnValues::missing).sum();

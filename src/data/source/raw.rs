@@ -6,6 +6,7 @@ use crate::data::audio::mel::MelSpec;
 use crate::data::formats::array_file::ArrayFile;
 use crate::data::formats::columns::Table;
 use crate::data::labels::Labels;
+use crate::data::windows::Windows;
 use crate::data::{ElementType, ImageShape, RowReader, SplitKind, WindowLayout};
 use crate::platform::free_memory;
 
@@ -17,6 +18,8 @@ pub(super) enum RawValues {
     Floats(Vec<f32>),
     Table(Table),
     Documents(Vec<String>),
+    /// Windows of a series, which share their steps.
+    Windows(Windows),
     Source(Arc<dyn RowReader>, ElementType),
     /// Rows of a file larger than memory.
     File(ArrayFile),

@@ -68,34 +68,51 @@ pub(super) fn read_table(
         }
         options.labels = Some(name);
     }
-    if options.kind.is_none() && fitted.is_none() && (options.window.is_some() || windows::is_series(&table)) {
-        *kind = SourceKind::Series;
+    if options.kind.is_none() && fitted.is_none() {
+        let series = match options.window {
+            Some(_) => Some(Ok(())),
+            None => windows::is_series(&table, options),
+        };
+        match series {
+            Some(Ok(())) => *kind = SourceKind::Series,
+            Some(Err(reason)) => notes.push(format!(
+                "taken for a table, each row by itself, as {reason}; for a series set data.kind = \"series\""
+            )),
+            None => {}
+        }
     }
     if *kind == SourceKind::Series {
         let omit = if fitted.is_none() { options.omit.clone() } else { Vec::new() };
-        let windows = windows::cut(&table, options, &omit, fitted.is_some(), &place, notes)?;
-        let window = options.window.unwrap_or(1);
+        let mut windows = windows::cut(&table, options, &omit, fitted.is_some(), &place, notes)?;
+        let window = windows.window;
         // A window is of the highest class in it: what is abnormal anywhere in it makes it so.
         let labels = labels.map(|Labels { of_rows, names }| {
-            let of = |&start: &usize| of_rows[start..start + window].iter().copied().max().unwrap_or(0);
+            let mut of_steps = vec![0; windows.steps];
+            for (&step, &label) in windows.step_of_row.iter().zip(&of_rows) {
+                if let Some(of_step) = of_steps.get_mut(step as usize) {
+                    *of_step = label.max(*of_step);
+                }
+            }
+            let of = |&start: &u32| of_steps.iter().skip(start as usize).take(window).copied().max().unwrap_or(0);
             Labels { of_rows: windows.starts.iter().map(of).collect(), names }
         });
         options.scale.get_or_insert(options.usual_scaling());
         let places = WindowLayout {
-            starts: windows.starts.iter().map(|&start| start as u32).collect(),
+            starts: windows.starts.to_vec(),
             window,
-            columns: options.columns.len(),
-            steps: table.rows,
+            columns: windows.columns,
+            steps: windows.steps,
+            step_of_row: std::mem::take(&mut windows.step_of_row),
         };
         return Ok(RawRows {
             labels,
             form: Some(table.form.clone()).filter(|form| !form.is_empty()),
             windows: Some(places),
-            names: Some(windows.names),
-            feature_names: windows.feature_names,
+            names: Some(std::mem::take(&mut windows.names)),
+            feature_names: std::mem::take(&mut windows.feature_names),
             overlap: Some(windows.overlap),
-            period: Some(options.columns.len()),
-            ..RawRows::new(windows.rows, windows.features, RawValues::Floats(windows.values))
+            period: Some(windows.columns),
+            ..RawRows::new(windows.starts.len(), windows.features(), RawValues::Windows(windows))
         });
     }
     if table.columns.is_empty() {

@@ -208,17 +208,20 @@ pub fn make_detector(
         false_alarms: 0.0,
         members,
         pca: pca_of(&data, &mut notes)?,
+        cuts: Vec::new(),
     };
     let held = folds::held(&data);
     let is_series = data.kind == SourceKind::Series;
     if is_series {
+        let share = if let ThresholdRule::FalseAlarms(share) = options.threshold { share } else { 0.01 };
         let mut reconstructions =
             Reconstructor::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
-        normal = series::scores_of_steps(&mut reconstructions, &detector, &data, held.clone())?;
+        normal = series::calibrate_steps(&mut reconstructions, &mut detector, &data, held.clone(), share)?;
     }
     normal.sort_by(f64::total_cmp);
     (detector.threshold_by, detector.threshold) = match options.threshold {
-        ThresholdRule::FalseAlarms(share) if is_series => (ThresholdBy::FalseAlarms, quantile(&normal, 1.0 - share)),
+        // That of a series is known already.
+        ThresholdRule::FalseAlarms(_) if is_series => (ThresholdBy::FalseAlarms, detector.threshold),
         ThresholdRule::FalseAlarms(share) => {
             let scored = if others.is_empty() { held.clone() } else { 0..data.rows };
             let alone = folds::standing_alone(&data, scored);
@@ -342,7 +345,7 @@ impl<'a> TrainingRows<'a> {
     }
 
     fn open(&self) -> Result<Arc<DataSet>, DataError> {
-        Ok(Arc::new(DataSet::open(&self.base, self.validation, self.options.seed)?))
+        Ok(Arc::new(DataSet::open_for_detector(&self.base, self.validation, self.options.seed)?))
     }
 
     /// Leaves out the rows of the highest scores, as many as there may be outliers.

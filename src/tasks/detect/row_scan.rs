@@ -100,7 +100,8 @@ impl RowScan<'_> {
         let labels = label.unwrap_or("none").to_owned();
         // Labels are looked for where they were when the detector was fitted; here they may be missing.
         let other = |labels: &str| {
-            let data = DataSpec { labels: Some(labels.to_owned()), ..spec.data.clone() };
+            let cut = if kind == SourceKind::Series { series::every_step(&spec.data) } else { spec.data.clone() };
+            let data = DataSpec { labels: Some(labels.to_owned()), ..cut };
             Spec { data, ..spec.clone() }.open_other_data(source, &self.model.preparation)
         };
         let opened = match other(&labels) {
@@ -120,12 +121,12 @@ impl RowScan<'_> {
             return self.rows(&mut reconstructions, detector, sink);
         }
         let words = label.and_then(|label| read_labels(Path::new(source), &DataSpec::from_source(source), label).ok());
-        let scored = series::score_steps(&mut reconstructions, self.model, detector, &data, rows)?;
-        for (step, scored) in scored.iter().enumerate() {
-            let word = words.as_ref().map(|words| words.get(step).and_then(|word| word.as_deref()));
+        let scored = series::score_rows(&mut reconstructions, self.model, detector, &data, rows)?;
+        for (row, scored) in scored.iter().enumerate() {
+            let word = words.as_ref().map(|words| words.get(row).and_then(|word| word.as_deref()));
             sink(Scored {
-                row: step as u64 + 1,
-                score: scored.as_ref().map(|(score, _)| *score).ok_or("it is in no complete window"),
+                row: row as u64 + 1,
+                score: scored.as_ref().map(|(score, _)| *score).ok_or("its time or its values are missing, or too few rows follow each other around it"),
                 pca: None,
                 reasons: scored.as_ref().map_or("", |(_, reasons)| reasons),
                 is_abnormal: word.map(|word| self.is_abnormal(word, detector)),
