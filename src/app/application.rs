@@ -13,6 +13,7 @@ use super::frame::hints;
 use super::frame::hints::hints_ui;
 use super::frame::open::Choice;
 use super::frame::paste::Pasting;
+use super::frame::restart::Restarts;
 use super::report::{LocalReporting, ReportWorkspace, Reporting};
 use super::runs::Runs;
 use super::shell::desktop::{Dialogs, TypedPaths};
@@ -159,6 +160,7 @@ pub struct App {
     pub(super) picker: FilePicker<()>,
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
+    pub(super) restarts: Restarts,
     /// True once the workspace of an opened model is chosen; it may be another than Explore.
     pub(super) opened_model_routed: bool,
     pub(super) quit: bool,
@@ -195,6 +197,7 @@ impl App {
             help_open: false,
             choice: None,
             pasting: Pasting::default(),
+            restarts: Restarts::default(),
             opened_model_routed: false,
             quit: false,
         };
@@ -261,6 +264,7 @@ impl App {
         });
         self.carry_out(polled);
         self.route_opened_model();
+        self.go_back_to_run(ui.ctx());
         self.keys(ui);
         let top = Rect::from_min_size(window.min, vec2(window.width(), space::TOP_BAR));
         let status = Rect::from_min_max(pos2(window.left(), window.bottom() - space::STATUS_BAR), window.max);
@@ -287,6 +291,7 @@ impl App {
         }
         self.drop_ui(ui, palette, window);
         self.opening_ui(ui, palette);
+        self.restart_ui(ui, palette);
         if self.help_open {
             let places = PLACES.iter().map(|place| (place.key.name(), place.name));
             let others = [("0", "runs on disk"), ("Esc", "close, or go back")];
@@ -359,6 +364,7 @@ impl App {
             match action {
                 Action::Send(command) => self.send(command),
                 Action::PlayOrPause => self.play_or_pause(),
+                Action::Restart => self.request_restart(),
                 Action::GoTo(place) => self.go_to(place),
                 Action::Back => self.go_to(self.before),
                 Action::AskToOpen => self.ask_to_open(),
@@ -420,6 +426,12 @@ impl App {
     /// Sets the folder of exports from Explore, in place of the user's pictures folder.
     pub fn export_pictures_to(&mut self, folder: PathBuf) {
         self.workspaces.explore.folder = Some(folder);
+    }
+
+    /// Returns the effects that are offered for `path` where the window is, for tests.
+    pub fn offered(&self, path: &std::path::Path) -> Vec<&'static str> {
+        let opened = super::opened::Opened::new(vec![path.to_owned()]);
+        opened.iter().flat_map(|opened| self.offers_for(opened)).map(|offer| offer.words().1).collect()
     }
 
     /// Hands `path` to Explore like a dropped file, for tests.

@@ -53,8 +53,10 @@ pub(crate) enum Offer {
     TrainSpec,
     OpenRun,
     FindAbnormal,
-    /// Denoises pictures, folders and arrays, or, within Denoise, uses a model for it.
+    /// Denoises pictures, folders and arrays.
     Clean,
+    /// Denoises with a model in place of the built-in one.
+    CleanWith,
     TrainOn,
     /// Uses the first row as an end of the interpolation in Explore.
     WalkFrom,
@@ -69,6 +71,7 @@ impl Offer {
             Self::TrainSpec => ("Train", "Train this spec; the current run is saved"),
             Self::OpenRun => ("Open the run", "Open this run's report, or resume it; the current run is saved"),
             Self::Clean => ("Denoise", "Remove the noise; the original is not changed"),
+            Self::CleanWith => ("Denoise with it", "Denoise with this model in place of the built-in one"),
             Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and list abnormal rows with reasons"),
             Self::WalkFrom => ("Interpolate", "Use its first row as an end of the interpolation"),
             Self::TrainOn => ("Train on it", "Choose a suitable model and train it; the current run is saved"),

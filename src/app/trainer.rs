@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::application::App;
+use super::frame::restart::Restarts;
 use super::undo::Design;
 use super::workspace::{Place, WorkspaceEvent};
 use crate::device::DeviceChoice;
@@ -40,6 +41,8 @@ impl App {
         self.stop_in_background();
         self.error = None;
         self.opened_model_routed = false;
+        // Whoever starts another run has left the one before.
+        self.restarts = Restarts::default();
         match (self.options.start)(self.options.run.clone()) {
             Ok(trainer) => {
                 // A named folder holds one run, and a checkpoint is resumed once; later starts are new runs.
@@ -96,17 +99,6 @@ impl App {
         }
     }
 
-    /// Restarts the run from the same seed; an opened model is trained from its spec.
-    pub(crate) fn restart(&mut self) {
-        if let (Some(_), Some(design)) = (self.options.run.source.opened(), self.design()) {
-            self.options.run.source = design.into_source(None);
-            if self.place == Place::Report {
-                self.go_to(Place::Train);
-            }
-        }
-        self.start();
-    }
-
     /// Returns whether a run is in progress.
     pub(crate) fn is_running(&self) -> bool {
         let over = matches!(self.moment.snapshot.progress.state, PlayState::Finished | PlayState::Failed);
@@ -149,14 +141,15 @@ impl App {
         }
     }
 
-    /// Starts a run of another spec, which Ctrl+Z undoes.
+    /// Starts a run of another spec, which Ctrl+Z undoes; an edit of layers that is not applied is over.
     pub(crate) fn change_design(&mut self, spec: Spec, preset: Option<String>) {
         self.record_design();
+        self.workspaces.train.discard_edit();
         self.train_design(Design { spec, preset });
     }
 
     pub(crate) fn undo(&mut self) {
-        if self.workspaces.all().into_iter().any(|workspace| workspace.undo()) {
+        if self.workspaces.all().into_iter().any(|workspace| workspace.undo()) || self.undo_restart() {
             return;
         }
         match self.design().and_then(|now| self.history.undo(now)) {

@@ -39,6 +39,8 @@ pub(super) enum Action {
     /// Sends a command to the trainer.
     Send(Command),
     PlayOrPause,
+    /// Starts the run again, with the edit of its layers if there is one, after a question where it is unfinished.
+    Restart,
     GoTo(Place),
     /// Returns to the workspace from which the list of runs was opened.
     Back,

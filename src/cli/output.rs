@@ -8,7 +8,8 @@ use crate::train::{PcaReport, TestMetrics};
 
 /// Prints the metrics of the test part, with the MSE of PCA beside that of the model.
 pub(super) fn print_metrics(test: &TestMetrics, pca: Option<&PcaReport>) {
-    let beside = pca.map(|pca| format!("PCA, {} components: {:.5}", pca.components, pca.mse)).unwrap_or_default();
+    let beside = |pca: &PcaReport| format!("PCA, {}: {:.5}", style::counted(pca.components, "component"), pca.mse);
+    let beside = pca.map(beside).unwrap_or_default();
     print_out(&format!("  rows        {:>9}", style::grouped(test.rows as u64)));
     print_out(&format!("  MSE         {:>9.5}   {beside}", test.mse));
     if let (Some(bce), Some(excess)) = (test.bce, test.bce_excess) {

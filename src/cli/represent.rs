@@ -93,8 +93,11 @@ pub(super) fn evaluate(arguments: &EvaluateArgs, common: &Common) -> Result<u8, 
     if let (Some(folder), Some(data)) = (&arguments.pictures, &arguments.data) {
         refuse_overwriting(folder, [Path::new(data)])?;
     }
-    let evidence =
-        EvaluateOptions { pictures: arguments.pictures.as_deref(), extremes: false, seed: common.seed.unwrap_or(1) };
+    let evidence = EvaluateOptions {
+        pictures: arguments.pictures.as_deref(),
+        seed: common.seed.unwrap_or(1),
+        ..EvaluateOptions::default()
+    };
     let found = tasks::evaluate(&arguments.model, arguments.data.as_deref(), evidence, &device(common)?)?;
     say_notes(&found.notes, common);
     if common.json {

@@ -198,6 +198,33 @@ impl DataSet {
         highest.map_or(0, |&highest| (usize::from(highest) + 1).max(self.classes.len()))
     }
 
+    /// Returns the values of a row in words: the shape of a picture, the columns of a table, the steps of a window.
+    pub fn row_words(&self) -> String {
+        let values = crate::style::counted(self.features, "value");
+        let columns = |count| crate::style::counted(count, "column");
+        if let Some(image) = self.image {
+            let color = match image.channels {
+                1 => "gray".to_owned(),
+                3 => "color".to_owned(),
+                4 => "color with alpha".to_owned(),
+                channels => crate::style::counted(channels, "channel"),
+            };
+            return format!("{}\u{d7}{} {color}", image.width, image.height);
+        }
+        if let Some(windows) = &self.windows {
+            return format!(
+                "windows of {} of {}",
+                crate::style::counted(windows.window, "step"),
+                columns(windows.columns)
+            );
+        }
+        match self.preparation.columns.len() {
+            0 => values,
+            count if count == self.features => columns(count),
+            count => format!("{} as {values}", columns(count)),
+        }
+    }
+
     /// Returns the split method in words.
     pub fn split_method(&self) -> &'static str {
         self.options.split.unwrap_or(SplitKind::Given).name()

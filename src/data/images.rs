@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::error::unreadable;
 use super::folders::{files_under, is_picture, name_below};
+use super::own_results::{note_on_own, without_own_results};
 use super::source::{Labels, file_labels};
 use super::spec::{DataSpec, Fit, SplitKind};
 use super::{DataError, ElementType, FIXED, ImageShape, RowReader};
@@ -157,9 +158,10 @@ fn is_picture_or_array(path: &Path) -> bool {
     is_picture(path) || path.extension().is_some_and(|extension| extension == "npy")
 }
 
-/// Pictures and `.npy` files under `folder`, sorted by name; `notes` names what could not be read.
+/// Pictures and `.npy` files under `folder`, sorted by name, without those that `denoise` wrote; `notes` names what could
+/// not be read and what is left out.
 pub(crate) fn pictures_and_arrays(folder: &Path, notes: &mut Vec<String>) -> Vec<PathBuf> {
-    files_under(folder, is_picture_or_array, notes)
+    without_own_results(files_under(folder, is_picture_or_array, notes), notes)
 }
 
 /// Blends transparent pixels with white: a drawing without a background is meant for paper.
@@ -300,7 +302,12 @@ pub(super) fn open(
 ) -> Result<ImageSet, DataError> {
     let place = path.display().to_string();
     let single = path.is_file();
-    let files = if single { vec![path.to_owned()] } else { files_under(path, is_picture, notes) };
+    let files = if single {
+        notes.extend(note_on_own(path));
+        vec![path.to_owned()]
+    } else {
+        without_own_results(files_under(path, is_picture, notes), notes)
+    };
     if files.is_empty() {
         let why = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
         return Err(DataError::malformed(

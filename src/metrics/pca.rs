@@ -143,6 +143,20 @@ impl Pca {
         rows.par_chunks_exact(features).map(lost).collect()
     }
 
+    /// Squared error of each row of `targets` against the reconstruction of the row of `seen` at the same place, such as
+    /// the corrupted one. Both are `[rows, features]`.
+    pub fn squared_errors_from(&self, seen: &[f32], targets: &[f32]) -> Vec<f64> {
+        if seen == targets {
+            return self.squared_errors(targets);
+        }
+        let features = self.mean.len().max(1);
+        let made = self.reconstruct(seen);
+        let error = |(made, row): (&[f32], &[f32])| {
+            made.iter().zip(row).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+        };
+        made.par_chunks_exact(features).zip(targets.par_chunks_exact(features)).map(error).collect()
+    }
+
     /// Unit vectors `[components, features]`, the strongest first.
     pub fn directions(&self) -> &[f32] {
         &self.directions

@@ -7,13 +7,15 @@ use super::latent_map::LatentMap;
 use super::pairs::Pairs;
 use super::previews::{PreviewRequest, pick};
 use super::section::Section;
-use super::snapshot::{DataSummary, LossHistory, Moment, PlayState, RunId, RunInfo, RunProgress, Snapshot};
+use super::snapshot::{DataSummary, Health, LossHistory, Moment, PlayState, RunId, RunInfo, RunProgress, Snapshot};
 use crate::data::{DataError, DataSet, Part};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
 use crate::inference::{FlatModel, LoadedModel, UnitUse};
-use crate::model::Model;
-use crate::train::{Evaluator, SavedRun, TrainError, curve_of, estimate_cost};
+use crate::model::{Model, Spec};
+use crate::train::{
+    Diagnosis, DiagnosisInput, DiagnosticMetrics, Evaluator, SavedRun, TrainError, curve_of, estimate_cost,
+};
 
 /// Opens the model at `path` for inspection: its layers, and the map of held-out rows of its own data if that is still
 /// there.
@@ -42,6 +44,7 @@ pub async fn open_model(path: &Path) -> Result<Moment, TrainError> {
         (info.total_steps, info.steps_per_epoch) = (step, steps_per_epoch);
         info.preset = run.preset.clone().or_else(|| Some(run.name.clone()));
         snapshot.curves = Section::new(curves_of_run(&run));
+        snapshot.health = Section::new(health_of_run(&model.spec, &run));
         folder = Some(run.path);
     }
     let spec = &model.spec;
@@ -107,6 +110,21 @@ fn tell_of_run(progress: &mut RunProgress, run: &SavedRun) -> (u64, u64) {
     progress.seconds = last.map_or(0.0, |epoch| epoch.seconds);
     progress.saved_step = Some(progress.step);
     (progress.step, last.map_or(0, |epoch| epoch.step / u64::from(epoch.epoch.max(1))))
+}
+
+/// Returns the findings that the run recorded at its end, with what its epochs say today.
+fn health_of_run(spec: &Spec, run: &SavedRun) -> Health {
+    let Diagnosis { findings, remarks } = match &run.diagnosis {
+        Some(recorded) => {
+            let figures = DiagnosticMetrics::default();
+            let spec = run.spec.as_ref().unwrap_or(spec);
+            let evidence =
+                DiagnosisInput { spec, epochs: &run.epochs, test: None, pca: None, figures: &figures, ended: true };
+            Diagnosis::of_findings(&evidence, recorded.clone())
+        }
+        None => Diagnosis::none("the run has not recorded a diagnosis. Report makes one."),
+    };
+    Health { findings, remarks, ..Health::default() }
 }
 
 fn curves_of_run(run: &SavedRun) -> LossHistory {

@@ -13,8 +13,9 @@ use super::snapshot::Health;
 use crate::data::{DataSet, Part};
 use crate::graph::SharedBuffer;
 use crate::inference::UnitUse;
+use crate::metrics::Pca;
 use crate::platform::Instant;
-use crate::train::{DiagnosisInput, DiagnosticMetrics, Run, TrainError, diagnose};
+use crate::train::{Diagnosis, DiagnosisInput, DiagnosticMetrics, Run, TrainError};
 
 /// Largest share of the time for pairs and maps, and for each of the other two parts.
 const SHARE: f64 = 0.03;
@@ -74,7 +75,17 @@ pub(crate) struct Previews {
     pub map: Section<LatentMap>,
     pub units: Section<Vec<UnitUse>>,
     pub validation_mse: Option<f64>,
+    /// PCA at the latent size of the model, once it is fitted.
+    pca: Option<Pca>,
+    /// Its error on the same rows, given the same input.
+    pub pca_mse: Option<f64>,
+    /// Rows that both errors are measured on.
+    pub error_rows: usize,
     pub health: Section<Health>,
+    /// Metrics of the last check, by which later epochs are judged until the next one.
+    figures: Option<DiagnosticMetrics>,
+    /// Epochs that the findings know of.
+    judged_epochs: usize,
     /// Directions of the last projection, so that the map does not flip.
     map_directions: Option<Vec<f32>>,
     /// Mean squared error of the constant mean of the train part.
@@ -95,6 +106,11 @@ impl Previews {
         self.pairs_rows = pick(data, &wish);
         self.whole_map = Clock::default();
         self.request = wish;
+    }
+
+    /// Compares with `pca` from the next [`Self::make`] on.
+    pub fn set_pca(&mut self, pca: Pca) {
+        (self.pca, self.pca_mse) = (Some(pca), None);
     }
 
     pub fn is_due(&self) -> bool {
@@ -124,6 +140,8 @@ impl Previews {
         }
         if self.check.is_due(CHECK_INTERVAL, SHARE) {
             self.make_check(run).await?;
+        } else if run.epochs().len() != self.judged_epochs {
+            self.judge(run);
         }
         Ok(())
     }
@@ -163,7 +181,16 @@ impl Previews {
         let validation = data.part(Part::Validation);
         let some = validation.start..validation.end.min(validation.start + MSE_ROWS);
         let made = run.session_mut().outputs(some.clone(), true, true).await?;
-        self.validation_mse = Some(crate::metrics::mse(&made.outputs, &data.rows_f32(some)?));
+        self.error_rows = some.len();
+        let targets = data.rows_f32(some)?;
+        self.validation_mse = Some(crate::metrics::mse(&made.outputs, &targets));
+        // The noise of these rows is always the same, and so is this error.
+        if let (Some(pca), None) = (&self.pca, self.pca_mse) {
+            let is_corrupted = run.spec().corruption.is_active();
+            let seen = if is_corrupted { &made.seen } else { &targets };
+            let lost: f64 = pca.squared_errors_from(seen, &targets).iter().sum();
+            self.pca_mse = Some(lost / targets.len().max(1) as f64);
+        }
         let mut pairs = Pairs { image: data.image, features: data.features, ..Pairs::default() };
         // What is shown of the noise is what training sees now; figures keep the noise that they can be compared by.
         let step = run.session().step();
@@ -199,21 +226,27 @@ impl Previews {
         let network = run.session().network();
         let layers = LayerState::from_network(network, &parameters, &gradients, &figures.health);
         let filters = Filters::new(network, &parameters);
-        let mut findings = Vec::new();
-        // Before the first epoch nothing can be said.
-        if !run.epochs().is_empty() {
-            findings = diagnose(&DiagnosisInput {
-                spec: run.spec(),
-                epochs: run.epochs(),
-                test: None,
-                pca: None,
-                figures: &figures,
-                ended: run.is_done(),
-            });
-        }
-        self.health = Section::new(Health { layers, filters, findings });
+        self.figures = Some(figures);
+        self.health = Section::new(Health { layers, filters, ..Health::default() });
+        self.judge(run);
         self.check.note(started);
         Ok(())
+    }
+
+    /// Takes the findings anew, from the metrics of the last check and all epochs.
+    fn judge(&mut self, run: &Run) {
+        // Before the first epoch nothing can be said.
+        let Some(figures) = self.figures.as_ref().filter(|_| !run.epochs().is_empty()) else { return };
+        let Diagnosis { findings, remarks } = Diagnosis::new(&DiagnosisInput {
+            spec: run.spec(),
+            epochs: run.epochs(),
+            test: None,
+            pca: None,
+            figures,
+            ended: run.is_done(),
+        });
+        self.judged_epochs = run.epochs().len();
+        self.health.change(|health| (health.findings, health.remarks) = (findings, remarks));
     }
 
     /// Marks all parts as due for the next [`Self::make`].

@@ -16,7 +16,8 @@ use crate::error::Advice;
 use crate::inference::{FlatModel, UnitUse};
 use crate::model::Spec;
 use crate::plot::{AxisScale, LossCurves, Marker};
-use crate::train::{CostEstimate, Finding, PcaReport, RunReport};
+use crate::style;
+use crate::train::{BesidePca, CostEstimate, Finding, PcaReport, RunReport};
 
 /// State of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct DataSummary {
     pub rows: usize,
     /// Values of a row.
     pub features: usize,
+    /// Values of a row in words, such as `12 columns as 37 values`; empty in a snapshot of an earlier version.
+    #[serde(default)]
+    pub row: String,
     /// Shape of rows that are pictures; `None` for other rows.
     pub image: Option<ImageShape>,
     /// Rows of the train part.
@@ -64,6 +68,7 @@ impl DataSummary {
             name: data.name.clone(),
             rows: data.rows,
             features: data.features,
+            row: data.row_words(),
             image: data.image,
             train: data.train.len(),
             validation: data.validation.len(),
@@ -136,6 +141,12 @@ pub struct RunProgress {
     pub best: Option<(u32, f64)>,
     /// Mean squared error on the first validation rows, independent of the loss; `None` before the first preview.
     pub validation_mse: Option<f64>,
+    /// Mean squared error of PCA at the same latent size on the same rows from the same input; `None` until it is fitted.
+    #[serde(default)]
+    pub pca_mse: Option<f64>,
+    /// Rows that both errors are measured on.
+    #[serde(default)]
+    pub error_rows: usize,
     /// Step at which the model file was last written; `None` before that.
     pub saved_step: Option<u64>,
 }
@@ -160,6 +171,9 @@ pub struct Health {
     pub filters: Filters,
     /// Findings of the diagnosis so far.
     pub findings: Vec<Finding>,
+    /// Remarks of the diagnosis: what it has looked for and not found. Without them and findings, nothing was looked at.
+    #[serde(default)]
+    pub remarks: Vec<Finding>,
 }
 
 /// Recordable state of a run at a step: no buffer of the engine, no path and no channel.
@@ -220,6 +234,34 @@ impl Snapshot {
     /// Returns the epochs trained so far, as a fraction.
     pub fn epochs_done(&self) -> f64 {
         self.progress.step as f64 / self.run.steps_per_epoch.max(1) as f64
+    }
+
+    /// Returns the findings and the remarks on the run so far, in the order of display: of the diagnosis while it goes
+    /// on, of that at its end, and the comparison with PCA.
+    pub fn finding_lines(&self) -> Vec<Finding> {
+        let ended = self.report.iter().flat_map(|report| &report.diagnosis);
+        let late = ended.filter(|late| !self.health.findings.iter().any(|finding| finding.code == late.code));
+        let findings = self.health.findings.iter().chain(late).filter(|finding| !finding.is_on_pca());
+        let mut lines: Vec<Finding> = findings.cloned().collect();
+        lines.extend(self.beside_pca());
+        let has_findings = lines.iter().any(|line| !line.is_on_pca());
+        lines.extend(self.health.remarks.iter().filter(|_| !has_findings).cloned());
+        lines
+    }
+
+    /// Returns the comparison with PCA on the test part, before the end of the run on validation rows.
+    fn beside_pca(&self) -> Option<Finding> {
+        let spec = self.run.spec.as_ref()?;
+        let measured = self.report.as_ref().and_then(|report| report.test.as_ref().zip(report.pca.as_ref()));
+        if let Some((test, pca)) = measured {
+            let rows = style::counted(test.rows, "test row");
+            let (components, own, pca) = (pca.components, test.mse, pca.mse);
+            return BesidePca { spec, components, own, pca, rows: &rows, ended: true }.finding();
+        }
+        let components = self.curves.pca.as_ref()?.components;
+        let (own, pca) = (self.progress.validation_mse?, self.progress.pca_mse?);
+        let rows = style::counted(self.progress.error_rows, "validation row");
+        BesidePca { spec, components, own, pca, rows: &rows, ended: self.report.is_some() }.finding()
     }
 
     /// Seconds left at the present rate; `None` before there is a rate.

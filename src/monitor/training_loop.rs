@@ -9,6 +9,7 @@ use super::previews::Previews;
 use super::protocol::{Command, Event};
 use super::section::Section;
 use super::snapshot::{DataSummary, LossHistory, Moment, PlayState, RunInfo, RunProgress, Snapshot};
+use crate::metrics::Pca;
 use crate::platform::Instant;
 use crate::train::{CostEstimate, EpochReport, PcaReport, Run, TrainError, curve_of};
 
@@ -145,9 +146,10 @@ impl TrainingLoop {
         &mut self.run
     }
 
-    /// Sets the result of PCA at the same latent size, measured on the validation part.
-    pub fn set_pca(&mut self, pca: PcaReport) {
-        self.pca = Some(pca);
+    /// Sets PCA at the same latent size, and its result on the validation part as it is.
+    pub fn set_pca(&mut self, pca: Pca, report: PcaReport) {
+        self.previews.set_pca(pca);
+        self.pca = Some(report);
         self.publish();
     }
 
@@ -355,6 +357,8 @@ impl TrainingLoop {
             learning_rate: session.learning_rate_at(session.step()),
             best: self.run.best(),
             validation_mse: self.previews.validation_mse,
+            pca_mse: self.previews.pca_mse,
+            error_rows: self.previews.error_rows,
             saved_step: self.saved_step,
         });
         let per_epoch = session.steps_per_epoch() as f32;

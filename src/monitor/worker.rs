@@ -182,7 +182,7 @@ async fn prepare_and_train(
     loop {
         if let Some(report) = pca.as_ref().and_then(Task::take) {
             pca = None;
-            report.into_iter().for_each(|report| training.set_pca(report));
+            report.into_iter().for_each(|(pca, report)| training.set_pca(pca, report));
         }
         channels.tell(training);
         match training.next() {
@@ -267,7 +267,7 @@ fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
 /// Starts to fit PCA of as many components as the model has latent units to the train part, beside the training, and to
 /// measure it on validation. `None` if the two cannot be compared or no thread starts; the task returns `None` if PCA
 /// cannot be fitted.
-fn fit_pca(run: &Run) -> Option<Task<(), Option<PcaReport>>> {
+fn fit_pca(run: &Run) -> Option<Task<(), Option<(Pca, PcaReport)>>> {
     let components = run.session().network().comparable_components()?;
     let data = Arc::clone(run.session().data());
     let fit = move |_: &mut dyn FnMut(()) -> _| {
@@ -275,7 +275,8 @@ fn fit_pca(run: &Run) -> Option<Task<(), Option<PcaReport>>> {
         let (train, validation) = (data.some_f32(Part::Train).ok()?, data.some_f32(Part::Validation).ok()?);
         let pca = Pca::fit(&train, data.features, components).ok()?;
         let mse = pca.reconstruction_mse(&validation);
-        Some(PcaReport { components: pca.components(), mse })
+        let report = PcaReport { components: pca.components(), mse };
+        Some((pca, report))
     };
     Task::start("hourglass-pca", || {}, fit).ok()
 }

@@ -42,7 +42,7 @@ impl LossCurves<'_> {
         chart.has_unit_marks = true;
         chart.baselines.extend(self.pca.map(|(components, mse)| Baseline {
             value: mse,
-            name: format!("PCA, {components} components, {}", style::figure(mse)),
+            name: format!("PCA, {}, {}", style::counted(components, "component"), style::figure(mse)),
         }));
         let wide = |points: &[[f32; 2]]| points.iter().map(|&[x, y]| [f64::from(x), f64::from(y)]).collect::<Vec<_>>();
         if self.smoothing > 0.0 {

@@ -14,7 +14,10 @@ use crate::platform::Wait as _;
 use crate::plot::{Raster, RowView};
 use crate::style::LIGHT;
 use crate::tasks::{TaskError, evaluator_over};
-use crate::train::{EpochReport, Evaluator, PcaReport, RunDir, TestMetrics, pca_beside};
+use crate::train::{
+    Diagnosis, DiagnosisInput, DiagnosticMetrics, EpochReport, Evaluator, PcaReport, RunDir, RunEvidence, TestMetrics,
+    pca_beside, recorded_findings, seen_rows,
+};
 
 /// Points of the map: enough to see where classes lie, few enough to hover over in any browser.
 const MAP_POINTS: usize = 1500;
@@ -41,7 +44,8 @@ pub(crate) struct DataFacts {
     pub kind: String,
     pub rows: usize,
     pub parts: [usize; 3],
-    pub features: usize,
+    /// Values of a row in words.
+    pub row: String,
     pub notes: Vec<String>,
 }
 
@@ -54,6 +58,8 @@ pub(crate) struct ReportContent {
     pub epochs: Vec<EpochReport>,
     /// Record that the run wrote at its end; null where it did not end.
     pub recorded: Value,
+    /// Findings and remarks, of the model as it is where its data is there, else as recorded.
+    pub diagnosis: Diagnosis,
     pub data: Option<DataFacts>,
     /// Reasons for missing data or a missing model.
     pub missing: Vec<String>,
@@ -79,6 +85,7 @@ impl ReportContent {
             spec_text: spec.to_toml()?,
             epochs: dir.read_metrics(),
             recorded: dir.read_report().unwrap_or(Value::Null),
+            diagnosis: Diagnosis::default(),
             spec,
             data: None,
             missing: Vec::new(),
@@ -93,6 +100,7 @@ impl ReportContent {
             samples: Vec::new(),
             columns: Vec::new(),
         };
+        story.diagnosis = story.recorded_diagnosis();
         let path = dir.model_path();
         if !path.is_file() {
             story
@@ -123,6 +131,7 @@ impl ReportContent {
         let mut evaluator = evaluator_over(&loaded, &data)?;
         story.describe(&data);
         story.measure(&network, &data, &mut evaluator)?;
+        story.diagnose(&data, &mut evaluator)?;
         story.show_pairs(&data, &mut evaluator)?;
         let latents = story.show_map(&network, &data, &mut evaluator)?;
         if network.latent() > 0 {
@@ -133,6 +142,27 @@ impl ReportContent {
         Ok(story)
     }
 
+    /// Returns the recorded findings, with what the epochs say.
+    fn recorded_diagnosis(&self) -> Diagnosis {
+        let Some(findings) = recorded_findings(&self.recorded) else {
+            return Diagnosis::none("the run has not ended with a diagnosis.");
+        };
+        let (spec, epochs, figures) = (&self.spec, &self.epochs, &DiagnosticMetrics::default());
+        let evidence = DiagnosisInput { spec, epochs, test: None, pca: None, figures, ended: true };
+        Diagnosis::of_findings(&evidence, findings)
+    }
+
+    /// Diagnoses the model on the validation part, as the window does.
+    fn diagnose(&mut self, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TaskError> {
+        if data.validation.is_empty() {
+            return Ok(());
+        }
+        let (test, pca, ended) = (self.test.as_ref(), self.pca.as_ref(), !self.recorded.is_null());
+        let run = RunEvidence { spec: &self.spec, epochs: &self.epochs, test, pca, ended };
+        self.diagnosis = Diagnosis::measure(evaluator, data, run).wait()?;
+        Ok(())
+    }
+
     fn describe(&mut self, data: &DataSet) {
         self.classes.clone_from(&data.classes);
         self.data = Some(DataFacts {
@@ -140,7 +170,7 @@ impl ReportContent {
             kind: data.kind.name().to_owned(),
             rows: data.rows,
             parts: [data.train.len(), data.validation.len(), data.test.len()],
-            features: data.features,
+            row: data.row_words(),
             notes: data.notes.clone(),
         });
     }
@@ -151,16 +181,17 @@ impl ReportContent {
         }
         let rows = data.rows_f32(data.part(Part::Test))?;
         self.test = Some(TestMetrics::measure(evaluator, network, data).wait()?);
-        self.pca = pca_beside(network, data, &rows);
+        let seen = seen_rows(evaluator, network, data, data.part(Part::Test)).wait()?;
+        self.pca = pca_beside(network, data, &seen, &rows);
         if data.kind != SourceKind::Table || data.preparation.features.is_empty() {
             return Ok(());
         }
-        let made = evaluator.outputs(data.part(Part::Test), true, false).wait()?.outputs;
+        let made = evaluator.outputs(data.part(Part::Test), true, true).wait()?.outputs;
         let beside = match network.comparable_components() {
             Some(components) => Pca::fit(&data.some_f32(Part::Train)?, data.features, components).ok(),
             None => None,
         };
-        let beside = beside.map(|pca| pca.reconstruct(&rows));
+        let beside = beside.map(|pca| pca.reconstruct(&seen));
         let mse_of = |made: &[f32], feature: usize| {
             let of = |values: &[f32]| -> Vec<f64> {
                 values.iter().skip(feature).step_by(data.features).map(|&value| f64::from(value)).collect()

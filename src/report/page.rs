@@ -11,6 +11,7 @@ use super::images::{base64, picture, sheet};
 use super::svg::{MARK, curves, hourglass, map};
 use crate::style;
 use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LABELS, LIGHT, Palette, Rgb};
+use crate::train::FindingTone;
 
 const STYLE: &str = include_str!("../../assets/report/report.css");
 const SCRIPT: &str = include_str!("../../assets/report/report.js");
@@ -32,6 +33,8 @@ fn tokens(palette: &Palette) -> String {
         ("accent", palette.accent),
         ("accent-text", accent_text),
         ("second", palette.second),
+        ("good", palette.good),
+        ("bad", palette.bad),
     ] {
         let _ = write!(css, "--{name}:{};", hex(color));
     }
@@ -134,7 +137,7 @@ pub(crate) fn page(story: &ReportContent) -> String {
                         }
                         "\n"
                     }
-                    (section(beside_curves, "Findings", "", &diagnosis(recorded)))
+                    (section(beside_curves, "Findings", "", &diagnosis(story)))
                     (section("", "Test metrics", "on rows never used in training", &quality(story)))
                     (section("", "Held-out rows", "", &pairs(story)))
                     (section(beside_samples, "Latent map", &format!("validation rows, {by}"), &map_card(story)))
@@ -161,7 +164,7 @@ fn data_card(story: &ReportContent) -> Markup {
         (facts(&[
             ("kind", data.kind.clone()),
             ("rows", grouped(data.rows)),
-            (if data.kind == "table" { "columns" } else { "values per row" }, grouped(data.features)),
+            ("row", data.row.clone()),
             ("train rows", train),
             ("validation rows", validation),
             ("test rows", test),
@@ -207,15 +210,19 @@ fn run(story: &ReportContent) -> Markup {
     ])
 }
 
-fn diagnosis(recorded: &Value) -> Markup {
-    let findings = recorded["diagnosis"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let words: Vec<&str> = findings.iter().filter_map(|finding| finding["message"].as_str()).collect();
+fn diagnosis(story: &ReportContent) -> Markup {
+    let class = |tone| match tone {
+        FindingTone::Problem => "problem",
+        FindingTone::Notice => "notice",
+        FindingTone::Good => "good",
+        FindingTone::Neutral => "neutral",
+    };
     html! {
-        @if recorded.is_null() {
-        } @else if words.is_empty() {
-            p { "No findings at the end of the run." }
-        } @else {
-            ul { @for words in words { li { (words) } } }
+        ul.findings {
+            @for finding in story.diagnosis.lines() {
+                @let [title, evidence] = finding.title_and_evidence();
+                li class=(class(finding.tone())) { (title) @if !evidence.is_empty() { " " span.muted { (evidence) } } }
+            }
         }
     }
 }
@@ -254,9 +261,13 @@ fn quality(story: &ReportContent) -> Markup {
     }
     let beside = pca.map_or_else(
         || "PCA not comparable".to_owned(),
-        |pca| format!("PCA, {} component{}", pca.components, if pca.components == 1 { "" } else { "s" }),
+        |pca| format!("PCA, {}", style::counted(pca.components, "component")),
     );
-    let wins = pca.map(|pca| test.mse < pca.mse);
+    let aim = story.spec.aim_beside_squared_error().filter(|_| pca.is_some());
+    // No side wins where the comparison settles nothing.
+    let wins = pca.filter(|_| aim.is_none()).map(|pca| test.mse < pca.mse);
+    let input =
+        if pca.is_some() && story.spec.corruption.is_active() { " PCA is given the same corrupted input." } else { "" };
     let win = |won: bool| won.then_some("win");
     html! {
         div.scroll {
@@ -274,7 +285,10 @@ fn quality(story: &ReportContent) -> Markup {
                 }
             }
         }
-        p.muted { (grouped(test.rows)) " test rows." }
+        p.muted {
+            (style::counted(test.rows, "test row")) "." (input)
+            @if let Some(aim) = aim { " The MSE of PCA settles nothing: the model " (aim) "." }
+        }
     }
 }
 
@@ -336,7 +350,8 @@ fn samples(story: &ReportContent) -> Markup {
 }
 
 fn columns(story: &ReportContent) -> Markup {
-    let win = |won: bool| won.then_some("win");
+    let compares = story.spec.aim_beside_squared_error().is_none();
+    let win = |won: bool| (won && compares).then_some("win");
     html! {
         @if !story.columns.is_empty() {
             div.scroll {

@@ -212,6 +212,11 @@ pub fn grouped(value: u64) -> String {
     out
 }
 
+/// Formats a count of things with its noun, one or several.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count as u64), if count == 1 { "" } else { "s" })
+}
+
 /// Formats seconds as `m:ss` or `h:mm:ss`.
 pub fn clock(seconds: f64) -> String {
     let seconds = seconds.clamp(0.0, 359_999.0).round() as u64;

@@ -1,24 +1,14 @@
 //! Diagnosis of a run in words: each finding with its evidence and one suggestion.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
-
 use super::TrainError;
 use super::epoch_report::EpochReport;
 use super::evaluator::{Evaluator, LayerHealth};
+use super::finding::{BesidePca, Finding};
 use super::test_metrics::{PcaReport, TestMetrics};
 use crate::data::{DataSet, Part};
+use crate::kernels::activation::Activation;
 use crate::model::{ModelKind, Spec};
-
-/// Problem that a diagnostic check has found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Identifier of the problem, such as `posterior_collapse`.
-    pub code: Cow<'static, str>,
-    /// Evidence and one suggestion, in words.
-    pub message: String,
-}
+use crate::style;
 
 /// Evidence for the diagnosis of a run.
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +130,11 @@ fn column_means(data: &DataSet, rows: std::ops::Range<usize>) -> Result<Vec<f64>
 
 /// Returns all findings, the most severe first.
 pub fn diagnose(evidence: &DiagnosisInput<'_>) -> Vec<Finding> {
+    // Values that findings name are those that the run has now, not those that it began with.
+    let mut spec = evidence.spec.clone();
+    spec.optimizer.learning_rate = evidence.spec.learning_rate_at(u64::MAX);
+    spec.objective.beta = evidence.spec.whole_beta_at(u64::MAX);
+    let evidence = &DiagnosisInput { spec: &spec, ..*evidence };
     let checks =
         [collapse, blurred, rate_too_high, overfitting, dead_units, worse_than_pca, rate_too_low, shared_region];
     checks.iter().filter_map(|check| check(evidence)).collect()
@@ -228,7 +223,8 @@ fn rate_too_low(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
         format!(
             "not converged: validation loss still falls by {:.0}% per epoch at the end. Train longer, or raise \
              optimizer.learning_rate (now {}).",
-            100.0 * (1.0 - c.validation_loss / b.validation_loss),
+            // Of a likelihood the loss may be negative: its fall is a share of its size.
+            100.0 * (b.validation_loss - c.validation_loss) / b.validation_loss.abs().max(f64::MIN_POSITIVE),
             evidence.spec.optimizer.learning_rate
         ),
     )
@@ -300,23 +296,22 @@ fn is_output(evidence: &DiagnosisInput<'_>, layer: &str) -> bool {
 }
 
 fn worse_than_pca(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
+    on_pca(evidence).filter(|finding| finding.code == "worse_than_pca")
+}
+
+/// Returns the comparison with PCA on the test part.
+fn on_pca(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let (test, pca) = (evidence.test?, evidence.pca?);
-    let mse = test.mse;
-    // A code that is noisy or penalised on purpose, or whose input is noisy, is not in the same contest.
-    let spec = evidence.spec;
-    let compares =
-        spec.model.kind != ModelKind::Variational && spec.objective.sparsity == 0.0 && !spec.corruption.is_active();
-    // What is no number, or the same, is no loss.
-    if !mse.is_finite() || !pca.mse.is_finite() || mse <= pca.mse || !compares {
-        return None;
+    let rows = style::counted(test.rows, "test row");
+    BesidePca {
+        spec: evidence.spec,
+        components: pca.components,
+        own: test.mse,
+        pca: pca.mse,
+        rows: &rows,
+        ended: evidence.ended,
     }
-    finding(
-        "worse_than_pca",
-        format!(
-            "PCA with {} components has the lower error: MSE {:.5} against {:.5}. Train longer, or use PCA.",
-            pca.components, pca.mse, mse
-        ),
-    )
+    .finding()
 }
 
 fn shared_region(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
@@ -342,4 +337,120 @@ fn shared_region(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
             100.0 * regions.accuracy(b),
         ),
     )
+}
+
+/// Share of the train loss by which validation may be above it and still be called no sign of overfitting.
+const CLEAR_GAP: f64 = 0.1;
+/// Epochs from which on two losses are a trend.
+const TREND: usize = 2;
+
+/// Findings of a model with what is to be said beside them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Diagnosis {
+    /// Problems and notices, the most severe first, as [`diagnose`] returns them.
+    pub findings: Vec<Finding>,
+    /// Remarks: the comparison with PCA, what was looked for and not found, or that nothing was.
+    pub remarks: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// Judges by `evidence`.
+    pub fn new(evidence: &DiagnosisInput<'_>) -> Self {
+        Self::of_findings(evidence, diagnose(evidence))
+    }
+
+    /// Returns `findings`, made anew or recorded, with the remarks that `evidence` allows.
+    pub fn of_findings(evidence: &DiagnosisInput<'_>, findings: Vec<Finding>) -> Self {
+        let mut remarks: Vec<Finding> = on_pca(evidence).into_iter().collect();
+        // A comparison with PCA that was lost is no fault of the training alone.
+        if findings.iter().all(Finding::is_on_pca) {
+            remarks.extend(calm(evidence));
+        }
+        Self { findings, remarks }
+    }
+
+    /// Returns what no diagnosis has looked at, for `reason`.
+    pub fn none(reason: &str) -> Self {
+        Self { findings: Vec::new(), remarks: vec![Finding::not_checked(reason)] }
+    }
+
+    /// Measures and judges the weights in `evaluator`.
+    pub(crate) async fn measure(
+        evaluator: &mut Evaluator,
+        data: &DataSet,
+        run: RunEvidence<'_>,
+    ) -> Result<Self, TrainError> {
+        let RunEvidence { spec, epochs, test, pca, ended } = run;
+        let mean_mse = mean_mse(data)?;
+        let figures = DiagnosticMetrics::gather(evaluator, data, mean_mse).await?;
+        Ok(Self::new(&DiagnosisInput { spec, epochs, test, pca, figures: &figures, ended }))
+    }
+
+    /// Returns all lines in the order of display: problems, the comparison with PCA, other remarks.
+    pub fn lines(&self) -> impl Iterator<Item = &Finding> {
+        // The remark on PCA says the same as the finding.
+        let has_remark = self.remarks.iter().any(Finding::is_on_pca);
+        self.findings.iter().filter(move |finding| !(has_remark && finding.is_on_pca())).chain(&self.remarks)
+    }
+}
+
+/// Evidence that a run has of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunEvidence<'a> {
+    /// Spec of the run, with its live edits.
+    pub spec: &'a Spec,
+    /// Reports of the epochs; empty where they are not known.
+    pub epochs: &'a [EpochReport],
+    /// Metrics on the test part; `None` if not measured.
+    pub test: Option<&'a TestMetrics>,
+    /// PCA on the test part; `None` if not measured or not comparable.
+    pub pca: Option<&'a PcaReport>,
+    /// True if training is over.
+    pub ended: bool,
+}
+
+/// Returns the remarks on a model without faults: those looked for, a gap of the losses, or that nothing was looked at.
+fn calm(evidence: &DiagnosisInput<'_>) -> Vec<Finding> {
+    let last = evidence.epochs.last().filter(|_| evidence.epochs.len() >= TREND);
+    let losses = last.map(|last| (last.train_loss, last.validation_loss));
+    let share = losses.map(|(train, validation)| (validation - train) / train.abs().max(f64::MIN_POSITIVE));
+    let is_apart = share.is_some_and(|share| share > CLEAR_GAP || !share.is_finite());
+    let mut remarks = Vec::new();
+    if let Some((train, validation)) = losses.filter(|_| is_apart) {
+        let beside = match train > 0.0 {
+            true => format!("{:.2} times train loss", validation / train),
+            false => format!("{:.5} above train loss", validation - train),
+        };
+        let words = format!(
+            "validation loss is {beside}: {validation:.5} against {train:.5}. A gap that grows while validation rises is \
+             overfitting."
+        );
+        remarks.push(Finding::new("validation_gap", words));
+    }
+    let health = &evidence.figures.health;
+    let can_die =
+        |layer: &LayerHealth| matches!(layer.activation, Activation::Relu | Activation::Sigmoid | Activation::Tanh);
+    let looked_for = [
+        ("overfitting", losses.is_some() && !is_apart),
+        ("posterior collapse", !evidence.figures.divergence.is_empty()),
+        ("dead units", health.iter().any(can_die) || evidence.test.is_some_and(|test| test.dead_units.is_some())),
+    ];
+    let looked_for: Vec<&str> = looked_for.into_iter().filter(|(_, looked)| *looked).map(|(name, _)| name).collect();
+    let names = match &looked_for[..] {
+        [] => None,
+        [one] => Some((*one).to_owned()),
+        [first @ .., last] => Some(format!("{} or {last}", first.join(", "))),
+    };
+    if let Some(names) = names {
+        let evidence = match (losses, is_apart) {
+            (Some((train, validation)), false) => format!(": train loss {train:.5}, validation loss {validation:.5}."),
+            (Some(_), true) => String::new(),
+            (None, _) => format!(": overfitting is not checked, it takes {TREND} epochs."),
+        };
+        remarks.push(Finding::new("no_sign", format!("no sign of {names}{evidence}")));
+    }
+    if remarks.is_empty() {
+        remarks.push(Finding::not_checked("no epochs are recorded, and no layer has units that can die."));
+    }
+    remarks
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::diagnosis::{DiagnosisInput, DiagnosticMetrics, Finding, diagnose, mean_mse};
+use super::diagnosis::{Diagnosis, RunEvidence};
+use super::finding::Finding;
 use super::run_dir::{CheckpointState, FirstSteps, RunDir};
 use super::run_report::RunReport;
-use super::test_metrics::{PcaReport, TestMetrics, pca_beside};
+use super::test_metrics::{PcaReport, TestMetrics, pca_beside, seen_rows};
 use super::verify::FIRST_STEPS;
 use super::{EpochReport, Session, TrainError};
 use crate::data::Part;
@@ -473,7 +474,13 @@ impl Run {
                 .with_weights(&kept, async |evaluator| TestMetrics::measure(evaluator, &network, &data).await)
                 .await?;
             test = Some(measured);
-            pca = pca_beside(&network, &data, &data.rows_f32(data.part(Part::Test))?);
+            let rows = data.part(Part::Test);
+            let targets = data.rows_f32(rows.clone())?;
+            let seen = self
+                .session
+                .with_weights(&kept, async |evaluator| seen_rows(evaluator, &network, &data, rows).await)
+                .await?;
+            pca = pca_beside(&network, &data, &seen, &targets);
         }
         let diagnosis = if with_test { self.diagnosis(&kept, test.as_ref(), pca.as_ref()).await? } else { Vec::new() };
         let info = self.session.device_info();
@@ -519,21 +526,10 @@ impl Run {
         test: Option<&TestMetrics>,
         pca: Option<&PcaReport>,
     ) -> Result<Vec<Finding>, TrainError> {
-        let data = self.session.data().clone();
-        let mean_mse = mean_mse(&data)?;
-        let mut figures = self
-            .session
-            .with_weights(kept, async |evaluator| DiagnosticMetrics::gather(evaluator, &data, mean_mse).await)
-            .await?;
-        // Where classes lie is a matter of the map, not of how the run went.
-        figures.regions = None;
-        Ok(diagnose(&DiagnosisInput {
-            spec: self.session.spec(),
-            epochs: &self.epochs,
-            test,
-            pca,
-            figures: &figures,
-            ended: true,
-        }))
+        let (data, spec) = (self.session.data().clone(), self.session.spec().clone());
+        let run = RunEvidence { spec: &spec, epochs: &self.epochs, test, pca, ended: true };
+        let judged =
+            self.session.with_weights(kept, async |evaluator| Diagnosis::measure(evaluator, &data, run).await).await?;
+        Ok(judged.findings)
     }
 }

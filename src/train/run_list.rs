@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::epoch_report::EpochReport;
+use super::finding::Finding;
 use super::run_dir::RunDir;
 use crate::model::Spec;
 use crate::platform::files;
@@ -25,12 +26,20 @@ pub struct SavedRun {
     pub test_mse: Option<f64>,
     /// True if the run has ended and was measured; it may have been stopped early by its own rule.
     pub ended: bool,
+    /// Findings recorded at the end of the run; `None` if it has not ended or was not measured.
+    pub diagnosis: Option<Vec<Finding>>,
     /// Time of the last change of its files; the Unix epoch if unknown.
     pub changed: SystemTime,
     /// True if there is a `model.safetensors`.
     pub has_model: bool,
     /// True if there is a checkpoint to resume from.
     pub has_checkpoint: bool,
+}
+
+/// Returns the findings of `report`, the record of a run; `None` if its model was not measured.
+pub fn recorded_findings(report: &serde_json::Value) -> Option<Vec<Finding>> {
+    report["test"]["mse"].as_f64()?;
+    serde_json::from_value(report["diagnosis"].clone()).ok()
 }
 
 impl SavedRun {
@@ -48,6 +57,7 @@ impl SavedRun {
             preset: report["preset"].as_str().map(str::to_owned),
             epochs: dir.read_metrics(),
             ended: test_mse.is_some(),
+            diagnosis: recorded_findings(&report),
             test_mse,
             changed,
             has_model: dir.model_path().is_file(),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::PcaReport;
-use super::diagnosis::Finding;
+use super::finding::Finding;
 use super::test_metrics::TestMetrics;
 
 /// The object that `train --json` prints.

@@ -167,15 +167,31 @@ impl TestMetrics {
     }
 }
 
-/// Fits PCA to the train part at the comparable size and measures it on `rows`; `None` if no size compares, or if PCA
-/// cannot be fitted (one row, too many features).
-pub fn pca_beside(network: &Network, train: &DataSet, rows: &[f32]) -> Option<PcaReport> {
-    let components = network.comparable_components()?;
-    let fitted = Pca::fit(&train.some_f32(Part::Train).ok()?, train.features, components).ok()?;
-    Some(PcaReport { components: fitted.components(), mse: fitted.reconstruction_mse(rows) })
+/// Returns `rows` as the model in `evaluator` is given them: corrupted with the fixed noise of evaluation where its spec
+/// corrupts them, else as they are. What is compared with the model gets the same input.
+pub async fn seen_rows(
+    evaluator: &mut Evaluator,
+    network: &Network,
+    data: &DataSet,
+    rows: std::ops::Range<usize>,
+) -> Result<Vec<f32>, TrainError> {
+    if network.spec().corruption.is_active() {
+        Ok(evaluator.outputs(rows, true, true).await?.seen)
+    } else {
+        Ok(data.rows_f32(rows)?)
+    }
 }
 
-/// PCA at the same latent size on the same rows.
+/// Fits PCA to the train part at the comparable size and measures it as the model is: given `seen`, against `targets`.
+/// `None` if no size compares, or if PCA cannot be fitted (one row, too many features).
+pub fn pca_beside(network: &Network, train: &DataSet, seen: &[f32], targets: &[f32]) -> Option<PcaReport> {
+    let components = network.comparable_components()?;
+    let fitted = Pca::fit(&train.some_f32(Part::Train).ok()?, train.features, components).ok()?;
+    let lost: f64 = fitted.squared_errors_from(seen, targets).iter().sum();
+    Some(PcaReport { components: fitted.components(), mse: lost / targets.len() as f64 })
+}
+
+/// PCA at the same latent size on the same rows, given the same input as the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PcaReport {
     /// Number of principal components.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hourglass::data::{ArrayValues, read_npy, write_npy};
+use hourglass::data::{ArrayValues, DataSet, DataSpec, read_npy, write_npy};
 use hourglass::metrics::{mse, noise_level, psnr};
 use hourglass::model::shipped_denoiser;
 use hourglass::tasks::{DenoiseOptions, Denoised, Denoiser, Sigma, Strength, denoise};
@@ -362,4 +362,50 @@ fn one_bad_file_is_reported_and_the_rest_are_done() {
         assert!(stderr.contains(words), "{arguments:?}: {stderr}");
     }
     assert_eq!(std::fs::read(&original).expect("read"), whole);
+}
+
+/// What the program wrote is no original: it is left out of folders, by its name or by the mark in it, and taken where
+/// it is named, with a note.
+#[test]
+fn own_results_are_not_read_back_as_originals() {
+    let folder = TempDir::new().expect("a folder");
+    let [height, width] = [48, 64];
+    let gray = |values: &[f32]| {
+        let bytes = values.iter().map(|value| (255.0 * value).clamp(0.0, 255.0).round() as u8).collect();
+        GrayImage::from_raw(width as u32, height as u32, bytes).expect("it fits")
+    };
+    let seen = gray(&noisy(&scene(height, width), 25.0, 700));
+    let photos = folder.path().join("photos");
+    std::fs::create_dir_all(&photos).expect("a folder");
+    for name in ["a.png", "b.jpg", "roof-denoised-2.png", "b-denoised.jpg", "denoised.png", "c-denoised-old.png"] {
+        seen.save(photos.join(name)).expect("written");
+    }
+    // Their results lie in a folder below, under the same names, with a mark in each.
+    let inside = photos.join("clean");
+    let done = run(&[&photos], &inside, &fast());
+    let names = |done: &Denoised| -> Vec<String> {
+        let name = |input: &String| Path::new(input).file_name().expect("a name").to_string_lossy().into_owned();
+        done.files.iter().map(|file| name(&file.input)).collect()
+    };
+    let originals = ["a.png", "b.jpg", "c-denoised-old.png", "denoised.png"];
+    assert_eq!(names(&done), originals, "a name alone, or with something else at its end, is an original");
+    assert!(done.notes.iter().any(|note| note.contains("left out: denoise wrote them")), "{:?}", done.notes);
+    let again = run(&[&photos], &folder.path().join("again"), &fast());
+    assert_eq!(names(&again), originals, "those below are left out by their marks");
+    // A folder for training holds the same rows as before there were results.
+    let settings = DataSpec { size: Some([16, 16]), ..DataSpec::from_source(photos.display().to_string()) };
+    let data = DataSet::open(&settings, 0.2, 1).expect("pictures");
+    let names_of_rows = data.names.as_ref().expect("names");
+    assert!(names_of_rows.iter().all(|name| originals.iter().any(|original| name.starts_with(original))));
+    assert!(data.notes.iter().any(|note| note.contains("left out: denoise wrote them")), "{:?}", data.notes);
+    // A file that is named is taken, and said to be what it is.
+    for file in ["photos/b-denoised.jpg", "photos/clean/a.png"] {
+        let done = run(&[&folder.path().join(file)], &folder.path().join("named").join(file), &fast());
+        assert_eq!(done.done, 1);
+        assert!(done.notes.iter().any(|note| note.contains("was written by denoise")), "{:?}", done.notes);
+    }
+    // So is a folder of nothing else.
+    let all = run(&[&inside], &folder.path().join("twice"), &fast());
+    assert_eq!(names(&all), originals);
+    assert!(all.notes.iter().any(|note| note.contains("all 4 pictures of this folder")), "{:?}", all.notes);
 }

@@ -8,6 +8,7 @@ use hourglass::data::{DataSet, DataSpec};
 use hourglass::model::{auto_spec, preset};
 use hourglass::platform::Wait as _;
 use hourglass::report::write_report;
+use hourglass::tasks::{EvaluateOptions, measure};
 use hourglass::train::{Run, RunDir, Session};
 
 use crate::support::{cpu, devices, digits};
@@ -110,6 +111,9 @@ fn reports_of_presets_are_whole_and_the_same_again() {
         assert_eq!(page.contains(">Samples <"), name == "map", "{name}");
         assert_eq!(page.contains("<span>noisy input</span>"), name == "denoising", "{name}");
         assert_eq!(page.contains("PCA not comparable"), name == "vq", "{name}");
+        // No side wins where the errors do not compare, and equal input is said.
+        assert_eq!(page.contains("No verdict") && page.contains("settles nothing"), name == "map", "{name}");
+        assert_eq!(page.contains("the same corrupted input"), name == "denoising", "{name}");
     }
 }
 
@@ -155,4 +159,38 @@ fn names_of_columns_and_classes_are_only_text() {
     assert!(page.contains("has not written a model yet"));
     let error = write_report(home.path(), None, &cpu()).expect_err("no run").to_string();
     assert!(error.contains("spec.toml"), "{error}");
+}
+
+/// Page and window take their findings from one diagnosis; of a run that was stopped too.
+#[test]
+fn the_page_says_what_the_window_says_of_a_run() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("stopped");
+    let spec = preset("undercomplete").expect("a preset").spec;
+    let settings = ["data.rows=640", "train.epochs=3", "train.batch_size=64"].map(str::to_owned);
+    let spec = spec.with_set(&settings).expect("settings");
+    let dir = RunDir::create(&folder).expect("a folder");
+    let session = Session::new(spec, digits(), cpu()).expect("a session");
+    let mut run = Run::new(session, None, Some(dir), false).wait().expect("a run");
+    while run.epochs().len() < 2 {
+        run.advance(10).wait().expect("it advances");
+    }
+    // Stopped: no test part is measured, and no findings are recorded.
+    let recorded = run.report(false).wait().expect("a report");
+    assert!(recorded.test.is_none() && recorded.diagnosis.is_empty());
+    let options = EvaluateOptions { diagnosis: true, ..EvaluateOptions::default() };
+    let measured =
+        measure(&folder.join("model.safetensors"), None, options, &cpu(), &mut |_| std::ops::ControlFlow::Continue(()));
+    let lines: Vec<_> = measured.expect("measured").diagnosis.lines().cloned().collect();
+    assert!(lines.iter().any(|line| !line.is_on_pca()), "{lines:?}");
+    let page = std::fs::read_to_string(write_report(&folder, None, &cpu()).expect("a report")).expect("a page");
+    for line in &lines {
+        let [title, evidence] = line.title_and_evidence();
+        assert!(page.contains(&title) && page.contains(&evidence), "{line:?} is not on the page");
+    }
+    assert!(!page.contains("No findings"), "nothing is called fine that was not looked at");
+    // Without a model nothing was looked at.
+    std::fs::remove_file(folder.join("model.safetensors")).expect("it is there");
+    let page = std::fs::read_to_string(write_report(&folder, None, &cpu()).expect("a report")).expect("a page");
+    assert!(page.contains("Not checked"));
 }

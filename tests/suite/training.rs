@@ -4,9 +4,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hourglass::model::{Spec, preset};
+use hourglass::data::Part;
+use hourglass::metrics::{Pca, mse};
+use hourglass::model::{Edit, LEARNING_RATE, Spec, preset};
 use hourglass::platform::Wait as _;
-use hourglass::train::{Agreement, Run, RunDir, RunReport, Session, verify};
+use hourglass::train::{
+    Agreement, BesidePca, Diagnosis, DiagnosisInput, DiagnosticMetrics, EpochReport, FindingTone, LayerHealth, Run,
+    RunDir, RunReport, Session, verify,
+};
 
 use crate::support::{cpu, digits};
 
@@ -193,7 +198,7 @@ fn the_strength_of_corruption_reaches_every_noise() {
             let spec = preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings");
             let mut session = Session::new(spec, digits(), cpu()).expect("a session");
             let outputs = session.outputs(0..20, true, true).wait().expect("outputs");
-            hourglass::metrics::mse(&outputs.seen, &digits().rows_f32(0..20).expect("rows"))
+            mse(&outputs.seen, &digits().rows_f32(0..20).expect("rows"))
         };
         let [none, half, whole] = ["0.0", "0.5", "1.0"].map(seen);
         assert!(none < 1e-12 && half > 1e-4 && whole > 1.5 * half, "{noise}: {none} {half} {whole}");
@@ -247,4 +252,120 @@ fn decoders_mirror_their_encoders() {
             assert_eq!(layer.to_string().parse::<hourglass::model::Layer>().expect("it reads"), *layer);
         }
     }
+}
+
+fn epoch(number: u32, train_loss: f64, validation_loss: f64) -> EpochReport {
+    EpochReport {
+        epoch: number,
+        step: u64::from(number) * 100,
+        seconds: f64::from(number),
+        train_loss,
+        validation_loss,
+        learning_rate: 0.001,
+        samples_per_second: 1000.0,
+        parts: std::collections::BTreeMap::new(),
+    }
+}
+
+fn judged(spec: &Spec, epochs: &[EpochReport], figures: &DiagnosticMetrics) -> Diagnosis {
+    Diagnosis::new(&DiagnosisInput { spec, epochs, test: None, pca: None, figures, ended: true })
+}
+
+fn words_of(diagnosis: &Diagnosis) -> Vec<String> {
+    diagnosis.lines().map(|finding| finding.message.clone()).collect()
+}
+
+/// What is not looked at is not called fine, and what is looked at is named.
+#[test]
+fn no_sign_is_said_of_what_was_looked_at_alone() {
+    let spec = spec("undercomplete", &[]);
+    let nothing = DiagnosticMetrics::default();
+    let none = judged(&spec, &[], &nothing);
+    assert_eq!(none.lines().map(|line| line.tone()).collect::<Vec<_>>(), [FindingTone::Neutral]);
+    assert!(words_of(&none)[0].starts_with("not checked"), "{none:?}");
+    // Losses side by side: overfitting is judged, units are not.
+    let near = [epoch(1, 0.05, 0.051), epoch(2, 0.04, 0.0412)];
+    let calm = judged(&spec, &near, &nothing);
+    assert_eq!(calm.remarks[0].code, "no_sign");
+    assert_eq!(calm.remarks[0].tone(), FindingTone::Good);
+    let words = &calm.remarks[0].message;
+    assert!(words.contains("overfitting") && words.contains("0.04120"), "{words}");
+    assert!(!words.contains("dead") && !words.contains("collapse"), "{words}");
+    // A wide gap without a rise is no overfitting yet, and no sign of its absence either.
+    let apart = [epoch(1, 0.05, 0.06), epoch(2, 0.03, 0.0462)];
+    let wide = judged(&spec, &apart, &nothing);
+    assert!(wide.findings.is_empty(), "{wide:?}");
+    assert!(words_of(&wide).iter().all(|words| !words.contains("no sign of overfitting")), "{wide:?}");
+    assert!(wide.remarks[0].message.contains("1.54 times train loss"), "{wide:?}");
+    // Units are looked at once there is an epoch; overfitting not before the second.
+    let layer = LayerHealth {
+        layer: "encoder.0".to_owned(),
+        activation: hourglass::kernels::activation::Activation::Relu,
+        units: 64,
+        dead: 1,
+        saturated: 0,
+    };
+    let units = DiagnosticMetrics { health: vec![layer], ..DiagnosticMetrics::default() };
+    let early = judged(&spec, &near[..1], &units);
+    let words = &early.remarks[0].message;
+    assert!(words.starts_with("no sign of dead units") && words.contains("not checked"), "{words}");
+}
+
+/// Losses below zero, as those of likelihoods, fall by a share of their size; findings name the live values.
+#[test]
+fn findings_have_the_sign_and_the_rate_that_the_run_has() {
+    let mut spec = spec("undercomplete", &[]);
+    spec.edits.push(Edit { step: 150, field: LEARNING_RATE.to_owned(), value: 0.25 });
+    let nothing = DiagnosticMetrics::default();
+    let falling: Vec<EpochReport> =
+        (1..=5).map(|number| epoch(number, -f64::from(number), -f64::from(number))).collect();
+    for words in words_of(&judged(&spec, &falling, &nothing)) {
+        assert!(!words.contains("by -"), "{words}");
+    }
+    let rising = [epoch(1, 0.03, 0.03), epoch(2, 0.05, 0.05), epoch(3, 0.09, 0.09)];
+    let judged = judged(&spec, &rising, &nothing);
+    let high = judged.findings.iter().find(|finding| finding.code == "learning_rate_too_high").expect("a finding");
+    assert!(high.message.contains("now 0.25"), "{}", high.message);
+}
+
+/// One rule for every place that puts a model beside PCA.
+#[test]
+fn models_are_judged_against_pca_on_the_same_terms() {
+    let beside = |name: &str, settings: &[&str], components: usize, own: f64, ended: bool| {
+        let spec = spec(name, settings);
+        let beside = BesidePca { spec: &spec, components, own, pca: 0.05, rows: "100 test rows", ended };
+        beside.finding().expect("a line")
+    };
+    for own in [0.01, 0.09] {
+        for name in ["variational", "map", "wasserstein", "contractive"] {
+            let line = beside(name, &[], 2, own, true);
+            assert_eq!(line.tone(), FindingTone::Neutral, "{name}: {}", line.message);
+            assert!(line.message.contains("No verdict"), "{}", line.message);
+        }
+        let line = beside("denoising", &[], 64, own, true);
+        assert!(line.message.contains("same corrupted input"), "{}", line.message);
+    }
+    assert_eq!(beside("undercomplete", &[], 32, 0.01, true).tone(), FindingTone::Good);
+    assert_eq!(beside("undercomplete", &[], 32, 0.09, true).tone(), FindingTone::Problem);
+    assert_eq!(beside("undercomplete", &[], 32, 0.09, false).tone(), FindingTone::Notice);
+    let one = beside("undercomplete", &["model.latent=1"], 1, 0.01, true);
+    assert!(one.message.contains("1 component:"), "{}", one.message);
+    assert!(one.title_and_evidence()[0].ends_with("1 component."), "{one:?}");
+}
+
+/// A model of corrupted rows is measured beside PCA of the same corrupted rows, which is no better than PCA of clean ones.
+#[test]
+fn pca_is_given_the_input_that_the_model_is_given() {
+    let settings = ["train.steps=10", "train.epochs=1", "data.rows=1280", "train.batch_size=64", "model.latent=8"];
+    let (mut run, report) = train(spec("denoising", &settings));
+    let data = digits();
+    let rows = data.part(Part::Test);
+    let clean = data.rows_f32(rows.clone()).expect("rows");
+    let seen = run.session_mut().outputs(rows, true, true).wait().expect("outputs").seen;
+    let train = run.session().data().some_f32(Part::Train).expect("rows");
+    let pca = Pca::fit(&train, data.features, 8).expect("it is fitted");
+    let wanted = mse(&pca.reconstruct(&seen), &clean);
+    let found = report.pca.expect("PCA").mse;
+    assert!((found - wanted).abs() < 1e-6 * wanted, "{found} {wanted}");
+    assert!(found > 1.2 * pca.reconstruction_mse(&clean), "masked rows cost PCA too");
 }

@@ -159,6 +159,7 @@ pub fn running() -> Moment {
             layers: layers.into(),
             filters,
             findings: vec![Finding { code: "shared_region".into(), message: message.to_owned() }],
+            remarks: Vec::new(),
         }),
         pairs: Section::new(Pairs {
             seen: Vec::new(),

@@ -16,7 +16,7 @@ use hourglass::style::DARK;
 use hourglass::tasks::{
     Evaluation, EvaluationWatch, ExtremeRow, Extremes, ImportanceWeighted, Measured, PcaBeside, Representation,
 };
-use hourglass::train::{PcaReport, TestMetrics};
+use hourglass::train::{Diagnosis, Finding, PcaReport, TestMetrics};
 
 use crate::support::digits;
 use crate::window::{draw, run_until, running, running_but};
@@ -133,12 +133,19 @@ fn told() -> Evaluated {
         notes: Vec::new(),
     };
     let extremes = Extremes { best: rows(0, 0.95, 0.0021), worst: rows(40, 0.4, 0.113) };
-    let findings = vec![(
-        "learning_rate_too_low".to_owned(),
-        "not converged: validation loss still falls by 9% per epoch at the end. Train longer, or raise the rate."
-            .to_owned(),
-    )];
-    Evaluated { measured: Measured { evaluation, extremes }, findings }
+    let finding = |code: &'static str, message: &str| Finding { code: code.into(), message: message.to_owned() };
+    let diagnosis = Diagnosis {
+        findings: vec![finding(
+            "learning_rate_too_low",
+            "not converged: validation loss still falls by 9% per epoch at the end. Train longer, or raise the rate.",
+        )],
+        remarks: vec![finding(
+            "beside_pca",
+            "beside PCA with 2 components: MSE 0.03910 against 0.05570 on 10,000 test rows. No verdict: the model also \
+             keeps its latents near a prior.",
+        )],
+    };
+    Evaluated { measured: Measured { evaluation, extremes, diagnosis } }
 }
 
 /// A run in some state, and what it was told.
@@ -241,6 +248,23 @@ fn what_came_of_a_run_is_taken_along() {
     harness.run_steps(2);
     assert!(harness.query_by_label("Path").is_none());
     harness.get_by_label("Explore model").click();
+}
+
+/// The findings are those of the diagnosis, and where there is none nothing is called fine.
+#[test]
+fn report_says_what_the_diagnosis_says() {
+    let (mut harness, ..) = harness(Ending::Done(Box::new(told())), finished(), [1920.0, 1080.0], ThemeChoice::Dark);
+    run_until(&mut harness, |harness| harness.query_by_label("Open the report").is_some());
+    harness.get_by_label("Not converged.");
+    harness.get_by_label("Beside PCA with 2 components.");
+    assert!(harness.query_by_label_contains("beat").is_none(), "a variational model is in no contest");
+    let mut unlooked = told();
+    unlooked.measured.diagnosis = Diagnosis::default();
+    let (mut harness, ..) =
+        self::harness(Ending::Done(Box::new(unlooked)), finished(), [1920.0, 1080.0], ThemeChoice::Dark);
+    run_until(&mut harness, |harness| harness.query_by_label("Open the report").is_some());
+    harness.get_by_label("Not checked.");
+    assert!(harness.query_by_label_contains("No findings").is_none());
 }
 
 #[test]

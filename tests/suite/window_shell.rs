@@ -9,8 +9,11 @@ use hourglass::app::{Answer, App, AppOptions, Dialogs, Question, Settings, Theme
 use hourglass::device::DeviceChoice;
 use hourglass::model::preset;
 use hourglass::monitor::{Moment, RunSource, WorkerOptions};
+use hourglass::platform::Wait as _;
+use hourglass::train::{Run, RunDir, Session};
 
-use crate::window::{StillTrainer, draw, run_until, running, saying, spec_of_run};
+use crate::support::{cpu, digits};
+use crate::window::{StillTrainer, draw, run_until, running, running_but, running_with, saying, spec_of_run};
 
 type Started = Arc<Mutex<Vec<WorkerOptions>>>;
 
@@ -142,6 +145,102 @@ fn the_keyboard_map_is_shown_and_put_away() {
     assert!(!bench.has("Learning rate"));
     bench.key(egui::Key::Escape);
     assert!(bench.has("Learning rate"));
+}
+
+/// A bare letter does not end a run of some length; in the first seconds nothing is lost by it.
+#[test]
+fn an_unfinished_run_is_not_restarted_without_a_question() {
+    let long = || running_but(|progress| progress.seconds = 252.0);
+    let mut bench = bench(long(), WIDE, |_| {});
+    let count = |bench: &Bench| bench.started.lock().unwrap().len();
+    for restart in ["key", "button"] {
+        let before = count(&bench);
+        let ask = |bench: &mut Bench| match restart {
+            "key" => bench.key(egui::Key::R),
+            _ => bench.click("Restart"),
+        };
+        ask(&mut bench);
+        assert_eq!(count(&bench), before, "{restart}");
+        let words = bench.harness.query_by_label_contains("at 50% after 4:12");
+        assert!(words.is_some(), "the question says what would be cut short");
+        bench.key(egui::Key::Escape);
+        assert!(!bench.has("Stop and restart"));
+        ask(&mut bench);
+        bench.click("Cancel");
+        assert_eq!(count(&bench), before, "{restart}");
+        ask(&mut bench);
+        bench.click("Stop and restart");
+        assert_eq!(count(&bench), before + 1, "{restart}");
+    }
+    let mut bench = self::bench(running_but(|progress| progress.seconds = 3.0), WIDE, |_| {});
+    bench.key(egui::Key::R);
+    assert_eq!(bench.started.lock().unwrap().len(), 2);
+}
+
+/// Ctrl+Z after a restart goes on with the run that was cut short.
+#[test]
+fn a_restart_is_taken_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("short");
+    let settings = ["data.rows=640".to_owned(), "train.batch_size=64".to_owned()];
+    let spec = preset("undercomplete").expect("a preset").spec.with_set(&settings).expect("settings");
+    let session = Session::new(spec.clone(), digits(), cpu()).expect("a session");
+    let mut run = Run::new(session, None, Some(RunDir::create(&path).expect("a folder")), false).wait().expect("a run");
+    run.advance(5).wait().expect("it advances");
+    run.save().wait().expect("it is saved");
+    let mut moment = running_with(spec);
+    moment.folder = Some(path.clone());
+    let mut bench = bench(moment, WIDE, |_| {});
+    bench.key(egui::Key::R);
+    assert!(bench.last().source.spec().is_some(), "a new run of the same spec");
+    bench.with_command(egui::Modifiers::NONE, egui::Key::Z);
+    let started = Arc::clone(&bench.started);
+    run_until(&mut bench.harness, |_| started.lock().unwrap().len() == 3);
+    let RunSource::Resume { folder: resumed, .. } = bench.last().source else { panic!("it is resumed") };
+    assert_eq!(resumed, path);
+}
+
+/// Numbers that look like fields: what is typed at them starts, stops and opens nothing.
+#[test]
+fn text_typed_at_a_value_fires_no_shortcut() {
+    let mut bench = bench(running(), WIDE, |_| {});
+    let type_there = |bench: &mut Bench, at: egui::Pos2| {
+        bench.harness.drag_at(at);
+        bench.harness.run_steps(2);
+        bench.harness.drop_at(at);
+        bench.harness.run_steps(2);
+        for (key, text) in [(egui::Key::Num4, "4"), (egui::Key::R, "r"), (egui::Key::Num0, "0"), (egui::Key::S, "s")] {
+            bench.harness.key_press(key);
+            bench.harness.event(egui::Event::Text(text.to_owned()));
+            bench.harness.run_steps(3);
+        }
+        assert_eq!(bench.started.lock().unwrap().len(), 1);
+        assert!(bench.has("Learning rate"), "it is still the same workspace");
+    };
+    let batch = bench.harness.get_by_label_contains("Batch: 128").rect();
+    type_there(&mut bench, batch.right_center() - egui::vec2(10.0, 0.0));
+    assert!(bench.harness.state().said().contains("Batch takes no typed text"), "{}", bench.harness.state().said());
+    bench.key(egui::Key::Escape);
+    // The number at the right of a slider.
+    let slider = bench.harness.get_by_label("Learning rate").rect();
+    type_there(&mut bench, slider.right_center() + egui::vec2(40.0, 0.0));
+    // Esc, or a click elsewhere, gives the keys back.
+    bench.key(egui::Key::Escape);
+    bench.key(egui::Key::Num4);
+    assert!(!bench.has("Learning rate"));
+}
+
+/// What is said of a file is what will be done with it.
+#[test]
+fn a_model_over_denoise_is_offered_as_a_model() {
+    let mut bench = bench(running(), WIDE, |_| {});
+    bench.key(egui::Key::Num3);
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = folder.path().join("model.safetensors");
+    std::fs::write(&model, b"").expect("a file");
+    assert_eq!(bench.harness.state().offered(&model), ["Denoise with this model in place of the built-in one"]);
+    let picture = folder.path().join("harbor.png");
+    assert_eq!(bench.harness.state().offered(&picture), ["Remove the noise; the original is not changed"]);
 }
 
 #[test]

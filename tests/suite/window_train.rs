@@ -4,10 +4,11 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use hourglass::app::{App, ThemeChoice};
 use hourglass::model::{BETA, CORRUPTION, DROPOUT, LEARNING_RATE, SPARSITY, Spec, preset};
-use hourglass::monitor::{Command, LatentMap, PreviewRequest, Section};
+use hourglass::monitor::{Command, LatentMap, Moment, PlayState, PreviewRequest, Section};
+use hourglass::train::PcaReport;
 
 use crate::support::noise;
-use crate::window::{Script, running, running_with, spec_of_run};
+use crate::window::{Script, running, running_but, running_with, spec_of_run};
 
 fn spec_of(name: &str, settings: &[&str]) -> Spec {
     let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
@@ -186,11 +187,9 @@ fn a_layer_is_changed_in_place() {
     let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
     harness.run();
     let type_number = |harness: &mut Harness<'static, App>, label: &str, number: &str| {
-        harness.get_by_label(label).click();
-        harness.run();
-        harness.get_by_label(label).type_text(number);
-        harness.run();
-        harness.key_press(egui::Key::Enter);
+        type_at(harness, label, number);
+        // Enter would train it.
+        harness.key_press(egui::Key::Tab);
         harness.run();
     };
     harness.get_by_label("Layer 1: dense 512 relu").click();
@@ -228,6 +227,118 @@ fn a_layer_is_changed_in_place() {
     harness.run();
     assert!(harness.query_by_label("apply").is_none());
     assert_eq!(script.started.lock().unwrap().len(), 2);
+}
+
+fn type_at(harness: &mut Harness<'static, App>, label: &str, number: &str) {
+    harness.get_by_label(label).click();
+    harness.run();
+    harness.get_by_label(label).type_text(number);
+    harness.run();
+}
+
+/// An edit that was typed and not applied is what is trained next, whichever way that begins; until then the card says
+/// that it is not.
+#[test]
+fn a_typed_edit_is_what_is_trained_next() {
+    let latent_of = |script: &Script| spec_of_run(script.started.lock().unwrap().last().expect("a run")).model.latent;
+    let over = || running_but(|progress| progress.state = PlayState::Finished);
+    let edited = |moment: Moment| {
+        let script = Script::new(moment);
+        let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
+        harness.run();
+        harness.get_by_label("Layer 3: bottleneck").click();
+        harness.run();
+        type_at(&mut harness, "Bottleneck size", "8");
+        assert!(harness.query_by_label_contains("not trained").is_some(), "the card says what is not in training");
+        assert_eq!(script.started.lock().unwrap().len(), 1);
+        (script, harness)
+    };
+    // The button, while the field still has the text.
+    let (script, mut harness) = edited(over());
+    harness.get_by_label("Train again").click();
+    harness.run();
+    assert_eq!((script.started.lock().unwrap().len(), latent_of(&script)), (2, 8));
+    assert!(harness.query_by_label_contains("not trained").is_none());
+    // Keys, once the field is left, and Enter in it.
+    for (leaves, key, moment) in
+        [(true, egui::Key::R, running()), (true, egui::Key::Space, over()), (false, egui::Key::Enter, running())]
+    {
+        let (script, mut harness) = edited(moment);
+        if leaves {
+            harness.key_press(egui::Key::Escape);
+            harness.run();
+        }
+        harness.key_press(key);
+        harness.run();
+        assert_eq!((script.started.lock().unwrap().len(), latent_of(&script)), (2, 8), "{key:?}");
+    }
+    // A running model goes on: its pause is no restart, and the edit stays what it is.
+    let (script, mut harness) = edited(running());
+    harness.get_by_label("Pause").click();
+    harness.run();
+    assert_eq!(script.started.lock().unwrap().len(), 1);
+    assert!(harness.query_by_label_contains("not trained").is_some());
+}
+
+/// An edit that cannot be trained is not left out silently.
+#[test]
+fn an_impossible_edit_is_said_and_nothing_starts() {
+    let mut moment = running_with(spec_of("convolutional", &[]));
+    moment.snapshot.progress.change(|progress| progress.state = PlayState::Finished);
+    let script = Script::new(moment);
+    let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
+    harness.run();
+    harness.get_by_label_contains("Layer 1: conv 16 3x3").click();
+    harness.run();
+    harness.get_by_label("Layer definition").click();
+    harness.run();
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
+    harness.get_by_label("Layer definition").type_text("conv eight");
+    harness.run();
+    harness.get_by_label("Train again").click();
+    harness.run();
+    assert_eq!(script.started.lock().unwrap().len(), 1);
+    assert!(harness.state().said().contains("change or discard the edit"), "{}", harness.state().said());
+    harness.get_by_label("discard").click();
+    harness.run();
+    harness.get_by_label("Train again").click();
+    harness.run();
+    assert_eq!(script.started.lock().unwrap().len(), 2);
+}
+
+/// What stands beside PCA and what was not looked at, in the card of findings.
+#[test]
+fn findings_are_fair_and_say_what_was_not_looked_at() {
+    let shown = |spec: Spec, own: f64, change: &dyn Fn(&mut Moment)| {
+        let mut moment = running_with(spec);
+        moment.snapshot.health = Section::default();
+        moment.snapshot.progress.change(|progress| {
+            (progress.validation_mse, progress.pca_mse, progress.error_rows) = (Some(own), Some(0.05), 500);
+        });
+        change(&mut moment);
+        let mut harness = Script::new(moment).harness([1280.0, 1400.0], ThemeChoice::Dark);
+        harness.run();
+        harness
+    };
+    let nothing = |_: &mut Moment| {};
+    // Variational, with the higher error: no verdict.
+    let harness = shown(spec_of("map", &[]), 0.09, &nothing);
+    harness.get_by_label("Beside PCA with 2 components.");
+    assert!(harness.query_by_label_contains("Behind PCA").is_none());
+    // Corrupted input: both had it.
+    let harness = shown(spec_of("denoising", &[]), 0.09, &nothing);
+    assert!(harness.query_by_label_contains("the same corrupted input").is_some());
+    let harness = shown(spec_of("undercomplete", &[]), 0.09, &nothing);
+    harness.get_by_label("Behind PCA with 2 components.");
+    let one = |moment: &mut Moment| {
+        moment.snapshot.curves.change(|curves| curves.pca = Some(PcaReport { components: 1, mse: 0.05 }));
+    };
+    let harness = shown(spec_of("undercomplete", &["model.latent=1"]), 0.01, &one);
+    harness.get_by_label("Ahead of PCA with 1 component.");
+    // Two epochs of losses and no check: nothing is called fine.
+    assert!(harness.query_by_label_contains("No sign").is_none());
+    let over = |moment: &mut Moment| moment.snapshot.progress.change(|progress| progress.state = PlayState::Finished);
+    shown(spec_of("undercomplete", &[]), 0.01, &over).get_by_label("Not checked.");
 }
 
 #[test]

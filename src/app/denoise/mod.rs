@@ -496,6 +496,9 @@ impl Denoise {
         if let Some(warning) = view.picture.as_ref().and_then(|picture| picture.warning.as_ref()) {
             return (warning.clone(), color(palette.text));
         }
+        if let Some(note) = &view.note {
+            return (note.clone(), color(palette.text));
+        }
         let speed = view.megapixels_per_second.map_or_else(String::new, |speed| format!("{speed:.2} megapixels/s, "));
         (format!("{speed}originals are never changed"), color(palette.muted))
     }
@@ -520,7 +523,8 @@ impl Workspace for Denoise {
 
     fn accepts(&self, opened: &Opened) -> Vec<Offer> {
         match opened.kind {
-            Kind::Model | Kind::Folder | Kind::Picture => vec![Offer::Clean],
+            Kind::Model => vec![Offer::CleanWith],
+            Kind::Folder | Kind::Picture => vec![Offer::Clean],
             Kind::Rows => vec![Offer::Clean, Offer::TrainOn],
             _ => Vec::new(),
         }

@@ -48,8 +48,13 @@ impl App {
             PlayState::Preparing => ("Preparing", icons::play, false),
             PlayState::Finishing => ("Evaluating", icons::play, false),
         };
-        let button =
-            Button::new(ButtonKind::Primary, label, "Pause or resume (Space)").icon(icon, true).enabled(enabled);
+        let over = matches!(self.moment.snapshot.progress.state, PlayState::Finished | PlayState::Failed);
+        let help = match (over, self.workspaces.train.edited().is_some()) {
+            (true, true) => "Train the model with its edited layers (Space)",
+            (true, false) => "Train again from the same seed (Space)",
+            (false, _) => "Pause or resume (Space)",
+        };
+        let button = Button::new(ButtonKind::Primary, label, help).icon(icon, true).enabled(enabled);
         let (response, start) = button.show_right(ui, palette, right);
         if response.clicked() {
             self.play_or_pause();
@@ -67,7 +72,7 @@ impl App {
             .icon(icons::restart, false);
         let (response, start) = restart.show_right(ui, palette, right);
         if response.clicked() {
-            self.restart();
+            self.request_restart();
         }
         // Buttons of the program stand apart from those of the run.
         right.x = start - space::L;

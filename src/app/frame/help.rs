@@ -16,7 +16,7 @@ const GROUPS: [(&str, &[(&str, &str)]); 3] = [
             ("S", "one step, then pause"),
             ("R", "restart from the same seed"),
             ("L", "log scale of the loss axis"),
-            ("Ctrl Z", "undo an edit of the model"),
+            ("Ctrl Z", "undo an edit or a restart"),
             ("Ctrl Shift Z", "redo"),
         ],
     ),

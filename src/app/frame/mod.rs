@@ -8,3 +8,5 @@ pub(crate) mod open;
 mod open_actions;
 pub(crate) mod paste;
 mod rail;
+pub(crate) mod restart;
+mod restart_actions;

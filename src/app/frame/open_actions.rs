@@ -69,7 +69,7 @@ impl App {
     }
 
     /// Returns the offers of the current workspace, else the general ones.
-    fn offers_for(&self, opened: &Opened) -> Vec<Offer> {
+    pub(crate) fn offers_for(&self, opened: &Opened) -> Vec<Offer> {
         let here = self.workspaces.get(self.place).accepts(opened);
         if here.is_empty() { offers(opened.kind) } else { here }
     }
@@ -100,7 +100,7 @@ impl App {
                 self.open_model(path.clone());
             }
             Offer::ScoreWith | Offer::FindAbnormal => self.hand_to(Place::Detect, opened),
-            Offer::Clean => self.hand_to(Place::Denoise, opened),
+            Offer::Clean | Offer::CleanWith => self.hand_to(Place::Denoise, opened),
             Offer::WalkFrom => self.hand_to(Place::Explore, opened),
             Offer::TrainSpec => {
                 let read = files::read_to_string(path).map_err(|error| format!("{}, {error}", path.display()));
@@ -178,6 +178,7 @@ impl App {
     /// Returns whether a sheet over the workspace has the keyboard.
     pub(crate) fn sheet_is_open(&mut self) -> bool {
         self.help_open
+            || self.restarts.asking
             || self.choice.is_some()
             || self.picker.is_typing()
             || self.workspaces.all().iter().any(|workspace| workspace.is_typing())

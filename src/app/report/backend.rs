@@ -7,7 +7,6 @@ use crate::model::{Model, write_whole};
 use crate::platform::files;
 use crate::report::write_report;
 use crate::tasks::{EvaluateOptions, EvaluationWatch, Measured, USUAL_BITS};
-use crate::train::RunDir;
 use crate::{style, tasks};
 
 /// Model to report on.
@@ -23,12 +22,10 @@ pub struct ReportSubject {
     pub seed: u64,
 }
 
-/// Metrics and findings of one model.
+/// Metrics and findings of one model, measured together.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
     pub measured: Measured,
-    /// Findings recorded at the end of the run: code and message of each.
-    pub findings: Vec<(String, String)>,
 }
 
 /// Kind of export.
@@ -83,14 +80,9 @@ impl Reporting for LocalReporting {
             return Err("canceled".to_owned());
         }
         let device = Device::open(subject.device, subject.threads).map_err(said)?;
-        let evidence = EvaluateOptions { pictures: None, extremes: true, seed: subject.seed };
+        let evidence = EvaluateOptions { pictures: None, extremes: true, diagnosis: true, seed: subject.seed };
         let measured = tasks::measure(&subject.model, None, evidence, &device, watch).map_err(said)?;
-        let recorded = subject.run_dir.as_ref().and_then(|path| RunDir::open(path).ok()?.read_report());
-        let findings = recorded.as_ref().and_then(|report| report["diagnosis"].as_array());
-        let findings = findings.into_iter().flatten().filter_map(|finding| {
-            Some((finding["code"].as_str()?.to_owned(), finding["message"].as_str()?.to_owned()))
-        });
-        Ok(Evaluated { findings: findings.collect(), measured })
+        Ok(Evaluated { measured })
     }
 
     fn export(&self, subject: &ReportSubject, told: &Evaluated, what: Export, path: &Path) -> Result<Exported, String> {

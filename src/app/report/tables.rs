@@ -4,10 +4,11 @@ use egui::{Align2, CornerRadius, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 use super::Evaluated;
 use super::metrics::{Figure, figures, worth};
-use crate::app::ui::theme::{color, regular, semibold};
+use crate::app::ui::theme::{color, regular, semibold, tone_ink};
 use crate::app::ui::widgets::{card_title, paragraph, part_of_line};
 use crate::style::{self, Palette, Rgb, size, space};
-use crate::tasks::Evaluation;
+use crate::tasks::{Evaluation, Measured};
+use crate::train::Finding;
 
 const LINE: f32 = 32.0;
 
@@ -159,33 +160,14 @@ pub(crate) fn findings_ui(ui: &mut Ui, palette: &Palette, inside: Rect, told: &E
 }
 
 fn lines(palette: &Palette, told: &Evaluated) -> Vec<(Rgb, String, String)> {
-    let evaluation = &told.measured.evaluation;
-    let mut lines = Vec::new();
-    if let Some(pca) = &evaluation.pca {
-        let (own, beside) = (evaluation.test.mse, pca.report.mse);
-        let better = own < beside;
-        let times = if better { beside / own } else { own / beside };
-        let verb = if better { "Beats" } else { "Does not beat" };
-        let title = format!("{verb} PCA with {} components.", pca.report.components);
-        lines.push((
-            if better { palette.good } else { palette.bad },
-            title,
-            format!("MSE {own:.5} against {beside:.5}, a factor of {times:.2}."),
-        ));
-    }
-    for (code, message) in &told.findings {
-        // The line on PCA above covers this finding.
-        if code != "worse_than_pca" {
-            let (title, evidence) = message.split_once(": ").unwrap_or((message, ""));
-            let [title, evidence] = [title, evidence].map(|text| {
-                let mut text = text.to_owned();
-                if let Some(first) = text.get_mut(..1) {
-                    first.make_ascii_uppercase();
-                }
-                text
-            });
-            lines.push((palette.bad, format!("{title}."), evidence));
-        }
+    let Measured { evaluation, diagnosis, .. } = &told.measured;
+    let line = |finding: &Finding| {
+        let [title, evidence] = finding.title_and_evidence();
+        (tone_ink(palette, finding.tone()), title, evidence)
+    };
+    let mut lines: Vec<_> = diagnosis.lines().map(line).collect();
+    if lines.is_empty() {
+        lines.push(line(&Finding::not_checked("this evaluation has no diagnosis.")));
     }
     if let Some(accuracy) = evaluation.representation.knn_accuracy {
         let title = format!("k-NN accuracy in the latent space: {:.0}%.", 100.0 * accuracy);
@@ -194,13 +176,6 @@ fn lines(palette: &Palette, told: &Evaluated) -> Vec<(Rgb, String, String)> {
         let rows = style::grouped(evaluation.representation.rows as u64);
         let evidence = format!("Vote of the 5 nearest train rows, on {rows} test rows{pca}.");
         lines.push((palette.second, title, evidence));
-    }
-    if told.findings.is_empty() {
-        lines.push((
-            palette.good,
-            "No findings recorded.".to_owned(),
-            "The diagnosis at the end of the run is empty or missing.".to_owned(),
-        ));
     }
     lines
 }

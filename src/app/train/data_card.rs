@@ -21,13 +21,8 @@ pub(crate) fn data_ui(ui: &Ui, palette: &Palette, inside: Rect, snapshot: &Snaps
         Rect::from_min_size(pos2(inside.left(), inside.top() + 30.0), vec2(inside.width(), inside.width() / 10.0));
     textures.inputs_strip(ui, strip);
     let line = Rect::from_min_size(pos2(inside.left(), strip.bottom() + 6.0), vec2(inside.width(), 26.0));
-    let kind = match data.image {
-        Some(image) => {
-            let color = if image.channels == 1 { "gray" } else { "color" };
-            format!("{}, {}\u{d7}{} {color}", capitalized(&data.name), image.width, image.height)
-        }
-        None => format!("{}, {} columns", capitalized(&data.name), data.features),
-    };
+    let row = if data.row.is_empty() { style::counted(data.features, "value") } else { data.row.clone() };
+    let kind = format!("{}, {row}", capitalized(&data.name));
     value_row(ui, palette, line, &kind, &style::grouped(data.rows as u64));
     let bar = Rect::from_min_size(pos2(inside.left(), line.bottom() + 4.0), vec2(inside.width(), 6.0));
     let parts = [(data.train, palette.accent), (data.validation, palette.second), (data.test, palette.faint)];

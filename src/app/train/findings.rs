@@ -2,12 +2,13 @@
 
 use egui::{Align2, Color32, ColorImage, Pos2, Rect, TextureHandle, TextureOptions, Ui, UiBuilder, pos2, vec2};
 
-use crate::app::ui::theme::{color, regular};
+use crate::app::ui::theme::{color, regular, tone_ink};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, paragraph};
 use crate::error::Advice;
 use crate::monitor::{Filters, Health, LayerState, PlayState, Section, Snapshot};
 use crate::style;
 use crate::style::{Palette, Rgb, size, space};
+use crate::train::Finding;
 
 struct Line {
     ink: Rgb,
@@ -250,53 +251,12 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
         });
         return lines;
     }
-    let ended = snapshot.report.iter().flat_map(|report| &report.diagnosis);
-    let late = ended.filter(|late| !snapshot.health.findings.iter().any(|finding| finding.code == late.code));
-    for finding in snapshot.health.findings.iter().chain(late) {
-        // The line on PCA below covers this finding.
-        if finding.code != "worse_than_pca" {
-            let (title, evidence) = finding.message.split_once(": ").unwrap_or((&finding.message, ""));
-            let mut title = title.to_owned();
-            if let Some(first) = title.get_mut(..1) {
-                first.make_ascii_uppercase();
-            }
-            // Overlapping classes may be a property of the data, not a fault.
-            let ink = if finding.code == "shared_region" { palette.accent } else { palette.bad };
-            let mut evidence = evidence.to_owned();
-            if let Some(first) = evidence.get_mut(..1) {
-                first.make_ascii_uppercase();
-            }
-            lines.push(Line { ink, title: format!("{title}."), evidence });
-        }
-    }
-    if let Some(report) = &snapshot.report
-        && let (Some(test), Some(pca)) = (&report.test, &report.pca)
-    {
-        let better = test.mse < pca.mse;
-        lines.push(Line {
-            ink: if better { palette.good } else { palette.bad },
-            title: format!(
-                "{} PCA with {} components, on test.",
-                if better { "Beats" } else { "Does not beat" },
-                pca.components
-            ),
-            evidence: format!(
-                "MSE {:.5} against {:.5} on {} rows never used in training.",
-                test.mse,
-                pca.mse,
-                style::grouped(test.rows as u64)
-            ),
-        });
-    }
-    // PCA is compared by squared error, whatever the objective.
-    if let (Some(loss), Some(pca), None) = (snapshot.progress.validation_mse, &snapshot.curves.pca, &snapshot.report) {
-        let better = loss < pca.mse;
-        lines.push(Line {
-            ink: if better { palette.second } else { palette.accent },
-            title: format!("{} PCA with {} components.", if better { "Ahead of" } else { "Behind" }, pca.components),
-            evidence: format!("MSE {loss:.5} against {:.5} on validation rows.", pca.mse),
-        });
-    }
+    let line = |finding: &Finding| {
+        let [title, evidence] = finding.title_and_evidence();
+        Line { ink: tone_ink(palette, finding.tone()), title, evidence }
+    };
+    let found = snapshot.finding_lines();
+    lines.extend(found.iter().map(line));
     if let Some((epoch, loss)) = snapshot.progress.best {
         let last = snapshot.curves.validation.len() as u32;
         let evidence = match last.saturating_sub(epoch) {
@@ -310,25 +270,15 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
             evidence,
         });
     }
-    if snapshot.health.findings.is_empty() && snapshot.report.is_none() && snapshot.curves.validation.len() >= 2 {
-        let gap = snapshot.curves.train.last().zip(snapshot.curves.validation.last());
-        let evidence = gap.map(|(train, validation)| {
-            format!(
-                "Train {}, validation {}.",
-                style::figure(f64::from(train[1])),
-                style::figure(f64::from(validation[1]))
-            )
-        });
-        lines.push(Line {
-            ink: palette.good,
-            title: "No sign of overfitting, collapse or dead units.".to_owned(),
-            evidence: evidence.unwrap_or_default(),
-        });
+    // Beside a model that nothing has looked at nothing is good.
+    let is_checked = found.iter().any(|finding| !finding.is_on_pca());
+    if snapshot.progress.state == PlayState::Finished && !lines.is_empty() && !is_checked {
+        lines.push(line(&Finding::not_checked("the run ended before its diagnosis.")));
     }
     if lines.is_empty() && snapshot.progress.state == PlayState::Finished {
         lines.push(Line {
             ink: palette.accent,
-            title: "Saved model.".to_owned(),
+            title: "Saved model, not checked.".to_owned(),
             evidence: "No run folder beside it. Train again starts a new run of its spec.".to_owned(),
         });
     }

@@ -57,6 +57,17 @@ impl Train {
         }
     }
 
+    /// Returns the spec with the edit of layers that is not applied, or the reason why it cannot be trained; `None`
+    /// without an edit.
+    pub fn edited(&self) -> Option<Result<Spec, String>> {
+        self.network.edited()
+    }
+
+    /// Discards the edit of layers.
+    pub fn discard_edit(&mut self) {
+        self.network.discard();
+    }
+
     fn wide_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) -> Vec<Action> {
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
@@ -150,6 +161,7 @@ impl Train {
         let act = act.map(|act| match act {
             NetworkAction::Preset(name) => Action::TrainPreset { name, source: None },
             NetworkAction::Train(spec) => Action::Train { spec, preset: None },
+            NetworkAction::Restart => Action::Restart,
         });
         if act.is_some() {
             self.drawer_open = false;

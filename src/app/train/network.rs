@@ -22,6 +22,8 @@ pub(crate) enum NetworkAction {
     Preset(String),
     /// Trains another spec from the same seed.
     Train(Box<Spec>),
+    /// Restarts the run with the edit.
+    Restart,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +40,12 @@ const VALUE_LINE: f32 = 22.0;
 const EDITOR: f32 = 30.0;
 
 impl NetworkCard {
+    /// Returns the edited spec, or the reason why it cannot be trained; `None` without an edit.
+    pub fn edited(&self) -> Option<Result<Spec, String>> {
+        let draft = self.draft.as_ref()?;
+        Some(draft.prediction.as_ref().map(|_| draft.spec.clone()).map_err(Clone::clone))
+    }
+
     /// Discards edits that are not applied; returns whether there were any.
     pub fn discard(&mut self) -> bool {
         self.selected = self.selected.take().filter(|_| self.draft.is_none());
@@ -55,13 +63,21 @@ impl NetworkCard {
     ) -> Option<NetworkAction> {
         self.follow(moment);
         let latent = self.spec(moment).map_or(0, |spec| spec.model.latent);
-        let second = if latent == 0 { String::new() } else { format!("bottleneck {latent}") };
-        card_title(ui, palette, inside, &title(moment), &second);
-        let mut act = if self.draft.is_some() {
+        let is_edited = self.draft.is_some();
+        let (mut act, left) = if is_edited {
             self.apply_ui(ui, palette, inside)
         } else {
-            presets_ui(ui, palette, inside, presets, moment.snapshot.run.preset.as_deref()).map(NetworkAction::Preset)
+            let (chosen, left) = presets_ui(ui, palette, inside, presets, moment.snapshot.run.preset.as_deref());
+            (chosen.map(NetworkAction::Preset), left)
         };
+        // The values of an edit are not those of the model in training.
+        let second = match latent {
+            _ if is_edited => "edited, not trained".to_owned(),
+            0 => String::new(),
+            latent => format!("bottleneck {latent}"),
+        };
+        let room = Rect::from_min_max(inside.min, pos2(left - space::S, inside.bottom()));
+        card_title(ui, palette, room, &title(moment), &second);
         let values = 4.0 * VALUE_LINE;
         let drawing = Rect::from_min_max(
             inside.min + vec2(0.0, 30.0),
@@ -72,8 +88,10 @@ impl NetworkCard {
             self.selected = if self.selected == Some(place) { None } else { Some(place) };
         }
         let line = Rect::from_min_size(pos2(inside.left(), drawing.bottom() + 8.0), vec2(inside.width(), EDITOR));
-        if let (Some(spec), Some(data)) = (&moment.snapshot.run.spec, &moment.rows) {
-            self.editor_ui(ui, palette, line, spec, data);
+        if let (Some(spec), Some(data)) = (&moment.snapshot.run.spec, &moment.rows)
+            && self.editor_ui(ui, palette, line, spec, data)
+        {
+            act = act.or(Some(NetworkAction::Restart));
         }
         let below = Rect::from_min_max(pos2(inside.left(), line.bottom() + 2.0), inside.max);
         match self.draft.as_ref().map(|draft| &draft.prediction) {
@@ -83,8 +101,8 @@ impl NetworkCard {
             Some(Ok(prediction)) => self.values_ui(ui, palette, below, moment, Some(prediction)),
             None => self.values_ui(ui, palette, below, moment, None),
         }
-        // The draft becomes the model in training.
-        if act.is_some() {
+        // The draft becomes the model in training; a restart may be refused and takes it itself.
+        if !matches!(act, None | Some(NetworkAction::Restart)) {
             (self.draft, self.selected) = (None, None);
         }
         act.take()
@@ -123,35 +141,43 @@ impl NetworkCard {
         }
     }
 
-    fn apply_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> Option<NetworkAction> {
-        let draft = self.draft.as_ref()?;
+    /// Draws the buttons of an edit; returns the action, and the left edge of the buttons.
+    fn apply_ui(&mut self, ui: &mut Ui, palette: &Palette, inside: Rect) -> (Option<NetworkAction>, f32) {
+        let Some(draft) = &self.draft else { return (None, inside.right()) };
         let help = "Discard the changes";
         let discard = Button::new(ButtonKind::Chip, "discard", help);
         let (discarded, left) = discard.show_right(ui, palette, inside.right_top());
         let help = "Train this model from the same seed; the current run is kept";
         let apply = Button::new(ButtonKind::ChipOn, "apply", help).enabled(draft.prediction.is_ok());
-        let (applied, _) = apply.show_right(ui, palette, pos2(left - 6.0, inside.top()));
+        let (applied, left) = apply.show_right(ui, palette, pos2(left - 6.0, inside.top()));
         if discarded.clicked() {
             (self.draft, self.selected) = (None, None);
-            return None;
+            return (None, left);
         }
-        (applied.clicked() && draft.prediction.is_ok()).then(|| NetworkAction::Train(Box::new(draft.spec.clone())))
+        let applies = applied.clicked() && draft.prediction.is_ok();
+        (applies.then(|| NetworkAction::Train(Box::new(draft.spec.clone()))), left)
     }
 
-    fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, spec: &Spec, data: &Arc<DataSet>) {
+    /// Draws the editor of the selected layer; returns whether Enter applies the edit.
+    fn editor_ui(&mut self, ui: &mut Ui, palette: &Palette, line: Rect, spec: &Spec, data: &Arc<DataSet>) -> bool {
         let Some(place) = self.selected else {
             let words = "Click a layer to edit it";
             let at = line.left_center();
             ui.painter().text(at, Align2::LEFT_CENTER, words, regular(size::SECOND), color(palette.muted));
-            return;
+            return false;
         };
         let mut draft = self.draft.take().unwrap_or_else(|| Draft::new(spec, data));
         let selected = draft.editor_ui(ui, palette, line, place);
+        let mut applies = draft.take_entered();
         if draft.changed_from(spec) {
             draft.rebuild(data);
+            applies &= draft.prediction.is_ok();
             self.draft = Some(draft);
+        } else {
+            applies = false;
         }
         self.selected = selected;
+        applies
     }
 
     fn values_ui(&self, ui: &Ui, palette: &Palette, area: Rect, moment: &Moment, drafted: Option<&CostEstimate>) {
@@ -187,15 +213,16 @@ impl NetworkCard {
     }
 }
 
+/// Draws the menu of presets; returns the chosen one, and the left edge of its button.
 fn presets_ui(
     ui: &mut Ui,
     palette: &Palette,
     inside: Rect,
     presets: &[Preset],
     present: Option<&str>,
-) -> Option<String> {
+) -> (Option<String>, f32) {
     let help = "Choose another preset to train";
-    let (button, _) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
+    let (button, left) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
     hints::is_at(ui, Target::Change, button.rect.left_top());
     let mut chosen = None;
     egui::Popup::menu(&button).width(320.0).show(|ui| {
@@ -221,7 +248,7 @@ fn presets_ui(
             });
         });
     });
-    chosen
+    (chosen, left)
 }
 
 /// Lays out the name of a preset above its summary.

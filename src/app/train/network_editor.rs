@@ -21,6 +21,8 @@ pub(crate) struct Draft {
     typed: Option<(LayerLocation, String)>,
     /// Spec of the prediction.
     predicted: Spec,
+    /// True once Enter was pressed in a field.
+    entered: bool,
 }
 
 /// Returns a layer in the notation of a spec.
@@ -42,11 +44,16 @@ impl Draft {
         let spec = Spec { edits: Vec::new(), ..spec.clone() };
         let prediction = estimate_cost(&spec, data).map_err(|error| error.to_string());
         let outline = prediction.as_ref().map(|prediction| prediction.outline.clone()).unwrap_or_default();
-        Self { predicted: spec.clone(), spec, prediction, outline, typed: None }
+        Self { predicted: spec.clone(), spec, prediction, outline, typed: None, entered: false }
     }
 
     pub fn changed_from(&self, spec: &Spec) -> bool {
         self.spec.model != spec.model || self.typed.is_some()
+    }
+
+    /// Returns whether Enter was pressed in a field since the last call.
+    pub fn take_entered(&mut self) -> bool {
+        std::mem::take(&mut self.entered)
     }
 
     /// Updates the prediction after a change.
@@ -101,7 +108,9 @@ impl Draft {
             ui.painter().text(at, Align2::LEFT_CENTER, "Bottleneck", font, color(palette.muted));
             let field = Rect::from_min_size(pos2(line.left() + 80.0, line.top() + 3.0), vec2(64.0, 24.0));
             let mut latent = self.spec.model.latent;
-            if count_ui(ui, field, "Bottleneck size", &mut latent) {
+            let (changed, entered) = count_ui(ui, field, "Bottleneck size", &mut latent);
+            self.entered |= entered;
+            if changed {
                 self.spec.model.latent = latent;
                 self.spec.model.top_k = self.spec.model.top_k.map(|keep| keep.min(latent));
             }
@@ -132,10 +141,12 @@ impl Draft {
         let (added, left) = add.show_right(ui, palette, right);
         right.x = left - 8.0;
         let field = Rect::from_min_max(pos2(line.left(), line.top() + 3.0), pos2(right.x, line.bottom() - 3.0));
+        let entered;
         match layer {
             Layer::Dense { mut units, mut activation } => {
                 let width = Rect::from_min_size(field.min, vec2(58.0, field.height()));
-                let changed = count_ui(ui, width, "Layer width", &mut units);
+                let (changed, typed) = count_ui(ui, width, "Layer width", &mut units);
+                entered = typed;
                 let menu = Rect::from_min_max(pos2(width.right() + 6.0, field.top()), field.max);
                 let chosen = activation_ui(ui, palette, menu, &mut activation);
                 if changed || chosen {
@@ -147,6 +158,7 @@ impl Draft {
                 let edit = egui::TextEdit::singleline(&mut words).font(regular(size::SECOND));
                 let response = ui.put(field, edit.desired_width(field.width()));
                 name_for_reader(ui, &response, "Layer definition");
+                entered = is_entered(ui, &response);
                 if response.changed() {
                     match words.parse::<Layer>() {
                         Ok(layer) => {
@@ -159,6 +171,7 @@ impl Draft {
                 response.on_hover_text("Layer in the notation of a spec, such as conv 16 3x3 stride 2 relu");
             }
         }
+        self.entered |= entered;
         if removed.clicked() {
             self.typed = None;
             let (list, index) = self.list(place)?;
@@ -201,15 +214,20 @@ impl Draft {
     }
 }
 
-/// Draws a whole number to drag or type; returns whether it changed.
-fn count_ui(ui: &mut Ui, rect: Rect, name: &str, count: &mut usize) -> bool {
+/// Returns whether Enter was pressed in the field of `response`.
+fn is_entered(ui: &Ui, response: &egui::Response) -> bool {
+    response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
+}
+
+/// Draws a whole number to drag or type; returns whether it changed, and whether Enter was pressed.
+fn count_ui(ui: &mut Ui, rect: Rect, name: &str, count: &mut usize) -> (bool, bool) {
     let speed = (*count as f64 * 0.01).max(0.05);
     let drag = egui::DragValue::new(count).range(1..=65_536).speed(speed);
     let response = ui.put(rect, drag);
     name_for_reader(ui, &response, name);
-    let changed = response.changed();
-    response.on_hover_text("Drag, or click and type");
-    changed
+    let (changed, entered) = (response.changed(), is_entered(ui, &response));
+    response.on_hover_text("Drag, or click and type; Enter trains it");
+    (changed, entered)
 }
 
 fn activation_ui(ui: &mut Ui, palette: &Palette, rect: Rect, activation: &mut Activation) -> bool {

@@ -6,6 +6,7 @@ use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId,
 use serde::{Deserialize, Serialize};
 
 use crate::style::{DARK, FONT_REGULAR, FONT_SEMIBOLD, LIGHT, Palette, Rgb, size, space};
+use crate::train::FindingTone;
 
 /// Theme of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -111,4 +112,15 @@ pub(crate) fn apply(context: &egui::Context, palette: &Palette) {
         style.text_styles.insert(text, font);
     }
     context.set_style_of(theme, style);
+}
+
+/// Returns the color of the bar beside a finding.
+pub(crate) fn tone_ink(palette: &Palette, tone: FindingTone) -> Rgb {
+    match tone {
+        FindingTone::Good => palette.good,
+        // Overlapping classes may be a property of the data, not a fault.
+        FindingTone::Notice => palette.accent,
+        FindingTone::Neutral => palette.second,
+        FindingTone::Problem => palette.bad,
+    }
 }

@@ -303,6 +303,37 @@ impl<'a> Button<'a> {
     }
 }
 
+/// Value that typed text is meant for, though it takes none: hot keys rest until something else is clicked.
+#[derive(Clone)]
+struct KeyHolder {
+    name: String,
+    /// Pass in which it was focused; `None` if it was clicked, which lasts.
+    pass: Option<u64>,
+}
+
+fn key_holder() -> egui::Id {
+    egui::Id::unique("value with the keys")
+}
+
+/// Lets the value `name` hold the keys: for good, or while it has the focus.
+fn hold_keys(ui: &Ui, name: &str, focused: bool) {
+    let pass = focused.then(|| ui.ctx().cumulative_pass_nr());
+    ui.ctx().data_mut(|data| data.insert_temp(key_holder(), KeyHolder { name: name.to_owned(), pass }));
+}
+
+/// Returns the name of the value that holds the keys, if there is one.
+pub(crate) fn value_with_keys(context: &egui::Context) -> Option<String> {
+    let holder: KeyHolder = context.data(|data| data.get_temp(key_holder()))?;
+    // A focused value says so in each pass.
+    let is_of_now = |pass: u64| pass + 1 >= context.cumulative_pass_nr();
+    holder.pass.is_none_or(is_of_now).then_some(holder.name)
+}
+
+/// Gives the keys back to the shortcuts.
+pub(crate) fn release_keys(context: &egui::Context) {
+    context.data_mut(|data| data.remove::<KeyHolder>(key_holder()));
+}
+
 /// Draws a name on the left and a value on the right of one line.
 pub(crate) fn value_row(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str) {
     value_row_in(ui, palette, line, name, value, palette.text);
@@ -314,6 +345,10 @@ pub(crate) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, v
     painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), color(palette.muted));
     painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), color(ink));
     accessible_label(ui, name, line, &format!("{name}: {value}"));
+    // It looks like a field: who clicks it and types means no shortcut.
+    if ui.interact(line, ui.scope_id().with(("value", name)), Sense::CLICK).clicked() {
+        hold_keys(ui, name, false);
+    }
 }
 
 /// Draws a progress bar; `None` stands for an unknown share.
@@ -394,7 +429,12 @@ impl Slider<'_> {
         if response.drag_stopped() || response.clicked() {
             change = Some((change.map_or(value, |(value, _)| value), true));
         }
+        let value_area = Rect::from_min_max(pos2(track.right() + 8.0, line.top()), line.max);
+        if ui.interact(value_area, id.with("value"), Sense::CLICK).clicked() {
+            hold_keys(ui, self.name, false);
+        }
         if response.has_focus() {
+            hold_keys(ui, self.name, true);
             let (left, right) =
                 ui.input(|input| (input.num_presses(egui::Key::ArrowLeft), input.num_presses(egui::Key::ArrowRight)));
             if left + right > 0 {

@@ -590,13 +590,37 @@ impl Spec {
     /// Returns whether the loss is the mean squared error of clean rows and nothing beside it, which PCA's error may be
     /// compared with.
     pub fn loss_is_plain_mse(&self) -> bool {
-        let objective = &self.objective;
-        let penalties = [objective.sparsity, objective.contractive, objective.ssim, objective.auxiliary];
-        objective.loss.is_mse()
+        self.objective.loss.is_mse()
             && !self.sums_over_values()
             && !self.corruption.is_active()
-            && self.model.kind == ModelKind::Autoencoder
-            && penalties.iter().all(|&weight| weight == 0.0)
+            && self.objective.auxiliary == 0.0
+            && self.aim_beside_squared_error().is_none()
+    }
+
+    /// Returns the aim of the model beside the squared error, for which that error ranks it neither above nor below PCA
+    /// on the same input, in words after "the model"; `None` where the comparison settles something. Every place that puts the
+    /// two side by side asks here.
+    pub fn aim_beside_squared_error(&self) -> Option<&'static str> {
+        let objective = &self.objective;
+        match self.model.kind {
+            ModelKind::Variational | ModelKind::Wasserstein => return Some("also keeps its latents near a prior"),
+            ModelKind::Denoiser | ModelKind::VectorQuantized => return Some("has no bottleneck of plain numbers"),
+            ModelKind::Autoencoder => {}
+        }
+        if objective.sparsity > 0.0 || objective.contractive > 0.0 {
+            return Some("also keeps a penalty on its latents low");
+        }
+        if objective.ssim > 0.0 {
+            return Some("is also trained for structural similarity");
+        }
+        if self.model.condition != ConditionKind::None {
+            return Some("is told more than the row");
+        }
+        match objective.loss {
+            ReconstructionLoss::L1 | ReconstructionLoss::Huber => Some("is trained for another error"),
+            // The mean minimizes all three.
+            ReconstructionLoss::Mse | ReconstructionLoss::Bce | ReconstructionLoss::Gaussian => None,
+        }
     }
 
     /// Returns whether the loss of a row is the sum over its values.

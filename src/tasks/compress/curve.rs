@@ -128,7 +128,7 @@ fn pca_points(subject: &CompressionInput, rates: &[f64]) -> Result<Vec<RatePoint
                     .collect();
             }
             let mse = metrics::mse(&pca.rebuild(&restored), &subject.seen);
-            let setting = format!("{components} components, {bits:.1} bits per row");
+            let setting = format!("{}, {bits:.1} bits per row", crate::style::counted(components, "component"));
             points.push(point(method, setting, bytes.len(), subject.rows, mse));
         }
     }

@@ -4,6 +4,8 @@ use img_parts::Bytes;
 use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::png::{Png, PngChunk};
 
+use crate::data::{OWN_KEYWORD, OWN_MARK};
+
 /// Chunks of a PNG that belong to its original pixels.
 const PIXELS: [&[u8; 4]; 7] = [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"bKGD", b"hIST"];
 const ANIMATION: [&[u8; 4]; 3] = [b"acTL", b"fcTL", b"fdAT"];
@@ -52,6 +54,10 @@ pub(super) fn carry_png(original: &[u8], made: Vec<u8>) -> KeptMetadata {
             chunks.push(chunk.clone());
         }
     }
+    let mark = [OWN_KEYWORD.as_bytes(), &[0], OWN_MARK.as_bytes()].concat();
+    chunks.retain(|chunk| chunk.contents() != &mark[..]);
+    // The mark of a result, by which it is not taken for an original later.
+    chunks.insert(0, PngChunk::new(*b"tEXt", mark.into()));
     // After IHDR: what describes color has to come before the pixels.
     to.chunks_mut().splice(1..1, chunks);
     carried.bytes = to.encoder().bytes().to_vec();
@@ -99,6 +105,8 @@ pub(super) fn carry_jpeg(original: &[u8], made: Vec<u8>, inks: bool) -> KeptMeta
     if segments.iter().any(|segment| segment.marker() == markers::APP0) {
         to.remove_segments_by_marker(markers::APP0);
     }
+    segments.retain(|segment| segment.marker() != markers::COM || segment.contents() != OWN_MARK.as_bytes());
+    segments.push(JpegSegment::new_with_contents(markers::COM, Bytes::from_static(OWN_MARK.as_bytes())));
     let after = to.segments().iter().take_while(|segment| segment.marker() == markers::APP0).count();
     to.segments_mut().splice(after..after, segments);
     carried.bytes = to.encoder().bytes().to_vec();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::data::{DataError, pictures_and_arrays};
+use crate::data::{DataError, note_on_own, pictures_and_arrays};
 use crate::error::Setting;
 use crate::tasks::TaskError;
 
@@ -20,17 +20,19 @@ fn wrong(problem: String) -> TaskError {
     TaskError::Setting { setting: Setting::OUTPUT, problem }
 }
 
-/// Returns the files of `inputs`, folders searched; folders without any are added to `problems`.
-pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>) -> Vec<PathBuf> {
+/// Returns the files of `inputs`, folders searched; folders without any are added to `problems`, what is left out or was
+/// written by the program to `notes`.
+pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for input in inputs {
         if input.is_dir() {
             let before = found.len();
-            found.extend(pictures_and_arrays(input, problems));
+            found.extend(pictures_and_arrays(input, notes));
             if found.len() == before {
                 problems.push(format!("no pictures are in {}; drop another folder", input.display()));
             }
         } else {
+            notes.extend(note_on_own(input));
             found.push(input.clone());
         }
     }
@@ -56,6 +58,7 @@ pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -
                 return Err(DataError::Malformed { place: input.display().to_string(), problem }.into());
             }
         } else {
+            notes.extend(note_on_own(input));
             let name = input.file_name().map_or_else(|| input.clone(), PathBuf::from);
             found.push((input.clone(), name));
         }

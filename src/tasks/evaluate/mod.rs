@@ -18,15 +18,16 @@ pub use self::likelihood::ImportanceWeighted;
 use self::open::own_data;
 pub(crate) use self::open::{OpenedModel, evaluator_over};
 pub use self::representation::Representation;
-use crate::data::Part;
+use crate::data::{DataSet, Part};
 use crate::device::Device;
 use crate::error::Setting;
 use crate::metrics::Pca;
+use crate::model::Model;
 use crate::platform::Wait as _;
 use crate::tasks::TaskError;
-use crate::train::{PcaReport, TestMetrics};
+use crate::train::{Diagnosis, Evaluator, PcaReport, RunDir, RunEvidence, TestMetrics, seen_rows};
 
-/// PCA of the train part, measured at the same latent size on the same rows.
+/// PCA of the train part, measured at the same latent size on the same rows, given the same input as the model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PcaBeside {
     /// Number of components and mean squared error.
@@ -70,6 +71,8 @@ pub struct EvaluateOptions<'a> {
     pub pictures: Option<&'a Path>,
     /// True if those rows are returned too.
     pub extremes: bool,
+    /// True if the model is diagnosed too, with the epochs of the run in whose folder it lies.
+    pub diagnosis: bool,
     /// Seed of the samples of rows, of latents and of the bootstrap.
     pub seed: u64,
 }
@@ -81,6 +84,8 @@ pub struct Measured {
     pub evaluation: Evaluation,
     /// Best and worst rows; empty where they were not asked for.
     pub extremes: Extremes,
+    /// Findings and remarks; empty where they were not asked for.
+    pub diagnosis: Diagnosis,
 }
 
 /// Callback that receives the next stage in words and returns whether to go on.
@@ -144,7 +149,10 @@ pub fn measure(
     let subject = representation::ComparedRows::new(&loaded, &set, train.as_deref(), evidence.seed)?;
     let pca = match pca {
         Some(pca) => {
-            let errors = pca.squared_errors(&set.rows_f32(set.part(Part::Test))?);
+            // Given what the model was given.
+            let targets = set.rows_f32(set.part(Part::Test))?;
+            let seen = seen_rows(&mut evaluator, &network, &set, set.part(Part::Test)).wait()?;
+            let errors = pca.squared_errors_from(&seen, &targets);
             let mse: Vec<f64> = errors.iter().map(|error| error / set.features as f64).collect();
             let mean = mse.iter().sum::<f64>() / mse.len() as f64;
             Some(PcaBeside {
@@ -155,6 +163,11 @@ pub fn measure(
         }
         None => None,
     };
+    let mut diagnosis = Diagnosis::default();
+    if evidence.diagnosis {
+        next("Diagnosing")?;
+        diagnosis = diagnose_run(path, &model, &mut evaluator, &set, (&test, pca.as_ref()))?;
+    }
     next("Measuring latent quality: k-NN and linear probe")?;
     let evaluation = Evaluation {
         model: path.display().to_string(),
@@ -168,5 +181,29 @@ pub fn measure(
         // What is to be said of the model's own data was said when it was trained.
         notes: if data.is_some() { set.notes.clone() } else { Vec::new() },
     };
-    Ok(Measured { evaluation, extremes })
+    Ok(Measured { evaluation, extremes, diagnosis })
+}
+
+/// Diagnoses the model at `path` on the validation part of `data`, with what is recorded beside it.
+fn diagnose_run(
+    path: &Path,
+    model: &Model,
+    evaluator: &mut Evaluator,
+    data: &DataSet,
+    (test, pca): (&TestMetrics, Option<&PcaBeside>),
+) -> Result<Diagnosis, TaskError> {
+    if data.validation.is_empty() {
+        return Ok(Diagnosis::none("there are no validation rows to look at."));
+    }
+    let run = path.parent().and_then(|folder| RunDir::open(folder).ok());
+    // The spec beside the model has all live edits, that in the model those until it was saved.
+    let spec = run.as_ref().and_then(|run| run.read_spec().ok()).unwrap_or_else(|| model.spec.clone());
+    let epochs = run.as_ref().map(RunDir::read_metrics).unwrap_or_default();
+    // The record of a run that was resumed since is of an earlier step.
+    let step = epochs.last().map_or(0, |epoch| epoch.step);
+    let is_of_now = |report: serde_json::Value| report["steps"].as_u64().is_some_and(|steps| steps >= step);
+    let ended = run.is_none_or(|run| run.read_report().is_some_and(is_of_now));
+    let pca = pca.map(|pca| &pca.report);
+    let evidence = RunEvidence { spec: &spec, epochs: &epochs, test: Some(test), pca, ended };
+    Ok(Diagnosis::measure(evaluator, data, evidence).wait()?)
 }

@@ -142,3 +142,24 @@ fn lines_of_another_length_are_refused_by_number() {
         refused(&spec_of(&at(name)), &[name, "line 10 has 1 cells"]);
     }
 }
+
+/// The values of a row in words: what they are before they are encoded, and what they are then.
+#[test]
+fn rows_are_described_by_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = |name: &str, text: String| open(&spec_of(&file(folder.path(), name, text))).expect("a table");
+    let plain: String = (0..60)
+        .map(|row| format!("{},{}\n", f64::from(row * 7 % 13) + 0.5, f64::from(row * row % 29) + 0.25))
+        .collect();
+    assert_eq!(open("plain.csv", format!("a,b\n{plain}")).row_words(), "2 columns");
+    let word = |row: usize| ["red", "green", "blue"][row % 3];
+    let mixed: String = (0..60).map(|row| format!("{}.5,{}\n", row * 7 % 13, word(row))).collect();
+    // Three colors and what is none of them.
+    assert_eq!(open("mixed.csv", format!("a,color\n{mixed}")).row_words(), "2 columns as 5 values");
+    let hours: String =
+        (0..600).map(|row| format!("2024-01-{:02} {:02}:00:00,{}.5\n", 1 + row / 24, row % 24, row * 7 % 13)).collect();
+    let series = open("hours.csv", format!("time,load\n{hours}"));
+    let words = series.row_words();
+    assert!(words.starts_with("windows of ") && words.ends_with("steps of 1 column"), "{words}");
+    assert_eq!(crate::support::digits().row_words(), "28\u{d7}28 gray");
+}

@@ -102,6 +102,8 @@ pub struct QueueView {
     pub megapixels_per_second: Option<f64>,
     /// Last problem in words; `None` where there is none.
     pub error: Option<String>,
+    /// Remark on the files added last, in words: what was left out and why; `None` where there is none.
+    pub note: Option<String>,
     /// Path of the file that was saved last.
     pub saved: Option<PathBuf>,
 }

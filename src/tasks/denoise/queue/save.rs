@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::protocol::Pixels;
+use crate::data::OWN_SUFFIX;
 use crate::model::write_whole;
 use crate::platform::files;
 use crate::tasks::TaskError;
@@ -19,7 +20,7 @@ pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Pat
     let extension = original.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
     let named = |number: usize| {
         let number = if number > 1 { format!("-{number}") } else { String::new() };
-        original.with_file_name(format!("{stem}-denoised{number}{}", extension.clone().unwrap_or_default()))
+        original.with_file_name(format!("{stem}{OWN_SUFFIX}{number}{}", extension.clone().unwrap_or_default()))
     };
     let output = (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1));
     match filtered.result(amount) {

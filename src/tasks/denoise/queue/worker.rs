@@ -125,13 +125,14 @@ impl<'a> QueueWorker<'a> {
         match command {
             QueueCommand::Add(paths) => {
                 let first = self.view.items.len();
-                let mut problems = Vec::new();
-                for path in pictures_of(&paths, &mut problems) {
+                let (mut problems, mut notes) = (Vec::new(), Vec::new());
+                for path in pictures_of(&paths, &mut problems, &mut notes) {
                     if !self.view.items.iter().any(|item| item.path == path) {
                         self.view.items.push(QueueItem { path, state: ItemState::Waiting });
                     }
                 }
                 self.view.error = problems.into_iter().next();
+                self.view.note = (!notes.is_empty()).then(|| notes.join("; "));
                 if first < self.view.items.len() {
                     self.select(first);
                 } else if let Some(place) = self.view.items.iter().position(|item| paths.contains(&item.path)) {
