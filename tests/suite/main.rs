@@ -36,6 +36,7 @@ mod speed;
 mod spelling;
 mod style;
 mod support;
+mod table_rules;
 mod traces;
 mod training;
 #[cfg(feature = "window")]
