@@ -1,5 +1,5 @@
-//! The order of rooms, read from ARCHITECTURE.md: a room uses only rooms below it, files inside a room form no circle, and
-//! no type has the name of another.
+//! The order of rooms, read from ARCHITECTURE.md: a room uses only rooms nearer the ground, files inside a room form no
+//! circle, and no type has the name of another.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::calibration::{Fold, MOST_LATENTS, calibrate};
 use super::memory::FitMemory;
 use super::reconstructions::Reconstructor;
-use super::threshold::{by_labels, expected_share, for_rate, quantile, rows_to_tell};
+use super::threshold::{by_labels, expected_share, for_rate, rows_to_tell};
 use super::{folds, is_abnormal, member_models, series};
 use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
