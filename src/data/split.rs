@@ -112,11 +112,13 @@ pub(super) fn divide(
             }
         },
     };
-    if let Some((_, window)) = facts.windows.filter(|_| divided.train == 0 || divided.validation == 0) {
+    if let Some((starts, window)) = facts.windows.filter(|_| divided.train == 0 || divided.validation == 0) {
+        let steps = starts.last().map_or(0, |&start| start as usize + window);
         let problem = format!(
-            "{place} has {} windows of {window} steps, too few for train and validation; use a shorter window, or give \
-             more steps that follow each other (60 or more)",
-            facts.rows
+            "{place} has {} windows of {window} steps, too few for train and validation; use at most {}, or give more \
+             steps that follow each other (60 or more)",
+            facts.rows,
+            (steps / 8).max(2)
         );
         return Err(DataError::Setting { setting: Setting::spec_key("data.window"), problem });
     }
@@ -186,13 +188,7 @@ fn by_time(facts: &RowAttributes<'_>, options: &DataSpec, plan: &SplitPlan) -> R
 
 /// Divides windows of a series by time, the last for test. None shares steps with one of another part, and however few
 /// there are, some are held out.
-fn windows_by_time(
-    starts: &[u32],
-    window: usize,
-    overlap: usize,
-    options: &DataSpec,
-    plan: &SplitPlan,
-) -> RowSplit {
+fn windows_by_time(starts: &[u32], window: usize, overlap: usize, options: &DataSpec, plan: &SplitPlan) -> RowSplit {
     /// Windows of validation and of test that are enough, where the shares are smaller than a window is long, and the
     /// share of all that they may be at most.
     const ENOUGH: usize = 8;

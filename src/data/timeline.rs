@@ -182,7 +182,10 @@ impl Timeline {
         if facts.backwards > 0 && facts.backwards >= 9 * facts.forwards {
             notes.push(format!("rows begin with the newest: they are sorted by {name:?}"));
         } else if facts.backwards > 0 {
-            notes.push(format!("rows are not in order, {} of them follow a later one: sorted by {name:?}", facts.backwards));
+            notes.push(format!(
+                "rows are not in order, {} of them follow a later one: sorted by {name:?}",
+                facts.backwards
+            ));
         }
         if facts.repeats > 0 {
             let several = match self.repeated() > MANY {
@@ -214,10 +217,9 @@ impl Timeline {
         if facts.holes > 0 {
             notes.push(match facts.holes {
                 1 => format!("a hole of {} in {name:?}: no window goes across it", duration(facts.longest)),
-                holes => format!(
-                    "{holes} holes of up to {} in {name:?}: no window goes across one",
-                    duration(facts.longest)
-                ),
+                holes => {
+                    format!("{holes} holes of up to {} in {name:?}: no window goes across one", duration(facts.longest))
+                }
             });
         }
         notes
@@ -347,7 +349,8 @@ mod tests {
 
     #[test]
     fn durations_are_in_units_that_people_use() {
-        for (seconds, text) in [(0.5, "0.5 seconds"), (90.0, "90 seconds"), (300.0, "5 minutes"), (345_600.0, "4 days")] {
+        for (seconds, text) in [(0.5, "0.5 seconds"), (90.0, "90 seconds"), (300.0, "5 minutes"), (345_600.0, "4 days")]
+        {
             assert_eq!(duration(seconds), text);
         }
     }

@@ -86,9 +86,8 @@ impl RowReader for WindowRows {
 /// Returns whether a table with times is a series (one column of times, going on in steps that are mostly alike, and
 /// columns of numbers), or the reason that it is not; `None` without times.
 pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), String>> {
-    let named = |(name, cells): (&String, &ColumnValues)| {
-        matches!(cells, ColumnValues::Times(_)).then(|| format!("{name:?}"))
-    };
+    let named =
+        |(name, cells): (&String, &ColumnValues)| matches!(cells, ColumnValues::Times(_)).then(|| format!("{name:?}"));
     let found: Vec<String> = table.names.iter().zip(&table.columns).filter_map(named).collect();
     if found.is_empty() {
         return None;
@@ -136,7 +135,9 @@ fn time_column(table: &Table, options: &DataSpec, kind: SourceKind) -> Result<Op
             format!("there is no column {name:?}{}", crate::platform::perhaps_column(name, &table.names))
         })?;
         let times = seconds(at).ok_or_else(|| {
-            format!("{name:?} holds words; name a column of times such as 2024-01-31 12:00:00, or of seconds since 1970")
+            format!(
+                "{name:?} holds words; name a column of times such as 2024-01-31 12:00:00, or of seconds since 1970"
+            )
         })?;
         return Ok(Some((at, times)));
     }
@@ -239,7 +240,9 @@ pub(super) fn cut(
     let window = match options.window {
         Some(window) => window,
         None => {
-            own = period(&cut.columns, &cut.runs);
+            // Noise moves a peak by a few steps.
+            let exact = |own: usize| calendar.filter(|day| own.abs_diff(*day) * 33 <= *day).unwrap_or(own);
+            own = period(&cut.columns, &cut.runs).map(exact);
             let window = usual_window(own.or(calendar), &cut.runs, columns.len());
             if fill_of(window) < MOST_FILLED {
                 cut = steps(fill_of(window));

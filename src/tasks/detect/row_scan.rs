@@ -126,7 +126,10 @@ impl RowScan<'_> {
             let word = words.as_ref().map(|words| words.get(row).and_then(|word| word.as_deref()));
             sink(Scored {
                 row: row as u64 + 1,
-                score: scored.as_ref().map(|(score, _)| *score).ok_or("its time or its values are missing, or too few rows follow each other around it"),
+                score: scored
+                    .as_ref()
+                    .map(|(score, _)| *score)
+                    .ok_or("its time or its values are missing, or too few rows follow each other around it"),
                 pca: None,
                 reasons: scored.as_ref().map_or("", |(_, reasons)| reasons),
                 is_abnormal: word.map(|word| self.is_abnormal(word, detector)),

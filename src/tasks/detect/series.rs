@@ -190,13 +190,7 @@ fn normal_quantile(share: f64) -> f64 {
 
 /// Measures by how much scores from the windows on one side of a step alone are too high: as many as `share` of those
 /// of held-out steps exceed the threshold once they are multiplied. `parts` are places and scores of each step.
-fn cut_factors(
-    parts: &[Vec<(u32, f32)>],
-    window: usize,
-    stride: usize,
-    threshold: f64,
-    share: f64,
-) -> Vec<CutFactors> {
+fn cut_factors(parts: &[Vec<(u32, f32)>], window: usize, stride: usize, threshold: f64, share: f64) -> Vec<CutFactors> {
     let next = |&reach: &usize| Some((reach * 5 / 4).max(reach + 1));
     let mut reaches: Vec<usize> = std::iter::successors(Some(1), next).take_while(|&reach| reach < window).collect();
     reaches.reverse();
@@ -314,7 +308,8 @@ mod tests {
     #[test]
     fn ends_are_judged_by_what_their_windows_would_say() {
         // In the first place of a window errors are four times as large, and a step in a hundred is twice as far off.
-        let score = |step: usize, place: usize| if place == 0 { 4.0 } else { 1.0 } * if step % 97 == 0 { 2.0 } else { 1.0 };
+        let score =
+            |step: usize, place: usize| if place == 0 { 4.0 } else { 1.0 } * if step % 97 == 0 { 2.0 } else { 1.0 };
         let window = 8;
         let parts: Vec<Vec<(u32, f32)>> = (0..2000)
             .map(|step| (0..window).rev().map(|place| (place as u32, score(step, place) as f32)).collect())
