@@ -77,7 +77,7 @@ pub(crate) struct Previews {
     pub validation_mse: Option<f64>,
     /// PCA at the latent size of the model, once it is fitted.
     pca: Option<Pca>,
-    /// Its error on the same rows, given the same input.
+    /// Mean squared error of that PCA on the same rows, given the same input.
     pub pca_mse: Option<f64>,
     /// Rows that both errors are measured on.
     pub error_rows: usize,

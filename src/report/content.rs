@@ -131,7 +131,7 @@ impl ReportContent {
         let mut evaluator = evaluator_over(&loaded, &data)?;
         story.describe(&data);
         story.measure(&network, &data, &mut evaluator)?;
-        story.diagnose(&data, &mut evaluator)?;
+        story.diagnose(dir.has_ended(&story.epochs), &data, &mut evaluator)?;
         story.show_pairs(&data, &mut evaluator)?;
         let latents = story.show_map(&network, &data, &mut evaluator)?;
         if network.latent() > 0 {
@@ -153,11 +153,11 @@ impl ReportContent {
     }
 
     /// Diagnoses the model on the validation part, as the window does.
-    fn diagnose(&mut self, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TaskError> {
+    fn diagnose(&mut self, ended: bool, data: &DataSet, evaluator: &mut Evaluator) -> Result<(), TaskError> {
         if data.validation.is_empty() {
             return Ok(());
         }
-        let (test, pca, ended) = (self.test.as_ref(), self.pca.as_ref(), !self.recorded.is_null());
+        let (test, pca) = (self.test.as_ref(), self.pca.as_ref());
         let run = RunEvidence { spec: &self.spec, epochs: &self.epochs, test, pca, ended };
         self.diagnosis = Diagnosis::measure(evaluator, data, run).wait()?;
         Ok(())

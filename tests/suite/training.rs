@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hourglass::data::Part;
@@ -358,14 +359,14 @@ fn models_are_judged_against_pca_on_the_same_terms() {
 fn pca_is_given_the_input_that_the_model_is_given() {
     let settings = ["train.steps=10", "train.epochs=1", "data.rows=1280", "train.batch_size=64", "model.latent=8"];
     let (mut run, report) = train(spec("denoising", &settings));
-    let data = digits();
+    let data = Arc::clone(run.session().data());
     let rows = data.part(Part::Test);
     let clean = data.rows_f32(rows.clone()).expect("rows");
     let seen = run.session_mut().outputs(rows, true, true).wait().expect("outputs").seen;
-    let train = run.session().data().some_f32(Part::Train).expect("rows");
+    let train = data.some_f32(Part::Train).expect("rows");
     let pca = Pca::fit(&train, data.features, 8).expect("it is fitted");
     let wanted = mse(&pca.reconstruct(&seen), &clean);
     let found = report.pca.expect("PCA").mse;
     assert!((found - wanted).abs() < 1e-6 * wanted, "{found} {wanted}");
-    assert!(found > 1.2 * pca.reconstruction_mse(&clean), "masked rows cost PCA too");
+    assert!(found > 1.05 * pca.reconstruction_mse(&clean), "masked rows cost PCA too");
 }

@@ -265,8 +265,11 @@ fn a_typed_edit_is_what_is_trained_next() {
     {
         let (script, mut harness) = edited(moment);
         if leaves {
-            harness.key_press(egui::Key::Escape);
-            harness.run();
+            // On to the next control, and then to none.
+            for key in [egui::Key::Tab, egui::Key::Escape] {
+                harness.key_press(key);
+                harness.run();
+            }
         }
         harness.key_press(key);
         harness.run();

@@ -199,10 +199,7 @@ fn diagnose_run(
     // The spec beside the model has all live edits, that in the model those until it was saved.
     let spec = run.as_ref().and_then(|run| run.read_spec().ok()).unwrap_or_else(|| model.spec.clone());
     let epochs = run.as_ref().map(RunDir::read_metrics).unwrap_or_default();
-    // The record of a run that was resumed since is of an earlier step.
-    let step = epochs.last().map_or(0, |epoch| epoch.step);
-    let is_of_now = |report: serde_json::Value| report["steps"].as_u64().is_some_and(|steps| steps >= step);
-    let ended = run.is_none_or(|run| run.read_report().is_some_and(is_of_now));
+    let ended = run.is_none_or(|run| run.has_ended(&epochs));
     let pca = pca.map(|pca| &pca.report);
     let evidence = RunEvidence { spec: &spec, epochs: &epochs, test: Some(test), pca, ended };
     Ok(Diagnosis::measure(evaluator, data, evidence).wait()?)
