@@ -22,6 +22,8 @@ pub struct Setting(&'static str);
 impl Setting {
     /// Option of anomaly detection: values of the label column that mark abnormal rows.
     pub const ABNORMAL: Self = Self("abnormal");
+    /// Option of denoising: meaning of an array's dimensions, such as TYX.
+    pub const AXES: Self = Self("axes");
     /// Key of the spec: rows of a training batch.
     pub const BATCH_SIZE: Self = Self("train.batch_size");
     /// Option of augmentation: draws from a Gaussian mixture fitted to each class.
@@ -58,6 +60,8 @@ impl Setting {
     pub const PICTURES: Self = Self("pictures");
     /// Option of sampling: draws from a Gaussian mixture fitted to the train latents instead of from the prior.
     pub const POSTERIOR: Self = Self("posterior");
+    /// Option of denoising: values of black and white in pictures of more than 8 bits.
+    pub const RANGE: Self = Self("range");
     /// Option of denoising: standard deviation of the noise, on the scale of 0..255.
     pub const SIGMA: Self = Self("sigma");
     /// Option of tasks: number of CPU threads.
@@ -66,8 +70,9 @@ impl Setting {
     pub const THRESHOLD_BY: Self = Self("threshold-by");
 
     /// Options of tasks that errors refer to; every other setting is a key of the spec.
-    pub const OPTIONS: [Self; 19] = [
+    pub const OPTIONS: [Self; 21] = [
         Self::ABNORMAL,
+        Self::AXES,
         Self::BY_CLASS,
         Self::CLUSTERS,
         Self::COMPONENTS,
@@ -83,6 +88,7 @@ impl Setting {
         Self::OUTPUT,
         Self::PICTURES,
         Self::POSTERIOR,
+        Self::RANGE,
         Self::SIGMA,
         Self::THREADS,
         Self::THRESHOLD_BY,

@@ -16,10 +16,12 @@ use crate::tasks::{self, DenoiseOptions, Denoised, FileOutcome, Sigma, Strength,
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DenoiseArgs {
-    /// Images (PNG, JPEG, WebP, TIFF, BMP, PNM), .npy arrays of floats in 0..1 (HxW or HxWxC), or folders of them.
+    /// Images (PNG, JPEG, WebP, TIFF with all pages, BMP, GIF, PNM), .npy arrays (pictures or stacks of them), or folders
+    /// of them.
     #[arg(required = true, value_name = "IN")]
     inputs: Vec<PathBuf>,
-    /// A file for one input, else a folder in which the names are kept. The format is that of the input.
+    /// A file for one input, else a folder in which the names are kept. The format is that of the input; GIF becomes PNG,
+    /// and a name in .tif keeps the frames of an animation as pages.
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// Model file (.safetensors), instead of the built-in denoiser.
@@ -38,6 +40,14 @@ pub(super) struct DenoiseArgs {
     /// Memory limit of the network [default: a quarter of the free memory, at most 1024].
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: Option<u32>,
+    /// Values of black and white in pictures and arrays of more than 8 bits, such as 0,4095 [default: those of the
+    /// model, or what each file holds].
+    #[arg(long, value_name = "LOW,HIGH", value_parser = range, allow_hyphen_values = true)]
+    range: Option<[f64; 2]>,
+    /// Meaning of the dimensions of arrays, a letter for each: T or N counts pictures, Y lines, X columns, C channels,
+    /// such as TYX, CYX or YXC [default: by their shape].
+    #[arg(long, value_name = "LETTERS")]
+    axes: Option<String>,
     /// Run the network once per image instead of averaging over 8 flips and rotations: 8 times as fast, 0.1 dB worse.
     #[arg(long)]
     fast: bool,
@@ -51,6 +61,15 @@ fn sigma(text: &str) -> Result<Sigma, String> {
     }
 }
 
+fn range(text: &str) -> Result<[f64; 2], String> {
+    let given = || {
+        let (low, high) = text.split_once(',')?;
+        let (low, high) = (low.trim().parse::<f64>().ok()?, high.trim().parse::<f64>().ok()?);
+        (low.is_finite() && high.is_finite() && low < high).then_some([low, high])
+    };
+    given().ok_or_else(|| "give black and white as two numbers, such as 0,4095".to_owned())
+}
+
 pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Command) -> Result<u8, CliError> {
     if !(0.0..=1.0).contains(&arguments.strength) {
         let problem = format!("--strength is {}, use a number from 0 to 1; 1 removes all noise", arguments.strength);
@@ -62,6 +81,8 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Comma
         reference: arguments.reference,
         memory: arguments.memory.map(|megabytes| (megabytes as usize) << 20),
         fast: arguments.fast,
+        range: arguments.range,
+        axes: arguments.axes,
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -109,8 +130,9 @@ fn describe(denoised: &Denoised, common: &Common, command: &clap::Command) {
         let sigma = file.sigma.map_or_else(String::new, |sigma| format!(", sigma {sigma:.1}"));
         let done = if file.copied { "copied" } else { "denoised" };
         let (width, height) = (file.width.unwrap_or(0), file.height.unwrap_or(0));
+        let pages = file.pages.map_or_else(String::new, |pages| format!(", {pages} pages"));
         let output = file.output.as_deref().unwrap_or_default();
-        print_out(&format!("{output}  {width}x{height}{sigma}, {done} in {:.2} s", file.seconds));
+        print_out(&format!("{output}  {width}x{height}{pages}{sigma}, {done} in {:.2} s", file.seconds));
         if let Some(comparison) = &file.comparison {
             let number = |value: Option<f64>, digits: usize| {
                 value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))

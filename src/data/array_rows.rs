@@ -8,7 +8,7 @@ use super::error::unreadable;
 use super::formats::array::{Array, ArrayDType as Stored, ArrayInfo, ArrayValues};
 use super::formats::array_file::ArrayFile;
 use super::formats::idx::{labels_beside, read_idx_array};
-use super::formats::npy::read_npy;
+use super::formats::npy::read_npy_typed;
 use super::formats::npz::{list_npz, read_npz};
 use super::formats::safetensors::{list_safetensors, read_safetensors};
 use super::preparation::Preparation;
@@ -31,8 +31,116 @@ pub(super) enum ArrayLocation {
 pub(super) struct FoundArray {
     pub shape: Vec<usize>,
     pub numbers: ArrayLocation,
+    /// Element type in the file; `None` for IDX, whose bytes stand for 0..1.
+    pub element: Option<Stored>,
     /// Label of each row, as a word.
     pub labels: Option<Vec<String>>,
+    /// Part of each row, where arrays are named after parts: 0 train, 1 validation, 2 test.
+    pub given: Option<Vec<u8>>,
+    /// What was decided about the arrays, in words.
+    pub notes: Vec<String>,
+}
+
+/// Beginnings and ends of the names of arrays that are parts of one set, and the part.
+const PARTS: [(&str, u8); 7] =
+    [("train", 0), ("training", 0), ("val", 1), ("valid", 1), ("validation", 1), ("test", 2), ("testing", 2)];
+/// What is left of the name of a part's data, and of its labels.
+const DATA_OF_PART: [&str; 6] = ["x", "data", "images", "features", "inputs", ""];
+const LABELS_OF_PART: [&str; 5] = ["y", "label", "labels", "target", "targets"];
+
+/// Part that an array is named after, as `x_train` is, and the rest of its name.
+fn part_of(name: &str) -> Option<(u8, String)> {
+    let lower = name.to_lowercase();
+    PARTS.iter().find_map(|(word, part)| {
+        let rest = lower.strip_suffix(word).or_else(|| lower.strip_prefix(word))?;
+        let cut = rest.trim_matches(['_', '-', '.']);
+        // "contest" is no part.
+        (cut.len() < rest.len() || rest.is_empty()).then(|| (*part, cut.to_owned()))
+    })
+}
+
+/// Data and labels of the parts of a file, train first; empty unless its arrays are named after train and others.
+fn parts_of(arrays: &[ArrayInfo]) -> Vec<(u8, &ArrayInfo, Option<&ArrayInfo>)> {
+    let named: Vec<(u8, String, &ArrayInfo)> =
+        arrays.iter().filter_map(|array| part_of(&array.name).map(|(part, rest)| (part, rest, array))).collect();
+    let find = |part: u8, words: &[&str]| {
+        named.iter().find(|(of, rest, _)| *of == part && words.contains(&rest.as_str())).map(|(_, _, array)| *array)
+    };
+    let mut parts = Vec::new();
+    for part in 0..3 {
+        let Some(data) = find(part, &DATA_OF_PART).filter(|array| array.shape.len() >= 2) else { continue };
+        let labels = find(part, &LABELS_OF_PART).filter(|array| array.shape.first() == data.shape.first());
+        parts.push((part, data, labels));
+    }
+    let inner = |array: &ArrayInfo| array.shape.get(1..).map(<[usize]>::to_vec);
+    let alike = parts.iter().all(|(_, data, _)| parts.first().is_some_and(|(_, first, _)| inner(first) == inner(data)));
+    let is_split = parts.len() > 1 && parts.first().is_some_and(|(part, _, _)| *part == 0);
+    if alike && is_split { parts } else { Vec::new() }
+}
+
+/// Reads the parts of a file as one array, one after the other.
+fn read_parts(
+    parts: &[(u8, &ArrayInfo, Option<&ArrayInfo>)],
+    options: &DataSpec,
+    limit_bytes: u64,
+    mut one: impl FnMut(&str, u64) -> Result<Array, DataError>,
+) -> Result<FoundArray, DataError> {
+    let (mut left, mut shape, mut given) = (limit_bytes, Vec::new(), Vec::new());
+    let mut all: Vec<ArrayValues> = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    let takes_labels = options.labels.as_deref() != Some("none") && parts.iter().all(|(_, _, labels)| labels.is_some());
+    for (part, data, labels) in parts {
+        let array = one(&data.name, left)?;
+        left = left.saturating_sub(array.memory_bytes());
+        let rows = array.shape.first().copied().unwrap_or(0);
+        given.resize(given.len() + rows, *part);
+        if shape.is_empty() {
+            shape.clone_from(&array.shape);
+        }
+        all.push(array.values);
+        if let Some(labels) = labels.filter(|_| takes_labels) {
+            words.extend(words_of(&one(&labels.name, left)?));
+        }
+    }
+    if let Some(count) = shape.first_mut() {
+        *count = given.len();
+    }
+    let is_bytes = all.iter().all(|values| matches!(values, ArrayValues::Bytes(_)));
+    let numbers = match is_bytes {
+        true => ArrayValues::Bytes(
+            all.into_iter()
+                .flat_map(|values| if let ArrayValues::Bytes(bytes) = values { bytes } else { Vec::new() })
+                .collect(),
+        ),
+        false => ArrayValues::Floats(
+            all.into_iter()
+                .flat_map(|values| match values {
+                    ArrayValues::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
+                    ArrayValues::Floats(floats) => floats,
+                })
+                .collect(),
+        ),
+    };
+    let names: Vec<String> = parts
+        .iter()
+        .map(|(part, data, labels)| {
+            let kind = ["train", "validation", "test"].get(usize::from(*part)).copied().unwrap_or("test");
+            let labels = labels
+                .filter(|_| takes_labels)
+                .map_or_else(String::new, |labels| format!(" with labels {}", labels.name));
+            format!("{} is the {kind} part{labels}", data.name)
+        })
+        .collect();
+    let key = Setting::spec_key("data.array");
+    let element = parts.first().and_then(|(_, data, _)| data.element.clone().ok());
+    Ok(FoundArray {
+        shape,
+        numbers: ArrayLocation::Here(numbers),
+        element,
+        labels: takes_labels.then_some(words),
+        given: Some(given),
+        notes: vec![format!("{}; {key} takes one of them alone", names.join(", "))],
+    })
 }
 
 /// Finds the data and its labels at `path`; what takes more than `limit_bytes` is read later, row by row, where its
@@ -42,8 +150,19 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let place = path.display().to_string();
     let large = files::metadata(path).map_err(|error| unreadable(path, &error))?.len() > limit_bytes;
+    let mut element = None;
     let (array, chosen, mut labels) = if name.ends_with(".npz") {
-        let (data, labels) = choose(&list_npz(path)?, options, &place)?;
+        let there = list_npz(path)?;
+        let parts = parts_of(&there);
+        let leaves_open = options.array.is_none() && wanted.is_none();
+        if leaves_open && !parts.is_empty() {
+            return read_parts(&parts, options, limit_bytes, |name, left| {
+                let mut found = read_npz(path, Some(name), left)?;
+                found.pop().map(|(_, array)| array).ok_or_else(|| DataError::malformed(&place, "it holds no array"))
+            });
+        }
+        let (data, labels) = choose(&there, options, &place)?;
+        element = element_of(&there, &data);
         let one = |name: &str, left| -> Result<Array, DataError> {
             let mut found = read_npz(path, Some(name), left)?;
             found.pop().map(|(_, array)| array).ok_or_else(|| DataError::malformed(&place, "it holds no array"))
@@ -52,7 +171,9 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
         let left = limit_bytes.saturating_sub(array.memory_bytes());
         (Some(array), None, labels.map(|name| one(&name, left)).transpose()?)
     } else if name.ends_with(".safetensors") {
-        let (data, labels) = choose(&list_safetensors(path)?, options, &place)?;
+        let there = list_safetensors(path)?;
+        let (data, labels) = choose(&there, options, &place)?;
+        element = element_of(&there, &data);
         let one = |name: &str, left| -> Result<Array, DataError> {
             let mut found = read_safetensors(path, Some(name), left)?;
             found.pop().map(|(_, array)| array).ok_or_else(|| DataError::malformed(&place, "it holds no array"))
@@ -62,7 +183,9 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
     } else if large && !name.ends_with(".gz") {
         (None, None, None)
     } else if name.ends_with(".npy") || starts_with(path, b"\x93NUMPY")? {
-        (Some(read_npy(path, limit_bytes)?), None, None)
+        let (array, stored) = read_npy_typed(path, limit_bytes)?;
+        element = Some(stored);
+        (Some(array), None, None)
     } else {
         (Some(read_idx_array(path, limit_bytes)?), None, None)
     };
@@ -70,6 +193,8 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
         Some(array) => (array.shape, ArrayLocation::Here(array.values)),
         None => {
             let file = ArrayFile::open(path, chosen.as_deref())?;
+            let is_idx = !name.ends_with(".safetensors") && !starts_with(path, b"\x93NUMPY")?;
+            element = Some(file.element()).filter(|_| !is_idx);
             (file.shape().to_vec(), ArrayLocation::There(file))
         }
     };
@@ -89,7 +214,11 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
             format!("{place} has no array {wanted:?} and there is no such file; name a text file with a label a line");
         return Err(DataError::Setting { setting: Setting::DATA_LABELS, problem });
     }
-    Ok(FoundArray { shape, numbers, labels: words })
+    Ok(FoundArray { shape, numbers, element, labels: words, given: None, notes: Vec::new() })
+}
+
+fn element_of(arrays: &[ArrayInfo], name: &str) -> Option<Stored> {
+    arrays.iter().find(|array| array.name == name).and_then(|array| array.element.clone().ok())
 }
 
 fn starts_with(path: &Path, magic: &[u8]) -> Result<bool, DataError> {

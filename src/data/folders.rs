@@ -1,8 +1,13 @@
 //! Files under a folder, and their names in reports.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::error::reason;
+use super::picture_file::foreign_extension;
+
+/// Kinds of files that a note names; what is left is counted together.
+const KINDS_NAMED: usize = 6;
 
 /// Extensions of the tables that can be read, without the dot.
 pub const TABLE_EXTENSIONS: [&str; 9] = ["csv", "tsv", "tab", "parquet", "xlsx", "xlsm", "xlsb", "xls", "ods"];
@@ -28,6 +33,37 @@ pub(super) fn files_under(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut 
         }
     }
     found
+}
+
+/// Counts the files under `folder` that `wanted` does not take, by kind, in a note of their own: pictures of kinds that
+/// are not read would be missed otherwise.
+pub(super) fn note_skipped(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut Vec<String>) {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for file in files_under(folder, |_| true, &mut Vec::new()).iter().filter(|file| !wanted(file)) {
+        let extension = file.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        *kinds.entry(extension.unwrap_or_default()).or_default() += 1;
+    }
+    if kinds.is_empty() {
+        return;
+    }
+    // Pictures first, then the most frequent.
+    let mut kinds: Vec<(String, usize)> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(kind, count)| (foreign_extension(kind).is_none(), std::cmp::Reverse(*count)));
+    let mut remedies: Vec<&str> = Vec::new();
+    let named = kinds.iter().take(KINDS_NAMED).map(|(kind, count)| {
+        if let Some(remedy) = foreign_extension(kind).filter(|remedy| !remedies.contains(remedy)) {
+            remedies.push(remedy);
+        }
+        let kind = if kind.is_empty() { "without extension".to_owned() } else { format!(".{kind}") };
+        format!("{count} {kind}")
+    });
+    let mut words = named.collect::<Vec<_>>().join(", ");
+    let rest: usize = kinds.iter().skip(KINDS_NAMED).map(|(_, count)| count).sum();
+    if rest > 0 {
+        words.push_str(&format!(", {rest} of other kinds"));
+    }
+    let remedy = if remedies.is_empty() { String::new() } else { format!("; {}", remedies.join(", or ")) };
+    notes.push(format!("files not read in {}: {words}{remedy}", folder.display()));
 }
 
 /// The name of a file below the folder that was given; of a file that was given by itself, its own.

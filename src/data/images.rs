@@ -4,23 +4,23 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use image::{DynamicImage, ImageDecoder as _, ImageReader};
+use image::DynamicImage;
 use rayon::prelude::*;
 
 use super::error::unreadable;
-use super::folders::{files_under, is_picture, name_below};
+use super::folders::{files_under, is_picture, name_below, note_skipped};
+use super::formats::array::ArrayDType;
+use super::formats::samples::{Samples, StoredPicture, value_range};
 use super::own_results::{note_on_own, without_own_results};
+use super::picture_file::{
+    FORMS, Further, PictureHeader, count_frames, decode, decode_stored, further_headers, header,
+};
 use super::source::{Labels, file_labels};
-use super::spec::{DataSpec, Fit, SplitKind};
+use super::spec::{DataSpec, Fit, PageChoice, SplitKind};
 use super::{DataError, ElementType, FIXED, ImageShape, RowReader};
 use crate::error::Setting;
-use crate::platform::files;
 use crate::random::{key, philox4x32, stream};
 
-/// Most pixels of a picture, 32,768 on a side: larger ones are a mistake or an attack.
-const MOST_PIXELS: u64 = 1 << 30;
-/// Bytes of a decoded picture above which free memory is checked before decoding.
-const LARGE: u64 = 64 << 20;
 /// Largest side, in pixels, of pictures of one size that are taken as they are.
 const OWN_SIZE: usize = 256;
 /// Side, in pixels, of the rows of other pictures, where the spec names none.
@@ -29,129 +29,10 @@ const USUAL_SIDE: usize = 64;
 const FEW: usize = 200;
 /// Pieces of a picture in an epoch, at most, where the spec names none.
 const MOST_PIECES: usize = 256;
-
-/// Size and color depth of a picture, from its header.
-#[derive(Clone, Copy, Debug)]
-struct ImageHeader {
-    height: usize,
-    width: usize,
-    gray: bool,
-    sixteen: bool,
-}
-
-/// Opens a decoder that allocates no more than the picture needs, after a check of its header.
-fn decoder(path: &Path) -> Result<impl image::ImageDecoder + use<>, DataError> {
-    let place = path.display().to_string();
-    let unreadable = |error: std::io::Error| unreadable(path, &error);
-    let length = files::metadata(path).map_err(unreadable)?.len();
-    if length == 0 {
-        return Err(DataError::malformed(place, "the file is empty; fetch it again"));
-    }
-    let mut reader = ImageReader::open(path).map_err(unreadable)?.with_guessed_format().map_err(unreadable)?;
-    reader.no_limits();
-    let decoder = reader.into_decoder().map_err(|error| picture_error(path, &error))?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(DataError::malformed(
-            place,
-            format!("its header claims {width}x{height} pixels; give pictures of at most 32,768x32,768"),
-        ));
-    }
-    if width == 0 || height == 0 {
-        return Err(DataError::malformed(place, "it has no pixels; give another picture"));
-    }
-    // Asked for large pictures alone: the answer takes longer than a small picture.
-    let large = decoder.total_bytes() > LARGE;
-    if let Some(free) = large.then(crate::platform::free_memory).flatten()
-        && decoder.total_bytes().saturating_mul(2) > free as u64
-    {
-        return Err(DataError::malformed(
-            place,
-            format!(
-                "decoding its {width}x{height} pixels takes {} MB twice over and {} MB of memory are free; give a smaller one",
-                decoder.total_bytes() >> 20,
-                free >> 20
-            ),
-        ));
-    }
-    Ok(decoder)
-}
-
-fn picture_error(path: &Path, error: &image::ImageError) -> DataError {
-    let problem = match error {
-        image::ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "the file ends before the picture does; fetch it again".to_owned()
-        }
-        image::ImageError::Unsupported(_) => {
-            format!("it is of a kind that is not read here ({error}); give PNG, JPEG, WebP, TIFF, BMP, GIF or PNM")
-        }
-        _ => format!("it is damaged or no picture ({error}); fetch it again"),
-    };
-    // Decoders break lines.
-    let words: Vec<&str> = problem.split_whitespace().collect();
-    DataError::malformed(path.display().to_string(), words.join(" "))
-}
-
-fn header(path: &Path) -> Result<ImageHeader, DataError> {
-    use image::ExtendedColorType as Color;
-    let mut decoder = decoder(path)?;
-    let (width, height) = decoder.dimensions();
-    let turned = decoder.orientation().is_ok_and(|orientation| orientation.to_exif() >= 5);
-    let (height, width) = if turned { (width, height) } else { (height, width) };
-    let original = decoder.original_color_type();
-    let gray = matches!(
-        original,
-        Color::L1
-            | Color::L2
-            | Color::L4
-            | Color::L8
-            | Color::L16
-            | Color::La8
-            | Color::La16
-            | Color::La1
-            | Color::La2
-            | Color::La4
-    );
-    let sixteen = decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count() > 1;
-    Ok(ImageHeader { height: height as usize, width: width as usize, gray, sixteen })
-}
-
-/// Decodes a whole picture, turned upright by its orientation tag.
-fn decode(path: &Path) -> Result<DynamicImage, DataError> {
-    let mut decoder = decoder(path)?;
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| picture_error(path, &error))?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
-}
-
-/// Metadata of a picture.
-#[derive(Debug)]
-pub(crate) struct ImageMetadata {
-    /// Color type of its pixels in the file, before they are decoded to bytes or words.
-    pub original: image::ExtendedColorType,
-    pub exif: Option<Vec<u8>>,
-    pub icc: Option<Vec<u8>>,
-    /// True if its orientation tag asks for it to be turned.
-    pub turned: bool,
-}
-
-/// Reads the metadata of the picture at `path`; metadata that cannot be read count as none.
-pub(crate) fn read_described(path: &Path) -> Result<ImageMetadata, DataError> {
-    let mut decoder = decoder(path)?;
-    let upright = image::metadata::Orientation::NoTransforms;
-    Ok(ImageMetadata {
-        original: decoder.original_color_type(),
-        exif: decoder.exif_metadata().unwrap_or_default(),
-        icc: decoder.icc_profile().unwrap_or_default(),
-        turned: decoder.orientation().is_ok_and(|orientation| orientation != upright),
-    })
-}
-
-/// Decodes the picture at `path` as its file has it: not turned by its orientation tag.
-pub(crate) fn read_stored(path: &Path) -> Result<DynamicImage, DataError> {
-    DynamicImage::from_decoder(decoder(path)?).map_err(|error| picture_error(path, &error))
-}
+/// Pictures of more than 8 bits that are looked at for the values of black and white.
+const RANGE_SAMPLES: usize = 64;
+/// Files from which on their pages stay together in one part.
+const KEEPS_TOGETHER: usize = 10;
 
 /// Returns whether `path` is named as a picture or an `.npy` file.
 fn is_picture_or_array(path: &Path) -> bool {
@@ -159,8 +40,9 @@ fn is_picture_or_array(path: &Path) -> bool {
 }
 
 /// Pictures and `.npy` files under `folder`, sorted by name, without those that `denoise` wrote; `notes` names what could
-/// not be read and what is left out.
+/// not be read and what is left out, and counts what was passed over.
 pub(crate) fn pictures_and_arrays(folder: &Path, notes: &mut Vec<String>) -> Vec<PathBuf> {
+    note_skipped(folder, is_picture_or_array, notes);
     without_own_results(files_under(folder, is_picture_or_array, notes), notes)
 }
 
@@ -210,9 +92,18 @@ struct DecodedImage {
     bytes: Vec<u8>,
 }
 
+/// A picture in a file: page or frame `page`, from 0.
+#[derive(Clone, Debug)]
+struct PicturePlace {
+    path: PathBuf,
+    page: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct ImageRows {
-    files: Vec<PathBuf>,
+    files: Vec<PicturePlace>,
+    /// Values of black and white in pictures of more than 8 bits; those of their number type where `None`.
+    range: Option<[f64; 2]>,
     units: Vec<ImageCrop>,
     shape: ImageShape,
     element: ElementType,
@@ -231,8 +122,10 @@ pub(super) struct ImageSet {
     pub labels: Option<Labels>,
     /// Part of each row, where folders are named after parts.
     pub given: Option<(Vec<u8>, SplitKind)>,
-    /// The picture that each row belongs to, where rows are pieces.
+    /// The picture or file that each row belongs to, where rows are pieces or pages.
     pub groups: Option<Vec<u32>>,
+    /// Number type of the samples, where all pictures have more than 8 bits.
+    pub stored: Option<ArrayDType>,
 }
 
 impl ImageSet {
@@ -306,34 +199,43 @@ pub(super) fn open(
         notes.extend(note_on_own(path));
         vec![path.to_owned()]
     } else {
+        note_skipped(path, is_picture, notes);
         without_own_results(files_under(path, is_picture, notes), notes)
     };
     if files.is_empty() {
         let why = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
         return Err(DataError::malformed(
             place,
-            format!("no pictures are in this folder{why}; give one with PNG, JPEG, WebP, TIFF, BMP, GIF or PNM files"),
+            format!("no pictures are in this folder{why}; give one with {FORMS} files"),
         ));
     }
-    let looked: Vec<Result<ImageHeader, DataError>> = files.par_iter().map(|file| header(file)).collect();
-    let (mut good, mut headers, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+    let looked: Vec<Result<PictureHeader, DataError>> = files.par_iter().map(|file| header(file)).collect();
+    let (mut found, mut bad) = (Vec::new(), Vec::new());
     for (file, looked) in files.into_iter().zip(looked) {
         match looked {
-            Ok(header) => {
-                good.push(file);
-                headers.push(header);
-            }
+            Ok(header) => found.push((file, header)),
             Err(error) => bad.push(error),
         }
     }
-    leave_out(bad, good.is_empty(), notes)?;
+    leave_out(bad, found.is_empty(), notes)?;
+    let file_count = found.len();
+    let (good, headers, file_of) = with_pages(found, options.pages, notes)?;
+    let element_of = |header: &PictureHeader| header.element;
+    let stored = headers
+        .first()
+        .map(element_of)
+        .filter(|first| *first != ArrayDType::U8 && headers.iter().all(|header| header.element == *first));
+    if options.range.is_none() {
+        options.range = range_of_pictures(&good, &headers, notes)?;
+    }
     let gray = headers.iter().all(|header| header.gray);
     let channels = *options.channels.get_or_insert(if gray { 1 } else { 3 });
     if !matches!(channels, 1 | 3 | 4) {
         let problem = format!("it is {channels}, pictures have 1 (gray), 3 (color) or 4 (with alpha)");
         return Err(DataError::Setting { setting: Setting::spec_key("data.channels"), problem });
     }
-    let element = if headers.iter().all(|header| header.sixteen) { ElementType::Float } else { ElementType::Byte };
+    let deep = headers.iter().all(|header| header.element != ArrayDType::U8);
+    let element = if deep { ElementType::Float } else { ElementType::Byte };
     let first = headers[0];
     let alike = headers.iter().all(|header| (header.height, header.width) == (first.height, first.width));
     let small = first.height <= OWN_SIZE && first.width <= OWN_SIZE;
@@ -386,23 +288,30 @@ pub(super) fn open(
     {
         let problem = format!(
             "{} is {}x{}, smaller than pieces of {height}x{width}; use a smaller data.size or fit = \"crop\"",
-            good[at].display(),
+            good[at].path.display(),
             headers[at].height,
             headers[at].width
         );
         return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
     }
 
-    let relative: Vec<String> = good.iter().map(|file| name_below(file, path)).collect();
+    let relative: Vec<String> = good.iter().map(|file| name_below(&file.path, path)).collect();
     let given = parts_of(&relative);
     let labels = file_labels(&relative, given.is_some(), options)?;
     // Too few to keep some apart: the lower part of each is held out instead.
     let by_lines = fit == Fit::Patches && good.len() < 3 && given.is_none();
+    let has_pages = good.len() > file_count;
+    let together = has_pages && file_count >= KEEPS_TOGETHER;
+    if has_pages && !together && given.is_none() {
+        notes.push("pages of one file may lie in several parts: there are few files".to_owned());
+    }
+    let group_of = |file: usize| if together { file_of[file] } else { file as u32 };
     let mut units = Vec::new();
     let (mut groups, mut unit_parts) = (Vec::new(), Vec::new());
     for (file, header) in headers.iter().enumerate() {
         if fit != Fit::Patches {
             units.push(ImageCrop { file: file as u32, lines: [0.0, 1.0] });
+            groups.push(group_of(file));
             unit_parts.extend(given.as_ref().map(|given| given[file]));
             continue;
         }
@@ -423,7 +332,7 @@ pub(super) fn open(
             }
             for _ in 0..(pieces * tenths).div_ceil(10) {
                 units.push(ImageCrop { file: file as u32, lines });
-                groups.push(file as u32);
+                groups.push(group_of(file));
                 unit_parts.extend(match (by_lines, &given) {
                     (true, _) => Some(part),
                     (false, given) => given.as_ref().map(|given| given[file]),
@@ -437,8 +346,13 @@ pub(super) fn open(
         .map(|unit| {
             let piece = piece_of.entry(unit.file).or_default();
             *piece += 1;
-            let name = &relative[unit.file as usize];
-            if fit == Fit::Patches { format!("{name}, piece {piece}") } else { name.clone() }
+            let file = unit.file as usize;
+            let alone = good[file].page == 0 && good.get(file + 1).is_none_or(|next| next.page == 0);
+            let name = match alone {
+                true => relative[file].clone(),
+                false => format!("{}, page {}", relative[file], good[file].page + 1),
+            };
+            if fit == Fit::Patches { format!("{name}, piece {piece}") } else { name }
         })
         .collect();
     if by_lines {
@@ -457,8 +371,9 @@ pub(super) fn open(
     let given_kind = if by_lines { SplitKind::Given } else { SplitKind::Folders };
     Ok(ImageSet {
         given: (!unit_parts.is_empty()).then_some((unit_parts, given_kind)),
-        groups: (fit == Fit::Patches && !by_lines).then_some(groups),
-        source: ImageRows { files: good, units, shape, element, fit, seed, cache },
+        groups: (together || fit == Fit::Patches && !by_lines).then_some(groups),
+        source: ImageRows { files: good, range: options.range, units, shape, element, fit, seed, cache },
+        stored,
         names,
         labels,
     })
@@ -471,6 +386,84 @@ fn within_side(height: usize, width: usize, side: usize) -> [usize; 2] {
     // Whole multiples of four: convolutions halve it twice and more.
     let scaled = |of: usize| ((of * side).div_ceil(longer)).next_multiple_of(4).clamp(side / 4, side);
     [scaled(height), scaled(width)]
+}
+
+/// Returns the pictures of files, their headers, and the file of each: all pages of a TIFF file unless only the first is
+/// asked for, and all frames of an animation where all are.
+fn with_pages(
+    found: Vec<(PathBuf, PictureHeader)>,
+    choice: Option<PageChoice>,
+    notes: &mut Vec<String>,
+) -> Result<(Vec<PicturePlace>, Vec<PictureHeader>, Vec<u32>), DataError> {
+    let (mut places, mut headers, mut file_of) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut taken, mut pages, mut passed) = (0, 0, 0);
+    for (file, (path, first)) in found.into_iter().enumerate() {
+        let more = match (first.further, choice) {
+            (Further::Pages(_), None | Some(PageChoice::All)) => further_headers(&path, first)?,
+            (Further::Frames, Some(PageChoice::All)) => vec![first; count_frames(&path)?.saturating_sub(1)],
+            _ => Vec::new(),
+        };
+        if !more.is_empty() {
+            (taken, pages) = (taken + 1, pages + more.len() + 1);
+        } else if first.further != Further::None {
+            passed += 1;
+        }
+        for (page, header) in std::iter::once(first).chain(more).enumerate() {
+            places.push(PicturePlace { path: path.clone(), page });
+            headers.push(header);
+            file_of.push(file as u32);
+        }
+    }
+    let key = Setting::spec_key("data.pages");
+    if taken > 0 {
+        notes.push(format!(
+            "files with several pages: {taken}; their {pages} pages are pictures of their own ({key} = \"first\" takes \
+             the first of each)"
+        ));
+    }
+    if passed > 0 {
+        notes.push(format!(
+            "of {passed} files with further pages or frames only the first is used ({key} = \"all\" takes them)"
+        ));
+    }
+    Ok((places, headers, file_of))
+}
+
+/// Returns the values of black and white of pictures of more than 8 bits, where they are not those of their number
+/// type: by what some of them hold. Counts of 10, 12 or 14 bits have their own white.
+fn range_of_pictures(
+    places: &[PicturePlace],
+    headers: &[PictureHeader],
+    notes: &mut Vec<String>,
+) -> Result<Option<[f64; 2]>, DataError> {
+    let deep: Vec<&PicturePlace> = places
+        .iter()
+        .zip(headers)
+        .filter(|(_, header)| header.element != ArrayDType::U8)
+        .map(|(place, _)| place)
+        .collect();
+    let step = deep.len().div_ceil(RANGE_SAMPLES).max(1);
+    let some: Vec<&PicturePlace> = deep.into_iter().step_by(step).collect();
+    // Damaged files are found and named when rows are read.
+    let pictures: Vec<StoredPicture> = some
+        .par_iter()
+        .filter_map(|place| decode_stored(&place.path, place.page).ok().map(|(picture, _)| picture))
+        .collect();
+    let Some(first) = pictures.first() else { return Ok(None) };
+    let (own, element) = (first.samples.own_range(), first.samples.element());
+    let [low, high] = value_range(&pictures.iter().collect::<Vec<_>>());
+    if [low, high] == own {
+        return Ok(None);
+    }
+    let is_counts = matches!(first.samples, Samples::Words(_)) && low == 0.0;
+    let white = if is_counts { (high.max(255.0) as u32 + 1).next_power_of_two() as f32 - 1.0 } else { high };
+    let held = if is_counts { format!(", as they hold up to {high}") } else { String::new() };
+    notes.push(format!(
+        "values from {low} to {white} of pictures of {} are taken as black to white{held}; {} says otherwise",
+        element.words(),
+        Setting::spec_key("data.range")
+    ));
+    Ok(Some([f64::from(low), f64::from(white)]))
 }
 
 /// Adds the files that were left out to `notes`; where nothing is left, the first of them is the error.
@@ -515,7 +508,8 @@ impl ImageRows {
         if let Some(known) = self.cache.as_ref().and_then(|cache| cache[file].get()) {
             return Ok(Arc::clone(known));
         }
-        let mut picture = decode(&self.files[file])?;
+        let PicturePlace { path, page } = &self.files[file];
+        let mut picture = decode(path, *page, self.range)?;
         if self.shape.channels < 4 {
             picture = without_alpha(picture);
         }

@@ -2,6 +2,7 @@
 
 mod array_rows;
 mod audio;
+mod axes;
 mod data_set;
 mod duplicates;
 mod error;
@@ -11,6 +12,7 @@ mod images;
 mod labels;
 mod mnist;
 mod own_results;
+mod picture_file;
 mod preparation;
 mod rhythm;
 mod source;
@@ -24,6 +26,7 @@ mod windows;
 pub use self::audio::mel::{MelSpec, MelTransform};
 pub use self::audio::resample::resample;
 pub use self::audio::wav::{Waveform, read_wav, write_wav};
+pub(crate) use self::axes::{PictureAxes, axes_of_pictures};
 pub(crate) use self::data_set::LOOK_BYTES;
 pub use self::data_set::{
     DataSet, ElementType, FIXED, ImageShape, Part, RowNames, RowReader, SplitManifest, Values, WindowLayout,
@@ -36,13 +39,17 @@ pub use self::formats::array_file::ArrayFile;
 pub use self::formats::columns::ColumnReading;
 pub use self::formats::date_format::DateFormat;
 pub use self::formats::idx::{IdxArray, read_idx, read_idx_array};
-pub use self::formats::npy::{read_npy, write_npy};
+pub(crate) use self::formats::npy::read_npy_typed;
+pub use self::formats::npy::{read_npy, write_npy, write_npy_as};
 pub use self::formats::npz::{list_npz, read_npz};
 pub use self::formats::number_format::NumberFormat;
 pub use self::formats::safetensors::{list_safetensors, read_safetensors};
-pub(crate) use self::images::{pictures_and_arrays, read_described, read_stored};
+pub(crate) use self::formats::samples::{AlphaKind, Samples, StoredPicture, value_range};
+pub(crate) use self::formats::tiff::encode_tiff;
+pub(crate) use self::images::pictures_and_arrays;
 pub(crate) use self::own_results::{OWN_KEYWORD, OWN_MARK, OWN_SUFFIX, note_on_own};
+pub(crate) use self::picture_file::{read_described, read_pictures};
 pub use self::preparation::{CellRemark, Preparation, PreparedColumn};
-pub use self::spec::{AudioForm, DataSpec, Fit, Scaling, SourceKind, SplitKind, TextUnit};
+pub use self::spec::{AudioForm, DataSpec, Fit, PageChoice, Scaling, SourceKind, SplitKind, TextUnit};
 pub use self::table_stream::{TableChunk, TableStream, read_labels};
 pub use self::tfidf::{Document, TextVectors, read_documents};

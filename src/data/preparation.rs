@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audio::mel::MelSpec;
+use super::formats::array::ArrayDType;
 use super::formats::columns::{ColumnReading, ColumnValues, Table, Timestamp};
 use super::formats::date_format::DateFormat;
 use super::formats::number_format::NumberFormat;
@@ -180,6 +181,12 @@ pub struct Preparation {
     /// Parameters of the spectrograms of recordings; `None` for other sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mel: Option<MelSpec>,
+    /// Number type of the source's values, in which rows are written; `None` for bytes of pictures and 32-bit floats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub element: Option<ArrayDType>,
+    /// Least and largest value of the train rows, of arrays that are pictures on a scale of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
 }
 
 impl Preparation {
@@ -195,6 +202,8 @@ impl Preparation {
             classes: Vec::new(),
             text: None,
             mel: None,
+            element: None,
+            range: None,
         }
     }
 

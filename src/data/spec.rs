@@ -84,6 +84,17 @@ pub enum Fit {
     Patches,
 }
 
+/// Pages and frames of picture files that are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PageChoice {
+    /// All pages of a file, and all frames of an animation.
+    All,
+    /// First page or frame of each file.
+    First,
+}
+
 /// Method of dividing rows into train, validation and test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +203,19 @@ pub struct DataSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patches: Option<usize>,
 
+    /// Pages and frames of picture files that are used, `all` or `first`; `None` for all pages of a TIFF file and the
+    /// first frame of an animation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<PageChoice>,
+    /// Values of black and white in pictures of more than 8 bits; `None` for those of their number type, or, where they
+    /// do not use its range, for what they hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
+    /// Meaning of an array's dimensions, a letter for each: `N` or `T` counts pictures, `Y` lines, `X` columns, `C`
+    /// channels, such as `TYX`, `NYXC`, `CYX` or `YX`; `NC` for plain rows. `None` to choose it by the shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axes: Option<String>,
+
     /// True if the first line of a table names its columns; `None` to detect it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
@@ -295,6 +319,9 @@ impl Default for DataSpec {
             device_megabytes: None,
             fit: None,
             patches: None,
+            pages: None,
+            range: None,
+            axes: None,
             header: None,
             delimiter: None,
             decimal: None,
@@ -354,6 +381,12 @@ impl DataSpec {
         }
         if self.channels.is_some_and(|channels| channels == 0 || channels > 1024) {
             return Err(("data.channels", "use 1 (gray), 3 (color) or 4 (with alpha)".to_owned()));
+        }
+        if self.range.is_some_and(|[low, high]| !(low.is_finite() && high.is_finite() && low < high)) {
+            return Err(("data.range", "use two finite numbers, black and white, such as [0, 4095]".to_owned()));
+        }
+        if let Some(problem) = self.axes.as_deref().and_then(|axes| super::axes::check_axes(axes).err()) {
+            return Err(("data.axes", problem));
         }
         if self.split == Some(SplitKind::Files) && self.lists.is_none() {
             let problem =

@@ -278,6 +278,8 @@ fn listed(facts: &RowAttributes<'_>, options: &DataSpec, place: &str) -> Result<
             for (row, name) in names.iter().enumerate() {
                 // Pieces of a file are named after it: `a/b.png, piece 3`.
                 let file = name.split_once(", piece").map_or(name.as_str(), |(file, _)| file);
+                // Pages too: `a/b.tif, page 2, piece 3`.
+                let file = file.split_once(", page ").map_or(file, |(file, _)| file);
                 rows.entry(file).or_default().push(row);
             }
             rows

@@ -44,7 +44,10 @@ pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) ->
     let mse = metrics::mse(&made, &data.rows_f32(rows.clone())?);
     model.preparation.undo(&mut made);
     let names: Vec<String> = rows.clone().map(|row| data.row_name(row)).collect();
-    let files = RowWriter::from_data(&data).write(NamedRows { values: &made, names: &names, labels: None }, output)?;
+    let form = RowWriter::from_data(&data);
+    let mut notes = data.notes.clone();
+    notes.extend(form.remark(output));
+    let files = form.write(NamedRows { values: &made, names: &names, labels: None }, output)?;
     Ok(Reconstruction {
         model: path.display().to_string(),
         data: source.to_owned(),
@@ -52,6 +55,6 @@ pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) ->
         mse,
         output: output.display().to_string(),
         files,
-        notes: data.notes.clone(),
+        notes,
     })
 }

@@ -46,7 +46,8 @@ impl Array {
 }
 
 /// Element type of an array in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ArrayDType {
     /// Truth value of one byte; all but 0 are true.
     Bool,
@@ -84,6 +85,20 @@ impl ArrayDType {
             Self::U16 | Self::I16 | Self::F16 | Self::Bf16 => 2,
             Self::U32 | Self::I32 | Self::F32 => 4,
             Self::U64 | Self::I64 | Self::F64 => 8,
+        }
+    }
+
+    /// Returns the type in words, such as `16-bit whole numbers`.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Bool => "truth values",
+            Self::U8 | Self::I8 => "8-bit whole numbers",
+            Self::U16 | Self::I16 => "16-bit whole numbers",
+            Self::U32 | Self::I32 => "32-bit whole numbers",
+            Self::U64 | Self::I64 => "64-bit whole numbers",
+            Self::F16 | Self::Bf16 => "16-bit floats",
+            Self::F32 => "32-bit floats",
+            Self::F64 => "64-bit floats",
         }
     }
 

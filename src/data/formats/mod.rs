@@ -14,7 +14,9 @@ pub(super) mod number_format;
 #[cfg(feature = "parquet")]
 mod parquet;
 pub(super) mod safetensors;
+pub(super) mod samples;
 mod sheets;
 pub(super) mod table;
 pub(super) mod text;
+pub(super) mod tiff;
 pub(super) mod timestamp;

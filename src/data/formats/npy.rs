@@ -77,17 +77,29 @@ impl NpyHeader {
 
 /// Reads an NPY file of numbers. Reading takes at most `limit_bytes` of memory, or is refused.
 pub fn read_npy(path: &Path, limit_bytes: u64) -> Result<Array, DataError> {
+    Ok(read_npy_typed(path, limit_bytes)?.0)
+}
+
+/// Same as [`read_npy`], with the element type of the file.
+pub(crate) fn read_npy_typed(path: &Path, limit_bytes: u64) -> Result<(Array, ArrayDType), DataError> {
     let place = path.display().to_string();
     let (mut reader, length) = open(path)?;
     let header = NpyHeader::read(&mut reader, &place)?;
     let held = length.saturating_sub(header.length);
     let layout = header.layout(&place)?;
     layout.check_stored(held, &place)?;
-    layout.read(&mut reader, limit_bytes, &place)
+    let element = layout.element;
+    Ok((layout.read(&mut reader, limit_bytes, &place)?, element))
 }
 
 /// Writes `values` as an NPY file (version 1.0, `<f4`, row-major), whole or not at all.
 pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), DataError> {
+    write_npy_as(path, shape, values, ArrayDType::F32)
+}
+
+/// Writes `values` as an NPY file of numbers of type `element`, whole or not at all: whole numbers rounded and kept
+/// within what the type holds, truth values true from one half on.
+pub fn write_npy_as(path: &Path, shape: &[usize], values: &[f32], element: ArrayDType) -> Result<(), DataError> {
     let unwritable = |reason: String| DataError::Unwritable { path: path.into(), reason };
     if shape.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent)) != Some(values.len()) {
         return Err(unwritable(format!("{} values do not fill the shape {shape:?}", values.len())));
@@ -97,7 +109,8 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Dat
         extents.truncate(extents.len().saturating_sub(2));
     }
     let mut header =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", extents.trim_end()).into_bytes();
+        format!("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", code_of(element), extents.trim_end())
+            .into_bytes();
     // Values start at a multiple of 64, as the format asks.
     let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
     header.resize(padded - 1, b' ');
@@ -108,9 +121,43 @@ pub fn write_npy(path: &Path, shape: &[usize], values: &[f32]) -> Result<(), Dat
         file.write_all(&[1, 0])?;
         file.write_all(&length.to_le_bytes())?;
         file.write_all(&header)?;
-        values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))
+        values.iter().try_for_each(|&value| {
+            let (whole, wide) = (value.round(), f64::from(value).round());
+            match element {
+                ArrayDType::Bool => file.write_all(&[u8::from(value >= 0.5)]),
+                ArrayDType::U8 => file.write_all(&[whole as u8]),
+                ArrayDType::I8 => file.write_all(&(whole as i8).to_le_bytes()),
+                ArrayDType::U16 => file.write_all(&(whole as u16).to_le_bytes()),
+                ArrayDType::I16 => file.write_all(&(whole as i16).to_le_bytes()),
+                ArrayDType::U32 => file.write_all(&(wide as u32).to_le_bytes()),
+                ArrayDType::I32 => file.write_all(&(wide as i32).to_le_bytes()),
+                ArrayDType::U64 => file.write_all(&(wide as u64).to_le_bytes()),
+                ArrayDType::I64 => file.write_all(&(wide as i64).to_le_bytes()),
+                ArrayDType::F16 => file.write_all(&half::f16::from_f32(value).to_le_bytes()),
+                ArrayDType::F64 => file.write_all(&f64::from(value).to_le_bytes()),
+                ArrayDType::Bf16 | ArrayDType::F32 => file.write_all(&value.to_le_bytes()),
+            }
+        })
     })
     .map_err(|error| unwritable(error.to_string()))
+}
+
+/// Returns NumPy's code of an element type; bfloat16, which it has none for, is written as 32 bits.
+fn code_of(element: ArrayDType) -> &'static str {
+    match element {
+        ArrayDType::Bool => "|b1",
+        ArrayDType::U8 => "|u1",
+        ArrayDType::I8 => "|i1",
+        ArrayDType::U16 => "<u2",
+        ArrayDType::U32 => "<u4",
+        ArrayDType::U64 => "<u8",
+        ArrayDType::I16 => "<i2",
+        ArrayDType::I32 => "<i4",
+        ArrayDType::I64 => "<i8",
+        ArrayDType::F16 => "<f2",
+        ArrayDType::Bf16 | ArrayDType::F32 => "<f4",
+        ArrayDType::F64 => "<f8",
+    }
 }
 
 type Parsed = (Vec<usize>, Result<(ArrayDType, bool), String>, bool);

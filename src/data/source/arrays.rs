@@ -4,16 +4,27 @@ use std::path::Path;
 
 use super::raw::{RawRows, RawValues, limit};
 use crate::data::array_rows::{ArrayLocation, FileRows, FoundArray};
-use crate::data::formats::array::ArrayValues;
+use crate::data::axes::{PictureAxes, axes_of_rows};
+use crate::data::formats::array::{ArrayDType, ArrayValues};
 use crate::data::labels::classes_of;
-use crate::data::spec::{DataSpec, Scaling};
+use crate::data::spec::{DataSpec, Scaling, SplitKind};
 use crate::data::{DataError, ImageShape, array_rows};
 use crate::error::Setting;
 
 #[tracing::instrument(level = "debug", name = "read_array", skip_all)]
 pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
     let place = path.display().to_string();
-    let FoundArray { shape, numbers, labels } = array_rows::find(path, options, limit())?;
+    let FoundArray { mut shape, mut numbers, element, labels, mut given, notes: found } =
+        array_rows::find(path, options, limit())?;
+    notes.extend(found);
+    let mut names = None;
+    if let Some(arranged) = arranged(&shape, &mut numbers, options, given.is_some(), &place, notes)? {
+        shape = arranged.shape;
+        if let Some(parts) = arranged.parts {
+            names = Some((1..=parts.len()).map(|piece| format!("{}, piece {piece}", name_of(path))).collect());
+            given = Some(parts);
+        }
+    }
     let (&count, inner) = shape.split_first().filter(|(_, inner)| !inner.is_empty()).ok_or_else(|| {
         DataError::malformed(
             &place,
@@ -25,6 +36,7 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
         return Err(DataError::malformed(place, format!("it has shape {shape:?} and so no values; give some")));
     }
     let (image, channels_first) = pictures_of(inner, features, options, &place)?;
+    let element = element.filter(|element| *element != ArrayDType::F32);
     let period = image.map(|image| image.channels);
     let mut body = match numbers {
         ArrayLocation::Here(ArrayValues::Bytes(bytes)) => RawValues::Bytes(bytes),
@@ -61,6 +73,15 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
     if let (RawValues::Bytes(bytes), false) = (&body, options.scale == Some(Scaling::Unit)) {
         body = RawValues::Floats(bytes.iter().map(|&byte| f32::from(byte)).collect());
     }
+    let range = match (&body, image) {
+        (RawValues::Floats(floats), Some(_)) if !matches!(element, Some(ArrayDType::U8 | ArrayDType::U16)) => {
+            let limits = [f32::INFINITY, f32::NEG_INFINITY];
+            let [low, high] = floats.iter().fold(limits, |[low, high], &value| [low.min(value), high.max(value)]);
+            (low < 0.0 || high > 1.0).then(|| [f64::from(low), f64::from(high)])
+        }
+        _ => None,
+    };
+    let given = given.map(|given| (given, SplitKind::Given));
     let labels = match labels {
         Some(words) if words.len() == count => {
             // An array that is only called like labels may be what a regression would learn.
@@ -78,7 +99,137 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
         }
         None => None,
     };
-    Ok(RawRows { image, labels, period, ..RawRows::new(count, features, body) })
+    Ok(RawRows { image, labels, period, element, range, given, names, ..RawRows::new(count, features, body) })
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Rows of pictures made of an array whose dimensions mean something else than rows of values.
+struct ArrangedRows {
+    shape: Vec<usize>,
+    /// Part of each piece of a single picture.
+    parts: Option<Vec<u8>>,
+}
+
+/// Largest sides of pieces that a single picture is cut in, the largest first.
+const PIECE_SIDES: [usize; 4] = [64, 32, 16, 8];
+/// Shares of the lines of a single picture at which its train and its validation part end.
+const PIECE_PARTS: [f64; 2] = [0.7, 0.85];
+
+/// Rearranges `numbers` by `data.axes`, or by a shape that is one picture in color: pictures become rows with channels
+/// last, a single one is cut in pieces that overlap by half. `None` where each of the first dimension is a row.
+fn arranged(
+    shape: &[usize],
+    numbers: &mut ArrayLocation,
+    options: &mut DataSpec,
+    has_parts: bool,
+    place: &str,
+    notes: &mut Vec<String>,
+) -> Result<Option<ArrangedRows>, DataError> {
+    let key = Setting::spec_key("data.axes");
+    let wrong = |problem: String| DataError::Setting { setting: key, problem };
+    let usual = axes_of_rows(shape).filter(|_| !has_parts);
+    let Some(letters) = options.axes.clone().or_else(|| usual.map(str::to_owned)) else {
+        if let (&[height, width], ArrayLocation::Here(values)) = (shape, &*numbers)
+            && looks_like_picture(values, height, width)
+        {
+            notes.push(format!("its {height} lines are taken for rows; {key} = \"YX\" takes them for one picture"));
+        }
+        return Ok(None);
+    };
+    let Some(axes) = PictureAxes::new(shape, &letters).map_err(wrong)? else { return Ok(None) };
+    if !matches!(axes.channels, 1 | 3 | 4) {
+        return Err(wrong(format!(
+            "{letters:?} makes {} channels of {shape:?}; pictures have 1, 3 or 4",
+            axes.channels
+        )));
+    }
+    let [height, width] = axes.size;
+    let ArrayLocation::Here(values) = &*numbers else {
+        return Err(DataError::malformed(place, "it is larger than memory and cannot be arranged; save it as NYXC"));
+    };
+    let is_stack = letters.chars().any(|letter| matches!(letter.to_ascii_uppercase(), 'N' | 'T' | 'Z'));
+    if is_stack {
+        let of = |picture: usize| axes.places(picture);
+        let made = rearranged(values, (0..axes.pictures).flat_map(of));
+        *numbers = ArrayLocation::Here(made);
+        return Ok(Some(ArrangedRows { shape: vec![axes.pictures, height, width, axes.channels], parts: None }));
+    }
+    let least_band = ((1.0 - PIECE_PARTS[1]) * height as f64) as usize;
+    let side = match options.size {
+        Some(size) => size,
+        None => {
+            let side = PIECE_SIDES.into_iter().find(|&side| side <= least_band && side <= width);
+            [side.ok_or_else(|| wrong(format!("one picture of {height}x{width} is too small to learn from")))?; 2]
+        }
+    };
+    if side[0] > least_band || side[1] > width {
+        let problem =
+            format!("one picture of {height}x{width} has no room to hold out pieces of {}x{}", side[0], side[1]);
+        return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
+    }
+    let ends = PIECE_PARTS.map(|share| (share * height as f64) as usize);
+    let bands = [(0_u8, 0, ends[0]), (1, ends[0], ends[1]), (2, ends[1], height)];
+    let grid: Vec<usize> = axes.places(0).collect();
+    let (mut wanted, mut parts) = (Vec::new(), Vec::new());
+    for (part, from, to) in bands {
+        for top in (from..=to.saturating_sub(side[0])).step_by((side[0] / 2).max(1)) {
+            for left in (0..=width - side[1]).step_by((side[1] / 2).max(1)) {
+                parts.push(part);
+                for y in top..top + side[0] {
+                    let line = (y * width + left) * axes.channels;
+                    wanted.extend(grid.get(line..line + side[1] * axes.channels).unwrap_or_default());
+                }
+            }
+        }
+    }
+    let made = rearranged(values, wanted.into_iter());
+    *numbers = ArrayLocation::Here(made);
+    notes.push(format!(
+        "its shape {shape:?} is taken for one picture of {height}x{width} and {} channels ({letters}), cut in {} pieces of \
+         {}x{}; {key} says otherwise",
+        axes.channels,
+        parts.len(),
+        side[0],
+        side[1]
+    ));
+    options.axes = Some(letters);
+    Ok(Some(ArrangedRows { shape: vec![parts.len(), side[0], side[1], axes.channels], parts: Some(parts) }))
+}
+
+fn rearranged(values: &ArrayValues, places: impl Iterator<Item = usize>) -> ArrayValues {
+    match values {
+        ArrayValues::Bytes(bytes) => ArrayValues::Bytes(places.filter_map(|at| bytes.get(at).copied()).collect()),
+        ArrayValues::Floats(floats) => ArrayValues::Floats(places.filter_map(|at| floats.get(at).copied()).collect()),
+    }
+}
+
+/// Returns whether neighbors in both directions are so alike as only those in a picture are.
+fn looks_like_picture(values: &ArrayValues, height: usize, width: usize) -> bool {
+    /// Mean square of neighbors' differences, relative to that of any two values, up to which they are alike.
+    const ALIKE: f64 = 0.35;
+    /// Least side in pixels.
+    const LEAST: usize = 32;
+    if height.min(width) < LEAST {
+        return false;
+    }
+    let at = |place: usize| match values {
+        ArrayValues::Bytes(bytes) => bytes.get(place).map_or(0.0, |&byte| f64::from(byte)),
+        ArrayValues::Floats(floats) => floats.get(place).map_or(0.0, |&value| f64::from(value)),
+    };
+    let (mut sum, mut squares, mut down, mut across, mut count) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for y in 0..height - 1 {
+        for x in 0..width - 1 {
+            let value = at(y * width + x);
+            (sum, squares, count) = (sum + value, squares + value * value, count + 1.0);
+            down += (at((y + 1) * width + x) - value).powi(2);
+            across += (at(y * width + x + 1) - value).powi(2);
+        }
+    }
+    let variance = squares / count - (sum / count).powi(2);
+    variance > 0.0 && down.max(across) / count < ALIKE * 2.0 * variance
 }
 
 /// Refuses values that are missing or infinite.

@@ -15,6 +15,7 @@ pub(super) use self::tables::match_columns;
 use super::array_rows::FileRows;
 use super::data_set::pack;
 use super::error::unreadable;
+use super::formats::array::ArrayDType;
 use super::formats::columns::ColumnValues;
 use super::formats::table;
 use super::images::ImageSet;
@@ -86,6 +87,9 @@ impl DataSet {
     }
 }
 
+/// Value above which floats are no shares of 1 but numbers of bytes; noise may lead a little beyond 1.
+const BEYOND_UNIT: f32 = 2.0;
+
 #[tracing::instrument(level = "debug", name = "open_data", skip_all, fields(source = %options.source))]
 pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Preparation>) -> Result<DataSet, DataError> {
     options.check().map_err(|(field, problem)| DataError::Setting { setting: Setting::spec_key(field), problem })?;
@@ -111,6 +115,10 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         }
         options.scale = Some(fitted.kind);
         options.labels_optional = true;
+        if fitted.source == SourceKind::Images && fitted.element == Some(ArrayDType::U16) {
+            // What the model saw, however dark these pictures are.
+            options.range.get_or_insert([0.0, 65_535.0]);
+        }
     }
     if metadata.is_dir() {
         files::read_dir(path).map_err(|error| unreadable(path, &error))?;
@@ -160,13 +168,14 @@ fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<S
     options.scale = Some(Scaling::Unit);
     let shape = gallery.shape();
     let (rows, element) = (gallery.rows(), gallery.element());
-    let ImageSet { source, names, labels, given, groups } = gallery;
+    let ImageSet { source, names, labels, given, groups, stored } = gallery;
     Ok(RawRows {
         image: Some(shape),
         labels,
         names: Some(names),
         given,
         groups,
+        element: stored,
         ..RawRows::new(rows, shape.values(), RawValues::Source(Arc::new(source), element))
     })
 }
@@ -238,6 +247,8 @@ fn finish(
         mel: read.mel.clone(),
         features: read.feature_names.clone(),
         classes: read.labels.as_ref().map(|labels| labels.names.clone()).unwrap_or_default(),
+        element: read.element,
+        range: read.range,
         ..Preparation::new(kind, scaling)
     });
     let (mut features, mut missing) = (read.features, 0);
@@ -267,6 +278,11 @@ fn finish(
             }
             // Windows of several columns have as many scales as columns, over and over.
             let misfit = !features.is_multiple_of(preparation.offset.len().max(1));
+            let of_bytes = fitted.is_some() && kind == SourceKind::Array && scaling == Scaling::Unit;
+            if of_bytes && preparation.offset.is_empty() && rows.iter().any(|&value| value > BEYOND_UNIT) {
+                rows.iter_mut().for_each(|value| *value /= 255.0);
+                notes.push("the model was trained on bytes: values beyond 1 are taken as 0 to 255".to_owned());
+            }
             if !misfit {
                 preparation.apply(&mut rows, features);
             }

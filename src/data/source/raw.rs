@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::audio::mel::MelSpec;
+use crate::data::formats::array::ArrayDType;
 use crate::data::formats::array_file::ArrayFile;
 use crate::data::formats::columns::Table;
 use crate::data::labels::Labels;
@@ -43,6 +44,10 @@ pub(super) struct RawRows {
     pub windows: Option<WindowLayout>,
     /// Form of the source in words; `None` where its name says all of it.
     pub form: Option<String>,
+    /// Number type of the values in their file, in which rows are written; `None` for the usual one.
+    pub element: Option<ArrayDType>,
+    /// Least and largest value, of arrays that are pictures on a scale of their own.
+    pub range: Option<[f64; 2]>,
 }
 
 impl RawRows {
@@ -62,6 +67,8 @@ impl RawRows {
             mel: None,
             windows: None,
             form: None,
+            element: None,
+            range: None,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::filter::Filtered;
-use super::image::Image;
+use super::image::{ImageFile, ReadChoices};
 use super::model::Denoiser;
-use super::paths::{FileJob, jobs};
+use super::paths::{FileJob, jobs, keeps_pages};
 use super::reference::{Comparison, compare, reference_of};
 use super::self_ensemble::ALL;
 use super::strength::{Sigma, Strength};
@@ -32,6 +32,11 @@ pub struct DenoiseOptions {
     pub memory: Option<usize>,
     /// True if each image runs through the network once, instead of the mean over its eight symmetries.
     pub fast: bool,
+    /// Values of black and white in pictures and arrays of more than 8 bits; those that the model was trained on or, for
+    /// others, what each file holds, where `None`.
+    pub range: Option<[f64; 2]>,
+    /// Meaning of the dimensions of arrays, a letter for each such as `TYX`; by their shape where `None`.
+    pub axes: Option<String>,
 }
 
 /// Outcome of one file.
@@ -49,8 +54,14 @@ pub struct FileOutcome {
     pub height: Option<usize>,
     /// Number of channels, alpha included; `None` where the input could not be read.
     pub channels: Option<usize>,
-    /// Bits per sample: 8, 16 or, for arrays, 32; `None` where the input could not be read.
+    /// Bits per sample: 8, 16, 32 or 64; `None` where the input could not be read.
     pub bits: Option<usize>,
+    /// Number of pages, frames or pictures of an array that were denoised; `None` where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<usize>,
+    /// Values taken as black and white, where they are not those of the number type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f32; 2]>,
     /// Standard deviation of the noise on the scale of 0..255, given or estimated: root mean square over the channels;
     /// `None` where it could not be estimated.
     pub sigma: Option<f64>,
@@ -148,7 +159,10 @@ pub fn denoise(
         }
         outcome.seconds = started.elapsed().as_secs_f64();
         if outcome.error.is_none() {
-            megapixels += outcome.width.unwrap_or(0) as f64 * outcome.height.unwrap_or(0) as f64 / 1e6;
+            megapixels += outcome.width.unwrap_or(0) as f64
+                * outcome.height.unwrap_or(0) as f64
+                * outcome.pages.unwrap_or(1) as f64
+                / 1e6;
         }
         files.push(outcome);
         before += share;
@@ -197,44 +211,72 @@ fn one(
     if progress(0.0).is_break() {
         return Err(TaskError::Canceled);
     }
-    let seen = Image::read(&job.input)?;
-    outcome.width = Some(seen.size[1]);
-    outcome.height = Some(seen.size[0]);
-    (outcome.channels, outcome.bits) = (Some(seen.channels), Some(seen.bits()));
-    let filtered = Filtered::new(seen, &options.strength, denoiser, progress)?;
-    let (seen, made) = (&filtered.seen, filtered.result(&options.strength));
-    let estimated = filtered.sigma();
+    let animated = keeps_pages(&job.output);
+    let range = options.range.or_else(|| denoiser.range());
+    let choices = ReadChoices { range, axes: options.axes.as_deref(), animated };
+    let mut file = ImageFile::read(&job.input, choices)?;
+    let images = std::mem::take(&mut file.images);
+    let count = images.len();
+    if let Some(first) = images.first() {
+        outcome.width = Some(first.size[1]);
+        outcome.height = Some(first.size[0]);
+        (outcome.channels, outcome.bits) = (Some(first.channels), Some(first.bits()));
+        outcome.range = first.unusual_range();
+    }
+    outcome.pages = (count > 1).then_some(count);
+    outcome.notes.append(&mut file.notes);
+    let (mut seen, mut made, mut changed) = (Vec::with_capacity(count), Vec::with_capacity(count), 0);
+    let (mut squares, mut known) = (0.0, 0.0_f64);
+    for (index, image) in images.into_iter().enumerate() {
+        let mut hear = |done: f64| progress((index as f64 + done) / count as f64);
+        let filtered = Filtered::new(image, &options.strength, denoiser, &mut hear)?;
+        if let Some(sigma) = filtered.sigma() {
+            (squares, known) = (squares + sigma * sigma, known + 1.0);
+        }
+        let result = filtered.result(&options.strength);
+        if result.is_some() {
+            changed += 1;
+            for warning in filtered.warnings(&options.strength) {
+                if !outcome.notes.contains(&warning) {
+                    outcome.notes.push(warning);
+                }
+            }
+        }
+        let keeps_original = options.reference.is_some();
+        if keeps_original {
+            seen.push(filtered.seen.clone());
+        }
+        made.push(result.unwrap_or(filtered.seen));
+    }
+    let estimated = (known > 0.0).then(|| (squares / known).sqrt());
     outcome.sigma = match options.strength.sigma {
         Sigma::Given(sigma) => Some(sigma),
         Sigma::Auto => estimated,
     };
-    if made.is_some() {
-        outcome.notes.extend(filtered.warnings(&options.strength));
-    }
-    if options.strength.sigma == Sigma::Auto && options.strength.strength > 0.0 && made.is_none() {
-        outcome.notes.push(match estimated {
-            Some(_) => "no noise was found: it is copied".to_owned(),
-            None => {
-                format!("it is too small for an estimate of its noise, so it is copied: give {}", Setting::SIGMA)
+    if options.strength.sigma == Sigma::Auto && options.strength.strength > 0.0 && changed < count {
+        outcome.notes.push(match (estimated, changed) {
+            (Some(_), 0) => "no noise was found: it is copied".to_owned(),
+            (Some(_), _) => format!("no noise was found in {} of {count} pages: they are copied", count - changed),
+            (None, _) => {
+                format!("it is too small to tell how much noise it holds, so it is copied: give {}", Setting::SIGMA)
             }
         });
     }
     if let Some(reference) = &options.reference {
-        let made = made.as_ref().unwrap_or(seen);
-        outcome.comparison = Some(compare(seen, made, &reference_of(reference, job))?);
+        let choices = ReadChoices { axes: options.axes.as_deref(), ..choices };
+        outcome.comparison = Some(compare(&seen, &made, &reference_of(reference, job), choices)?);
     }
     if let Some(folder) = job.output.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         files::create_dir_all(folder)
             .map_err(|error| ModelFileError::Unwritable { path: folder.into(), problem: error.to_string() })?;
     }
-    match made {
-        Some(made) => (outcome.kept, outcome.not_kept) = made.write(&job.input, &job.output)?,
-        None => {
-            outcome.copied = true;
-            let bytes = files::read(&job.input)
-                .map_err(|error| DataError::Unreadable { path: job.input.clone(), reason: error.to_string() })?;
-            write_whole(&job.output, &bytes)?;
-        }
+    if changed == 0 && file.keeps_form(&job.output) {
+        outcome.copied = true;
+        let bytes = files::read(&job.input)
+            .map_err(|error| DataError::Unreadable { path: job.input.clone(), reason: error.to_string() })?;
+        write_whole(&job.output, &bytes)?;
+        return Ok(());
     }
+    (outcome.kept, outcome.not_kept) = file.write(&made, &job.input, &job.output)?;
     Ok(())
 }

@@ -2,14 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use super::image::Image;
+use super::image::{Image, ReadChoices};
 use super::model::Denoiser;
 use super::opponent_planes::{Mixture, mixtures};
 use super::strength::{CLEAN, NoiseEstimate, Sigma, Strength, UNLIKE, found};
+use crate::metrics::NoiseArea;
 use crate::tasks::TaskError;
 
 /// Ratio of the refined sigma to the given one above which the model is not run again.
 const SAME: f64 = 0.96;
+/// Shifts of a plane to the mean that it had; three leave less than rounding does.
+const MEAN_ROUNDS: usize = 3;
 
 /// Change that a model predicts for one plane, in the units of the image.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ struct PredictedNoise {
     noise: NoiseEstimate,
     /// Factor of the noise in the input of the model, relative to the image.
     factor: f64,
+    /// Parts that say something of the noise; all where `None`.
+    area: Option<NoiseArea>,
     /// Change of each pixel; empty where the model was not run.
     values: Vec<f32>,
 }
@@ -52,14 +57,17 @@ impl Filtered {
         let together = denoiser.channels() == 3 && colors == 3;
         let planes = if denoiser.channels() == 1 { mixtures(colors) } else { vec![None; colors] };
         let mut changes = Vec::with_capacity(planes.len());
+        let visible = seen.visible();
         for (index, mixture) in planes.into_iter().enumerate() {
             let (values, factor) = plane(&seen, index, mixture);
-            let noise = NoiseEstimate::by_patches(&values, seen.size, factor);
+            let area = NoiseArea::new(&values, seen.size[0], seen.size[1], visible.as_deref());
+            let noise = NoiseEstimate::by_patches(&values, seen.size, factor, area.as_ref());
             changes.push(PredictedNoise {
                 mixture,
                 color: index,
                 noise,
                 factor: f64::from(factor),
+                area,
                 values: Vec::new(),
             });
         }
@@ -104,7 +112,7 @@ impl Filtered {
                 let answer = denoiser.run(&input, seen.size, sigma, &mut |done| hear(first * done));
                 denoiser.ensemble(looks);
                 let values = difference(&answer?);
-                let found = found(&values, seen.size, sigma / change.factor);
+                let found = found(&values, seen.size, sigma / change.factor, change.area.as_ref());
                 let refined = found.map_or(sigma, |found| sigma.min(change.factor * found));
                 if looks == 1 && refined > SAME * sigma {
                     change.take(values, seen.size, Some(sigma));
@@ -128,6 +136,12 @@ impl Filtered {
             false if self.bounded => change.noise.share(amount),
             false => amount.strength,
         }
+    }
+
+    /// Returns the choices by which further pictures of the same file are read alike.
+    pub fn choices(&self) -> ReadChoices<'static> {
+        let range = self.seen.unusual_range().map(|range| range.map(f64::from));
+        ReadChoices { range, ..ReadChoices::default() }
     }
 
     /// Returns whether the model was not run, because nothing was to be changed.
@@ -197,9 +211,33 @@ impl Filtered {
                     values.iter_mut().zip(&change.values).for_each(|(value, change)| *value += weight * change);
                 }
             }
+            if self.bounded {
+                self.keep_mean(&self.seen.plane(color), &mut values);
+            }
             made.set_plane(color, &values);
         }
         Some(made)
+    }
+
+    /// Shifts the changed `values` so that their mean is that of the plane `seen`: noise has none, so that brightness and
+    /// color stay. Bars, clipped and transparent parts are left as they are.
+    fn keep_mean(&self, seen: &[f32], values: &mut [f32]) {
+        let area = self.changes.first().and_then(|change| change.area.as_ref());
+        let width = self.seen.size[1].max(1);
+        let live: Vec<bool> =
+            (0..seen.len()).map(|at| area.is_none_or(|area| area.is_live(at / width, at % width))).collect();
+        let limits = self.seen.limits();
+        let held = |value: f32| limits.map_or(value, |[low, high]| value.clamp(low, high));
+        // What is clipped takes no part in a shift, so that more than one may be needed.
+        for _ in 0..MEAN_ROUNDS {
+            let (mut lost, mut count) = (0.0, 0_usize);
+            for ((&before, &after), &is_live) in seen.iter().zip(values.iter()).zip(&live) {
+                lost += f64::from(before) - f64::from(held(after));
+                count += usize::from(is_live && after == held(after));
+            }
+            let shift = (lost / count.max(1) as f64) as f32;
+            values.iter_mut().zip(&live).filter(|(_, is_live)| **is_live).for_each(|(value, _)| *value += shift);
+        }
     }
 }
 
@@ -212,7 +250,8 @@ impl PredictedNoise {
     /// Stores the change `values`; `told` is the sigma that the model was given for its input, `None` for a blind
     /// model.
     fn take(&mut self, values: Vec<f32>, size: [usize; 2], told: Option<f64>) {
-        self.noise = self.noise.with_change(&values, size, told.map(|told| told / self.factor));
+        let told = told.map(|told| told / self.factor);
+        self.noise = self.noise.with_change(&values, size, told, self.area.as_ref());
         self.values = values;
     }
 }

@@ -3,42 +3,50 @@
 use std::ops::Range;
 use std::path::Path;
 
-use image::codecs::{bmp, jpeg, png, pnm, tiff, webp};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
+use image::codecs::{bmp, jpeg, png, pnm, webp};
+use image::{ExtendedColorType, ImageEncoder, ImageFormat};
 
 use super::metadata::{KeptMetadata, carry_jpeg, carry_png};
-use crate::data::{ArrayValues, DataError, read_described, read_npy, read_stored, write_npy};
+use crate::data::{
+    AlphaKind, ArrayValues, DataError, PictureAxes, Samples, StoredElement, StoredPicture, axes_of_pictures,
+    encode_tiff, read_described, read_npy_typed, read_pictures, value_range, write_npy_as,
+};
+use crate::error::Setting;
 use crate::model::{ModelFileError, write_whole};
 use crate::platform::{files, free_memory};
 use crate::tasks::TaskError;
 
 /// Quality of JPEG files written: little is lost, and they are no larger than those of cameras.
 const JPEG_QUALITY: u8 = 95;
-/// Largest magnitude of the values of an array, which are in 0..1 but for noise; larger ones are on another scale.
-const FARTHEST: f32 = 16.0;
 
-#[derive(Clone, Debug)]
-enum PixelValues {
-    Bytes(Vec<u8>),
-    Words(Vec<u16>),
-    /// Samples of an array, not clipped.
-    Floats(Vec<f32>),
-}
-
-#[derive(Clone, Debug)]
-enum StoredForm {
-    Picture { format: ImageFormat, color: ExtendedColorType },
-    Array { shape: Vec<usize> },
-}
-
-/// Image or array of a file: `channels` interleaved samples per pixel, the last of them alpha where `alpha` is set.
+/// A page, a frame or a picture of an array, with the values that stand for black and white.
 #[derive(Clone, Debug)]
 pub(super) struct Image {
     pub size: [usize; 2],
     pub channels: usize,
     pub alpha: bool,
-    samples: PixelValues,
-    form: StoredForm,
+    /// Values that become 0 and 1.
+    pub range: [f32; 2],
+    stored: StoredPicture,
+}
+
+/// Arrangement of the pictures of a file.
+#[derive(Clone, Debug)]
+enum FileForm {
+    Picture(ImageFormat),
+    Array { shape: Vec<usize>, axes: PictureAxes, element: StoredElement },
+}
+
+/// Pictures of a file.
+#[derive(Clone, Debug)]
+pub(super) struct ImageFile {
+    /// Pages of a TIFF file, frames of an animation, pictures of an array, or the one picture there is.
+    pub images: Vec<Image>,
+    /// What was decided about the file, in words.
+    pub notes: Vec<String>,
+    form: FileForm,
+    /// Frames of an animation that are not among the images.
+    frames_left: usize,
 }
 
 /// Returns whether `path` is read as an array.
@@ -46,60 +54,220 @@ pub(super) fn is_array(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
 }
 
+/// Returns the format that a file's name asks for.
+fn format_named(path: &Path) -> Option<ImageFormat> {
+    path.extension().and_then(ImageFormat::from_extension)
+}
+
 fn malformed(path: &Path, problem: impl Into<String>) -> DataError {
     DataError::Malformed { place: path.display().to_string(), problem: problem.into() }
 }
 
-impl Image {
+/// Choices about a file that is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ReadChoices<'a> {
+    /// Values of black and white; by what the file holds where `None`.
+    pub range: Option<[f64; 2]>,
+    /// Meaning of an array's dimensions; by its shape where `None`.
+    pub axes: Option<&'a str>,
+    /// True if all frames of an animation are read.
+    pub animated: bool,
+}
+
+impl ImageFile {
     #[tracing::instrument(level = "debug", name = "read_picture", skip_all, fields(path = %path.display()))]
-    pub fn read(path: &Path) -> Result<Self, DataError> {
-        if is_array(path) { Self::read_array(path) } else { Self::read_picture(path) }
-    }
-
-    fn read_array(path: &Path) -> Result<Self, DataError> {
-        let array = read_npy(path, free_memory().map_or(u64::MAX, |free| free as u64 / 4))?;
-        let (height, width, channels) = match array.shape[..] {
-            [height, width] => (height, width, 1),
-            [height, width, channels] => (height, width, channels),
-            _ => return Err(malformed(path, format!("its shape is {:?}; give HxW or HxWxC", array.shape))),
+    pub fn read(path: &Path, choices: ReadChoices<'_>) -> Result<Self, DataError> {
+        let mut file = if is_array(path) {
+            Self::read_array(path, choices.axes)?
+        } else {
+            let read = read_pictures(path, choices.animated)?;
+            let images = read.pages.into_iter().map(Image::new).collect();
+            Self { images, notes: Vec::new(), form: FileForm::Picture(read.format), frames_left: read.frames_left }
         };
-        let ArrayValues::Floats(values) = array.values else {
-            return Err(malformed(path, "its values are bytes; give floats in 0..1, for example array / 255"));
-        };
-        if let Some(value) = values.iter().find(|value| !value.is_finite() || value.abs() > FARTHEST) {
-            return Err(malformed(path, format!("it holds {value}; give finite values in 0..1, noise aside")));
-        }
-        let form = StoredForm::Array { shape: array.shape };
-        Ok(Self { size: [height, width], channels, alpha: false, samples: PixelValues::Floats(values), form })
-    }
-
-    fn read_picture(path: &Path) -> Result<Self, DataError> {
-        let picture = read_stored(path)?;
-        let format = format_of(path)?;
-        let size = [picture.height() as usize, picture.width() as usize];
-        let color = picture.color();
-        let samples = match picture {
-            DynamicImage::ImageLuma16(pixels) => PixelValues::Words(pixels.into_raw()),
-            DynamicImage::ImageLumaA16(pixels) => PixelValues::Words(pixels.into_raw()),
-            DynamicImage::ImageRgb16(pixels) => PixelValues::Words(pixels.into_raw()),
-            DynamicImage::ImageRgba16(pixels) => PixelValues::Words(pixels.into_raw()),
-            DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
-                return Err(malformed(path, "its values are floats; give 8 or 16 bits a channel, or an .npy file"));
+        for image in &file.images {
+            if let Samples::Wide { values, .. } = &image.stored.samples
+                && let Some(value) = values.iter().find(|value| !value.is_finite())
+            {
+                return Err(malformed(path, format!("it holds {value}; replace what is missing or infinite")));
             }
-            bytes => PixelValues::Bytes(bytes.into_bytes()),
+        }
+        file.set_range(choices.range);
+        Ok(file)
+    }
+
+    /// Takes `range` for black and white of all pictures but those of 8 bits, or what they hold.
+    fn set_range(&mut self, range: Option<[f64; 2]>) {
+        let pictures: Vec<&StoredPicture> = self.images.iter().map(|image| &image.stored).collect();
+        let chosen = range.map(|range| range.map(|value| value as f32)).unwrap_or_else(|| value_range(&pictures));
+        for image in self.images.iter_mut().filter(|image| !matches!(image.stored.samples, Samples::Bytes(_))) {
+            image.range = chosen;
+        }
+        let (Some(first), None) = (self.images.first(), range) else { return };
+        if let Some([low, high]) = first.unusual_range() {
+            self.notes.push(format!(
+                "its values from {low} to {high} are taken as black to white, which sigma 0 to 255 stands for; {} says \
+                 otherwise",
+                Setting::RANGE
+            ));
+        }
+    }
+
+    fn read_array(path: &Path, axes: Option<&str>) -> Result<Self, DataError> {
+        let (array, element) = read_npy_typed(path, free_memory().map_or(u64::MAX, |free| free as u64 / 4))?;
+        let shape = array.shape;
+        let wrong = |problem: String| malformed(path, format!("its shape is {shape:?}: {problem}"));
+        let usual = axes_of_pictures(&shape);
+        let letters = axes
+            .or(usual)
+            .ok_or_else(|| wrong(format!("give HxW, HxWxC or a stack of them, or name {}", Setting::AXES)))?;
+        let of = PictureAxes::new(&shape, letters).map_err(wrong)?;
+        let of = of.ok_or_else(|| malformed(path, format!("{letters:?} names no lines (Y) and columns (X)")))?;
+        let samples = match (array.values, element) {
+            (ArrayValues::Bytes(values), _) => Samples::Bytes(values),
+            (ArrayValues::Floats(values), StoredElement::U16) => {
+                Samples::Words(values.into_iter().map(|value| value as u16).collect())
+            }
+            (ArrayValues::Floats(values), element) => Samples::Wide { values, element },
         };
-        let channels = usize::from(color.channel_count());
-        let form = StoredForm::Picture { format, color: color.into() };
-        Ok(Self { size, channels, alpha: color.has_alpha(), samples, form })
+        fn gathered<T: Copy>(values: &[T], axes: &PictureAxes, picture: usize) -> Vec<T> {
+            axes.places(picture).filter_map(|place| values.get(place).copied()).collect()
+        }
+        let images = (0..of.pictures)
+            .map(|picture| {
+                let samples = match &samples {
+                    Samples::Bytes(values) => Samples::Bytes(gathered(values, &of, picture)),
+                    Samples::Words(values) => Samples::Words(gathered(values, &of, picture)),
+                    Samples::Wide { values, element } => {
+                        Samples::Wide { values: gathered(values, &of, picture), element: *element }
+                    }
+                };
+                let (size, channels) = (of.size, of.channels);
+                Image::new(StoredPicture { size, channels, alpha: AlphaKind::None, samples })
+            })
+            .collect();
+        let mut notes = Vec::new();
+        // Of two dimensions, and of a last one of 1, 3 or 4, there is nothing to doubt.
+        let sure = shape.len() == 2 || letters == "YXC" && matches!(shape.last(), Some(1 | 3 | 4));
+        if axes.is_none() && !sure {
+            let [height, width] = of.size;
+            let what = match (of.pictures, of.channels) {
+                (1, channels) => format!("one picture of {height}x{width} and {channels} channels"),
+                (pictures, 1) => format!("{pictures} pictures of {height}x{width}"),
+                (pictures, channels) => format!("{pictures} pictures of {height}x{width} and {channels} channels"),
+            };
+            notes
+                .push(format!("its shape {shape:?} is taken for {what} ({letters}); {} says otherwise", Setting::AXES));
+        }
+        Ok(Self { images, notes, form: FileForm::Array { shape, axes: of, element }, frames_left: 0 })
+    }
+
+    /// Returns whether a file at `output` would have this one's format, so that a copy of it will do.
+    pub fn keeps_form(&self, output: &Path) -> bool {
+        match &self.form {
+            FileForm::Array { .. } => true,
+            FileForm::Picture(format) => written_format(*format, output) == *format,
+        }
+    }
+
+    /// Writes `images`, the changed ones of this file, to `output` in the format of `original`, or in the one that
+    /// `output` is named after where that cannot be written, with its metadata; returns the names of the metadata kept,
+    /// and of those lost.
+    #[tracing::instrument(level = "debug", name = "write_picture", skip_all, fields(path = %output.display()))]
+    pub fn write(
+        &self,
+        images: &[Image],
+        original: &Path,
+        output: &Path,
+    ) -> Result<(Vec<String>, Vec<String>), TaskError> {
+        let format = match &self.form {
+            FileForm::Array { shape, axes, element } => {
+                let mut values = vec![0.0; shape.iter().product()];
+                for (picture, image) in images.iter().enumerate() {
+                    for (at, place) in axes.places(picture).enumerate() {
+                        if let Some(value) = values.get_mut(place) {
+                            *value = image.stored.samples.at(at);
+                        }
+                    }
+                }
+                write_npy_as(output, shape, &values, *element)?;
+                return Ok(Default::default());
+            }
+            FileForm::Picture(format) => *format,
+        };
+        let made = written_format(format, output);
+        let mut carried = match (made, images) {
+            (ImageFormat::Tiff, images) => {
+                let pages: Vec<&StoredPicture> = images.iter().map(|image| &image.stored).collect();
+                let source = (format == ImageFormat::Tiff).then_some(original);
+                let encoded = encode_tiff(&pages, source)?;
+                KeptMetadata { bytes: encoded.bytes, kept: encoded.kept, lost: encoded.lost }
+            }
+            (_, []) => return Err(malformed(original, "it holds no picture; give another").into()),
+            (_, [first, ..]) => first.encoded(original, format, made)?,
+        };
+        if self.frames_left > 0 {
+            carried.lost.retain(|name| name != "animation");
+            let frames = self.frames_left;
+            carried
+                .lost
+                .push(format!("animation ({frames} further frames: name the output .tif to keep them as pages)"));
+        }
+        if made != format {
+            for name in described_names(original)? {
+                carried.lost.push(name);
+            }
+        }
+        write_whole(output, &carried.bytes)?;
+        Ok((carried.kept, carried.lost))
+    }
+}
+
+/// Returns the format that a file of `format` is written in at `output`: its own, but for GIF, which is written in the
+/// one that the output is named after, and for animations kept as the pages of a TIFF file.
+fn written_format(format: ImageFormat, output: &Path) -> ImageFormat {
+    match format_named(output) {
+        Some(named) if format == ImageFormat::Gif || named == ImageFormat::Tiff => named,
+        _ => format,
+    }
+}
+
+/// Names of the metadata that a file has, none of which another format gets.
+fn described_names(original: &Path) -> Result<Vec<String>, DataError> {
+    let header = read_described(original)?;
+    let named = [(header.exif.is_some(), "EXIF"), (header.icc.is_some(), "ICC profile"), (header.xmp.is_some(), "XMP")];
+    Ok(named.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name.to_owned()).collect())
+}
+
+impl Image {
+    fn new(stored: StoredPicture) -> Self {
+        Self {
+            size: stored.size,
+            channels: stored.channels,
+            alpha: stored.alpha != AlphaKind::None,
+            range: stored.samples.own_range(),
+            stored,
+        }
+    }
+
+    /// Returns the values of black and white where they are not those of the number type.
+    pub fn unusual_range(&self) -> Option<[f32; 2]> {
+        (self.range != self.stored.samples.own_range()).then_some(self.range)
+    }
+
+    /// Returns the least and the largest value of a plane that samples can hold; `None` for floats.
+    pub fn limits(&self) -> Option<[f32; 2]> {
+        let [low, high] = match self.stored.samples {
+            Samples::Bytes(_) => [0.0, 255.0],
+            Samples::Words(_) => [0.0, 65_535.0],
+            Samples::Wide { .. } => return None,
+        };
+        let (black, span) = (self.range[0], self.span(0));
+        Some([(low - black) / span, (high - black) / span])
     }
 
     /// Returns the bits of a sample.
     pub fn bits(&self) -> usize {
-        match self.samples {
-            PixelValues::Bytes(_) => 8,
-            PixelValues::Words(_) => 16,
-            PixelValues::Floats(_) => 32,
-        }
+        8 * self.stored.samples.element().size()
     }
 
     /// Returns the number of channels, alpha left out.
@@ -107,36 +275,60 @@ impl Image {
         self.channels - usize::from(self.alpha)
     }
 
-    /// Returns channel `channel` `[height, width]`, in 0..1 but for arrays.
+    /// Returns channel `channel` `[height, width]`, black to white as 0..1; values beyond them are kept.
     pub fn plane(&self, channel: usize) -> Vec<f32> {
         let step = self.channels;
-        match &self.samples {
-            PixelValues::Bytes(values) => {
-                values[channel..].iter().step_by(step).map(|&value| f32::from(value) / 255.0).collect()
+        let ([low, _], span) = (self.scale(channel), self.span(channel));
+        match &self.stored.samples {
+            Samples::Bytes(values) => {
+                values.iter().skip(channel).step_by(step).map(|&value| (f32::from(value) - low) / span).collect()
             }
-            PixelValues::Words(values) => {
-                values[channel..].iter().step_by(step).map(|&value| f32::from(value) / 65_535.0).collect()
+            Samples::Words(values) => {
+                values.iter().skip(channel).step_by(step).map(|&value| (f32::from(value) - low) / span).collect()
             }
-            PixelValues::Floats(values) => values[channel..].iter().step_by(step).copied().collect(),
+            Samples::Wide { values, .. } => {
+                values.iter().skip(channel).step_by(step).map(|&value| (value - low) / span).collect()
+            }
         }
+    }
+
+    /// Returns the values that stand for 0 and 1 in a channel: alpha keeps the scale of its type.
+    fn scale(&self, channel: usize) -> [f32; 2] {
+        if self.alpha && channel + 1 == self.channels { self.stored.samples.own_range() } else { self.range }
+    }
+
+    fn span(&self, channel: usize) -> f32 {
+        let [low, high] = self.scale(channel);
+        if high > low { high - low } else { 1.0 }
     }
 
     /// Replaces channel `channel` by `plane`, rounded and clipped as the samples are.
     pub fn set_plane(&mut self, channel: usize, plane: &[f32]) {
         let step = self.channels;
-        match &mut self.samples {
-            PixelValues::Bytes(values) => {
-                let places = values[channel..].iter_mut().step_by(step);
-                places.zip(plane).for_each(|(place, value)| *place = (value * 255.0).round() as u8);
+        let ([low, _], span) = (self.scale(channel), self.span(channel));
+        match &mut self.stored.samples {
+            Samples::Bytes(values) => {
+                let places = values.iter_mut().skip(channel).step_by(step);
+                places.zip(plane).for_each(|(place, value)| *place = (value * span + low).round() as u8);
             }
-            PixelValues::Words(values) => {
-                let places = values[channel..].iter_mut().step_by(step);
-                places.zip(plane).for_each(|(place, value)| *place = (value * 65_535.0).round() as u16);
+            Samples::Words(values) => {
+                let places = values.iter_mut().skip(channel).step_by(step);
+                places.zip(plane).for_each(|(place, value)| *place = (value * span + low).round() as u16);
             }
-            PixelValues::Floats(values) => {
-                values[channel..].iter_mut().step_by(step).zip(plane).for_each(|(place, value)| *place = *value);
+            // Of values in 0..1 as they are nothing is lost by rounding.
+            Samples::Wide { values, .. } if self.range == [0.0, 1.0] => {
+                values.iter_mut().skip(channel).step_by(step).zip(plane).for_each(|(place, value)| *place = *value);
+            }
+            Samples::Wide { values, .. } => {
+                let places = values.iter_mut().skip(channel).step_by(step);
+                places.zip(plane).for_each(|(place, value)| *place = value * span + low);
             }
         }
+    }
+
+    /// Returns where a picture is seen, `[height, width]`: everywhere but at transparent pixels. `None` without alpha.
+    pub fn visible(&self) -> Option<Vec<bool>> {
+        self.alpha.then(|| self.plane(self.channels - 1).into_iter().map(|alpha| alpha > 0.0).collect())
     }
 
     /// Returns the part in `rows` and `columns`, which lie within the image.
@@ -146,12 +338,15 @@ impl Image {
         }
         let line = self.size[1] * self.channels;
         let within = columns.start * self.channels..columns.end * self.channels;
-        let samples = match &self.samples {
-            PixelValues::Bytes(values) => PixelValues::Bytes(cut(values, line, &rows, &within)),
-            PixelValues::Words(values) => PixelValues::Words(cut(values, line, &rows, &within)),
-            PixelValues::Floats(values) => PixelValues::Floats(cut(values, line, &rows, &within)),
+        let samples = match &self.stored.samples {
+            Samples::Bytes(values) => Samples::Bytes(cut(values, line, &rows, &within)),
+            Samples::Words(values) => Samples::Words(cut(values, line, &rows, &within)),
+            Samples::Wide { values, element } => {
+                Samples::Wide { values: cut(values, line, &rows, &within), element: *element }
+            }
         };
-        Self { size: [rows.len(), columns.len()], samples, form: self.form.clone(), ..*self }
+        let size = [rows.len(), columns.len()];
+        Self { size, stored: StoredPicture { size, samples, ..self.stored }, ..*self }
     }
 
     /// Writes `part` over the image, its upper left corner at `(top, left)`.
@@ -165,87 +360,78 @@ impl Image {
         }
     }
 
-    /// Writes the image to `output` in the format of `original`, with its metadata; returns the names of the metadata
-    /// kept, and of those lost.
-    #[tracing::instrument(level = "debug", name = "write_picture", skip_all, fields(path = %output.display()))]
-    pub fn write(&self, original: &Path, output: &Path) -> Result<(Vec<String>, Vec<String>), TaskError> {
-        let (format, color) = match &self.form {
-            StoredForm::Array { shape } => {
-                let PixelValues::Floats(values) = &self.samples else { return Ok(Default::default()) };
-                write_npy(output, shape, values)?;
-                return Ok(Default::default());
-            }
-            StoredForm::Picture { format, color } => (*format, *color),
+    /// Encodes the image as `made`; metadata of `original` are carried over where it has the same `format`.
+    fn encoded(&self, original: &Path, format: ImageFormat, made: ImageFormat) -> Result<KeptMetadata, TaskError> {
+        let bytes: &[u8] = match &self.stored.samples {
+            Samples::Bytes(bytes) => bytes,
+            Samples::Words(values) => bytemuck::cast_slice(values),
+            Samples::Wide { values, .. } => bytemuck::cast_slice(values),
         };
-        let carried = self.encoded(original, format, color)?;
-        write_whole(output, &carried.bytes)?;
-        Ok((carried.kept, carried.lost))
-    }
-
-    fn encoded(
-        &self,
-        original: &Path,
-        format: ImageFormat,
-        color: ExtendedColorType,
-    ) -> Result<KeptMetadata, TaskError> {
-        let bytes: &[u8] = match &self.samples {
-            PixelValues::Bytes(bytes) => bytes,
-            PixelValues::Words(values) => bytemuck::cast_slice(values),
-            PixelValues::Floats(values) => bytemuck::cast_slice(values),
-        };
-        let (width, height) = (self.size[1] as u32, self.size[0] as u32);
-        let failed = |error: image::ImageError| ModelFileError::Unwritable {
+        let failed = |problem: String| ModelFileError::Unwritable {
             path: original.into(),
-            problem: format!("its format cannot be written ({error}), convert it to PNG first"),
+            problem: format!("its form cannot be written ({problem}), convert it to PNG first"),
         };
+        let is_deep = matches!(self.stored.samples, Samples::Words(_));
+        let color = match (self.channels, is_deep) {
+            (1, false) => ExtendedColorType::L8,
+            (2, false) => ExtendedColorType::La8,
+            (3, false) => ExtendedColorType::Rgb8,
+            (4, false) => ExtendedColorType::Rgba8,
+            (1, true) => ExtendedColorType::L16,
+            (2, true) => ExtendedColorType::La16,
+            (3, true) => ExtendedColorType::Rgb16,
+            (4, true) => ExtendedColorType::Rgba16,
+            (channels, _) => return Err(failed(format!("{channels} channels")).into()),
+        };
+        let failed = |error: image::ImageError| failed(error.to_string());
+        let (width, height) = (self.size[1] as u32, self.size[0] as u32);
         let unreadable = |error: std::io::Error| malformed(original, error.to_string());
-        let mut made = std::io::Cursor::new(Vec::new());
-        match format {
-            ImageFormat::Png | ImageFormat::Jpeg => {
-                let source = files::read(original).map_err(unreadable)?;
-                if format == ImageFormat::Png {
-                    png::PngEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
-                    return Ok(carry_png(&source, made.into_inner()));
+        let mut out = std::io::Cursor::new(Vec::new());
+        let plain = |out: std::io::Cursor<Vec<u8>>| KeptMetadata { bytes: out.into_inner(), ..KeptMetadata::default() };
+        match made {
+            ImageFormat::Png => {
+                png::PngEncoder::new(&mut out).write_image(bytes, width, height, color).map_err(failed)?;
+                if format != made {
+                    return Ok(plain(out));
                 }
-                let inks = read_described(original)?.original == ExtendedColorType::Cmyk8;
-                jpeg::JpegEncoder::new_with_quality(&mut made, JPEG_QUALITY)
+                Ok(carry_png(&files::read(original).map_err(unreadable)?, out.into_inner()))
+            }
+            ImageFormat::Jpeg => {
+                jpeg::JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY)
                     .write_image(bytes, width, height, color)
                     .map_err(failed)?;
-                Ok(carry_jpeg(&source, made.into_inner(), inks))
+                if format != made {
+                    return Ok(plain(out));
+                }
+                let inks = read_described(original)?.original == ExtendedColorType::Cmyk8;
+                Ok(carry_jpeg(&files::read(original).map_err(unreadable)?, out.into_inner(), inks))
             }
             ImageFormat::WebP => {
-                let encoder = webp::WebPEncoder::new_lossless(&mut made);
+                let encoder = webp::WebPEncoder::new_lossless(&mut out);
+                if format != made {
+                    encoder.write_image(bytes, width, height, color).map_err(failed)?;
+                    return Ok(plain(out));
+                }
                 let (encoder, mut carried) = described(encoder, original)?;
                 encoder.write_image(bytes, width, height, color).map_err(failed)?;
-                carried.bytes = made.into_inner();
-                Ok(carried)
-            }
-            ImageFormat::Tiff => {
-                let (encoder, mut carried) = described(tiff::TiffEncoder::new(&mut made), original)?;
-                encoder.write_image(bytes, width, height, color).map_err(failed)?;
-                carried.bytes = made.into_inner();
+                carried.bytes = out.into_inner();
                 Ok(carried)
             }
             ImageFormat::Bmp => {
-                bmp::BmpEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
-                Ok(KeptMetadata { bytes: made.into_inner(), ..KeptMetadata::default() })
+                bmp::BmpEncoder::new(&mut out).write_image(bytes, width, height, color).map_err(failed)?;
+                Ok(plain(out))
+            }
+            ImageFormat::Pnm => {
+                pnm::PnmEncoder::new(&mut out).write_image(bytes, width, height, color).map_err(failed)?;
+                Ok(plain(out))
             }
             _ => {
-                pnm::PnmEncoder::new(&mut made).write_image(bytes, width, height, color).map_err(failed)?;
-                Ok(KeptMetadata { bytes: made.into_inner(), ..KeptMetadata::default() })
+                let problem =
+                    "its form cannot be written again; name the output .png, .tif or .webp, or give it as PNG";
+                Err(malformed(original, problem).into())
             }
         }
     }
-}
-
-/// Returns the format of the file at `path`, by its first bytes; one of those that can be written again.
-fn format_of(path: &Path) -> Result<ImageFormat, DataError> {
-    let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
-    let format = reader.ok().and_then(|reader| reader.format());
-    let written = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Tiff, ImageFormat::Bmp];
-    format
-        .filter(|format| written.contains(format) || *format == ImageFormat::Pnm)
-        .ok_or_else(|| malformed(path, "its format cannot be written; give PNG, JPEG, WebP, TIFF, BMP, PNM or .npy"))
 }
 
 /// Adds the metadata of `original` to `encoder`, where it can write them, and lists those kept and lost.
@@ -263,6 +449,9 @@ fn described<E: ImageEncoder>(mut encoder: E, original: &Path) -> Result<(E, Kep
     }
     if let Some(icc) = header.icc {
         note("ICC profile", encoder.set_icc_profile(icc).is_ok());
+    }
+    if header.xmp.is_some() {
+        note("XMP", false);
     }
     if turns && exif != Some(true) {
         note("orientation tag (pixels are as stored: turn it yourself)", false);

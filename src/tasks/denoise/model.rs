@@ -134,6 +134,11 @@ impl Denoiser {
         (largest > 0.0).then_some(largest)
     }
 
+    /// Returns the values of black and white that the model was trained on, where they are not those of the number type.
+    pub fn range(&self) -> Option<[f64; 2]> {
+        self.spec().data.range
+    }
+
     fn spec(&self) -> &Spec {
         self.model.network().spec()
     }

@@ -75,27 +75,52 @@ pub(super) fn jobs(inputs: &[PathBuf], output: &Path, notes: &mut Vec<String>) -
         let problem = format!("{} is a file and there are {} inputs; give a folder", output.display(), found.len());
         return Err(wrong(problem));
     }
-    let jobs = found.into_iter().map(|(input, name)| FileJob { input, output: output.join(&name), name }).collect();
+    let jobs = found
+        .into_iter()
+        .map(|(input, name)| FileJob { input, output: output.join(name_of_output(&name)), name })
+        .collect();
     check_apart(jobs)
 }
 
-/// Checks that the name of an output has the format of its input, which is kept.
+/// Format that a file's extension names, by its usual extension.
+fn form(path: &Path) -> String {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
+    match extension.as_str() {
+        "jpeg" | "jpe" => "jpg".to_owned(),
+        "tiff" => "tif".to_owned(),
+        "pgm" | "ppm" | "pbm" => "pnm".to_owned(),
+        _ => extension,
+    }
+}
+
+/// Returns whether the format that `output` is named after keeps several pictures as pages.
+pub(super) fn keeps_pages(output: &Path) -> bool {
+    form(output) == "tif"
+}
+
+/// Checks that the name of an output has the format of its input, which is kept; GIF is written in another one, and the
+/// frames of an animation can become the pages of a TIFF file.
 fn check_form(input: &Path, output: &Path) -> Result<(), TaskError> {
-    let form = |path: &Path| {
-        let extension =
-            path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
-        match extension.as_str() {
-            "jpeg" | "jpe" => "jpg".to_owned(),
-            "tiff" => "tif".to_owned(),
-            "pgm" | "ppm" | "pbm" => "pnm".to_owned(),
-            _ => extension,
-        }
+    let (from, to) = (form(input), form(output));
+    let allowed = match from.as_str() {
+        "gif" => matches!(to.as_str(), "png" | "tif" | "webp" | "bmp" | "jpg"),
+        "webp" | "png" if to == "tif" => true,
+        _ => from == to,
     };
-    if form(input) == form(output) {
+    if allowed {
         return Ok(());
     }
     let (input, output) = (input.display(), output.display());
+    if from == "gif" {
+        let problem = format!("{output} cannot hold what {input} becomes; name it .png, or .tif to keep all frames");
+        return Err(wrong(problem));
+    }
     Err(wrong(format!("{output} has another format than {input}; the format is kept, use its extension")))
+}
+
+/// Returns the name of the output of an input in a folder: its own, but for GIF, which becomes PNG.
+fn name_of_output(name: &Path) -> PathBuf {
+    if form(name) == "gif" { name.with_extension("png") } else { name.to_owned() }
 }
 
 /// Refuses outputs that are inputs, and outputs shared by two inputs.

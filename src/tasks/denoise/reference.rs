@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::image::Image;
+use super::image::{Image, ImageFile, ReadChoices};
 use super::paths::FileJob;
 use crate::data::DataError;
 use crate::metrics;
@@ -28,27 +28,53 @@ pub(super) fn reference_of(reference: &Path, job: &FileJob) -> PathBuf {
     if reference.is_dir() { reference.join(&job.name) } else { reference.to_owned() }
 }
 
-/// Compares `seen` and `made` with the file at `reference`.
-pub(super) fn compare(seen: &Image, made: &Image, reference: &Path) -> Result<Comparison, DataError> {
-    let clean = Image::read(reference)?;
-    if (clean.size, clean.colors()) != (seen.size, seen.colors()) {
-        let shape = |content: &Image| format!("{}x{}x{}", content.size[0], content.size[1], content.colors());
-        return Err(DataError::Malformed {
-            place: reference.display().to_string(),
-            problem: format!("it is {} and the input {}; give the clean version of it", shape(&clean), shape(seen)),
-        });
+/// Compares the pictures `seen` and `made` with those of the file at `reference`, on the scale of `seen`.
+pub(super) fn compare(
+    seen: &[Image],
+    made: &[Image],
+    reference: &Path,
+    choices: ReadChoices<'_>,
+) -> Result<Comparison, DataError> {
+    let mut clean = ImageFile::read(reference, choices)?.images;
+    let wrong = |problem: String| DataError::Malformed { place: reference.display().to_string(), problem };
+    if clean.len() != seen.len() {
+        let problem =
+            format!("it has {} pictures and the input {}; give the clean version of it", clean.len(), seen.len());
+        return Err(wrong(problem));
     }
+    for (clean, seen) in clean.iter_mut().zip(seen) {
+        if (clean.size, clean.colors()) != (seen.size, seen.colors()) {
+            let shape = |content: &Image| format!("{}x{}x{}", content.size[0], content.size[1], content.colors());
+            return Err(wrong(format!(
+                "it is {} and the input {}; give the clean version of it",
+                shape(clean),
+                shape(seen)
+            )));
+        }
+        if clean.bits() == seen.bits() {
+            clean.range = seen.range;
+        }
+    }
+    let each = |content: &[Image], of: &dyn Fn(&Image, &Image, usize) -> Option<f64>| -> Option<f64> {
+        let pairs = content.iter().zip(&clean);
+        let values: Option<Vec<f64>> = pairs
+            .flat_map(|(content, clean)| (0..clean.colors()).map(move |channel| of(content, clean, channel)))
+            .collect();
+        values.map(|values| values.iter().sum::<f64>() / values.len().max(1) as f64)
+    };
     let [input_psnr, psnr] = [seen, made].map(|content| {
-        let error = |channel| metrics::mse(&content.plane(channel), &clean.plane(channel));
-        let mse = (0..clean.colors()).map(error).sum::<f64>() / clean.colors() as f64;
+        let error = |content: &Image, clean: &Image, channel: usize| {
+            Some(metrics::mse(&content.plane(channel), &clean.plane(channel)))
+        };
         // Equal pictures have none.
-        Some(metrics::psnr(mse)).filter(|psnr| psnr.is_finite())
+        each(content, &error).map(metrics::psnr).filter(|psnr| psnr.is_finite())
     });
     let [input_ssim, ssim] = [seen, made].map(|content| {
-        let [height, width] = clean.size;
-        let of = |channel| metrics::ssim(&content.plane(channel), &clean.plane(channel), height, width);
-        let values: Option<Vec<f64>> = (0..clean.colors()).map(of).collect();
-        values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
+        let likeness = |content: &Image, clean: &Image, channel: usize| {
+            let [height, width] = clean.size;
+            metrics::ssim(&content.plane(channel), &clean.plane(channel), height, width)
+        };
+        each(content, &likeness)
     });
     Ok(Comparison { input_psnr, psnr, input_ssim, ssim })
 }

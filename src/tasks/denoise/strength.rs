@@ -7,7 +7,7 @@
 //! places the model removes noise alone. A model conditioned on sigma is given the first estimate and then, if that is
 //! less, the second; where it does not find the given level, the rest was texture.
 
-use crate::metrics::noise_level;
+use crate::metrics::{NoiseArea, noise_level_in};
 
 /// Largest estimate by eigenvalues, on the scale of 0..255, of clean photographs: up to it the model is not run.
 pub(super) const CLEAN: f64 = 2.0;
@@ -67,20 +67,21 @@ pub(super) struct NoiseEstimate {
 
 impl NoiseEstimate {
     /// Estimates the noise of a plane `[height, width]` of values in 0..1, in which noise is `factor` times as strong
-    /// as in the image.
-    pub fn by_patches(values: &[f32], size: [usize; 2], factor: f32) -> Self {
+    /// as in the image; `area` holds the parts that say something of it, all where `None`.
+    pub fn by_patches(values: &[f32], size: [usize; 2], factor: f32, area: Option<&NoiseArea>) -> Self {
         let scale = 255.0 / f64::from(factor);
-        Self { by_patches: noise_level(values, size[0], size[1]).map(|sigma| scale * sigma), ..Self::default() }
+        let level = noise_level_in(values, size[0], size[1], area);
+        Self { by_patches: level.map(|sigma| scale * sigma), ..Self::default() }
     }
 
     /// Adds the estimates by a model's change, in the units of the image; `told` is the sigma given to the model, on
     /// the scale of 0..255, `None` for a blind model.
-    pub fn with_change(self, change: &[f32], size: [usize; 2], told: Option<f64>) -> Self {
-        let removed = removed(change);
-        let found = told.and_then(|told| found(change, size, told));
+    pub fn with_change(self, change: &[f32], size: [usize; 2], told: Option<f64>, area: Option<&NoiseArea>) -> Self {
+        let removed = removed(change, size, area);
+        let found = told.and_then(|told| found(change, size, told, area));
         let borne_out = found.zip(told).is_some_and(|(found, told)| found >= FOUND * told);
         let by_removal = match (told, found) {
-            (None, _) => low_deviation(change, size).map(|deviation| 255.0 * REMOVED_OF_NOISE * deviation),
+            (None, _) => low_deviation(change, size, area).map(|deviation| 255.0 * REMOVED_OF_NOISE * deviation),
             // Too small to tell.
             (_, None) => None,
             (Some(told), _) if borne_out => Some(told),
@@ -138,35 +139,53 @@ fn without_texture(sigma: f64) -> f64 {
     (sigma.powi(2) - TEXTURE.powi(2)).max(0.0).sqrt()
 }
 
-/// Computes the root mean square of a change, on the scale of 0..255.
-fn removed(change: &[f32]) -> f64 {
-    let squares: f64 = change.iter().map(|value| f64::from(*value).powi(2)).sum();
-    255.0 * (squares / change.len().max(1) as f64).sqrt()
+/// Computes the root mean square of a change, on the scale of 0..255, where places say something of the noise.
+fn removed(change: &[f32], size: [usize; 2], area: Option<&NoiseArea>) -> f64 {
+    let squares = |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+    let whole = || 255.0 * (squares(change) / change.len().max(1) as f64).sqrt();
+    let Some(area) = area else { return whole() };
+    let (mut sum, mut count) = (0.0, 0_usize);
+    for (top, left) in places(size).filter(|&(top, left)| area.tells(top, left, PLACE)) {
+        for row in top..top + PLACE {
+            sum += squares(&change[row * size[1] + left..][..PLACE]);
+        }
+        count += PLACE * PLACE;
+    }
+    if count > 0 { 255.0 * (sum / count as f64).sqrt() } else { whole() }
+}
+
+/// Returns the upper left corners of the whole places of an image.
+fn places([height, width]: [usize; 2]) -> impl Iterator<Item = (usize, usize)> {
+    let tops = (0..(height + 1).saturating_sub(PLACE)).step_by(PLACE);
+    tops.flat_map(move |top| (0..(width + 1).saturating_sub(PLACE)).step_by(PLACE).map(move |left| (top, left)))
 }
 
 /// Returns the noise level that a model found when given `told`, on the scale of 0..255: its change where that is
 /// little.
-pub(super) fn found(change: &[f32], size: [usize; 2], told: f64) -> Option<f64> {
-    let (low, whole) = (255.0 * low_deviation(change, size)?, removed(change));
+pub(super) fn found(change: &[f32], size: [usize; 2], told: f64, area: Option<&NoiseArea>) -> Option<f64> {
+    let (low, whole) = (255.0 * low_deviation(change, size, area)?, removed(change, size, area));
     let no_smooth_places = whole > ALL_TEXTURE[0] * told && low < ALL_TEXTURE[1] * whole;
     Some(REMOVED_WHEN_TOLD * if no_smooth_places { whole } else { low })
 }
 
-/// Computes the lower quartile of the standard deviations within places of 16x16 pixels; `None` without a whole place.
-fn low_deviation(change: &[f32], [height, width]: [usize; 2]) -> Option<f64> {
-    let mut deviations = Vec::new();
-    for top in (0..(height + 1).saturating_sub(PLACE)).step_by(PLACE) {
-        for left in (0..(width + 1).saturating_sub(PLACE)).step_by(PLACE) {
-            let (mut sum, mut squares) = (0.0, 0.0);
-            for row in top..top + PLACE {
-                for &value in &change[row * width + left..][..PLACE] {
-                    let value = f64::from(value);
-                    (sum, squares) = (sum + value, squares + value * value);
-                }
+/// Computes the lower quartile of the standard deviations within places of 16x16 pixels that say something of the
+/// noise; `None` without a whole place.
+fn low_deviation(change: &[f32], size: [usize; 2], area: Option<&NoiseArea>) -> Option<f64> {
+    let deviation = |(top, left): (usize, usize)| {
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for row in top..top + PLACE {
+            for &value in &change[row * size[1] + left..][..PLACE] {
+                let value = f64::from(value);
+                (sum, squares) = (sum + value, squares + value * value);
             }
-            let count = (PLACE * PLACE) as f64;
-            deviations.push((squares / count - (sum / count).powi(2)).max(0.0).sqrt());
         }
+        let count = (PLACE * PLACE) as f64;
+        (squares / count - (sum / count).powi(2)).max(0.0).sqrt()
+    };
+    let tells = |&(top, left): &(usize, usize)| area.is_none_or(|area| area.tells(top, left, PLACE));
+    let mut deviations: Vec<f64> = places(size).filter(tells).map(deviation).collect();
+    if deviations.is_empty() {
+        deviations = places(size).map(deviation).collect();
     }
     deviations.sort_by(f64::total_cmp);
     deviations.get(deviations.len() / 4).copied()

@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::data::{AudioForm, DataSet, ImageShape, MelSpec, PreparedColumn, SourceKind, write_npy, write_wav};
+use crate::data::{
+    AudioForm, DataSet, ImageShape, MelSpec, PreparedColumn, SourceKind, StoredElement, write_npy_as, write_wav,
+};
 use crate::error::Setting;
 use crate::model::{Model, ModelFileError, write_whole};
 use crate::platform::files;
@@ -19,6 +21,10 @@ pub(crate) struct RowWriter {
     pub kind: SourceKind,
     pub features: usize,
     pub image: Option<ImageShape>,
+    /// Number type of the source; `None` for bytes of pictures and 32-bit floats.
+    element: Option<StoredElement>,
+    /// Values of black and white, or least and largest value of the source; `None` where it is in 0..1.
+    range: Option<[f64; 2]>,
     /// Names of the features; empty where they have none.
     columns: Vec<String>,
     /// Columns of a table, which its features stand for; empty for other sources.
@@ -52,6 +58,8 @@ impl RowWriter {
             kind: preparation.source,
             features: model.features,
             image: model.data_shape().image,
+            element: preparation.element,
+            range: data.range.or(preparation.range),
             columns: preparation.features.clone(),
             table: preparation.columns.clone(),
             audio: data.audio,
@@ -68,6 +76,8 @@ impl RowWriter {
             kind: data.kind,
             features: data.features,
             image: data.image,
+            element: data.preparation.element,
+            range: data.options.range.or(data.preparation.range),
             columns: data.preparation.features.clone(),
             table: data.preparation.columns.clone(),
             audio: data.options.audio,
@@ -121,7 +131,16 @@ impl RowWriter {
             Some(image) => vec![count, image.height, image.width],
             None => vec![count, self.features],
         };
-        write_npy(output, &shape, rows.values)?;
+        let element = self.element.unwrap_or(StoredElement::F32);
+        match self.kind {
+            // Rows of pictures are in 0..1 whatever their files hold.
+            SourceKind::Images if self.element.is_some() => {
+                let [low, span] = self.black_and_span();
+                let values: Vec<f32> = rows.values.iter().map(|value| value * span + low).collect();
+                write_npy_as(output, &shape, &values, element)?;
+            }
+            _ => write_npy_as(output, &shape, rows.values, element)?,
+        }
         let Some(labels) = rows.labels else { return Ok(1) };
         write_whole(&output.with_extension("labels.txt"), (labels.join("\n") + "\n").as_bytes())?;
         Ok(2)
@@ -156,17 +175,19 @@ impl RowWriter {
         let Some(image) = self.image else { return Ok(0) };
         let (width, height) = (image.width as u32, image.height as u32);
         let unwritable = |path: &Path, problem: String| ModelFileError::Unwritable { path: path.into(), problem };
-        // Sources that are not in 0..1 are in 0..255.
-        let top = if rows.values.iter().any(|&value| value > 2.0) { 1.0 } else { 255.0 };
+        let tone = self.tone(rows.values);
         let mut taken = HashSet::new();
         for (row, values) in rows.values.chunks_exact(self.features).enumerate() {
-            let bytes: Vec<u8> = values.iter().map(|value| (value * top).round().clamp(0.0, 255.0) as u8).collect();
+            let bytes = tone.samples(values);
             let path = rows.place(folder, row, &rows.names[row], "png", &mut taken);
             make_folder(path.parent().unwrap_or(folder))?;
-            let color = match image.channels {
-                1 => image::ExtendedColorType::L8,
-                3 => image::ExtendedColorType::Rgb8,
-                _ => image::ExtendedColorType::Rgba8,
+            let color = match (image.channels, tone.is_deep) {
+                (1, false) => image::ExtendedColorType::L8,
+                (3, false) => image::ExtendedColorType::Rgb8,
+                (_, false) => image::ExtendedColorType::Rgba8,
+                (1, true) => image::ExtendedColorType::L16,
+                (3, true) => image::ExtendedColorType::Rgb16,
+                (_, true) => image::ExtendedColorType::Rgba16,
             };
             let mut png = std::io::Cursor::new(Vec::new());
             let encoder = image::codecs::png::PngEncoder::new(&mut png);
@@ -175,6 +196,53 @@ impl RowWriter {
             write_whole(&path, png.get_ref())?;
         }
         Ok(rows.values.len() / self.features)
+    }
+
+    /// Returns the value of black and how far white is from it, of picture files.
+    fn black_and_span(&self) -> [f32; 2] {
+        let own = if self.element == Some(StoredElement::U16) { [0.0, 65_535.0] } else { [0.0, 1.0] };
+        let [low, high] = self.range.unwrap_or(own);
+        [low as f32, (high - low) as f32]
+    }
+
+    /// Returns how values become samples of a PNG: as they are where the source has bytes, words or 0..1, else stretched
+    /// from the least to the largest value of the source.
+    fn tone(&self, values: &[f32]) -> PngTone {
+        let plain = |factor: f32| PngTone { low: 0.0, factor, is_deep: false, stretched: None };
+        match (self.kind, self.element) {
+            (SourceKind::Images, None) => plain(255.0),
+            (SourceKind::Images, Some(StoredElement::U16)) => {
+                let [low, span] = self.black_and_span();
+                PngTone { low: -low / span.max(f32::MIN_POSITIVE), factor: span, is_deep: true, stretched: None }
+            }
+            (SourceKind::Images, Some(_)) => {
+                let [low, span] = self.black_and_span();
+                let stretched = Some([f64::from(low), f64::from(low + span)]);
+                PngTone { low: 0.0, factor: 65_535.0, is_deep: true, stretched }
+            }
+            (_, Some(StoredElement::U8)) => plain(1.0),
+            (_, Some(StoredElement::U16)) => PngTone { low: 0.0, factor: 1.0, is_deep: true, stretched: None },
+            _ => match self.range {
+                // Numbers of bytes in another type.
+                Some([low, high]) if low >= 0.0 && high > 2.0 && high <= 255.0 => plain(1.0),
+                Some([low, high]) if high > low => PngTone {
+                    low: low as f32,
+                    factor: (255.0 / (high - low)) as f32,
+                    is_deep: false,
+                    stretched: Some([low, high]),
+                },
+                // Models of earlier versions do not say: what is not in 0..1 is in 0..255.
+                _ if values.iter().any(|&value| value > 2.0) => plain(1.0),
+                _ => plain(255.0),
+            },
+        }
+    }
+
+    /// Returns the remark that pictures at `output` are stretched to be seen, where they are not in the source's units.
+    pub fn remark(&self, output: &Path) -> Option<String> {
+        let is_pictures = extension(output).is_none() && self.is_files() && self.kind != SourceKind::Audio;
+        let [low, high] = self.tone(&[]).stretched.filter(|_| is_pictures)?;
+        Some(format!("values from {low} to {high} are stretched to black and white; a .npy file has them as they are"))
     }
 
     /// Writes the pieces of each recording one after the other, as sound.
@@ -226,6 +294,27 @@ fn cells(columns: &[PreparedColumn], features: &[f32]) -> Vec<String> {
     columns.iter().map(cell).collect()
 }
 
+/// Mapping of values to the samples of a PNG.
+#[derive(Clone, Copy, Debug)]
+struct PngTone {
+    low: f32,
+    factor: f32,
+    /// True if samples have 16 bits.
+    is_deep: bool,
+    /// Values that became black and white, where they are not the source's own.
+    stretched: Option<[f64; 2]>,
+}
+
+impl PngTone {
+    fn samples(&self, values: &[f32]) -> Vec<u8> {
+        let scaled = values.iter().map(|value| ((value - self.low) * self.factor).round());
+        match self.is_deep {
+            true => scaled.flat_map(|value| (value as u16).to_ne_bytes()).collect(),
+            false => scaled.map(|value| value as u8).collect(),
+        }
+    }
+}
+
 /// Returns `label` with the characters that no file system's names have, or that lead elsewhere, replaced.
 fn as_file_name(label: &str) -> String {
     let is_wrong = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '<' | '>' | '"' | '|' | '?' | '*');
@@ -257,9 +346,18 @@ impl NamedRows<'_> {
     }
 }
 
-/// Splits the name of a row into its file and its piece: `cat, dog.jpg, piece 2` into `cat, dog.jpg` and `piece 2`.
+/// Splits the name of a row into its file and its page or piece: `cat, dog.jpg, piece 2` into `cat, dog.jpg` and
+/// `piece 2`.
 pub(crate) fn file_and_rest(name: &str) -> (&str, &str) {
-    name.rfind(", piece ").map_or((name, ""), |at| (&name[..at], &name[at + 2..]))
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let cut = |name: &str, word: &str| {
+        let at = name.rfind(word)?;
+        is_number(name.get(at + word.len()..)?).then_some(at)
+    };
+    let piece = cut(name, ", piece ");
+    let before = piece.map_or(name, |at| &name[..at]);
+    let at = cut(before, ", page ").or(piece);
+    at.map_or((name, ""), |at| (&name[..at], &name[at + 2..]))
 }
 
 /// Returns the extension of a file's name, in lowercase.

@@ -121,6 +121,8 @@ pub fn augment(
     let variants = (1..=options.count).flat_map(|variant| rows.clone().map(move |row| (variant, row)));
     let row_names: Vec<String> = variants.map(|(variant, row)| variant_name(&data.row_name(row), variant)).collect();
     let files = form.write(NamedRows { values: &made, names: &row_names, labels: labels.as_deref() }, output)?;
+    let mut notes = data.notes.clone();
+    notes.extend(form.remark(output));
     let mut used: Vec<String> = labels.unwrap_or_default();
     used.sort();
     used.dedup();
@@ -134,7 +136,7 @@ pub fn augment(
         reconstruction_mse: metrics::mse(&own.outputs, &seen),
         output: output.display().to_string(),
         files,
-        notes: data.notes.clone(),
+        notes,
     })
 }
 

@@ -146,6 +146,7 @@ pub fn sample(path: &Path, output: &Path, options: &SampleOptions, device: &Devi
         1
     } else {
         model.preparation.undo(&mut made);
+        notes.extend(form.remark(output));
         let row_names: Vec<String> = (0..options.count).map(|row| format!("sample {}", row + 1)).collect();
         let class_name = |&class: &usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
         let labels: Option<Vec<String>> =

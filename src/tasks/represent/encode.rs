@@ -48,6 +48,9 @@ pub struct DecodeReport {
     pub output: String,
     /// Number of files written.
     pub files: usize,
+    /// Remarks on the output, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 fn wrong(setting: Setting, problem: String) -> TaskError {
@@ -152,6 +155,7 @@ pub fn decode(
         rows,
         output: output.display().to_string(),
         files,
+        notes: form.remark(output).into_iter().collect(),
     })
 }
 

@@ -8,33 +8,51 @@ use crate::model::write_whole;
 use crate::platform::files;
 use crate::tasks::TaskError;
 use crate::tasks::denoise::filter::Filtered;
-use crate::tasks::denoise::image::Image;
+use crate::tasks::denoise::image::{Image, ImageFile, ReadChoices};
 use crate::tasks::denoise::strength::Strength;
 
 /// Largest side of a shown image in pixels; every device has textures as large.
 const LARGEST_SHOWN: usize = 8192;
 
-/// Writes the result at `amount` beside `original`, under a name that is free; returns its path.
-pub(crate) fn save_beside(filtered: &Filtered, amount: &Strength, original: &Path) -> Result<PathBuf, TaskError> {
+/// Writes the result at `amount` beside `original`, under a name that is free; returns its path. `filter` denoises the
+/// further pages of a file, which are not shown.
+pub(crate) fn save_beside(
+    filtered: &Filtered,
+    amount: &Strength,
+    original: &Path,
+    filter: &mut dyn FnMut(Image) -> Result<Filtered, TaskError>,
+) -> Result<PathBuf, TaskError> {
+    let mut file = ImageFile::read(original, ReadChoices { animated: false, ..filtered.choices() })?;
+    let mut images = std::mem::take(&mut file.images);
+    let mut is_changed = false;
+    let mut made = Vec::with_capacity(images.len());
+    for (index, image) in images.drain(..).enumerate() {
+        let result = match index {
+            0 => filtered.result(amount),
+            _ => filter(image.clone())?.result(amount),
+        };
+        is_changed |= result.is_some();
+        made.push(result.unwrap_or(image));
+    }
     let stem = original.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let extension = original.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+    let is_gif = original.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
+    let extension = match is_gif {
+        // GIF is not written.
+        true => Some(".png".to_owned()),
+        false => original.extension().map(|extension| format!(".{}", extension.to_string_lossy())),
+    };
     let named = |number: usize| {
         let number = if number > 1 { format!("-{number}") } else { String::new() };
         original.with_file_name(format!("{stem}{OWN_SUFFIX}{number}{}", extension.clone().unwrap_or_default()))
     };
     let output = (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1));
-    match filtered.result(amount) {
-        Some(made) => {
-            made.write(original, &output)?;
-        }
-        None => {
-            let bytes = files::read(original).map_err(|error| crate::data::DataError::Unreadable {
-                path: original.into(),
-                reason: error.to_string(),
-            })?;
-            write_whole(&output, &bytes)?;
-        }
+    if is_changed || !file.keeps_form(&output) {
+        file.write(&made, original, &output)?;
+        return Ok(output);
     }
+    let bytes = files::read(original)
+        .map_err(|error| crate::data::DataError::Unreadable { path: original.into(), reason: error.to_string() })?;
+    write_whole(&output, &bytes)?;
     Ok(output)
 }
 

@@ -9,12 +9,13 @@ use crossbeam_channel::TryRecvError;
 
 use super::protocol::{ItemState, QueueCommand, QueueImage, QueueItem, QueueView};
 use super::save::{pixels, save_beside};
+use crate::data::DataError;
 use crate::device::{Device, DeviceChoice};
 use crate::model::{Model, SHIPPED_DENOISER, shipped_denoiser};
 use crate::platform::{ActorContext, Instant};
 use crate::tasks::TaskError;
 use crate::tasks::denoise::filter::Filtered;
-use crate::tasks::denoise::image::Image;
+use crate::tasks::denoise::image::{Image, ImageFile, ReadChoices};
 use crate::tasks::denoise::model::Denoiser;
 use crate::tasks::denoise::paths::pictures_of;
 use crate::tasks::denoise::self_ensemble::ALL;
@@ -281,7 +282,11 @@ impl<'a> QueueWorker<'a> {
         let Some(path) = self.item().map(|item| item.path.clone()) else { return Ok(()) };
         self.view.working = Some("Reading".to_owned());
         self.show();
-        let seen = Image::read(&path)?;
+        let range = self.denoiser.as_ref().and_then(Denoiser::range);
+        let file = ImageFile::read(&path, ReadChoices { range, ..ReadChoices::default() })?;
+        let nothing =
+            || DataError::Malformed { place: path.display().to_string(), problem: "it holds no picture".into() };
+        let seen = file.images.into_iter().next().ok_or_else(nothing)?;
         self.view.picture = Some(Arc::new(QueueImage {
             name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             width: seen.size[1],
@@ -428,12 +433,17 @@ impl<'a> QueueWorker<'a> {
     fn save_selected(&mut self) {
         let selected = self.view.selected;
         let filtered = self.filtered.as_ref().filter(|_| !self.is_stale());
-        let (Some(path), Some(filtered)) = (self.item().map(|item| item.path.clone()), filtered) else {
+        let (Some(path), Some(_)) = (self.item().map(|item| item.path.clone()), filtered) else {
             self.view.error = Some("there is no picture to save yet".to_owned());
             self.show();
             return;
         };
-        let saved = save_beside(filtered, &self.view.strength, &path);
+        // Of another name while the further pages of its file go through the model.
+        let Some(filtered) = self.filtered.take() else { return };
+        let amount = self.view.strength;
+        let mut filter = |image: Image| self.filter(image, ModelChoice::Chosen, ALL);
+        let saved = save_beside(&filtered, &amount, &path, &mut filter);
+        self.filtered = Some(filtered);
         self.note_saved(selected, saved);
     }
 

@@ -1,0 +1,693 @@
+//! TIFF: every page of a file with its samples as they are stored, and pages written again with their tags.
+//!
+//! `image` reads the first page alone, of 8 and 16 bits, and drops all tags but the color profile. What microscopes and
+//! scanners write holds many pages, signed and floating samples, resolutions and descriptions.
+
+use std::io::{Cursor, Read, Seek, Write};
+use std::marker::PhantomData;
+use std::path::Path;
+
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::encoder::colortype::ColorType as Encoded;
+use tiff::encoder::{Compression, DeflateLevel, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard, TiffValue};
+use tiff::tags::{
+    ByteOrder, CompressionMethod, ExtraSamples, PhotometricInterpretation as Photometric, SampleFormat, Tag, Type,
+    ValueBuffer,
+};
+use tiff::{ColorType, Directory, TiffError, TiffFormatError};
+
+use super::array::{ArrayDType, malformed};
+use super::samples::{AlphaKind, Samples, StoredPicture};
+use crate::data::DataError;
+use crate::data::error::unreadable;
+use crate::platform::files;
+
+/// Most pages of a file: more are a mistake or an attack.
+const MOST_PAGES: usize = 1 << 20;
+/// Bytes above which offsets need 64 bits, less what tags take.
+const CLASSIC_BYTES: u64 = 3 << 30;
+/// Tags that say how pixels are stored; they are written anew.
+const STRUCTURE: [u16; 33] = [
+    256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 288, 289, 292, 293, 317, 320, 322, 323, 324, 325, 330, 332,
+    333, 334, 336, 338, 339, 347, 512, 529, 530, 531,
+];
+/// Tags of 32,768 and above that hold values alone. Others may hold places in the file, which would be wrong.
+const KNOWN: [u16; 18] = [
+    33_432, 33_550, 33_723, 33_922, 34_264, 34_377, 34_675, 34_735, 34_736, 34_737, 37_724, 42_112, 42_113, 50_838,
+    50_839, 51_123, 65_100, 65_101,
+];
+
+trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// Facts of a page, from its tags.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TiffHeader {
+    pub height: usize,
+    pub width: usize,
+    pub gray: bool,
+    pub element: ArrayDType,
+    /// Number of the orientation, 1 for upright.
+    pub orientation: u8,
+    /// Bytes of the decoded samples.
+    pub bytes: u64,
+}
+
+/// Pages of an open file, one after the other.
+pub(crate) struct TiffPages {
+    decoder: Decoder<Box<dyn ReadSeek>>,
+    path: std::path::PathBuf,
+    length: u64,
+    at: usize,
+    /// Directories in front of each page that is a picture of its own: smaller copies and masks are passed over.
+    places: Vec<usize>,
+    /// Smaller copies and masks among the directories.
+    pub passed_over: usize,
+}
+
+impl TiffPages {
+    /// Opens `path` at its first page; `all` counts the pages, which reads all directories.
+    pub fn open(path: &Path, all: bool) -> Result<Self, DataError> {
+        let file = files::File::open(path).map_err(|error| unreadable(path, &error))?;
+        let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+        let decoder = decoder_of(Box::new(std::io::BufReader::new(file)), length, path)?;
+        let mut pages = Self { decoder, path: path.to_owned(), length, at: 0, places: vec![0], passed_over: 0 };
+        if all {
+            let mut index = 0;
+            while pages.decoder.more_images() && index < MOST_PAGES {
+                index += 1;
+                pages.decoder.next_image().map_err(|error| {
+                    malformed(&path.display().to_string(), format!("page {}: {}", index + 1, words(&error)))
+                })?;
+                pages.at = index;
+                let flags = pages.number(Tag::NewSubfileType).unwrap_or(0);
+                let reduced = flags & 5 != 0 || pages.number(Tag::SubfileType) == Some(2);
+                if reduced {
+                    pages.passed_over += 1;
+                } else {
+                    pages.places.push(index);
+                }
+            }
+        }
+        Ok(pages)
+    }
+
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    fn number(&mut self, tag: Tag) -> Option<u32> {
+        self.decoder.find_tag_unsigned(tag).ok().flatten()
+    }
+
+    fn failed(&self, error: &TiffError) -> DataError {
+        let place = self.path.display().to_string();
+        let page = if self.places.len() > 1 { format!("page {}: ", self.at + 1) } else { String::new() };
+        malformed(&place, format!("{page}{}", words(error)))
+    }
+
+    /// Goes to `page`, from 0.
+    fn seek(&mut self, page: usize) -> Result<(), DataError> {
+        let place = self.places.get(page).copied().unwrap_or(page);
+        if place != self.at {
+            self.decoder.seek_to_image(place).map_err(|error| self.failed(&error))?;
+            self.at = place;
+        }
+        Ok(())
+    }
+
+    /// Reads the facts of `page`, from 0.
+    pub fn header(&mut self, page: usize) -> Result<TiffHeader, DataError> {
+        self.seek(page)?;
+        let (width, height) = self.decoder.dimensions().map_err(|error| self.failed(&error))?;
+        let (palette, bits) = (self.is_palette(), self.number_first(Tag::BitsPerSample).unwrap_or(1));
+        let (gray, samples) = match self.decoder.colortype() {
+            _ if palette => (false, 3),
+            Ok(ColorType::Gray(_)) => (true, 1),
+            Ok(ColorType::Multiband { num_samples, .. }) => (num_samples <= 2, u64::from(num_samples)),
+            Ok(color @ (ColorType::RGB(_) | ColorType::RGBA(_))) => (false, u64::from(color.num_samples())),
+            Ok(color @ (ColorType::CMYK(8 | 16) | ColorType::YCbCr(8))) => (false, u64::from(color.num_samples())),
+            Ok(other) => return Err(self.refused(&format!("{other:?}"))),
+            Err(error) => return Err(self.failed(&error)),
+        };
+        let format = self.number_first(Tag::SampleFormat).unwrap_or(1);
+        let element = match (format, bits) {
+            (1 | 4, 1 | 2 | 4 | 8) => ArrayDType::U8,
+            (1 | 4, 16) => ArrayDType::U16,
+            (1 | 4, 32) => ArrayDType::U32,
+            (1 | 4, 64) => ArrayDType::U64,
+            (2, 8) => ArrayDType::I8,
+            (2, 16) => ArrayDType::I16,
+            (2, 32) => ArrayDType::I32,
+            (2, 64) => ArrayDType::I64,
+            (3, 16) => ArrayDType::F16,
+            (3, 32) => ArrayDType::F32,
+            (3, 64) => ArrayDType::F64,
+            _ => return Err(self.refused(&format!("sample format {format}, {bits} bits"))),
+        };
+        let orientation = self.number(Tag::Orientation).and_then(|number| u8::try_from(number).ok()).unwrap_or(1);
+        let bytes = (u64::from(width) * u64::from(height)).saturating_mul(samples * element.size() as u64);
+        let element = if palette { ArrayDType::U8 } else { element };
+        Ok(TiffHeader { height: height as usize, width: width as usize, gray, element, orientation, bytes })
+    }
+
+    fn number_first(&mut self, tag: Tag) -> Option<u32> {
+        self.decoder.find_tag_unsigned_vec::<u32>(tag).ok().flatten()?.first().copied()
+    }
+
+    fn is_palette(&mut self) -> bool {
+        self.number(Tag::PhotometricInterpretation) == Some(u32::from(Photometric::RGBPalette.to_u16()))
+    }
+
+    fn refused(&self, kind: &str) -> DataError {
+        malformed(
+            &self.path.display().to_string(),
+            format!("TIFF of this kind ({kind}) is not read; save it as gray or RGB of 8, 16 or 32 bits"),
+        )
+    }
+
+    /// Decodes `page`, from 0, not turned by its orientation. Inks become RGB, palettes their colors.
+    pub fn read(&mut self, page: usize) -> Result<StoredPicture, DataError> {
+        let header = self.header(page)?;
+        let color = match self.is_palette() {
+            true => return self.read_palette(header),
+            false => self.decoder.colortype().map_err(|error| self.failed(&error))?,
+        };
+        let bits = self.number_first(Tag::BitsPerSample).unwrap_or(1);
+        let (samples, channels) = decode(&mut self.decoder, header).map_err(|error| self.failed(&error))?;
+        let samples = match samples {
+            Samples::Bytes(packed) if bits < 8 => {
+                let most = (1_u16 << bits) - 1;
+                Samples::Bytes(
+                    unpacked(&packed, bits, header.width * channels)
+                        .map(|value| (u16::from(value) * 255 / most) as u8)
+                        .collect(),
+                )
+            }
+            other => other,
+        };
+        let extra = self.decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
+        let gray_alpha = matches!(color, ColorType::Multiband { num_samples: 2, .. });
+        let alpha = match (color, extra.first().copied()) {
+            (ColorType::RGBA(_), Some(1)) => AlphaKind::Premultiplied,
+            (ColorType::RGBA(_), _) => AlphaKind::Straight,
+            (_, Some(1)) if gray_alpha => AlphaKind::Premultiplied,
+            (_, Some(2)) if gray_alpha => AlphaKind::Straight,
+            _ => AlphaKind::None,
+        };
+        let (samples, channels) = match (color, samples) {
+            (ColorType::CMYK(_), Samples::Bytes(inks)) => (Samples::Bytes(without_inks(&inks, 255)), 3),
+            (ColorType::CMYK(_), Samples::Words(inks)) => (Samples::Words(without_inks(&inks, 65_535)), 3),
+            (ColorType::YCbCr(_), Samples::Bytes(values)) => (Samples::Bytes(to_rgb(&values)), 3),
+            (_, samples) => (samples, channels),
+        };
+        let pixels = header.height * header.width;
+        if samples.len() != pixels * channels {
+            return Err(malformed(
+                &self.path.display().to_string(),
+                "the file ends before the picture does; fetch it again",
+            ));
+        }
+        Ok(StoredPicture { size: [header.height, header.width], channels, alpha, samples })
+    }
+
+    /// Reads a palette's places as gray, which the decoder does once the tag says so, and looks their colors up.
+    fn read_palette(&mut self, header: TiffHeader) -> Result<StoredPicture, DataError> {
+        let place = self.path.display().to_string();
+        let wrong = || malformed(&place, "its palette is damaged; fetch it again, or save it as RGB");
+        let (directory, bits) = (self.decoder.ifd_pointer(), self.number_first(Tag::BitsPerSample).unwrap_or(8));
+        let map = self.decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap).ok().flatten().unwrap_or_default();
+        let colors = 1_usize << bits.min(8);
+        if bits > 8 || map.len() < 3 * colors {
+            return Err(wrong());
+        }
+        let mut bytes = files::read(&self.path).map_err(|error| unreadable(&self.path, &error))?;
+        let at = directory.and_then(|at| photometric_place(&bytes, at.0)).ok_or_else(wrong)?;
+        let little = bytes.starts_with(b"II");
+        let gray = Photometric::BlackIsZero.to_u16();
+        let written = if little { gray.to_le_bytes() } else { gray.to_be_bytes() };
+        bytes.get_mut(at..at + 2).ok_or_else(wrong)?.copy_from_slice(&written);
+        let mut decoder = decoder_of(Box::new(Cursor::new(bytes)), self.length, &self.path)?;
+        decoder.seek_to_image(self.at).map_err(|error| self.failed(&error))?;
+        let (samples, _) = decode(&mut decoder, header).map_err(|error| self.failed(&error))?;
+        let Samples::Bytes(packed) = samples else { return Err(wrong()) };
+        // Some programs wrote 8 bits where the format asks for 16.
+        let shift = if map.iter().all(|&value| value < 256) { 0 } else { 8 };
+        let color = |place: u8| [0, 1, 2].map(|plane| (map[plane * colors + usize::from(place)] >> shift) as u8);
+        let places: Vec<u8> = unpacked(&packed, bits, header.width).collect();
+        let rgb = places.into_iter().flat_map(color).collect();
+        let size = [header.height, header.width];
+        Ok(StoredPicture { size, channels: 3, alpha: AlphaKind::None, samples: Samples::Bytes(rgb) })
+    }
+
+    /// Form of `page`, from 0, that is written again, and its tags.
+    fn form(&mut self, page: usize) -> Result<PageForm, DataError> {
+        self.seek(page)?;
+        let photometric = self.number(Tag::PhotometricInterpretation).unwrap_or(1);
+        let bits = self.number_first(Tag::BitsPerSample).unwrap_or(8);
+        let compression = self.number(Tag::Compression).unwrap_or(1) as u16;
+        let mut lost = Vec::new();
+        match photometric {
+            3 => lost.push("palette (written as RGB)".to_owned()),
+            5 => lost.push("inks (written as RGB)".to_owned()),
+            6 => lost.push("YCbCr (written as RGB)".to_owned()),
+            _ => {}
+        }
+        if bits < 8 && photometric != 3 {
+            lost.push(format!("{bits} bits a sample (written as 8)"));
+        }
+        let method = CompressionMethod::from_u16_exhaustive(compression);
+        if !matches!(
+            method,
+            CompressionMethod::None
+                | CompressionMethod::LZW
+                | CompressionMethod::Deflate
+                | CompressionMethod::OldDeflate
+                | CompressionMethod::PackBits
+        ) {
+            lost.push(format!("{method:?} compression (written as Deflate)"));
+        }
+        let there: Vec<Tag> = self.decoder.image_ifd().directory().iter().map(|(tag, _)| tag).collect();
+        let mut tags = Vec::new();
+        for tag in there.iter().copied().filter(|tag| !STRUCTURE.contains(&tag.to_u16())) {
+            let number = tag.to_u16();
+            let inks = photometric == 5 && tag == Tag::IccProfile;
+            let sub = matches!(tag, Tag::ExifDirectory | Tag::GpsDirectory);
+            if sub {
+                continue;
+            }
+            match self.value(None, tag).filter(|_| !inks && (number < 32_768 || KNOWN.contains(&number))) {
+                Some(value) => tags.push((number, value)),
+                None => lost.push(tag_name(number)),
+            }
+        }
+        let mut directories = Vec::new();
+        for tag in [Tag::ExifDirectory, Tag::GpsDirectory].into_iter().filter(|tag| there.contains(tag)) {
+            match self.sub_directory(tag) {
+                Some(values) => directories.push((tag, values)),
+                None => lost.push(tag_name(tag.to_u16())),
+            }
+        }
+        if there.contains(&Tag::SubIfd) {
+            lost.push("smaller copies".to_owned());
+        }
+        Ok(PageForm { white_is_zero: photometric == 0, compression: method, tags, directories, lost })
+    }
+
+    /// Reads the directory that `tag` points to: its values, but for pointers to further ones.
+    fn sub_directory(&mut self, tag: Tag) -> Option<Vec<(u16, ValueBuffer)>> {
+        const INTEROPERABILITY: u16 = 40_965;
+        let pointer = self.decoder.find_tag(tag).ok()??.into_ifd_pointer().ok()?;
+        let directory = self.decoder.read_directory(pointer).ok()?;
+        let tags: Vec<Tag> = directory.iter().map(|(tag, _)| tag).collect();
+        let mut values = Vec::new();
+        for tag in tags.into_iter().filter(|tag| tag.to_u16() != INTEROPERABILITY) {
+            values.push((tag.to_u16(), self.value(Some(&directory), tag)?));
+        }
+        Some(values)
+    }
+
+    fn value(&mut self, directory: Option<&Directory>, tag: Tag) -> Option<ValueBuffer> {
+        let mut value = ValueBuffer::empty(Type::BYTE);
+        let found = match directory {
+            Some(directory) => self.decoder.read_directory_tags(directory).find_tag_buf(tag, &mut value),
+            None => self.decoder.image_ifd().find_tag_buf(tag, &mut value),
+        };
+        found.ok()??;
+        value.set_byte_order(ByteOrder::native());
+        Some(value)
+    }
+}
+
+/// What is written again of a page beside its samples.
+struct PageForm {
+    white_is_zero: bool,
+    compression: CompressionMethod,
+    tags: Vec<(u16, ValueBuffer)>,
+    directories: Vec<(Tag, Vec<(u16, ValueBuffer)>)>,
+    lost: Vec<String>,
+}
+
+fn decoder_of(source: Box<dyn ReadSeek>, length: u64, path: &Path) -> Result<Decoder<Box<dyn ReadSeek>>, DataError> {
+    // No value is larger than its file; what pixels take is checked by their header before they are read.
+    let mut limits = Limits::unlimited();
+    limits.ifd_value_size = usize::try_from(length).unwrap_or(usize::MAX);
+    let decoder = Decoder::new(source).map_err(|error| malformed(&path.display().to_string(), words(&error)))?;
+    Ok(decoder.with_limits(limits))
+}
+
+/// Reads the samples of the decoder's page, interleaved, and their number a pixel.
+fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Result<(Samples, usize), TiffError> {
+    let mut result = DecodingResult::U8(Vec::new());
+    let layout = decoder.read_image_to_buffer(&mut result)?;
+    let channels = usize::from(decoder.colortype()?.num_samples()).max(1);
+    let planes = if layout.planes > 1 { channels } else { 1 };
+    let element = header.element;
+    let wide = |values: Vec<f32>| Samples::Wide { values: interleaved(values, planes), element };
+    let samples = match result {
+        DecodingResult::U8(values) => Samples::Bytes(interleaved(values, planes)),
+        DecodingResult::U16(values) => Samples::Words(interleaved(values, planes)),
+        DecodingResult::U32(values) => wide(values.into_iter().map(|value| value as f32).collect()),
+        DecodingResult::U64(values) => wide(values.into_iter().map(|value| value as f32).collect()),
+        DecodingResult::I8(values) => wide(values.into_iter().map(f32::from).collect()),
+        DecodingResult::I16(values) => wide(values.into_iter().map(f32::from).collect()),
+        DecodingResult::I32(values) => wide(values.into_iter().map(|value| value as f32).collect()),
+        DecodingResult::I64(values) => wide(values.into_iter().map(|value| value as f32).collect()),
+        DecodingResult::F16(values) => wide(values.into_iter().map(half::f16::to_f32).collect()),
+        DecodingResult::F32(values) => wide(values),
+        DecodingResult::F64(values) => wide(values.into_iter().map(|value| value as f32).collect()),
+    };
+    Ok((samples, channels))
+}
+
+fn interleaved<T: Copy>(values: Vec<T>, planes: usize) -> Vec<T> {
+    if planes < 2 {
+        return values;
+    }
+    let pixels = values.len() / planes;
+    (0..pixels * planes).filter_map(|at| values.get(at % planes * pixels + at / planes).copied()).collect()
+}
+
+/// Values of fewer than 8 bits, whose lines begin at whole bytes.
+fn unpacked(packed: &[u8], bits: u32, line: usize) -> impl Iterator<Item = u8> {
+    let line_bytes = (line * bits as usize).div_ceil(8).max(1);
+    let mask = ((1_u16 << bits.min(8)) - 1) as u8;
+    packed.chunks_exact(line_bytes).flat_map(move |bytes| {
+        (0..line).map(move |at| {
+            let first = at * bits as usize;
+            bytes.get(first / 8).map_or(0, |byte| byte >> (8 - bits as usize - first % 8) & mask)
+        })
+    })
+}
+
+/// Red, green and blue of cyan, magenta, yellow and black, as printed on white paper by ideal inks.
+fn without_inks<T: Copy + Into<u32> + TryFrom<u32> + Default>(inks: &[T], most: u32) -> Vec<T> {
+    inks.as_chunks::<4>()
+        .0
+        .iter()
+        .flat_map(|&[cyan, magenta, yellow, black]| {
+            [cyan, magenta, yellow].map(|ink| {
+                let light = (u64::from(most - ink.into()) * u64::from(most - black.into()) + u64::from(most / 2))
+                    / u64::from(most);
+                T::try_from(light as u32).unwrap_or_default()
+            })
+        })
+        .collect()
+}
+
+/// Red, green and blue of JPEG's luma and chroma (ITU-T T.871).
+fn to_rgb(values: &[u8]) -> Vec<u8> {
+    values
+        .as_chunks::<3>()
+        .0
+        .iter()
+        .flat_map(|&[luma, blue, red]| {
+            let (luma, blue, red) = (f32::from(luma), f32::from(blue) - 128.0, f32::from(red) - 128.0);
+            [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue]
+                .map(|value| value.round() as u8)
+        })
+        .collect()
+}
+
+/// Place of the photometric tag's value in the directory at `start`.
+fn photometric_place(bytes: &[u8], start: u64) -> Option<usize> {
+    let little = bytes.starts_with(b"II");
+    let number = |at: usize, length: usize| -> Option<u64> {
+        let bytes = bytes.get(at..at.checked_add(length)?)?;
+        let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        Some(if little { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) })
+    };
+    let big = number(2, 2)? == 43;
+    let (count_bytes, entry_bytes, value_at) = if big { (8, 20, 12) } else { (2, 12, 8) };
+    let start = usize::try_from(start).ok()?;
+    let count = number(start, count_bytes)?.min(65_536) as usize;
+    let entries = start.checked_add(count_bytes)?;
+    let entry = (0..count)
+        .map(|index| entries + index * entry_bytes)
+        .find(|&at| number(at, 2) == Some(u64::from(Tag::PhotometricInterpretation.to_u16())))?;
+    Some(entry + value_at)
+}
+
+fn words(error: &TiffError) -> String {
+    match error {
+        TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "the file ends before the picture does; fetch it again".to_owned()
+        }
+        TiffError::FormatError(TiffFormatError::TiffSignatureNotFound | TiffFormatError::TiffSignatureInvalid) => {
+            "it does not start like a TIFF file; fetch it again".to_owned()
+        }
+        TiffError::UnsupportedError(kind) => {
+            format!("TIFF of this kind ({kind}) is not read; save it as gray or RGB of 8, 16 or 32 bits")
+        }
+        other => format!("it is damaged or no picture ({other}); fetch it again"),
+    }
+}
+
+/// Name of a tag in reports.
+fn tag_name(number: u16) -> String {
+    let known = match number {
+        269 | 285 | 297 => "page name",
+        270 => "description",
+        271 => "make",
+        272 => "model",
+        274 => "orientation tag",
+        282 | 283 | 296 => "resolution",
+        286 | 287 => "position",
+        305 => "software",
+        306 => "date",
+        315 => "artist",
+        316 => "computer",
+        700 => "XMP",
+        33_432 => "copyright",
+        33_723 => "IPTC",
+        34_665 => "EXIF",
+        34_675 => "ICC profile",
+        34_853 => "GPS",
+        33_550 | 33_922 | 34_264 | 34_735..=34_737 => "georeference",
+        50_838 | 50_839 => "ImageJ metadata",
+        _ => return format!("tag {number}"),
+    };
+    known.to_owned()
+}
+
+/// A file as it was encoded, and the names of what was kept and lost of the original.
+pub(crate) struct EncodedTiff {
+    pub bytes: Vec<u8>,
+    pub kept: Vec<String>,
+    pub lost: Vec<String>,
+}
+
+/// Encodes `pages` as a TIFF file. `original` is the file that they were read from, where that is a TIFF of as many
+/// pages: its tags are kept, and how pixels are stored where that can be.
+pub(crate) fn encode_tiff(pages: &[&StoredPicture], original: Option<&Path>) -> Result<EncodedTiff, DataError> {
+    let mut source = original.map(|path| TiffPages::open(path, true)).transpose()?;
+    let mut forms = Vec::new();
+    if let Some(source) = &mut source {
+        for page in 0..pages.len().min(source.count()) {
+            forms.push(source.form(page)?);
+        }
+    }
+    let (mut kept, mut lost) = (Vec::new(), Vec::new());
+    for form in &forms {
+        let named = form.tags.iter().map(|(number, _)| *number);
+        // What every page says of itself is not worth a word.
+        for name in named.filter(|number| !matches!(number, 254 | 255)).map(tag_name) {
+            add(&mut kept, name);
+        }
+        form.directories.iter().for_each(|(tag, _)| add(&mut kept, tag_name(tag.to_u16())));
+        form.lost.iter().for_each(|name| add(&mut lost, name.clone()));
+    }
+    if let Some(source) = source.filter(|source| source.passed_over > 0) {
+        add(&mut lost, format!("smaller copies or masks ({})", source.passed_over));
+    }
+    let bytes: u64 = pages.iter().map(|page| (page.samples.len() * page.samples.element().size()) as u64).sum();
+    let mut made = Cursor::new(Vec::new());
+    let written = match bytes > CLASSIC_BYTES {
+        true => write_pages::<TiffKindBig>(&mut made, pages, &forms),
+        false => write_pages::<TiffKindStandard>(&mut made, pages, &forms),
+    };
+    written.map_err(|error| {
+        let place = original.map_or_else(|| "TIFF".to_owned(), |path| path.display().to_string());
+        malformed(&place, format!("its pages cannot be written ({error}); convert it to PNG first"))
+    })?;
+    Ok(EncodedTiff { bytes: made.into_inner(), kept, lost })
+}
+
+fn add(names: &mut Vec<String>, name: String) {
+    if !names.contains(&name) {
+        names.push(name);
+    }
+}
+
+fn write_pages<K: TiffKind>(
+    made: &mut Cursor<Vec<u8>>,
+    pages: &[&StoredPicture],
+    forms: &[PageForm],
+) -> Result<(), TiffError> {
+    let compression = match forms.first().map(|form| form.compression) {
+        None | Some(CompressionMethod::None) => Compression::Uncompressed,
+        Some(CompressionMethod::LZW) => Compression::Lzw,
+        Some(CompressionMethod::PackBits) => Compression::Packbits,
+        Some(_) => Compression::Deflate(DeflateLevel::default()),
+    };
+    let mut encoder = TiffEncoder::<_, K>::new_generic(made)?.with_compression(compression);
+    for (index, page) in pages.iter().enumerate() {
+        let form = forms.get(index);
+        write_page(&mut encoder, page, form)?;
+    }
+    Ok(())
+}
+
+fn write_page<W: Write + Seek, K: TiffKind>(
+    encoder: &mut TiffEncoder<W, K>,
+    page: &StoredPicture,
+    form: Option<&PageForm>,
+) -> Result<(), TiffError> {
+    macro_rules! typed {
+        ($type:ty, $values:expr, $format:ident, $inverse:expr) => {{
+            let mut values: Vec<$type> = $values;
+            if form.is_some_and(|form| form.white_is_zero) && page.channels == 1 {
+                values.iter_mut().for_each(|value| *value = $inverse(*value));
+            }
+            write_typed::<_, K, $type, $format>(encoder, page, form, &values)
+        }};
+    }
+    match &page.samples {
+        Samples::Bytes(values) => typed!(u8, values.clone(), UnsignedSample, |value: u8| u8::MAX - value),
+        Samples::Words(values) => typed!(u16, values.clone(), UnsignedSample, |value: u16| u16::MAX - value),
+        Samples::Wide { values, element } => {
+            let rounded = || values.iter().map(|value| value.round());
+            match element {
+                ArrayDType::Bool | ArrayDType::U8 => {
+                    typed!(u8, rounded().map(|v| v as u8).collect(), UnsignedSample, |value: u8| u8::MAX - value)
+                }
+                ArrayDType::U16 => {
+                    typed!(u16, rounded().map(|v| v as u16).collect(), UnsignedSample, |value: u16| u16::MAX - value)
+                }
+                ArrayDType::U32 => {
+                    typed!(u32, rounded().map(|v| v as u32).collect(), UnsignedSample, |value: u32| u32::MAX - value)
+                }
+                ArrayDType::U64 => {
+                    typed!(u64, rounded().map(|v| v as u64).collect(), UnsignedSample, |value: u64| u64::MAX - value)
+                }
+                // SignedSample samples are not inverted when they are read.
+                ArrayDType::I8 => typed!(i8, rounded().map(|v| v as i8).collect(), SignedSample, |value: i8| value),
+                ArrayDType::I16 => typed!(i16, rounded().map(|v| v as i16).collect(), SignedSample, |value: i16| value),
+                ArrayDType::I32 => typed!(i32, rounded().map(|v| v as i32).collect(), SignedSample, |value: i32| value),
+                ArrayDType::I64 => typed!(i64, rounded().map(|v| v as i64).collect(), SignedSample, |value: i64| value),
+                ArrayDType::F16 => {
+                    let bits = |value: &f32| half::f16::from_f32(*value).to_bits();
+                    typed!(u16, values.iter().map(bits).collect(), FloatSample, |value: u16| value)
+                }
+                ArrayDType::F64 => {
+                    typed!(f64, values.iter().map(|&v| f64::from(v)).collect(), FloatSample, |value: f64| 1.0 - value)
+                }
+                ArrayDType::F32 | ArrayDType::Bf16 => {
+                    typed!(f32, values.clone(), FloatSample, |value: f32| 1.0 - value)
+                }
+            }
+        }
+    }
+}
+
+/// SampleMeaning of a sample's bits.
+trait SampleMeaning {
+    const FORMAT: SampleFormat;
+}
+struct UnsignedSample;
+struct SignedSample;
+struct FloatSample;
+impl SampleMeaning for UnsignedSample {
+    const FORMAT: SampleFormat = SampleFormat::Uint;
+}
+impl SampleMeaning for SignedSample {
+    const FORMAT: SampleFormat = SampleFormat::Int;
+}
+impl SampleMeaning for FloatSample {
+    const FORMAT: SampleFormat = SampleFormat::IEEEFP;
+}
+
+struct GraySamples<T, M>(PhantomData<(T, M)>);
+struct RgbSamples<T, M>(PhantomData<(T, M)>);
+
+impl<T: TiffValue + Copy, M: SampleMeaning> Encoded for GraySamples<T, M> {
+    type Inner = T;
+    const TIFF_VALUE: Photometric = Photometric::BlackIsZero;
+    const BITS_PER_SAMPLE: &'static [u16] = &[8 * T::BYTE_LEN as u16];
+    const SAMPLE_FORMAT: &'static [SampleFormat] = &[M::FORMAT];
+    // No predictor is asked for.
+    fn horizontal_predict(row: &[T], result: &mut Vec<T>) {
+        result.extend_from_slice(row);
+    }
+}
+
+impl<T: TiffValue + Copy, M: SampleMeaning> Encoded for RgbSamples<T, M> {
+    type Inner = T;
+    const TIFF_VALUE: Photometric = Photometric::RGB;
+    const BITS_PER_SAMPLE: &'static [u16] = &[8 * T::BYTE_LEN as u16; 3];
+    const SAMPLE_FORMAT: &'static [SampleFormat] = &[M::FORMAT; 3];
+    fn horizontal_predict(row: &[T], result: &mut Vec<T>) {
+        result.extend_from_slice(row);
+    }
+}
+
+fn write_typed<W: Write + Seek, K: TiffKind, T: TiffValue + Copy, M: SampleMeaning>(
+    encoder: &mut TiffEncoder<W, K>,
+    page: &StoredPicture,
+    form: Option<&PageForm>,
+    values: &[T],
+) -> Result<(), TiffError>
+where
+    [T]: TiffValue,
+{
+    let mut pointers = Vec::new();
+    for (tag, values) in form.iter().flat_map(|form| &form.directories) {
+        let mut directory = encoder.extra_directory()?;
+        for (number, value) in values {
+            directory.write_tag_buf(Tag::from_u16_exhaustive(*number), value)?;
+        }
+        pointers.push((*tag, directory.finish_with_offsets()?.pointer.0));
+    }
+    if page.colors() == 3 {
+        write_colored::<W, K, RgbSamples<T, M>>(encoder, page, form, &pointers, values, 3)
+    } else {
+        write_colored::<W, K, GraySamples<T, M>>(encoder, page, form, &pointers, values, 1)
+    }
+}
+
+fn write_colored<W: Write + Seek, K: TiffKind, C: Encoded>(
+    encoder: &mut TiffEncoder<W, K>,
+    page: &StoredPicture,
+    form: Option<&PageForm>,
+    pointers: &[(Tag, u64)],
+    values: &[C::Inner],
+    colors: usize,
+) -> Result<(), TiffError>
+where
+    [C::Inner]: TiffValue,
+{
+    let [height, width] = page.size.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+    let mut image = encoder.new_image::<C>(width, height)?;
+    let extra = page.channels.saturating_sub(colors);
+    if extra > 0 {
+        let mut kinds = vec![ExtraSamples::Unspecified; extra];
+        if let Some(last) = kinds.first_mut() {
+            match page.alpha {
+                AlphaKind::None => {}
+                AlphaKind::Straight => *last = ExtraSamples::UnassociatedAlpha,
+                AlphaKind::Premultiplied => *last = ExtraSamples::AssociatedAlpha,
+            }
+        }
+        image.extra_samples(&kinds)?;
+    }
+    if form.is_some_and(|form| form.white_is_zero) && page.channels == 1 {
+        image.encoder().write_tag(Tag::PhotometricInterpretation, Photometric::WhiteIsZero.to_u16())?;
+    }
+    for (number, value) in form.iter().flat_map(|form| &form.tags) {
+        image.encoder().write_tag_buf(Tag::from_u16_exhaustive(*number), value)?;
+    }
+    for &(tag, pointer) in pointers {
+        image.encoder().write_tag(tag, u32::try_from(pointer)?)?;
+    }
+    image.write_data(values)
+}
