@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use image::DynamicImage;
 use rayon::prelude::*;
 
-use super::error::unreadable;
 use super::folders::{files_under, is_picture, name_below, note_skipped};
 use super::formats::array::ArrayDType;
 use super::formats::samples::{Samples, StoredPicture, value_range};
