@@ -37,14 +37,14 @@ pub(super) struct FoundArray {
     pub labels: Option<Vec<String>>,
     /// Part of each row, where arrays are named after parts: 0 train, 1 validation, 2 test.
     pub given: Option<Vec<u8>>,
-    /// What was decided about the arrays, in words.
+    /// Decisions about the arrays, in words.
     pub notes: Vec<String>,
 }
 
 /// Beginnings and ends of the names of arrays that are parts of one set, and the part.
 const PARTS: [(&str, u8); 7] =
     [("train", 0), ("training", 0), ("val", 1), ("valid", 1), ("validation", 1), ("test", 2), ("testing", 2)];
-/// What is left of the name of a part's data, and of its labels.
+/// Rests of the names of a part's data, and of its labels.
 const DATA_OF_PART: [&str; 6] = ["x", "data", "images", "features", "inputs", ""];
 const LABELS_OF_PART: [&str; 5] = ["y", "label", "labels", "target", "targets"];
 

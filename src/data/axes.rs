@@ -2,7 +2,7 @@
 
 /// Dimension of an array of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Axis {
+enum ArrayAxis {
     /// Pictures, times, depths: each a picture of its own.
     Rows,
     Channels,
@@ -44,13 +44,15 @@ impl PictureAxes {
         for at in (0..shape.len().saturating_sub(1)).rev() {
             steps[at] = steps[at + 1] * shape[at + 1];
         }
-        let place = |wanted: Axis| letters.iter().position(|&axis| axis == wanted);
-        let (Some(lines), Some(columns)) = (place(Axis::Lines), place(Axis::Columns)) else { return Ok(None) };
-        let channels = place(Axis::Channels);
+        let place = |wanted: ArrayAxis| letters.iter().position(|&axis| axis == wanted);
+        let (Some(lines), Some(columns)) = (place(ArrayAxis::Lines), place(ArrayAxis::Columns)) else {
+            return Ok(None);
+        };
+        let channels = place(ArrayAxis::Channels);
         let others: Vec<(usize, usize)> = letters
             .iter()
             .zip(shape.iter().zip(&steps))
-            .filter(|(axis, _)| **axis == Axis::Rows)
+            .filter(|(axis, _)| **axis == ArrayAxis::Rows)
             .map(|(_, (&extent, &step))| (extent, step))
             .collect();
         Ok(Some(Self {
@@ -76,22 +78,22 @@ impl PictureAxes {
     }
 }
 
-fn parsed(axes: &str) -> Result<Vec<Axis>, String> {
+fn parsed(axes: &str) -> Result<Vec<ArrayAxis>, String> {
     let mut letters = Vec::new();
     for letter in axes.chars() {
         let axis = match letter.to_ascii_uppercase() {
-            'N' | 'T' | 'Z' => Axis::Rows,
-            'C' => Axis::Channels,
-            'Y' => Axis::Lines,
-            'X' => Axis::Columns,
+            'N' | 'T' | 'Z' => ArrayAxis::Rows,
+            'C' => ArrayAxis::Channels,
+            'Y' => ArrayAxis::Lines,
+            'X' => ArrayAxis::Columns,
             _ => return Err(format!("it is {axes:?}, use N or T (pictures), Y (lines), X (columns) and C (channels)")),
         };
-        if axis != Axis::Rows && letters.contains(&axis) {
+        if axis != ArrayAxis::Rows && letters.contains(&axis) {
             return Err(format!("it is {axes:?}, name Y, X and C once at most"));
         }
         letters.push(axis);
     }
-    let [lines, columns] = [Axis::Lines, Axis::Columns].map(|axis| letters.contains(&axis));
+    let [lines, columns] = [ArrayAxis::Lines, ArrayAxis::Columns].map(|axis| letters.contains(&axis));
     if letters.is_empty() || lines != columns {
         return Err(format!("it is {axes:?}, name both Y (lines) and X (columns), such as TYX, CYX, YXC or NYX"));
     }

@@ -297,6 +297,12 @@ pub struct DataSpec {
     pub bigrams: bool,
 }
 
+/// Returns whether `row` is in one of the runs, which are sorted.
+pub(super) fn is_omitted(omitted: &[[u32; 2]], row: u32) -> bool {
+    let after = omitted.partition_point(|&[first, _]| first <= row);
+    after.checked_sub(1).is_some_and(|run| row - omitted[run][0] < omitted[run][1])
+}
+
 fn is_tenth(value: &f64) -> bool {
     *value == 0.1
 }

@@ -64,7 +64,7 @@ fn keeps_pace(seconds: &[f64]) -> bool {
 
 /// Steps of a series, and the rows of its source in each.
 #[derive(Debug, Default)]
-pub(super) struct Timeline {
+pub(super) struct SeriesSteps {
     /// Step of each row, [`NOWHERE`] for one without a time.
     pub step_of_row: Vec<u32>,
     /// Seconds since 1970 of each step; empty without times.
@@ -90,7 +90,7 @@ struct Facts {
     longest: f64,
 }
 
-impl Timeline {
+impl SeriesSteps {
     /// Returns a step for each of `rows` rows, in their order.
     pub fn without_times(rows: usize) -> Self {
         let runs = std::iter::once(0..rows).collect();
@@ -282,8 +282,8 @@ pub(super) fn without_steps(runs: &[Range<usize>], is_usable: impl Fn(usize) -> 
 mod tests {
     use super::*;
 
-    fn line(times: &[f64], fill: usize) -> Timeline {
-        Timeline::of_times(&times.iter().map(|&time| Some(time)).collect::<Vec<_>>(), fill)
+    fn line(times: &[f64], fill: usize) -> SeriesSteps {
+        SeriesSteps::of_times(&times.iter().map(|&time| Some(time)).collect::<Vec<_>>(), fill)
     }
 
     #[test]

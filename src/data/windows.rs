@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::formats::columns::{ColumnValues, Table};
 use super::preparation::Preparation;
 use super::rhythm::{calendar_period, common_divisor, period, usual_stride, usual_window};
-use super::spec::{DataSpec, SourceKind};
-use super::timeline::{NOWHERE, Timeline, fill_between, without_steps};
+use super::spec::{DataSpec, SourceKind, is_omitted};
+use super::timeline::{NOWHERE, SeriesSteps, fill_between, without_steps};
 use super::{DataError, RowReader};
 use crate::error::Setting;
 
@@ -99,7 +99,7 @@ pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), 
     let worded = table.names.iter().zip(&table.columns).find(
         |(_, cells)| matches!(cells, ColumnValues::Words { codes, words } if words.len() > 1 && !codes.is_empty()),
     );
-    let line = Timeline::of_times(&times, MOST_FILLED);
+    let line = SeriesSteps::of_times(&times, MOST_FILLED);
     let name = &table.names[at];
     let reason = if let Some((name, _)) = worded {
         format!("column {name:?} holds words")
@@ -166,7 +166,7 @@ fn seconds_of(values: &[f64]) -> Vec<Option<f64>> {
 
 /// Columns of a series at its steps.
 struct Steps {
-    line: Timeline,
+    line: SeriesSteps,
     columns: Vec<Vec<f64>>,
     /// Steps without a hole, a missing value or an omitted step.
     runs: Vec<Range<usize>>,
@@ -177,14 +177,14 @@ impl Steps {
     /// Brings columns in the order of time; holes of up to `fill` steps are filled.
     fn new(times: Option<&[Option<f64>]>, columns: &[&Vec<f64>], rows: usize, omit: &[[u32; 2]], fill: usize) -> Self {
         let line = match times {
-            Some(times) => Timeline::of_times(times, fill),
-            None => Timeline::without_times(rows),
+            Some(times) => SeriesSteps::of_times(times, fill),
+            None => SeriesSteps::without_times(rows),
         };
         let mut columns: Vec<Vec<f64>> = columns.iter().map(|values| line.means(values)).collect();
         let mut omitted = vec![false; line.steps];
         for (row, &step) in line.step_of_row.iter().enumerate() {
             if let Some(omitted) = omitted.get_mut(step as usize) {
-                *omitted |= super::source::is_omitted(omit, row as u32);
+                *omitted |= is_omitted(omit, row as u32);
             }
         }
         let filled = columns.iter_mut().map(|column| fill_between(column, &line.runs, fill)).sum::<usize>();

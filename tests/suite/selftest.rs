@@ -92,7 +92,10 @@ fn the_tested_plans_reach_every_entry_point() {
             }
         }
     }
-    assert!(missing.is_empty(), "no plan of the self-test reaches {missing:?}: a spec of assets/selftest/ must call them");
+    assert!(
+        missing.is_empty(),
+        "no plan of the self-test reaches {missing:?}: a spec of assets/selftest/ must call them"
+    );
 }
 
 #[test]

@@ -319,7 +319,7 @@ impl TiffPages {
     }
 }
 
-/// What is written again of a page beside its samples.
+/// Properties of a page that are written again beside its samples.
 struct PageForm {
     white_is_zero: bool,
     compression: CompressionMethod,

@@ -21,7 +21,7 @@ use super::formats::table;
 use super::images::ImageSet;
 pub(super) use super::labels::{Labels, file_labels};
 use super::preparation::Preparation;
-use super::spec::{DataSpec, Fit, Scaling, SourceKind, SplitKind};
+use super::spec::{DataSpec, Fit, Scaling, SourceKind, SplitKind, is_omitted};
 use super::split::{RowAttributes, RowSplit, SplitPlan, divide};
 use super::tfidf::TextVectors;
 use super::windows::WindowRows;
@@ -194,12 +194,6 @@ fn without(divided: RowSplit, omitted: &[[u32; 2]], place: &str) -> Result<RowSp
     }
     let order = divided.order.into_iter().filter(|&row| is_kept(row)).collect();
     Ok(RowSplit { order, train, validation, kind: divided.kind })
-}
-
-/// Returns whether `row` is in one of the runs, which are sorted.
-pub(super) fn is_omitted(omitted: &[[u32; 2]], row: u32) -> bool {
-    let after = omitted.partition_point(|&[first, _]| first <= row);
-    after.checked_sub(1).is_some_and(|run| row - omitted[run][0] < omitted[run][1])
 }
 
 /// Divides the rows, fits what is to be fitted on train, and prepares all of them.

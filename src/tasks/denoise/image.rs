@@ -42,7 +42,7 @@ enum FileForm {
 pub(super) struct ImageFile {
     /// Pages of a TIFF file, frames of an animation, pictures of an array, or the one picture there is.
     pub images: Vec<Image>,
-    /// What was decided about the file, in words.
+    /// Decisions about the file, in words.
     pub notes: Vec<String>,
     form: FileForm,
     /// Frames of an animation that are not among the images.
