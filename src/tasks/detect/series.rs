@@ -210,7 +210,7 @@ fn cut_factors(parts: &[Vec<(u32, f32)>], window: usize, stride: usize, threshol
             scores.sort_by(f64::total_cmp);
             scores
         };
-        // Farther from the end there are more windows: the factor only falls towards it.
+        // Farther from the end there are more windows: the factor only falls toward it.
         let factor = |scores: &[f64], farther: f64| match self::threshold(scores, share) {
             high if high.is_finite() && high > threshold && threshold > 0.0 => (threshold / high).min(farther),
             _ => farther,
