@@ -240,7 +240,10 @@ fn type_at(harness: &mut Harness<'static, App>, label: &str, number: &str) {
 /// that it is not.
 #[test]
 fn a_typed_edit_is_what_is_trained_next() {
-    let latent_of = |script: &Script| spec_of_run(script.started.lock().unwrap().last().expect("a run")).model.latent;
+    let started = |script: &Script| {
+        let started = script.started.lock().unwrap();
+        (started.len(), spec_of_run(started.last().expect("a run")).model.latent)
+    };
     let over = || running_but(|progress| progress.state = PlayState::Finished);
     let edited = |moment: Moment| {
         let script = Script::new(moment);
@@ -257,7 +260,7 @@ fn a_typed_edit_is_what_is_trained_next() {
     let (script, mut harness) = edited(over());
     harness.get_by_label("Train again").click();
     harness.run();
-    assert_eq!((script.started.lock().unwrap().len(), latent_of(&script)), (2, 8));
+    assert_eq!(started(&script), (2, 8));
     assert!(harness.query_by_label_contains("not trained").is_none());
     // Keys, once the field is left, and Enter in it.
     for (leaves, key, moment) in
@@ -273,7 +276,7 @@ fn a_typed_edit_is_what_is_trained_next() {
         }
         harness.key_press(key);
         harness.run();
-        assert_eq!((script.started.lock().unwrap().len(), latent_of(&script)), (2, 8), "{key:?}");
+        assert_eq!(started(&script), (2, 8), "{key:?}");
     }
     // A running model goes on: its pause is no restart, and the edit stays what it is.
     let (script, mut harness) = edited(running());
