@@ -20,7 +20,7 @@ mod spec;
 mod split;
 mod table_stream;
 mod tfidf;
-mod timeline;
+mod time_order;
 mod windows;
 
 pub use self::audio::mel::{MelSpec, MelTransform};

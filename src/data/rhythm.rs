@@ -157,8 +157,12 @@ pub(super) fn common_divisor(a: usize, b: usize) -> usize {
 mod tests {
     use super::*;
 
+    /// Returns a number in -0.5..0.5 that has nothing to do with its neighbors': the finalizer of SplitMix64.
     fn noise(at: usize) -> f64 {
-        ((at * 7919 + at / 101 * 31) % 1009) as f64 / 1009.0 - 0.5
+        let mut bits = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
     }
 
     fn found(steps: usize, value: impl Fn(usize) -> f64) -> Option<usize> {

@@ -7,7 +7,7 @@ use super::formats::columns::{ColumnValues, Table};
 use super::preparation::Preparation;
 use super::rhythm::{calendar_period, common_divisor, period, usual_stride, usual_window};
 use super::spec::{DataSpec, SourceKind, is_omitted};
-use super::timeline::{NOWHERE, SeriesSteps, fill_between, without_steps};
+use super::time_order::{NOWHERE, TimeOrder, fill_between, without_steps};
 use super::{DataError, RowReader};
 use crate::error::Setting;
 
@@ -99,7 +99,7 @@ pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), 
     let worded = table.names.iter().zip(&table.columns).find(
         |(_, cells)| matches!(cells, ColumnValues::Words { codes, words } if words.len() > 1 && !codes.is_empty()),
     );
-    let line = SeriesSteps::of_times(&times, MOST_FILLED);
+    let line = TimeOrder::of_times(&times, MOST_FILLED);
     let name = &table.names[at];
     let reason = if let Some((name, _)) = worded {
         format!("column {name:?} holds words")
@@ -166,7 +166,7 @@ fn seconds_of(values: &[f64]) -> Vec<Option<f64>> {
 
 /// Columns of a series at its steps.
 struct Steps {
-    line: SeriesSteps,
+    line: TimeOrder,
     columns: Vec<Vec<f64>>,
     /// Steps without a hole, a missing value or an omitted step.
     runs: Vec<Range<usize>>,
@@ -177,8 +177,8 @@ impl Steps {
     /// Brings columns in the order of time; holes of up to `fill` steps are filled.
     fn new(times: Option<&[Option<f64>]>, columns: &[&Vec<f64>], rows: usize, omit: &[[u32; 2]], fill: usize) -> Self {
         let line = match times {
-            Some(times) => SeriesSteps::of_times(times, fill),
-            None => SeriesSteps::without_times(rows),
+            Some(times) => TimeOrder::of_times(times, fill),
+            None => TimeOrder::without_times(rows),
         };
         let mut columns: Vec<Vec<f64>> = columns.iter().map(|values| line.means(values)).collect();
         let mut omitted = vec![false; line.steps];

@@ -143,8 +143,8 @@ impl Pca {
         rows.par_chunks_exact(features).map(lost).collect()
     }
 
-    /// Squared error of each row of `targets` against the reconstruction of the row of `seen` at the same place, such as
-    /// the corrupted one. Both are `[rows, features]`.
+    /// Squared error of each row of `targets` against the reconstruction of the row of `seen` at the same place, such
+    /// as the corrupted one. Both are `[rows, features]`.
     pub fn squared_errors_from(&self, seen: &[f32], targets: &[f32]) -> Vec<f64> {
         if seen == targets {
             return self.squared_errors(targets);

@@ -141,7 +141,8 @@ pub struct RunProgress {
     pub best: Option<(u32, f64)>,
     /// Mean squared error on the first validation rows, independent of the loss; `None` before the first preview.
     pub validation_mse: Option<f64>,
-    /// Mean squared error of PCA at the same latent size on the same rows from the same input; `None` until it is fitted.
+    /// Mean squared error of PCA at the same latent size on the same rows from the same input; `None` until it is
+    /// fitted.
     #[serde(default)]
     pub pca_mse: Option<f64>,
     /// Rows that both errors are measured on.
@@ -171,7 +172,8 @@ pub struct Health {
     pub filters: Filters,
     /// Findings of the diagnosis so far.
     pub findings: Vec<Finding>,
-    /// Remarks of the diagnosis: what it has looked for and not found. Without them and findings, nothing was looked at.
+    /// Remarks of the diagnosis: what it has looked for and not found. Without them and findings, nothing was looked
+    /// at.
     #[serde(default)]
     pub remarks: Vec<Finding>,
 }

@@ -422,8 +422,8 @@ fn calm(evidence: &DiagnosisInput<'_>) -> Vec<Finding> {
             false => format!("{:.5} above train loss", validation - train),
         };
         let words = format!(
-            "validation loss is {beside}: {validation:.5} against {train:.5}. A gap that grows while validation rises is \
-             overfitting."
+            "validation loss is {beside}: {validation:.5} against {train:.5}. A gap that grows while validation rises \
+             is overfitting."
         );
         remarks.push(Finding::new("validation_gap", words));
     }

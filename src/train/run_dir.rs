@@ -122,7 +122,8 @@ impl RunDir {
         serde_json::from_slice(&files::read(self.0.join("report.json")).ok()?).ok()
     }
 
-    /// Returns whether the run has ended after `epochs`: the record of a run that was resumed since is of an earlier step.
+    /// Returns whether the run has ended after `epochs`: the record of a run that was resumed since is of an earlier
+    /// step.
     pub fn has_ended(&self, epochs: &[EpochReport]) -> bool {
         let step = epochs.last().map_or(0, |epoch| epoch.step);
         self.read_report().and_then(|report| report["steps"].as_u64()).is_some_and(|steps| steps >= step)

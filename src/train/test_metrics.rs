@@ -167,8 +167,8 @@ impl TestMetrics {
     }
 }
 
-/// Returns `rows` as the model in `evaluator` is given them: corrupted with the fixed noise of evaluation where its spec
-/// corrupts them, else as they are. What is compared with the model gets the same input.
+/// Returns `rows` as the model in `evaluator` is given them: corrupted with the fixed noise of evaluation where its
+/// spec corrupts them, else as they are. What is compared with the model gets the same input.
 pub async fn seen_rows(
     evaluator: &mut Evaluator,
     network: &Network,

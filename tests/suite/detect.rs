@@ -318,20 +318,22 @@ fn steps_of_series_have_scores_of_their_own() {
 fn series_of_several_columns_are_scaled_and_told_in_their_own_units() {
     let home = tempfile::tempdir().expect("a folder");
     let (model, out) = (home.path().join("model"), home.path().join("scores.csv"));
-    let step = |at: usize| {
+    let step = |at: usize, fault: f64| {
         let turn = at as f64 * std::f64::consts::TAU / 24.0;
         let load =
-            turn.sin() + 0.01 * ((at * 7919) % 101) as f64 / 101.0 + if (300..306).contains(&at) { 3.0 } else { 0.0 };
+            turn.sin() + 0.01 * ((at * 7919) % 101) as f64 / 101.0 + if (300..306).contains(&at) { fault } else { 0.0 };
         let pressure = 1000.0 + 20.0 * turn.cos();
         format!("2024-01-{:02} {:02}:00:00,{load:.3},{pressure:.1}", at / 24 + 1, at % 24)
     };
-    let lines: Vec<String> = (0..24 * 28).map(step).collect();
-    let path = home.path().join("two.csv");
+    let lines: Vec<String> = (0..24 * 28).map(|at| step(at, 3.0)).collect();
+    let clean: Vec<String> = (0..24 * 28).map(|at| step(at, 0.0)).collect();
+    let (path, normal) = (home.path().join("two.csv"), home.path().join("normal.csv"));
     std::fs::write(&path, format!("time,load,pressure\n{}\n", lines.join("\n"))).expect("it is written");
+    std::fs::write(&normal, format!("time,load,pressure\n{}\n", clean.join("\n"))).expect("it is written");
     let data = DataSet::open(&DataSpec::from_source(path.display().to_string()), 0.1, 1).expect("a series");
     let values = data.rows_f32(data.train.clone()).expect("rows");
     assert!(values.iter().all(|value| value.abs() < 10.0), "in standard deviations");
-    fit(&path.display().to_string(), &model, &DetectorOptions::default(), &cpu());
+    fit(&normal.display().to_string(), &model, &DetectorOptions::default(), &cpu());
     score(&model, &path.display().to_string(), &out, &ScoreOptions::default(), &cpu());
     let scores = numbers(&out, "score");
     let worst = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).expect("scores");

@@ -354,7 +354,7 @@ fn models_are_judged_against_pca_on_the_same_terms() {
     assert!(one.title_and_evidence()[0].ends_with("1 component."), "{one:?}");
 }
 
-/// A model of corrupted rows is measured beside PCA of the same corrupted rows, which is no better than PCA of clean ones.
+/// A model of corrupted rows is measured beside PCA of the same corrupted rows, which is worse than PCA of clean ones.
 #[test]
 fn pca_is_given_the_input_that_the_model_is_given() {
     let settings = ["train.steps=10", "train.epochs=1", "data.rows=1280", "train.batch_size=64", "model.latent=8"];

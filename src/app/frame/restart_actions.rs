@@ -24,8 +24,8 @@ impl App {
         }
     }
 
-    /// Restarts the run from the same seed, with the edit of its layers if there is one; an opened model is trained from
-    /// its spec.
+    /// Restarts the run from the same seed, with the edit of its layers if there is one; an opened model is trained
+    /// from its spec.
     pub(crate) fn restart(&mut self) {
         let cut_short = self.moment.folder.clone().filter(|_| self.is_running());
         match self.workspaces.train.edited() {

@@ -598,8 +598,8 @@ impl Spec {
     }
 
     /// Returns the aim of the model beside the squared error, for which that error ranks it neither above nor below PCA
-    /// on the same input, in words after "the model"; `None` where the comparison settles something. Every place that puts the
-    /// two side by side asks here.
+    /// on the same input, in words after "the model"; `None` where the comparison settles something. Every place
+    /// that puts the two side by side asks here.
     pub fn aim_beside_squared_error(&self) -> Option<&'static str> {
         let objective = &self.objective;
         match self.model.kind {

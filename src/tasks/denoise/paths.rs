@@ -20,8 +20,8 @@ fn wrong(problem: String) -> TaskError {
     TaskError::Setting { setting: Setting::OUTPUT, problem }
 }
 
-/// Returns the files of `inputs`, folders searched; folders without any are added to `problems`, what is left out or was
-/// written by the program to `notes`.
+/// Returns the files of `inputs`, folders searched; folders without any are added to `problems`, what is left out or
+/// was written by the program to `notes`.
 pub(super) fn pictures_of(inputs: &[PathBuf], problems: &mut Vec<String>, notes: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for input in inputs {

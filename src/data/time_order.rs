@@ -15,8 +15,8 @@ const MOSTLY: f64 = 0.9;
 const EXCEPTIONS: f64 = 0.05;
 /// Steps over which stamps that jitter must keep pace: single times between steps say nothing of those.
 const PACE_STEPS: usize = 16;
-/// Share of the stretches of [`PACE_STEPS`] steps that take as long as usual, but for a step, where stamps jitter. Of
-/// events at random it is about a fifth.
+/// Share of the stretches of [`PACE_STEPS`] steps that take as long as usual, but for one of the longer times between
+/// steps, where stamps jitter or have a rhythm. Of events at random it is about half.
 const IN_PACE: f64 = 0.8;
 
 /// Times between the steps of a series.
@@ -46,25 +46,24 @@ impl Pace {
         let (usual, spread) = (at(0.5), [at(0.05), at(1.0 - EXCEPTIONS)]);
         let near = steps.iter().filter(|&&step| (step - usual).abs() <= NEAR * usual).count();
         let is_steady = spread[1] <= HOLE * usual;
-        let is_regular = near as f64 >= MOSTLY * steps.len() as f64 || keeps_pace(seconds);
+        let is_regular = near as f64 >= MOSTLY * steps.len() as f64 || keeps_pace(seconds, spread[1]);
         Some(Self { usual, hole: HOLE * if is_steady { usual } else { spread[1] }, is_steady, is_regular, spread })
     }
 }
 
-/// Returns whether most stretches of several steps take equally long, but for one step.
-fn keeps_pace(seconds: &[f64]) -> bool {
+/// Returns whether most stretches of several steps take equally long, but for `apart` seconds.
+fn keeps_pace(seconds: &[f64], apart: f64) -> bool {
     let stretches: Vec<f64> = seconds.windows(PACE_STEPS + 1).map(|run| run[PACE_STEPS] - run[0]).collect();
     let mut sorted = stretches.clone();
     sorted.sort_by(f64::total_cmp);
     let Some(&usual) = sorted.get(sorted.len() / 2) else { return false };
-    let step = usual / PACE_STEPS as f64;
-    let even = stretches.iter().filter(|&&stretch| (stretch - usual).abs() <= step).count();
+    let even = stretches.iter().filter(|&&stretch| (stretch - usual).abs() <= apart).count();
     even as f64 >= IN_PACE * stretches.len() as f64
 }
 
 /// Steps of a series, and the rows of its source in each.
 #[derive(Debug, Default)]
-pub(super) struct SeriesSteps {
+pub(super) struct TimeOrder {
     /// Step of each row, [`NOWHERE`] for one without a time.
     pub step_of_row: Vec<u32>,
     /// Seconds since 1970 of each step; empty without times.
@@ -90,7 +89,7 @@ struct Facts {
     longest: f64,
 }
 
-impl SeriesSteps {
+impl TimeOrder {
     /// Returns a step for each of `rows` rows, in their order.
     pub fn without_times(rows: usize) -> Self {
         let runs = std::iter::once(0..rows).collect();
@@ -282,8 +281,8 @@ pub(super) fn without_steps(runs: &[Range<usize>], is_usable: impl Fn(usize) -> 
 mod tests {
     use super::*;
 
-    fn line(times: &[f64], fill: usize) -> SeriesSteps {
-        SeriesSteps::of_times(&times.iter().map(|&time| Some(time)).collect::<Vec<_>>(), fill)
+    fn line(times: &[f64], fill: usize) -> TimeOrder {
+        TimeOrder::of_times(&times.iter().map(|&time| Some(time)).collect::<Vec<_>>(), fill)
     }
 
     #[test]
@@ -305,9 +304,9 @@ mod tests {
         let stamp = |at: usize| 300.0 * (at - usize::from(at > 0 && at.is_multiple_of(50))) as f64;
         let times: Vec<f64> = (0..400).map(|at| stamp(at) + if at < 200 { 0.0 } else { 345_600.0 }).collect();
         let parted = line(&times, 3);
-        assert_eq!(parted.facts.repeats, 7);
+        assert_eq!(parted.facts.repeats, 6);
         assert_eq!(parted.facts.holes, 1, "{:?}", parted.facts);
-        assert_eq!(parted.facts.filled, 6);
+        assert_eq!(parted.facts.filled, 7);
         assert_eq!(parted.runs.len(), 2);
         assert_eq!(parted.step_of_row[250], parted.step_of_row[249]);
         assert_eq!(parted.step_of_row[251], parted.step_of_row[249] + 2);
