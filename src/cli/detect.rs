@@ -50,8 +50,8 @@ pub(super) struct FitArgs {
     /// second.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     outliers: f64,
-    /// False positive rate that sets the threshold: share of normal rows that score higher, by rows that took no part in
-    /// fitting.
+    /// False positive rate that sets the threshold: share of normal rows that score higher, by rows that took no part
+    /// in fitting.
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_alarms: f64,
     /// Choose the threshold from labels instead: highest F1, or lowest cost.

@@ -348,8 +348,8 @@ impl DataSet {
 
     /// Returns the same rows in other parts: those of `train`, then those of `held` as validation, and no test part.
     ///
-    /// Numbers that are scaled by what the train part holds are scaled again by this one, so that no row of `held` has a
-    /// say in it; [`Self::preparation`] stays that of the source.
+    /// Numbers that are scaled by what the train part holds are scaled again by this one, so that no row of `held` has
+    /// a say in it; [`Self::preparation`] stays that of the source.
     ///
     /// # Errors
     /// If rows cannot be read.

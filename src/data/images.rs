@@ -378,8 +378,8 @@ pub(super) fn open(
     })
 }
 
-/// Returns a size of the same aspect ratio whose longer side is `side`; the shorter is at least a quarter of it, so that
-/// convolutions have room.
+/// Returns a size of the same aspect ratio whose longer side is `side`; the shorter is at least a quarter of it, so
+/// that convolutions have room.
 fn within_side(height: usize, width: usize, side: usize) -> [usize; 2] {
     let longer = height.max(width).max(1);
     // Whole multiples of four: convolutions halve it twice and more.

@@ -387,8 +387,8 @@ fn pictures_are_told_apart_by_their_folders() {
     assert!(column(&out, "reasons").iter().all(|reason| reason.starts_with("pixel ")));
 }
 
-/// A table of `rows` rows of `columns` columns that five hidden numbers and some noise make; `stream` draws other rows of
-/// the same process.
+/// A table of `rows` rows of `columns` columns that five hidden numbers and some noise make; `stream` draws other rows
+/// of the same process.
 fn drawn_table(path: &Path, rows: usize, columns: usize, stream: u32) {
     let load = crate::support::noise(5 * columns, 700);
     let hidden = crate::support::noise(5 * rows, 701 + stream);

@@ -131,8 +131,8 @@ impl LatentSums {
     }
 }
 
-/// Latents of a row that count for the score: none of too many.
-fn latents<'a>(chunk: &'a Chunk, row: usize) -> &'a [f32] {
+/// Returns the latents of a row that count for the score: none of too many.
+fn latents(chunk: &Chunk, row: usize) -> &[f32] {
     let latent = chunk.latents[0].len() / chunk.rows.max(1);
     if latent > MOST_LATENTS { &[] } else { chunk.latent(0, row, latent) }
 }

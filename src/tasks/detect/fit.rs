@@ -245,8 +245,8 @@ pub fn make_detector(
     };
     if latent > MOST_LATENTS {
         notes.push(format!(
-            "the model has {latent} latents, and the score counts its errors alone: the spread of more than {MOST_LATENTS} \
-             latents is not measured; a smaller model.latent brings them in"
+            "the model has {latent} latents, and the score counts its errors alone: the spread of more than \
+             {MOST_LATENTS} latents is not measured; a smaller model.latent brings them in"
         ));
     }
     let report = DetectorReport {
@@ -483,8 +483,8 @@ fn train(
     })
 }
 
-/// Trains a model on other parts of the same rows, for as many steps as `like` was and at its learning rates, whole epochs
-/// of its own. Its held-out rows have no say in when it ends.
+/// Trains a model on other parts of the same rows, for as many steps as `like` was and at its learning rates, whole
+/// epochs of its own. Its held-out rows have no say in when it ends.
 fn train_alike(
     data: &Arc<DataSet>,
     like: &Trained,
@@ -525,9 +525,10 @@ fn untold(rate: f64, alone: usize, are_groups: bool) -> Option<String> {
     match rows_to_tell(rate) {
         Some(needed) if needed <= alone => None,
         Some(needed) => Some(format!(
-            "{alone} {what} cannot tell a share of false alarms of {}%, which takes {needed}: the threshold is set beyond \
-             their scores by the spread of these, and up to {most:.1}% of normal rows may lie above it",
-            100.0 * rate
+            "{alone} {what} cannot tell a share of false alarms of {}%, which takes {needed}: the threshold is set \
+             beyond their scores by the spread of these, and up to {most:.1}% of normal rows may lie above it",
+            // Without the digits by which a share differs from its decimal.
+            (1e6 * rate).round() / 1e4
         )),
         None => Some(format!(
             "no number of rows can tell that false alarms never happen: the threshold is the highest score of {alone} \

@@ -133,8 +133,8 @@ mod tests {
         let data = DataSet { groups: Some(Arc::new((0..20).map(|row| row % 5).collect())), ..rows(20, 16) };
         assert_eq!(standing_alone(&data, 0..20), 5);
         let blocks = divided(&data, 0..16, 4);
-        for row in 0..16 {
-            assert_eq!(blocks[row], blocks[row % 5], "{blocks:?}");
+        for (row, block) in blocks.iter().enumerate() {
+            assert_eq!(*block, blocks[row % 5], "{blocks:?}");
         }
         assert_eq!(blocks.iter().max(), Some(&3));
         assert_eq!(divided(&rows(10, 8), 0..8, 4), [0, 0, 1, 1, 2, 2, 3, 3]);

@@ -69,8 +69,8 @@ impl FitMemory {
     }
 }
 
-/// Returns the bytes of usual errors and of the covariances of latents in `parts` parts. Latents whose covariance is not
-/// computed take none.
+/// Returns the bytes of usual errors and of the covariances of latents in `parts` parts. Latents whose covariance is
+/// not computed take none.
 fn statistics(features: usize, latent: usize, parts: usize) -> usize {
     let square = if latent > MOST_LATENTS { 0 } else { latent * latent };
     // Sums of errors and usual errors of each part; sums of products of each part of a fold, those of all its rows, a

@@ -14,9 +14,10 @@ const FEW_ABOVE: f64 = 5.0;
 /// Returns the score that a share `rate` of normal rows exceeds, from `sorted` scores of rows that took no part in
 /// fitting.
 ///
-/// A row more is as likely to have any rank among n others, so that the score of rank ceil((n + 1)(1 - rate)) is exceeded
-/// by `rate` of rows at most (split-conformal prediction: Lei et al. 2018), on average over draws of the rows. Where few
-/// rows lie above it the draw decides, and the threshold is no lower than what [`extended`] makes of all scores.
+/// A row more is as likely to have any rank among n others, so that the score of rank ceil((n + 1)(1 - rate)) is
+/// exceeded by `rate` of rows at most (split-conformal prediction: Lei et al. 2018), on average over draws of the rows.
+/// Where few rows lie above it the draw decides, and the threshold is no lower than what [`extended`] makes of all
+/// scores.
 pub(super) fn for_rate(sorted: &[f64], rate: f64) -> f64 {
     let rows = sorted.len() as f64;
     // A share such as 0.01 is not exact in binary.
@@ -41,8 +42,8 @@ pub(super) fn rows_to_tell(rate: f64) -> Option<usize> {
 }
 
 /// Returns the bound that a further score exceeds with probability `rate` if their cube roots are Gaussian, as those of
-/// sums of squares nearly are (Wilson & Hilferty 1931): mean + t s sqrt(1 + 1/n), with t of n - 1 degrees of freedom, and
-/// the standard error of that quantile on top. `None` for fewer than three scores.
+/// sums of squares nearly are (Wilson & Hilferty 1931): mean + t s sqrt(1 + 1/n), with t of n - 1 degrees of freedom,
+/// and the standard error of that quantile on top. `None` for fewer than three scores.
 fn extended(scores: &[f64], rate: f64) -> Option<f64> {
     if scores.len() < 3 {
         return None;
@@ -56,8 +57,8 @@ fn extended(scores: &[f64], rate: f64) -> Option<f64> {
     Some(bound.max(0.0).powi(3)).filter(|bound| bound.is_finite())
 }
 
-/// Returns the value that Student's t of `freedom` degrees exceeds with probability `rate`, at most a half (Abramowitz &
-/// Stegun 1964, 26.2.23 and 26.7.5: within 1% from 5 degrees on).
+/// Returns the value that Student's t of `freedom` degrees exceeds with probability `rate`, at most a half (Abramowitz
+/// & Stegun 1964, 26.2.23 and 26.7.5: within 1% from 5 degrees on).
 fn student(rate: f64, freedom: f64) -> f64 {
     let t = (-2.0 * rate.clamp(1e-12, 0.5).ln()).sqrt();
     let z =
@@ -138,8 +139,8 @@ mod tests {
         }
     }
 
-    /// Of new scores of the same kind the share above is near what was asked for, however few rows there are and whatever
-    /// they are drawn from.
+    /// Of new scores of the same kind the share above is near what was asked for, however few rows there are and
+    /// whatever they are drawn from.
     #[test]
     fn rates_of_new_rows_are_near_what_was_asked() {
         /// Draws of rows to choose a threshold by, and new rows.
