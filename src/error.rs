@@ -28,6 +28,8 @@ impl Setting {
     pub const BATCH_SIZE: Self = Self("train.batch_size");
     /// Option of augmentation: draws from a Gaussian mixture fitted to each class.
     pub const BY_CLASS: Self = Self("by-class");
+    /// Option of resuming: refusal or use of data that is not what the run began with.
+    pub const CHANGED_DATA: Self = Self("changed-data");
     /// Option of projection: number of clusters.
     pub const CLUSTERS: Self = Self("clusters");
     /// Option of sampling and augmentation: number of components of the Gaussian mixture.
@@ -70,10 +72,11 @@ impl Setting {
     pub const THRESHOLD_BY: Self = Self("threshold-by");
 
     /// Options of tasks that errors refer to; every other setting is a key of the spec.
-    pub const OPTIONS: [Self; 21] = [
+    pub const OPTIONS: [Self; 22] = [
         Self::ABNORMAL,
         Self::AXES,
         Self::BY_CLASS,
+        Self::CHANGED_DATA,
         Self::CLUSTERS,
         Self::COMPONENTS,
         Self::CURVE,

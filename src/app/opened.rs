@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::{PICTURE_EXTENSIONS, TABLE_EXTENSIONS};
+use crate::data::{PICTURE_EXTENSIONS, SOUND_EXTENSIONS, TABLE_EXTENSIONS};
 
 /// Kind of a path, by its name and, for a folder, the names in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     Unknown,
 }
 
-pub(super) const ROWS: &[&str] = &["npy", "npz", "wav", "txt", "idx"];
+pub(super) const ROWS: &[&str] = &["npy", "npz", "txt", "idx"];
 
 /// Returns the kind of `path`; nothing is read but the names in a folder.
 pub(crate) fn kind_of(path: &Path) -> Kind {
@@ -37,7 +37,9 @@ pub(crate) fn kind_of(path: &Path) -> Kind {
         "hg" => Kind::Compressed,
         _ if PICTURE_EXTENSIONS.contains(&extension) => Kind::Picture,
         _ if TABLE_EXTENSIONS.contains(&extension) => Kind::Table,
-        _ if ROWS.contains(&extension) || name.ends_with("-ubyte") => Kind::Rows,
+        _ if ROWS.contains(&extension) || SOUND_EXTENSIONS.contains(&extension) || name.ends_with("-ubyte") => {
+            Kind::Rows
+        }
         _ => Kind::Unknown,
     }
 }

@@ -16,7 +16,8 @@ use crate::train::TrainError;
 
 #[derive(Args, Debug)]
 pub(super) struct DataArgs {
-    /// A file or folder: images, CSV, TSV, XLSX or ODS, NPY, NPZ, safetensors, IDX, WAV, text; or mnist.
+    /// A file or folder: images, CSV, TSV, XLSX or ODS, NPY, NPZ, safetensors, IDX, sound (WAV, FLAC, MP3, OGG), text; or
+    /// mnist.
     #[arg(value_name = "PATH")]
     path: String,
     /// Set a field of the spec that concerns data, for example --set data.labels=species.

@@ -2,12 +2,14 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::common::Common;
-use super::error::CliError;
+use super::error::{CliError, EXIT_INTERRUPTED};
 use super::inputs::{read_spec, refuse_overwriting};
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
@@ -69,6 +71,9 @@ pub(super) struct FitArgs {
     /// Preset of the model, instead of one chosen to suit the data.
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
+    /// Set a field of the spec, for example --set data.window=48 or --set train.epochs=20.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -127,6 +132,15 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         (None, Some(name)) => Some(preset(name).map_err(TaskError::from)?.spec),
         (None, None) => None,
     };
+    if arguments.settings.iter().any(|setting| setting.starts_with("data.source")) {
+        let problem = "--set data.source: the data to fit to is named by itself, give its path instead of CSV";
+        return Err(CliError::usage(problem));
+    }
+    // A seed that is set counts as that of the spec.
+    let seeded: Vec<String> =
+        arguments.settings.iter().filter(|setting| setting.starts_with("train.seed")).cloned().collect();
+    let of_spec = spec.clone().map_or_else(|| preset("undercomplete").map(|found| found.spec), Ok);
+    let of_spec = of_spec.and_then(|spec| spec.with_set(&seeded)).map_err(TaskError::from)?;
     let options = DetectorOptions {
         label: arguments.label,
         abnormal: arguments.abnormal,
@@ -139,7 +153,8 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         },
         ensemble: usize::from(arguments.ensemble),
         spec,
-        seed: common.seed.unwrap_or(1),
+        settings: arguments.settings,
+        seed: common.seed.unwrap_or(of_spec.train.seed),
     };
     let device = Device::open(common.device_choice()?, common.threads())?;
     let bar = if common.has_bars() { ProgressBar::new(1000) } else { ProgressBar::hidden() };
@@ -147,12 +162,28 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         ProgressStyle::with_template("fitting {wide_bar} {percent} %").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     refuse_overwriting(&arguments.output, [Path::new(&arguments.data)])?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&interrupted);
+    let handled = ctrlc::set_handler(move || {
+        if handler.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+        eprintln!("stopping, nothing is written; press Ctrl-C again to stop at once");
+    });
+    // Without a handler Ctrl-C ends the program at once; the detector is written whole or not at all in any case.
+    drop(handled);
     let fitted = tasks::fit_detector(&arguments.data, &arguments.output, &options, &device, &mut |done| {
         bar.set_position((1000.0 * done) as u64);
-        ControlFlow::Continue(())
+        if interrupted.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.finish_and_clear();
-    let report = fitted?;
+    let report = match fitted {
+        Err(TaskError::Canceled) => {
+            eprintln!("interrupted, no detector was written");
+            return Ok(EXIT_INTERRUPTED);
+        }
+        other => other?,
+    };
     if common.json {
         print_json(&report)?;
     } else {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::common::Common;
 use super::error::CliError;
 use super::inputs::refuse_overwriting;
-use super::output::{print_json, print_out};
+use super::output::{print_json, print_out, say_notes};
 use crate::device::{Device, gpu};
 use crate::platform::Wait as _;
 use crate::train::{Agreement, RunDir, TrainError};
@@ -71,7 +71,7 @@ pub(super) fn reconstruct(path: &Path, data: &str, output: &Path, common: &Commo
     refuse_overwriting(output, [path, Path::new(data)])?;
     let device = Device::open(common.device_choice()?, common.threads())?;
     let made = tasks::reconstruct(path, data, output, &device)?;
-    super::output::say_notes(&made.notes, common);
+    say_notes(&made.notes, common);
     if common.json {
         print_json(&made)?;
     } else {
@@ -101,6 +101,7 @@ pub(super) fn verify(run_dir: &Path, common: &Common) -> Result<u8, CliError> {
     let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
     let device = Device::open(common.device_choice()?, common.threads())?;
     let verified = train::verify(&dir, device).wait()?;
+    say_notes(&verified.notes, common);
     if common.json {
         print_json(&verified)?;
     } else {

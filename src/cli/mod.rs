@@ -50,6 +50,9 @@ enum CliCommand {
         /// New total number of epochs.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         epochs: Option<u32>,
+        /// Data that is not what the run began with: refuse it, or use it.
+        #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = ["refuse", "use"])]
+        changed_data: String,
     },
     /// Evaluate a saved model on held-out rows, with PCA as a baseline.
     Evaluate(represent::EvaluateArgs),
@@ -171,7 +174,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         None => train::default_run(common, window),
         Some(CliCommand::Train(arguments)) => train::train(&arguments, common),
         Some(CliCommand::Window(arguments)) => train::window(&arguments, common, window),
-        Some(CliCommand::Resume { run_dir, epochs }) => train::resume(&run_dir, epochs, common),
+        Some(CliCommand::Resume { run_dir, epochs, changed_data }) => {
+            train::resume(&run_dir, epochs, changed_data == "use", common)
+        }
         Some(CliCommand::Evaluate(arguments)) => represent::evaluate(&arguments, common),
         Some(CliCommand::Encode(arguments)) => represent::encode(&arguments, common),
         Some(CliCommand::Decode(arguments)) => represent::decode(&arguments, common),

@@ -57,8 +57,8 @@ pub(super) struct ProbeArgs {
     /// Labeled data, instead of the model's own: every second row to train on, the others to test on.
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
-    /// Numbers of labeled rows to train on, of all classes together.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "10,100,all", value_parser = label_count)]
+    /// Numbers of labeled rows to train on, of all classes together [default: 10,100,all; no fewer than classes].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = label_count)]
     labels: Vec<LabelCount>,
 }
 

@@ -148,7 +148,7 @@ fn say_choice(data: &DataSet, suggestion: &AutoSpec, common: &Common) {
     eprintln!("chosen: {}; edit the run's spec.toml to change it", suggestion.reasons);
 }
 
-pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Result<u8, CliError> {
+pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, changed_data: bool, common: &Common) -> Result<u8, CliError> {
     let dir = RunDir::open(run_dir).map_err(TrainError::from)?;
     let mut spec = dir.read_spec()?;
     if let Some(epochs) = epochs {
@@ -164,6 +164,10 @@ pub(super) fn resume(run_dir: &Path, epochs: Option<u32>, common: &Common) -> Re
     let mut options = WorkerOptions::from_source(source);
     options.device = common.device_choice()?;
     options.threads = common.threads();
+    options.changed_data = changed_data;
+    if dir.read_data_fingerprint().is_none() && !common.quiet {
+        eprintln!("note: the run keeps no fingerprint of its data, so changed values would not be noticed");
+    }
     watch(options, common, false)
 }
 

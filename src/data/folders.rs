@@ -73,8 +73,12 @@ pub(super) fn name_below(file: &Path, given: &Path) -> String {
 }
 
 pub(super) fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| PICTURE_EXTENSIONS.contains(&extension.as_str()))
+    extension_of(path).is_some_and(|extension| PICTURE_EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// The extension of a file's name, in lower case.
+pub(super) fn extension_of(path: &Path) -> Option<String> {
+    path.extension().map(|extension| extension.to_string_lossy().to_lowercase())
 }
 
 /// Extensions of files that are tried as pictures, in lower case.

@@ -6,6 +6,7 @@ mod axes;
 mod data_set;
 mod duplicates;
 mod error;
+mod fingerprint;
 mod folders;
 mod formats;
 mod images;
@@ -24,8 +25,10 @@ mod time_order;
 mod windows;
 
 pub use self::audio::mel::{MelSpec, MelTransform};
+pub use self::audio::mono::Waveform;
 pub use self::audio::resample::resample;
-pub use self::audio::wav::{Waveform, read_wav, write_wav};
+pub use self::audio::sound::{SOUND_EXTENSIONS, read_sound};
+pub use self::audio::wav::{read_wav, write_wav};
 pub(crate) use self::axes::{PictureAxes, axes_of_pictures};
 pub(crate) use self::data_set::LOOK_BYTES;
 pub use self::data_set::{
@@ -33,6 +36,7 @@ pub use self::data_set::{
 };
 pub use self::duplicates::{Duplicates, near_duplicates};
 pub use self::error::DataError;
+pub use self::fingerprint::DataFingerprint;
 pub use self::folders::{PICTURE_EXTENSIONS, TABLE_EXTENSIONS};
 pub use self::formats::array::{Array, ArrayDType as StoredElement, ArrayInfo, ArrayValues};
 pub use self::formats::array_file::ArrayFile;

@@ -17,7 +17,7 @@ pub enum SourceKind {
     Series,
     /// Numbers in rows: NPY, NPZ, safetensors, IDX.
     Array,
-    /// WAV recordings.
+    /// Recordings: WAV, FLAC, MP3 and OGG files.
     Audio,
     /// Text documents, or their lines.
     Text,

@@ -126,11 +126,12 @@ pub(super) fn divide(
         return Err(DataError::malformed(
             place,
             format!(
-                "of {} rows {} are train and {} validation; give more, or a smaller data.test_fraction or \
-                 train.validation_fraction",
+                "of {} rows {} are train and {} validation; give more, or a smaller {} or {}",
                 divided.order.len(),
                 divided.train,
-                divided.validation
+                divided.validation,
+                Setting::spec_key("data.test_fraction"),
+                Setting::spec_key("train.validation_fraction")
             ),
         ));
     }

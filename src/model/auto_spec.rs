@@ -8,6 +8,7 @@ use super::spec::{
     SPEC_VERSION, ScheduleKind, ScheduleSpec, Spec, SpecError, TrainSpec,
 };
 use crate::data::{DataError, DataSet, Fit, ImageShape, Part, Scaling, SourceKind};
+use crate::error::Setting;
 use crate::kernels::activation::Activation;
 
 /// Shortest side of images in pixels; smaller ones are rows of numbers to a network.
@@ -40,9 +41,11 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     if features < 2 {
         return Err(SpecError::Data(DataError::Malformed {
             place: data.name.clone(),
-            problem: "its rows hold one value, which an autoencoder cannot make smaller; give more columns, or a window of a \
-                      series (--set data.window=64)"
-                .to_owned(),
+            problem: format!(
+                "its rows hold one value, which an autoencoder cannot make smaller; give more columns, or take windows \
+                 of a series ({})",
+                Setting::spec_key("data.window=64")
+            ),
         }));
     }
     let unit = data.preparation.kind == Scaling::Unit;

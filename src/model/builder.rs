@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::layers::{Layer, NormKind, OutputLayer};
-use super::shape::{DataShape, misfit};
+use super::shape::{ANOTHER_MODEL, DataShape, misfit};
 use crate::graph::ops::{AddRows, Normalization, Pointwise, Resample, Reshape, Slice, StopGradient};
 use crate::graph::{Graph, GraphError, ValueId};
 use crate::kernels::activation::Activation;
@@ -153,7 +153,10 @@ impl NetworkBuilder {
         if shape.rank() == 4 {
             return Ok(());
         }
-        Err(misfit(name, format!("it takes pictures and {shape} are rows; put `reshape HxWxC` before it")))
+        Err(misfit(
+            name,
+            format!("it takes pictures and {shape} are rows; put `reshape HxWxC` before it, or {ANOTHER_MODEL}"),
+        ))
     }
 
     /// Adds the last layer and returns rows as wide as the data; `activation` is the identity where it is left to the
@@ -194,7 +197,16 @@ impl NetworkBuilder {
                 || format!("{} values", data.features),
                 |image| format!("{}x{}x{}", image.height, image.width, image.channels),
             );
-            return Err(misfit(name, format!("it makes {} and the data is {wanted} a row", self.shape(y))));
+            // What makes the data fit, or else a model that fits the data.
+            let way_out = match (data.image, self.shape(y).extents()) {
+                (Some(image), [_, h, w, c]) if image.channels == *c => {
+                    format!("bring the pictures to that size (setting `data.size=[{h},{w}]`), or ")
+                }
+                _ => String::new(),
+            };
+            let problem =
+                format!("it makes {} and the data is {wanted} a row; {way_out}{ANOTHER_MODEL}", self.shape(y));
+            return Err(misfit(name, problem));
         }
         self.reshape(y, vec![batch, data.features], name)
     }

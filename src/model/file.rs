@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::detector::Detector;
 use super::network::Network;
 use super::shape::DataShape;
-use super::spec::{ConditionKind, Spec};
+use super::spec::{ConditionKind, SPEC_VERSION, Spec, newer_version, with_nearest};
 use super::weights::Weights;
 use crate::data::{ImageShape, Preparation, Scaling, SourceKind};
 use crate::error::ErrorKind;
@@ -215,11 +215,19 @@ impl Model {
         })?;
         let metadata: Value = serde_json::from_str(metadata)
             .map_err(|error| malformed(format!("its metadata is damaged ({error}), save it again")))?;
+        let newer = |version: &Value, known| version.as_u64().and_then(|version| newer_version(version, known));
+        if let Some(problem) = newer(&metadata["format"], FORMAT) {
+            return Err(malformed(problem));
+        }
         if metadata["format"].as_u64() != Some(FORMAT) {
             return Err(malformed(format!("its format is {}, this version reads {FORMAT}", metadata["format"])));
         }
-        let spec: Spec = serde_json::from_value(metadata["spec"].clone())
-            .map_err(|error| malformed(format!("its spec is not understood ({error}), save it again")))?;
+        let spec: Spec = serde_json::from_value(metadata["spec"].clone()).map_err(|error| {
+            let of_newer = newer(&metadata["spec"]["version"], u64::from(SPEC_VERSION));
+            malformed(of_newer.unwrap_or_else(|| {
+                format!("its spec is not understood ({}), save it again", with_nearest(&error.to_string()))
+            }))
+        })?;
         spec.check().map_err(|error| malformed(error.to_string()))?;
         let features = metadata["features"]
             .as_u64()

@@ -2,7 +2,7 @@
 
 use super::builder::NetworkBuilder;
 use super::network::RowSource;
-use super::shape::{DataShape, misfit};
+use super::shape::{ANOTHER_MODEL, DataShape, misfit};
 use super::spec::{ConditionKind, Spec};
 use crate::data::ElementType;
 use crate::graph::ops::{
@@ -65,7 +65,8 @@ pub(super) fn as_image(
     x: ValueId,
     name: &str,
 ) -> Result<ValueId, GraphError> {
-    let image = data.image.ok_or_else(|| misfit(name, "the rows of this data are no pictures"))?;
+    let image =
+        data.image.ok_or_else(|| misfit(name, format!("the rows of this data are no pictures; {ANOTHER_MODEL}")))?;
     let batch = builder.shape(x).extents()[0];
     builder.reshape(x, vec![batch, image.height, image.width, image.channels], name)
 }

@@ -17,6 +17,9 @@ pub struct DataShape {
     pub classes: usize,
 }
 
+/// Way out where a model does not fit the data at all.
+pub(super) const ANOTHER_MODEL: &str = "leave spec and preset out for a model that suits the data";
+
 pub(super) fn misfit(layer: &str, problem: impl Into<String>) -> GraphError {
     GraphError::Shape { layer: layer.to_owned(), problem: problem.into() }
 }

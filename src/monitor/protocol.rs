@@ -164,6 +164,8 @@ pub struct WorkerOptions {
     pub out: Option<PathBuf>,
     /// Keeps the last state instead of the best by validation; off by default.
     pub keep_last: bool,
+    /// Resumes a run although its data is not what it began with; off by default.
+    pub changed_data: bool,
     /// Choice of kernel variants; a resumed run keeps its own.
     pub tune: TuneMode,
     /// Makes snapshots with previews; pairs and maps cost time. Off by default.
@@ -190,6 +192,7 @@ impl WorkerOptions {
             threads: None,
             out: None,
             keep_last: false,
+            changed_data: false,
             tune: TuneMode::default(),
             watched: false,
             with_test: true,

@@ -228,7 +228,12 @@ async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run
     let preset = options.source.preset().map(str::to_owned);
     let mut run = match &options.source {
         RunSource::Resume { folder, .. } => {
-            Run::resume(session, preset, RunDir::open(folder)?, options.keep_last).await?
+            let dir = RunDir::open(folder)?;
+            if options.changed_data {
+                Run::resume_on_any_data(session, preset, dir, options.keep_last).await?
+            } else {
+                Run::resume(session, preset, dir, options.keep_last).await?
+            }
         }
         _ => {
             let name = preset.as_deref().unwrap_or("run");

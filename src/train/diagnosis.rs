@@ -7,7 +7,7 @@ use super::finding::{BesidePca, Finding};
 use super::test_metrics::{PcaReport, TestMetrics};
 use crate::data::{DataSet, Part};
 use crate::kernels::activation::Activation;
-use crate::model::{ModelKind, Spec};
+use crate::model::{LEARNING_RATE, ModelKind, Spec};
 use crate::style;
 
 /// Evidence for the diagnosis of a run.
@@ -166,44 +166,111 @@ fn collapse(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     )
 }
 
+/// Course of the train loss over the last epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trend {
+    /// Too few epochs to tell.
+    Unknown,
+    /// Each of the last epochs was better than the one before by a share that counts.
+    Falling,
+    /// No progress, or none in one of the last epochs.
+    Stalled,
+    /// Loss well above what it was, and not for one epoch alone.
+    Rising,
+}
+
+/// Relative fall of the train loss in an epoch from which on it is progress.
+const PROGRESS: f64 = 0.01;
+/// Relative rise of the train loss above its lowest from which on it is no noise.
+const RISE: f64 = 0.2;
+/// Fewest epochs that make a trend: two differ by chance, and by the start from random weights.
+const TREND_EPOCHS: usize = 3;
+
+/// Returns the train losses of the epochs since the objective last changed, by a live edit or a warm-up.
+fn comparable_losses(evidence: &DiagnosisInput<'_>) -> Vec<f64> {
+    let of_objective = evidence.spec.edits.iter().filter(|edit| edit.field != LEARNING_RATE);
+    let edited = of_objective.map(|edit| edit.step).max().unwrap_or(0);
+    let warmup = evidence.spec.objective.beta_warmup_epochs;
+    let begins = std::iter::once(0).chain(evidence.epochs.iter().map(|epoch| epoch.step));
+    let same = evidence.epochs.iter().zip(begins).filter(|(epoch, begin)| {
+        // An epoch in which the objective changed is of neither.
+        *begin >= edited && f64::from(epoch.epoch) > warmup
+    });
+    same.map(|(epoch, _)| epoch.train_loss).filter(|loss| loss.is_finite()).collect()
+}
+
+/// Returns the trend of the train loss. While a run goes on, two epochs in a row must bring nothing before it has
+/// stalled; at its end the last one counts, as no more will come.
+fn trend(losses: &[f64], ended: bool) -> Trend {
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let rose = |loss: f64, share: f64| loss > lowest + share * lowest.abs().max(1e-12);
+    let falls = |before: f64, after: f64| before - after > PROGRESS * before.abs();
+    match losses {
+        // Twice the loss of before is no chance, whatever follows.
+        [.., _, last] if rose(*last, 1.0) => Trend::Rising,
+        [.., a, b, c] if losses.len() >= TREND_EPOCHS => {
+            if rose(*b, RISE) && rose(*c, RISE) && !falls(*b, *c) {
+                Trend::Rising
+            } else if falls(*b, *c) || (!ended && (falls(*a, *b) || losses.len() == TREND_EPOCHS)) {
+                Trend::Falling
+            } else {
+                Trend::Stalled
+            }
+        }
+        _ => Trend::Unknown,
+    }
+}
+
 fn blurred(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let (mean, own) = evidence.figures.mean_mse?;
     if own < 0.95 * mean {
         return None;
     }
-    finding(
-        "blurred_to_mean",
-        format!(
-            "outputs are close to the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself. The \
-             bottleneck passes little information: lower optimizer.learning_rate (now {}) or the penalties of the \
+    let trend = trend(&comparable_losses(evidence), evidence.ended);
+    let seen = format!("outputs are close to the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself.");
+    let advice = match trend {
+        // Every model begins so.
+        Trend::Unknown | Trend::Falling if !evidence.ended => return None,
+        Trend::Unknown | Trend::Falling => {
+            let epochs = evidence.epochs.len();
+            format!("{epochs} epochs may be too few to tell: train longer (train.epochs).")
+        }
+        Trend::Stalled | Trend::Rising => format!(
+            "The bottleneck passes little information: lower optimizer.learning_rate (now {}) or the penalties of the \
              objective.",
             evidence.spec.optimizer.learning_rate
         ),
-    )
+    };
+    finding("blurred_to_mean", format!("{seen} {advice}"))
 }
 
 fn rate_too_high(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
-    let (first, last) = (evidence.epochs.first()?, evidence.epochs.last()?);
-    let lowest = evidence.epochs.iter().map(|epoch| epoch.train_loss).fold(f64::INFINITY, f64::min);
-    let rose = last.train_loss > 1.2 * lowest.abs().max(1e-12) && last.train_loss > lowest;
-    let worse_than_nothing = evidence.figures.mean_mse.is_some_and(|(mean, own)| own > 1.1 * mean);
-    let stuck = evidence.epochs.len() >= 2
-        && last.train_loss > 0.98 * first.train_loss
-        && evidence.figures.mean_mse.is_some_and(|(mean, own)| own > 0.9 * mean);
-    // A first epoch is no trend.
-    if last.epoch < 2 || !(stuck || worse_than_nothing || rose) {
+    let losses = comparable_losses(evidence);
+    let (first, last) = (*losses.first()?, *losses.last()?);
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let trend = trend(&losses, evidence.ended);
+    let above_mean = |share: f64| evidence.figures.mean_mse.is_some_and(|(mean, own)| own > share * mean);
+    let learned = first - last > 2.0 * PROGRESS * first.abs();
+    let found = match trend {
+        Trend::Unknown | Trend::Falling => false,
+        Trend::Rising => true,
+        // Worse than the mean of the data, or about as bad and no better than at the start.
+        Trend::Stalled => above_mean(1.1) || (!learned && above_mean(0.9)),
+    };
+    if !found {
         return None;
     }
-    let what = match rose {
-        true => format!("{lowest:.5} at best"),
-        false => format!("{:.5} after the first", first.train_loss),
+    let what = match trend {
+        Trend::Rising => format!("{lowest:.5} at best"),
+        _ => format!("{first:.5} after the first"),
     };
+    let epochs = evidence.epochs.last().map_or(0, |epoch| epoch.epoch);
     finding(
         "learning_rate_too_high",
         format!(
-            "learning rate too high: train loss is {:.5} after {} epochs ({what}). Lower optimizer.learning_rate (now \
-             {}) to a third.",
-            last.train_loss, last.epoch, evidence.spec.optimizer.learning_rate
+            "learning rate too high: train loss is {last:.5} after {epochs} epochs ({what}). Lower \
+             optimizer.learning_rate (now {}) to a third.",
+            evidence.spec.optimizer.learning_rate
         ),
     )
 }

@@ -62,8 +62,11 @@ pub enum TrainError {
     )]
     Diverged { step: u64, loss: f32, learning_rate: f64, advised: f64, outcome: String },
     /// Batch of `batch` rows, larger than the train part of `rows` rows.
-    #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower train.batch_size")]
+    #[error("the batch is larger than the data, {batch} rows of {rows} for training, lower {}", Setting::BATCH_SIZE)]
     BatchTooLarge { batch: usize, rows: usize },
+    /// Data of a run that is not what it began with; `problem` says what differs.
+    #[error("the data changed since the run began, {place}, {problem}; put it back, or start a new run")]
+    DataChanged { place: String, problem: String },
     /// Failure of the thread of a run, with its reason.
     #[error("the run's thread ended early, {0}, start the run again")]
     Worker(String),
@@ -84,7 +87,7 @@ impl TrainError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Spec(SpecError::Data(error)) | Self::Data(error) => error.kind(),
-            Self::Spec(_) | Self::BatchTooLarge { .. } => ErrorKind::Usage,
+            Self::Spec(_) | Self::BatchTooLarge { .. } | Self::DataChanged { .. } => ErrorKind::Usage,
             Self::Graph(error) => error.kind(),
             Self::File(error) => error.kind(),
             Self::Diverged { .. } | Self::Worker(_) => ErrorKind::Work,
@@ -99,6 +102,7 @@ impl TrainError {
             Self::BatchTooLarge { rows, .. } => {
                 Some(Advice::new(Setting::BATCH_SIZE, rows.checked_ilog2().map_or(1, |log| 1 << log)))
             }
+            Self::DataChanged { .. } => Some(Advice::new(Setting::CHANGED_DATA, "use")),
             Self::Spec(_) | Self::Data(_) | Self::File(_) | Self::Worker(_) => None,
         }
     }

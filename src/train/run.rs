@@ -99,7 +99,7 @@ impl Run {
         };
         if let Some(dir) = &run.dir {
             dir.write_spec(run.session.spec())?;
-            dir.write_split_manifest(&run.session.data().split_manifest(run.session.spec().train.seed))?;
+            dir.write_data(run.session.data(), run.session.spec().train.seed)?;
         }
         // So that a run killed at any moment can be taken up again.
         run.write_last().await?;
@@ -107,8 +107,27 @@ impl Run {
     }
 
     /// Resumes from the last checkpoint of `dir`, whose spec the session was made from.
-    #[tracing::instrument(level = "debug", name = "resume", skip_all, fields(run = %dir.path().display()))]
+    ///
+    /// # Errors
+    /// When the checkpoint does not fit, or [`TrainError::DataChanged`] when the data is not what the run began with.
     pub async fn resume(
+        session: Session,
+        preset: Option<String>,
+        dir: RunDir,
+        keep_last: bool,
+    ) -> Result<Self, TrainError> {
+        if let Some(problem) = dir.data_change(session.data())? {
+            return Err(TrainError::DataChanged { place: session.spec().data.source.clone(), problem });
+        }
+        Self::resume_on_any_data(session, preset, dir, keep_last).await
+    }
+
+    /// Same as [`Self::resume`], whatever the data holds now, which is what the run goes on with.
+    ///
+    /// # Errors
+    /// When the checkpoint does not fit.
+    #[tracing::instrument(level = "debug", name = "resume", skip_all, fields(run = %dir.path().display()))]
+    pub async fn resume_on_any_data(
         mut session: Session,
         preset: Option<String>,
         dir: RunDir,
@@ -161,6 +180,7 @@ impl Run {
         let first_losses = dir.read_first_steps().map(|first| first.losses).unwrap_or_default();
         let mut run = Self::new(session, preset, None, keep_last).await?;
         dir.write_spec(run.session.spec())?;
+        dir.write_data(run.session.data(), run.session.spec().train.seed)?;
         run.dir = Some(dir);
         run.first_losses = first_losses;
         run.epochs = epochs;

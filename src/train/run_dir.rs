@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::TrainError;
 use super::epoch_report::EpochReport;
 use super::run_report::RunReport;
-use crate::data::SplitManifest;
+use crate::data::{DataFingerprint, DataSet, SplitManifest};
 use crate::error::Setting;
 use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
 use crate::platform::{files, folders};
@@ -107,6 +108,51 @@ impl RunDir {
         let text = serde_json::to_vec(division)
             .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
         write_whole(&path, &text)
+    }
+
+    /// Writes `split.json` and `data.json`: the division of the rows of `data`, and its fingerprint.
+    pub(super) fn write_data(&self, data: &DataSet, seed: u64) -> Result<(), TrainError> {
+        self.write_split_manifest(&data.split_manifest(seed))?;
+        let path = self.0.join("data.json");
+        let text = serde_json::to_vec(&DataFingerprint::of(data)?)
+            .map_err(|error| ModelFileError::Unwritable { path: path.clone(), problem: error.to_string() })?;
+        Ok(write_whole(&path, &text)?)
+    }
+
+    /// Reads `data.json`; `None` for runs of before it was kept, or where it is damaged.
+    pub fn read_data_fingerprint(&self) -> Option<DataFingerprint> {
+        serde_json::from_slice(&files::read(self.0.join("data.json")).ok()?).ok()
+    }
+
+    /// Returns in words how `data` differs from what the run began with; `None` where nothing is known to differ.
+    ///
+    /// # Errors
+    /// When rows of `data` cannot be read.
+    pub fn data_change(&self, data: &DataSet) -> Result<Option<String>, TrainError> {
+        let begun = self.read_data_fingerprint();
+        if let Some(begun) = begun {
+            for (what, then, now) in [("rows", begun.rows, data.rows), ("values a row", begun.features, data.features)]
+            {
+                if then != now {
+                    return Ok(Some(format!("it has {now} {what} and had {then}")));
+                }
+            }
+        }
+        let split = files::read(self.0.join("split.json")).ok();
+        let split: Option<serde_json::Value> = split.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let division = serde_json::to_value(data.split_manifest(0)).unwrap_or_default();
+        let moved = |split: &serde_json::Value| {
+            ["train", "validation", "test"].into_iter().find(|&part| split.get(part) != division.get(part))
+        };
+        if let Some(part) = split.as_ref().and_then(moved) {
+            return Ok(Some(format!("other rows are in its {part} part than were")));
+        }
+        match begun {
+            Some(begun) if begun.checksum != DataFingerprint::of(data)?.checksum => {
+                Ok(Some("its rows hold other values than they did".to_owned()))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Writes `report.json`: the results of the run.

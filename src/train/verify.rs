@@ -46,6 +46,9 @@ pub struct Verification {
     pub recorded_device: String,
     /// Name of the adapter of the recorded run.
     pub recorded_adapter: String,
+    /// Remarks in words: how the data differs from what the run began with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Trains the first steps of the run in `dir` again on `device`, and compares the losses.
@@ -54,6 +57,9 @@ pub async fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainE
     let recorded = dir.read_first_steps()?;
     let spec = dir.read_spec()?;
     let data = spec.open_data()?;
+    let changed = dir.data_change(&data)?;
+    let notes =
+        changed.map(|problem| format!("the data changed since the run began, {}, {problem}", data.options.source));
     let info = device.info().clone();
     let mut session = Session::new(spec, Arc::new(data), device)?;
     let mut losses: Vec<f32> = Vec::new();
@@ -82,5 +88,6 @@ pub async fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainE
         adapter: info.adapter,
         recorded_device: recorded.device,
         recorded_adapter: recorded.adapter,
+        notes: notes.into_iter().collect(),
     })
 }

@@ -224,6 +224,105 @@ fn lists_are_json_on_request() {
     assert!(hourglass(&["--help"], home.path()).status.success());
 }
 
+/// A detector that is being fitted is left alone by Ctrl-C: nothing is written, and it is no failure.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_fit_with_130_and_writes_nothing() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (table, model) = (home.path().join("table.csv"), home.path().join("model.safetensors"));
+    let rows: String = (0..60).map(|row| format!("{},{}\n", f64::from(row).sin(), f64::from(row).cos())).collect();
+    std::fs::write(&table, format!("a,b\n{rows}")).expect("written");
+    let mut child = Command::new(program())
+        .args(["detect", "fit"])
+        .arg(&table)
+        .arg("-o")
+        .arg(&model)
+        .args(["--device", "cpu", "--set", "train.epochs=1000000", "--set", "train.early_stopping=1000000"])
+        .env("HOME", home.path())
+        .env("XDG_CACHE_HOME", home.path().join(".cache"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(child.try_wait().expect("a child").is_none(), "it is at work");
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(killed.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let left: Vec<_> =
+        std::fs::read_dir(home.path()).expect("the folder").flatten().map(|file| file.file_name()).collect();
+    assert!(!model.exists() && left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
+}
+
+/// Where there are more classes than the usual least number of labels, probes start at their number and say so.
+#[test]
+fn probes_of_many_classes_start_at_their_number() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (table, run) = (home.path().join("table.csv"), home.path().join("run"));
+    let rows: String = (0..400)
+        .map(|row| format!("{},{},{},c{}\n", row % 40, (row / 7) % 13, f64::from(row % 40).sin(), row % 40))
+        .collect();
+    std::fs::write(&table, format!("a,b,c,kind\n{rows}")).expect("written");
+    let (table, run) = (table.display().to_string(), run.display().to_string());
+    let quick = ["--set", "data.labels=kind", "--epochs", "1", "--device", "cpu", "--quiet", "--out", &run];
+    let trained = hourglass(&[&["train", "--data", &table][..], &quick].concat(), home.path());
+    assert_eq!(trained.status.code(), Some(0), "{}", String::from_utf8_lossy(&trained.stderr));
+    let model = format!("{run}/model.safetensors");
+    let probe = |more: &[&str]| hourglass(&[&["probe", &model, "--device", "cpu"][..], more].concat(), home.path());
+    let found = json(&probe(&["--json"]));
+    let mut counts: Vec<u64> =
+        found["results"].as_array().expect("results").iter().filter_map(|result| result["labels"].as_u64()).collect();
+    counts.dedup();
+    assert_eq!(counts[..2], [40, 100], "{counts:?}");
+    assert!(found["notes"].to_string().contains("cannot show 40 classes"), "{}", found["notes"]);
+    // Asked for, the number stands, and what would be right is said.
+    let refused = error_line(&probe(&["--labels", "10"]));
+    assert!(refused.contains("--labels") && refused.contains("give 40 or more"), "{refused}");
+}
+
+/// Advice names options that the command takes.
+#[test]
+fn advice_can_be_followed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: String| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let one = file("one.csv", format!("level\n{}", "1\n2\n4\n3\n".repeat(30)));
+    let few = file("few.csv", format!("a,b\n{}", "1,2\n3,5\n2,2\n4,1\n".repeat(3)));
+    let model = home.path().join("model").display().to_string();
+    for (arguments, words) in [
+        (vec!["detect", "fit", &one, "-o", &model], "--set data.window="),
+        (vec!["detect", "fit", &few, "-o", &model, "--preset", "undercomplete"], "try --set train.batch_size="),
+        (vec!["detect", "fit", &few, "-o", &model, "--set", "data.source=x"], "data.source"),
+        (vec!["train", "--data", &one], "--set data.window="),
+        (vec!["train", "--data", &few, "--preset", "convolutional"], "leave spec and preset out"),
+    ] {
+        let output = hourglass(&[&arguments[..], &["--device", "cpu"]].concat(), home.path());
+        let said = error_line(&output);
+        assert!(output.status.code() == Some(2) && said.contains(words), "{arguments:?}: {said}");
+    }
+    // The seed of a setting counts as that of an option does.
+    let seeded = |more: &[&str]| {
+        let fixed = ["detect", "fit", &few, "-o", &model, "--device", "cpu", "--set", "train.epochs=1", "--quiet"];
+        let output = hourglass(&[&fixed[..], more].concat(), home.path());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read(&model).expect("a detector")
+    };
+    assert!(seeded(&["--set", "train.seed=9"]) == seeded(&["--seed", "9"]), "the seeds differ");
+    // Data that changed under a run.
+    let run = home.path().join("run").display().to_string();
+    let train = ["train", "--data", &few, "--epochs", "1", "--device", "cpu", "--quiet", "--out", &run];
+    assert_eq!(hourglass(&train, home.path()).status.code(), Some(0));
+    file("few.csv", format!("a,b\n{}", "1,2\n3,5\n2,2\n4,7\n".repeat(3)));
+    let resume = ["resume", &run, "--epochs", "2", "--device", "cpu", "--quiet"];
+    let refused = hourglass(&resume, home.path());
+    let said = error_line(&refused);
+    assert!(refused.status.code() == Some(2) && said.contains("try --changed-data use"), "{said}");
+    let gone_on = hourglass(&[&resume[..], &["--changed-data", "use"]].concat(), home.path());
+    assert_eq!(gone_on.status.code(), Some(0), "{}", String::from_utf8_lossy(&gone_on.stderr));
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_saves_and_exits_with_130() {

@@ -190,6 +190,36 @@ fn outliers_without_labels_are_left_out_of_the_fit() {
     assert!(found >= 16, "{found} of the 20 were left out: {omitted:?}");
 }
 
+/// What `--set` names reaches the data and the model, whether that is given or chosen, and a fit that is stopped
+/// leaves nothing behind.
+#[test]
+fn a_fit_takes_settings_and_can_be_stopped() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (model, table) = (home.path().join("model"), home.path().join("steps.csv"));
+    let steps: String = (0..300).map(|step| format!("{}\n", (f64::from(step) / 5.0).sin())).collect();
+    std::fs::write(&table, format!("level\n{steps}")).expect("written");
+    let settings = |settings: &[&str]| settings.iter().map(|&setting| setting.to_owned()).collect::<Vec<_>>();
+    let source = table.display().to_string();
+    let chosen = settings(&["data.window=16", "model.latent=3", "train.epochs=2"]);
+    let report = fit(&source, &model, &DetectorOptions { settings: chosen, ..DetectorOptions::default() }, &cpu());
+    assert_eq!((report.features, report.latent, report.epochs), (16, 3, 2));
+    let saved = Model::load(&model).expect("a model").spec;
+    assert_eq!((saved.data.window, saved.data.source), (Some(16), source.clone()));
+    let spec = Some(hourglass::model::preset("undercomplete").expect("there").spec);
+    let given = settings(&["data.window=16", "train.batch_size=8", "train.epochs=1"]);
+    let given = DetectorOptions { spec, settings: given, ..DetectorOptions::default() };
+    assert_eq!(fit(&source, &model, &given, &cpu()).epochs, 1);
+    let wrong = DetectorOptions { settings: settings(&["data.windw=16"]), ..DetectorOptions::default() };
+    let stopped = DetectorOptions { settings: settings(&["data.window=16"]), ..DetectorOptions::default() };
+    let fails = |options: &DetectorOptions, path: &Path| {
+        fit_detector(&source, path, options, &cpu(), &mut |_| ControlFlow::Break(())).expect_err("no detector")
+    };
+    assert!(fails(&wrong, &model).to_string().contains("perhaps window"));
+    let none = home.path().join("none");
+    assert!(matches!(fails(&stopped, &none), TaskError::Canceled));
+    assert!(!none.exists());
+}
+
 #[test]
 fn variational_models_score_by_their_elbo() {
     let home = tempfile::tempdir().expect("a folder");

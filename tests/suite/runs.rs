@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hourglass::data::{DataSet, DataSpec};
 use hourglass::device::{Device, DeviceChoice};
 use hourglass::error::{Advice, ErrorKind, Setting};
 use hourglass::model::{LEARNING_RATE, Model, Spec, preset};
@@ -120,6 +121,62 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
     };
     assert_eq!(losses(&whole), losses(&cut));
     assert_eq!(losses(&whole).len(), 2, "an epoch of 214 steps and the rest");
+}
+
+/// Data that changes under a run: one value, a row more, and rows in other parts are noticed, each in words.
+#[test]
+fn a_run_notices_that_its_data_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = folder.path().join("table.csv");
+    let write = |rows: usize, changed: Option<usize>| {
+        let mut text = "a,b,c,d\n".to_owned();
+        for row in 0..rows {
+            let x = row as f64;
+            let d = if changed == Some(row) { 0.25 } else { (x * 0.9).cos() };
+            text.push_str(&format!("{},{},{},{d}\n", x.sin(), (x * 1.7).sin(), (x * 0.3).cos()));
+        }
+        std::fs::write(&table, text).expect("written");
+    };
+    write(60, None);
+    let opened = |spec: &Spec| {
+        let data = Arc::new(spec.open_data().expect("a table"));
+        Session::new(spec.clone(), data, crate::support::cpu()).expect("a session")
+    };
+    let options = DataSpec::from_source(table.display().to_string());
+    let data = DataSet::open(&options, 0.1, 1).expect("a table");
+    let mut spec = hourglass::model::auto_spec(&data).expect("a spec").spec;
+    spec.take_options(&data);
+    (spec.train.epochs, spec.train.early_stopping) = (2, None);
+    let path = folder.path().join("run");
+    let dir = RunDir::create(&path).expect("a folder");
+    let mut run = Run::new(opened(&spec), None, Some(dir), false).wait().expect("a run");
+    run.advance(1).wait().expect("it advances");
+    run.save().wait().expect("it saves");
+    drop(run);
+    let dir = || RunDir::open(&path).expect("the run is there");
+    let resume = |spec: &Spec| Run::resume(opened(spec), None, dir(), false).wait();
+    resume(&spec).expect("nothing changed");
+    let refused = |spec: &Spec, words: &str| {
+        let error = resume(spec).expect_err("the data changed");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("table.csv") && error.to_string().contains(words), "{error}");
+    };
+    write(60, Some(17));
+    refused(&spec, "other values");
+    write(61, None);
+    refused(&spec, "it has 61 rows and had 60");
+    write(60, None);
+    let divided = spec.with_set(&["data.test_fraction=0.3".to_owned()]).expect("a setting");
+    refused(&divided, "part than were");
+    // A run of before fingerprints were kept: what its division tells.
+    std::fs::remove_file(path.join("data.json")).expect("removed");
+    refused(&divided, "part than were");
+    resume(&spec).expect("nothing is known to have changed");
+    // Gone on with on purpose, the changed data is that of the run.
+    write(60, Some(17));
+    refused(&spec, "other values");
+    Run::resume_on_any_data(opened(&spec), None, dir(), false).wait().expect("on purpose");
+    resume(&spec).expect("it is as it was left");
 }
 
 #[test]

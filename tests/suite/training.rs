@@ -139,6 +139,71 @@ fn faults_are_diagnosed_by_their_names() {
     }
 }
 
+/// Returns the codes of the findings on the learning rate for a curve of train losses, where the outputs have `own`
+/// times the error of the mean of the data.
+fn found_on(losses: &[f64], own: f64, ended: bool, settings: &[&str]) -> Vec<String> {
+    let epochs: Vec<EpochReport> = (1_u32..)
+        .zip(losses)
+        .map(|(epoch, &loss)| EpochReport {
+            epoch,
+            step: u64::from(epoch) * 10,
+            seconds: 0.0,
+            train_loss: loss,
+            validation_loss: loss,
+            learning_rate: 0.001,
+            samples_per_second: 1.0,
+            parts: std::collections::BTreeMap::new(),
+        })
+        .collect();
+    let figures = DiagnosticMetrics { mean_mse: Some((1.0, own)), ..DiagnosticMetrics::default() };
+    let spec = spec("undercomplete", settings);
+    let (test, pca) = (None, None);
+    let found = diagnose(&DiagnosisInput { spec: &spec, epochs: &epochs, test, pca, figures: &figures, ended });
+    let of_rate = found.iter().filter(|finding| finding.message.to_lowercase().contains("lower optimizer"));
+    of_rate.map(|finding| finding.code.to_string()).collect()
+}
+
+#[test]
+fn a_lower_rate_is_advised_where_the_curve_tells_it() {
+    let silent = |losses: &[f64], own, ended| {
+        let found = found_on(losses, own, ended, &[]);
+        assert!(found.is_empty(), "{losses:?}, {own} of the mean, ended {ended}: {found:?}");
+    };
+    // Too early, however bad: two epochs that fall, and one alone.
+    for ended in [false, true] {
+        silent(&[0.44, 0.35], 1.3, ended);
+        silent(&[0.44], 1.3, ended);
+        // Falling, steadily or with noise, is learning.
+        silent(&[0.44, 0.35, 0.29, 0.25, 0.22], 1.3, ended);
+        silent(&[0.44, 0.35, 0.29, 0.25, 0.22], 0.2, ended);
+        silent(&[-1.0, -1.4, -1.9, -2.3], 1.0, ended);
+        // At rest below the error of the mean: it has learned.
+        silent(&[0.44, 0.1, 0.05, 0.05, 0.05, 0.05], 0.3, ended);
+        // A single bad epoch.
+        silent(&[0.44, 0.2, 0.1, 0.13, 0.09], 0.3, ended);
+    }
+    // While it runs, three epochs are few even where the last brought nothing.
+    silent(&[0.115, 0.114, 0.114], 1.7, false);
+    let advised = |losses: &[f64], own, ended| {
+        let found = found_on(losses, own, ended, &[]);
+        let has = found.iter().any(|code| code == "learning_rate_too_high");
+        assert!(has, "{losses:?}, {own} of the mean, ended {ended}: {found:?}");
+    };
+    advised(&[0.115, 0.114, 0.114], 1.7, true);
+    for ended in [false, true] {
+        // At rest where it began, or above the error of the mean.
+        advised(&[0.115, 0.114, 0.114, 0.1142, 0.114], 0.99, ended);
+        advised(&[0.9, 0.4, 0.3, 0.3, 0.3], 1.4, ended);
+        // Diverging, by steps, at once, and below zero.
+        advised(&[0.44, 0.2, 0.25, 0.27, 0.3], 0.5, ended);
+        advised(&[0.44, 0.3, 0.9], 0.5, ended);
+        advised(&[-3.0, -5.0, -3.5, -2.0], 0.5, ended);
+    }
+    // A term that grows by the spec's own wish is no divergence.
+    let warmup = ["objective.beta_warmup_epochs=10"];
+    assert!(found_on(&[0.44, 0.5, 0.6, 0.7], 0.5, false, &warmup).is_empty());
+}
+
 #[test]
 fn a_healthy_run_has_no_findings() {
     for (name, settings) in [("variational", &["train.epochs=3"][..]), ("undercomplete", &["train.epochs=6"][..])] {

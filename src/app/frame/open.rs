@@ -9,21 +9,22 @@ use crate::app::ui::dialog::{heading, sheet, words};
 use crate::app::ui::icons;
 use crate::app::ui::theme::{color, faded, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
-use crate::data::{PICTURE_EXTENSIONS, TABLE_EXTENSIONS};
+use crate::data::{PICTURE_EXTENSIONS, SOUND_EXTENSIONS, TABLE_EXTENSIONS};
 use crate::style::{Palette, size, space};
 
 /// Returns the filters of the Open dialog: names and extensions.
 pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     let pictures = PICTURE_EXTENSIONS.to_vec();
     let tables = [&TABLE_EXTENSIONS[..], &["gz"]].concat();
-    let all = [&["safetensors", "toml"], &pictures[..], &tables, ROWS].concat();
+    let rows = [ROWS, &SOUND_EXTENSIONS].concat();
+    let all = [&["safetensors", "toml"], &pictures[..], &tables, &rows].concat();
     vec![
         ("All supported files", all),
         ("Models", vec!["safetensors"]),
         ("Specs", vec!["toml"]),
         ("Pictures", pictures),
         ("Tables", tables),
-        ("Arrays, sound, text", ROWS.to_vec()),
+        ("Arrays, sound, text", rows),
     ]
 }
 

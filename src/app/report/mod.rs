@@ -16,7 +16,7 @@ use super::shell::desktop::{Dialogs, Question};
 use super::ui::file_picker::FilePicker;
 use super::ui::waker;
 use super::workspace::{Action, Context, Workspace, WorkspaceEvent};
-use crate::data::{PICTURE_EXTENSIONS, TABLE_EXTENSIONS};
+use crate::data::{PICTURE_EXTENSIONS, SOUND_EXTENSIONS, TABLE_EXTENSIONS};
 use crate::device::DeviceChoice;
 use crate::monitor::PlayState;
 use crate::platform::{Task, folders};
@@ -244,13 +244,11 @@ impl Workspace for ReportWorkspace {
 }
 
 fn data_question(title: &'static str) -> Question {
-    let others = ["gz", "npy", "npz", "wav", "txt"];
+    let others = ["gz", "npy", "npz", "txt"];
+    let all = [&PICTURE_EXTENSIONS[..], &TABLE_EXTENSIONS[..], &SOUND_EXTENSIONS[..], &others[..]].concat();
     Question::File {
         title,
-        kinds: vec![
-            ("Data", [&PICTURE_EXTENSIONS[..], &TABLE_EXTENSIONS[..], &others[..]].concat()),
-            ("Any file", vec!["*"]),
-        ],
+        kinds: vec![("Data", all), ("Any file", vec!["*"])],
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::file_labels;
 use super::raw::{RawRows, RawValues, limit};
 use crate::data::audio::mel::MelSpec;
-use crate::data::audio::wav;
-use crate::data::folders::{files_under, name_below};
+use crate::data::audio::mono::Waveform;
+use crate::data::audio::sound::{is_other_sound, is_sound, read_noted_sound};
+use crate::data::folders::{extension_of, files_under, name_below};
 use crate::data::preparation::Preparation;
 use crate::data::spec::{AudioForm, DataSpec};
 use crate::data::{DataError, ImageShape, resample};
@@ -28,15 +29,18 @@ pub(super) fn read_audio(
 ) -> Result<RawRows, DataError> {
     use rayon::prelude::*;
     let place = path.display().to_string();
-    let is_wav = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav"));
-    let files = if path.is_file() { vec![path.to_owned()] } else { files_under(path, is_wav, notes) };
-    let sounds: Vec<Result<wav::Waveform, DataError>> =
-        files.par_iter().map(|file| wav::read_wav(file, limit())).collect();
+    let files = if path.is_file() { vec![path.to_owned()] } else { files_under(path, is_sound, notes) };
+    let others = if path.is_file() { Vec::new() } else { files_under(path, is_other_sound, &mut Vec::new()) };
+    let unread = unread_sounds(&others);
+    notes.extend(unread.clone());
+    let sounds: Vec<Result<(Waveform, Option<String>), DataError>> =
+        files.par_iter().map(|file| read_noted_sound(file, limit())).collect();
     let (mut good, mut kept) = (Vec::new(), Vec::new());
     let mut first_error = None;
     for (file, sound) in files.iter().zip(sounds) {
         match sound {
-            Ok(sound) => {
+            Ok((sound, note)) => {
+                notes.extend(note);
                 kept.push(sound);
                 good.push(file);
             }
@@ -47,7 +51,10 @@ pub(super) fn read_audio(
         }
     }
     if kept.is_empty() {
-        return Err(first_error.unwrap_or_else(|| DataError::malformed(place, "it holds no WAV files; give some")));
+        return Err(first_error.unwrap_or_else(|| {
+            let unread = unread.map_or_else(String::new, |unread| format!(": {unread}"));
+            DataError::malformed(place, format!("it holds no WAV, FLAC, MP3 or OGG files{unread}; give some"))
+        }));
     }
     // The rate that most have: as little as possible is resampled.
     let mut rates: Vec<u32> = kept.iter().map(|sound| sound.rate).collect();
@@ -128,6 +135,19 @@ pub(super) fn read_audio(
         mel: (form == AudioForm::Mel).then_some(mel),
         ..RawRows::new(rows, window * step, RawValues::Floats(values))
     })
+}
+
+/// Returns the remark on recordings of kinds that are not read, which a folder holds beside others.
+fn unread_sounds(files: &[std::path::PathBuf]) -> Option<String> {
+    let mut kinds: Vec<String> = files.iter().filter_map(|file| extension_of(file)).collect();
+    kinds.sort();
+    kinds.dedup();
+    let (count, are) = match files.len() {
+        0 => return None,
+        1 => ("1 recording".to_owned(), "is"),
+        count => (format!("{count} recordings"), "are"),
+    };
+    Some(format!("{count} of a kind that is not read ({}) {are} left out, export as WAV or FLAC", kinds.join(", ")))
 }
 
 /// Spectrogram of windows of about 32 milliseconds that overlap by half, from the lowest audible frequency (20 Hz) to

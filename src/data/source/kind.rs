@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::data::DataError;
+use crate::data::audio::sound::{is_other_sound, is_sound, is_sound_start};
 use crate::data::error::unreadable;
 use crate::data::folders::{TABLE_EXTENSIONS, files_under, is_picture};
 use crate::data::spec::SourceKind;
@@ -23,7 +24,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
             Some(SourceKind::Table)
         } else if ends(&[".npy", ".npz", ".safetensors", ".idx"]) || name.contains("-idx") || name.contains(".idx") {
             Some(SourceKind::Array)
-        } else if ends(&[".wav"]) {
+        } else if is_sound(path) || is_other_sound(path) {
             Some(SourceKind::Audio)
         } else if ends(&[".txt", ".md"]) {
             Some(SourceKind::Text)
@@ -51,7 +52,7 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
             let what = if files.is_empty() { what } else { format!("{what} is a picture, a recording or a text") };
             DataError::malformed(
                 &place,
-                format!("{what}{why}; give a folder of pictures, WAV or text files, or name one table or array in it"),
+                format!("{what}{why}; give a folder of pictures, recordings (WAV, FLAC, MP3, OGG) or text files, or name one table or array in it"),
             )
         });
     }
@@ -67,15 +68,15 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
     let start = &start[..read];
     let kind = if start.starts_with(b"\x93NUMPY") || start.starts_with(b"PK\x03\x04") || start.starts_with(&[0, 0, 8]) {
         SourceKind::Array
-    } else if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WAVE") {
+    } else if is_sound_start(start) {
         SourceKind::Audio
     } else if image::guess_format(start).is_ok() {
         SourceKind::Images
     } else {
         return Err(DataError::malformed(
             place,
-            "its name and its first bytes say nothing known here; give pictures, CSV, TSV, XLSX, ODS, NPY, NPZ, safetensors, IDX, \
-             WAV or text, or name what it is: setting `data.kind=table`",
+            "its name and its first bytes say nothing known here; give pictures, CSV, TSV, XLSX, ODS, NPY, NPZ, safetensors, \
+             IDX, WAV, FLAC, MP3, OGG or text, or name what it is: setting `data.kind=table`",
         ));
     };
     notes.push(format!("taken for {} by its first bytes", kind.name()));

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::DataShape;
 use super::layers::Layer;
 use super::mirrored_decoder::mirrored;
-use super::shape::misfit;
+use super::shape::{ANOTHER_MODEL, misfit};
 use super::spec::{ConditionKind, ModelKind, OptimizerKind, Spec};
 use crate::data::ElementType;
+use crate::error::Setting;
 use crate::graph::{BufferView, GraphError, Parameter, Plan, ValueId};
 use crate::kernels::activation::Activation;
 use crate::kernels::optimizer::{Update, UpdateRule};
@@ -115,7 +116,13 @@ impl Network {
             spec.model.decoder.clone()
         };
         if spec.model.condition == ConditionKind::Labels && data.classes == 0 {
-            return Err(misfit("model.condition", "the data has no labels to condition on"));
+            return Err(misfit(
+                "model.condition",
+                format!(
+                    "the data has no labels to condition on; name them ({}), or {ANOTHER_MODEL}",
+                    Setting::DATA_LABELS
+                ),
+            ));
         }
         let mut network = Self {
             spec: spec.clone(),

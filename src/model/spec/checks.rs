@@ -1,5 +1,6 @@
 //! Checks of a spec: refusals name the field and what would be right.
 
+use super::text::newer_version;
 use super::{
     ConditionKind, DROPOUT, LEARNING_RATE, LIVE_FIELDS, ModelKind, SPEC_VERSION, SparsityKind, Spec, SpecError,
 };
@@ -12,6 +13,9 @@ impl Spec {
     /// Refuses a spec that cannot be trained.
     pub fn check(&self) -> Result<(), SpecError> {
         let invalid = |field, problem: &str| Err(SpecError::Invalid { field, problem: problem.to_owned() });
+        if let Some(problem) = newer_version(u64::from(self.version), u64::from(SPEC_VERSION)) {
+            return Err(SpecError::Invalid { field: "version", problem });
+        }
         if self.version != SPEC_VERSION {
             return Err(SpecError::Invalid {
                 field: "version",

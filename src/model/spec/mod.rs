@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::engine::{EngineSpec, KernelChoices, Precision};
 pub use self::live::{BETA, CORRUPTION, DROPOUT, Edit, LEARNING_RATE, LIVE_FIELDS, SPARSITY, live_text};
+pub(super) use self::text::{newer_version, with_nearest};
 use super::layers::{Layer, OutputLayer};
 use crate::data::{DataError, DataSet, DataSpec, Preparation};
 use crate::kernels::activation::Activation;

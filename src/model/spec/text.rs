@@ -1,10 +1,25 @@
 //! Specs as TOML: reading, writing, and `--set KEY=VALUE`.
 
-use super::{Spec, SpecError};
+use super::{SPEC_VERSION, Spec, SpecError};
 use crate::platform::nearest;
 
+/// Returns the refusal of what a newer version of the program wrote; `None` where `version` is not above `known`.
+pub(in crate::model) fn newer_version(version: u64, known: u64) -> Option<String> {
+    (version > known).then(|| {
+        format!(
+            "it was written by a newer version of this program (format {version}, this one reads {known}); update it"
+        )
+    })
+}
+
+/// Returns the version that a text says it has, where the text is TOML at all.
+fn version_of(text: &str) -> Option<u64> {
+    let table: toml::Table = toml::from_str(text).ok()?;
+    table.get("version")?.as_integer().and_then(|version| u64::try_from(version).ok())
+}
+
 /// Adds the nearest known name to serde's message: its list can be long.
-fn with_nearest(message: &str) -> String {
+pub(in crate::model) fn with_nearest(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match quoted.split_first() {
         Some((asked, known)) if message.starts_with("unknown") => match nearest(asked, known.iter().copied()) {
@@ -23,7 +38,10 @@ impl Spec {
                 Some(span) => format!("{place} line {}", text[..span.start.min(text.len())].lines().count().max(1)),
                 None => place.to_owned(),
             },
-            problem: with_nearest(&one_line(error.message())),
+            // What a newer version added is no misspelling of what this one knows.
+            problem: version_of(text)
+                .and_then(|version| newer_version(version, u64::from(SPEC_VERSION)))
+                .unwrap_or_else(|| with_nearest(&one_line(error.message()))),
         })?;
         spec.check()?;
         Ok(spec)

@@ -64,6 +64,9 @@ pub struct DetectorOptions {
     pub ensemble: usize,
     /// Specification of the model; chosen for the data where `None`.
     pub spec: Option<Spec>,
+    /// Fields of the specification that are set beside it, each written KEY=VALUE, for reading the data and for the
+    /// model, whether it is given or chosen.
+    pub settings: Vec<String>,
     /// Seed of the split and of the first model's training, 1 by default.
     pub seed: u64,
 }
@@ -78,6 +81,7 @@ impl Default for DetectorOptions {
             threshold: ThresholdRule::FalseAlarms(0.01),
             ensemble: 1,
             spec: None,
+            settings: Vec::new(),
             seed: 1,
         }
     }
@@ -135,6 +139,10 @@ pub fn fit_detector(
     progress: &mut FitProgress<'_>,
 ) -> Result<DetectorReport, TaskError> {
     let (model, mut report) = make_detector(source, options, device, progress)?;
+    // Who stops it after the training wants no file either.
+    if progress(1.0).is_break() {
+        return Err(TaskError::Canceled);
+    }
     model.save(path)?;
     report.model = path.display().to_string();
     Ok(report)
@@ -284,10 +292,16 @@ struct TrainingRows<'a> {
 impl<'a> TrainingRows<'a> {
     fn new(source: &str, options: &'a DetectorOptions) -> Result<Self, TaskError> {
         let spec = match &options.spec {
-            Some(spec) => spec.clone(),
-            None => preset("undercomplete")?.spec,
+            Some(spec) => spec.with_set(&options.settings)?,
+            // Of any spec only how data are read and divided: the model is chosen once they are known.
+            None => {
+                let mut spec = preset("undercomplete")?.spec;
+                spec.data = DataSpec::from_source(source);
+                let concerned = |setting: &&String| setting.starts_with("data.") || setting.starts_with("train.");
+                spec.with_set(&options.settings.iter().filter(concerned).cloned().collect::<Vec<_>>())?
+            }
         };
-        let given = if options.spec.is_some() { spec.data.clone() } else { DataSpec::from_source(source) };
+        let given = spec.data.clone();
         let bounded = options.spec.is_some() && spec.output().1 == crate::kernels::activation::Activation::Sigmoid;
         let mut base = DataSpec { source: source.to_owned(), bounded, whole: true, ..given };
         base.exclude.extend(options.exclude.iter().cloned());
@@ -457,6 +471,7 @@ fn train(
             spec
         }
     };
+    spec = spec.with_set(&wanted.options.settings)?;
     spec.data = wanted.base.clone();
     spec.train.seed = wanted.options.seed + member;
     let plan = TrainingPlan::new(spec.clone(), Arc::clone(data), device)?;

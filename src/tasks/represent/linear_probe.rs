@@ -18,6 +18,8 @@ use crate::tasks::evaluate::open::own_data;
 
 /// Draws of labels whose results are averaged.
 const DRAWS: u32 = 5;
+/// Numbers of labels where none are asked for, before all of them.
+const USUAL_COUNTS: [usize; 2] = [10, 100];
 /// Rows that classifiers are tested on, at most.
 const MOST_TEST: usize = 10_000;
 /// Neighbors that vote; one where there are few of each class.
@@ -76,7 +78,8 @@ pub struct ProbeReport {
 /// Options of [`probe`].
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// Numbers of labels to measure at.
+    /// Numbers of labels to measure at; where empty, 10, 100 and all, of which those that cannot show every class
+    /// become as many as there are classes.
     pub labels: Vec<LabelCount>,
     /// Seed of the draws of rows and of labels.
     pub seed: u64,
@@ -131,8 +134,13 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
     }
     features.push(("raw", train.features, train.raw.clone(), test.raw.clone()));
 
+    let mut notes = set.notes.clone();
+    let counts = match &options.labels[..] {
+        [] => usual_counts(labels, &mut notes),
+        asked => asked.to_vec(),
+    };
     let mut results = Vec::new();
-    for &count in &options.labels {
+    for count in counts {
         let draws: Vec<Vec<usize>> = match count {
             LabelCount::Some(count) if count < labels.len() => (0..DRAWS)
                 .map(|draw| stratified(labels, classes, count, &mut Sampler::new(options.seed, 100 + draw)))
@@ -164,8 +172,22 @@ pub fn probe(path: &Path, data: Option<&str>, options: &Probe, device: &Device) 
         train_rows: train.rows(),
         test_rows: test.rows(),
         results,
-        notes: set.notes.clone(),
+        notes,
     })
+}
+
+/// Returns the numbers of labels to measure at where none are asked for.
+fn usual_counts(labels: &[usize], notes: &mut Vec<String>) -> Vec<LabelCount> {
+    let mut classes = labels.to_vec();
+    classes.sort_unstable();
+    classes.dedup();
+    let least = classes.len();
+    let mut counts = USUAL_COUNTS.map(|count| count.max(least)).to_vec();
+    counts.dedup();
+    if USUAL_COUNTS.iter().any(|&count| count < least) {
+        notes.push(format!("fewer than {least} labels cannot show {least} classes: they start at {least}"));
+    }
+    counts.into_iter().map(LabelCount::Some).chain([LabelCount::All]).collect()
 }
 
 /// Divides other data in two parts: every second row to train on, so that rows in the order of their classes are

@@ -55,6 +55,33 @@ fn recordings_become_spectrograms_or_waveforms() {
     assert_eq!(open(&raw).expect("waveforms").features, 1024);
 }
 
+/// Kinds of one folder are read together; what is not read, or not as its header says, is told.
+#[test]
+fn recordings_of_several_kinds_are_one_source() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sounds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sound");
+    for (name, copy) in [("tones.flac", "a.flac"), ("tones.mp3", "b.MP3"), ("tones.ogg", "c.ogg")] {
+        std::fs::copy(sounds.join(name), folder.path().join(copy)).expect("copied");
+    }
+    write_wav(&folder.path().join("d.wav"), 8000, &tones(800, 200.0)).expect("a recording");
+    let mut streamed = std::fs::read(folder.path().join("d.wav")).expect("the recording");
+    streamed[4..8].copy_from_slice(&[0xff; 4]);
+    streamed[40..44].copy_from_slice(&[0xff; 4]);
+    std::fs::write(folder.path().join("e.wav"), streamed).expect("a stream");
+    std::fs::write(folder.path().join("f.m4a"), b"....ftypM4A ").expect("a file");
+    let raw = DataSpec { audio: Some(AudioForm::Raw), window: Some(200), ..spec_of(folder.path()) };
+    let data = open(&raw).expect("recordings");
+    assert_eq!((data.kind, data.rows), (SourceKind::Audio, 20));
+    let notes = data.notes.join("; ");
+    assert!(notes.contains("1 recording of a kind that is not read (m4a) is left out"), "{notes}");
+    assert!(notes.contains("e.wav: its header does not tell its length"), "{notes}");
+    // By itself, and by its first bytes alone.
+    std::fs::copy(sounds.join("tones.flac"), folder.path().join("unnamed")).expect("copied");
+    assert_eq!(open(&spec_of(&folder.path().join("unnamed"))).expect("a recording").kind, SourceKind::Audio);
+    let refusal = open(&spec_of(&folder.path().join("f.m4a"))).expect_err("it is not read").to_string();
+    assert!(refusal.contains("save it as WAV, FLAC"), "{refusal}");
+}
+
 /// Round trip through a model: a recording for each recording, of about its length.
 #[test]
 fn spectrograms_become_recordings_again() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hound::SampleFormat::{Float, Int};
 use hound::{Sample, SampleFormat, WavSpec, WavWriter};
-use hourglass::data::{MelSpec, read_wav, resample, write_wav};
+use hourglass::data::{MelSpec, read_sound, read_wav, resample, write_wav};
 
 use super::{Folder, refused};
 use crate::support::noise;
@@ -79,6 +79,157 @@ fn every_depth_is_read_right() {
         [(0.1 - 0.75) / 2.0, 0.5]
     );
     refused(read_wav(&wav_file(&folder, 1, (32, Float), &[0.0, f32::NAN]), PLENTY), &["sample 1", "no number"]);
+}
+
+/// Parts of a WAV file made by hand, of which each is as one program or another writes it.
+struct Made {
+    tag: u16,
+    channels: u16,
+    bits: u16,
+    extensible: bool,
+    before: Vec<u8>,
+    data: Vec<u8>,
+    /// Sizes that the header tells of the whole and of the samples, where they are not the true ones.
+    sizes: Option<(u32, u32)>,
+    after: Vec<u8>,
+}
+
+impl Made {
+    fn new(tag: u16, bits: u16, data: Vec<u8>) -> Self {
+        let (before, after) = (Vec::new(), Vec::new());
+        Self { tag, channels: 1, bits, extensible: false, before, data, sizes: None, after }
+    }
+
+    fn of_16_bits(samples: &[i16]) -> Self {
+        Self::new(1, 16, samples.iter().flat_map(|sample| sample.to_le_bytes()).collect())
+    }
+
+    fn bytes(&self, riff: &[u8; 4]) -> Vec<u8> {
+        let frame = self.channels * self.bits.div_ceil(8);
+        let tag = if self.extensible { 0xfffe } else { self.tag };
+        let mut format = [tag.to_le_bytes(), self.channels.to_le_bytes()].concat();
+        format.extend([8000_u32.to_le_bytes(), (8000 * u32::from(frame)).to_le_bytes()].concat());
+        format.extend([frame.to_le_bytes(), self.bits.to_le_bytes()].concat());
+        if self.extensible {
+            format.extend([22_u16.to_le_bytes(), self.bits.to_le_bytes()].concat());
+            format.extend([4, 0, 0, 0]);
+            format.extend(self.tag.to_le_bytes());
+            format.extend(b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
+        }
+        let mut chunks = b"WAVE".to_vec();
+        if riff == b"RF64" {
+            chunks.extend(b"ds64\x1c\0\0\0");
+            let sizes = [0_u64, self.data.len() as u64, 0];
+            chunks.extend(sizes.iter().flat_map(|size| size.to_le_bytes()));
+            chunks.extend([0; 4]);
+        }
+        chunks.extend(chunk(b"fmt ", &format));
+        chunks.extend(&self.before);
+        let mut data = chunk(b"data", &self.data);
+        if let Some((_, size)) = self.sizes {
+            data[4..8].copy_from_slice(&size.to_le_bytes());
+        }
+        chunks.extend(data);
+        chunks.extend(&self.after);
+        let whole = self.sizes.map_or(chunks.len() as u32, |(whole, _)| whole);
+        [riff.to_vec(), whole.to_le_bytes().to_vec(), chunks].concat()
+    }
+}
+
+fn chunk(id: &[u8; 4], inside: &[u8]) -> Vec<u8> {
+    [id.to_vec(), (inside.len() as u32).to_le_bytes().to_vec(), inside.to_vec()].concat()
+}
+
+#[test]
+fn headers_are_read_as_they_are_written() {
+    const SAMPLES: [i16; 5] = [0, 16_384, -8192, 1, -32_768];
+    const VALUES: [f32; 5] = [0.0, 0.5, -0.25, 1.0 / 32_768.0, -1.0];
+    let folder = Folder::new();
+    let read = |bytes: &[u8]| read_wav(&folder.write("made.wav", bytes), PLENTY).map(|sound| sound.samples);
+    let plain = || Made::of_16_bits(&SAMPLES);
+    // A chunk of odd length with the byte that fills it up, and of a program that forgets it.
+    let odd = Made { before: [chunk(b"LIST", b"INFOx"), vec![0]].concat(), ..plain() };
+    assert_eq!(read(&odd.bytes(b"RIFF")).expect("odd"), VALUES);
+    let unpadded = Made { before: chunk(b"junk", b"odd"), ..plain() };
+    assert_eq!(read(&unpadded.bytes(b"RIFF")).expect("unpadded"), VALUES);
+    // Chunks before and after that say nothing of samples, one of them as long as a broken `fact`.
+    let between = Made { before: chunk(b"fact", &[9; 12]), after: chunk(b"id3 ", b"name"), ..plain() };
+    assert_eq!(read(&between.bytes(b"RIFF")).expect("others"), VALUES);
+    // Streams: ffmpeg, a program that was killed, SoX and espeak.
+    for sizes in [(u32::MAX, u32::MAX), (0, 0), (0x7fff_f024, 0x7fff_f000), (0xffff_fff7, 0xffff_ffd3)] {
+        let streamed = Made { sizes: Some(sizes), ..plain() };
+        assert_eq!(read(&streamed.bytes(b"RIFF")).expect("streamed"), VALUES, "{sizes:x?}");
+    }
+    // Nothing but chunks after no samples is no sound.
+    let empty = Made { after: chunk(b"LIST", b"INFOabcd"), ..Made::new(1, 16, Vec::new()) };
+    refused(read(&empty.bytes(b"RIFF")), &["0 samples"]);
+    // 64-bit sizes, and more of them than there is.
+    let long = Made { sizes: Some((u32::MAX, u32::MAX)), after: chunk(b"LIST", b"INFOabcd"), ..plain() };
+    for riff in [b"RF64", b"BW64"] {
+        let mut bytes = long.bytes(b"RF64");
+        bytes[..4].copy_from_slice(riff);
+        assert_eq!(read(&bytes).expect("64-bit sizes"), VALUES);
+        bytes[28] = 200;
+        refused(read(&bytes), &["claims 100 samples", "fetch or save it again"]);
+    }
+    // 64-bit floats, and the extensible description of every kind.
+    let doubles = VALUES.iter().flat_map(|&value| f64::from(value).to_le_bytes()).collect::<Vec<u8>>();
+    let floats = VALUES.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let of_24 = SAMPLES.iter().flat_map(|&sample| (i32::from(sample) << 8).to_le_bytes()[..3].to_vec());
+    let of_24: Vec<u8> = of_24.collect();
+    for (tag, bits, data) in [(3, 64, &doubles), (3, 32, &floats), (1, 24, &of_24), (1, 20, &of_24)] {
+        for extensible in [false, true] {
+            let made = Made { extensible, ..Made::new(tag, bits, data.clone()) };
+            assert_eq!(read(&made.bytes(b"RIFF")).expect("a depth"), VALUES, "{bits} bits of {tag}, {extensible}");
+        }
+    }
+    // More channels than loudspeakers have names.
+    let wide = Made { channels: 40, ..Made::of_16_bits(&[4096; 80]) };
+    assert_eq!(read(&wide.bytes(b"RIFF")).expect("40 channels"), [0.125, 0.125]);
+    // G.711 (ITU-T): the loudest of A-law is 32,256, of mu-law 32,124; the softest 8 and 0.
+    let laws =
+        [(6_u16, [0xaa_u8, 0x2a, 0xd5], [32_256.0, -32_256.0, 8.0]), (7, [0x80, 0, 0xff], [32_124.0, -32_124.0, 0.0])];
+    for (tag, codes, loudness) in laws {
+        let made = Made::new(tag, 8, codes.to_vec());
+        assert_eq!(read(&made.bytes(b"RIFF")).expect("a law"), loudness.map(|value: f32| value / 32_768.0));
+    }
+    refused(read(&Made::new(2, 4, vec![0; 64]).bytes(b"RIFF")), &["ADPCM", "save it as WAV (PCM"]);
+    refused(read(&Made::new(0x55, 16, vec![0; 64]).bytes(b"RIFF")), &["MP3 inside"]);
+}
+
+/// Largest difference from what libsndfile decodes, whose MP3 and Vorbis decoders round in another order: 1.2e-6
+/// measured, and FLAC is exact.
+const DECODED: f32 = 4e-6;
+
+#[test]
+fn compressed_sound_is_what_libsndfile_reads() {
+    let place = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sound");
+    let expected = std::fs::read(place.join("expected.json")).expect("the fixture");
+    let expected: serde_json::Value = serde_json::from_slice(&expected).expect("JSON");
+    let folder = Folder::new();
+    for name in ["tones.flac", "tones.mp3", "tones.ogg"] {
+        let expected = &expected[name];
+        let sound = read_sound(&place.join(name), PLENTY).expect("it is read");
+        assert_eq!(u64::from(sound.rate), expected["rate"], "{name}");
+        assert_eq!(sound.samples.len() as u64, expected["samples"], "{name}");
+        let exact = if name == "tones.flac" { 0.0 } else { DECODED };
+        for (found, value) in sound.samples.iter().step_by(50).zip(expected["every_50th"].as_array().expect("values")) {
+            let value = value.as_f64().expect("a number") as f32;
+            assert!((found - value).abs() <= exact, "{name}: {found} and {value}");
+        }
+        refused(read_sound(&place.join(name), 100), &["800 samples", "100 bytes"]);
+        // Cut anywhere, or with any byte changed: a sound or an error.
+        let whole = std::fs::read(place.join(name)).expect("the fixture");
+        for at in (0..whole.len()).step_by(7) {
+            let torn = read_sound(&folder.write(name, &whole[..at]), PLENTY);
+            assert!(name != "tones.flac" || torn.is_err(), "a torn FLAC file of {at} bytes is refused");
+            let mut changed = whole.clone();
+            changed[at] ^= 0xff;
+            drop(read_sound(&folder.write(name, changed), PLENTY));
+        }
+    }
+    refused(read_sound(&place.join("opus.ogg"), PLENTY), &["opus.ogg", "not read", "save it as WAV"]);
+    refused(read_sound(&folder.write("notes.mp3", "no sound but some text, long enough"), PLENTY), &["notes.mp3"]);
 }
 
 #[test]
