@@ -192,6 +192,7 @@ pub(super) fn decode(arguments: &DecodeArgs, common: &Common) -> Result<u8, CliE
     let DecodeArgs { model, latents, output, label } = arguments;
     refuse_overwriting(output, [&**model, &**latents])?;
     let made = tasks::decode(model, latents, output, label.as_deref(), &device(common)?)?;
+    say_notes(&made.notes, common);
     if common.json {
         print_json(&made)?;
     } else {

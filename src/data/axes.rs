@@ -2,7 +2,7 @@
 
 /// Dimension of an array of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ArrayAxis {
+enum AxisKind {
     /// Pictures, times, depths: each a picture of its own.
     Rows,
     Channels,
@@ -44,15 +44,13 @@ impl PictureAxes {
         for at in (0..shape.len().saturating_sub(1)).rev() {
             steps[at] = steps[at + 1] * shape[at + 1];
         }
-        let place = |wanted: ArrayAxis| letters.iter().position(|&axis| axis == wanted);
-        let (Some(lines), Some(columns)) = (place(ArrayAxis::Lines), place(ArrayAxis::Columns)) else {
-            return Ok(None);
-        };
-        let channels = place(ArrayAxis::Channels);
+        let place = |wanted: AxisKind| letters.iter().position(|&axis| axis == wanted);
+        let (Some(lines), Some(columns)) = (place(AxisKind::Lines), place(AxisKind::Columns)) else { return Ok(None) };
+        let channels = place(AxisKind::Channels);
         let others: Vec<(usize, usize)> = letters
             .iter()
             .zip(shape.iter().zip(&steps))
-            .filter(|(axis, _)| **axis == ArrayAxis::Rows)
+            .filter(|(axis, _)| **axis == AxisKind::Rows)
             .map(|(_, (&extent, &step))| (extent, step))
             .collect();
         Ok(Some(Self {
@@ -78,22 +76,22 @@ impl PictureAxes {
     }
 }
 
-fn parsed(axes: &str) -> Result<Vec<ArrayAxis>, String> {
+fn parsed(axes: &str) -> Result<Vec<AxisKind>, String> {
     let mut letters = Vec::new();
     for letter in axes.chars() {
         let axis = match letter.to_ascii_uppercase() {
-            'N' | 'T' | 'Z' => ArrayAxis::Rows,
-            'C' => ArrayAxis::Channels,
-            'Y' => ArrayAxis::Lines,
-            'X' => ArrayAxis::Columns,
+            'N' | 'T' | 'Z' => AxisKind::Rows,
+            'C' => AxisKind::Channels,
+            'Y' => AxisKind::Lines,
+            'X' => AxisKind::Columns,
             _ => return Err(format!("it is {axes:?}, use N or T (pictures), Y (lines), X (columns) and C (channels)")),
         };
-        if axis != ArrayAxis::Rows && letters.contains(&axis) {
+        if axis != AxisKind::Rows && letters.contains(&axis) {
             return Err(format!("it is {axes:?}, name Y, X and C once at most"));
         }
         letters.push(axis);
     }
-    let [lines, columns] = [ArrayAxis::Lines, ArrayAxis::Columns].map(|axis| letters.contains(&axis));
+    let [lines, columns] = [AxisKind::Lines, AxisKind::Columns].map(|axis| letters.contains(&axis));
     if letters.is_empty() || lines != columns {
         return Err(format!("it is {axes:?}, name both Y (lines) and X (columns), such as TYX, CYX, YXC or NYX"));
     }

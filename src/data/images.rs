@@ -387,8 +387,8 @@ fn within_side(height: usize, width: usize, side: usize) -> [usize; 2] {
     [scaled(height), scaled(width)]
 }
 
-/// Returns the pictures of files, their headers, and the file of each: all pages of a TIFF file unless only the first is
-/// asked for, and all frames of an animation where all are.
+/// Returns the pictures of files, their headers, and the file of each: all pages of a TIFF file unless the first alone
+/// is asked for, and all frames of an animation where all are.
 fn with_pages(
     found: Vec<(PathBuf, PictureHeader)>,
     choice: Option<PageChoice>,

@@ -145,7 +145,7 @@ const FOREIGN: [(&[&str], &str, &str); 3] = [
 ];
 
 /// Returns the reason why a picture of another program's or camera's format is not read, and what to export instead.
-fn foreign(path: &Path) -> Option<String> {
+pub(super) fn foreign(path: &Path) -> Option<String> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let start = {
         use std::io::Read as _;

@@ -20,6 +20,7 @@ mod layering;
 mod metrics;
 mod ops;
 mod parameters;
+mod picture_files;
 mod plan;
 mod plot;
 mod prose;

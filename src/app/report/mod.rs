@@ -246,10 +246,7 @@ impl Workspace for ReportWorkspace {
 fn data_question(title: &'static str) -> Question {
     let others = ["gz", "npy", "npz", "txt"];
     let all = [&PICTURE_EXTENSIONS[..], &TABLE_EXTENSIONS[..], &SOUND_EXTENSIONS[..], &others[..]].concat();
-    Question::File {
-        title,
-        kinds: vec![("Data", all), ("Any file", vec!["*"])],
-    }
+    Question::File { title, kinds: vec![("Data", all), ("Any file", vec!["*"])] }
 }
 
 fn open_in_browser(context: &egui::Context, page: &Path) {

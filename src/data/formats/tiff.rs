@@ -174,6 +174,9 @@ impl TiffPages {
             false => self.decoder.colortype().map_err(|error| self.failed(&error))?,
         };
         let bits = self.number_first(Tag::BitsPerSample).unwrap_or(1);
+        if bits < 8 && self.number(Tag::PlanarConfiguration) == Some(2) {
+            return Err(self.refused("planes of fewer than 8 bits"));
+        }
         let (samples, channels) = decode(&mut self.decoder, header).map_err(|error| self.failed(&error))?;
         let samples = match samples {
             Samples::Bytes(packed) if bits < 8 => {
@@ -319,7 +322,7 @@ impl TiffPages {
     }
 }
 
-/// Properties of a page that are written again beside its samples.
+/// Tags and storage of a page, which are written again beside its samples.
 struct PageForm {
     white_is_zero: bool,
     compression: CompressionMethod,

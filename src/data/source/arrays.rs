@@ -130,10 +130,17 @@ fn arranged(
 ) -> Result<Option<ArrangedRows>, DataError> {
     let key = Setting::spec_key("data.axes");
     let wrong = |problem: String| DataError::Setting { setting: key, problem };
-    let usual = axes_of_rows(shape).filter(|_| !has_parts);
+    let usual = axes_of_rows(shape).filter(|_| !has_parts).filter(|letters| match (&*numbers, *letters, shape) {
+        // Three numbers a step are as common as three colors a pixel: a picture has neighbors that are alike.
+        (ArrayLocation::Here(values), "YXC", &[height, width, channels]) => {
+            looks_like_picture(values, height, width, channels)
+        }
+        (ArrayLocation::Here(_), _, _) => true,
+        _ => false,
+    });
     let Some(letters) = options.axes.clone().or_else(|| usual.map(str::to_owned)) else {
         if let (&[height, width], ArrayLocation::Here(values)) = (shape, &*numbers)
-            && looks_like_picture(values, height, width)
+            && looks_like_picture(values, height, width, 1)
         {
             notes.push(format!("its {height} lines are taken for rows; {key} = \"YX\" takes them for one picture"));
         }
@@ -188,8 +195,8 @@ fn arranged(
     let made = rearranged(values, wanted.into_iter());
     *numbers = ArrayLocation::Here(made);
     notes.push(format!(
-        "its shape {shape:?} is taken for one picture of {height}x{width} and {} channels ({letters}), cut in {} pieces of \
-         {}x{}; {key} says otherwise",
+        "its shape {shape:?} is taken for one picture of {height}x{width} and {} channels ({letters}), cut in {} pieces \
+         of {}x{}; {key} says otherwise",
         axes.channels,
         parts.len(),
         side[0],
@@ -206,18 +213,19 @@ fn rearranged(values: &ArrayValues, places: impl Iterator<Item = usize>) -> Arra
     }
 }
 
-/// Returns whether neighbors in both directions are so alike as only those in a picture are.
-fn looks_like_picture(values: &ArrayValues, height: usize, width: usize) -> bool {
+/// Returns whether neighbors in both directions, of the first of `channels`, are so alike as only those in a picture
+/// are.
+fn looks_like_picture(values: &ArrayValues, height: usize, width: usize, channels: usize) -> bool {
     /// Mean square of neighbors' differences, relative to that of any two values, up to which they are alike.
     const ALIKE: f64 = 0.35;
     /// Least side in pixels.
-    const LEAST: usize = 32;
+    const LEAST: usize = 16;
     if height.min(width) < LEAST {
         return false;
     }
     let at = |place: usize| match values {
-        ArrayValues::Bytes(bytes) => bytes.get(place).map_or(0.0, |&byte| f64::from(byte)),
-        ArrayValues::Floats(floats) => floats.get(place).map_or(0.0, |&value| f64::from(value)),
+        ArrayValues::Bytes(bytes) => bytes.get(place * channels).map_or(0.0, |&byte| f64::from(byte)),
+        ArrayValues::Floats(floats) => floats.get(place * channels).map_or(0.0, |&value| f64::from(value)),
     };
     let (mut sum, mut squares, mut down, mut across, mut count) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for y in 0..height - 1 {

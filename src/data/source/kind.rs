@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::data::DataError;
 use crate::data::audio::sound::{is_other_sound, is_sound, is_sound_start};
 use crate::data::error::unreadable;
-use crate::data::folders::{TABLE_EXTENSIONS, files_under, is_picture};
+use crate::data::folders::{TABLE_EXTENSIONS, files_under, is_picture, note_skipped};
+use crate::data::picture_file::foreign;
 use crate::data::spec::SourceKind;
 use crate::platform::files;
 
@@ -42,6 +43,9 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
             counts.iter_mut().filter(|(_, kind)| found == Some(*kind)).for_each(|(count, _)| *count += 1);
         }
         let most = counts.into_iter().max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 0);
+        if most.is_none() {
+            note_skipped(path, is_picture, &mut ignored);
+        }
         return most.map(|(_, kind)| kind).ok_or_else(|| {
             let why = if ignored.is_empty() { String::new() } else { format!(" ({})", ignored.join("; ")) };
             let what = if files.is_empty() {
@@ -58,6 +62,9 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
     }
     if let Some(kind) = by_name(path) {
         return Ok(kind);
+    }
+    if let Some(problem) = foreign(path) {
+        return Err(DataError::malformed(place, problem));
     }
     let mut start = [0_u8; 16];
     let read = {

@@ -32,8 +32,8 @@ pub struct DenoiseOptions {
     pub memory: Option<usize>,
     /// True if each image runs through the network once, instead of the mean over its eight symmetries.
     pub fast: bool,
-    /// Values of black and white in pictures and arrays of more than 8 bits; those that the model was trained on or, for
-    /// others, what each file holds, where `None`.
+    /// Values of black and white in pictures and arrays of more than 8 bits; those that the model was trained on or,
+    /// for others, what each file holds, where `None`.
     pub range: Option<[f64; 2]>,
     /// Meaning of the dimensions of arrays, a letter for each such as `TYX`; by their shape where `None`.
     pub axes: Option<String>,

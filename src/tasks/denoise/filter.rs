@@ -34,6 +34,8 @@ struct PredictedNoise {
 pub(super) struct Filtered {
     pub seen: Image,
     changes: Vec<PredictedNoise>,
+    /// Pixels that are seen; all where `None`.
+    visible: Option<Vec<bool>>,
     /// Noise level given to a model conditioned on sigma; `None` for others, and where the model was not run.
     given_sigma: Option<Sigma>,
     /// Sigma of the strongest noise that the model was trained on, on the scale of 0..255.
@@ -59,7 +61,7 @@ impl Filtered {
         let mut changes = Vec::with_capacity(planes.len());
         let visible = seen.visible();
         for (index, mixture) in planes.into_iter().enumerate() {
-            let (values, factor) = plane(&seen, index, mixture);
+            let (values, factor) = plane(&seen, index, mixture, visible.as_deref());
             let area = NoiseArea::new(&values, seen.size[0], seen.size[1], visible.as_deref());
             let noise = NoiseEstimate::by_patches(&values, seen.size, factor, area.as_ref());
             changes.push(PredictedNoise {
@@ -76,22 +78,23 @@ impl Filtered {
         let skipped = amount.strength == 0.0
             || bounded && amount.sigma == Sigma::Auto && changes.iter().all(|change| is_clean(&change.noise));
         if skipped {
-            return Ok(Self { seen, changes, given_sigma: None, largest, bounded });
+            return Ok(Self { seen, changes, visible, given_sigma: None, largest, bounded });
         }
         let told = denoiser.takes_sigma().then_some(amount.sigma);
         if together {
-            let input = interleaved(&(0..3).map(|color| seen.plane(color)).collect::<Vec<_>>(), 3);
+            let planes: Vec<Vec<f32>> = (0..3).map(|color| seen.plane_in(color, visible.as_deref())).collect();
+            let input = interleaved(&planes, 3);
             let sigma = root_mean_square(changes.iter().map(|change| change.sigma_for(amount)));
             let answer = denoiser.run(&input, seen.size, sigma, progress)?;
             for (color, change) in changes.iter_mut().enumerate() {
                 let pairs = answer.iter().zip(&input).skip(color).step_by(3);
                 change.take(pairs.map(|(made, seen)| made - seen).collect(), seen.size, told.map(|_| sigma));
             }
-            return Ok(Self { seen, changes, given_sigma: told, largest, bounded });
+            return Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded });
         }
         let count = changes.len() as f64;
         for (index, change) in changes.iter_mut().enumerate() {
-            let (values, factor) = plane(&seen, change.color, change.mixture);
+            let (values, factor) = plane(&seen, change.color, change.mixture, visible.as_deref());
             let channels = denoiser.channels();
             let input = if channels == 1 { values } else { interleaved(&[values], channels) };
             let difference = |answer: &[f32]| -> Vec<f32> {
@@ -126,7 +129,7 @@ impl Filtered {
             let answer = denoiser.run(&input, seen.size, sigma, &mut hear)?;
             change.take(difference(&answer), seen.size, told.map(|_| sigma));
         }
-        Ok(Self { seen, changes, given_sigma: told, largest, bounded })
+        Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded })
     }
 
     /// Returns the share of a change that is made.
@@ -211,8 +214,13 @@ impl Filtered {
                     values.iter_mut().zip(&change.values).for_each(|(value, change)| *value += weight * change);
                 }
             }
+            let before = self.seen.plane(color);
+            if let Some(visible) = &self.visible {
+                let hidden = values.iter_mut().zip(&before).zip(visible).filter(|(_, is_seen)| !**is_seen);
+                hidden.for_each(|((value, before), _)| *value = *before);
+            }
             if self.bounded {
-                self.keep_mean(&self.seen.plane(color), &mut values);
+                self.keep_mean(&before, &mut values);
             }
             made.set_plane(color, &values);
         }
@@ -224,8 +232,11 @@ impl Filtered {
     fn keep_mean(&self, seen: &[f32], values: &mut [f32]) {
         let area = self.changes.first().and_then(|change| change.area.as_ref());
         let width = self.seen.size[1].max(1);
-        let live: Vec<bool> =
-            (0..seen.len()).map(|at| area.is_none_or(|area| area.is_live(at / width, at % width))).collect();
+        let is_seen =
+            |at: usize| self.visible.as_ref().and_then(|visible| visible.get(at)).is_none_or(|is_seen| *is_seen);
+        let live: Vec<bool> = (0..seen.len())
+            .map(|at| is_seen(at) && area.is_none_or(|area| area.is_live(at / width, at % width)))
+            .collect();
         let limits = self.seen.limits();
         let held = |value: f32| limits.map_or(value, |[low, high]| value.clamp(low, high));
         // What is clipped takes no part in a shift, so that more than one may be needed.
@@ -265,10 +276,10 @@ fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Returns the input of the network for plane `index`, and the factor of the noise in it.
-fn plane(seen: &Image, index: usize, mixture: Option<Mixture>) -> (Vec<f32>, f32) {
+fn plane(seen: &Image, index: usize, mixture: Option<Mixture>, visible: Option<&[bool]>) -> (Vec<f32>, f32) {
     match mixture {
-        Some(mixture) => (mixture.apply(|color| seen.plane(color)), mixture.factor),
-        None => (seen.plane(index), 1.0),
+        Some(mixture) => (mixture.apply(|color| seen.plane_in(color, visible)), mixture.factor),
+        None => (seen.plane_in(index, visible), 1.0),
     }
 }
 

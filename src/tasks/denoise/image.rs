@@ -331,6 +331,25 @@ impl Image {
         self.alpha.then(|| self.plane(self.channels - 1).into_iter().map(|alpha| alpha > 0.0).collect())
     }
 
+    /// Returns channel `channel` as [`Self::plane`] does, pixels that are not `visible` filled with the nearest color of
+    /// their line: what lies hidden there would shine through the edge of a cut-out.
+    pub fn plane_in(&self, channel: usize, visible: Option<&[bool]>) -> Vec<f32> {
+        let mut plane = self.plane(channel);
+        let (Some(visible), width) = (visible, self.size[1].max(1)) else { return plane };
+        for (line, seen) in plane.chunks_exact_mut(width).zip(visible.chunks_exact(width)) {
+            let Some(first) = seen.iter().position(|&is_seen| is_seen) else { continue };
+            let mut last = line.get(first).copied().unwrap_or(0.0);
+            for (value, &is_seen) in line.iter_mut().zip(seen) {
+                if is_seen {
+                    last = *value;
+                } else {
+                    *value = last;
+                }
+            }
+        }
+        plane
+    }
+
     /// Returns the part in `rows` and `columns`, which lie within the image.
     pub fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
         fn cut<T: Copy>(values: &[T], line: usize, rows: &Range<usize>, columns: &Range<usize>) -> Vec<T> {

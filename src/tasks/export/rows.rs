@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    AudioForm, DataSet, ImageShape, MelSpec, PreparedColumn, SourceKind, StoredElement, write_npy_as, write_wav,
+    AudioForm, DataSet, ImageShape, MelSpec, Preparation, PreparedColumn, Scaling, SourceKind, StoredElement,
+    write_npy_as, write_wav,
 };
 use crate::error::Setting;
 use crate::model::{Model, ModelFileError, write_whole};
@@ -23,6 +24,8 @@ pub(crate) struct RowWriter {
     pub image: Option<ImageShape>,
     /// Number type of the source; `None` for bytes of pictures and 32-bit floats.
     element: Option<StoredElement>,
+    /// True if values are shares of 1 that stand for bytes.
+    of_bytes: bool,
     /// Values of black and white, or least and largest value of the source; `None` where it is in 0..1.
     range: Option<[f64; 2]>,
     /// Names of the features; empty where they have none.
@@ -59,6 +62,7 @@ impl RowWriter {
             features: model.features,
             image: model.data_shape().image,
             element: preparation.element,
+            of_bytes: stands_for_bytes(preparation),
             range: data.range.or(preparation.range),
             columns: preparation.features.clone(),
             table: preparation.columns.clone(),
@@ -77,6 +81,7 @@ impl RowWriter {
             features: data.features,
             image: data.image,
             element: data.preparation.element,
+            of_bytes: stands_for_bytes(&data.preparation),
             range: data.options.range.or(data.preparation.range),
             columns: data.preparation.features.clone(),
             table: data.preparation.columns.clone(),
@@ -137,6 +142,10 @@ impl RowWriter {
             SourceKind::Images if self.element.is_some() => {
                 let [low, span] = self.black_and_span();
                 let values: Vec<f32> = rows.values.iter().map(|value| value * span + low).collect();
+                write_npy_as(output, &shape, &values, element)?;
+            }
+            _ if self.of_bytes => {
+                let values: Vec<f32> = rows.values.iter().map(|value| 255.0 * value).collect();
                 write_npy_as(output, &shape, &values, element)?;
             }
             _ => write_npy_as(output, &shape, rows.values, element)?,
@@ -220,7 +229,7 @@ impl RowWriter {
                 let stretched = Some([f64::from(low), f64::from(low + span)]);
                 PngTone { low: 0.0, factor: 65_535.0, is_deep: true, stretched }
             }
-            (_, Some(StoredElement::U8)) => plain(1.0),
+            (_, Some(StoredElement::U8)) => plain(if self.of_bytes { 255.0 } else { 1.0 }),
             (_, Some(StoredElement::U16)) => PngTone { low: 0.0, factor: 1.0, is_deep: true, stretched: None },
             _ => match self.range {
                 // Numbers of bytes in another type.
@@ -292,6 +301,12 @@ fn cells(columns: &[PreparedColumn], features: &[f32]) -> Vec<String> {
         column.cell(own)
     };
     columns.iter().map(cell).collect()
+}
+
+/// Returns whether rows of an array of bytes are shares of 1, which undoing the preparation leaves as they are.
+fn stands_for_bytes(preparation: &Preparation) -> bool {
+    let is_plain = preparation.kind == Scaling::Unit && preparation.offset.is_empty();
+    is_plain && preparation.source == SourceKind::Array && preparation.element == Some(StoredElement::U8)
 }
 
 /// Mapping of values to the samples of a PNG.

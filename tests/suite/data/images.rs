@@ -1,6 +1,6 @@
 //! Folders of pictures: decoded alike from every format, fitted, cut in patches, refused where they are damaged.
 
-use hourglass::data::{DataSet, DataSpec, FIXED, Fit, Part, SourceKind, SplitKind};
+use hourglass::data::{DataSet, DataSpec, FIXED, Fit, PageChoice, Part, SourceKind, SplitKind};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::{file, open, refused, save_image, spec_of};
@@ -240,4 +240,63 @@ fn hostile_images_are_refused() {
         assert_eq!(looped.rows, 12);
         assert!(looped.notes.iter().any(|note| note.contains("link back")), "{:?}", looped.notes);
     }
+}
+
+/// Writes a TIFF file of `pages` pictures of 12 bits.
+fn stack(path: &std::path::Path, pages: u16) {
+    let mut encoder =
+        tiff::encoder::TiffEncoder::new(std::fs::File::create(path).expect("a file")).expect("an encoder");
+    for page in 0..pages {
+        let values: Vec<u16> = (0..64).map(|at| if at == 0 { 4000 } else { 100 * page + at }).collect();
+        encoder.write_image::<tiff::encoder::colortype::Gray16>(8, 8, &values).expect("a page");
+    }
+}
+
+#[test]
+fn pages_are_rows_and_counts_have_their_white() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stack.tif");
+    stack(&path, 20);
+    let data = open(&spec_of(&path)).expect("pages");
+    assert_eq!(data.rows, 20);
+    assert!(data.notes.iter().any(|note| note.contains("20 pages") && note.contains("data.pages")), "{:?}", data.notes);
+    // 4000 needs 12 bits: 4095 is white.
+    assert_eq!(data.options.range, Some([0.0, 4095.0]));
+    assert!(data.notes.iter().any(|note| note.contains("4095") && note.contains("data.range")), "{:?}", data.notes);
+    let row = row_called(&data, "stack.tif, page 8");
+    assert!((row[3] - 703.0 / 4095.0).abs() < 1e-4, "{}", row[3]);
+    let named = DataSpec { range: Some([0.0, 8000.0]), ..spec_of(&path) };
+    let row = row_called(&open(&named).expect("pages"), "stack.tif, page 8");
+    assert!((row[3] - 703.0 / 8000.0).abs() < 1e-4, "{}", row[3]);
+
+    for file in 0..12 {
+        stack(&folder.path().join(format!("{file}.tif")), 3);
+    }
+    let first = DataSpec { pages: Some(PageChoice::First), ..spec_of(folder.path()) };
+    assert_eq!(open(&first).expect("first pages").rows, 13);
+    let all = open(&spec_of(folder.path())).expect("all pages");
+    assert_eq!(all.rows, 56);
+    // Pages of one file are in one part.
+    let file_of = |row: usize| all.row_name(row).split_once(',').map(|(file, _)| file.to_owned());
+    let train: Vec<_> = all.train.clone().map(file_of).collect();
+    assert!(all.validation.clone().chain(all.test.clone()).all(|row| !train.contains(&file_of(row))));
+}
+
+#[test]
+fn premultiplied_colors_are_divided_by_alpha() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("cut.tif");
+    let mut encoder =
+        tiff::encoder::TiffEncoder::new(std::fs::File::create(&path).expect("a file")).expect("an encoder");
+    let mut image = encoder.new_image::<tiff::encoder::colortype::RGB8>(8, 8).expect("a page");
+    image.extra_samples(&[tiff::tags::ExtraSamples::AssociatedAlpha]).expect("alpha");
+    // Half of a red of 200.
+    image.write_data(&[100, 0, 0, 128].repeat(64)).expect("written");
+    for i in 0..10 {
+        std::fs::copy(&path, folder.path().join(format!("{i}.tif"))).expect("copied");
+    }
+    let data = open(&DataSpec { channels: Some(4), ..spec_of(folder.path()) }).expect("pictures");
+    let row = row_called(&data, "3.tif");
+    let wanted = [199.0 / 255.0, 0.0, 0.0, 128.0 / 255.0];
+    assert!(row.iter().zip(wanted).all(|(value, wanted)| (value - wanted).abs() < 0.01), "{:?}", &row[..4]);
 }
