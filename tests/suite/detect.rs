@@ -205,7 +205,7 @@ fn a_fit_takes_settings_and_can_be_stopped() {
     assert_eq!((report.features, report.latent, report.epochs), (16, 3, 2));
     let saved = Model::load(&model).expect("a model").spec;
     assert_eq!((saved.data.window, saved.data.source), (Some(16), source.clone()));
-    let spec = Some(hourglass::model::preset("undercomplete").expect("there").spec);
+    let spec = Some(preset("undercomplete").expect("there").spec);
     let given = settings(&["data.window=16", "train.batch_size=8", "train.epochs=1"]);
     let given = DetectorOptions { spec, settings: given, ..DetectorOptions::default() };
     assert_eq!(fit(&source, &model, &given, &cpu()).epochs, 1);

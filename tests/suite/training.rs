@@ -11,7 +11,7 @@ use hourglass::model::{Edit, LEARNING_RATE, Spec, preset};
 use hourglass::platform::Wait as _;
 use hourglass::train::{
     Agreement, BesidePca, Diagnosis, DiagnosisInput, DiagnosticMetrics, EpochReport, FindingTone, LayerHealth, Run,
-    RunDir, RunReport, Session, verify,
+    RunDir, RunReport, Session, diagnose, verify,
 };
 
 use crate::support::{cpu, digits};
