@@ -73,7 +73,7 @@ pub(crate) fn read_noted_sound(path: &Path, limit_bytes: u64) -> Result<(Wavefor
     let mut format = symphonia::default::get_probe()
         .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(refused)?;
-    let mut track = Track::first(&*format, &place)?;
+    let mut track = SoundTrack::first(&*format, &place)?;
     let mut mono = Mono::new(&place, track.rate, limit_bytes);
     if let Some(expected) = track.expected {
         mono.check_memory(expected)?;
@@ -87,7 +87,7 @@ pub(crate) fn read_noted_sound(path: &Path, limit_bytes: u64) -> Result<(Wavefor
             Err(Error::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
             // Another stream follows in the same file.
             Err(Error::ResetRequired) => {
-                let next = Track::first(&*format, &place)?;
+                let next = SoundTrack::first(&*format, &place)?;
                 if next.rate != track.rate {
                     let problem = format!(
                         "its streams have {} and {} samples a second; save it as one sound of one rate",
@@ -138,7 +138,7 @@ pub(crate) fn read_noted_sound(path: &Path, limit_bytes: u64) -> Result<(Wavefor
 }
 
 /// Sound that is decoded out of a file.
-struct Track {
+struct SoundTrack {
     id: u32,
     rate: u32,
     decoder: Box<dyn AudioDecoder>,
@@ -148,7 +148,7 @@ struct Track {
     is_exact: bool,
 }
 
-impl Track {
+impl SoundTrack {
     fn first(format: &dyn FormatReader, place: &str) -> Result<Self, DataError> {
         let unread = || {
             malformed(place, "its sound is coded in a way that is not read; save it as WAV, FLAC, MP3 or OGG (Vorbis)")

@@ -47,7 +47,7 @@ impl Order {
     }
 }
 
-/// What a `fmt ` chunk says.
+/// Sample format by a `fmt ` chunk.
 struct Format {
     codec: AudioCodecId,
     channels: usize,
@@ -56,7 +56,7 @@ struct Format {
 }
 
 /// Place of the samples in a file.
-struct Head {
+struct WavHead {
     format: Format,
     /// First byte and count of bytes of the samples.
     start: u64,
@@ -84,7 +84,7 @@ pub(super) fn read_noted_wav(path: &Path, limit_bytes: u64) -> Result<(Waveform,
         _ => malformed(&place, format!("it cannot be read as a WAV file ({error}); save it again")),
     };
     let (mut file, length) = open(path)?;
-    let Head { format, start, bytes, note } = read_head(&mut file, length, &place)?;
+    let WavHead { format, start, bytes, note } = read_head(&mut file, length, &place)?;
     let Format { codec, channels, rate, sample_bytes } = format;
     let samples = bytes / sample_bytes as u64;
     let times = samples / channels as u64;
@@ -121,7 +121,7 @@ pub(super) fn read_noted_wav(path: &Path, limit_bytes: u64) -> Result<(Waveform,
 const TORN: &str = "it ends before its last sample; fetch or save it again";
 
 /// Walks through the chunks to the samples.
-fn read_head(file: &mut BufReader<File>, length: u64, place: &str) -> Result<Head, DataError> {
+fn read_head(file: &mut BufReader<File>, length: u64, place: &str) -> Result<WavHead, DataError> {
     let torn = |_| malformed(place, TORN);
     let mut start = [0_u8; 12];
     file.read_exact(&mut start).map_err(torn)?;
@@ -177,7 +177,7 @@ fn read_head(file: &mut BufReader<File>, length: u64, place: &str) -> Result<Hea
                 let note = claimed.is_none().then(|| {
                     format!("{place}: its header does not tell its length, as of a stream; read to the end of the file")
                 });
-                return Ok(Head { format, start: inside, bytes: claimed.unwrap_or(room), note });
+                return Ok(WavHead { format, start: inside, bytes: claimed.unwrap_or(room), note });
             }
             _ => {}
         }
