@@ -121,6 +121,16 @@ fn share(flag: &str, value: f64) -> Result<f64, CliError> {
 }
 
 fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&interrupted);
+    let handled = ctrlc::set_handler(move || {
+        if handler.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+        eprintln!("stopping, nothing is written; press Ctrl-C again to stop at once");
+    });
+    // Without a handler Ctrl-C ends the program at once; the detector is written whole or not at all in any case.
+    drop(handled);
     let false_alarms = share("--false-alarms", arguments.false_alarms)?;
     let outliers = share("--outliers", arguments.outliers)?;
     if !(arguments.miss_cost.is_finite() && arguments.miss_cost > 0.0) {
@@ -162,16 +172,6 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         ProgressStyle::with_template("fitting {wide_bar} {percent} %").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     refuse_overwriting(&arguments.output, [Path::new(&arguments.data)])?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&interrupted);
-    let handled = ctrlc::set_handler(move || {
-        if handler.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(EXIT_INTERRUPTED));
-        }
-        eprintln!("stopping, nothing is written; press Ctrl-C again to stop at once");
-    });
-    // Without a handler Ctrl-C ends the program at once; the detector is written whole or not at all in any case.
-    drop(handled);
     let fitted = tasks::fit_detector(&arguments.data, &arguments.output, &options, &device, &mut |done| {
         bar.set_position((1000.0 * done) as u64);
         if interrupted.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -134,6 +134,7 @@ pub(super) fn axes_of_rows(shape: &[usize]) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may fail loudly")]
 mod tests {
     use super::{PictureAxes, axes_of_pictures, axes_of_rows};
 

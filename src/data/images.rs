@@ -387,13 +387,16 @@ fn within_side(height: usize, width: usize, side: usize) -> [usize; 2] {
     [scaled(height), scaled(width)]
 }
 
+/// Pictures with their headers, and the number of the file of each.
+type FoundPictures = (Vec<PicturePlace>, Vec<PictureHeader>, Vec<u32>);
+
 /// Returns the pictures of files, their headers, and the file of each: all pages of a TIFF file unless the first alone
 /// is asked for, and all frames of an animation where all are.
 fn with_pages(
     found: Vec<(PathBuf, PictureHeader)>,
     choice: Option<PageChoice>,
     notes: &mut Vec<String>,
-) -> Result<(Vec<PicturePlace>, Vec<PictureHeader>, Vec<u32>), DataError> {
+) -> Result<FoundPictures, DataError> {
     let (mut places, mut headers, mut file_of) = (Vec::new(), Vec::new(), Vec::new());
     let (mut taken, mut pages, mut passed) = (0, 0, 0);
     for (file, (path, first)) in found.into_iter().enumerate() {

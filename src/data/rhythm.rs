@@ -142,7 +142,7 @@ pub(super) fn usual_stride(count: usize, window: usize, values: usize, periods: 
     let meets_all = |stride: &usize| {
         // A week of days has 7 phases more than a day.
         common_divisor(*stride, window) == 1
-            && *stride % 7 != 0
+            && !stride.is_multiple_of(7)
             && periods.iter().all(|&period| common_divisor(*stride, period) == 1)
     };
     if least == 1 { 1 } else { (least..).find(meets_all).unwrap_or(1) }
@@ -154,6 +154,7 @@ pub(super) fn common_divisor(a: usize, b: usize) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
 

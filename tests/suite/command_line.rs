@@ -243,7 +243,7 @@ fn ctrl_c_ends_a_fit_with_130_and_writes_nothing() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("the program starts");
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    std::thread::sleep(std::time::Duration::from_secs(2));
     assert!(child.try_wait().expect("a child").is_none(), "it is at work");
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(killed.success());
@@ -288,8 +288,13 @@ fn advice_can_be_followed() {
         std::fs::write(&path, text).expect("written");
         path.display().to_string()
     };
-    let one = file("one.csv", format!("level\n{}", "1\n2\n4\n3\n".repeat(30)));
-    let few = file("few.csv", format!("a,b\n{}", "1,2\n3,5\n2,2\n4,1\n".repeat(3)));
+    let levels: String = (0..120).map(|row| format!("{}\n", f64::from(row * 7919 % 1009) / 7.0)).collect();
+    let one = file("one.csv", format!("level\n{levels}"));
+    let pairs = |scale: f64| -> String {
+        let rows = (0..12).map(|row| format!("{},{}\n", f64::from(row * 5 % 13) / 3.0, scale * f64::from(row).sin()));
+        format!("a,b\n{}", rows.collect::<String>())
+    };
+    let few = file("few.csv", pairs(1.0));
     let model = home.path().join("model").display().to_string();
     for (arguments, words) in [
         (vec!["detect", "fit", &one, "-o", &model], "--set data.window="),
@@ -314,7 +319,8 @@ fn advice_can_be_followed() {
     let run = home.path().join("run").display().to_string();
     let train = ["train", "--data", &few, "--epochs", "1", "--device", "cpu", "--quiet", "--out", &run];
     assert_eq!(hourglass(&train, home.path()).status.code(), Some(0));
-    file("few.csv", format!("a,b\n{}", "1,2\n3,5\n2,2\n4,7\n".repeat(3)));
+    // One value is another.
+    file("few.csv", pairs(1.0).replace(&format!("{}\n", f64::from(11).sin()), "0.75\n"));
     let resume = ["resume", &run, "--epochs", "2", "--device", "cpu", "--quiet"];
     let refused = hourglass(&resume, home.path());
     let said = error_line(&refused);

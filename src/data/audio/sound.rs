@@ -57,6 +57,11 @@ pub(crate) fn read_noted_sound(path: &Path, limit_bytes: u64) -> Result<(Wavefor
     if wav::is_wav(&start) || extension.starts_with("wav") {
         return wav::read_noted_wav(path, limit_bytes);
     }
+    if is_other_sound(path) {
+        let problem =
+            format!("it is of a kind that is not read ({extension}); save it as WAV, FLAC, MP3 or OGG (Vorbis)");
+        return Err(malformed(&place, problem));
+    }
     file.rewind().map_err(unreadable)?;
     let stream = MediaSourceStream::new(Box::new(file.into_inner()), MediaSourceStreamOptions::default());
     let mut hint = Hint::new();

@@ -47,8 +47,8 @@ impl Order {
     }
 }
 
-/// Sample format by a `fmt ` chunk.
-struct Format {
+/// Description of the samples, out of a `fmt ` chunk.
+struct WavFormat {
     codec: AudioCodecId,
     channels: usize,
     rate: u32,
@@ -57,7 +57,7 @@ struct Format {
 
 /// Place of the samples in a file.
 struct WavHead {
-    format: Format,
+    format: WavFormat,
     /// First byte and count of bytes of the samples.
     start: u64,
     bytes: u64,
@@ -85,7 +85,7 @@ pub(super) fn read_noted_wav(path: &Path, limit_bytes: u64) -> Result<(Waveform,
     };
     let (mut file, length) = open(path)?;
     let WavHead { format, start, bytes, note } = read_head(&mut file, length, &place)?;
-    let Format { codec, channels, rate, sample_bytes } = format;
+    let WavFormat { codec, channels, rate, sample_bytes } = format;
     let samples = bytes / sample_bytes as u64;
     let times = samples / channels as u64;
     if rate == 0 || times == 0 {
@@ -170,7 +170,8 @@ fn read_head(file: &mut BufReader<File>, length: u64, place: &str) -> Result<Wav
                 if let Some(claimed) = claimed.filter(|&claimed| claimed > room) {
                     let samples = samples(claimed);
                     let problem = format!(
-                        "its header claims {samples} samples and the file has only {length} bytes; fetch or save it again"
+                        "its header claims {samples} samples and the file has only {length} bytes; fetch or save it \
+                         again"
                     );
                     return Err(malformed(place, problem));
                 }
@@ -236,7 +237,7 @@ fn claimed_size(
     Ok(if ends_with_them { Some(0) } else { None })
 }
 
-fn read_format(bytes: &[u8], order: Order, place: &str) -> Result<Format, DataError> {
+fn read_format(bytes: &[u8], order: Order, place: &str) -> Result<WavFormat, DataError> {
     let short = |at: usize| bytes.get(at..at + 2).and_then(|two| two.first_chunk::<2>()).map(|&two| order.u16(two));
     let long = |at: usize| bytes.get(at..at + 4).and_then(|four| four.first_chunk::<4>()).map(|&four| order.u32(four));
     let (Some(tag), Some(channels), Some(rate), Some(frame), Some(bits)) =
@@ -285,7 +286,7 @@ fn read_format(bytes: &[u8], order: Order, place: &str) -> Result<Format, DataEr
             return Err(malformed(place, problem));
         }
     };
-    Ok(Format { codec, channels: usize::from(channels), rate, sample_bytes: usize::from(sample_bytes) })
+    Ok(WavFormat { codec, channels: usize::from(channels), rate, sample_bytes: usize::from(sample_bytes) })
 }
 
 /// Writes `samples` as a WAV file of 16-bit integers, one channel, whole or not at all. What lies beyond -1 to 1 is

@@ -64,7 +64,7 @@ impl CsvDialect {
             .iter()
             .copied()
             .skip(if comments { before } else { 0 })
-            .filter(|line| !line.trim().is_empty() && !(comments && line.starts_with('#')))
+            .filter(|line| !(line.trim().is_empty() || comments && line.starts_with('#')))
             .collect();
         let body = rows.join("\n");
         let (delimiter, blanks) = match wanted {

@@ -255,7 +255,7 @@ fn date_of(pieces: &[Piece], marks: &[char], order: DateFormat) -> Option<Date> 
         _ => return None,
     };
     let numbers = pieces.iter().all(|piece| matches!(piece, Number(..)));
-    if numbers && marks.windows(2).any(|pair| pair[0] != pair[1]) || numbers && marks.contains(&' ') {
+    if numbers && (marks.contains(&' ') || marks.windows(2).any(|pair| pair[0] != pair[1])) {
         return None;
     }
     Date::new(year, month, i8::try_from(day).ok()?).ok()
@@ -275,9 +275,9 @@ fn time_of(text: &str) -> Option<(Time, Option<Offset>)> {
     while let Some(after) = rest.strip_prefix(':').filter(|_| parts < 3) {
         let (number, left) = two(after)?;
         if parts == 1 {
-            minute = number
+            minute = number;
         } else {
-            second = number
+            second = number;
         }
         rest = &after[after.len() - left..];
         parts += 1;
@@ -483,6 +483,7 @@ pub(crate) fn is_time_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 mod tests {
     use super::{DateEvidence, DateFormat};
 

@@ -139,8 +139,7 @@ fn is_unit(text: &str) -> bool {
 /// Bytes of the number at the start of `text`: digits, marks, blanks between digits, an exponent.
 fn number_end(text: &str) -> usize {
     let mut end = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in text.char_indices() {
         let next = text[at + c.len_utf8()..].chars().next();
         let is_part = match c {
             '0'..='9' | '.' | ',' => true,

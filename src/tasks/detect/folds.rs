@@ -94,6 +94,7 @@ pub(super) fn others(data: &DataSet, folds: usize) -> Result<Vec<Arc<DataSet>>, 
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
     use crate::data::{Preparation, Scaling};
@@ -114,7 +115,7 @@ mod tests {
             assert_eq!(fold.rows, 23);
             let order = fold.order.as_ref().expect("an order");
             out.extend(&order[held(&fold)]);
-            assert!(order[fold.train.clone()].iter().any(|&row| row == 22), "what the first held out is trained on");
+            assert!(order[fold.train.clone()].contains(&22), "what the first held out is trained on");
             let train = fold.rows_f32(fold.train.clone()).expect("rows");
             let of_column = |at: usize| train.iter().skip(at).step_by(2).map(|&value| f64::from(value));
             for column in 0..2 {

@@ -77,9 +77,9 @@ fn recordings_of_several_kinds_are_one_source() {
     assert!(notes.contains("e.wav: its header does not tell its length"), "{notes}");
     // By itself, and by its first bytes alone.
     std::fs::copy(sounds.join("tones.flac"), folder.path().join("unnamed")).expect("copied");
-    let unnamed = DataSpec { window: Some(20), ..raw };
-    let unnamed = DataSpec { source: folder.path().join("unnamed").display().to_string(), ..unnamed };
-    assert_eq!(open(&unnamed).expect("a recording").kind, SourceKind::Audio);
+    let unnamed = folder.path().join("unnamed");
+    let alone = DataSpec { audio: Some(AudioForm::Raw), window: Some(20), ..spec_of(&unnamed) };
+    assert_eq!(open(&alone).expect("a recording").kind, SourceKind::Audio);
     let refusal = open(&spec_of(&folder.path().join("f.m4a"))).expect_err("it is not read").to_string();
     assert!(refusal.contains("save it as WAV, FLAC"), "{refusal}");
 }

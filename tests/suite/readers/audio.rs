@@ -217,7 +217,7 @@ fn compressed_sound_is_what_libsndfile_reads() {
             let value = value.as_f64().expect("a number") as f32;
             assert!((found - value).abs() <= exact, "{name}: {found} and {value}");
         }
-        refused(read_sound(&place.join(name), 100), &["800 samples", "100 bytes"]);
+        refused(read_sound(&place.join(name), 100), &["samples take", "100 bytes"]);
         // Cut anywhere, or with any byte changed: a sound or an error.
         let whole = std::fs::read(place.join(name)).expect("the fixture");
         for at in (0..whole.len()).step_by(7) {
