@@ -29,8 +29,8 @@ const WINDOWS_IN_SERIES: usize = 8;
 const MOST_VALUES: usize = 2048;
 /// Share of the steps that must lie in runs of two windows' lengths at least.
 const IN_LONG_RUNS: f64 = 0.6;
-/// Values of all windows above which they need not begin at every step, and above which they must not: 4 MB and 256 MB.
-const ENOUGH_VALUES: usize = 1 << 20;
+/// Values of all windows above which they need not begin at every step, and above which they must not: 2 MB and 256 MB.
+const ENOUGH_VALUES: usize = 1 << 19;
 const TOO_MANY_VALUES: usize = 64 << 20;
 
 /// Returns the steps of the calendar's period for `seconds` between steps: a day, or of days a week, or of months or

@@ -89,9 +89,6 @@ pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), 
     let named =
         |(name, cells): (&String, &ColumnValues)| matches!(cells, ColumnValues::Times(_)).then(|| format!("{name:?}"));
     let found: Vec<String> = table.names.iter().zip(&table.columns).filter_map(named).collect();
-    if found.is_empty() {
-        return None;
-    }
     if found.len() > 1 && options.time.is_none() {
         return Some(Err(format!("it has {} columns of times ({})", found.len(), found.join(", "))));
     }
@@ -103,7 +100,12 @@ pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), 
     let name = &table.names[at];
     let reason = if let Some((name, _)) = worded {
         format!("column {name:?} holds words")
-    } else if !table.columns.iter().any(|cells| matches!(cells, ColumnValues::Numbers(_))) {
+    } else if !table
+        .columns
+        .iter()
+        .enumerate()
+        .any(|(own, cells)| own != at && matches!(cells, ColumnValues::Numbers(_)))
+    {
         "it has no column of numbers beside the times".to_owned()
     } else if table.rows < LEAST_STEPS {
         format!("its {} rows are fewer than {LEAST_STEPS}", table.rows)
@@ -122,8 +124,8 @@ pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), 
 /// Column of the times, and the seconds since 1970 of each row.
 type TimeColumn = (usize, Vec<Option<f64>>);
 
-/// Returns the time column that the spec names, or the first with times; in what is called a series, also one of rising
-/// or falling numbers that is named as times are.
+/// Returns the time column that the spec names, or the first with times, or else one of rising or falling numbers that
+/// is named as times are and counts seconds since 1970; in what is called a series, any numbers.
 fn time_column(table: &Table, options: &DataSpec, kind: SourceKind) -> Result<Option<TimeColumn>, String> {
     let seconds = |at: usize| match table.columns.get(at)? {
         ColumnValues::Times(times) => Some(times.iter().map(|time| time.map(|time| time.seconds)).collect()),
@@ -145,14 +147,20 @@ fn time_column(table: &Table, options: &DataSpec, kind: SourceKind) -> Result<Op
     let by_name = || {
         let is_named = |(name, cells): (&String, &ColumnValues)| {
             let ColumnValues::Numbers(values) = cells else { return false };
-            let goes_on = |pair: &[f64]| pair[0] <= pair[1];
-            let (rising, falling) = (values.is_sorted(), values.windows(2).all(|pair| !goes_on(pair)));
-            TIME_NAMES.contains(&name.to_lowercase().as_str()) && (rising || falling)
+            let goes_on = values.is_sorted() || values.iter().rev().is_sorted();
+            let is_called_one = kind == SourceKind::Series;
+            TIME_NAMES.contains(&name.to_lowercase().as_str()) && goes_on && (is_called_one || are_stamps(values))
         };
         table.names.iter().zip(&table.columns).position(is_named)
     };
-    let at = of_times.or_else(|| by_name().filter(|_| kind == SourceKind::Series));
+    let at = of_times.or_else(by_name);
     Ok(at.and_then(|at| Some((at, seconds(at)?))))
+}
+
+/// Returns whether all numbers are seconds, or parts of them, since 1970 in the years 1990 to 2100.
+fn are_stamps(values: &[f64]) -> bool {
+    const YEARS: std::ops::Range<f64> = 631_152_000.0..4_102_444_800.0;
+    !values.is_empty() && seconds_of(values).iter().all(|seconds| seconds.is_some_and(|at| YEARS.contains(&at)))
 }
 
 /// Returns numbers as seconds: those that would lie beyond the year 5000 are milliseconds, microseconds or nanoseconds

@@ -131,6 +131,10 @@ fn a_detector_scores_as_recorded() {
     let (detector, rows, out) = (fixture("detector.safetensors"), fixture("rows.csv"), scores.display().to_string());
     succeed(&["detect", "score", &detector, &rows, "-o", &out, "--device", "cpu"], home.path());
     check_tables(&scores, &fixtures().join("detector.scores.csv"));
+    // One of a series that was fitted on windows at an eighth of the places, and is scored so.
+    let (detector, rows) = (fixture("series_detector.safetensors"), fixture("series.csv"));
+    succeed(&["detect", "score", &detector, &rows, "-o", &out, "--device", "cpu"], home.path());
+    check_tables(&scores, &fixtures().join("series_detector.scores.csv"));
 }
 
 #[test]

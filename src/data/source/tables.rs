@@ -69,9 +69,10 @@ pub(super) fn read_table(
         options.labels = Some(name);
     }
     if options.kind.is_none() && fitted.is_none() {
-        let series = match options.window {
-            Some(_) => Some(Ok(())),
-            None => windows::is_series(&table, options),
+        // A window or a time column is what series have alone.
+        let series = match options.window.is_some() || options.time.is_some() {
+            true => Some(Ok(())),
+            false => windows::is_series(&table, options),
         };
         match series {
             Some(Ok(())) => *kind = SourceKind::Series,
