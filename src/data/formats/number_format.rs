@@ -143,7 +143,6 @@ fn number_end(text: &str) -> usize {
         let next = text[at + c.len_utf8()..].chars().next();
         let is_part = match c {
             '0'..='9' | '.' | ',' => true,
-            // A typographic apostrophe is three bytes long and means the same.
             '\'' | ' ' => next.is_some_and(|next| next.is_ascii_digit()) && at > 0,
             c if is_blank(c) => next.is_some_and(|next| next.is_ascii_digit()) && at > 0,
             'e' | 'E' => {
