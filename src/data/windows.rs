@@ -159,7 +159,7 @@ fn time_column(table: &Table, options: &DataSpec, kind: SourceKind) -> Result<Op
 
 /// Returns whether all numbers are seconds, or parts of them, since 1970 in the years 1990 to 2100.
 fn are_stamps(values: &[f64]) -> bool {
-    const YEARS: std::ops::Range<f64> = 631_152_000.0..4_102_444_800.0;
+    const YEARS: Range<f64> = 631_152_000.0..4_102_444_800.0;
     !values.is_empty() && seconds_of(values).iter().all(|seconds| seconds.is_some_and(|at| YEARS.contains(&at)))
 }
 

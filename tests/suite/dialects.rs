@@ -135,7 +135,7 @@ impl Dialect {
 fn values(row: usize) -> [f64; 3] {
     let x = row as f64;
     let watts = (1500.0 + 900.0 * (x * 0.7).sin()) * if row % 40 == 7 { 1000.0 } else { 1.0 };
-    let watts = if row % 3 == 0 { watts.round() } else { (watts * 100.0).round() / 100.0 };
+    let watts = if row.is_multiple_of(3) { watts.round() } else { (watts * 100.0).round() / 100.0 };
     [
         ((20.0 + 9.0 * (x * 0.3).cos()) * 10.0).round() / 10.0,
         watts,

@@ -80,6 +80,7 @@ fn statistics(features: usize, latent: usize, parts: usize) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
 

@@ -309,7 +309,7 @@ mod tests {
     fn ends_are_judged_by_what_their_windows_would_say() {
         // In the first place of a window errors are four times as large, and a step in a hundred is twice as far off.
         let score =
-            |step: usize, place: usize| if place == 0 { 4.0 } else { 1.0 } * if step % 97 == 0 { 2.0 } else { 1.0 };
+            |step: usize, place: usize| if place == 0 { 4.0 } else { 1.0 } * if step.is_multiple_of(97) { 2.0 } else { 1.0 };
         let window = 8;
         let parts: Vec<Vec<(u32, f32)>> = (0..2000)
             .map(|step| (0..window).rev().map(|place| (place as u32, score(step, place) as f32)).collect())

@@ -134,7 +134,8 @@ fn dates_are_read_as_the_whole_column_allows() {
     };
     let plain = read(&table("when,x", |i| format!("2024-{:02}-{:02},{i}.5", day(i).1, day(i).0)));
     let wanted = year_of(&plain);
-    let forms: [(&str, fn(usize, usize) -> String); 5] = [
+    type Form = fn(usize, usize) -> String;
+    let forms: [(&str, Form); 5] = [
         ("dmy", |d, m| format!("{d:02}/{m:02}/2024")),
         ("mdy", |d, m| format!("{m}/{d}/24")),
         ("ampm", |d, m| format!("{m:02}/{d:02}/2024 12:00:00 AM")),

@@ -142,7 +142,7 @@ fn rows_are_brought_in_the_order_of_time_and_holes_are_seen() {
     let shuffled = cut("shuffled.csv", (0..401).map(|at| at * 7 % 401).map(|at| (hour(at), at as f64)).collect());
     assert!(in_order(&shuffled) && says(&shuffled.notes, "not in order"), "{:?}", shuffled.notes);
     // One repeat in fifty, each with a step missing after it, and two days missing in the middle.
-    let late = |at: usize| hour(at - usize::from(at > 0 && at % 50 == 0) + if at < 250 { 0 } else { 48 });
+    let late = |at: usize| hour(at - usize::from(at > 0 && at.is_multiple_of(50)) + if at < 250 { 0 } else { 48 });
     let parted = cut("parted.csv", (0..500).map(|at| (late(at), at as f64)).collect());
     assert!(says(&parted.notes, "8 rows repeat") && says(&parted.notes, "hole of 2 days"), "{:?}", parted.notes);
     let across = |window: &Vec<f32>| window[0] < 249.0 && window[23] > 251.0;
