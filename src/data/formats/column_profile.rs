@@ -107,7 +107,7 @@ pub(crate) fn decide(
         };
         let number = profile.numbers.finding(decimal.or(own_format), comma);
         let date = profile.dates.finding(order.or(own_order));
-        let epoch = profile.dates.number_finding(is_time_name(name));
+        let epoch = profile.dates.number_finding(is_time_name(name)).filter(|_| !options.keep.contains(name));
         let is_word = known.is_none() && options.categorical.contains(name);
         let reading = match known.map(PreparedColumn::reading) {
             Some(ColumnReading::Numbers(format)) => {
@@ -186,6 +186,12 @@ fn tell(
         ColumnReading::Times(format) => {
             if *format != DateFormat::Ymd {
                 out.found.push(format!("{name}: {}", format.words()));
+            }
+            if format.is_epoch() || *format == DateFormat::Compact {
+                out.notes.push(format!(
+                    "column {name:?}: its numbers are taken for times, {}; set data.keep=[{name:?}] to use them as numbers",
+                    format.words()
+                ));
             }
             let Some(date) = date else { return };
             if let Some(cell) = &date.doubtful {
