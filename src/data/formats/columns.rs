@@ -36,6 +36,7 @@ impl ColumnValues {
     }
 
     /// Returns the reading of a column whose source has types of its own.
+    #[cfg(feature = "parquet")]
     pub(crate) fn plain_reading(&self) -> ColumnReading {
         match self {
             Self::Numbers(_) => ColumnReading::Numbers(NumberFormat::default()),

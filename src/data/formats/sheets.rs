@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use calamine::{Data, DataType as _, Reader as _, Sheets, open_workbook_auto};
+use calamine::{Data, Reader as _, Sheets, open_workbook_auto};
 
 use super::csv::{CsvRows, check_names, column_names};
 use super::csv_dialect::names_first_row;
@@ -89,8 +89,9 @@ fn text_of(cell: &Data) -> String {
         Data::Bool(value) => u8::from(*value).to_string(),
         Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
         Data::DateTime(time) if time.is_duration() => time.as_f64().to_string(),
-        Data::DateTime(_) => {
-            cell.as_datetime().map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%S%.f").to_string())
+        Data::DateTime(time) => {
+            let (year, month, day, hour, minute, second, milli) = time.to_ymd_hms_milli();
+            format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}")
         }
     }
 }
