@@ -10,7 +10,7 @@ use super::picture_file::foreign_extension;
 const KINDS_NAMED: usize = 6;
 
 /// Extensions of the tables that can be read, without the dot.
-pub const TABLE_EXTENSIONS: [&str; 9] = ["csv", "tsv", "tab", "parquet", "xlsx", "xlsm", "xlsb", "xls", "ods"];
+pub const TABLE_EXTENSIONS: [&str; 7] = ["csv", "tsv", "tab", "parquet", "xlsx", "xlsm", "ods"];
 
 /// Files under `folder` that `wanted` takes, sorted by name; hidden ones and loops of links are left out.
 pub(super) fn files_under(folder: &Path, wanted: fn(&Path) -> bool, notes: &mut Vec<String>) -> Vec<PathBuf> {

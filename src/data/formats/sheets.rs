@@ -1,29 +1,107 @@
-//! Tables in workbooks: Excel (`.xlsx`, `.xls`) and OpenDocument (`.ods`).
+//! Tables in workbooks: Excel (`.xlsx`) and OpenDocument (`.ods`). The older binary forms are not read: their reader panics
+//! on damaged files.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufReader;
 use std::path::Path;
 
-use calamine::{Data, Reader as _, Sheets, open_workbook_auto};
+use calamine::{Data, Ods, Reader as _, Xlsx};
 
 use super::csv::{CsvRows, check_names, column_names};
 use super::csv_dialect::names_first_row;
 use crate::data::DataError;
+use crate::data::error::unreadable;
 use crate::data::spec::DataSpec;
 use crate::error::Setting;
+use crate::platform::files;
+
+/// Cells of all rows and columns that hold one, at most: a single one may stand far away.
+const MOST_CELLS: usize = 200_000_000;
 
 /// Returns whether a path names a workbook.
 pub(crate) fn is_workbook(path: &Path) -> bool {
     let ends = |ending: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
-    ["xlsx", "xlsm", "xlsb", "xls", "ods"].iter().any(|ending| ends(ending))
+    ["xlsx", "xlsm", "ods"].iter().any(|ending| ends(ending))
+}
+
+/// A workbook that has been opened.
+enum Workbook {
+    Excel(Box<Xlsx<BufReader<files::File>>>),
+    OpenDocument(Box<Ods<BufReader<files::File>>>),
+}
+
+/// Texts of the filled cells of a sheet, by row and column.
+type SheetCells = BTreeMap<u32, Vec<(u32, String)>>;
+
+impl Workbook {
+    fn open(path: &Path) -> Result<Self, DataError> {
+        let file = BufReader::new(files::File::open(path).map_err(|error| unreadable(path, &error))?);
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ods")) {
+            return Ok(Self::OpenDocument(Box::new(Ods::new(file).map_err(|error| damaged(path, &error))?)));
+        }
+        Ok(Self::Excel(Box::new(Xlsx::new(file).map_err(|error| damaged(path, &error))?)))
+    }
+
+    fn sheet_names(&self) -> Vec<String> {
+        match self {
+            Self::Excel(book) => book.sheet_names(),
+            Self::OpenDocument(book) => book.sheet_names(),
+        }
+    }
+
+    /// Reads the cells of a sheet one by one: a table of all places up to the last might fill the memory.
+    fn cells(&mut self, sheet: &str, path: &Path) -> Result<SheetCells, DataError> {
+        let mut cells = SheetCells::new();
+        let mut put = |row: u32, column: u32, cell: &Data| {
+            let text = text_of(cell);
+            if !text.is_empty() {
+                cells.entry(row).or_default().push((column, text));
+            }
+        };
+        match self {
+            Self::Excel(book) => {
+                let mut reader = book.worksheet_cells_reader(sheet).map_err(|error| damaged(path, &error))?;
+                while let Some(cell) = reader.next_cell().map_err(|error| damaged(path, &error))? {
+                    let (row, column) = cell.get_position();
+                    put(row, column, &Data::from(cell.get_value().clone()));
+                }
+            }
+            Self::OpenDocument(book) => {
+                let range = book.worksheet_range(sheet).map_err(|error| damaged(path, &error))?;
+                for (row, column, cell) in range.used_cells() {
+                    put(u32::try_from(row).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX), cell);
+                }
+            }
+        }
+        Ok(cells)
+    }
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> DataError {
+    let problem = format!("it is no whole workbook ({error}); save it again, or as CSV");
+    DataError::malformed(path.display().to_string(), problem)
+}
+
+/// Records of the rows and columns of a sheet that hold anything.
+fn records_of(cells: SheetCells, place: &str) -> Result<Vec<csv::ByteRecord>, DataError> {
+    let columns: BTreeSet<u32> = cells.values().flatten().map(|(column, _)| *column).collect();
+    if columns.len().saturating_mul(cells.len()) > MOST_CELLS {
+        return Err(DataError::malformed(place, "its cells stand too far apart for a table; save the table alone"));
+    }
+    let record = |row: Vec<(u32, String)>| {
+        let row: BTreeMap<u32, String> = row.into_iter().collect();
+        csv::ByteRecord::from(
+            columns.iter().map(|column| row.get(column).map_or("", String::as_str)).collect::<Vec<_>>(),
+        )
+    };
+    Ok(cells.into_values().map(record).collect())
 }
 
 /// Opens one sheet of a workbook: that which the options name, or the first that has rows. The others are named in the
 /// notes.
 pub(crate) fn open_sheet(path: &Path, options: &DataSpec) -> Result<CsvRows, DataError> {
     let place = path.display().to_string();
-    let damaged = |error: &dyn std::fmt::Display| {
-        DataError::malformed(&place, format!("it is no whole workbook ({error}); save it again, or as CSV"))
-    };
-    let mut book: Sheets<_> = open_workbook_auto(path).map_err(|error| damaged(&error))?;
+    let mut book = Workbook::open(path)?;
     let all = book.sheet_names();
     let mut notes = Vec::new();
     let mut found = None;
@@ -31,13 +109,13 @@ pub(crate) fn open_sheet(path: &Path, options: &DataSpec) -> Result<CsvRows, Dat
         if options.sheet.as_ref().is_some_and(|wanted| wanted != name) {
             continue;
         }
-        let range = book.worksheet_range(name).map_err(|error| damaged(&error))?;
-        if options.sheet.is_some() || range.height() > 1 {
-            found = Some((name.clone(), range));
+        let cells = book.cells(name, path)?;
+        if options.sheet.is_some() || cells.len() > 1 {
+            found = Some((name.clone(), cells));
             break;
         }
     }
-    let Some((sheet, range)) = found else {
+    let Some((sheet, cells)) = found else {
         return Err(match &options.sheet {
             Some(wanted) => DataError::Setting {
                 setting: Setting::spec_key("data.sheet"),
@@ -50,14 +128,7 @@ pub(crate) fn open_sheet(path: &Path, options: &DataSpec) -> Result<CsvRows, Dat
         let others: Vec<&str> = all.iter().map(String::as_str).filter(|name| *name != sheet).collect();
         notes.push(format!("of its sheets {sheet:?} is read, not {}: set data.sheet for another", others.join(", ")));
     }
-    let mut records = Vec::with_capacity(range.height());
-    for cells in range.rows() {
-        let texts: Vec<String> = cells.iter().map(text_of).collect();
-        // Titles and blank lines over a table have no place in it.
-        if texts.iter().any(|text| !text.is_empty()) {
-            records.push(csv::ByteRecord::from(texts));
-        }
-    }
+    let mut records = records_of(cells, &place)?;
     let width = records.first().map_or(0, csv::ByteRecord::len);
     let filled = |record: &csv::ByteRecord| record.iter().filter(|cell| !cell.is_empty()).count();
     let usual = records.iter().map(filled).max().unwrap_or(0);

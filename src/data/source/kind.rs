@@ -60,6 +60,10 @@ pub(super) fn kind_of(path: &Path, is_folder: bool, notes: &mut Vec<String>) -> 
             )
         });
     }
+    if path.extension().is_some_and(|own| own.eq_ignore_ascii_case("xls") || own.eq_ignore_ascii_case("xlsb")) {
+        let problem = "workbooks of this older form are not read; save it as XLSX, ODS or CSV";
+        return Err(DataError::malformed(place, problem));
+    }
     if let Some(kind) = by_name(path) {
         return Ok(kind);
     }

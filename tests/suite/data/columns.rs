@@ -275,6 +275,17 @@ fn workbooks_of_excel_and_open_document_are_tables() {
     near(&column(&data, "temp"), |i| (i * i % 31) as f64 + 0.25);
     assert!(matches!(&data.preparation.columns[0], PreparedColumn::Time { year: true, .. }), "{:?}", data.form);
     says(&data, &["\"rows\" is read, not about", "data.sheet"]);
+    // A cell that stands far away is a column of its own and no reason to fill the memory.
+    let far = format!("<row r=\"1\">{}{}</row>", text("temp"), text("line"))
+        + &(0..ROWS)
+            .map(|i| format!("<row r=\"{}\"><c><v>{i}.5</v></c>{}</row>", i + 2, text("A")))
+            .collect::<String>()
+        + "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
+    let far = file(folder.path(), "far.xlsx", workbook(&[("rows", far)]));
+    let data = open(&DataSpec { missing: vec!["1".to_owned()], ..spec_of(&far) }).expect("a workbook");
+    assert_eq!((data.rows, data.features), (ROWS + 1, 1), "{:?}", data.notes);
+    let old = open(&spec_of(&file(folder.path(), "old.xls", b"\xd0\xcf\x11\xe0"))).expect_err("not read");
+    assert!(old.contains("save it as XLSX"), "{old}");
     let error = open(&DataSpec { sheet: Some("row".to_owned()), ..spec_of(&path) }).expect_err("no such sheet");
     assert!(error.contains("it has about, rows"), "{error}");
     let cell = |kind: &str, value: String| {
