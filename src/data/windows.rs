@@ -149,7 +149,12 @@ fn time_column(table: &Table, options: &DataSpec, kind: SourceKind) -> Result<Op
             let ColumnValues::Numbers(values) = cells else { return false };
             let goes_on = values.is_sorted() || values.iter().rev().is_sorted();
             let is_called_one = kind == SourceKind::Series;
-            TIME_NAMES.contains(&name.to_lowercase().as_str()) && goes_on && (is_called_one || are_stamps(values))
+            // Kept as numbers, they are no times unless they are named as such.
+            let is_kept = options.keep.contains(name);
+            !is_kept
+                && TIME_NAMES.contains(&name.to_lowercase().as_str())
+                && goes_on
+                && (is_called_one || are_stamps(values))
         };
         table.names.iter().zip(&table.columns).position(is_named)
     };

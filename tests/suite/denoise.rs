@@ -364,7 +364,7 @@ fn one_bad_file_is_reported_and_the_rest_are_done() {
     assert_eq!(std::fs::read(&original).expect("read"), whole);
 }
 
-/// What the program wrote is no original: it is left out of folders, by its name or by the mark in it, and taken where
+/// Results of the program are no originals: they are left out of folders, by its name or by the mark in it, and taken where
 /// it is named, with a note.
 #[test]
 fn own_results_are_not_read_back_as_originals() {

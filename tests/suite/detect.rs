@@ -190,7 +190,7 @@ fn outliers_without_labels_are_left_out_of_the_fit() {
     assert!(found >= 16, "{found} of the 20 were left out: {omitted:?}");
 }
 
-/// What `--set` names reaches the data and the model, whether that is given or chosen, and a fit that is stopped
+/// Settings reach the data and the model, whether that is given or chosen, and a fit that is stopped
 /// leaves nothing behind.
 #[test]
 fn a_fit_takes_settings_and_can_be_stopped() {

@@ -7,7 +7,7 @@ use hourglass::data::{DataSet, DataSpec};
 use hourglass::model::{Model, auto_spec};
 use hourglass::tasks::{DetectorOptions, DetectorReport, make_detector, scan_rows};
 
-use crate::support::cpu;
+use crate::support::{cpu, date};
 
 /// Difference of scores that are computed in windows of another file, relative: the same windows in other batches.
 const SAME: f64 = 1e-5;
@@ -29,22 +29,6 @@ fn town(first: usize, steps: usize, seed: u64) -> Vec<f64> {
         1000.0 + 900.0 * (-(hour - 8.0).powi(2) / 4.0).exp() + 1200.0 * (-(hour - 18.5).powi(2) / 6.0).exp()
     };
     (first..first + steps).map(|at| value(at) * (1.0 + 0.04 * normal(&mut state))).collect()
-}
-
-/// Returns the date of a day since the start of 2022, within two years.
-fn date(day: usize) -> String {
-    const MONTHS: [usize; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut rest = day % 365;
-    let month = MONTHS
-        .iter()
-        .take_while(|&&days| {
-            rest >= days && {
-                rest -= days;
-                true
-            }
-        })
-        .count();
-    format!("{}-{:02}-{:02}", 2022 + day / 365, month + 1, rest + 1)
 }
 
 /// Returns a table of `values` at steps of half an hour from half-hour `first` on.

@@ -325,7 +325,7 @@ fn hourglass(arguments: &[&str]) -> String {
     errors
 }
 
-/// What a model makes of arrays has their type and their unit, and pictures of them can be seen.
+/// Results of arrays have their type and their unit, and pictures of them can be seen.
 #[test]
 fn rows_come_back_in_the_unit_of_their_source() {
     let folder = TempDir::new().expect("a folder");

@@ -134,3 +134,19 @@ pub fn files_below(folder: &str) -> Vec<String> {
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
+
+/// Returns the date of a day since the start of 2022, within two years.
+pub fn date(day: usize) -> String {
+    const MONTHS: [usize; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut rest = day % 365;
+    let month = MONTHS
+        .iter()
+        .take_while(|&&days| {
+            rest >= days && {
+                rest -= days;
+                true
+            }
+        })
+        .count();
+    format!("{}-{:02}-{:02}", 2022 + day / 365, month + 1, rest + 1)
+}

@@ -1,4 +1,4 @@
-//! What a detector makes of cells that no normal row has, and tables that come back as they came.
+//! Scores of cells that no normal row has, and tables that come back as they came.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

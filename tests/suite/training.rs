@@ -341,7 +341,7 @@ fn words_of(diagnosis: &Diagnosis) -> Vec<String> {
     diagnosis.lines().map(|finding| finding.message.clone()).collect()
 }
 
-/// What is not looked at is not called fine, and what is looked at is named.
+/// Checks that were not made are not called fine, and those that were are named.
 #[test]
 fn no_sign_is_said_of_what_was_looked_at_alone() {
     let spec = spec("undercomplete", &[]);

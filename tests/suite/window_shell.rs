@@ -230,7 +230,7 @@ fn text_typed_at_a_value_fires_no_shortcut() {
     assert!(!bench.has("Learning rate"));
 }
 
-/// What is said of a file is what will be done with it.
+/// Descriptions of a file tell what will be done with it.
 #[test]
 fn a_model_over_denoise_is_offered_as_a_model() {
     let mut bench = bench(running(), WIDE, |_| {});

@@ -236,6 +236,17 @@ fn type_at(harness: &mut Harness<'static, App>, label: &str, number: &str) {
     harness.run();
 }
 
+/// Types a definition that is none over that of the first layer.
+fn type_wrong_layer(harness: &mut Harness<'static, App>) {
+    harness.get_by_label_contains("Layer 1: conv 16 3x3").click();
+    harness.run();
+    harness.get_by_label("Layer definition").click();
+    harness.run();
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
+    harness.get_by_label("Layer definition").type_text("conv eight");
+    harness.run();
+}
+
 /// An edit that was typed and not applied is what is trained next, whichever way that begins; until then the card says
 /// that it is not.
 #[test]
@@ -294,13 +305,7 @@ fn an_impossible_edit_is_said_and_nothing_starts() {
     let script = Script::new(moment);
     let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Dark);
     harness.run();
-    harness.get_by_label_contains("Layer 1: conv 16 3x3").click();
-    harness.run();
-    harness.get_by_label("Layer definition").click();
-    harness.run();
-    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
-    harness.get_by_label("Layer definition").type_text("conv eight");
-    harness.run();
+    type_wrong_layer(&mut harness);
     harness.get_by_label("Train again").click();
     harness.run();
     assert_eq!(script.started.lock().unwrap().len(), 1);
@@ -312,7 +317,7 @@ fn an_impossible_edit_is_said_and_nothing_starts() {
     assert_eq!(script.started.lock().unwrap().len(), 2);
 }
 
-/// What stands beside PCA and what was not looked at, in the card of findings.
+/// Comparisons with PCA and checks that were not made, in the card of findings.
 #[test]
 fn findings_are_fair_and_say_what_was_not_looked_at() {
     let shown = |spec: Spec, own: f64, change: &dyn Fn(&mut Moment)| {
@@ -352,13 +357,7 @@ fn a_layer_in_words_is_parsed_where_it_is_typed() {
     let script = Script::new(running_with(spec_of("convolutional", &[])));
     let mut harness = script.harness([1280.0, 800.0], ThemeChoice::Light);
     harness.run();
-    harness.get_by_label_contains("Layer 1: conv 16 3x3").click();
-    harness.run();
-    harness.get_by_label("Layer definition").click();
-    harness.run();
-    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
-    harness.get_by_label("Layer definition").type_text("conv eight");
-    harness.run();
+    type_wrong_layer(&mut harness);
     harness.get_by_label("apply").click();
     harness.run();
     assert_eq!(script.started.lock().unwrap().len(), 1, "what is no layer is not trained");

@@ -1,13 +1,12 @@
 //! Reading of the columns of a table, decided from all of their cells.
 
 use super::columns::{ColumnReading, is_missing};
+use super::csv_dialect::MOST;
 use super::date_format::{DateEvidence, DateFinding, DateFormat, is_time_name};
 use super::number_format::{NumberEvidence, NumberFinding, NumberFormat};
 use crate::data::PreparedColumn;
 use crate::data::spec::DataSpec;
 
-/// Least share of the filled cells of a column that must read as numbers (or times) for it to be of that type.
-const MOST: f64 = 0.8;
 /// Least share of other two-letter codes beside which "NA" is a code too.
 const CODES: f64 = 0.95;
 

@@ -7,8 +7,8 @@ use crate::data::spec::DataSpec;
 
 /// Lines from which the dialect is detected.
 const LOOK_LINES: usize = 400;
-/// Share of the filled cells of a column that must read as numbers (or dates) for it to be of that type.
-const MOST: f64 = 0.8;
+/// Least share of the filled cells of a column that must read as numbers (or dates) for it to be of that type.
+pub(super) const MOST: f64 = 0.8;
 /// Delimiters in the order in which they are preferred where several divide all lines alike: commas stand within
 /// numbers and texts, tabs nowhere.
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];

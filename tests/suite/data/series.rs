@@ -3,6 +3,7 @@
 use hourglass::data::{DataSpec, Part, Scaling, SourceKind, SplitKind};
 
 use super::{file, open, refused, spec_of};
+use crate::support::date;
 
 #[test]
 fn series_are_cut_in_windows_and_split_by_time() {
@@ -49,22 +50,6 @@ fn series_are_cut_in_windows_and_split_by_time() {
 /// Returns the stamp of a minute since the start of 2024, within January.
 fn stamp(minute: usize) -> String {
     format!("2024-01-{:02} {:02}:{:02}:00", 1 + minute / 1440, minute / 60 % 24, minute % 60)
-}
-
-/// Returns the date of a day since the start of 2022, within two years.
-fn date(day: usize) -> String {
-    const MONTHS: [usize; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut rest = day % 365;
-    let month = MONTHS
-        .iter()
-        .take_while(|&&days| {
-            rest >= days && {
-                rest -= days;
-                true
-            }
-        })
-        .count();
-    format!("{}-{:02}-{:02}", 2022 + day / 365, month + 1, rest + 1)
 }
 
 /// Returns a table of times and values.
@@ -152,6 +137,8 @@ fn rows_are_brought_in_the_order_of_time_and_holes_are_seen() {
     let path = file(folder.path(), "epoch.csv", epoch);
     let data = open(&spec_of(&path)).expect("a series");
     assert!(data.kind == SourceKind::Series && says(&data.notes, "taken for times"), "{:?}", data.notes);
+    let kept = open(&DataSpec { keep: vec!["time".to_owned()], ..spec_of(&path) }).expect("a table");
+    assert_eq!((kept.kind, kept.preparation.features[0].as_str()), (SourceKind::Table, "time"), "{:?}", kept.notes);
     assert_eq!(
         (data.options.time.as_deref(), data.options.columns.as_slice()),
         (Some("time"), &["value".to_owned()][..])
