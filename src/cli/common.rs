@@ -39,6 +39,10 @@ pub(crate) struct Common {
     /// Number of CPU threads [default: all].
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+
+    /// The command at hand, in whose options errors and notes are worded.
+    #[arg(skip)]
+    pub command: clap::Command,
 }
 
 impl Common {

@@ -45,7 +45,7 @@ pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliE
         print_json(&report)?;
         return Ok(0);
     }
-    for line in summary(&data) {
+    for line in summary(&data, common) {
         print_out(&line);
     }
     for line in details(&report) {

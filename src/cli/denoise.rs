@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::common::Common;
 use super::error::{CliError, EXIT_INTERRUPTED, worded};
-use super::output::{print_json, print_out};
+use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
 use crate::error::ErrorKind;
 use crate::tasks::{self, DenoiseOptions, Denoised, FileOutcome, Sigma, Strength, TaskError};
@@ -70,7 +70,7 @@ fn range(text: &str) -> Result<[f64; 2], String> {
     given().ok_or_else(|| "give black and white as two numbers, such as 0,4095".to_owned())
 }
 
-pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Command) -> Result<u8, CliError> {
+pub(super) fn run(arguments: DenoiseArgs, common: &Common) -> Result<u8, CliError> {
     if !(0.0..=1.0).contains(&arguments.strength) {
         let problem = format!("--strength is {}, use a number from 0 to 1; 1 removes all noise", arguments.strength);
         return Err(CliError::usage(problem));
@@ -112,20 +112,18 @@ pub(super) fn run(arguments: DenoiseArgs, common: &Common, command: &clap::Comma
         return Err(CliError::new(error, if *unusable { ErrorKind::Usage } else { ErrorKind::Work }, None));
     }
     for error in denoised.files.iter().filter_map(|file| file.error.as_ref()) {
-        eprintln!("error: {}", worded(error, command));
+        eprintln!("error: {}", worded(error, &common.command));
     }
     if common.json {
         print_json(&denoised)?;
     } else {
-        describe(&denoised, common, command);
+        describe(&denoised, common);
     }
     Ok(u8::from(denoised.failed > 0))
 }
 
-fn describe(denoised: &Denoised, common: &Common, command: &clap::Command) {
-    if !common.quiet {
-        denoised.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    }
+fn describe(denoised: &Denoised, common: &Common) {
+    say_notes(&denoised.notes, common);
     for file in denoised.files.iter().filter(|file| file.error.is_none()) {
         let sigma = file.sigma.map_or_else(String::new, |sigma| format!(", sigma {sigma:.1}"));
         let done = if file.copied { "copied" } else { "denoised" };
@@ -147,7 +145,7 @@ fn describe(denoised: &Denoised, common: &Common, command: &clap::Command) {
         }
         if !common.quiet {
             let place = &file.input;
-            file.notes.iter().for_each(|note| eprintln!("note: {place}: {}", worded(note, command)));
+            file.notes.iter().for_each(|note| eprintln!("note: {place}: {}", worded(note, &common.command)));
             if !file.not_kept.is_empty() {
                 eprintln!("note: {place}: metadata not kept: {}", file.not_kept.join(", "));
             }

@@ -73,10 +73,19 @@ fn worded_setting(quoted: &str, command: &clap::Command) -> Option<String> {
     Some(match (option_of(name, command), value) {
         (Some(option), None) => option,
         (Some(option), Some(value)) => format!("{option} {value}"),
-        (None, Some(_)) if is_key && has_option(command, "set") => format!("--set {quoted}"),
+        (None, Some(_)) if is_key && has_option(command, "set") => format!("--set {}", for_shell(quoted)),
         // Without an option, the bare key of the spec.
         (None, _) => quoted.to_owned(),
     })
+}
+
+/// Returns a setting with its value as a shell hands it on whole.
+fn for_shell(setting: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "._=,:+/-".contains(c);
+    match setting.chars().all(is_plain) {
+        true => setting.to_owned(),
+        false => format!("'{}'", setting.replace('\'', r"'\''")),
+    }
 }
 
 /// Returns `message` with every "setting `name`" in it worded as an option of `command`.

@@ -132,8 +132,8 @@ enum CliCommand {
     },
 }
 
-/// Parses the arguments; returns them with the innermost command, in whose options errors are worded.
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, clap::Command), clap::Error> {
+/// Parses the arguments, and keeps the innermost command with them.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     // Negative numbers are parsed as values, so that the check of the option reports them.
     fn allow(command: clap::Command) -> clap::Command {
         let mut command = command.allow_negative_numbers(true);
@@ -142,7 +142,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, clap::Co
     }
     let mut command = allow(Cli::command());
     let matches = command.try_get_matches_from_mut(arguments)?;
-    let cli = Cli::from_arg_matches(&matches)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
     let mut inner = Some(&matches);
     while let Some((name, matches)) = inner.and_then(clap::ArgMatches::subcommand) {
         if let Some(found) = command.find_subcommand(name) {
@@ -150,12 +150,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Cli, clap::Co
         }
         inner = Some(matches);
     }
-    Ok((cli, command))
+    cli.common.command = command;
+    Ok(cli)
 }
 
 /// Runs the program and returns its exit code. `window` opens the window, also for `hourglass` without a command.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) -> u8 {
-    let (cli, command) = match parse(arguments) {
+    let cli = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) if !error.use_stderr() => {
             // Help and version: a closed pipe is no failure.
@@ -183,7 +184,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
         Some(CliCommand::Probe(arguments)) => represent::probe(&arguments, common),
         Some(CliCommand::Project(arguments)) => represent::project(&arguments, common),
         Some(CliCommand::Reconstruct { model, data, output }) => inspect::reconstruct(&model, &data, &output, common),
-        Some(CliCommand::Denoise(arguments)) => denoise::run(arguments, common, &command),
+        Some(CliCommand::Denoise(arguments)) => denoise::run(arguments, common),
         Some(CliCommand::Report { run_dir, output }) => inspect::report(&run_dir, output.as_deref(), common),
         Some(CliCommand::Detect(command)) => detect::run(command, common),
         Some(CliCommand::Sample(arguments)) => generate::sample(&arguments, common),
@@ -205,7 +206,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, window: OpenWindow) ->
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", error.told(&command));
+            eprintln!("error: {}", error.told(&common.command));
             error.code
         }
     }

@@ -1,7 +1,7 @@
 //! Printed output of commands.
 
 use super::common::Common;
-use super::error::CliError;
+use super::error::{CliError, worded};
 use crate::data::{DataSet, Duplicates, Values};
 use crate::style;
 use crate::train::{PcaReport, TestMetrics};
@@ -52,7 +52,7 @@ pub(super) fn print_units_and_input(test: &TestMetrics) {
 }
 
 /// Returns lines on a data set: kind and shape, split, scaling, labels and notes.
-pub(super) fn summary(data: &DataSet) -> Vec<String> {
+pub(super) fn summary(data: &DataSet, common: &Common) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {}, {} rows of {}",
         data.options.source,
@@ -84,7 +84,7 @@ pub(super) fn summary(data: &DataSet) -> Vec<String> {
         let more = if data.classes.len() > shown.len() { ", ..." } else { "" };
         lines.push(format!("labels    {} classes: {}{more}", data.classes.len(), shown.join(", ")));
     }
-    lines.extend(data.notes.iter().map(|note| format!("note      {note}")));
+    lines.extend(data.notes.iter().map(|note| format!("note      {}", worded(note, &common.command))));
     lines
 }
 
@@ -104,7 +104,7 @@ pub(super) fn near_duplicates_line(duplicates: &Duplicates) -> Option<String> {
 
 pub(super) fn say_notes(notes: &[String], common: &Common) {
     if !common.quiet {
-        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        notes.iter().for_each(|note| eprintln!("note: {}", worded(note, &common.command)));
     }
 }
 

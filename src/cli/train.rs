@@ -142,7 +142,7 @@ fn say_choice(data: &DataSet, suggestion: &AutoSpec, common: &Common) {
     if common.quiet {
         return;
     }
-    for line in super::output::summary(data) {
+    for line in super::output::summary(data, common) {
         eprintln!("{line}");
     }
     eprintln!("chosen: {}; edit the run's spec.toml to change it", suggestion.reasons);

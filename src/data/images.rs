@@ -271,7 +271,10 @@ pub(super) fn open(
         if others > 0 {
             let shrink = (first.height as f64 / height as f64).max(first.width as f64 / width as f64);
             let lost = if shrink > 1.5 {
-                format!(", and faults of fewer than {} pixels may be lost; data.size sets another size", shrink.ceil())
+                format!(
+                    ", and faults of fewer than {} pixels may be lost; for another size: setting `data.size`",
+                    shrink.ceil()
+                )
             } else {
                 String::new()
             };
@@ -286,7 +289,7 @@ pub(super) fn open(
         && let Some(at) = headers.iter().position(|header| header.height < height || header.width < width)
     {
         let problem = format!(
-            "{} is {}x{}, smaller than pieces of {height}x{width}; use a smaller data.size or fit = \"crop\"",
+            "{} is {}x{}, smaller than pieces of {height}x{width}; use a smaller setting `data.size`, or setting `data.fit=\"crop\"`",
             good[at].path.display(),
             headers[at].height,
             headers[at].width

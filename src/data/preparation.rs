@@ -302,7 +302,7 @@ impl Preparation {
         let mut identifiers: Vec<&String> = Vec::new();
         for ((name, cells), _) in columns() {
             if let Some(why) = identifier(name, cells).filter(|_| !keep.contains(name)) {
-                notes.push(format!("column {name:?} is left out: {why}; set data.keep=[{name:?}] to use it"));
+                notes.push(format!("column {name:?} is left out: {why}; to use it: setting `data.keep=[{name:?}]`"));
                 identifiers.push(name);
             }
         }

@@ -99,7 +99,8 @@ pub(super) fn divide(
         SplitKind::Stratified => {
             let labels = facts.labels.ok_or_else(|| DataError::Setting {
                 setting: Setting::spec_key("data.split"),
-                problem: "it is \"stratified\" and the rows have no labels; name them with data.labels".to_owned(),
+                problem: "it is \"stratified\" and the rows have no labels; name them: setting `data.labels`"
+                    .to_owned(),
             })?;
             stratified(labels, options, plan)?
         }

@@ -241,7 +241,7 @@ pub(super) fn cut(
     if columns.is_empty() {
         return Err(DataError::malformed(
             place,
-            "it has no column of numbers to cut in windows; name one in data.columns",
+            "it has no column of numbers to cut in windows; name one: setting `data.columns`",
         ));
     }
     let times = found.as_ref().map(|(_, times)| times.as_slice());

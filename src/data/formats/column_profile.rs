@@ -176,7 +176,7 @@ fn tell(
                 let value =
                     |format: &NumberFormat| format.parse(cell).map_or_else(String::new, |value| value.to_string());
                 out.notes.push(format!(
-                    "column {name:?}: {cell} is read as {}, though it may mean {}: set data.decimal=\"{other}\" if it does",
+                    "column {name:?}: {cell} is read as {}, though it may mean {}; if it does: setting `data.decimal=\"{other}\"`",
                     value(format),
                     value(&otherwise)
                 ));
@@ -188,7 +188,7 @@ fn tell(
             }
             if format.is_epoch() || *format == DateFormat::Compact {
                 out.notes.push(format!(
-                    "column {name:?}: its numbers are taken for times, {}; set data.keep=[{name:?}] to use them as numbers",
+                    "column {name:?}: its numbers are taken for times, {}; to use them as numbers: setting `data.keep=[{name:?}]`",
                     format.words()
                 ));
             }
@@ -196,10 +196,10 @@ fn tell(
             if let Some(cell) = &date.doubtful {
                 let other = if *format == DateFormat::Dmy { DateFormat::Mdy } else { DateFormat::Dmy };
                 out.notes.push(format!(
-                    "column {name:?}: {cell} is read {}, for no row decides; set data.dates={:?} if it is {}",
+                    "column {name:?}: {cell} is read {}, for no row decides; if it is {}: setting `data.dates={:?}`",
                     format.words(),
-                    other.name(),
-                    other.words()
+                    other.words(),
+                    other.name()
                 ));
             } else if date.by_order {
                 out.notes.push(format!(

@@ -118,11 +118,11 @@ impl TextHead {
         if form.header_is_doubtful {
             notes.push(if form.header {
                 format!(
-                    "the first line is taken for names ({}): set data.header=false if it is a row",
+                    "the first line is taken for names ({}); if it is a row: setting `data.header=false`",
                     names.iter().take(6).cloned().collect::<Vec<_>>().join(", ")
                 )
             } else {
-                "no line of names was found: set data.header=true if the first line is one".to_owned()
+                "no line of names was found; if the first line is one: setting `data.header=true`".to_owned()
             });
         }
         if form.extra == ExtraCell::IndexFirst {

@@ -126,7 +126,10 @@ pub(crate) fn open_sheet(path: &Path, options: &DataSpec) -> Result<CsvRows, Dat
     };
     if all.len() > 1 {
         let others: Vec<&str> = all.iter().map(String::as_str).filter(|name| *name != sheet).collect();
-        notes.push(format!("of its sheets {sheet:?} is read, not {}: set data.sheet for another", others.join(", ")));
+        notes.push(format!(
+            "of its sheets {sheet:?} is read, not {}; for another: setting `data.sheet`",
+            others.join(", ")
+        ));
     }
     let mut records = records_of(cells, &place)?;
     let width = records.first().map_or(0, csv::ByteRecord::len);

@@ -77,8 +77,8 @@ pub(crate) fn read_table(
                     continue;
                 }
                 let problem = format!(
-                    "row {}, column {:?}: {problem}; correct it, leave it empty, or set data.categorical=[{:?}] if its \
-                     values are names",
+                    "row {}, column {:?}: {problem}; correct it, leave it empty, or, if its values are \
+                     names, read it as such: setting `data.categorical=[{:?}]`",
                     row + 1,
                     names[column],
                     names[column]

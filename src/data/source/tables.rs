@@ -77,7 +77,7 @@ pub(super) fn read_table(
         match series {
             Some(Ok(())) => *kind = SourceKind::Series,
             Some(Err(reason)) => notes.push(format!(
-                "taken for a table, each row by itself, as {reason}; for a series set data.kind = \"series\""
+                "taken for a table, each row by itself, as {reason}; for a series: setting `data.kind=\"series\"`"
             )),
             None => {}
         }
@@ -139,7 +139,9 @@ fn perhaps_labels(table: &Table) -> Option<String> {
         _ => return None,
     };
     (table.columns.len() > 1).then(|| {
-        format!("the last column, {name:?} ({values}), is a feature: set data.labels=\"last\" if it holds labels")
+        format!(
+            "the last column, {name:?} ({values}), is a feature; if it holds labels: setting `data.labels=\"last\"`"
+        )
     })
 }
 

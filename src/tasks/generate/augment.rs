@@ -91,8 +91,10 @@ pub fn augment(
     let mut latents = Vec::with_capacity(options.count * own.latents.len());
     if options.by_class {
         let Some(classes) = &classes else {
-            let problem =
-                format!("it has no labels; name them with the model's data.labels, or leave {} out", Setting::BY_CLASS);
+            let problem = format!(
+                "it has no labels; name them when the model is trained (data.labels), or leave {} out",
+                Setting::BY_CLASS
+            );
             return Err(DataError::Malformed { place: source.to_owned(), problem }.into());
         };
         latents = drawn_by_class(&own.latents, latent, classes, options)?;
