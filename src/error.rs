@@ -42,6 +42,8 @@ impl Setting {
     pub const DATA_LABELS: Self = Self("data.labels");
     /// Option of tasks: device of the computation.
     pub const DEVICE: Self = Self("device");
+    /// Option of anomaly detection: number of false alarms a day.
+    pub const ALARMS_A_DAY: Self = Self("alarms-a-day");
     /// Option of anomaly detection: share of normal rows that may be called abnormal.
     pub const FALSE_ALARMS: Self = Self("false-alarms");
     /// Option of tasks: label column in anomaly detection, else class of a conditional model or of the draws.
@@ -72,8 +74,9 @@ impl Setting {
     pub const THRESHOLD_BY: Self = Self("threshold-by");
 
     /// Options of tasks that errors refer to; every other setting is a key of the spec.
-    pub const OPTIONS: [Self; 22] = [
+    pub const OPTIONS: [Self; 23] = [
         Self::ABNORMAL,
+        Self::ALARMS_A_DAY,
         Self::AXES,
         Self::BY_CLASS,
         Self::CHANGED_DATA,

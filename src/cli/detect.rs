@@ -13,7 +13,7 @@ use super::error::{CliError, EXIT_INTERRUPTED};
 use super::inputs::{read_spec, refuse_overwriting};
 use super::output::{print_json, print_out, say_notes};
 use crate::device::Device;
-use crate::model::preset;
+use crate::model::{Model, preset};
 use crate::style;
 use crate::tasks::{
     self, DetectorOptions, DetectorReport, ScoreInput, ScoreOptions, ScoreOutput, Scores, TaskError, ThresholdRule,
@@ -28,6 +28,27 @@ pub(super) enum DetectCommand {
     Fit(FitArgs),
     /// Score every row and name the columns that make it abnormal.
     Score(ScoreArgs),
+    /// Tell a detector of rows that are normal or abnormal: they count in its next scores without a fit. Without rows,
+    /// list those that it was told of.
+    Refine(RefineArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RefineArgs {
+    /// Detector of a table, written by `detect fit` or `detect refine`; it is never replaced.
+    model: PathBuf,
+    /// Table of judged rows, with the columns that the detector was fitted on.
+    #[arg(value_name = "CSV", requires = "label", requires = "output")]
+    data: Option<PathBuf>,
+    /// Column of the judgments; rows without one are skipped.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    label: Option<String>,
+    /// Judgments of abnormal rows, instead of those that the detector was fitted with.
+    #[arg(long, value_name = "VALUE,...", value_delimiter = ',', requires = "data")]
+    abnormal: Vec<String>,
+    /// Detector to write, a safetensors file.
+    #[arg(short, long, value_name = "NEW", requires = "data")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,6 +77,9 @@ pub(super) struct FitArgs {
     /// in fitting.
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_alarms: f64,
+    /// Number of false alarms a day that sets the threshold instead; for tables with a column of times.
+    #[arg(long, value_name = "N", conflicts_with = "threshold_by")]
+    alarms_a_day: Option<f64>,
     /// Choose the threshold from labels instead: highest F1, or lowest cost.
     #[arg(long, value_name = "RULE", value_parser = ["f1", "cost"], requires = "label")]
     threshold_by: Option<String>,
@@ -83,7 +107,7 @@ pub(super) struct ScoreArgs {
     /// Rows to score, of the kind that the detector was fitted on; - reads a table from standard input.
     #[arg(value_name = "CSV")]
     data: String,
-    /// CSV file for row,score,abnormal,reasons; - writes to standard output.
+    /// CSV file for row,score,abnormal,reasons,severity; severity N: about one in N normal rows is as abnormal; - writes to standard output.
     #[arg(short, long, value_name = "SCORES")]
     output: PathBuf,
     /// Score above which a row is abnormal, instead of the detector's threshold.
@@ -107,6 +131,7 @@ pub(super) fn run(command: DetectCommand, common: &Common) -> Result<u8, CliErro
     match command {
         DetectCommand::Fit(arguments) => fit(arguments, common),
         DetectCommand::Score(arguments) => score(arguments, common),
+        DetectCommand::Refine(arguments) => refine(&arguments, common),
     }
 }
 
@@ -137,6 +162,9 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         let problem = format!("--miss-cost is {}, use a number of false alarms above 0", arguments.miss_cost);
         return Err(CliError::usage(problem));
     }
+    if arguments.alarms_a_day.is_some_and(|alarms| !(alarms.is_finite() && alarms > 0.0)) {
+        return Err(CliError::usage("--alarms-a-day is a number of false alarms above 0, such as 1, or 0.1"));
+    }
     let spec = match (&arguments.spec, &arguments.preset) {
         (Some(path), _) => Some(read_spec(path).map_err(TaskError::from)?),
         (None, Some(name)) => Some(preset(name).map_err(TaskError::from)?.spec),
@@ -157,6 +185,9 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         exclude: arguments.exclude,
         outliers,
         threshold: match arguments.threshold_by.as_deref() {
+            None if arguments.alarms_a_day.is_some() => {
+                ThresholdRule::AlarmsADay(arguments.alarms_a_day.unwrap_or_default())
+            }
             Some("f1") => ThresholdRule::F1,
             Some(_) => ThresholdRule::MissCost(arguments.miss_cost),
             None => ThresholdRule::FalseAlarms(false_alarms),
@@ -251,6 +282,38 @@ fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {
         }
     }
     Ok(u8::from(scores.unusable > 0 && options.keep_going))
+}
+
+fn refine(arguments: &RefineArgs, common: &Common) -> Result<u8, CliError> {
+    let path = &arguments.model;
+    let mut model = Model::load(path).map_err(TaskError::from)?;
+    let report = match (&arguments.data, &arguments.label, &arguments.output) {
+        (Some(data), Some(label), Some(output)) => {
+            refuse_overwriting(output, [path.as_path(), data])?;
+            let mut report = tasks::refine(&mut model, path, data, label, &arguments.abnormal)?;
+            model.save(output).map_err(TaskError::from)?;
+            report.model = output.display().to_string();
+            report
+        }
+        _ => tasks::list_judged(&model, path)?,
+    };
+    if common.json {
+        print_json(&report)?;
+        return Ok(0);
+    }
+    say_notes(&report.notes, common);
+    if arguments.data.is_none() {
+        for row in &report.judged {
+            print_out(&format!("{}  {}", if row.abnormal { "abnormal" } else { "normal  " }, row.cells));
+        }
+    }
+    let read = match report.read + report.skipped {
+        0 => String::new(),
+        _ => format!(", {} of them told now, {} rows without a label skipped", report.read, report.skipped),
+    };
+    print_out(&format!("told of {} normal and {} abnormal rows{read}", report.normal, report.abnormal));
+    print_out(&format!("detector  {}", report.model));
+    Ok(0)
 }
 
 /// Returns the source of the rows; `-` is standard input.

@@ -13,6 +13,7 @@ pub mod gemm_variant;
 pub mod half;
 pub mod jpeg;
 pub mod latent;
+pub mod least;
 pub mod loss;
 pub mod mmd;
 pub mod norm;

@@ -30,6 +30,7 @@ pub static LIBRARY: ShaderLibrary = ShaderLibrary(shader_table![
     "half",
     "jpeg",
     "latent",
+    "least",
     "loss",
     "mmd",
     "norm/norm",

@@ -20,6 +20,7 @@ pub use self::mixture::{Covariance, GaussianMixture, MixtureError};
 pub use self::nearest_rows::nearest_rows;
 pub use self::neighbors::{knn_classes, knn_confusion, trustworthiness};
 pub use self::noise::{NoiseArea, noise_level, noise_level_in};
+pub(crate) use self::pca::covariance;
 pub use self::pca::{Pca, PcaError};
 pub use self::roc::{average_precision, operating_points, roc_auc};
 pub use self::silhouette::silhouettes;

@@ -37,7 +37,7 @@ pub fn nearest_rows(queries: &[f32], candidates: &[f32], features: usize) -> Vec
 }
 
 /// Computes the squared distance in lanes that the compiler vectorizes; equal rows are at 0 exactly.
-fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     const LANES: usize = 16;
     let mut sums = [0.0_f32; LANES];
     let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));

@@ -54,15 +54,7 @@ impl Pca {
         if count < features {
             return fit_few_rows(rows, mean, components.min(count - 1));
         }
-        // Tasks of a fixed size, added up in order: the same bits on any number of threads.
-        let mut covariance = vec![0.0_f64; features * features];
-        for tasks in rows.chunks(16 * ROWS_PER_TASK * features) {
-            let products: Vec<Vec<f32>> =
-                tasks.par_chunks(ROWS_PER_TASK * features).map(|chunk| products(chunk, &mean)).collect();
-            for product in &products {
-                covariance.iter_mut().zip(product).for_each(|(sum, &value)| *sum += f64::from(value));
-            }
-        }
+        let covariance = covariance(rows, &mean);
         let matrix = Mat::from_fn(features, features, |i, j| covariance[i * features + j] / count as f64);
         let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(|_| PcaError::NotConverged { features })?;
         let components = components.min(features);
@@ -193,6 +185,22 @@ impl Pca {
         let lost: f64 = self.squared_errors(rows).iter().sum();
         lost / rows.len() as f64
     }
+}
+
+/// Computes the sums of products `[features, features]` of rows `[rows, features]` less `mean`: the covariance times the
+/// number of rows.
+pub(crate) fn covariance(rows: &[f32], mean: &[f32]) -> Vec<f64> {
+    let features = mean.len();
+    let mut sums = vec![0.0_f64; features * features];
+    // Tasks of a fixed size, added up in order: the same bits on any number of threads.
+    for tasks in rows.chunks(16 * ROWS_PER_TASK * features) {
+        let products: Vec<Vec<f32>> =
+            tasks.par_chunks(ROWS_PER_TASK * features).map(|chunk| products(chunk, mean)).collect();
+        for product in &products {
+            sums.iter_mut().zip(product).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+    }
+    sums
 }
 
 /// Computes centered^T centered of a chunk of rows.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{NearRows, Severity};
 use crate::metrics::Pca;
 use crate::tensor::{HostTensor, Shape};
 
@@ -20,6 +21,8 @@ pub enum ThresholdBy {
     FalseAlarms,
     /// Highest F1 on held-out normal rows and labeled abnormal ones.
     F1,
+    /// Given number of false alarms a day, of rows with times.
+    AlarmsADay,
     /// Least cost of false alarms and missed rows, each missed row at the cost of a given number of false alarms.
     Cost,
 }
@@ -40,6 +43,12 @@ pub struct Detector {
     /// Factors of the scores of steps of a series near its ends, by rising reach; empty where no step needs one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cuts: Vec<CutFactors>,
+    /// Scale of severity; `None` in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Kept normal rows of a table; `None` for other data.
+    #[serde(skip)]
+    pub near: Option<NearRows>,
     /// Members of the ensemble; the score of a row is the mean of theirs.
     #[serde(skip)]
     pub members: Vec<DetectorMember>,
@@ -97,6 +106,7 @@ impl Detector {
                 tensors.insert(format!("{PREFIX}{number}.model.{name}"), tensor.clone());
             }
         }
+        tensors.extend(self.near.iter().flat_map(NearRows::tensors));
         if let Some(pca) = &self.pca {
             let features = pca.mean().len();
             let mean = HostTensor::new([features], pca.mean().to_vec());
@@ -117,6 +127,7 @@ impl Detector {
             let is_whole = mean.data.len() == features && directions.data.len().is_multiple_of(features.max(1));
             self.pca = is_whole.then(|| Pca::from_parts(mean.data, directions.data));
         }
+        self.near = NearRows::take(tensors, features)?;
         let names: Vec<String> = tensors.keys().filter(|name| name.starts_with(PREFIX)).cloned().collect();
         for name in names {
             let Some(tensor) = tensors.remove(&name) else { continue };
@@ -154,6 +165,9 @@ impl Detector {
         let cuts = self.cuts.iter().all(|cut| is_factor(cut.begin) && is_factor(cut.end));
         if !cuts || !self.cuts.is_sorted_by_key(|cut| cut.reach) {
             return Err("its detector has impossible factors for the ends of a series, fit it again".to_owned());
+        }
+        if self.severity.as_ref().is_some_and(|severity| !severity.is_sane()) {
+            return Err("its detector has an impossible scale of severity, fit it again".to_owned());
         }
         if self.members.is_empty() || !self.members.iter().all(sane) || !self.threshold.is_finite() {
             return Err(format!("its detector does not belong to {features} values, fit it again"));

@@ -7,9 +7,11 @@ mod file;
 mod input;
 mod layers;
 mod mirrored_decoder;
+mod near_rows;
 mod network;
 pub(crate) mod presets;
 mod pretrained;
+mod severity;
 mod shape;
 mod spec;
 mod weights;
@@ -19,9 +21,12 @@ pub use self::detector::{CutFactors, Detector, DetectorMember, ThresholdBy};
 pub use self::file::{Model, ModelFileError, write_whole};
 pub(crate) use self::file::{read_tensor_file, tensor_file};
 pub use self::layers::{GRAMMAR, Layer, NormKind, OutputLayer};
+pub use self::near_rows::NearRows;
+pub(crate) use self::near_rows::{KNOWN_NEIGHBORS, NEIGHBORS};
 pub use self::network::{EvaluationMode, LayerLocation, LayerProbe, Network, Pass, RowSource};
 pub use self::presets::{Preset, preset, presets};
 pub use self::pretrained::{SHIPPED_DENOISER, shipped_denoiser, starting_model};
+pub use self::severity::Severity;
 pub use self::shape::{DataShape, data_shape};
 pub use self::spec::{
     AugmentationSpec, BETA, CORRUPTION, ConditionKind, CorruptionSpec, DROPOUT, Edit, EngineSpec, KernelChoices,

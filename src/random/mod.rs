@@ -23,6 +23,8 @@ pub mod stream {
     pub const MIXTURE: u32 = 5;
     /// Latent values that are drawn from a prior, or added to those of rows.
     pub const LATENTS: u32 = 6;
+    /// Choice of the normal rows that a detector keeps.
+    pub const NEIGHBORS: u32 = 7;
     /// Corruption by film wear. Corruptions have streams of their own: taken from the graph's, they would renumber
     /// every op after them and change the bits of every existing run.
     pub const FILM: u32 = 256;

@@ -20,9 +20,9 @@ pub use self::denoise::{
     QueueImage, QueueItem, QueueView, Sigma, Strength, denoise,
 };
 pub use self::detect::{
-    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, FitProgress, LabelChoice, ScannedRows,
-    ScoreInput, ScoreOptions, ScoreOutput, Scores, ThresholdRule, Watch, detect, fit_detector, make_detector,
-    save_detector, save_scores, scan_rows, score_rows, write_scores,
+    DetectOutcome, DetectRequest, DetectStage, DetectorOptions, DetectorReport, FitProgress, JudgedRow, LabelChoice,
+    RefineReport, ScannedRows, ScoreInput, ScoreOptions, ScoreOutput, Scores, ThresholdRule, Watch, detect,
+    fit_detector, list_judged, make_detector, refine, save_detector, save_scores, scan_rows, score_rows, write_scores,
 };
 pub use self::error::TaskError;
 pub(crate) use self::evaluate::evaluator_over;

@@ -9,6 +9,7 @@ use hourglass::kernels::conv::{ConvGather, ConvScatter, ConvShape, ConvWeights, 
 use hourglass::kernels::dense::{DenseBackward, DenseForward};
 use hourglass::kernels::gemm_variant::GemmVariant;
 use hourglass::kernels::half::HalfConversion;
+use hourglass::kernels::least::LeastColumns;
 use hourglass::kernels::loss::{Loss, LossTerm, ReconstructionLoss};
 use hourglass::kernels::optimizer::{Update, UpdateRule};
 use hourglass::kernels::partial_sums::SplitK;
@@ -151,6 +152,7 @@ pub fn kernels() -> Vec<Arc<dyn Kernel>> {
     for to_whole in [false, true] {
         all.push(Arc::new(HalfConversion { to_whole, count: 5 }));
     }
+    all.push(Arc::new(LeastColumns { rows: 3, columns: 70 }));
     all.extend(crate::corruptions::corruption_kernels());
     all
 }

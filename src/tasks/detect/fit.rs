@@ -1,5 +1,6 @@
 //! Fitting of a detector to normal rows.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,14 +9,16 @@ use serde::Serialize;
 
 use super::calibration::{Fold, MOST_LATENTS, calibrate};
 use super::memory::FitMemory;
+use super::neighborhood::{self, Neighborhood};
 use super::reconstructions::Reconstructor;
+use super::scorer::Scorer;
 use super::threshold::{by_labels, expected_share, for_rate, rows_to_tell};
 use super::{folds, is_abnormal, member_models, series};
-use crate::data::{DataError, DataSet, DataSpec, Part, SourceKind, TableStream, read_labels};
+use crate::data::{DataError, DataSet, DataSpec, Part, PreparedColumn, SourceKind, TableStream, read_labels};
 use crate::device::Device;
 use crate::error::Setting;
 use crate::metrics::Pca;
-use crate::model::{Detector, DetectorMember, Model, Network, Spec, ThresholdBy, auto_spec, preset};
+use crate::model::{Detector, DetectorMember, Model, Network, Severity, Spec, ThresholdBy, auto_spec, preset};
 use crate::platform::{self, Instant, Wait as _};
 use crate::tasks::TaskError;
 use crate::train::{Run, Session, TrainingPlan};
@@ -39,6 +42,8 @@ pub type FitProgress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
 pub enum ThresholdRule {
     /// Given share of held-out normal rows above the threshold.
     FalseAlarms(f64),
+    /// Given number of false alarms a day, for rows with times.
+    AlarmsADay(f64),
     /// Highest F1, by labels.
     F1,
     /// Least cost, by labels, where a missed row costs so many false alarms.
@@ -175,6 +180,10 @@ pub fn make_detector(
         wanted.omit_worst(&first.model, &member, &data, device, path)?;
     }
     let data = wanted.open()?;
+    let rule = match options.threshold {
+        ThresholdRule::AlarmsADay(alarms) => ThresholdRule::FalseAlarms(alarms_a_day(alarms, &data)?),
+        rule => rule,
+    };
     let (further, fits) = (further(&data), all_fits(&data));
     let mut fits_done = first_fits;
     let mut others: Vec<Arc<DataSet>> = Vec::new();
@@ -217,21 +226,42 @@ pub fn make_detector(
         members,
         pca: pca_of(&data, &mut notes)?,
         cuts: Vec::new(),
+        severity: None,
+        near: None,
     };
     let held = folds::held(&data);
     let is_series = data.kind == SourceKind::Series;
     if is_series {
-        let share = if let ThresholdRule::FalseAlarms(share) = options.threshold { share } else { 0.01 };
+        let share = if let ThresholdRule::FalseAlarms(share) = rule { share } else { 0.01 };
         let mut reconstructions =
             Reconstructor::over(&member_models(&model, &detector), &data, held.clone(), device, path)?;
         normal = series::calibrate_steps(&mut reconstructions, &mut detector, &data, held.clone(), share)?;
     }
+    let mut is_scored_whole = !others.is_empty();
+    if neighborhood::is_for(&data)
+        && let Some((near, far)) = neighborhood::keep(&data, options.seed, device)?
+    {
+        if far > 0 {
+            notes.push(format!(
+                "{far} of the rows that it could keep as neighbors lie far from all others and are left out of them; if \
+                 they are abnormal, {} SHARE leaves such rows out of the threshold too",
+                Setting::OUTLIERS
+            ));
+        }
+        let folds: Vec<&DataSet> = std::iter::once(&data).chain(&others).map(Arc::as_ref).collect();
+        let of_folds = is_scored_whole.then_some((folds.as_slice(), normal.as_slice()));
+        let mut search = Neighborhood::new(near, device)?;
+        normal = normal_scores(&mut search, &model, &detector, &data, of_folds, device, path)?;
+        detector.near = Some(search.near);
+        is_scored_whole = true;
+    }
     normal.sort_by(f64::total_cmp);
-    (detector.threshold_by, detector.threshold) = match options.threshold {
+    detector.severity = Severity::fit(&normal);
+    (detector.threshold_by, detector.threshold) = match rule {
         // That of a series is known already.
         ThresholdRule::FalseAlarms(_) if is_series => (ThresholdBy::FalseAlarms, detector.threshold),
         ThresholdRule::FalseAlarms(share) => {
-            let scored = if others.is_empty() { held.clone() } else { 0..data.rows };
+            let scored = if is_scored_whole { 0..data.rows } else { held.clone() };
             let alone = folds::standing_alone(&data, scored);
             notes.extend(untold(share, alone, data.groups.is_some()));
             (ThresholdBy::FalseAlarms, for_rate(&normal, share))
@@ -245,6 +275,9 @@ pub fn make_detector(
             (by, by_labels(&normal, &abnormal, by, cost))
         }
     };
+    if let ThresholdRule::AlarmsADay(_) = options.threshold {
+        detector.threshold_by = ThresholdBy::AlarmsADay;
+    }
     detector.false_alarms = if is_series {
         let above = normal.iter().filter(|&&score| score > detector.threshold).count();
         above as f64 / normal.len().max(1) as f64
@@ -379,7 +412,7 @@ impl<'a> TrainingRows<'a> {
         let mut reconstructions = Reconstructor::over(std::slice::from_ref(model), data, 0..data.rows, device, path)?;
         let mut scores = Vec::new();
         while let Some(chunk) = reconstructions.next()? {
-            scores.extend(chunk.scores(std::slice::from_ref(member), data.features));
+            scores.extend(chunk.model_scores(std::slice::from_ref(member), data.features));
         }
         let mut worst: Vec<usize> = (0..data.rows).collect();
         worst.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
@@ -414,9 +447,10 @@ impl<'a> TrainingRows<'a> {
         }
         let stream = TableStream::open(Path::new(&self.base.source), &self.base, &model.preparation, None)?;
         let mut reconstructions = Reconstructor::streaming(&models, stream, false, device, path)?;
+        let mut scorer = Scorer::new(detector, model.features, device)?;
         let (mut row, mut scores) = (0, Vec::new());
         while let Some(chunk) = reconstructions.next()? {
-            for score in chunk.scores(&detector.members, model.features) {
+            for score in scorer.score(&chunk)?.scores {
                 if self.is_abnormal.get(row).copied().unwrap_or(false) {
                     scores.push(score);
                 }
@@ -522,6 +556,51 @@ fn train_alike(
     Ok(run.kept_model().wait()?)
 }
 
+/// Computes the scores of normal rows by their neighbors among the kept rows, without themselves, and by the models;
+/// settles the weight of both in `search`.
+///
+/// `of_folds` has the scores of the held-out rows of several folds by models that were not trained on them. Without it
+/// the scores of train rows by the model that was trained on them are raised to the mean of the held-out ones.
+fn normal_scores(
+    search: &mut Neighborhood,
+    model: &Model,
+    detector: &Detector,
+    data: &Arc<DataSet>,
+    of_folds: Option<(&[&DataSet], &[f64])>,
+    device: &Device,
+    path: &Path,
+) -> Result<Vec<f64>, TaskError> {
+    let place = |data: &DataSet, row: usize| data.order.as_ref().map_or(row, |order| order[row] as usize);
+    let places = of_folds
+        .iter()
+        .flat_map(|(folds, _)| folds.iter())
+        .flat_map(|&fold| folds::held(fold).map(move |row| place(fold, row)));
+    let known: HashMap<usize, f64> =
+        places.zip(of_folds.iter().flat_map(|(_, scores)| scores.iter().copied())).collect();
+    let held = folds::held(data);
+    let measured = neighborhood::measured(&held);
+    let (mut densities, mut of_model) = (Vec::new(), Vec::new());
+    let models = member_models(model, detector);
+    let mut reconstructions = Reconstructor::over(&models, data, measured.clone(), device, path)?;
+    while let Some(chunk) = reconstructions.next()? {
+        densities.extend(search.find(&chunk.seen)?.iter().map(|found| search.density(found)));
+        of_model.extend(chunk.model_scores(&detector.members, data.features));
+    }
+    if of_folds.is_some() {
+        for (row, score) in measured.zip(&mut of_model) {
+            *score = known.get(&place(data, row)).copied().unwrap_or(*score);
+        }
+    } else {
+        let logs = |scores: &[f64]| {
+            scores.iter().map(|&score| neighborhood::log_score(score)).sum::<f64>() / scores.len().max(1) as f64
+        };
+        let (trained, held) = of_model.split_at_mut(held.start - measured.start);
+        let factor = if trained.is_empty() || held.is_empty() { 1.0 } else { (logs(held) - logs(trained)).exp() };
+        trained.iter_mut().for_each(|score| *score *= factor);
+    }
+    Ok(search.settle(&densities, &of_model))
+}
+
 /// Refuses a network whose decoder sees more than the latents.
 fn check_bottleneck(network: &Network) -> Result<(), TaskError> {
     network.check_bottleneck().map_err(|_| TaskError::Setting {
@@ -531,6 +610,30 @@ fn check_bottleneck(network: &Network) -> Result<(), TaskError> {
                   model.latent is well below the values of a row, or leave model and preset out, and one is chosen"
             .to_owned(),
     })
+}
+
+/// Returns the share of rows that makes `alarms` a day, by the times of the rows of `data`.
+fn alarms_a_day(alarms: f64, data: &DataSet) -> Result<f64, TaskError> {
+    const DAY: f64 = 86_400.0;
+    let setting = Setting::ALARMS_A_DAY;
+    let range = data.preparation.columns.iter().find_map(|column| match column {
+        PreparedColumn::Time { range: Some([first, last]), .. } if last > first => Some(last - first),
+        _ => None,
+    });
+    let Some(seconds) = range else {
+        let problem = format!(
+            "it needs a table with a column of times that differ; use {} SHARE of the rows",
+            Setting::FALSE_ALARMS
+        );
+        return Err(TaskError::Setting { setting, problem });
+    };
+    let rows_a_day = data.rows as f64 / (seconds / DAY);
+    let share = alarms / rows_a_day;
+    if share < 1.0 {
+        return Ok(share);
+    }
+    let problem = format!("it is {alarms}, and there are {rows_a_day:.3} rows a day; use fewer than these");
+    Err(TaskError::Setting { setting, problem })
 }
 
 /// Returns what so many rows cannot tell of the rate that was asked for, in words.

@@ -8,18 +8,25 @@
 //! for constants it is the negative log-likelihood of a Gaussian model of both. For variational models twice the
 //! divergence from the prior stands in the place of d^2 and of its count: the score is the negative ELBO, scaled to 1
 //! on average.
+//!
+//! Rows of tables are also compared with kept normal rows: how far away the nearest lie, relative to how near to each
+//! other they lie there (`neighborhood`). The logarithms of both add up, in fixed shares of their deviations on normal
+//! rows; the score is 1 for usual rows there too. A scale of severity says how rare a score is among normal rows.
 
 mod calibration;
 mod fit;
 mod folds;
 mod histogram;
 mod memory;
+mod neighborhood;
 mod pipeline;
 mod plots;
 mod reasons;
 mod reconstructions;
+mod refine;
 mod row_scan;
 mod score;
+mod scorer;
 mod scores;
 mod series;
 mod threshold;
@@ -28,6 +35,7 @@ pub use self::fit::{DetectorOptions, DetectorReport, FitProgress, ThresholdRule,
 pub use self::pipeline::{
     DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores,
 };
+pub use self::refine::{JudgedRow, RefineReport, list_judged, refine};
 pub use self::row_scan::{ScannedRows, ScoreInput, scan_rows};
 pub use self::score::{ScoreOptions, ScoreOutput, score_rows, write_scores};
 pub use self::scores::Scores;

@@ -3,15 +3,27 @@
 use std::ops::Range;
 use std::path::Path;
 
+use rayon::prelude::*;
+
+use super::neighborhood::Neighbors;
 use super::reconstructions::{Chunk, relative_errors, squared_distance};
+use super::scorer::{ChunkScores, Scorer};
 use crate::data::{CellRemark, ImageShape, NumberFormat, Preparation, PreparedColumn};
 use crate::inference::{FlatModel, LoadedModel};
-use crate::model::{Detector, Model};
+use crate::model::{Detector, Model, NEIGHBORS, NearRows};
 use crate::platform::Wait as _;
 use crate::tasks::TaskError;
 
 /// Columns that are named for each row, at most.
 const REASONS: usize = 3;
+
+/// Kept rows that a row is compared with to find the columns that differ, at most.
+const COMPARED: usize = 1024;
+/// Columns that are tried as the first reason, and those of them as further ones, at most.
+const TRIED: usize = 64;
+const TRIED_AGAIN: usize = 6;
+/// Severity from which on a row's reasons are sought with care: about one row in so many is looked at so.
+const CAREFUL: f64 = 20.0;
 
 /// Column and its features.
 #[derive(Debug)]
@@ -68,17 +80,35 @@ impl Reasons {
         Ok(expected)
     }
 
-    /// Returns `column=seen (expected E)` of each row, for the columns of the largest relative errors, the largest
-    /// first.
-    pub fn of_rows(&mut self, rows: &Chunk, detector: &Detector) -> Result<Vec<String>, TaskError> {
-        let mut expected = self.expected(rows, detector)?;
-        let (features, usual) = (self.features, &detector.members[0].usual_errors);
-        let shares: Vec<Vec<f64>> = (0..rows.rows)
-            .map(|row| {
-                let span = row * features..(row + 1) * features;
-                relative_errors(&rows.seen[span.clone()], &expected[span], usual).collect()
-            })
-            .collect();
+    /// Returns `column=seen (expected E)` of each row, for the columns that make it abnormal, the first of them first:
+    /// those of the largest relative errors or, where normal rows are kept, those without which it lies nearest to
+    /// them.
+    pub fn of_rows(
+        &mut self,
+        rows: &Chunk,
+        scored: &ChunkScores,
+        scorer: &Scorer<'_>,
+    ) -> Result<Vec<String>, TaskError> {
+        let features = self.features;
+        let (mut expected, shares) = match &scorer.search {
+            Some(search) => self.beside_near_rows(rows, scored, &search.near, scorer.detector),
+            None => {
+                let expected = self.expected(rows, scorer.detector)?;
+                let usual = &scorer.detector.members[0].usual_errors;
+                let of = |row: usize| {
+                    let span = row * features..(row + 1) * features;
+                    let errors: Vec<f64> = relative_errors(&rows.seen[span.clone()], &expected[span], usual).collect();
+                    self.spans.iter().map(|span| errors[span.features.clone()].iter().sum::<f64>()).collect()
+                };
+                let shares: Vec<Vec<f64>> = (0..rows.rows).map(of).collect();
+                (expected, shares)
+            }
+        };
+        let judged = |row: usize| {
+            let neighbors = scored.neighbors.get(row)?;
+            let abnormal = scorer.search.as_ref()?.judgment(neighbors)?;
+            Some(if abnormal { "abnormal" } else { "normal" })
+        };
         let mut seen = rows.seen.clone();
         self.preparation.undo(&mut seen);
         self.preparation.undo(&mut expected);
@@ -86,7 +116,7 @@ impl Reasons {
             let span = row * features..(row + 1) * features;
             let (seen, expected) = (&seen[span.clone()], &expected[span]);
             let mut worst: Vec<(f64, &Span)> =
-                self.spans.iter().map(|span| (shares[span.features.clone()].iter().sum::<f64>(), span)).collect();
+                self.spans.iter().zip(shares).map(|(span, &share)| (share, span)).collect();
             let remarks: Vec<&CellRemark> = rows.remarks.iter().filter(|remark| remark.row as usize == row).collect();
             let of_span = |at: usize| remarks.iter().copied().find(|remark| remark.column == at);
             // Broken rules come first, whatever the errors are.
@@ -108,10 +138,107 @@ impl Reasons {
                 // What is as expected is no reason.
                 (seen != expected).then(|| format!("{}={seen} (expected {expected})", span.column.name()))
             });
-            telling.collect::<Vec<_>>().join("; ")
+            let like = judged(row).map(|judgment| format!("near a row judged {judgment}"));
+            like.into_iter().chain(telling).collect::<Vec<_>>().join("; ")
         };
         Ok(shares.iter().enumerate().map(of).collect())
     }
+
+    /// Returns the expected values of rows `[rows, features]` beside kept normal rows, and a share for each column of
+    /// each row.
+    fn beside_near_rows(
+        &self,
+        rows: &Chunk,
+        scored: &ChunkScores,
+        near: &NearRows,
+        detector: &Detector,
+    ) -> (Vec<f32>, Vec<Vec<f64>>) {
+        let careful = |score: f64| detector.severity.as_ref().is_none_or(|scale| scale.one_in(score) >= CAREFUL);
+        let of = |(row, (&score, neighbors)): (usize, (&f64, &Neighbors))| {
+            let seen = &rows.seen[row * self.features..(row + 1) * self.features];
+            let mut expected = mean_of(near, neighbors.nearest.iter().map(|found| found.0 as usize));
+            let mut shares: Vec<f64> =
+                self.spans.iter().map(|span| scaled_square(seen, &expected, &near.scale, &span.features)).collect();
+            if careful(score) {
+                self.name_reasons(seen, near, &mut expected, &mut shares);
+            }
+            (expected, shares)
+        };
+        let all: Vec<(Vec<f32>, Vec<f64>)> =
+            scored.scores.par_iter().zip(&scored.neighbors).enumerate().map(of).collect();
+        let (expected, shares): (Vec<Vec<f32>>, Vec<Vec<f64>>) = all.into_iter().unzip();
+        (expected.concat(), shares)
+    }
+
+    /// Finds the columns without which a row lies nearest to the kept rows, one after the other: neighbors of a row
+    /// with a strange value have such values too, and differ from it elsewhere. The shares of these columns become the
+    /// largest, and their expected values those of the rows that are nearest without them.
+    fn name_reasons(&self, seen: &[f32], near: &NearRows, expected: &mut [f32], shares: &mut [f64]) {
+        let features = self.features;
+        let step = near.kept().div_ceil(COMPARED);
+        let others: Vec<&[f32]> = near.values.chunks_exact(features).step_by(step).collect();
+        let part = |other: &[f32], span: &Span| scaled_square(seen, other, &near.scale, &span.features);
+        let mut left: Vec<f64> =
+            others.iter().map(|other| self.spans.iter().map(|span| part(other, span)).sum()).collect();
+        let mut order: Vec<usize> = (0..self.spans.len()).collect();
+        order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
+        order.truncate(TRIED);
+        let largest = shares.iter().fold(0.0_f64, |largest, &share| largest.max(share));
+        for number in 0..REASONS.min(order.len()) {
+            let mut without: Vec<(f64, usize, Vec<usize>)> = order
+                .iter()
+                .map(|&at| {
+                    let distances: Vec<f64> =
+                        left.iter().zip(&others).map(|(left, other)| left - part(other, &self.spans[at])).collect();
+                    let nearest = least(&distances);
+                    (nearest.iter().map(|&other| distances[other].max(0.0)).sum(), at, nearest)
+                })
+                .collect();
+            without.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let Some((_, at, nearest)) = without.first() else { return };
+            let span = &self.spans[*at];
+            let mean = mean_of(near, nearest.iter().map(|other| other * step));
+            expected[span.features.clone()].copy_from_slice(&mean[span.features.clone()]);
+            shares[*at] = largest + (REASONS - number) as f64;
+            left.iter_mut().zip(&others).for_each(|(left, other)| *left -= part(other, span));
+            order = without.iter().skip(1).take(TRIED_AGAIN).map(|found| found.1).collect();
+        }
+    }
+}
+
+/// Returns the places of the [`NEIGHBORS`] least distances.
+fn least(distances: &[f64]) -> Vec<usize> {
+    let mut found: Vec<usize> = Vec::with_capacity(NEIGHBORS + 1);
+    for (at, &distance) in distances.iter().enumerate() {
+        if found.len() < NEIGHBORS || found.last().is_some_and(|&last| distance < distances[last]) {
+            let place = found.partition_point(|&other| distances[other] <= distance);
+            found.insert(place, at);
+            found.truncate(NEIGHBORS);
+        }
+    }
+    found
+}
+
+/// Computes the mean of kept rows by their numbers.
+fn mean_of(near: &NearRows, numbers: impl Iterator<Item = usize>) -> Vec<f32> {
+    let features = near.scale.len();
+    let (mut sum, mut count) = (vec![0.0_f32; features], 0.0_f32);
+    for number in numbers {
+        let row = &near.values[number * features..(number + 1) * features];
+        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        count += 1.0;
+    }
+    sum.iter_mut().for_each(|sum| *sum /= count.max(1.0));
+    sum
+}
+
+/// Computes the squared difference of two rows in the features of a column, scaled.
+fn scaled_square(a: &[f32], b: &[f32], scale: &[f32], features: &Range<usize>) -> f64 {
+    let of = features.clone().map(|at| {
+        let difference = (a[at] - b[at]) * scale[at];
+        f64::from(difference * difference)
+    });
+    of.sum()
 }
 
 impl Span {
@@ -136,6 +263,17 @@ impl Span {
             }
         }
     }
+}
+
+/// Returns the cells of prepared rows `[_, features]`, each as `column=value`, joined by `; `.
+pub(super) fn cells_of_rows(model: &Model, rows: &[f32]) -> Vec<String> {
+    let spans = spans(&model.preparation, model.features, model.data_shape().image);
+    let mut values = rows.to_vec();
+    model.preparation.undo(&mut values);
+    let of = |row: &[f32]| {
+        spans.iter().map(|span| format!("{}={}", span.column.name(), span.value(row))).collect::<Vec<_>>().join("; ")
+    };
+    values.chunks_exact(model.features.max(1)).map(of).collect()
 }
 
 /// Formats a number with four significant digits.

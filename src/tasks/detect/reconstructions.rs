@@ -159,8 +159,8 @@ impl Reconstructor {
 }
 
 impl Chunk {
-    /// Computes the score of each row: the mean over `members`, and what broken rules add.
-    pub fn scores(&self, members: &[DetectorMember], features: usize) -> Vec<f64> {
+    /// Computes the score of each row by the models: the mean over `members`.
+    pub fn model_scores(&self, members: &[DetectorMember], features: usize) -> Vec<f64> {
         let of = |row: usize| {
             let parts = members.iter().enumerate().map(|(at, member)| {
                 let (apart, usual) = self.apart(at, row, member);
@@ -168,11 +168,14 @@ impl Chunk {
             });
             parts.sum::<f64>() / members.len().max(1) as f64
         };
-        let mut scores: Vec<f64> = (0..self.rows).map(of).collect();
+        (0..self.rows).map(of).collect()
+    }
+
+    /// Adds to `scores` of the rows what broken rules add.
+    pub fn add_broken_rules(&self, scores: &mut [f64]) {
         for remark in self.remarks.iter().filter(|remark| remark.breaks_rule) {
             scores[remark.row as usize] += BROKEN_RULE;
         }
-        scores
     }
 
     /// Returns the distance of a row's latents from those of normal rows, and its usual value: the squared Mahalanobis

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::reasons::Reasons;
 use super::reconstructions::Reconstructor;
+use super::scorer::Scorer;
 use super::{is_abnormal, member_models, series};
 use crate::data::{DataError, DataSpec, Part, SourceKind, TableStream, read_labels};
 use crate::device::Device;
@@ -163,10 +164,11 @@ impl RowScan<'_> {
         sink: &mut Sink<'_, E>,
     ) -> Result<(), E> {
         let mut reasons = Reasons::new(self.model);
+        let mut scorer = Scorer::new(detector, self.model.features, self.device)?;
         let mut number = 0;
         while let Some(chunk) = reconstructions.next()? {
-            let scores = chunk.scores(&detector.members, self.model.features);
-            let words = reasons.of_rows(&chunk, detector)?;
+            let scored = scorer.score(&chunk)?;
+            let words = reasons.of_rows(&chunk, &scored, &scorer)?;
             let beside = detector.pca.as_ref().filter(|_| !chunk.labels.is_empty());
             let beside = beside.map(|pca| pca.squared_errors(&chunk.seen));
             let mut unusable = chunk.unusable.iter().peekable();
@@ -176,7 +178,7 @@ impl RowScan<'_> {
                 let label = (!chunk.labels.is_empty()).then(|| chunk.labels[row].as_deref());
                 sink(Scored {
                     row: number,
-                    score: problem.map_or(Ok(scores[row]), Err),
+                    score: problem.map_or(Ok(scored.scores[row]), Err),
                     pca: beside.as_ref().map(|beside| beside[row]),
                     reasons: &words[row],
                     is_abnormal: label.map(|label| self.is_abnormal(label, detector)),

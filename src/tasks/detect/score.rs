@@ -9,7 +9,7 @@ use super::row_scan::{RowScan, ScoreInput, Scored};
 use super::scores::Scores;
 use crate::device::Device;
 use crate::metrics::{average_precision, roc_auc};
-use crate::model::{Model, ModelFileError};
+use crate::model::{Model, ModelFileError, Severity};
 use crate::platform::Instant;
 use crate::tasks::TaskError;
 
@@ -54,11 +54,13 @@ impl ScoreOutput {
 struct Gathered {
     scores: Scores,
     histogram: Histogram,
+    /// Scale of severity; `None` for detectors of earlier versions.
+    severity: Option<Severity>,
     /// Scores, errors of the PCA baseline, and labels (true for abnormal) of labeled rows.
     labeled: (Vec<f64>, Vec<f64>, Vec<bool>),
 }
 
-/// Scores each row of `source` with the detector at `path` and writes `row,score,abnormal,reasons` to `output`.
+/// Scores each row of `source` with the detector at `path` and writes `row,score,abnormal,reasons,severity` to `output`.
 ///
 /// # Errors
 /// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or
@@ -100,13 +102,14 @@ pub fn write_scores(
             ..Scores::default()
         },
         histogram: Histogram::default(),
+        severity: walk.detector()?.severity.clone(),
         labeled: (Vec::new(), Vec::new(), Vec::new()),
     };
     let mut failure = None;
     let mut write = |to: &mut dyn Write| {
         let mut table = csv::Writer::from_writer(to);
         let mut notes = Vec::new();
-        let head = table.write_record(["row", "score", "abnormal", "reasons"]).map_err(Failure::from);
+        let head = table.write_record(["row", "score", "abnormal", "reasons", "severity"]).map_err(Failure::from);
         let done = head.and_then(|()| walk.run(&mut notes, &mut |scored| gathered.take(&mut table, &scored)));
         gathered.scores.notes.splice(0..0, notes);
         match done {
@@ -130,7 +133,7 @@ pub fn write_scores(
         return Err(failure);
     }
     written.map_err(|error| ModelFileError::Unwritable { path: output.name().into(), problem: error.to_string() })?;
-    let Gathered { mut scores, histogram, labeled: (values, beside, truth) } = gathered;
+    let Gathered { mut scores, histogram, labeled: (values, beside, truth), .. } = gathered;
     scores.seconds = started.elapsed().as_secs_f64();
     scores.rows_per_second = scores.rows as f64 / scores.seconds.max(1e-9);
     scores.roc_auc = roc_auc(&values, &truth);
@@ -150,6 +153,12 @@ pub fn write_scores(
         scores.pictures = draw_pictures(folder, &scores, &histogram, &values, &truth)?;
     }
     Ok(scores)
+}
+
+/// Formats a severity, N of one in N, in whole numbers with two digits that count; whole from 1 to 10.
+pub(super) fn one_in(severity: f64) -> String {
+    let unit = 10.0_f64.powf((severity.max(1.0).log10().floor() - 1.0).max(0.0));
+    format!("{:.0}", (severity / unit).round() * unit)
 }
 
 enum Failure {
@@ -180,7 +189,7 @@ impl Gathered {
         let score = match scored.score {
             Ok(score) => score,
             Err(problem) => {
-                table.write_record([row.as_str(), "", "", &format!("not scored: {problem}")])?;
+                table.write_record([row.as_str(), "", "", &format!("not scored: {problem}"), ""])?;
                 if self.scores.unusable < NAMED {
                     self.scores.notes.push(format!("row {row} was not scored: {problem}"));
                 }
@@ -190,7 +199,8 @@ impl Gathered {
         };
         let is_above = score > self.scores.threshold;
         let flag = if is_above { "1" } else { "0" };
-        table.write_record([row.as_str(), &format!("{score:.6}"), flag, scored.reasons])?;
+        let severity = self.severity.as_ref().map_or_else(String::new, |scale| one_in(scale.one_in(score)));
+        table.write_record([row.as_str(), &format!("{score:.6}"), flag, scored.reasons, &severity])?;
         self.scores.rows += 1;
         self.scores.abnormal += u64::from(is_above);
         self.histogram.add(score, scored.is_abnormal);

@@ -1,6 +1,7 @@
 //! Ops that move, cut and broadcast values.
 
-use hourglass::graph::ops::{AddRows, Pointwise, Reshape, ScaleRows, Slice, StopGradient};
+use hourglass::graph::ops::{AddRows, Least, Pointwise, Reshape, ScaleRows, Slice, StopGradient};
+use hourglass::kernels::least::LEAST_KEPT;
 use hourglass::kernels::pointwise::PointwiseStage;
 use hourglass::tensor::Shape;
 
@@ -50,6 +51,27 @@ fn structure_cases() -> Vec<Case> {
         );
         scaled.differentiable = false;
         cases.push(scaled);
+    }
+    for (n, m) in [(1, 1), (7, 65), (63, 4), (3, 64), (5, 1000), (2, 8)] {
+        // Values of few levels: most are tied, and the lower column comes first.
+        let (extents, values) = input(&[n, m], 86);
+        let values = values.iter().map(|value| (value * 4.0).round() + 0.0).collect();
+        let mut least = case(
+            "least",
+            format!("{n}x{m}"),
+            vec![(extents, values)],
+            |graph, ids| Ok(vec![graph.add(Least, ids, "least")?]),
+            move |arrays| {
+                let of_row = |row: &[f64]| {
+                    let mut columns: Vec<usize> = (0..m).collect();
+                    columns.sort_by(|&a, &b| row[a].total_cmp(&row[b]).then(a.cmp(&b)));
+                    (0..LEAST_KEPT).map(|at| columns.get(at).map_or(m - 1, |&column| column) as f64).collect::<Vec<_>>()
+                };
+                vec![arrays[0].chunks(m).flat_map(of_row).collect()]
+            },
+        );
+        least.differentiable = false;
+        cases.push(least);
     }
     cases
 }

@@ -1,0 +1,131 @@
+//! Judgments of rows by people, which count in the next scores of a detector without a fit.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::is_abnormal;
+use super::reasons::cells_of_rows;
+use crate::data::TableStream;
+use crate::error::Setting;
+use crate::model::{Model, ModelFileError};
+use crate::tasks::TaskError;
+
+/// Rows that are read at once.
+const ROWS: usize = 4096;
+/// Judged rows that a detector keeps, at most: each is compared with every row that is scored.
+const MOST: usize = 2000;
+
+/// Row that was judged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JudgedRow {
+    /// True if the row was said to be abnormal, false if normal.
+    pub abnormal: bool,
+    /// Its cells as `column=value`, joined by `; `.
+    pub cells: String,
+}
+
+/// The object that `detect refine --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RefineReport {
+    /// Path of the detector that was written; that of the one that was read where only the judged rows were listed.
+    pub model: String,
+    /// Rows of the table that were judged.
+    pub read: usize,
+    /// Rows without a label, which are left as they were.
+    pub skipped: usize,
+    /// Rows said to be normal that the detector keeps now.
+    pub normal: usize,
+    /// Rows said to be abnormal that the detector keeps now.
+    pub abnormal: usize,
+    /// Judged rows that the detector keeps, the first judged first.
+    pub judged: Vec<JudgedRow>,
+    /// Remarks on the data, in words.
+    pub notes: Vec<String>,
+}
+
+/// Adds the judgments in the column `label` of the table `source` to the detector `model`; `path` is its origin, for
+/// errors. A row that was judged before has its last judgment. Labels in `abnormal`, or of the detector's, or all but 0,
+/// false and normal mark abnormal rows; rows without a label are skipped.
+///
+/// # Errors
+/// When the detector keeps no normal rows to compare with, the table lacks a column, a row cannot be read, or there are
+/// too many judgments.
+pub fn refine(
+    model: &mut Model,
+    path: &Path,
+    source: &Path,
+    label: &str,
+    abnormal: &[String],
+) -> Result<RefineReport, TaskError> {
+    let features = model.features;
+    let mut report = list_judged(model, path)?;
+    let mut stream = TableStream::open(source, &model.spec.data, &model.preparation, Some(label))?;
+    if !stream.has_labels() {
+        let problem = format!("{} has no column {label:?}", source.display());
+        return Err(TaskError::Setting { setting: Setting::LABEL, problem });
+    }
+    report.notes = stream.notes.clone();
+    let Some(detector) = &mut model.detector else { return Err(no_detector(path)) };
+    let Some(near) = &mut detector.near else { return Err(keeps_nothing(path)) };
+    let known = if abnormal.is_empty() { detector.abnormal.as_slice() } else { abnormal };
+    while let Some(chunk) = stream.next(ROWS, false)? {
+        for (row, label) in chunk.values.chunks_exact(features).zip(&chunk.labels) {
+            let Some(label) = label.as_deref().filter(|label| !label.trim().is_empty()) else {
+                report.skipped += 1;
+                continue;
+            };
+            report.read += 1;
+            let judgment = is_abnormal(Some(label), known);
+            match near.judged.chunks_exact(features).position(|judged| judged == row) {
+                Some(at) => near.is_abnormal[at] = judgment,
+                None => {
+                    near.judged.extend_from_slice(row);
+                    near.is_abnormal.push(judgment);
+                }
+            }
+            if near.is_abnormal.len() > MOST {
+                let problem =
+                    format!("a detector keeps {MOST} judged rows at most; give fewer, or fit it again with them");
+                return Err(TaskError::Setting { setting: Setting::DATA, problem });
+            }
+        }
+    }
+    let counted = list_judged(model, path)?;
+    Ok(RefineReport { read: report.read, skipped: report.skipped, notes: report.notes, ..counted })
+}
+
+/// Lists the judged rows of the detector `model`; `path` is its origin.
+///
+/// # Errors
+/// When it is no detector that keeps normal rows.
+pub fn list_judged(model: &Model, path: &Path) -> Result<RefineReport, TaskError> {
+    let detector = model.detector.as_ref().ok_or_else(|| no_detector(path))?;
+    let near = detector.near.as_ref().ok_or_else(|| keeps_nothing(path))?;
+    let cells = cells_of_rows(model, &near.judged);
+    let judged: Vec<JudgedRow> =
+        near.is_abnormal.iter().zip(cells).map(|(&abnormal, cells)| JudgedRow { abnormal, cells }).collect();
+    let abnormal = judged.iter().filter(|row| row.abnormal).count();
+    Ok(RefineReport {
+        model: path.display().to_string(),
+        read: 0,
+        skipped: 0,
+        normal: judged.len() - abnormal,
+        abnormal,
+        judged,
+        notes: Vec::new(),
+    })
+}
+
+fn no_detector(path: &Path) -> TaskError {
+    let problem = "it is not a detector, make one with `hourglass detect fit`".to_owned();
+    ModelFileError::Malformed { path: path.into(), problem }.into()
+}
+
+fn keeps_nothing(path: &Path) -> TaskError {
+    let problem =
+        "it keeps no normal rows to compare judged ones with: only detectors of tables do; fit it again if it \
+                   is of a table and of an earlier version"
+            .to_owned();
+    ModelFileError::Malformed { path: path.into(), problem }.into()
+}
