@@ -112,6 +112,8 @@ pub struct WindowLayout {
     /// Step of each row of the source, from 0: rows are sorted by time, and those of one time share a step. Beyond the
     /// steps for a row without a time or any value.
     pub step_of_row: Vec<u32>,
+    /// Cells that break one of [`Preparation::rules`], by rows of the source.
+    pub remarks: Vec<CellRemark>,
 }
 
 /// Rows of the source in each part, as runs: the number of the first from 0, and the count of rows.

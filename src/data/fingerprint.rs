@@ -17,6 +17,9 @@ pub struct DataFingerprint {
     /// CRC-32 of labels and prepared values: of all in memory, or of 64 rows spread over a source that is read while
     /// training.
     pub checksum: u32,
+    /// CRC-32 of the names of the features; `None` where they have none, and in runs of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<u32>,
 }
 
 impl DataFingerprint {
@@ -35,6 +38,8 @@ impl DataFingerprint {
                 hasher.update(bytemuck::cast_slice(&data.chosen_f32(&rows)?));
             }
         }
-        Ok(Self { rows: data.rows, features: data.features, checksum: hasher.finalize() })
+        let names = &data.preparation.features;
+        let names = (!names.is_empty()).then(|| crc32fast::hash(names.join("\n").as_bytes()));
+        Ok(Self { rows: data.rows, features: data.features, checksum: hasher.finalize(), names })
     }
 }

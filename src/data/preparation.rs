@@ -9,7 +9,9 @@ use super::formats::columns::{ColumnReading, ColumnValues, Table, Timestamp};
 use super::formats::date_format::DateFormat;
 use super::formats::number_format::NumberFormat;
 use super::formats::timestamp::timestamp_at;
+use super::odd_columns::{OneWay, identifier};
 use super::spec::{Scaling, SourceKind};
+use super::time_order::StepPace;
 
 /// Most values of a category column that have a feature of their own; rarer ones share one.
 const CATEGORIES: usize = 32;
@@ -17,8 +19,6 @@ const CATEGORIES: usize = 32;
 const RARE_VALUES: usize = 10_000;
 /// Share of rows that break a rule above which it is none.
 const EXCEPTIONS: f64 = 0.002;
-/// Least rows in which a column of whole numbers that goes up by one is a count of the rows.
-const COUNTED: usize = 10;
 
 /// A column of a table and the features that it becomes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,6 +187,12 @@ pub struct Preparation {
     /// Least and largest value of the train rows, of arrays that are pictures on a scale of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
+    /// Length of a step of a series; `None` for other sources, without times, and in models of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<StepPace>,
+    /// Columns of a series that have one value in all rows: no features, but rules that a detector checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PreparedColumn>,
 }
 
 impl Preparation {
@@ -204,6 +210,8 @@ impl Preparation {
             mel: None,
             element: None,
             range: None,
+            pace: None,
+            rules: Vec::new(),
         }
     }
 
@@ -220,7 +228,8 @@ impl Preparation {
             }
             _ => true,
         });
-        if fits && sane && named && finite && self.offset.iter().all(|offset| offset.is_finite()) {
+        let paced = self.pace.is_none_or(|pace| pace.seconds.is_finite() && pace.seconds > 0.0);
+        if fits && sane && named && finite && paced && self.offset.iter().all(|offset| offset.is_finite()) {
             Ok(())
         } else {
             Err(format!("its scaler does not belong to {features} values, save it again"))
@@ -299,18 +308,35 @@ impl Preparation {
     /// like identifiers. `notes` names the columns that are left out.
     pub fn fit_table(&mut self, table: &Table, train: &[u32], keep: &[String], notes: &mut Vec<String>) {
         let columns = || table.names.iter().zip(&table.columns).zip(&table.readings);
-        let mut identifiers: Vec<&String> = Vec::new();
-        for ((name, cells), _) in columns() {
-            if let Some(why) = identifier(name, cells).filter(|_| !keep.contains(name)) {
-                notes.push(format!("column {name:?} is left out: {why}; to use it: setting `data.keep=[{name:?}]`"));
-                identifiers.push(name);
+        let mut in_order = train.to_vec();
+        in_order.sort_unstable();
+        let mut left_out: Vec<(&String, String)> = Vec::new();
+        let mut courses: Vec<(&String, OneWay)> = Vec::new();
+        for ((name, cells), _) in columns().filter(|((name, _), _)| !keep.contains(name)) {
+            let ColumnValues::Numbers(values) = cells else { continue };
+            let course = OneWay::of(&in_order.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>());
+            match identifier(name, cells) {
+                Some(why) => left_out.push((name, why)),
+                None => courses.extend(course.map(|course| (name, course))),
             }
         }
+        let strict = courses.iter().filter(|(_, course)| course.is_strict).count();
+        // Of one column nothing can be learned: rather a counter than none.
+        if table.names.len() >= left_out.len() + strict + 2 {
+            left_out.extend(
+                courses.extract_if(.., |(_, course)| course.is_strict).map(|(name, course)| (name, course.reason())),
+            );
+        }
+        for (name, why) in &left_out {
+            notes.push(format!("column {name:?} is left out: {why}; to use it: setting `data.keep=[{name:?}]`"));
+        }
+        let mut identifiers: Vec<&String> = left_out.into_iter().map(|(name, _)| name).collect();
         // A table of nothing else is meant.
         if identifiers.len() == table.names.len() {
             notes.truncate(notes.len() - identifiers.len());
             identifiers.clear();
         }
+        notes.extend(courses.into_iter().map(|(name, course)| course.note(name, true)));
         for ((name, cells), reading) in columns().filter(|((name, _), _)| !identifiers.contains(name)) {
             match fit_column(name, cells, reading, train, self.kind) {
                 Ok(column) => {
@@ -347,6 +373,18 @@ impl Preparation {
             let is_common = common.next().unwrap_or(false);
             !(is_common && matches!(column, PreparedColumn::Constant { .. }))
         });
+    }
+
+    /// Returns the cells of the rows of a series that break one of [`Self::rules`], by rows of `table`.
+    pub(super) fn broken_rules(&self, table: &Table) -> Vec<CellRemark> {
+        let mut all = Vec::new();
+        for (at, column) in self.rules.iter().enumerate() {
+            if let Some(cells) = table.find(column.name()).map(|at| &table.columns[at]) {
+                all.extend((0..table.rows).filter_map(|row| remark(column, at, cells, row, row as u32)));
+            }
+        }
+        all.sort_by_key(|remark| (remark.row, remark.column));
+        all
     }
 
     /// Returns the cells of the rows of `table` that their features do not show: missing and new words, and values of
@@ -404,6 +442,21 @@ fn write_features(column: &PreparedColumn, cells: Option<&ColumnValues>, row: us
     }
 }
 
+/// Returns the column as one that has the same value in all rows for which `is_used` holds, or no value; `None` where
+/// rows differ.
+pub(super) fn constant(
+    name: &str,
+    cells: &ColumnValues,
+    reading: &ColumnReading,
+    is_used: impl Fn(usize) -> bool,
+    rows: usize,
+) -> Option<PreparedColumn> {
+    let mut texts = (0..rows).filter(|&row| is_used(row)).filter_map(|row| text_of(cells, row));
+    let value = texts.next()?;
+    let is_constant = texts.all(|text| text == value);
+    is_constant.then(|| PreparedColumn::Constant { name: name.to_owned(), value, reading: reading.clone() })
+}
+
 /// Text of a cell, as [`PreparedColumn::Constant`] keeps it.
 fn text_of(cells: &ColumnValues, row: usize) -> Option<String> {
     match cells {
@@ -433,35 +486,6 @@ fn remark(column: &PreparedColumn, at: usize, cells: &ColumnValues, row: usize, 
         _ => return None,
     };
     Some(CellRemark { row: place, column: at, text, breaks_rule })
-}
-
-/// Reason for which a column tells rows apart and nothing more; `None` if it does not look so.
-fn identifier(name: &str, cells: &ColumnValues) -> Option<String> {
-    let ColumnValues::Numbers(values) = cells else { return None };
-    let whole = values.len() >= COUNTED && values.iter().all(|value| value.fract() == 0.0);
-    if !whole {
-        return None;
-    }
-    if values.windows(2).all(|pair| pair[1] - pair[0] == 1.0) {
-        return Some(format!("it counts the rows from {} on", values[0]));
-    }
-    let mut sorted = values.clone();
-    sorted.sort_by(f64::total_cmp);
-    sorted.dedup();
-    if sorted.len() < values.len() {
-        return None;
-    }
-    if sorted[sorted.len() - 1] - sorted[0] == (values.len() - 1) as f64 {
-        return Some(format!("it numbers the rows from {} to {}", sorted[0], sorted[sorted.len() - 1]));
-    }
-    is_identifier_name(name).then(|| "its numbers are all different and named as identifiers are".to_owned())
-}
-
-fn is_identifier_name(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let words = ["id", "nr", "no", "number", "num", "index", "idx", "key", "uid", "uuid", "serial", "row"];
-    let parts = name.split(|c: char| !c.is_alphanumeric());
-    parts.into_iter().any(|part| words.contains(&part)) || name.ends_with("id") && name.len() <= 10
 }
 
 /// Time whose phases are nearest to the features: one within `range`, and on a day of the week that fits.

@@ -237,7 +237,8 @@ pub struct DataSpec {
     /// Sheet of a workbook; `None` for the first that has rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
-    /// Columns that are used although they look like running numbers or identifiers.
+    /// Columns that are used although they look like running numbers, identifiers or counters, or hold a value far from
+    /// all others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
     /// Columns that are not used, by name.
@@ -291,6 +292,10 @@ pub struct DataSpec {
     /// says so.
     #[serde(skip)]
     pub whole: bool,
+
+    /// True if rows of a series that cannot be read count as missing ones.
+    #[serde(skip)]
+    pub lenient: bool,
 
     /// True if pairs of neighboring words are counted beside the words.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -351,6 +356,7 @@ impl Default for DataSpec {
             bounded: false,
             labels_optional: false,
             whole: false,
+            lenient: false,
             bigrams: false,
         }
     }

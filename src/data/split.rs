@@ -12,6 +12,9 @@ use crate::random::{permutation_keys, permute, stream};
 
 /// Least number of rows that can be divided in a meaningful way.
 const LEAST_ROWS: usize = 10;
+/// Windows' lengths that a series takes to be divided, and steps of the shortest.
+const WINDOWS: usize = 8;
+const LEAST_STEPS: usize = 60;
 /// Least number of pictures or recordings to divide, each of which is many rows.
 const LEAST_GROUPS: usize = 3;
 
@@ -19,9 +22,9 @@ const LEAST_GROUPS: usize = 3;
 pub(super) struct SplitPlan {
     pub validation_fraction: f64,
     pub seed: u64,
-    /// True if windows of a series that are held out lie in one stretch of validation, without test: a detector's usual
-    /// scores are those of steps that many windows hold.
-    pub in_one_stretch: bool,
+    /// True for a detector: windows of a series that are held out lie in one stretch of validation, without test, as its
+    /// usual scores are those of steps that many windows hold; and what is far from all other rows is no normal one.
+    pub for_detector: bool,
 }
 
 /// Rows of the source in order, with the counts of train rows at the start and of validation rows after them.
@@ -117,9 +120,10 @@ pub(super) fn divide(
         let steps = starts.last().map_or(0, |&start| start as usize + window);
         let problem = format!(
             "{place} has {} windows of {window} steps, too few for train and validation; use at most {}, or give more \
-             steps that follow each other (60 or more)",
+             steps that follow each other ({} or more)",
             facts.rows,
-            (steps / 8).max(2)
+            (steps / WINDOWS).max(2),
+            (WINDOWS * window).max(LEAST_STEPS)
         );
         return Err(DataError::Setting { setting: Setting::spec_key("data.window"), problem });
     }
@@ -203,7 +207,7 @@ fn windows_by_time(starts: &[u32], window: usize, overlap: usize, options: &Data
         starts.partition_point(|&own| u64::from(own) + window as u64 <= start).min(at)
     };
     let held = |share: usize| share.saturating_sub(overlap).max(ENOUGH.min(rows / MOST)).max(1);
-    if plan.in_one_stretch {
+    if plan.for_detector {
         // Two windows' lengths, so that there are steps that every window around them holds.
         validation = held(test + validation).max((2 * overlap + 1).min(rows * 2 / 5));
         test = 0;

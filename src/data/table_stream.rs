@@ -9,7 +9,7 @@ use super::formats::csv::{CsvRows, Records, of_any_length, unequal};
 use super::formats::table::{ColumnBuilder, open_records, read_table, readings};
 use super::formats::text::{TextHead, cell_text};
 use super::preparation::{CellRemark, Preparation, PreparedColumn};
-use super::source::match_columns;
+use super::source::{match_columns, read_leniently};
 use super::spec::DataSpec;
 use crate::error::Setting;
 
@@ -164,12 +164,16 @@ impl TableStream {
     }
 }
 
-/// Reads the words of one column of the table at `path`, row by row; `None` where a row has none.
+/// Reads the words of one column of the table at `path`, row by row; `None` where a row has none, or where `options` are
+/// lenient and it cannot be read.
 ///
 /// # Errors
 /// When the table cannot be read or has no such column.
 pub fn read_labels(path: &Path, options: &DataSpec, column: &str) -> Result<Vec<Option<String>>, DataError> {
-    let table = read_table(path, options, None, &mut Vec::new())?;
+    let table = match options.lenient {
+        true => read_leniently(path, options, &mut Vec::new())?,
+        false => read_table(path, options, None, &mut Vec::new())?,
+    };
     let Some(at) = table.find(column) else {
         let near = crate::platform::perhaps_column(column, &table.names);
         let problem = format!("{} has no column {column:?}{near}; it has {}", path.display(), table.names.join(", "));

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// Step of a row that has none.
 pub(super) const NOWHERE: u32 = u32::MAX;
 /// Longest time between two steps of a run, in usual ones: a longer one is a hole.
@@ -19,6 +21,32 @@ const PACE_STEPS: usize = 16;
 /// steps, where stamps jitter or have a rhythm. Of events at random it is about half.
 const IN_PACE: f64 = 0.8;
 
+/// Share of the times between steps that is near a whole number of usual ones where rows lie on a grid with some of them
+/// missing.
+const ON_GRID: f64 = 0.9;
+/// Least share of the times between steps that is the usual one: of such a grid, and of that of a fitted model.
+const USUAL_STEPS: f64 = 0.6;
+const FITTED_STEPS: f64 = 0.25;
+/// Share of the distances between longer times that is the commonest one where these are a rhythm, such as weekends,
+/// and no missing rows. Of rows that are missing at random it is the share of those.
+const IN_RHYTHM: f64 = 0.5;
+/// Longest time between steps of which few rows are missing, in usual ones, and the share of the longer ones that are
+/// so; nights and pauses are longer.
+const FEW_MISSING: f64 = 4.5;
+const MOSTLY_FEW: f64 = 0.8;
+/// Times between steps that tell the pace of stamps that jitter, and by how much it may differ, as a factor.
+const TELLING_STEPS: usize = 8;
+const JITTER: f64 = 1.5;
+
+/// Length of a step of a series that a model was fitted on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepPace {
+    /// Usual time between steps: in seconds, or in what the time column counts.
+    pub seconds: f64,
+    /// True if times lie on a grid of such steps; false if they jitter or have a rhythm.
+    pub steady: bool,
+}
+
 /// Times between the steps of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pace {
@@ -35,9 +63,17 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Measures rising times; `None` for fewer than three.
-    fn new(seconds: &[f64]) -> Option<Self> {
-        let mut steps: Vec<f64> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    /// Measures rising times; `None` for fewer than three. Those that lie on the grid of the `fitted` pace are steps of
+    /// it, however many are missing.
+    fn new(seconds: &[f64], fitted: Option<StepPace>) -> Option<Self> {
+        let in_order: Vec<f64> = seconds.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        if let Some(fitted) =
+            fitted.filter(|fitted| fitted.steady && is_on_grid(&in_order, fitted.seconds, FITTED_STEPS))
+        {
+            let usual = fitted.seconds;
+            return Some(Self { usual, hole: HOLE * usual, is_steady: true, is_regular: true, spread: [usual; 2] });
+        }
+        let mut steps = in_order.clone();
         if steps.len() < 2 {
             return None;
         }
@@ -45,10 +81,29 @@ impl Pace {
         let at = |share: f64| steps[((steps.len() - 1) as f64 * share).round() as usize];
         let (usual, spread) = (at(0.5), [at(0.05), at(1.0 - EXCEPTIONS)]);
         let near = steps.iter().filter(|&&step| (step - usual).abs() <= NEAR * usual).count();
-        let is_steady = spread[1] <= HOLE * usual;
-        let is_regular = near as f64 >= MOSTLY * steps.len() as f64 || keeps_pace(seconds, spread[1]);
+        let is_patchy = is_on_grid(&in_order, usual, USUAL_STEPS) && misses_rows(&in_order, usual);
+        let is_steady = spread[1] <= HOLE * usual || is_patchy;
+        let is_regular = is_patchy || near as f64 >= MOSTLY * steps.len() as f64 || keeps_pace(seconds, spread[1]);
         Some(Self { usual, hole: HOLE * if is_steady { usual } else { spread[1] }, is_steady, is_regular, spread })
     }
+}
+
+/// Returns whether nearly all times between steps are whole numbers of `usual`, and a share `alike` of them is one.
+fn is_on_grid(steps: &[f64], usual: f64, alike: f64) -> bool {
+    let near = |step: f64, count: f64| count >= 1.0 && (step - count * usual).abs() <= NEAR * usual;
+    let whole = steps.iter().filter(|&&step| near(step, (step / usual).round())).count();
+    let single = steps.iter().filter(|&&step| near(step, 1.0)).count();
+    usual > 0.0 && whole as f64 >= ON_GRID * steps.len() as f64 && single as f64 >= alike * steps.len() as f64
+}
+
+/// Returns whether the longer times between steps are missing rows: mostly few of them, and not after equally many steps.
+fn misses_rows(steps: &[f64], usual: f64) -> bool {
+    let long: Vec<usize> = (0..steps.len()).filter(|&at| steps[at] > HOLE * usual).collect();
+    let few = long.iter().filter(|&&at| steps[at] <= FEW_MISSING * usual).count();
+    let mut apart: Vec<usize> = long.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    apart.sort_unstable();
+    let commonest = apart.chunk_by(|a, b| a == b).map(<[usize]>::len).max().unwrap_or(0);
+    few as f64 >= MOSTLY_FEW * long.len() as f64 && (commonest as f64) < IN_RHYTHM * apart.len() as f64
 }
 
 /// Returns whether most stretches of several steps take equally long, but for `apart` seconds.
@@ -97,8 +152,8 @@ impl TimeOrder {
     }
 
     /// Sorts rows by their times. Those of one time are one step, and holes of up to `fill` missing steps are filled
-    /// with steps that have no row.
-    pub fn of_times(times: &[Option<f64>], fill: usize) -> Self {
+    /// with steps that have no row. `fitted` is the pace of the series that a model was fitted on.
+    pub fn of_times(times: &[Option<f64>], fill: usize, fitted: Option<StepPace>) -> Self {
         let timed = |(row, time): (usize, &Option<f64>)| {
             time.filter(|seconds| seconds.is_finite()).map(|seconds| (row as u32, seconds))
         };
@@ -111,7 +166,7 @@ impl TimeOrder {
         rows.sort_by(|a, b| a.1.total_cmp(&b.1));
         let seconds: Vec<f64> = rows.chunk_by(|a, b| a.1 == b.1).map(|same| same[0].1).collect();
         facts.repeats = rows.len() - seconds.len();
-        let pace = Pace::new(&seconds);
+        let pace = Pace::new(&seconds, fitted);
         let mut line = Self { step_of_row: vec![NOWHERE; times.len()], pace, ..Self::default() };
         let mut start = 0;
         for same in rows.chunk_by(|a, b| a.1 == b.1) {
@@ -141,6 +196,25 @@ impl TimeOrder {
         line.runs.push(start..line.steps);
         line.facts = facts;
         line
+    }
+
+    /// Returns the length of the steps, for a model to keep; `None` without times that go on evenly.
+    pub fn step_pace(&self) -> Option<StepPace> {
+        let pace = self.pace.filter(|pace| pace.is_regular && pace.usual > 0.0)?;
+        Some(StepPace { seconds: pace.usual, steady: pace.is_steady })
+    }
+
+    /// Returns the usual time between steps where it is not that of `fitted`: what a window meant there it does not mean
+    /// here.
+    pub fn other_pace(&self, fitted: StepPace) -> Option<f64> {
+        let pace = self.pace?;
+        let ratio = pace.usual / fitted.seconds;
+        let is_alike = match fitted.steady && pace.is_steady {
+            true => (ratio - 1.0).abs() <= NEAR,
+            // Few stamps that jitter tell little.
+            false => self.steps <= TELLING_STEPS || (1.0 / JITTER..=JITTER).contains(&ratio),
+        };
+        (!is_alike).then_some(pace.usual)
     }
 
     /// Returns the number of steps that have no row.
@@ -229,9 +303,12 @@ fn rows(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
-/// Formats seconds in the largest unit of which there are two at least.
+/// Formats seconds in the largest unit of which there is exactly one, or two at least.
 pub(super) fn duration(seconds: f64) -> String {
     let units = [(86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds")];
+    if let Some((_, name)) = units.into_iter().find(|&(unit, _)| seconds == unit) {
+        return format!("1 {}", name.trim_end_matches('s'));
+    }
     let (unit, name) = units.into_iter().find(|&(unit, _)| seconds >= 2.0 * unit).unwrap_or((1.0, "seconds"));
     let text = format!("{:.1}", seconds / unit);
     format!("{} {name}", text.strip_suffix(".0").unwrap_or(&text))
@@ -282,7 +359,37 @@ mod tests {
     use super::*;
 
     fn line(times: &[f64], fill: usize) -> TimeOrder {
-        TimeOrder::of_times(&times.iter().map(|&time| Some(time)).collect::<Vec<_>>(), fill)
+        TimeOrder::of_times(&times.iter().map(|&time| Some(time)).collect::<Vec<_>>(), fill, None)
+    }
+
+    #[test]
+    fn missing_rows_leave_a_grid_and_another_pace_is_known() {
+        // Three of ten are missing, at no regular distance.
+        let is_there = |at: &usize| {
+            let bits = (*at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (bits ^ (bits >> 27)) % 10 > 2
+        };
+        let patchy: Vec<f64> = (0..3000).filter(is_there).map(|at| 3600.0 * at as f64).collect();
+        let own = line(&patchy, 3);
+        assert!(own.pace.is_some_and(|pace| pace.is_regular && pace.is_steady), "{:?}", own.pace);
+        assert!(own.facts.filled > 500 && own.steps > 2800, "{:?}", own.facts);
+        let hourly = StepPace { seconds: 3600.0, steady: true };
+        assert_eq!(own.step_pace(), Some(hourly));
+        let of = |step: f64, count: usize| {
+            let times: Vec<Option<f64>> = (0..count).map(|at| Some(step * at as f64)).collect();
+            TimeOrder::of_times(&times, 3, Some(hourly)).other_pace(hourly)
+        };
+        for step in [300.0, 1800.0, 7200.0, 86_400.0] {
+            assert_eq!(of(step, 600), Some(step));
+        }
+        assert_eq!(of(3600.0, 600), None);
+        assert_eq!(of(3601.0, 3), None);
+        // Half of the rows at random: the grid is that of the model.
+        let half: Vec<Option<f64>> =
+            patchy.iter().enumerate().filter(|(at, _)| at % 3 > 0).map(|(_, &at)| Some(at)).collect();
+        let laid = TimeOrder::of_times(&half, 3, Some(hourly));
+        assert!(laid.other_pace(hourly).is_none() && laid.facts.filled > 500, "{:?}", laid.facts);
     }
 
     #[test]
@@ -348,8 +455,13 @@ mod tests {
 
     #[test]
     fn durations_are_in_units_that_people_use() {
-        for (seconds, text) in [(0.5, "0.5 seconds"), (90.0, "90 seconds"), (300.0, "5 minutes"), (345_600.0, "4 days")]
-        {
+        for (seconds, text) in [
+            (0.5, "0.5 seconds"),
+            (3600.0, "1 hour"),
+            (90.0, "90 seconds"),
+            (300.0, "5 minutes"),
+            (345_600.0, "4 days"),
+        ] {
             assert_eq!(duration(seconds), text);
         }
     }

@@ -1,13 +1,16 @@
 //! Columns over time, cut in windows.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::formats::columns::{ColumnValues, Table};
-use super::preparation::Preparation;
+use super::formats::date_format::is_time_name;
+use super::odd_columns::{OneWay, far_values, identifier};
+use super::preparation::{Preparation, PreparedColumn, constant};
 use super::rhythm::{calendar_period, common_divisor, period, usual_stride, usual_window};
 use super::spec::{DataSpec, SourceKind, is_omitted};
-use super::time_order::{NOWHERE, TimeOrder, fill_between, without_steps};
+use super::time_order::{NOWHERE, StepPace, TimeOrder, duration, fill_between, without_steps};
 use super::{DataError, RowReader};
 use crate::error::Setting;
 
@@ -38,6 +41,10 @@ pub(super) struct Windows {
     pub feature_names: Vec<String>,
     /// Windows before another that share steps with it.
     pub overlap: usize,
+    /// Length of a step; `None` without times that go on evenly.
+    pub pace: Option<StepPace>,
+    /// Columns that hold one value in all rows; none where the model is fitted already.
+    pub rules: Vec<PreparedColumn>,
 }
 
 impl Windows {
@@ -96,7 +103,7 @@ pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), 
     let worded = table.names.iter().zip(&table.columns).find(
         |(_, cells)| matches!(cells, ColumnValues::Words { codes, words } if words.len() > 1 && !codes.is_empty()),
     );
-    let line = TimeOrder::of_times(&times, MOST_FILLED);
+    let line = TimeOrder::of_times(&times, MOST_FILLED, None);
     let name = &table.names[at];
     let reason = if let Some((name, _)) = worded {
         format!("column {name:?} holds words")
@@ -151,15 +158,78 @@ fn time_column(table: &Table, options: &DataSpec, kind: SourceKind) -> Result<Op
             let is_called_one = kind == SourceKind::Series;
             // Kept as numbers, they are no times unless they are named as such.
             let is_kept = options.keep.contains(name);
-            !is_kept
-                && TIME_NAMES.contains(&name.to_lowercase().as_str())
-                && goes_on
-                && (is_called_one || are_stamps(values))
+            let is_named = goes_on && TIME_NAMES.contains(&name.to_lowercase().as_str());
+            // Whatever it is called: seconds since 1970 of rows that begin with the newest.
+            let falls = values.len() >= LEAST_STEPS && values.windows(2).all(|pair| pair[1] < pair[0]);
+            !is_kept && (is_named && is_called_one || (is_named || falls) && are_stamps(values))
         };
         table.names.iter().zip(&table.columns).position(is_named)
     };
     let at = of_times.or_else(by_name);
     Ok(at.and_then(|at| Some((at, seconds(at)?))))
+}
+
+/// Returns a note on a column that may hold the times of a series, and is not read as such.
+pub(super) fn perhaps_times(table: &Table, options: &DataSpec) -> Option<String> {
+    /// Least and most days since 1900 of the dates that a workbook counts so: the years 1954 to 2119.
+    const DAYS: Range<f64> = 20_000.0..80_200.0;
+    if table.rows < LEAST_STEPS || !table.columns.iter().any(|cells| matches!(cells, ColumnValues::Numbers(_))) {
+        return None;
+    }
+    let as_series = |name: &String, what: &str| {
+        Some(format!(
+            "taken for a table, each row by itself; if column {name:?}, {what}, is the time of a series: setting \
+             `data.time={name}`"
+        ))
+    };
+    let of = |(name, cells): (&String, &ColumnValues)| match cells {
+        _ if options.keep.contains(name) => None,
+        ColumnValues::Numbers(values) => {
+            let is_named = is_time_name(name) || TIME_NAMES.contains(&name.to_lowercase().as_str());
+            let goes_on = |low_to_high: bool| {
+                values.windows(2).all(|pair| if low_to_high { pair[1] > pair[0] } else { pair[1] < pair[0] })
+            };
+            let are_different = || {
+                let mut sorted = values.clone();
+                sorted.sort_by(f64::total_cmp);
+                sorted.windows(2).all(|pair| pair[1] > pair[0])
+            };
+            if are_stamps(values) && (is_named || name.to_lowercase().contains("unix")) && are_different() {
+                as_series(name, "which may hold seconds since 1970")
+            } else if is_named && values.iter().all(|value| DAYS.contains(value)) && are_different() {
+                as_series(name, "which may hold days since 1900 as workbooks count them")
+            } else if is_named && (goes_on(true) || goes_on(false)) {
+                as_series(name, "whose numbers go one way")
+            } else {
+                None
+            }
+        }
+        ColumnValues::Words { words, codes } => {
+            let are_times = !words.is_empty() && words.iter().all(|word| is_time_of_day(word));
+            (are_times && 2 * words.len() > codes.len()).then(|| {
+                format!(
+                    "taken for a table, each row by itself: column {name:?} holds times of day without dates; for a \
+                     series write the dates before them, or take each row as a step: setting `data.kind=\"series\"`"
+                )
+            })
+        }
+        ColumnValues::Times(_) => None,
+    };
+    table.names.iter().zip(&table.columns).find_map(of)
+}
+
+/// Returns whether a word is a time of day such as 07:05, 7:05:30 or 07:05:30.250.
+fn is_time_of_day(word: &str) -> bool {
+    let parts: Vec<&str> = word.split(':').collect();
+    let in_range = |text: &str, most: f64| {
+        let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        is_digits && text.parse::<f64>().is_ok_and(|value| value < most)
+    };
+    match parts.as_slice() {
+        [hour, minute] => in_range(hour, 24.0) && in_range(minute, 60.0),
+        [hour, minute, second] => in_range(hour, 24.0) && in_range(minute, 60.0) && in_range(second, 61.0),
+        _ => false,
+    }
 }
 
 /// Returns whether all numbers are seconds, or parts of them, since 1970 in the years 1990 to 2100.
@@ -188,9 +258,16 @@ struct Steps {
 
 impl Steps {
     /// Brings columns in the order of time; holes of up to `fill` steps are filled.
-    fn new(times: Option<&[Option<f64>]>, columns: &[&Vec<f64>], rows: usize, omit: &[[u32; 2]], fill: usize) -> Self {
+    fn new(
+        times: Option<&[Option<f64>]>,
+        columns: &[Cow<'_, [f64]>],
+        rows: usize,
+        omit: &[[u32; 2]],
+        fill: usize,
+        fitted: Option<StepPace>,
+    ) -> Self {
         let line = match times {
-            Some(times) => TimeOrder::of_times(times, fill),
+            Some(times) => TimeOrder::of_times(times, fill, fitted),
             None => TimeOrder::without_times(rows),
         };
         let mut columns: Vec<Vec<f64>> = columns.iter().map(|values| line.means(values)).collect();
@@ -207,16 +284,216 @@ impl Steps {
     }
 }
 
+/// Circumstances under which a series is cut in windows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CutPlan<'a> {
+    /// Runs of rows that are left out.
+    pub omit: &'a [[u32; 2]],
+    /// Preparation of a model that the windows are for; `None` where they are to be trained on.
+    pub fitted: Option<&'a Preparation>,
+    /// True if values far from all others are no normal ones and are left out.
+    pub leaves_out_far: bool,
+    /// Source, for errors.
+    pub place: &'a str,
+}
+
+/// Columns of a series, and those that always hold one value.
+struct SeriesColumns {
+    names: Vec<String>,
+    rules: Vec<PreparedColumn>,
+}
+
+/// Chooses the columns of numbers that are cut in windows: all that change and are no counter, or those that are named.
+fn choose_columns(
+    table: &Table,
+    options: &DataSpec,
+    found: Option<&TimeColumn>,
+    plan: CutPlan<'_>,
+    notes: &mut Vec<String>,
+) -> Result<SeriesColumns, DataError> {
+    let is_used = |row: usize| !is_omitted(plan.omit, row as u32);
+    let are_named = !options.columns.is_empty();
+    for name in &options.columns {
+        numbers(table, name, plan.place)?;
+    }
+    if let Some(unknown) = options.keep.iter().find(|name| table.find(name).is_none()) {
+        return Err(unknown_column(Setting::spec_key("data.keep"), unknown, table, plan.place));
+    }
+    let is_candidate = |at: &usize| {
+        let own = &table.names[*at];
+        Some(*at) != found.map(|(at, _)| *at) && (!are_named || options.columns.contains(own))
+    };
+    let candidates: Vec<usize> = (0..table.names.len()).filter(is_candidate).collect();
+    let (mut used, mut rules, mut left_out, mut unused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let in_order = rows_in_order(table.rows, found.map(|(_, times)| times.as_slice()), is_used);
+    let mut courses = Vec::new();
+    for at in candidates {
+        let (name, cells) = (&table.names[at], &table.columns[at]);
+        let is_kept = options.keep.contains(name);
+        let rule = constant(name, cells, &table.readings[at], is_used, table.rows).filter(|_| !is_kept);
+        // Columns that are named are used, as models of before constants were rules do.
+        let rule = match rule {
+            Some(PreparedColumn::Constant { value, .. }) if are_named => {
+                notes.push(format!(
+                    "column {name:?} is {value} in every row, which tells a model nothing; leave it out of \
+                     setting `data.columns`"
+                ));
+                None
+            }
+            rule => rule,
+        };
+        let ColumnValues::Numbers(values) = cells else {
+            match rule {
+                Some(rule) => rules.push(rule),
+                None => unused.push(format!("{name:?}")),
+            }
+            continue;
+        };
+        let is_wanted = is_kept || are_named;
+        if !is_wanted && values.iter().all(|value| value.is_nan()) {
+            notes.push(format!("column {name:?} is left out: no row has a value in it"));
+            continue;
+        }
+        let course = OneWay::of(&in_order.iter().map(|&row| values[row]).collect::<Vec<f64>>());
+        let strict = course.filter(|course| course.is_strict).map(OneWay::reason);
+        if let Some(rule) = rule {
+            rules.push(rule);
+        } else if let Some(why) = identifier(name, cells).or(strict).filter(|_| !is_wanted) {
+            left_out.push((name, why));
+        } else {
+            used.push(name.clone());
+        }
+        courses.extend(course.filter(|_| !is_kept).map(|course| (name, course)));
+    }
+    if are_named {
+        used.clone_from(&options.columns);
+    }
+    let is_number =
+        |name: &str| matches!(table.find(name).map(|at| &table.columns[at]), Some(ColumnValues::Numbers(_)));
+    if used.is_empty() {
+        // A series of nothing else is meant.
+        let all = |name: &&String| left_out.iter().any(|(own, _)| own == name);
+        used = table.names.iter().filter(all).cloned().collect();
+        left_out.clear();
+    }
+    if used.is_empty() {
+        used = table.names.iter().filter(|name| rules.iter().any(|rule| rule.name() == *name)).cloned().collect();
+        used.retain(|name| is_number(name));
+        rules.retain(|rule| !used.iter().any(|name| name == rule.name()));
+    }
+    if !unused.is_empty() && !are_named {
+        notes.push(format!("no numbers of the series, left out: {}", unused.join(", ")));
+    }
+    for rule in &rules {
+        if let PreparedColumn::Constant { name, value, .. } = rule {
+            notes.push(format!(
+                "column {name:?} is left out: it is {value} in every row; a detector flags rows where it is not"
+            ));
+        }
+    }
+    for (name, why) in &left_out {
+        notes.push(format!("column {name:?} is left out: {why}; to use it: setting `data.keep=[{name:?}]`"));
+    }
+    let told = courses.iter().filter(|(name, _)| used.contains(name));
+    notes.extend(told.map(|(name, course)| course.note(name, used.len() > 1)));
+    Ok(SeriesColumns { names: used, rules })
+}
+
+/// Returns the rows that are used in the order of time, or of the file where there are no times.
+fn rows_in_order(rows: usize, times: Option<&[Option<f64>]>, is_used: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..rows).filter(|&row| is_used(row)).collect();
+    if let Some(times) = times {
+        rows.retain(|&row| times[row].is_some());
+        rows.sort_by(|&a, &b| times[a].unwrap_or(0.0).total_cmp(&times[b].unwrap_or(0.0)));
+    }
+    rows
+}
+
+/// Notes the values of the columns that are far from all others; takes them out of what is to be normal.
+fn without_far_values<'a>(
+    names: &[String],
+    columns: Vec<&'a Vec<f64>>,
+    options: &DataSpec,
+    plan: CutPlan<'_>,
+    notes: &mut Vec<String>,
+) -> Vec<Cow<'a, [f64]>> {
+    let of = |(name, values): (&String, &'a Vec<f64>)| {
+        let far = far_values(values, |row| !is_omitted(plan.omit, row as u32));
+        let mut values = Cow::Borrowed(values.as_slice());
+        if far.is_empty() || options.keep.contains(name) {
+            return values;
+        }
+        for far in far {
+            let words = far.words(name);
+            if plan.leaves_out_far {
+                values.to_mut()[far.row] = f64::NAN;
+                notes.push(format!(
+                    "{words}: taken for missing, as no normal one; if it is right: setting `data.keep=[{name:?}]`"
+                ));
+            } else {
+                notes.push(format!("{words}: it decides the scale of the column; correct it or leave it empty"));
+            }
+        }
+        values
+    };
+    names.iter().zip(columns).map(of).collect()
+}
+
+/// Checks that steps are as long as those that the model was fitted on.
+fn check_pace(line: &TimeOrder, fitted: StepPace, are_times: bool, place: &str) -> Result<(), DataError> {
+    let Some(found) = line.other_pace(fitted) else { return Ok(()) };
+    let words = |length: f64| if are_times { duration(length) } else { length.to_string() };
+    Err(DataError::malformed(
+        place,
+        format!(
+            "its rows are {} apart, and the model was fitted on steps of {}; give rows at that pace, or fit to rows at \
+             this one",
+            words(found),
+            words(fitted.seconds)
+        ),
+    ))
+}
+
+/// Returns what is wrong with a window of `window` steps where at most `longest` follow each other, and what would work.
+fn no_window(table: &Table, names: &[String], cut: &Steps, window: usize, longest: usize) -> String {
+    let holds = |column: &Vec<f64>| {
+        let runs = without_steps(&cut.line.runs, |step| column[step].is_finite());
+        runs.iter().map(Range::len).max().unwrap_or(0)
+    };
+    let own: Vec<usize> = cut.columns.iter().map(holds).collect();
+    let best = own.iter().copied().max().unwrap_or(0);
+    let is_patchy = |&at: &usize| own[at] < window.max(LEAST_STEPS) && 4 * own[at] <= best || own[at] < 2;
+    let patchy: Vec<usize> = (0..names.len()).filter(is_patchy).collect();
+    let filled = |name: &String| match table.find(name).map(|at| &table.columns[at]) {
+        Some(ColumnValues::Numbers(values)) => values.iter().filter(|value| !value.is_nan()).count(),
+        _ => 0,
+    };
+    let few: Vec<String> = patchy.iter().map(|&at| format!("{:?} has {}", names[at], filled(&names[at]))).collect();
+    let follow =
+        format!("it is {window}, and at most {longest} steps follow each other without a hole or a missing value");
+    if patchy.is_empty() {
+        return match longest / 4 {
+            most @ 2.. => format!("{follow}; use at most {most}"),
+            _ => format!("{follow}; give more steps that follow each other ({} or more)", LEAST_STEPS * 2),
+        };
+    }
+    let values = format!("of {} rows, column {} with a value", table.rows, few.join(", "));
+    if patchy.len() == names.len() {
+        return format!("{follow}: {values}; give rows with values alone, at an even pace");
+    }
+    let excluded: Vec<&String> = patchy.iter().map(|&at| &names[at]).collect();
+    format!("{follow}: {values}; leave out what is mostly missing: setting `data.exclude={excluded:?}`")
+}
+
 /// Cuts `table` in windows that hold no omitted step, the last of each run of steps at its end where the model is
-/// `fitted`; fills in time column, columns, window and stride.
+/// fitted; fills in time column, columns, window and stride.
 pub(super) fn cut(
     table: &Table,
     options: &mut DataSpec,
-    omit: &[[u32; 2]],
-    fitted: bool,
-    place: &str,
+    plan: CutPlan<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Windows, DataError> {
+    let (fitted, place) = (plan.fitted.is_some(), plan.place);
     let found = time_column(table, options, SourceKind::Series)
         .map_err(|problem| DataError::Setting { setting: Setting::spec_key("data.time"), problem })?;
     let time_at = found.as_ref().map(|(at, _)| *at);
@@ -226,15 +503,12 @@ pub(super) fn cut(
         notes.push(format!("column {:?} is taken for times, in seconds or parts of them", table.names[at]));
     }
     options.time = time_at.map(|at| table.names[at].clone());
-    if options.columns.is_empty() {
-        let is_value = |at: usize| Some(at) != time_at && matches!(table.columns[at], ColumnValues::Numbers(_));
-        options.columns = (0..table.names.len()).filter(|&at| is_value(at)).map(|at| table.names[at].clone()).collect();
-        let unused: Vec<String> = (0..table.names.len())
-            .filter(|&at| Some(at) != time_at && !is_value(at))
-            .map(|at| format!("{:?}", table.names[at]))
-            .collect();
-        if !unused.is_empty() {
-            notes.push(format!("no numbers of the series, left out: {}", unused.join(", ")));
+    let mut rules = Vec::new();
+    match plan.fitted.filter(|_| !options.columns.is_empty()) {
+        Some(fitted) => notes.extend(beside_model(table, options, fitted)),
+        None => {
+            let chosen = choose_columns(table, options, found.as_ref(), plan, notes)?;
+            (options.columns, rules) = (chosen.names, chosen.rules);
         }
     }
     let columns = options.columns.iter().map(|name| numbers(table, name, place)).collect::<Result<Vec<_>, _>>()?;
@@ -244,10 +518,22 @@ pub(super) fn cut(
             "it has no column of numbers to cut in windows; name one: setting `data.columns`",
         ));
     }
+    let columns = match fitted {
+        true => columns.into_iter().map(|values| Cow::Borrowed(values.as_slice())).collect(),
+        false => without_far_values(&options.columns, columns, options, plan, notes),
+    };
     let times = found.as_ref().map(|(_, times)| times.as_slice());
-    let steps = |fill: usize| Steps::new(times, &columns, table.rows, omit, fill);
+    let known = plan.fitted.and_then(|fitted| fitted.pace);
+    let steps = |fill: usize| Steps::new(times, &columns, table.rows, plan.omit, fill, known);
     let fill_of = |window: usize| (window / 8).clamp(1, MOST_FILLED);
     let mut cut = steps(options.window.map_or(MOST_FILLED, fill_of));
+    let are_times = found.as_ref().is_some_and(|(at, _)| match &table.columns[*at] {
+        ColumnValues::Numbers(values) => are_stamps(values),
+        _ => true,
+    });
+    if let Some(known) = known {
+        check_pace(&cut.line, known, are_times, place)?;
+    }
     let calendar = cut.line.pace.and_then(|pace| calendar_period(pace.usual));
     let mut own = None;
     let window = match options.window {
@@ -278,11 +564,7 @@ pub(super) fn cut(
                 "at most {longest} steps follow each other without a hole or a missing value, and the model was fitted \
                  on windows of {window}; give at least as many"
             ),
-            false => format!(
-                "it is {window}, and at most {longest} steps follow each other without a hole or a missing value; use at \
-                 most {}",
-                (longest / 4).max(2)
-            ),
+            false => no_window(table, &options.columns, &cut, window, longest),
         };
         return Err(match fitted {
             true => DataError::malformed(place, problem),
@@ -319,11 +601,19 @@ pub(super) fn cut(
         covered += run.len();
     }
     if covered < cut.line.steps {
+        // One column may be the reason for most of them.
+        let missing = |column: &Vec<f64>| column.iter().filter(|value| value.is_nan()).count();
+        let worst = cut.columns.iter().map(missing).zip(&options.columns).max_by_key(|(missing, _)| *missing);
+        let worst = worst.filter(|(missing, _)| 4 * missing > cut.line.steps && columns.len() > 1);
+        let why = worst.map_or_else(String::new, |(missing, name)| {
+            format!("; {name:?} has no value in {missing}, to leave it out: setting `data.exclude=[{name:?}]`")
+        });
         notes.push(format!(
             "{} of {} steps are in no window of {window}: they are left out, values are missing, or too few follow each \
-             other",
+             other{}",
             cut.line.steps - covered,
-            cut.line.steps
+            cut.line.steps,
+            if fitted { String::new() } else { why }
         ));
     }
     let values = (0..cut.line.steps).flat_map(|at| cut.columns.iter().map(move |column| column[at] as f32)).collect();
@@ -345,6 +635,7 @@ pub(super) fn cut(
             names.map(move |name| format!("{name} +{at}")).collect::<Vec<String>>()
         })
         .collect();
+    let pace = cut.line.step_pace();
     let mut step_of_row = cut.line.step_of_row;
     for (row, step) in step_of_row.iter_mut().enumerate() {
         if columns.iter().all(|values| values[row].is_nan()) {
@@ -361,19 +652,48 @@ pub(super) fn cut(
         starts: Arc::new(starts),
         steps: cut.line.steps,
         step_of_row,
+        pace,
+        rules,
     })
 }
 
 /// Returns the column of numbers called `name`.
 fn numbers<'a>(table: &'a Table, name: &String, place: &str) -> Result<&'a Vec<f64>, DataError> {
-    let problem = match table.find(name).map(|at| &table.columns[at]) {
-        Some(ColumnValues::Numbers(values)) => return Ok(values),
-        Some(_) => format!("{name:?} holds no numbers; name columns that do"),
-        None => {
-            format!("{place} has no column {name:?}{}", crate::platform::perhaps_column(name, &table.names))
+    let setting = Setting::spec_key("data.columns");
+    match table.find(name).map(|at| &table.columns[at]) {
+        Some(ColumnValues::Numbers(values)) => Ok(values),
+        Some(_) => {
+            let problem = format!("{name:?} holds no numbers; name columns that do");
+            Err(DataError::Setting { setting, problem })
         }
+        None => Err(unknown_column(setting, name, table, place)),
+    }
+}
+
+/// Error of a setting that names a column that `table` does not have.
+pub(super) fn unknown_column(setting: Setting, name: &str, table: &Table, place: &str) -> DataError {
+    let near = crate::platform::perhaps_column(name, &table.names);
+    DataError::Setting { setting, problem: format!("{place} has no column {name:?}{near}") }
+}
+
+/// Notes on columns of `table` that the model does not know, and on rules of the model that cannot be checked.
+fn beside_model(table: &Table, options: &DataSpec, fitted: &Preparation) -> Vec<String> {
+    let is_known = |name: &String| {
+        options.columns.contains(name)
+            || options.time.as_ref() == Some(name)
+            || fitted.rules.iter().any(|rule| rule.name() == name)
     };
-    Err(DataError::Setting { setting: Setting::spec_key("data.columns"), problem })
+    let extra: Vec<&str> = table.names.iter().filter(|name| !is_known(name)).map(String::as_str).collect();
+    let absent = fitted.rules.iter().map(PreparedColumn::name).filter(|name| table.find(name).is_none());
+    let absent: Vec<&str> = absent.collect();
+    let mut notes = Vec::new();
+    if !absent.is_empty() {
+        notes.push(format!("not checked, for the table has no such columns: {}", absent.join(", ")));
+    }
+    if !extra.is_empty() {
+        notes.push(format!("ignored, the model does not know them: {}", extra.join(", ")));
+    }
+    notes
 }
 
 /// Date and time in UTC, such as `2014-04-01 00:30:00`.

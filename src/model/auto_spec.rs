@@ -39,11 +39,15 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     let rows = data.part(Part::Train).len();
     let features = data.features;
     if features < 2 {
+        // Columns that were there and are not used say more than what is left.
+        let left_out: Vec<&str> =
+            data.notes.iter().filter(|note| note.contains("left out")).map(String::as_str).collect();
+        let why = if left_out.is_empty() { String::new() } else { format!(" ({})", left_out.join("; ")) };
         return Err(SpecError::Data(DataError::Malformed {
             place: data.name.clone(),
             problem: format!(
-                "its rows hold one value, which an autoencoder cannot make smaller; give more columns, or take windows \
-                 of a series ({})",
+                "its rows hold one value{why}, which an autoencoder cannot make smaller; give more columns, or take \
+                 windows of a series ({})",
                 Setting::spec_key("data.window=64")
             ),
         }));

@@ -214,6 +214,10 @@ async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run
     channels.change(|moment| moment.snapshot.run.change(|run| run.data = DataSummary::new(&data)));
     channels.say("Starting the device");
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
+    // Before the network is built for other rows: it would be said not to fit, and not why.
+    if let RunSource::Resume { folder, .. } = &options.source {
+        RunDir::open(folder)?.check_data(&data, options.changed_data)?;
+    }
     let mut plan = TrainingPlan::new(spec, data, &device)?;
     let device = if matches!(options.source, RunSource::Resume { .. }) {
         device

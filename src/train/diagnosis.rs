@@ -200,7 +200,7 @@ fn comparable_losses(evidence: &DiagnosisInput<'_>) -> Vec<f64> {
 }
 
 /// Returns the trend of the train loss. While a run goes on, two epochs in a row must bring nothing before it has
-/// stalled; at its end the last one counts, as no more will come.
+/// stalled; at its end both count together, as no more will come.
 fn trend(losses: &[f64], ended: bool) -> Trend {
     let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
     let rose = |loss: f64, share: f64| loss > lowest + share * lowest.abs().max(1e-12);
@@ -211,7 +211,10 @@ fn trend(losses: &[f64], ended: bool) -> Trend {
         [.., a, b, c] if losses.len() >= TREND_EPOCHS => {
             if rose(*b, RISE) && rose(*c, RISE) && !falls(*b, *c) {
                 Trend::Rising
-            } else if falls(*b, *c) || (!ended && (falls(*a, *b) || losses.len() == TREND_EPOCHS)) {
+            } else if falls(*b, *c)
+                || *c <= *b && *a - *c > 2.0 * PROGRESS * a.abs()
+                || (!ended && (falls(*a, *b) || losses.len() == TREND_EPOCHS))
+            {
                 Trend::Falling
             } else {
                 Trend::Stalled
@@ -221,13 +224,23 @@ fn trend(losses: &[f64], ended: bool) -> Trend {
     }
 }
 
+/// Returns whether the train loss falls in every epoch, however little: steps are small, not large.
+fn creeps(losses: &[f64]) -> bool {
+    losses.len() > TREND_EPOCHS && losses.windows(2).all(|pair| pair[1] < pair[0])
+}
+
+/// Share of the error of the mean from which on outputs are worse than the mean, and not like it.
+const WORSE: f64 = 1.1;
+
 fn blurred(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let (mean, own) = evidence.figures.mean_mse?;
     if own < 0.95 * mean {
         return None;
     }
-    let trend = trend(&comparable_losses(evidence), evidence.ended);
-    let seen = format!("outputs are close to the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself.");
+    let losses = comparable_losses(evidence);
+    let trend = trend(&losses, evidence.ended);
+    let what = if own > WORSE * mean { "worse than" } else { "close to" };
+    let seen = format!("outputs are {what} the mean of the data: MSE {own:.5}, and {mean:.5} for the mean itself.");
     let advice = match trend {
         // Every model begins so.
         Trend::Unknown | Trend::Falling if !evidence.ended => return None,
@@ -235,6 +248,15 @@ fn blurred(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
             let epochs = evidence.epochs.len();
             format!("{epochs} epochs may be too few to tell: train longer (train.epochs).")
         }
+        Trend::Stalled if creeps(&losses) => format!(
+            "Train loss falls in every epoch, and slowly: train longer (train.epochs), or raise \
+             optimizer.learning_rate (now {}).",
+            evidence.spec.optimizer.learning_rate
+        ),
+        Trend::Stalled | Trend::Rising if own > WORSE * mean => format!(
+            "Lower optimizer.learning_rate (now {}), or train longer (train.epochs).",
+            evidence.spec.optimizer.learning_rate
+        ),
         Trend::Stalled | Trend::Rising => format!(
             "The bottleneck passes little information: lower optimizer.learning_rate (now {}) or the penalties of the \
              objective.",
@@ -254,8 +276,10 @@ fn rate_too_high(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     let found = match trend {
         Trend::Unknown | Trend::Falling => false,
         Trend::Rising => true,
+        // What falls in every epoch takes steps that are too small.
+        Trend::Stalled if creeps(&losses) => false,
         // Worse than the mean of the data, or about as bad and no better than at the start.
-        Trend::Stalled => above_mean(1.1) || (!learned && above_mean(0.9)),
+        Trend::Stalled => above_mean(WORSE) || (!learned && above_mean(0.9)),
     };
     if !found {
         return None;
@@ -303,7 +327,9 @@ fn overfitting(evidence: &DiagnosisInput<'_>) -> Option<Finding> {
     // Where noise is added in training alone the two losses are not of the same thing.
     let gap = last.validation_loss - last.train_loss;
     let parted = gap > 0.25 * last.train_loss.abs() && last.validation_loss > 1.02 * best.validation_loss;
-    let far_apart = evidence.epochs.len() >= 3 && gap > 0.6 * last.train_loss.abs();
+    // While validation still gets better, more training does no harm, however far below it the train loss is.
+    let is_past = best.epoch < last.epoch;
+    let far_apart = is_past && evidence.epochs.len() >= 3 && gap > 0.6 * last.train_loss.abs();
     if !parted && !far_apart {
         return None;
     }

@@ -170,8 +170,17 @@ impl Run {
             None => None,
         };
         if session.total_steps() < state.step {
-            let done = state.step.div_ceil(session.steps_per_epoch().max(1));
-            let problem = format!("it is {}, and {done} are done already: ask for more", session.spec().train.epochs);
+            let (asked, steps) = (session.spec().train.epochs, state.step);
+            let done = steps.div_ceil(session.steps_per_epoch().max(1));
+            let ended = dir.read_metrics().iter().filter(|epoch| epoch.step <= steps).map(|epoch| epoch.epoch).max();
+            // Of fewer rows an epoch has fewer steps.
+            let problem = match ended.filter(|&ended| u64::from(ended) + 1 < done) {
+                None => format!("it is {asked}, and {done} are done already: ask for more"),
+                Some(ended) => format!(
+                    "it is {asked}, and the {steps} steps of the {ended} epochs that are done already are those of \
+                     {done} epochs of the rows that there are now: ask for more than {done}"
+                ),
+            };
             return Err(SpecError::Invalid { field: "train.epochs", problem }.into());
         }
         session.restore(state.step, &flats).await?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::TrainError;
 use super::epoch_report::EpochReport;
 use super::run_report::RunReport;
-use crate::data::{DataFingerprint, DataSet, SplitManifest};
+use crate::data::{DataError, DataFingerprint, DataSet, SplitManifest};
 use crate::error::Setting;
 use crate::model::{KernelChoices, Model, ModelFileError, Spec, SpecError, read_tensor_file, tensor_file, write_whole};
 use crate::platform::{files, folders};
@@ -147,12 +147,28 @@ impl RunDir {
         if let Some(part) = split.as_ref().and_then(moved) {
             return Ok(Some(format!("other rows are in its {part} part than were")));
         }
-        match begun {
-            Some(begun) if begun.checksum != DataFingerprint::of(data)?.checksum => {
-                Ok(Some("its rows hold other values than they did".to_owned()))
-            }
-            _ => Ok(None),
+        let Some(begun) = begun else { return Ok(None) };
+        let now = DataFingerprint::of(data)?;
+        if begun.checksum != now.checksum {
+            return Ok(Some("its rows hold other values than they did".to_owned()));
         }
+        let is_renamed = begun.names.is_some() && begun.names != now.names;
+        Ok(is_renamed.then(|| "its columns have other names than they had".to_owned()))
+    }
+
+    /// Checks that `data` has as many values a row as the run began with, which its network is for, and unless
+    /// `any_data`, that nothing else of it differs.
+    ///
+    /// # Errors
+    /// When it does, or rows of `data` cannot be read.
+    pub fn check_data(&self, data: &DataSet, any_data: bool) -> Result<(), TrainError> {
+        let place = || data.options.source.clone();
+        if let Some(begun) = self.read_data_fingerprint().filter(|begun| begun.features != data.features) {
+            let (found, expected) = (data.features, begun.features);
+            return Err(DataError::WrongWidth { place: place(), found, expected }.into());
+        }
+        let change = if any_data { None } else { self.data_change(data)? };
+        change.map_or(Ok(()), |problem| Err(TrainError::DataChanged { place: place(), problem }))
     }
 
     /// Writes `report.json`: the results of the run.

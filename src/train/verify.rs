@@ -57,6 +57,7 @@ pub async fn verify(dir: &RunDir, device: Device) -> Result<Verification, TrainE
     let recorded = dir.read_first_steps()?;
     let spec = dir.read_spec()?;
     let data = spec.open_data()?;
+    dir.check_data(&data, true)?;
     let changed = dir.data_change(&data)?;
     let notes =
         changed.map(|problem| format!("the data changed since the run began, {}, {problem}", data.options.source));

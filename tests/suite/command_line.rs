@@ -551,6 +551,65 @@ fn a_run_under_a_cosine_goes_on_and_is_still_verified() {
 }
 
 #[test]
+fn a_run_whose_columns_changed_says_so() {
+    let home = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| home.path().join(name).display().to_string();
+    let (table, run) = (place("table.csv"), place("run"));
+    small_table(&table);
+    let arguments = ["train", "--data", &table, "--epochs", "2", "--set", "train.batch_size=8", "--device", "cpu"];
+    let trained = hourglass(&[&arguments[..], &["--out", &run, "--quiet"]].concat(), home.path());
+    assert_eq!(trained.status.code(), Some(0), "{}", error_line(&trained));
+    let whole = std::fs::read_to_string(&table).expect("read");
+    let resume = |more: &[&str]| {
+        let resumed = hourglass(&[&["resume", &run, "--epochs", "4", "--device", "cpu"], more].concat(), home.path());
+        assert_eq!(resumed.status.code(), Some(2), "{}", String::from_utf8_lossy(&resumed.stderr));
+        error_line(&resumed)
+    };
+    let narrow: String =
+        whole.lines().map(|line| line.rsplit_once(',').expect("columns").0.to_owned() + "\n").collect();
+    std::fs::write(&table, narrow).expect("written");
+    for more in [&[][..], &["--changed-data", "use"]] {
+        let error = resume(more);
+        assert!(error.contains("2 values a row and the model takes 3"), "{error}");
+    }
+    std::fs::write(&table, whole.replacen("a,b,c", "a,b,d", 1)).expect("written");
+    assert!(resume(&[]).contains("other names"), "{}", resume(&[]));
+    // Fewer rows: the epochs that are done are more of them.
+    let few: String = whole.lines().take(31).map(|line| line.to_owned() + "\n").collect();
+    std::fs::write(&table, few).expect("written");
+    let error = resume(&["--changed-data", "use"]);
+    assert!(error.contains("of the 2 epochs that are done already are those of"), "{error}");
+}
+
+#[test]
+fn a_detector_is_not_fitted_where_it_cannot_be_written() {
+    let home = tempfile::tempdir().expect("a folder");
+    let table = home.path().join("table.csv").display().to_string();
+    small_table(&table);
+    let nowhere = home.path().join("none").join("model.safetensors").display().to_string();
+    let made = hourglass(&["detect", "fit", &table, "-o", &nowhere, "--device", "cpu"], home.path());
+    assert!(!made.status.success() && error_line(&made).contains("no folder"), "{}", error_line(&made));
+    let inside = home.path().display().to_string();
+    let made = hourglass(&["detect", "fit", &table, "-o", &inside, "--device", "cpu"], home.path());
+    assert!(!made.status.success() && error_line(&made).contains("it is a folder"), "{}", error_line(&made));
+}
+
+#[test]
+fn labels_of_a_series_that_are_not_there_are_refused() {
+    let home = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| home.path().join(name).display().to_string();
+    let (series, model, out) = (place("series.csv"), place("model.safetensors"), place("scores.csv"));
+    let row = |i: usize| format!("2024-01-{:02} {:02}:00:00,{}\n", 1 + i / 24, i % 24, (i % 24 * 7 % 24) as f64 + 0.5);
+    std::fs::write(&series, format!("time,v\n{}", (0..480).map(row).collect::<String>())).expect("written");
+    let fit = ["detect", "fit", &series, "-o", &model, "--device", "cpu", "--set", "train.epochs=2"];
+    let fitted = hourglass(&fit, home.path());
+    assert_eq!(fitted.status.code(), Some(0), "{}", error_line(&fitted));
+    let score = ["detect", "score", &model, &series, "-o", &out, "--device", "cpu", "--label", "zz"];
+    let scored = hourglass(&score, home.path());
+    assert!(scored.status.code() == Some(2) && error_line(&scored).contains("zz"), "{}", error_line(&scored));
+}
+
+#[test]
 fn what_was_meant_is_guessed() {
     let home = tempfile::tempdir().expect("a folder");
     let table = home.path().join("table.csv").display().to_string();

@@ -71,7 +71,7 @@ fn where_a_series_begins_changes_nothing() {
     let (model, report) = fit(home.path(), &half_hours(0, &town(0, 2 * months, 1)), 25);
     let detector = model.detector.as_ref().expect("a detector");
     let limit = detector.threshold;
-    assert!(report.false_alarms <= 0.02, "{report:?}");
+    assert!(report.false_alarms <= 0.03, "{report:?}");
     let window = model.spec.data.window.expect("a window");
     assert_eq!(window, 48);
     let mut near = Vec::new();
@@ -142,4 +142,98 @@ fn rows_are_scored_in_their_own_order() {
     assert_eq!(found.len(), steps + 1);
     assert_eq!(found[199], found[200], "both rows of a step have its score");
     assert!(found[299].is_nan() && found.iter().filter(|score| score.is_nan()).count() == 1);
+}
+
+/// Returns hours of a day's wave and noise from hour `first` on, with further columns.
+fn hours(first: usize, steps: usize, seed: u64, head: &str, more: impl Fn(usize) -> String) -> String {
+    let mut state = seed;
+    let mut row = |at: usize| {
+        let value = 200.0 + 40.0 * (at as f64 * std::f64::consts::TAU / 24.0).sin() + 6.0 * normal(&mut state);
+        format!("{} {:02}:00:00,{value:.3}{}\n", date(at / 24), at % 24, more(at))
+    };
+    format!("time,load{head}\n{}", (first..first + steps).map(&mut row).collect::<String>())
+}
+
+fn plain(_: usize) -> String {
+    String::new()
+}
+
+#[test]
+fn few_steps_are_judged_with_care() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (mut flagged, mut scored) = (0.0, 0.0);
+    for seed in 0..4 {
+        let (model, report) = fit(home.path(), &hours(0, 300, 11 + seed, "", plain), 60);
+        assert!(report.notes.iter().any(|note| note.contains("do not overlap")), "{:?}", report.notes);
+        assert!(report.false_alarms > 0.02, "so few steps cannot tell less: {report:?}");
+        let limit = model.detector.as_ref().expect("a detector").threshold;
+        let text = hours(400, 600, 91 + seed, "", plain);
+        let scores = score(home.path(), &model, &text);
+        flagged += share(&scores, limit) * scores.len() as f64;
+        scored += scores.len() as f64;
+        let mut odd: Vec<String> = text.lines().map(str::to_owned).collect();
+        let time = odd[300].split(',').next().expect("a time").to_owned();
+        odd[300] = format!("{time},600");
+        assert!(score(home.path(), &model, &(odd.join("\n") + "\n"))[299] > limit);
+    }
+    assert!(flagged / scored <= 0.03, "{} of new normal steps", flagged / scored);
+}
+
+#[test]
+fn constants_of_a_series_are_rules() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (model, report) = fit(home.path(), &hours(0, 700, 3, ",alarm,state", |_| ",0,on".to_owned()), 40);
+    assert_eq!(model.preparation.rules.len(), 2, "{:?}", report.notes);
+    assert_eq!(model.spec.data.columns, ["load"]);
+    let odd = |at: usize| if at == 900 { ",1,on" } else { ",0,on" }.to_owned();
+    let text = hours(800, 200, 5, ",alarm,state", odd);
+    let path = home.path().join("rows.csv");
+    std::fs::write(&path, &text).expect("written");
+    let scan = scan_rows(&model, &path.display().to_string(), &cpu(), &mut |_| ControlFlow::Continue(()));
+    let scan = scan.expect("rows are scored");
+    let limit = model.detector.as_ref().expect("a detector").threshold;
+    assert!(scan.scores[100] > limit && scan.top[0].0 == 101, "{:?}", scan.top.first());
+    assert!(scan.top[0].1.starts_with("alarm=1 (expected 0)"), "{:?}", scan.top[0]);
+    assert!(share(&scan.scores, limit) <= 0.06, "{}", share(&scan.scores, limit));
+}
+
+#[test]
+fn one_huge_value_in_the_fit_leaves_a_detector_that_sees() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut lines: Vec<String> = hours(0, 900, 3, "", plain).lines().map(str::to_owned).collect();
+    let time = lines[701].split(',').next().expect("a time").to_owned();
+    lines[701] = format!("{time},1000000");
+    let (model, report) = fit(home.path(), &(lines.join("\n") + "\n"), 40);
+    let told = |note: &String| note.contains("row 701 holds 1000000") && note.contains("taken for missing");
+    assert!(report.notes.iter().any(told), "{:?}", report.notes);
+    let limit = model.detector.as_ref().expect("a detector").threshold;
+    let mut odd: Vec<String> = hours(1000, 200, 9, "", plain).lines().map(str::to_owned).collect();
+    let time = odd[100].split(',').next().expect("a time").to_owned();
+    odd[100] = format!("{time},500");
+    let scores = score(home.path(), &model, &(odd.join("\n") + "\n"));
+    assert!(scores[99] > limit && share(&scores, limit) < 0.2, "{} of {limit}", scores[99]);
+    // A table's row is left out of the fit.
+    let mut state = 5;
+    let mut row = |at: usize| {
+        let (a, b) = (normal(&mut state), normal(&mut state));
+        format!("{a:.4},{},{:.4}\n", if at == 412 { "10000000".to_owned() } else { format!("{b:.4}") }, a + b)
+    };
+    let text = format!("a,b,sum\n{}", (0..600).map(&mut row).collect::<String>());
+    let (model, report) = fit(home.path(), &text, 40);
+    assert_eq!(report.left_out, 1, "{:?}", report.notes);
+    let limit = model.detector.as_ref().expect("a detector").threshold;
+    let scores = score(home.path(), &model, "a,b,sum\n0.5,0.5,1.0\n0.1,9.0,0.2\n");
+    assert!(scores[0] < limit && scores[1] > limit, "{scores:?} of {limit}");
+}
+
+#[test]
+fn broken_cells_of_a_series_are_passed_over_where_asked() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (model, _) = fit(home.path(), &hours(0, 500, 3, "", plain), 20);
+    let mut lines: Vec<String> = hours(600, 200, 9, "", plain).lines().map(str::to_owned).collect();
+    let time = lines[50].split(',').next().expect("a time").to_owned();
+    lines[50] = format!("{time},12x3");
+    // The scan of the window keeps going.
+    let scores = score(home.path(), &model, &(lines.join("\n") + "\n"));
+    assert!(scores[49].is_nan() && scores.iter().filter(|score| score.is_nan()).count() == 1, "{scores:?}");
 }

@@ -179,6 +179,9 @@ fn a_lower_rate_is_advised_where_the_curve_tells_it() {
         silent(&[-1.0, -1.4, -1.9, -2.3], 1.0, ended);
         // At rest below the error of the mean: it has learned.
         silent(&[0.44, 0.1, 0.05, 0.05, 0.05, 0.05], 0.3, ended);
+        // A last epoch that brings little after some that brought much, and a loss that creeps, are no large steps.
+        silent(&[1.510, 1.436, 1.399, 1.362, 1.356], 1.7, ended);
+        silent(&[1.510, 1.509, 1.508, 1.507, 1.506], 1.7, ended);
         // A single bad epoch.
         silent(&[0.44, 0.2, 0.1, 0.13, 0.09], 0.3, ended);
     }
@@ -375,6 +378,30 @@ fn no_sign_is_said_of_what_was_looked_at_alone() {
     let early = judged(&spec, &near[..1], &units);
     let words = &early.remarks[0].message;
     assert!(words.starts_with("no sign of dead units") && words.contains("not checked"), "{words}");
+}
+
+/// A wide gap is no overfitting while validation gets better, and what is worse than the mean is not called close to it.
+#[test]
+fn findings_say_what_the_losses_say() {
+    let spec = spec("undercomplete", &[]);
+    let found = |epochs: &[EpochReport], figures: &DiagnosticMetrics| {
+        judged(&spec, epochs, figures).findings.iter().map(|one| (one.code.to_string(), one.message.clone())).collect()
+    };
+    let nothing = DiagnosticMetrics::default();
+    let better: Vec<EpochReport> =
+        (1..=6_u32).map(|at| epoch(at, 0.5 / f64::from(at), 1.0 - 0.02 * f64::from(at))).collect();
+    let codes: Vec<(String, String)> = found(&better, &nothing);
+    assert!(codes.iter().all(|(code, _)| code != "overfitting"), "{codes:?}");
+    let mut worse = better.clone();
+    worse.push(epoch(7, 0.07, 0.89));
+    let codes: Vec<(String, String)> = found(&worse, &nothing);
+    assert!(codes.iter().any(|(code, _)| code == "overfitting"), "{codes:?}");
+    let slow: Vec<EpochReport> = (0..6_u32).map(|at| epoch(at + 1, 2.0 - 0.001 * f64::from(at), 2.0)).collect();
+    let far = DiagnosticMetrics { mean_mse: Some((1.16, 2.0)), ..DiagnosticMetrics::default() };
+    let codes: Vec<(String, String)> = found(&slow, &far);
+    assert!(codes.iter().all(|(code, _)| code != "learning_rate_too_high"), "{codes:?}");
+    let words = &codes.iter().find(|(code, _)| code == "blurred_to_mean").expect("a finding").1;
+    assert!(words.contains("worse than the mean") && words.contains("raise"), "{words}");
 }
 
 /// Losses below zero, as those of likelihoods, fall by a share of their size; findings name the live values.

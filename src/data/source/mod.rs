@@ -11,15 +11,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::raw::{RawRows, RawValues};
-pub(super) use self::tables::match_columns;
+pub(super) use self::tables::{match_columns, read_leniently};
 use super::array_rows::FileRows;
 use super::data_set::pack;
 use super::error::unreadable;
 use super::formats::array::ArrayDType;
-use super::formats::columns::ColumnValues;
+use super::formats::columns::{ColumnValues, Table};
 use super::formats::table;
 use super::images::ImageSet;
 pub(super) use super::labels::{Labels, file_labels};
+use super::odd_columns::far_values;
 use super::preparation::Preparation;
 use super::spec::{DataSpec, Fit, Scaling, SourceKind, SplitKind, is_omitted};
 use super::split::{RowAttributes, RowSplit, SplitPlan, divide};
@@ -41,7 +42,7 @@ impl DataSet {
     /// # Errors
     /// If the source cannot be used: the error names the problem, its place and what would be right.
     pub fn open(options: &DataSpec, validation_fraction: f64, seed: u64) -> Result<Self, DataError> {
-        open(options, &SplitPlan { validation_fraction, seed, in_one_stretch: false }, None)
+        open(options, &SplitPlan { validation_fraction, seed, for_detector: false }, None)
     }
 
     /// Same as [`Self::open`], for a detector: windows of a series that are held out lie in one stretch of time.
@@ -53,7 +54,7 @@ impl DataSet {
         validation_fraction: f64,
         seed: u64,
     ) -> Result<Self, DataError> {
-        open(options, &SplitPlan { validation_fraction, seed, in_one_stretch: true }, None)
+        open(options, &SplitPlan { validation_fraction, seed, for_detector: true }, None)
     }
 
     /// Builds a data set of `values` `[rows, features]`, divided, scaled and prepared as those of an array in a file.
@@ -76,14 +77,14 @@ impl DataSet {
         let mut options = DataSpec { source: name.clone(), kind: Some(SourceKind::Array), ..options.clone() };
         options.scale.get_or_insert(options.usual_scaling());
         let read = RawRows::new(values.len() / features, features, RawValues::Floats(values));
-        let plan = SplitPlan { validation_fraction, seed, in_one_stretch: false };
+        let plan = SplitPlan { validation_fraction, seed, for_detector: false };
         finish(name, SourceKind::Array, read, options, &plan, None, Vec::new())
     }
 
     /// Opens the data that `options` describe as one part, in its own order, prepared as `fitted` was: the meaning of
     /// `--data` for a trained model.
     pub fn open_whole(options: &DataSpec, fitted: &Preparation) -> Result<Self, DataError> {
-        open(options, &SplitPlan { validation_fraction: 0.0, seed: 1, in_one_stretch: false }, Some(fitted))
+        open(options, &SplitPlan { validation_fraction: 0.0, seed: 1, for_detector: false }, Some(fitted))
     }
 }
 
@@ -144,8 +145,11 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         SourceKind::Images => read_images(path, &mut options, plan.seed, &mut notes)?,
         SourceKind::Table | SourceKind::Series => {
             let wanted = fitted.map(|fitted| fitted.columns.as_slice()).filter(|columns| !columns.is_empty());
-            let table = table::read_table(path, &options, wanted, &mut notes)?;
-            tables::read_table(table, path, &mut kind, &mut options, fitted, &mut notes)?
+            let table = match options.lenient && kind == SourceKind::Series {
+                true => read_leniently(path, &options, &mut notes)?,
+                false => table::read_table(path, &options, wanted, &mut notes)?,
+            };
+            tables::read_table(table, path, &mut kind, &mut options, fitted, plan.for_detector, &mut notes)?
         }
         SourceKind::Array => arrays::read_array(path, &mut options, &mut notes)?,
         SourceKind::Audio => audio::read_audio(path, &mut options, fitted, &mut notes)?,
@@ -196,6 +200,46 @@ fn without(divided: RowSplit, omitted: &[[u32; 2]], place: &str) -> Result<RowSp
     Ok(RowSplit { order, train, validation, kind: divided.kind })
 }
 
+/// Notes the values of a table that are far from all others of their column; returns the rows of them that are left out,
+/// as a detector's normal rows have none.
+fn far_rows(table: &Table, options: &DataSpec, for_detector: bool, notes: &mut Vec<String>) -> Vec<u32> {
+    /// Values that are named, at most.
+    const NAMED: usize = 10;
+    let mut left_out = Vec::new();
+    let mut told = Vec::new();
+    for (name, cells) in table.names.iter().zip(&table.columns).filter(|(name, _)| !options.keep.contains(name)) {
+        let ColumnValues::Numbers(values) = cells else { continue };
+        for far in far_values(values, |row| !is_omitted(&options.omit, row as u32)) {
+            let words = far.words(name);
+            if for_detector {
+                left_out.push(far.row as u32);
+                told.push(format!(
+                    "{words}: the row is left out, as no normal one; if it is right: setting `data.keep=[{name:?}]`"
+                ));
+            } else {
+                told.push(format!("{words}: it decides the scale of the column; correct it or leave it empty"));
+            }
+        }
+    }
+    let more = told.len().saturating_sub(NAMED);
+    notes.extend(told.into_iter().take(NAMED));
+    if more > 0 {
+        notes.push(format!("{more} more values are as far from all others of their columns"));
+    }
+    left_out
+}
+
+/// Returns sorted runs of rows with `rows` among them.
+fn with_rows(runs: &[[u32; 2]], mut rows: Vec<u32>) -> Vec<[u32; 2]> {
+    if rows.is_empty() {
+        return runs.to_vec();
+    }
+    rows.extend(runs.iter().flat_map(|&[first, count]| first..first.saturating_add(count)));
+    rows.sort_unstable();
+    rows.dedup();
+    rows.chunk_by(|a, b| a + 1 == *b).map(|run| [run[0], run.len() as u32]).collect()
+}
+
 /// Divides the rows, fits what is to be fitted on train, and prepares all of them.
 #[tracing::instrument(level = "debug", name = "split_and_prepare", skip_all, fields(rows = read.rows))]
 fn finish(
@@ -228,6 +272,10 @@ fn finish(
         }
         None => divide(&facts, &options, plan, &place)?,
     };
+    if let (RawValues::Table(table), None) = (&read.body, fitted) {
+        let far = far_rows(table, &options, plan.for_detector, &mut notes);
+        options.omit = with_rows(&options.omit, far);
+    }
     // Steps of a series that are left out are holes, and windows know them already.
     let divided = match kind {
         SourceKind::Series => divided,
@@ -237,7 +285,13 @@ fn finish(
     options.split = fitted.is_none().then_some(divided.kind);
     let train = &divided.order[..divided.train];
     let scaling = options.scale.unwrap_or(Scaling::None);
+    let (pace, rules) = match &read.body {
+        RawValues::Windows(windows) => (windows.pace, windows.rules.clone()),
+        _ => (None, Vec::new()),
+    };
     let mut preparation = fitted.cloned().unwrap_or_else(|| Preparation {
+        pace,
+        rules,
         mel: read.mel.clone(),
         features: read.feature_names.clone(),
         classes: read.labels.as_ref().map(|labels| labels.names.clone()).unwrap_or_default(),

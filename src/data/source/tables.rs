@@ -5,9 +5,13 @@ use std::path::Path;
 use super::Labels;
 use super::raw::{RawRows, RawValues};
 use crate::data::formats::columns::{ColumnValues, Table};
+use crate::data::formats::csv::{CsvRows, of_any_length, unequal};
+use crate::data::formats::table::{self, ColumnBuilder, open_records, readings};
+use crate::data::formats::text::cell_text;
 use crate::data::labels::classes;
 use crate::data::preparation::{Preparation, PreparedColumn};
 use crate::data::spec::{DataSpec, SourceKind};
+use crate::data::windows::CutPlan;
 use crate::data::{DataError, WindowLayout, windows};
 use crate::error::Setting;
 use crate::platform::perhaps_column;
@@ -19,6 +23,71 @@ const FEW_CLASSES: usize = 64;
 /// Most words of a last column that may be labels.
 const FEW_WORDS: usize = 10;
 
+/// Unreadable rows that are named, at most.
+const NAMED: usize = 20;
+
+/// Reads a table as [`read_table`](table::read_table) does, but for rows that cannot be read: all of their cells are
+/// missing, and `notes` names them.
+pub(in crate::data) fn read_leniently(
+    path: &Path,
+    options: &DataSpec,
+    notes: &mut Vec<String>,
+) -> Result<Table, DataError> {
+    let mut of_all = Vec::new();
+    let found = table::read_table(path, options, None, &mut of_all);
+    let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
+    if found.is_ok() || is_parquet {
+        notes.append(&mut of_all);
+        return found;
+    }
+    let CsvRows { place, names, look, comma, records, .. } = open_records(path, options)?;
+    let reading = readings(&look, &names, options, &[], comma);
+    let mut builders: Vec<ColumnBuilder> = reading.columns.iter().map(ColumnBuilder::new).collect();
+    let (mut rows, mut broken) = (0_usize, Vec::new());
+    for record in records {
+        let record = of_any_length(record, &place)?;
+        rows += 1;
+        let mut problem = unequal(&record, &names);
+        for (column, builder) in builders.iter_mut().enumerate() {
+            let cell = cell_text(record.get(column).unwrap_or_default());
+            // Each column gains one cell, whatever is wrong with the row.
+            let pushed = if problem.is_some() { Err(String::new()) } else { builder.push(&cell, &options.missing) };
+            if let Err(wrong) = pushed {
+                builder.skip();
+                if !options.exclude.contains(&names[column]) {
+                    problem.get_or_insert_with(|| format!("column {:?}: {wrong}", names[column]));
+                }
+            }
+        }
+        if let Some(problem) = problem {
+            broken.push(rows - 1);
+            if broken.len() <= NAMED {
+                notes.push(format!("row {rows} is taken for missing: {problem}"));
+            }
+        }
+    }
+    if broken.len() > NAMED {
+        notes.push(format!("{} more rows cannot be read either", broken.len() - NAMED));
+    }
+    let mut columns: Vec<ColumnValues> = builders.into_iter().map(ColumnBuilder::finish).collect();
+    for &row in &broken {
+        for cells in &mut columns {
+            match cells {
+                ColumnValues::Numbers(values) => values[row] = f64::NAN,
+                ColumnValues::Words { codes, .. } => codes[row] = None,
+                ColumnValues::Times(times) => times[row] = None,
+            }
+        }
+    }
+    let mut table = Table { names, readings: reading.columns, form: String::new(), columns, rows };
+    for name in &options.exclude {
+        if let Some(index) = table.find(name) {
+            table.take(index);
+        }
+    }
+    Ok(table)
+}
+
 /// Decides between a table and a series, takes labels out, and leaves the rest to be prepared.
 #[tracing::instrument(level = "debug", name = "read_columns", skip_all)]
 pub(super) fn read_table(
@@ -27,6 +96,7 @@ pub(super) fn read_table(
     kind: &mut SourceKind,
     options: &mut DataSpec,
     fitted: Option<&Preparation>,
+    for_detector: bool,
     notes: &mut Vec<String>,
 ) -> Result<RawRows, DataError> {
     let place = path.display().to_string();
@@ -79,12 +149,13 @@ pub(super) fn read_table(
             Some(Err(reason)) => notes.push(format!(
                 "taken for a table, each row by itself, as {reason}; for a series: setting `data.kind=\"series\"`"
             )),
-            None => {}
+            None => notes.extend(windows::perhaps_times(&table, options)),
         }
     }
     if *kind == SourceKind::Series {
         let omit = if fitted.is_none() { options.omit.clone() } else { Vec::new() };
-        let mut windows = windows::cut(&table, options, &omit, fitted.is_some(), &place, notes)?;
+        let plan = CutPlan { omit: &omit, fitted, leaves_out_far: for_detector, place: &place };
+        let mut windows = windows::cut(&table, options, plan, notes)?;
         let window = windows.window;
         // A window is of the highest class in it: what is abnormal anywhere in it makes it so.
         let labels = labels.map(|Labels { of_rows, names }| {
@@ -104,6 +175,7 @@ pub(super) fn read_table(
             columns: windows.columns,
             steps: windows.steps,
             step_of_row: std::mem::take(&mut windows.step_of_row),
+            remarks: fitted.map(|fitted| fitted.broken_rules(&table)).unwrap_or_default(),
         };
         return Ok(RawRows {
             labels,
@@ -119,9 +191,36 @@ pub(super) fn read_table(
     if table.columns.is_empty() {
         return Err(DataError::malformed(place, "it has no column beside the labels; give a table with features"));
     }
+    if fitted.is_none() {
+        check_settings(&table, options, &place, notes)?;
+    }
     options.scale.get_or_insert(options.usual_scaling());
     let rows = table.rows;
     Ok(RawRows { labels, ..RawRows::new(rows, 0, RawValues::Table(table)) })
+}
+
+/// Checks that settings of columns name those of the table, and notes settings that are of series alone.
+fn check_settings(table: &Table, options: &DataSpec, place: &str, notes: &mut Vec<String>) -> Result<(), DataError> {
+    for (key, names) in [("data.keep", &options.keep), ("data.columns", &options.columns)] {
+        if let Some(unknown) = names.iter().find(|name| table.find(name).is_none()) {
+            return Err(windows::unknown_column(Setting::spec_key(key), unknown, table, place));
+        }
+    }
+    if !options.columns.is_empty() {
+        notes.push(
+            "setting `data.columns` is of series and does nothing for a table; to leave columns out: setting \
+             `data.exclude`"
+                .to_owned(),
+        );
+    }
+    if options.stride.is_some() {
+        notes.push(
+            "setting `data.stride` is of series and does nothing for a table; for a series: setting \
+             `data.kind=\"series\"`"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// Note on a last column of few values, which may be labels.

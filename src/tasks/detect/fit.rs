@@ -18,7 +18,9 @@ use crate::data::{DataError, DataSet, DataSpec, Part, PreparedColumn, SourceKind
 use crate::device::Device;
 use crate::error::Setting;
 use crate::metrics::Pca;
-use crate::model::{Detector, DetectorMember, Model, Network, Severity, Spec, ThresholdBy, auto_spec, preset};
+use crate::model::{
+    Detector, DetectorMember, Model, ModelFileError, Network, Severity, Spec, ThresholdBy, auto_spec, preset,
+};
 use crate::platform::{self, Instant, Wait as _};
 use crate::tasks::TaskError;
 use crate::train::{Run, Session, TrainingPlan};
@@ -121,7 +123,7 @@ pub struct DetectorReport {
     /// Rule by which the threshold was chosen.
     pub threshold_by: ThresholdBy,
     /// Share of normal rows that is expected above the threshold, from rows that took no part in fitting: (rows above +
-    /// 1) / (rows + 1); of the steps of a series, the share of the held-out ones above it.
+    /// 1) / (rows + 1); steps of a series count as the independent ones that they are worth.
     pub false_alarms: f64,
     /// Epochs of training, those of all members together.
     pub epochs: usize,
@@ -143,6 +145,20 @@ pub fn fit_detector(
     device: &Device,
     progress: &mut FitProgress<'_>,
 ) -> Result<DetectorReport, TaskError> {
+    // Before the fit, not after it.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let problem = match folder {
+        Some(folder) if !platform::files::metadata(folder).is_ok_and(|found| found.is_dir()) => {
+            Some(format!("there is no folder {}; make it, or name another file", folder.display()))
+        }
+        _ if platform::files::metadata(path).is_ok_and(|found| found.is_dir()) => {
+            Some("it is a folder; name a file in it".to_owned())
+        }
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        return Err(ModelFileError::Unwritable { path: path.to_owned(), problem }.into());
+    }
     let (model, mut report) = make_detector(source, options, device, progress)?;
     // Who stops it after the training wants no file either.
     if progress(1.0).is_break() {
@@ -231,6 +247,7 @@ pub fn make_detector(
     };
     let held = folds::held(&data);
     let is_series = data.kind == SourceKind::Series;
+    let window = data.options.window.unwrap_or(1);
     if is_series {
         let share = if let ThresholdRule::FalseAlarms(share) = rule { share } else { 0.01 };
         let mut reconstructions =
@@ -259,7 +276,10 @@ pub fn make_detector(
     detector.severity = Severity::fit(&normal);
     (detector.threshold_by, detector.threshold) = match rule {
         // That of a series is known already.
-        ThresholdRule::FalseAlarms(_) if is_series => (ThresholdBy::FalseAlarms, detector.threshold),
+        ThresholdRule::FalseAlarms(share) if is_series => {
+            notes.extend(untold_by_steps(share, normal.len(), window));
+            (ThresholdBy::FalseAlarms, detector.threshold)
+        }
         ThresholdRule::FalseAlarms(share) => {
             let scored = if is_scored_whole { 0..data.rows } else { held.clone() };
             let alone = folds::standing_alone(&data, scored);
@@ -278,12 +298,8 @@ pub fn make_detector(
     if let ThresholdRule::AlarmsADay(_) = options.threshold {
         detector.threshold_by = ThresholdBy::AlarmsADay;
     }
-    detector.false_alarms = if is_series {
-        let above = normal.iter().filter(|&&score| score > detector.threshold).count();
-        above as f64 / normal.len().max(1) as f64
-    } else {
-        expected_share(&normal, detector.threshold)
-    };
+    let alone = if is_series { series::independent(normal.len(), window) } else { normal.len() as f64 };
+    detector.false_alarms = expected_share(&normal, detector.threshold, alone);
     if latent > MOST_LATENTS {
         notes.push(format!(
             "the model has {latent} latents, and the score counts its errors alone: the spread of more than \
@@ -297,7 +313,7 @@ pub fn make_detector(
         held_rows: held.len(),
         scored_rows: normal.len(),
         further_models: others.len() * ensemble,
-        left_out: wanted.base.omit.iter().map(|run| run[1] as usize).sum(),
+        left_out: data.options.omit.iter().map(|run| run[1] as usize).sum(),
         features: data.features,
         latent,
         members: detector.members.len(),
@@ -649,8 +665,30 @@ fn untold(rate: f64, alone: usize, are_groups: bool) -> Option<String> {
             (1e6 * rate).round() / 1e4
         )),
         None => Some(format!(
-            "no number of rows can tell that false alarms never happen: the threshold is the highest score of {alone} \
-             {what}, and {most:.1}% of normal rows are expected above it"
+            "no number of rows can tell that false alarms never happen: the threshold is beyond all scores of {alone} \
+             {what}, and up to {most:.1}% of normal rows may lie above it"
+        )),
+    }
+}
+
+/// Returns what so many held-out steps of a series, in windows of `window` steps, cannot tell of the rate that was asked
+/// for, in words.
+fn untold_by_steps(rate: f64, steps: usize, window: usize) -> Option<String> {
+    let alone = series::independent(steps, window);
+    let windows = crate::style::counted((steps / window.max(1)).max(1), "window");
+    let most = 100.0 / (alone + 1.0);
+    let few = format!("{steps} held-out steps ({windows} that do not overlap)");
+    match rows_to_tell(rate) {
+        Some(needed) if needed as f64 <= alone => None,
+        Some(needed) => Some(format!(
+            "{few} cannot tell a share of false alarms of {}%, which takes about {:.0}: the threshold is set beyond \
+             their scores by the spread of these, and up to {most:.1}% of normal steps may lie above it",
+            (1e6 * rate).round() / 1e4,
+            needed as f64 * (window as f64).sqrt()
+        )),
+        None => Some(format!(
+            "no number of steps can tell that false alarms never happen: the threshold is beyond all scores of {few}, \
+             and up to {most:.1}% of normal steps may lie above it"
         )),
     }
 }

@@ -20,7 +20,7 @@ pub(super) const CHUNK_BYTES: usize = 64 << 20;
 
 /// Score of a cell that no normal row has, such as a new word or another value of a column that always had the same one:
 /// usual rows have a score of 1.
-const BROKEN_RULE: f64 = 100.0;
+pub(super) const BROKEN_RULE: f64 = 100.0;
 
 /// Chunk of rows, prepared as the network takes them, and their reconstructions.
 #[derive(Debug, Default)]

@@ -100,13 +100,20 @@ impl RowScan<'_> {
         };
         let labels = label.unwrap_or("none").to_owned();
         // Labels are looked for where they were when the detector was fitted; here they may be missing.
-        let other = |labels: &str| {
+        let other = |labels: &str, unknown: Option<&str>| {
             let cut = if kind == SourceKind::Series { series::every_step(&spec.data) } else { spec.data.clone() };
-            let data = DataSpec { labels: Some(labels.to_owned()), ..cut };
+            let mut data = DataSpec { labels: Some(labels.to_owned()), lenient: self.keep_going, ..cut };
+            data.exclude.retain(|name| Some(name.as_str()) != unknown);
             Spec { data, ..spec.clone() }.open_other_data(source, &self.model.preparation)
         };
-        let opened = match other(&labels) {
-            Err(DataError::Setting { setting: Setting::DATA_LABELS, .. }) if self.label.is_none() => other("none"),
+        let opened = match other(&labels, None) {
+            Err(DataError::Setting { setting: Setting::DATA_LABELS, .. }) if self.label.is_none() => {
+                other("none", None)
+            }
+            // The labels of a series are no column to it.
+            Err(DataError::Setting { setting, .. }) if setting.name() == "data.exclude" => {
+                other(&labels, detector.label.as_deref())
+            }
             opened => opened,
         };
         let data = Arc::new(opened.map_err(TaskError::from)?);
@@ -121,7 +128,12 @@ impl RowScan<'_> {
         if kind != SourceKind::Series {
             return self.rows(&mut reconstructions, detector, sink);
         }
-        let words = label.and_then(|label| read_labels(Path::new(source), &DataSpec::from_source(source), label).ok());
+        let options = DataSpec { lenient: self.keep_going, ..DataSpec::from_source(source) };
+        let words = label.map(|label| read_labels(Path::new(source), &options, label));
+        let words = match words.transpose() {
+            Err(error) if self.label.is_some() => return Err(TaskError::from(error).into()),
+            words => words.ok().flatten(),
+        };
         let scored = series::score_rows(&mut reconstructions, self.model, detector, &data, rows)?;
         for (row, scored) in scored.iter().enumerate() {
             let word = words.as_ref().map(|words| words.get(row).and_then(|word| word.as_deref()));

@@ -4,11 +4,12 @@
 //! windows hold. A mean of fewer is high more often; factors that are measured on held-out steps, as if they lay near an
 //! end, make alarms there as rare as elsewhere.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::reasons::{Reasons, number};
-use super::reconstructions::{Chunk, Reconstructor};
-use super::threshold::quantile;
+use super::reconstructions::{BROKEN_RULE, Chunk, Reconstructor};
+use super::threshold::{LEAST_RATE, extended, quantile};
 use crate::data::{DataSet, DataSpec, WindowLayout};
 use crate::model::{CutFactors, Detector, Model};
 use crate::tasks::TaskError;
@@ -150,23 +151,40 @@ pub(super) fn calibrate_steps(
         scores = of_reach(most / 2);
     }
     scores.sort_by(f64::total_cmp);
-    detector.threshold = threshold(&scores, share);
+    detector.threshold = threshold(&scores, share, layout.window);
     detector.cuts = cut_factors(&sums.parts, layout.window, stride, detector.threshold, share);
     Ok(scores)
 }
 
+/// Returns the number of independent scores that those of `steps` steps are worth. Neighbors share windows, so that they
+/// are more alike than steps far apart, and less than one number: as many as steps would be too many, and as many as
+/// windows that do not overlap too few. Their geometric mean keeps to the share of false alarms that is asked for, in
+/// series of 40 to 3,000 steps.
+pub(super) fn independent(steps: usize, window: usize) -> f64 {
+    let steps = steps as f64;
+    (steps * (steps / window.max(1) as f64 + 1.0)).sqrt().min(steps)
+}
+
 /// Returns the score that `share` of normal steps exceeds: of many, as many as that of those seen; of few, the quantile
-/// of a gamma distribution of the same mean and variance where that is higher. Scores are means of squares, and those of
-/// normal errors follow it.
-fn threshold(sorted: &[f64], share: f64) -> f64 {
+/// of a gamma distribution of the same mean and variance where that is higher, and the bound that as many independent
+/// ones allow. Scores are means of squares, and those of normal errors follow it.
+fn threshold(sorted: &[f64], share: f64, window: usize) -> f64 {
     let seen = quantile(sorted, 1.0 - share);
-    if sorted.len() < 2 || sorted.len() as f64 * share >= TELLING || share <= 0.0 {
+    if sorted.len() < 2 {
         return seen;
     }
-    let count = sorted.len() as f64;
-    let mean = sorted.iter().sum::<f64>() / count;
-    let variance = sorted.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    seen.max(gamma_quantile(mean, variance, 1.0 - share))
+    let share = share.max(LEAST_RATE);
+    let (count, alone) = (sorted.len() as f64, independent(sorted.len(), window));
+    let mut high = seen;
+    if count * share < TELLING {
+        let mean = sorted.iter().sum::<f64>() / count;
+        let variance = sorted.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        high = high.max(gamma_quantile(mean, variance, 1.0 - share));
+    }
+    if alone * share < TELLING {
+        high = extended(sorted, share, alone).map_or(high, |bound| high.max(bound));
+    }
+    high
 }
 
 /// Computes a quantile of the gamma distribution of this mean and variance by the approximation of Wilson and Hilferty
@@ -211,7 +229,7 @@ fn cut_factors(parts: &[Vec<(u32, f32)>], window: usize, stride: usize, threshol
             scores
         };
         // Farther from the end there are more windows: the factor only falls toward it.
-        let factor = |scores: &[f64], farther: f64| match self::threshold(scores, share) {
+        let factor = |scores: &[f64], farther: f64| match self::threshold(scores, share, window) {
             high if high.is_finite() && high > threshold && threshold > 0.0 => (threshold / high).min(farther),
             _ => farther,
         };
@@ -242,7 +260,7 @@ fn cut_factor(cuts: &[CutFactors], [first, last]: [u32; 2], window: usize) -> f6
 }
 
 /// Returns a score and reasons for each row of the series, in the source's order; `None` for those that no whole window
-/// holds.
+/// holds and that break no rule.
 pub(super) fn score_rows(
     reconstructions: &mut Reconstructor,
     model: &Model,
@@ -258,7 +276,7 @@ pub(super) fn score_rows(
         let at = |list: &[f64], usual: f64| list.get(column % list.len().max(1)).copied().unwrap_or(usual);
         (at(&model.preparation.offset, 0.0), at(&model.preparation.scale, 1.0))
     };
-    let of = |&step: &u32| {
+    let of_step = |&step: &u32| {
         let step = step as usize;
         let (mean, count) = (sums.mean(step)?, f64::from(sums.counts[step]));
         let mut worst: Vec<usize> = (0..columns).collect();
@@ -272,7 +290,23 @@ pub(super) fn score_rows(
         let reasons: Vec<String> = worst.iter().take(3).map(words).collect();
         Some((mean * cut_factor(&detector.cuts, sums.places[step], layout.window), reasons.join("; ")))
     };
-    Ok(layout.step_of_row.iter().map(of).collect())
+    let mut broken: HashMap<u32, Vec<String>> = HashMap::new();
+    for remark in layout.remarks.iter().filter(|remark| remark.breaks_rule) {
+        if let Some(rule) = model.preparation.rules.get(remark.column) {
+            let words = format!("{}={} (expected {})", rule.name(), remark.text, rule.cell(&[]));
+            broken.entry(remark.row).or_default().push(words);
+        }
+    }
+    let of_row = |(row, step): (usize, &u32)| {
+        let scored = of_step(step);
+        let Some(rules) = broken.get(&(row as u32)) else { return scored };
+        let added = BROKEN_RULE * rules.len() as f64;
+        let (score, reasons) = scored.unwrap_or_default();
+        let all: Vec<&str> =
+            rules.iter().map(String::as_str).chain((!reasons.is_empty()).then_some(&*reasons)).collect();
+        Some((score + added, all.join("; ")))
+    };
+    Ok(layout.step_of_row.iter().enumerate().map(of_row).collect())
 }
 
 /// Returns the options by which a series is cut to be scored: windows that begin at every step. A detector that was
@@ -295,11 +329,16 @@ mod tests {
     fn few_scores_tell_less_than_many() {
         // Deciles of chi-squared with one degree of freedom: mean near 1, 99% below 6.63.
         let few = [0.004, 0.03, 0.1, 0.2, 0.35, 0.57, 0.87, 1.32, 2.07, 4.2];
-        let high = threshold(&few, 0.01);
-        assert!((5.0..8.5).contains(&high), "{high}");
+        let high = threshold(&few, 0.01, 1);
+        assert!((6.6..16.0).contains(&high), "{high}");
+        // Of steps that share windows there are fewer that tell.
+        let alike = threshold(&few, 0.01, 5);
+        assert!(alike > high, "{alike}");
+        assert!(threshold(&few, 0.0, 5) >= threshold(&few, 0.0001, 5));
         let many: Vec<f64> = (0..2000).map(f64::from).collect();
-        assert_eq!(threshold(&many, 0.01), 1979.0);
-        assert_eq!(threshold(&[], 0.01), f64::INFINITY);
+        assert_eq!(threshold(&many, 0.01, 1), 1979.0);
+        assert_eq!(threshold(&[], 0.01, 1), f64::INFINITY);
+        assert_eq!([independent(8, 4), independent(24, 12)].map(|alone| alone.round()), [5.0, 8.0]);
         // Chi-squared of 4 degrees of freedom: mean 4, variance 8, 99% below 13.277.
         assert!((gamma_quantile(4.0, 8.0, 0.99) - 13.277).abs() < 0.05);
         assert!((normal_quantile(0.975) - 1.96).abs() < 1e-3 && (normal_quantile(0.01) + 2.326).abs() < 1e-3);
@@ -317,7 +356,7 @@ mod tests {
         let mean = |step: usize| (0..window).map(|place| score(step, place)).sum::<f64>() / window as f64;
         let mut scores: Vec<f64> = (0..2000).map(mean).collect();
         scores.sort_by(f64::total_cmp);
-        let limit = threshold(&scores, 0.01);
+        let limit = threshold(&scores, 0.01, window);
         let cuts = cut_factors(&parts, window, 1, limit, 0.01);
         let factor = |first, last| cut_factor(&cuts, [first, last], window);
         assert_eq!(factor(0, 7), 1.0);

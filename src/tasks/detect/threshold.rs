@@ -8,6 +8,8 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(at.saturating_sub(1).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::INFINITY)
 }
 
+/// Share of false alarms that is as good as none: a threshold for none is no lower than that for this.
+pub(super) const LEAST_RATE: f64 = 1e-4;
 /// Rows expected above the threshold, below which the scores' own spread has a say in it.
 const FEW_ABOVE: f64 = 5.0;
 
@@ -23,17 +25,18 @@ pub(super) fn for_rate(sorted: &[f64], rate: f64) -> f64 {
     // A share such as 0.01 is not exact in binary.
     let rank = ((rows + 1.0) * (1.0 - rate) - 1e-9).ceil() as usize;
     let ranked = sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or(f64::INFINITY);
-    match extended(sorted, rate) {
-        Some(extended) if rate > 0.0 && rows * rate < FEW_ABOVE => extended.max(ranked),
+    let rate = rate.max(LEAST_RATE);
+    match extended(sorted, rate, rows) {
+        Some(extended) if rows * rate < FEW_ABOVE => extended.max(ranked),
         _ => ranked,
     }
 }
 
 /// Returns the share of normal rows that `threshold` is expected to be exceeded by: a further row has any rank with the
-/// same probability.
-pub(super) fn expected_share(sorted: &[f64], threshold: f64) -> f64 {
-    let above = sorted.len() - sorted.partition_point(|&score| score <= threshold);
-    (above + 1) as f64 / (sorted.len() + 1) as f64
+/// same probability among the scores, which are worth `independent` ones.
+pub(super) fn expected_share(sorted: &[f64], threshold: f64, independent: f64) -> f64 {
+    let above = (sorted.len() - sorted.partition_point(|&score| score <= threshold)) as f64;
+    (above * independent / sorted.len().max(1) as f64 + 1.0) / (independent + 1.0)
 }
 
 /// Returns the number of rows that it takes to tell that a share `rate` of them exceeds a score; `None` for no share.
@@ -43,14 +46,16 @@ pub(super) fn rows_to_tell(rate: f64) -> Option<usize> {
 
 /// Returns the bound that a further score exceeds with probability `rate` if their cube roots are Gaussian, as those of
 /// sums of squares nearly are (Wilson & Hilferty 1931): mean + t s sqrt(1 + 1/n), with t of n - 1 degrees of freedom,
-/// and the standard error of that quantile on top. `None` for fewer than three scores.
-fn extended(scores: &[f64], rate: f64) -> Option<f64> {
+/// and the standard error of that quantile on top; n is the number of scores that are `independent`. `None` for fewer
+/// than three scores.
+pub(super) fn extended(scores: &[f64], rate: f64, independent: f64) -> Option<f64> {
     if scores.len() < 3 {
         return None;
     }
-    let rows = scores.len() as f64;
-    let mean = scores.iter().map(|score| score.max(0.0).cbrt()).sum::<f64>() / rows;
-    let variance = scores.iter().map(|score| (score.max(0.0).cbrt() - mean).powi(2)).sum::<f64>() / (rows - 1.0);
+    let all = scores.len() as f64;
+    let rows = independent.clamp(3.0, all);
+    let mean = scores.iter().map(|score| score.max(0.0).cbrt()).sum::<f64>() / all;
+    let variance = scores.iter().map(|score| (score.max(0.0).cbrt() - mean).powi(2)).sum::<f64>() / (all - 1.0);
     let t = student(rate, rows - 1.0);
     let error = (1.0 / rows + t * t / (2.0 * (rows - 1.0))).sqrt();
     let bound = mean + (t * (1.0 + 1.0 / rows).sqrt() + error) * variance.sqrt();
@@ -121,11 +126,11 @@ mod tests {
         // Of 999 rows that are spread evenly, ten of a thousand lie at or above the 990th of a thousand.
         let even: Vec<f64> = (1..1000).map(f64::from).collect();
         assert_eq!(for_rate(&even, 0.01), 990.0);
-        assert_eq!(expected_share(&even, 990.0), 0.01);
-        assert_eq!(expected_share(&even, 5000.0), 0.001);
+        assert!((expected_share(&even, 990.0, 999.0) - 0.01).abs() < 1e-12);
+        assert!((expected_share(&even, 5000.0, 999.0) - 0.001).abs() < 1e-12);
         assert_eq!([0.01, 0.001, 0.05].map(rows_to_tell), [Some(99), Some(999), Some(19)]);
         assert_eq!(rows_to_tell(0.0), None);
-        assert_eq!(for_rate(&even, 0.0), 999.0);
+        assert!(for_rate(&even, 0.0) >= for_rate(&even, LEAST_RATE) && for_rate(&even, 0.0) >= 999.0);
         assert_eq!(for_rate(&[], 0.01), f64::INFINITY);
     }
 

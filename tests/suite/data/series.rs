@@ -1,6 +1,6 @@
 //! Series of a table in windows.
 
-use hourglass::data::{DataSpec, Part, Scaling, SourceKind, SplitKind};
+use hourglass::data::{DataSet, DataSpec, Part, Scaling, SourceKind, SplitKind};
 
 use super::{file, open, refused, spec_of};
 use crate::support::date;
@@ -58,7 +58,7 @@ fn table(rows: impl IntoIterator<Item = (String, f64)>) -> String {
 }
 
 /// Returns the windows of all parts, as they lie in the source.
-fn windows_of(data: &hourglass::data::DataSet) -> Vec<Vec<f32>> {
+fn windows_of(data: &DataSet) -> Vec<Vec<f32>> {
     data.rows_f32(0..data.rows).expect("rows").chunks_exact(data.features).map(<[f32]>::to_vec).collect()
 }
 
@@ -118,9 +118,8 @@ fn rows_are_brought_in_the_order_of_time_and_holes_are_seen() {
     };
     let (hour, says) =
         (|at: usize| stamp(60 * at), |notes: &[String], word: &str| notes.iter().any(|n| n.contains(word)));
-    let in_order = |data: &hourglass::data::DataSet| {
-        windows_of(data).iter().all(|window| window.windows(2).all(|pair| pair[1] - pair[0] == 1.0))
-    };
+    let in_order =
+        |data: &DataSet| windows_of(data).iter().all(|window| window.windows(2).all(|pair| pair[1] - pair[0] == 1.0));
     let newest = cut("newest.csv", (0..400).rev().map(|at| (hour(at), at as f64)).collect());
     assert!(in_order(&newest) && says(&newest.notes, "newest"), "{:?}", newest.notes);
     assert_eq!(newest.windows.as_ref().expect("windows").step_of_row[0], 399, "the first row is the last step");
@@ -152,7 +151,7 @@ fn tables_with_times_that_are_no_series_say_why() {
         let path = file(folder.path(), name, text);
         let data = open(&spec_of(&path)).expect("a table");
         assert_eq!(data.kind, SourceKind::Table);
-        let said = |note: &&String| note.contains(word) && note.contains("data.kind = \"series\"");
+        let said = |note: &&String| note.contains(word) && note.contains("data.kind=\"series\"");
         assert!(data.notes.iter().any(|note| said(&note)), "{word:?} is not in {:?}", data.notes);
         let called = open(&DataSpec { kind: Some(SourceKind::Series), ..spec_of(&path) });
         assert_eq!(called.expect("a series where it is called one").kind, SourceKind::Series);
@@ -170,4 +169,145 @@ fn tables_with_times_that_are_no_series_say_why() {
         (stamp(minute), at as f64)
     });
     check("events.csv", table(events), "no regular pace");
+}
+
+/// Returns a number in 0..1 that has nothing to do with its neighbors': the finalizer of SplitMix64.
+fn noise(at: usize) -> f64 {
+    let mut bits = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Returns a table of rows `minutes` apart, of a day's wave and noise, and what `more` writes behind it.
+fn waves(count: usize, minutes: usize, head: &str, more: impl Fn(usize) -> String) -> String {
+    let wave = |at: usize| (at as f64 * std::f64::consts::TAU / 24.0).sin() + 0.2 * noise(at);
+    let row = |at: usize| {
+        let minute = at * minutes;
+        format!("{} {:02}:{:02}:00,{:.4}{}\n", date(minute / 1440), minute / 60 % 24, minute % 60, wave(at), more(at))
+    };
+    format!("time,value{head}\n{}", (0..count).map(row).collect::<String>())
+}
+
+fn told(data: &DataSet, words: &[&str]) {
+    let is_told = data.notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
+    assert!(is_told, "{words:?} is not in {:?}", data.notes);
+}
+
+#[test]
+fn another_pace_is_refused_and_missing_rows_are_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hourly = waves(600, 60, "", |_| String::new());
+    let fitted = open(&spec_of(&file(folder.path(), "fit.csv", &hourly))).expect("a series");
+    let whole = |text: &str| {
+        let source = file(folder.path(), "other.csv", text).display().to_string();
+        let options = DataSpec { source, ..fitted.options.clone() };
+        DataSet::open_whole(&options, &fitted.preparation).map_err(|error| error.to_string())
+    };
+    for (minutes, words) in [(30, "30 minutes"), (5, "5 minutes"), (120, "2 hours"), (1440, "1 day")] {
+        let error = whole(&waves(600, minutes, "", |_| String::new())).expect_err("another pace");
+        assert!(error.contains(&format!("{words} apart")) && error.contains("steps of 1 hour"), "{error}");
+    }
+    let lines: Vec<&str> = hourly.lines().collect();
+    let kept = |is_kept: &dyn Fn(usize) -> bool| {
+        let rows = lines[1..].iter().enumerate().filter(|(at, _)| is_kept(*at)).map(|(_, line)| *line);
+        std::iter::once(lines[0]).chain(rows).collect::<Vec<&str>>().join("\n") + "\n"
+    };
+    let error = whole(&kept(&|at| at % 2 == 0)).expect_err("every second row");
+    assert!(error.contains("2 hours apart"), "{error}");
+    // Three of ten are missing: the others keep their places, for a model and in a fit.
+    let patchy = kept(&|at| noise(at + 9000) > 0.3);
+    let scored = whole(&patchy).expect("rows of the same pace");
+    let layout = scored.windows.as_ref().expect("windows");
+    assert!(layout.steps > 560 && layout.step_of_row.len() < 480, "{} steps", layout.steps);
+    let own = open(&spec_of(&file(folder.path(), "patchy.csv", patchy))).expect("a series");
+    assert_eq!(own.kind, SourceKind::Series, "{:?}", own.notes);
+    assert!(own.windows.as_ref().is_some_and(|layout| layout.steps > 560), "{:?}", own.notes);
+    told(&own, &["filled in by their neighbors"]);
+    // A model of before the pace was kept takes any.
+    let mut old = fitted.preparation.clone();
+    old.pace = None;
+    let source = file(folder.path(), "old.csv", waves(600, 30, "", |_| String::new())).display().to_string();
+    assert!(DataSet::open_whole(&DataSpec { source, ..fitted.options.clone() }, &old).is_ok());
+}
+
+#[test]
+fn counters_and_constants_are_no_columns_of_a_series() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = waves(400, 60, ",id,meter,alarm,state,stock", |at| {
+        format!(",{},{:.2},0,on,{}", 7000 + at, 0.3 * at as f64 + 0.1 * noise(at), at / 3)
+    });
+    let path = file(folder.path(), "plant.csv", text);
+    let data = open(&spec_of(&path)).expect("a series");
+    assert_eq!(data.options.columns, ["value", "stock"], "{:?}", data.notes);
+    told(&data, &["\"id\"", "counts the rows", "data.keep"]);
+    told(&data, &["\"meter\"", "rises from each row", "data.keep=[\"meter\"]"]);
+    told(&data, &["\"alarm\"", "it is 0 in every row"]);
+    told(&data, &["\"stock\" never falls", "data.exclude=[\"stock\"]"]);
+    let rules: Vec<&str> = data.preparation.rules.iter().map(|rule| rule.name()).collect();
+    assert_eq!(rules, ["alarm", "state"]);
+    let keep = ["meter", "alarm"].map(str::to_owned).to_vec();
+    let kept = open(&DataSpec { keep, ..spec_of(&path) }).expect("a series");
+    assert_eq!(kept.options.columns, ["value", "meter", "alarm", "stock"]);
+    refused(&DataSpec { keep: vec!["metre".to_owned()], ..spec_of(&path) }, &["data.keep", "metre", "meter"]);
+    // What the run records is what it is opened with again.
+    let again = open(&DataSpec { source: path.display().to_string(), ..data.options.clone() }).expect("the same");
+    assert_eq!(again.features, data.features);
+    // A ramp by itself is a series.
+    let ramp = table((0..100).map(|at| (stamp(60 * at), at as f64)));
+    let ramp = open(&spec_of(&file(folder.path(), "ramp.csv", ramp))).expect("a series");
+    assert_eq!((ramp.kind, ramp.options.columns.as_slice()), (SourceKind::Series, &["value".to_owned()][..]));
+    told(&ramp, &["\"value\" rises", "change from row to row"]);
+    // Other columns of rows for a fitted model are said.
+    let more = waves(100, 60, ",stock,extra", |at| format!(",{},{}", at / 3, at % 7));
+    let source = file(folder.path(), "more.csv", more).display().to_string();
+    let scored = DataSet::open_whole(&DataSpec { source, ..data.options.clone() }, &data.preparation).expect("rows");
+    told(&scored, &["ignored", "extra"]);
+    told(&scored, &["not checked", "alarm, state"]);
+}
+
+#[test]
+fn times_that_are_not_recognized_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |name: &str, cell: &dyn Fn(usize) -> String| {
+        let rows = (0..120).map(|at| format!("{},{:.3},{:.3}\n", cell(at), noise(at), noise(at + 500)));
+        let text = format!("{name},a,b\n{}", rows.collect::<String>());
+        open(&spec_of(&file(folder.path(), "times.csv", text))).expect("it is read")
+    };
+    told(&of("date", &|at| (45_000 + at * 7 % 120).to_string()), &["taken for a table", "data.time=date"]);
+    told(&of("time", &|at| format!("{:.1}", 0.1 * at as f64)), &["taken for a table", "data.time=time"]);
+    told(&of("unix", &|at| (1_700_000_000 + 60 * (at * 7 % 120)).to_string()), &["data.time=unix", "since 1970"]);
+    told(&of("time", &|at| format!("{:02}:{:02}:00", at / 60, at % 60)), &["times of day without dates", "data.kind"]);
+    let falling = of("unix", &|at| (1_700_000_000 - 60 * at).to_string());
+    assert_eq!((falling.kind, falling.options.time.as_deref()), (SourceKind::Series, Some("unix")));
+    told(&falling, &["newest"]);
+    assert_eq!(of("level", &|at| (at * 7 % 120).to_string()).kind, SourceKind::Table);
+}
+
+#[test]
+fn missing_values_are_named_where_no_window_fits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sparse = |at: usize| if at.is_multiple_of(12) { (at % 7).to_string() } else { String::new() };
+    let text = waves(600, 60, ",spare,now_and_then", |at| format!(",,{}", sparse(at)));
+    let excluded = "data.exclude=[\"now_and_then\"]";
+    let path = file(folder.path(), "s.csv", text);
+    refused(&spec_of(&path), &["of 600 rows, column \"now_and_then\" has 50", excluded]);
+    let exclude = vec!["now_and_then".to_owned()];
+    let data = open(&DataSpec { exclude, ..spec_of(&path) }).expect("a series");
+    assert_eq!(data.options.columns, ["value"]);
+    told(&data, &["\"spare\" is left out"]);
+    let alone =
+        (0..600).fold("time,value\n".to_owned(), |text, at| format!("{text}{},{}\n", stamp(60 * at), sparse(at)));
+    let path = file(folder.path(), "alone.csv", alone);
+    refused(&spec_of(&path), &["\"value\" has 50", "rows with values alone"]);
+    let long = file(folder.path(), "long.csv", waves(1500, 60, "", |_| String::new()));
+    refused(&DataSpec { window: Some(1400), ..spec_of(&long) }, &["use at most 187", "11200 or more"]);
+}
+
+#[test]
+fn a_value_far_from_all_others_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = waves(800, 60, ",level", |at| if at == 700 { ",1000000".to_owned() } else { format!(",{}", at % 9) });
+    let data = open(&spec_of(&file(folder.path(), "far.csv", text))).expect("a series");
+    told(&data, &["column \"level\": row 701 holds 1000000", "as far from the rest", "decides the scale"]);
 }

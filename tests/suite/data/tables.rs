@@ -163,3 +163,58 @@ fn rows_are_described_by_what_they_are() {
     assert!(words.starts_with("windows of ") && words.ends_with("steps of 1 column"), "{words}");
     assert_eq!(crate::support::digits().row_words(), "28\u{d7}28 gray");
 }
+
+#[test]
+fn settings_that_do_nothing_are_said_and_unknown_columns_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows: String = (0..80).map(|i| format!("{},{}\n", i * 7 % 13, i * i % 29)).collect();
+    let path = file(folder.path(), "table.csv", format!("a,b\n{rows}"));
+    let unknown = || vec!["zz".to_owned()];
+    refused(&DataSpec { keep: unknown(), ..spec_of(&path) }, &["data.keep", "\"zz\""]);
+    refused(&DataSpec { columns: unknown(), ..spec_of(&path) }, &["data.columns", "\"zz\""]);
+    let data = open(&DataSpec { stride: Some(2), columns: vec!["a".to_owned()], ..spec_of(&path) }).expect("a table");
+    for key in ["data.stride", "data.columns"] {
+        assert!(data.notes.iter().any(|note| note.contains(key) && note.contains("does nothing")), "{:?}", data.notes);
+    }
+}
+
+#[test]
+fn columns_that_only_rise_and_values_far_away_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let row = |i: usize| {
+        let b = if i == 412 { 1e7 } else { (i * 7919 % 1009) as f64 / 100.0 };
+        format!("{:.1},{},{b},{}\n", 1000.0 + 1.7 * i as f64, i / 2, i * 31 % 17)
+    };
+    let text = format!("odometer,batch,b,c\n{}", (0..1000).map(row).collect::<String>());
+    let path = file(folder.path(), "cars.csv", text);
+    let data = open(&spec_of(&path)).expect("a table");
+    assert_eq!(data.preparation.features, ["batch", "b", "c"]);
+    let told = |words: &[&str]| {
+        let is_told = data.notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
+        assert!(is_told, "{words:?} is not in {:?}", data.notes);
+    };
+    told(&["\"odometer\"", "rises from each row", "data.keep=[\"odometer\"]"]);
+    told(&["\"batch\" never falls", "data.exclude=[\"batch\"]"]);
+    told(&["column \"b\": row 413 holds 10000000", "as far from the rest"]);
+    let kept = open(&DataSpec { keep: vec!["odometer".to_owned()], ..spec_of(&path) }).expect("a table");
+    assert_eq!(kept.preparation.features.len(), 4);
+    // Beside one other column it is used, and said.
+    let pair = format!("x,y\n{}", (0..100).map(|i| format!("{i}.5,{}\n", i * 7 % 13)).collect::<String>());
+    let pair = open(&spec_of(&file(folder.path(), "pair.csv", pair))).expect("a table");
+    assert!(pair.features == 2 && pair.notes.iter().any(|note| note.contains("\"x\" rises")), "{:?}", pair.notes);
+    // Sorted by chance is what short tables are.
+    let short = format!("odometer,b\n{}", (0..40).map(|i| format!("{i}.5,{}\n", i * 7 % 13)).collect::<String>());
+    let short = open(&spec_of(&file(folder.path(), "short.csv", short))).expect("a table");
+    assert_eq!(short.features, 2);
+}
+
+#[test]
+fn a_single_value_is_refused_with_what_was_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows: String = (0..80).map(|i| format!("{},{},7\n", 100 + i, i * 7 % 13)).collect();
+    let data = open(&spec_of(&file(folder.path(), "one.csv", format!("id,x,unit\n{rows}")))).expect("a table");
+    let error = hourglass::model::auto_spec(&data).expect_err("one value").to_string();
+    for word in ["one value", "\"id\" is left out", "\"unit\" is left out"] {
+        assert!(error.contains(word), "{word:?} is not in: {error}");
+    }
+}
