@@ -1,13 +1,16 @@
 //! Transformations of a source's values before a network sees them. Everything that is fitted is fitted on train rows
 //! alone, is kept in the model, and is done in the same way to whatever the model is given later.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::audio::mel::MelSpec;
 use super::formats::array::ArrayDType;
-use super::formats::columns::{ColumnReading, ColumnValues, Table, Timestamp};
+use super::formats::columns::{ColumnReading, ColumnValues, Table, Timestamp, is_missing, time_text};
 use super::formats::date_format::DateFormat;
-use super::formats::number_format::NumberFormat;
+use super::formats::number_format::{NumberFormat, places_of};
 use super::formats::timestamp::timestamp_at;
 use super::odd_columns::{OneWay, identifier};
 use super::spec::{Scaling, SourceKind};
@@ -68,6 +71,9 @@ pub enum PreparedColumn {
         /// First and last time of the train rows, in seconds since 1970; `None` in models of before they were kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         range: Option<[f64; 2]>,
+        /// Form of the times in the source, in the letters of `strftime`; `None` where it has none of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        form: Option<String>,
     },
     /// Column that has one value in all rows. It is no feature; a row with another value breaks a rule.
     Constant {
@@ -113,25 +119,40 @@ impl PreparedColumn {
         match self {
             Self::Number { format, .. } => ColumnReading::Numbers(format.clone()),
             Self::Category { values, rare, .. } => {
-                ColumnReading::Words(values.iter().chain(rare).any(|value| value == "NA"))
+                let codes = values.iter().chain(rare).filter(|value| is_missing(value, &[]));
+                ColumnReading::of_words(codes.cloned().collect())
             }
             Self::Time { format, .. } => ColumnReading::Times(*format),
             Self::Constant { reading, .. } => reading.clone(),
         }
     }
 
-    /// Returns the cell that its features, in the source's own units, stand for.
+    /// Returns the cell that its features, in the source's own units, stand for, as the source writes it: whole numbers
+    /// where it has no others, no more digits than it has at most, its units and its form of dates.
     pub fn cell(&self, features: &[f32]) -> String {
         match self {
-            Self::Number { .. } => features.first().map(f32::to_string).unwrap_or_default(),
+            Self::Number { format, .. } => {
+                features.first().map(|value| format.write(f64::from(*value))).unwrap_or_default()
+            }
             Self::Category { values, .. } => {
                 let best = (0..features.len()).max_by(|&a, &b| features[a].total_cmp(&features[b]).then(b.cmp(&a)));
                 best.map(|at| values.get(at).map_or("other", String::as_str)).unwrap_or_default().to_owned()
             }
-            Self::Time { day, week, year, format, range, .. } => {
-                time_near(features, [*day, *week, *year], *range).map(|at| format.write(at)).unwrap_or_default()
+            Self::Time { day, week, year, format, range, form, .. } => {
+                let written = |at| form.as_ref().map_or_else(|| format.write(at), |form| format.write_as(at, form));
+                time_near(features, [*day, *week, *year], *range).map(written).unwrap_or_default()
             }
-            Self::Constant { value, .. } => value.clone(),
+            Self::Constant { value, reading, .. } => match reading {
+                ColumnReading::Times(format) => {
+                    DateFormat::Ymd.parse(value).map_or_else(|| value.clone(), |at| format.write(at))
+                }
+                ColumnReading::Numbers(format) if !format.is_plain() => {
+                    let write =
+                        |value| NumberFormat { places: places_of([value].into_iter()), ..format.clone() }.write(value);
+                    value.parse().map_or_else(|_| value.clone(), write)
+                }
+                _ => value.clone(),
+            },
         }
     }
 
@@ -169,6 +190,9 @@ pub struct Preparation {
     /// Columns of a table, in the order of their features; empty for other sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<PreparedColumn>,
+    /// Writing of the columns of a series in its source, by their names; empty for other sources.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub readings: BTreeMap<String, ColumnReading>,
     /// Names of the features; empty where they have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
@@ -204,6 +228,7 @@ impl Preparation {
             offset: Vec::new(),
             scale: Vec::new(),
             columns: Vec::new(),
+            readings: BTreeMap::new(),
             features: Vec::new(),
             classes: Vec::new(),
             text: None,
@@ -213,6 +238,29 @@ impl Preparation {
             pace: None,
             rules: Vec::new(),
         }
+    }
+
+    /// Returns the columns that are known of the source: those of a table, or those of a series, of which the writing
+    /// is known and nothing else.
+    pub(crate) fn known_columns(&self) -> Cow<'_, [PreparedColumn]> {
+        if !self.columns.is_empty() {
+            return Cow::Borrowed(&self.columns);
+        }
+        let of_series = |(name, reading): (&String, &ColumnReading)| {
+            let name = name.clone();
+            match reading.clone() {
+                ColumnReading::Numbers(format) => {
+                    Some(PreparedColumn::Number { name, fill: 0.0, offset: 0.0, scale: 1.0, format })
+                }
+                ColumnReading::Times(format) => {
+                    let (day, week, year) = (false, false, false);
+                    Some(PreparedColumn::Time { name, day, week, year, format, range: None, form: None })
+                }
+                _ => None,
+            }
+        };
+        // Rules first: their columns are read as texts, whatever they hold.
+        Cow::Owned(self.rules.iter().cloned().chain(self.readings.iter().filter_map(of_series)).collect())
     }
 
     /// Checks that offsets, scales and columns fit rows of `features` values.
@@ -338,13 +386,21 @@ impl Preparation {
         }
         notes.extend(courses.into_iter().map(|(name, course)| course.note(name, true)));
         for ((name, cells), reading) in columns().filter(|((name, _), _)| !identifiers.contains(name)) {
-            match fit_column(name, cells, reading, train, self.kind) {
+            match fit_column(name, cells, (reading, table.date_forms.get(name)), train, self.kind) {
                 Ok(column) => {
-                    if let PreparedColumn::Constant { value, .. } = &column {
-                        notes.push(format!(
-                            "column {name:?} is left out: it is {value} in every row for training; a detector flags rows \
-                             where it is not"
-                        ));
+                    match &column {
+                        PreparedColumn::Constant { value, .. } if value.is_empty() => notes.push(format!(
+                            "column {name:?} is left out: no row for training has a value in it; a detector flags rows \
+                             that have one"
+                        )),
+                        PreparedColumn::Constant { value, .. } => notes.push(format!(
+                            "{}; a detector flags rows where it is not",
+                            left_out_as_constant(name, value)
+                        )),
+                        PreparedColumn::Number { fill, format, .. } => {
+                            notes.extend(filled_in(name, cells.missing(), &format.write(*fill)));
+                        }
+                        _ => {}
                     }
                     self.columns.push(column);
                 }
@@ -355,17 +411,32 @@ impl Preparation {
     }
 
     /// Takes back the rules that more of `held` rows break than chance would have it: what a detector was not fitted on
-    /// shows that they are none. `broken` are the cells of these rows that break one.
-    pub fn drop_broken_rules(&mut self, broken: &[CellRemark], held: usize) {
+    /// shows that they are none. `broken` are the cells of these rows that break one; what `notes` promise of them is
+    /// corrected.
+    pub fn drop_broken_rules(&mut self, broken: &[CellRemark], held: usize, notes: &mut [String]) {
         let is_common = |at: usize| {
             let count = broken.iter().filter(|remark| remark.breaks_rule && remark.column == at).count();
             count as f64 > EXCEPTIONS * held as f64
         };
         let common: Vec<bool> = (0..self.columns.len()).map(is_common).collect();
         for (column, _) in self.columns.iter_mut().zip(&common).filter(|(_, common)| **common) {
-            if let PreparedColumn::Category { rare, open, .. } = column {
-                rare.clear();
-                *open = true;
+            match column {
+                PreparedColumn::Category { rare, open, .. } => {
+                    rare.clear();
+                    *open = true;
+                }
+                PreparedColumn::Constant { name, value, .. } => {
+                    let start = match value.is_empty() {
+                        true => format!("column {name:?} is left out: no row for training has a value in it"),
+                        false => left_out_as_constant(name, value),
+                    };
+                    for note in notes.iter_mut().filter(|note| note.starts_with(&start)) {
+                        *note = format!(
+                            "{start}, and as rows that are held out have other values, a detector does not look at it"
+                        );
+                    }
+                }
+                _ => {}
             }
         }
         let mut common = common.into_iter();
@@ -376,7 +447,7 @@ impl Preparation {
     }
 
     /// Returns the cells of the rows of a series that break one of [`Self::rules`], by rows of `table`.
-    pub(super) fn broken_rules(&self, table: &Table) -> Vec<CellRemark> {
+    pub(super) fn broken_series_rules(&self, table: &Table) -> Vec<CellRemark> {
         let mut all = Vec::new();
         for (at, column) in self.rules.iter().enumerate() {
             if let Some(cells) = table.find(column.name()).map(|at| &table.columns[at]) {
@@ -387,14 +458,41 @@ impl Preparation {
         all
     }
 
-    /// Returns the cells of the rows of `table` that their features do not show: missing and new words, and values of
+    /// Returns the cells of the rows of `table` that their features do not show: missing ones, new words, and values of
     /// columns that always had another.
     pub fn remarks(&self, table: &Table, rows: &[u32]) -> Vec<CellRemark> {
+        self.some_remarks(table, rows, |_| true)
+    }
+
+    /// Returns those of the remarks whose cells break a rule.
+    pub(crate) fn broken_rules(&self, table: &Table, rows: &[u32]) -> Vec<CellRemark> {
+        self.some_remarks(table, rows, |remark| remark.breaks_rule)
+    }
+
+    /// Adds to `missing` the cells of each column of numbers that hold no value, by remarks on them.
+    pub(crate) fn count_missing(&self, remarks: &[CellRemark], missing: &mut [usize]) {
+        let is_number = |at: usize| matches!(self.columns.get(at), Some(PreparedColumn::Number { .. }));
+        for remark in remarks.iter().filter(|remark| is_number(remark.column)) {
+            missing[remark.column] += 1;
+        }
+    }
+
+    /// Returns the notes on columns of numbers of which some cells hold no value, with the values that stand in for
+    /// them.
+    pub(crate) fn notes_on_missing(&self, missing: &[usize]) -> Vec<String> {
+        let note = |(column, &missing): (&PreparedColumn, &usize)| match column {
+            PreparedColumn::Number { name, fill, format, .. } => filled_in(name, missing, &format.write(*fill)),
+            _ => None,
+        };
+        self.columns.iter().zip(missing).filter_map(note).collect()
+    }
+
+    fn some_remarks(&self, table: &Table, rows: &[u32], wanted: fn(&CellRemark) -> bool) -> Vec<CellRemark> {
         let mut all = Vec::new();
         for (at, column) in self.columns.iter().enumerate() {
             if let Some(cells) = table.find(column.name()).map(|at| &table.columns[at]) {
-                let places = rows.iter().enumerate();
-                all.extend(places.filter_map(|(place, &row)| remark(column, at, cells, row as usize, place as u32)));
+                let found = |(place, &row): (usize, &u32)| remark(column, at, cells, row as usize, place as u32);
+                all.extend(rows.iter().enumerate().filter_map(found).filter(wanted));
             }
         }
         all.sort_by_key(|remark| (remark.row, remark.column));
@@ -426,7 +524,7 @@ fn write_features(column: &PreparedColumn, cells: Option<&ColumnValues>, row: us
         }
         (PreparedColumn::Category { values, .. }, Some(ColumnValues::Words { codes, words })) => {
             if let Some(word) = codes[row].and_then(|code| words.get(code as usize)) {
-                let at = values.iter().position(|value| value == word).unwrap_or(values.len());
+                let at = values.iter().position(|value| is_same_word(value, word)).unwrap_or(values.len());
                 out[at] = 1.0;
             }
         }
@@ -457,12 +555,32 @@ pub(super) fn constant(
     is_constant.then(|| PreparedColumn::Constant { name: name.to_owned(), value, reading: reading.clone() })
 }
 
+fn left_out_as_constant(name: &str, value: &str) -> String {
+    format!("column {name:?} is left out: it is {value} in every row for training")
+}
+
+/// Returns the note on cells of a column of numbers that hold none; `None` where there are no such cells.
+fn filled_in(name: &str, missing: usize, fill: &str) -> Option<String> {
+    let (cells, hold, stands) = match missing {
+        0 => return None,
+        1 => ("cell", "holds", "it"),
+        _ => ("cells", "hold", "them"),
+    };
+    Some(format!("column {name:?}: {missing} {cells} {hold} no value; {fill}, its usual value, stands in for {stands}"))
+}
+
 /// Text of a cell, as [`PreparedColumn::Constant`] keeps it.
 fn text_of(cells: &ColumnValues, row: usize) -> Option<String> {
     match cells {
-        ColumnValues::Times(_) => None,
+        ColumnValues::Times(times) => times[row].map(time_text),
         cells => cells.word(row),
     }
+}
+
+/// Returns whether two words are one: programs write truth values in several ways.
+fn is_same_word(own: &str, word: &str) -> bool {
+    own == word
+        || own.eq_ignore_ascii_case(word) && ["true", "false"].iter().any(|truth| word.eq_ignore_ascii_case(truth))
 }
 
 /// Remark on the cell of `row`, which is at `place` among the rows that are asked for.
@@ -471,7 +589,7 @@ fn remark(column: &PreparedColumn, at: usize, cells: &ColumnValues, row: usize, 
         (PreparedColumn::Category { values, rare, open, .. }, ColumnValues::Words { codes, words }) => {
             match codes[row].and_then(|code| words.get(code as usize)) {
                 None => ("missing".to_owned(), false),
-                Some(word) if values.contains(word) => return None,
+                Some(word) if values.iter().any(|value| is_same_word(value, word)) => return None,
                 Some(word) => {
                     // Models of before rare values were kept cannot tell new ones.
                     let tells = !open && (!rare.is_empty() || values.len() < CATEGORIES);
@@ -480,8 +598,14 @@ fn remark(column: &PreparedColumn, at: usize, cells: &ColumnValues, row: usize, 
             }
         }
         (PreparedColumn::Constant { value, .. }, cells) => {
-            let text = text_of(cells, row).filter(|text| text != value)?;
+            let text = text_of(cells, row).filter(|text| !is_same_word(value, text))?;
             (text, true)
+        }
+        (PreparedColumn::Number { .. }, ColumnValues::Numbers(values)) if values[row].is_nan() => {
+            ("missing".to_owned(), false)
+        }
+        (PreparedColumn::Time { .. }, ColumnValues::Times(times)) if times[row].is_none() => {
+            ("missing".to_owned(), false)
         }
         _ => return None,
     };
@@ -526,7 +650,7 @@ fn time_near(features: &[f32], [day, week, year]: [bool; 3], range: Option<[f64;
 fn fit_column(
     name: &str,
     cells: &ColumnValues,
-    reading: &ColumnReading,
+    (reading, form): (&ColumnReading, Option<&String>),
     train: &[u32],
     scaling: Scaling,
 ) -> Result<PreparedColumn, String> {
@@ -536,9 +660,7 @@ fn fit_column(
         ColumnValues::Numbers(values) => {
             let there: Vec<f64> =
                 train.iter().map(|&row| values[row as usize]).filter(|value| !value.is_nan()).collect();
-            let Some(&first) = there.first() else {
-                return Err("no row for training has a value in it".to_owned());
-            };
+            let Some(&first) = there.first() else { return Ok(constant(name, String::new())) };
             if there.iter().all(|&value| value == first) {
                 return Ok(constant(name, first.to_string()));
             }
@@ -548,7 +670,9 @@ fn fit_column(
                 _ => there.iter().sum::<f64>() / there.len() as f64,
             };
             let format = match reading {
-                ColumnReading::Numbers(format) => format.clone(),
+                ColumnReading::Numbers(format) => {
+                    NumberFormat { places: places_of(there.into_iter()), ..format.clone() }
+                }
                 _ => NumberFormat::default(),
             };
             Ok(PreparedColumn::Number { name, fill, offset, scale, format })
@@ -560,13 +684,13 @@ fn fit_column(
             }
             let mut used: Vec<usize> = (0..words.len()).filter(|&code| counts[code] > 0).collect();
             match used.as_slice() {
-                [] => return Err("no row for training has a value in it".to_owned()),
+                [] => return Ok(constant(name, String::new())),
                 [only] => return Ok(constant(name, words[*only].clone())),
                 _ => {}
             }
             if used.len() > CATEGORIES && used.len() * 2 > train.len() {
                 return Err(format!(
-                    "{} different values in {} rows tell rows apart and nothing more",
+                    "its {} different cells in {} rows are neither numbers nor dates in one form",
                     used.len(),
                     train.len()
                 ));
@@ -587,6 +711,10 @@ fn fit_column(
                 let first = values.next();
                 values.any(|value| first.is_some_and(|first| (value - first).abs() > 1e-9))
             };
+            let Some(first) = moments().next() else { return Ok(constant(name, String::new())) };
+            if moments().all(|moment| moment.seconds == first.seconds) {
+                return Ok(constant(name, time_text(first)));
+            }
             let days = moments().map(|timestamp| timestamp.seconds / 86_400.0);
             let span = days.clone().fold(f64::MIN, f64::max) - days.fold(f64::MAX, f64::min);
             let (day, week, year) =
@@ -598,7 +726,7 @@ fn fit_column(
                     ColumnReading::Times(format) => *format,
                     _ => DateFormat::default(),
                 };
-                Ok(PreparedColumn::Time { name, day, week, year, format, range })
+                Ok(PreparedColumn::Time { name, day, week, year, format, range, form: form.cloned() })
             } else {
                 Err("its times do not differ in day, week or year".to_owned())
             }

@@ -231,14 +231,15 @@ pub struct DataSpec {
     /// Writing of the dates in a table; `None` to detect it, column by column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dates: Option<DateFormat>,
-    /// Codes for a missing value; where empty, an empty cell, NA, N/A, NaN, null, none, ?, -, #N/A and missing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Codes for a missing value, beside an empty cell; where none are given, NA, N/A, NaN, null, none, ?, -, #N/A and
+    /// missing. A single one needs no list.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "codes")]
     pub missing: Vec<String>,
-    /// Sheet of a workbook; `None` for the first that has rows.
+    /// Sheet of a workbook; `None` for the one with most cells in rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
     /// Columns that are used although they look like running numbers, identifiers or counters, or hold a value far from
-    /// all others.
+    /// all others, and as numbers although they look like codes or times.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
     /// Columns that are not used, by name.
@@ -300,6 +301,58 @@ pub struct DataSpec {
     /// True if pairs of neighboring words are counted beside the words.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub bigrams: bool,
+}
+
+/// Reads codes from a list of words or numbers, or from a single one.
+fn codes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Codes;
+
+    impl<'de> serde::de::Visitor<'de> for Codes {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a code, or a list of codes such as [\"-999\", \"NA\"]")
+        }
+
+        fn visit_str<E>(self, code: &str) -> Result<Self::Value, E> {
+            Ok(vec![code.to_owned()])
+        }
+
+        fn visit_i64<E>(self, code: i64) -> Result<Self::Value, E> {
+            Ok(vec![code.to_string()])
+        }
+
+        fn visit_u64<E>(self, code: u64) -> Result<Self::Value, E> {
+            Ok(vec![code.to_string()])
+        }
+
+        fn visit_f64<E>(self, code: f64) -> Result<Self::Value, E> {
+            Ok(vec![code.to_string()])
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut codes = Vec::new();
+            while let Some(Code(code)) = list.next_element()? {
+                codes.push(code);
+            }
+            Ok(codes)
+        }
+    }
+
+    /// One code of a list.
+    struct Code(String);
+
+    impl<'de> Deserialize<'de> for Code {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let mut codes = deserializer.deserialize_any(Codes)?;
+            match (codes.pop(), codes.is_empty()) {
+                (Some(code), true) => Ok(Self(code)),
+                _ => Err(serde::de::Error::custom("a code is a word or a number, not a list")),
+            }
+        }
+    }
+
+    deserializer.deserialize_any(Codes)
 }
 
 /// Returns whether `row` is in one of the runs, which are sorted.

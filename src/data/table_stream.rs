@@ -4,9 +4,10 @@ use std::io::Read;
 use std::path::Path;
 
 use super::DataError;
+use super::formats::column_profile::joined_name;
 use super::formats::columns::{ColumnReading, ColumnValues, Table, is_missing};
-use super::formats::csv::{CsvRows, Records, of_any_length, unequal};
-use super::formats::table::{ColumnBuilder, open_records, read_table, readings};
+use super::formats::csv::{CsvRows, LeftOut, Records, of_any_length, unequal};
+use super::formats::table::{ColumnBuilder, open_records, read_table, readings, times_to_join};
 use super::formats::text::{TextHead, cell_text};
 use super::preparation::{CellRemark, Preparation, PreparedColumn};
 use super::source::{match_columns, read_leniently};
@@ -28,10 +29,12 @@ pub struct TableChunk {
     pub remarks: Vec<CellRemark>,
 }
 
-/// Place and writing of a column of the model in the table.
+/// Place and writing of a column of the model, or a part of one, in the table.
 struct StreamColumn {
     place: usize,
     reading: ColumnReading,
+    /// Column of the model; `None` for days and times of day that are joined to one.
+    known: Option<PreparedColumn>,
 }
 
 /// A table that is read from its start to its end.
@@ -44,6 +47,9 @@ pub struct TableStream {
     label: Option<usize>,
     preparation: Preparation,
     read: u64,
+    /// Places in the table of the days and the times of day that are one column of the model.
+    joined: Option<(usize, usize)>,
+    left_out: LeftOut,
     /// Notes for the user, in words, such as the names of ignored columns.
     pub notes: Vec<String>,
 }
@@ -66,7 +72,7 @@ impl TableStream {
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        Self::new(open_records(path, options)?, options, preparation, label)
+        Self::new(open_records(path, options, Some(&preparation.columns))?, options, preparation, label)
     }
 
     /// Same as [`Self::open`], for standard input or any other reader; `place` is its name in errors.
@@ -77,7 +83,8 @@ impl TableStream {
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        Self::new(TextHead::new(source, place.to_owned())?.records(options)?, options, preparation, label)
+        let text = TextHead::new(source, place.to_owned())?;
+        Self::new(text.records(options, Some(&preparation.columns))?, options, preparation, label)
     }
 
     fn new(
@@ -86,23 +93,44 @@ impl TableStream {
         preparation: &Preparation,
         label: Option<&str>,
     ) -> Result<Self, DataError> {
-        let CsvRows { place, names, notes, look, comma, records, .. } = rows;
+        let CsvRows { place, names, notes, look, comma, records, left_out, .. } = rows;
         let mut notes = notes;
-        let known: Vec<String> = names.iter().filter(|name| Some(name.as_str()) != label).cloned().collect();
-        match_columns(preparation, &known, &place, &mut notes)?;
         // What a model knows of a column decides where the start of the table leaves a doubt.
         let reading = readings(&look, &names, options, &preparation.columns, comma);
-        let used =
-            |note: &String| preparation.columns.iter().any(|column| note.contains(&format!("{:?}", column.name())));
-        notes.extend(reading.notes.into_iter().filter(used));
-        let find = |column: &PreparedColumn| {
-            let place = names.iter().position(|name| name == column.name())?;
-            Some(StreamColumn { place, reading: reading.columns[place].clone() })
+        let table = Table { names: names.clone(), readings: reading.columns.clone(), ..Table::default() };
+        let joined = times_to_join(&table, options, Some(&preparation.columns));
+        let mut own_names = names.clone();
+        if let Some((date, clock)) = joined {
+            own_names[date] = joined_name(&names[date], &names[clock]);
+            own_names.remove(clock);
+        }
+        let known: Vec<String> = own_names.into_iter().filter(|name| Some(name.as_str()) != label).collect();
+        match_columns(preparation, &known, &place, &mut notes)?;
+        let is_part = |at: usize| joined.is_some_and(|(date, clock)| at == date || at == clock);
+        let is_used = |at: usize| is_part(at) || preparation.columns.iter().any(|column| column.name() == names[at]);
+        let used = |note: &String| {
+            let of_column = |at: usize| note.starts_with(&format!("column {:?}:", names[at]));
+            let of_clock = joined.is_some_and(|(_, clock)| of_column(clock));
+            (0..names.len()).any(|at| is_used(at) && of_column(at)) && !of_clock
         };
-        let sources = preparation.columns.iter().filter_map(find).collect();
+        notes.extend(reading.notes.into_iter().filter(used));
+        let find = |(place, name): (usize, &String)| {
+            let known = preparation.columns.iter().find(|column| column.name() == name).cloned();
+            (known.is_some() || is_part(place)).then(|| StreamColumn {
+                place,
+                reading: reading.columns[place].clone(),
+                known,
+            })
+        };
+        let sources = names.iter().enumerate().filter_map(find).collect();
         let label = label.and_then(|label| names.iter().position(|name| name == label));
         let (missing, preparation) = (options.missing.clone(), preparation.clone());
-        Ok(Self { place, names, missing, records, sources, label, preparation, read: 0, notes })
+        Ok(Self { place, names, missing, records, sources, label, preparation, read: 0, joined, left_out, notes })
+    }
+
+    /// Returns the lines that are left out as comments, counted as they are passed.
+    pub(crate) fn left_out(&self) -> LeftOut {
+        self.left_out.clone()
     }
 
     /// Returns whether the table has the column of labels.
@@ -118,7 +146,7 @@ impl TableStream {
     pub fn next(&mut self, most: usize, keep_going: bool) -> Result<Option<TableChunk>, DataError> {
         let mut chunk = TableChunk::default();
         let mut builders: Vec<ColumnBuilder> =
-            self.sources.iter().map(|source| ColumnBuilder::new(&source.reading)).collect();
+            self.sources.iter().map(|source| ColumnBuilder::new(&source.reading, source.known.as_ref())).collect();
         for record in self.records.by_ref().take(most) {
             let record = of_any_length(record, &self.place)?;
             let mut problem = unequal(&record, &self.names);
@@ -152,9 +180,19 @@ impl TableStream {
         let names = self.sources.iter().map(|source| self.names[source.place].clone()).collect();
         let readings = self.sources.iter().map(|source| source.reading.clone()).collect();
         let columns: Vec<ColumnValues> = builders.into_iter().map(ColumnBuilder::finish).collect();
-        let table = Table { names, readings, form: String::new(), columns, rows: chunk.rows };
+        let mut table = Table { names, readings, columns, rows: chunk.rows, ..Table::default() };
+        if let Some((date, clock)) = self.joined {
+            let name = joined_name(&self.names[date], &self.names[clock]);
+            let at = |place: usize| self.sources.iter().position(|source| source.place == place);
+            if let (Some(date), Some(clock)) = (at(date), at(clock)) {
+                table.join_times(date, clock, name);
+            }
+        }
         let rows: Vec<u32> = (0..chunk.rows as u32).collect();
         chunk.remarks = self.preparation.remarks(&table, &rows);
+        // Cells of rows that could not be read are not missing.
+        let is_unusable = |row: u32| chunk.unusable.binary_search_by_key(&(row as usize), |(row, _)| *row).is_ok();
+        chunk.remarks.retain(|remark| !is_unusable(remark.row));
         chunk.values = self.preparation.table_rows(&table, &rows);
         let width = self.preparation.features.len();
         for (row, _) in &chunk.unusable {
@@ -171,7 +209,7 @@ impl TableStream {
 /// When the table cannot be read or has no such column.
 pub fn read_labels(path: &Path, options: &DataSpec, column: &str) -> Result<Vec<Option<String>>, DataError> {
     let table = match options.lenient {
-        true => read_leniently(path, options, &mut Vec::new())?,
+        true => read_leniently(path, options, None, &mut Vec::new())?,
         false => read_table(path, options, None, &mut Vec::new())?,
     };
     let Some(at) = table.find(column) else {
@@ -179,5 +217,7 @@ pub fn read_labels(path: &Path, options: &DataSpec, column: &str) -> Result<Vec<
         let problem = format!("{} has no column {column:?}{near}; it has {}", path.display(), table.names.join(", "));
         return Err(DataError::Setting { setting: Setting::LABEL, problem });
     };
-    Ok((0..table.rows).map(|row| table.columns[at].word(row)).collect())
+    // Codes for a missing value that are words among features are no labels.
+    let label = |row: usize| table.columns[at].word(row).filter(|word| !is_missing(word, &options.missing));
+    Ok((0..table.rows).map(label).collect())
 }

@@ -35,6 +35,9 @@ pub struct Reconstruction {
 /// Runs every row of `source` through the model at `path` and writes the reconstructions to `output`: one `.npy` or
 /// `.csv` file, or a folder of PNG or WAV files.
 ///
+/// Cells of a table are as those of its source: rounded to the digits that a column has at most, so that whole numbers
+/// stay whole, with its units and its form of dates; a `.npy` file has the values as they are.
+///
 /// # Errors
 /// When the data does not fit the model, or `output` cannot hold what its kind becomes.
 pub fn reconstruct(path: &Path, source: &str, output: &Path, device: &Device) -> Result<Reconstruction, TaskError> {

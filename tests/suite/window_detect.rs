@@ -89,6 +89,8 @@ fn outcome() -> DetectOutcome {
         members: Vec::new(),
         pca: None,
         cuts: Vec::new(),
+        severity: None,
+        near: None,
     };
     let model = Model {
         spec: preset("undercomplete").expect("a preset").spec,

@@ -1,5 +1,7 @@
 //! Reading of the columns of a table, decided from all of their cells.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::columns::{ColumnReading, is_missing};
 use super::csv_dialect::MOST;
 use super::date_format::{DateEvidence, DateFinding, DateFormat, is_time_name};
@@ -9,6 +11,12 @@ use crate::data::spec::DataSpec;
 
 /// Least share of other two-letter codes beside which "NA" is a code too.
 const CODES: f64 = 0.95;
+/// Share of the cells of a column of few words above which "NA" is one of them.
+const GOOD_SHARE: f64 = 0.05;
+/// Most different words of a column in which they are few.
+const FEW_WORDS: usize = 32;
+/// Least digits of a code with leading zeros; shorter ones are hours, days and months.
+const CODE_DIGITS: usize = 4;
 
 /// Evidence on one column.
 #[derive(Clone, Debug)]
@@ -16,10 +24,56 @@ pub(crate) struct ColumnProfile {
     numbers: NumberEvidence,
     dates: DateEvidence,
     filled: usize,
-    /// Cells that hold "NA".
-    unavailable: usize,
+    /// Cells with a usual code for a missing value or one of the spec's, by the code as written.
+    codes: BTreeMap<String, usize>,
     /// Cells that hold two capital letters, "NA" left out.
     two_letters: usize,
+    /// Different cells, up to one more than are few.
+    words: BTreeSet<String>,
+    zeros: ZeroEvidence,
+    /// Writing of the cells that a model was fitted with, and the cells that can be read so.
+    own: Option<ColumnReading>,
+    own_cells: usize,
+}
+
+/// Evidence on codes of digits with leading zeros.
+#[derive(Clone, Debug, Default)]
+struct ZeroEvidence {
+    /// First cell of digits alone that begins with a zero.
+    first: Option<String>,
+    /// Such cells of at least [`CODE_DIGITS`] digits.
+    leading: usize,
+    /// Cells of digits alone, perhaps behind a plus sign and with blanks between them.
+    digits: usize,
+    /// Digits of the shortest and the longest of them.
+    extent: [usize; 2],
+}
+
+impl ZeroEvidence {
+    fn push(&mut self, cell: &str) {
+        let digits = cell.bytes().filter(u8::is_ascii_digit).count();
+        let rest = cell.strip_prefix('+').unwrap_or(cell);
+        if digits == 0 || !rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ') {
+            return;
+        }
+        // A number beyond all that is counted, with a plus sign, is one to be called.
+        let is_code = rest.starts_with('0') || rest.len() < cell.len() && digits > 7;
+        self.digits += 1;
+        self.extent = match self.extent {
+            [0, 0] => [digits; 2],
+            [least, most] => [least.min(digits), most.max(digits)],
+        };
+        if is_code && digits > 1 {
+            self.leading += usize::from(digits >= CODE_DIGITS);
+            self.first.get_or_insert_with(|| cell.to_owned());
+        }
+    }
+
+    /// Returns whether the cells, `filled` of them, are codes: all of one length, or most with leading zeros.
+    fn are_codes(&self, filled: usize) -> bool {
+        let [least, most] = self.extent;
+        self.digits == filled && self.leading > 0 && (least == most || self.leading * 2 > filled)
+    }
 }
 
 /// Readings of all columns, and what is to be told of them.
@@ -33,33 +87,72 @@ pub(crate) struct TableReading {
 }
 
 impl ColumnProfile {
-    /// Builds the profile of a column without cells.
-    pub fn new(options: &DataSpec) -> Self {
+    /// Builds the profile of a column without cells; `own` is its writing when a model was fitted.
+    pub fn new(options: &DataSpec, own: Option<ColumnReading>) -> Self {
         Self {
             numbers: NumberEvidence::new(options.decimal, options.thousands),
             dates: DateEvidence::default(),
             filled: 0,
-            unavailable: 0,
+            codes: BTreeMap::new(),
             two_letters: 0,
+            words: BTreeSet::new(),
+            zeros: ZeroEvidence::default(),
+            own,
+            own_cells: 0,
         }
     }
 
     /// Adds a cell.
     pub fn push(&mut self, cell: &str, options: &DataSpec) {
-        if cell == "NA" && options.missing.is_empty() {
-            self.unavailable += 1;
-        }
         if is_missing(cell, &options.missing) {
+            match self.codes.get_mut(cell) {
+                Some(count) => *count += 1,
+                None if cell.is_empty() => {}
+                None => drop(self.codes.insert(cell.to_owned(), 1)),
+            }
             return;
         }
         self.filled += 1;
         self.two_letters += usize::from(cell.len() == 2 && cell.bytes().all(|byte| byte.is_ascii_uppercase()));
+        if self.words.len() <= FEW_WORDS && !self.words.contains(cell) {
+            self.words.insert(cell.to_owned());
+        }
+        self.zeros.push(cell);
         self.numbers.push(cell);
         self.dates.push(cell);
+        self.own_cells += usize::from(match &self.own {
+            Some(ColumnReading::Numbers(format)) => format.parse(cell).is_some(),
+            Some(ColumnReading::Times(format)) => format.parse(cell).is_some(),
+            _ => false,
+        });
     }
 
     fn holds(&self, cells: usize) -> bool {
         cells as f64 >= MOST * self.filled as f64
+    }
+
+    /// Codes for a missing value that are words here, in a column of words: "none" always, "NA" beside other codes of
+    /// two letters, and where few words are many times "NA".
+    fn codes_that_are_words(&self, options: &DataSpec) -> Vec<String> {
+        if !options.missing.is_empty() || self.filled == 0 {
+            return Vec::new();
+        }
+        let is_word = |&(code, &count): &(&String, &usize)| {
+            let all = (self.filled + count) as f64;
+            let is_code = self.two_letters as f64 >= CODES * self.filled as f64;
+            let is_common = self.words.len() <= FEW_WORDS && count as f64 > GOOD_SHARE * all;
+            code.eq_ignore_ascii_case("none") || code == "NA" && (is_code || is_common)
+        };
+        self.codes.iter().filter(is_word).map(|(code, _)| code.clone()).collect()
+    }
+
+    /// Returns the writing that fits the cells where they are not all as a model knows them: its own if nothing reads
+    /// more of them.
+    fn own_or<T>(&self, own: T, found: Option<(T, usize)>) -> T {
+        match found {
+            Some((other, cells)) if self.own_cells < self.filled && cells > self.own_cells => other,
+            _ => own,
+        }
     }
 }
 
@@ -70,12 +163,33 @@ fn agreed<T: Copy + PartialEq>(votes: impl Iterator<Item = T>) -> Option<T> {
     votes.all(|vote| vote == first).then_some(first)
 }
 
-fn known<'k>(wanted: Option<&'k [PreparedColumn]>, name: &str) -> Option<&'k PreparedColumn> {
-    wanted.and_then(|wanted| wanted.iter().find(|known| known.name() == name))
+/// Parts of the name that a column of days and one of times of day have when they are joined.
+pub(crate) fn joined_name(date: &str, clock: &str) -> String {
+    format!("{date} {clock}")
+}
+
+/// Returns the writing of the column `name` when a model was fitted on `wanted`: its own, or that of a part of the
+/// times that it was joined to.
+pub(crate) fn known_reading(wanted: Option<&[PreparedColumn]>, name: &str) -> Option<ColumnReading> {
+    let wanted = wanted?;
+    if let Some(known) = wanted.iter().find(|known| known.name() == name) {
+        return Some(known.reading());
+    }
+    let part = |known: &PreparedColumn| match known.reading() {
+        ColumnReading::Times(format) if known.name().strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')) => {
+            Some(format)
+        }
+        ColumnReading::Times(_) if known.name().strip_suffix(name).is_some_and(|rest| rest.ends_with(' ')) => {
+            Some(DateFormat::TimeOfDay)
+        }
+        _ => None,
+    };
+    let joined = wanted.iter().filter(|known| matches!(known, PreparedColumn::Time { .. })).find_map(part);
+    joined.map(ColumnReading::Times)
 }
 
 /// Decides the reading of each column; those in `wanted`, on which a model was fitted, keep their types, and their
-/// writing where the cells leave a doubt. `comma` is true if a comma is likelier to be decimal.
+/// writing where all cells can be read so. `comma` is true if a comma is likelier to be decimal.
 pub(crate) fn decide(
     profiles: &[ColumnProfile],
     names: &[String],
@@ -94,50 +208,98 @@ pub(crate) fn decide(
         let decided = dates.iter().flatten().filter(|found| found.decides || found.by_order);
         agreed(decided.map(|found| found.format))
     });
+    // Columns that cannot be read as they were tell of those that could be read in both ways.
+    let changed = agreed(profiles.iter().zip(&numbers).filter_map(|(profile, found)| {
+        let Some(ColumnReading::Numbers(own)) = &profile.own else { return None };
+        let is_other = found.decides && found.cells > profile.own_cells && found.format.decimal != own.decimal;
+        is_other.then_some(found.format.decimal)
+    }));
     for (profile, name) in profiles.iter().zip(names) {
-        let known = known(wanted, name);
-        let own_format = match known.map(PreparedColumn::reading) {
+        let known = known_reading(wanted, name);
+        let own_decimal = match &known {
             Some(ColumnReading::Numbers(format)) => Some(format.decimal),
             _ => None,
         };
-        let own_order = match known.map(PreparedColumn::reading) {
-            Some(ColumnReading::Times(format)) => Some(format),
+        let own_order = match &known {
+            Some(ColumnReading::Times(format)) => Some(*format),
             _ => None,
         };
-        let number = profile.numbers.finding(decimal.or(own_format), comma);
+        let number = profile.numbers.finding(changed.or(decimal).or(own_decimal), comma);
         let date = profile.dates.finding(order.or(own_order));
         let epoch = profile.dates.number_finding(is_time_name(name)).filter(|_| !options.keep.contains(name));
         let is_word = known.is_none() && options.categorical.contains(name);
-        let reading = match known.map(PreparedColumn::reading) {
-            Some(ColumnReading::Numbers(format)) => {
-                ColumnReading::Numbers(if number.cells > 0 { number.format.clone() } else { format })
+        let reading = match &known {
+            Some(ColumnReading::Numbers(own)) => {
+                let follows = changed.is_some_and(|decimal| decimal != own.decimal)
+                    && number.cells >= profile.own_cells
+                    && number.format.decimal != own.decimal
+                    && profile.numbers.finding(None, comma).doubtful.is_some();
+                let found = NumberFormat { places: own.places, ..number.format.clone() };
+                let format = match follows {
+                    true => found,
+                    false => profile.own_or(own.clone(), Some((found, number.cells))),
+                };
+                if used(name) {
+                    tell_changed_numbers(name, own, &format, &number, &mut out.notes);
+                }
+                ColumnReading::Numbers(format)
             }
-            Some(ColumnReading::Times(format)) => ColumnReading::Times(match (&date, epoch) {
-                (Some(date), _) => date.format,
-                (None, Some(epoch)) => epoch,
-                (None, None) => format,
-            }),
-            Some(words) => words,
-            None if is_word => ColumnReading::Words(false),
+            Some(ColumnReading::Times(own)) => {
+                let found = match (&date, epoch) {
+                    (Some(date), _) => Some((date.format, date.cells)),
+                    (None, epoch) => epoch.map(|epoch| (epoch, profile.filled)),
+                };
+                let format = profile.own_or(*own, found);
+                if used(name) && format != *own {
+                    out.notes.push(format!(
+                        "column {name:?}: dates were {} when the model was fitted, here {}",
+                        own.words(),
+                        format.words()
+                    ));
+                }
+                ColumnReading::Times(format)
+            }
+            Some(words) => words.clone(),
+            None if is_word => ColumnReading::of_words(profile.codes_that_are_words(options)),
+            None if profile.zeros.are_codes(profile.filled) && epoch.is_none() && !options.keep.contains(name) => {
+                if used(name) {
+                    out.notes.push(format!(
+                        "column {name:?}: its digits, such as {}, are codes, not numbers; to use them as numbers: \
+                         setting `data.keep=[{name:?}]`",
+                        profile.zeros.first.as_deref().unwrap_or_default()
+                    ));
+                }
+                ColumnReading::of_words(profile.codes_that_are_words(options))
+            }
             // A column without any value in it is numbers that are missing.
             None if profile.holds(number.cells) => match epoch.filter(|_| profile.filled > 0) {
                 Some(epoch) => ColumnReading::Times(options.dates.filter(|wanted| wanted.is_epoch()).unwrap_or(epoch)),
-                None => ColumnReading::Numbers(number.format.clone()),
+                None => {
+                    if let Some(cell) = profile.zeros.first.as_ref().filter(|cell| cell.len() > 2 && used(name)) {
+                        out.notes.push(format!(
+                            "column {name:?}: digits with leading zeros, such as {cell}, are read as numbers; if they \
+                             are codes: setting `data.categorical=[{name:?}]`"
+                        ));
+                    }
+                    ColumnReading::Numbers(number.format.clone())
+                }
             },
             None if date.as_ref().is_some_and(|date| profile.holds(date.cells)) => {
                 ColumnReading::Times(date.as_ref().map_or(DateFormat::Ymd, |date| date.format))
             }
             None => {
-                let others = profile.filled;
-                let codes =
-                    profile.unavailable > 0 && others > 0 && profile.two_letters as f64 >= CODES * others as f64;
-                if codes && used(name) {
+                let codes = profile.codes_that_are_words(options);
+                if used(name) && codes.iter().any(|code| code == "NA") {
+                    let why = match profile.two_letters as f64 >= CODES * profile.filled as f64 {
+                        true => "as its other two-letter codes are".to_owned(),
+                        false => format!("for {} of its cells hold it", profile.codes.get("NA").unwrap_or(&0)),
+                    };
                     out.notes.push(format!(
-                        "column {name:?}: \"NA\" is a value as its other two-letter codes are; set \
-                         data.missing=[\"NA\"] if it means a missing one"
+                        "column {name:?}: \"NA\" is a value {why}; if it means a missing one: setting \
+                         `data.missing=[\"NA\"]`"
                     ));
                 }
-                ColumnReading::Words(codes)
+                ColumnReading::of_words(codes)
             }
         };
         if used(name) {
@@ -145,9 +307,64 @@ pub(crate) fn decide(
         }
         out.columns.push(reading);
     }
+    if wanted.is_none() {
+        out.notes.extend(tell_missing(profiles, names, &out.columns, options));
+    }
     out.found.sort();
     out.found.dedup();
     out
+}
+
+/// Note on the codes that are taken for missing values, with their counts.
+fn tell_missing(
+    profiles: &[ColumnProfile],
+    names: &[String],
+    readings: &[ColumnReading],
+    options: &DataSpec,
+) -> Option<String> {
+    /// Columns that are named, at most.
+    const NAMED: usize = 6;
+    let of_column = |((profile, name), reading): ((&ColumnProfile, &String), &ColumnReading)| {
+        let codes: Vec<String> = profile
+            .codes
+            .iter()
+            .filter(|(code, _)| !reading.holds_code(code))
+            .map(|(code, count)| format!("{code:?} in {count} {}", if *count == 1 { "cell" } else { "cells" }))
+            .collect();
+        (!codes.is_empty() && !options.exclude.contains(name)).then(|| format!("{} of {name:?}", codes.join(" and ")))
+    };
+    let mut told: Vec<String> = profiles.iter().zip(names).zip(readings).filter_map(of_column).collect();
+    let more = told.len().saturating_sub(NAMED);
+    told.truncate(NAMED);
+    let more = if more > 0 { format!(", and codes in {more} more columns") } else { String::new() };
+    (!told.is_empty()).then(|| format!("taken for missing values: {}{more}", told.join(", ")))
+}
+
+/// Notes on numbers that are written in another way than those that a model was fitted on.
+fn tell_changed_numbers(
+    name: &str,
+    own: &NumberFormat,
+    here: &NumberFormat,
+    number: &NumberFinding,
+    notes: &mut Vec<String>,
+) {
+    if !own.has_marks_of(here) {
+        notes.push(format!(
+            "column {name:?}: numbers were {:?} when the model was fitted, here {:?}",
+            own.example(),
+            here.example()
+        ));
+    }
+    let unit = |unit: &Option<String>| unit.as_ref().map_or("without a unit".to_owned(), |unit| format!("in {unit:?}"));
+    let bare = own.unit.is_some() && number.cells > 0 && number.bare == number.cells;
+    if own.unit != here.unit || bare {
+        let here = if bare { "without a unit".to_owned() } else { unit(&here.unit) };
+        notes.push(format!(
+            "column {name:?}: numbers were {} when the model was fitted, here {here}, and are taken as they are; give \
+             them in the same unit",
+            unit(&own.unit)
+        ));
+    }
 }
 
 /// Tells the writing of a column and what is in doubt of it.
@@ -169,10 +386,25 @@ fn tell(
             if let Some(unit) = &format.unit {
                 out.found.push(format!("{name}: numbers in {unit:?}"));
             }
+            let with_unit = number.cells.saturating_sub(number.bare);
+            if let Some(unit) = format.unit.as_ref().filter(|_| number.bare > 0 && with_unit > 0) {
+                out.notes.push(format!(
+                    "column {name:?}: {with_unit} of its numbers are written with {unit:?} and {} without, and all are \
+                     taken in one unit; write them alike if they are not",
+                    number.bare
+                ));
+            }
+            if format.scaled && !number.suffixes.is_empty() {
+                out.notes.push(format!(
+                    "column {name:?}: {} behind a number {} it, as 1.2k is 1200; write it behind all numbers or none \
+                     if it is a unit",
+                    number.suffixes.join(", "),
+                    if number.suffixes.len() == 1 { "scales" } else { "scale" }
+                ));
+            }
             if let Some(cell) = &number.doubtful {
                 let other = if format.decimal == '.' { ',' } else { '.' };
-                let otherwise =
-                    NumberFormat { decimal: other, thousands: Some(format.decimal), unit: format.unit.clone() };
+                let otherwise = NumberFormat { decimal: other, thousands: Some(format.decimal), ..format.clone() };
                 let value =
                     |format: &NumberFormat| format.parse(cell).map_or_else(String::new, |value| value.to_string());
                 out.notes.push(format!(
@@ -192,7 +424,15 @@ fn tell(
                     format.words()
                 ));
             }
+            if *format == DateFormat::TimeOfDay {
+                out.notes.push(format!("column {name:?}: its cells are times of day, of no day in particular"));
+            }
             let Some(date) = date else { return };
+            if let Some((word, hours)) = &date.zone {
+                out.notes.push(format!(
+                    "column {name:?}: times with a zone are converted to UTC; {word} is taken as {hours:+} hours"
+                ));
+            }
             if let Some(cell) = &date.doubtful {
                 let other = if *format == DateFormat::Dmy { DateFormat::Mdy } else { DateFormat::Dmy };
                 out.notes.push(format!(
@@ -211,6 +451,6 @@ fn tell(
                 out.notes.push(format!("column {name:?}: years of two digits are those from 1969 to 2068"));
             }
         }
-        ColumnReading::Words(_) => {}
+        ColumnReading::Words(_) | ColumnReading::WordsBeside(_) => {}
     }
 }

@@ -3,8 +3,13 @@
 use super::date_format::{DateEvidence, DateFormat};
 use super::number_format::NumberEvidence;
 use super::text::cell_text;
+use crate::data::preparation::PreparedColumn;
 use crate::data::spec::DataSpec;
 
+/// Lines of a title above a table, at most.
+const MOST_TITLES: usize = 12;
+/// Most characters of a unit in a line of units.
+const LONGEST_UNIT: usize = 12;
 /// Lines from which the dialect is detected.
 const LOOK_LINES: usize = 400;
 /// Least share of the filled cells of a column that must read as numbers (or dates) for it to be of that type.
@@ -31,10 +36,16 @@ pub(crate) struct CsvDialect {
     pub blanks: bool,
     pub header: bool,
     pub extra: ExtraCell,
-    /// Lines before the first record: `sep=;`, or comments.
+    /// Records before the first of the table: `sep=;`, and lines of a title.
     pub skip_lines: usize,
+    /// Lines of a title among them.
+    pub titles: usize,
     /// True if lines that begin with `#` are comments.
     pub comments: bool,
+    /// Lines of comments above the table.
+    pub comment_lines: std::ops::Range<usize>,
+    /// True if the line beneath the names holds units.
+    pub unit_line: bool,
     /// Names in the last comment, where it has one for each column and no other line has them.
     pub names: Option<Vec<String>>,
     /// True if the first line is taken for names though there are numbers in it, or for a row though there are none.
@@ -42,8 +53,10 @@ pub(crate) struct CsvDialect {
 }
 
 impl CsvDialect {
-    /// Detects the dialect of a text that begins with `head`; `options` decides what it sets.
-    pub fn new(head: &[u8], options: &DataSpec) -> Self {
+    /// Detects the dialect of a text that begins with `head`; `options` decides what it sets, and the names of the
+    /// columns `wanted`, on which a model was fitted, tell a line of names.
+    pub fn new(head: &[u8], options: &DataSpec, wanted: Option<&[PreparedColumn]>) -> Self {
+        let known = wanted;
         let text = cell_text(head);
         let mut lines: Vec<&str> = lines(&text).take(LOOK_LINES).collect();
         // The last one may be cut.
@@ -60,32 +73,57 @@ impl CsvDialect {
         let before = lines.iter().take_while(|line| line.starts_with('#') || line.trim().is_empty()).count();
         let comments = before < lines.len() && lines.iter().take(before).any(|line| line.starts_with('#'));
         let comment = if comments { lines[..before].iter().rev().find(|line| line.starts_with('#')) } else { None };
-        let rows: Vec<&str> = lines
+        let comment_lines = if comments { skip_lines..skip_lines + before } else { 0..0 };
+        let mut rows: Vec<&str> = lines
             .iter()
             .copied()
             .skip(if comments { before } else { 0 })
             .filter(|line| !(line.trim().is_empty() || comments && line.starts_with('#')))
             .collect();
+        let mut titles = if wanted.is_none() { title_lines(&rows) } else { 0 };
+        rows.drain(..titles);
         let body = rows.join("\n");
         let (delimiter, blanks) = match wanted {
             Some(b' ') => (b'\t', true),
             Some(delimiter) => (delimiter, false),
             None => find_delimiter(&body),
         };
-        let records = split(&body, delimiter, blanks);
+        let mut records = split(&body, delimiter, blanks);
+        let above = title_records(&records);
+        records.drain(..above);
+        titles += above;
+        skip_lines += titles;
         let extra = extra_cell(&records);
-        let (header, header_is_doubtful) = match (options.header, records.split_first()) {
+        let comment = comment.map(|line| line.trim_start_matches('#').trim());
+        let in_comment = comment.and_then(|line| split(line, delimiter, blanks).into_iter().next());
+        let is_known = match in_comment.as_ref().and_then(|cells| header_of(cells, known)) {
+            Some(true) => Some(false),
+            _ => records.first().and_then(|first| header_of(first, known)),
+        };
+        let (header, header_is_doubtful) = match (options.header.or(is_known), records.split_first()) {
             (Some(header), _) => (header, false),
             (None, Some(_)) if extra == ExtraCell::IndexFirst => (true, false),
             (None, Some((first, rows))) => find_header(first, rows),
             (None, None) => (true, false),
         };
-        let names = comment.filter(|_| !header).map(|line| line.trim_start_matches('#').trim()).and_then(|line| {
-            let cells = split(line, delimiter, blanks).into_iter().next()?;
-            let fits = cells.len() == records.first().map_or(0, Vec::len) && cells.len() > 1;
-            (fits && kinds(&cells).iter().all(|kind| *kind == CellKind::Word)).then_some(cells)
+        let names = in_comment.filter(|cells| {
+            let fits = !header && cells.len() == records.first().map_or(0, Vec::len) && cells.len() > 1;
+            fits && kinds(cells).iter().all(|kind| *kind == CellKind::Word)
         });
-        Self { delimiter, blanks, header, extra, skip_lines, comments, names, header_is_doubtful }
+        let unit_line = header && is_unit_line(&records);
+        Self {
+            delimiter,
+            blanks,
+            header,
+            extra,
+            skip_lines,
+            titles,
+            comments,
+            comment_lines,
+            unit_line,
+            names,
+            header_is_doubtful,
+        }
     }
 
     /// Returns the dialect in words.
@@ -154,19 +192,20 @@ fn split(text: &str, delimiter: u8, blanks: bool) -> Vec<Vec<String>> {
     reader.records().map_while(Result::ok).map(record).collect()
 }
 
-/// Delimiter that divides most lines in equally many cells, and whether it is blanks.
-fn find_delimiter(text: &str) -> (u8, bool) {
-    // Cells of most rows, and the share of the rows that have as many; none where the first line does not fit them.
-    let evenness = |records: &[Vec<String>]| {
-        let Some((first, rows)) = records.split_first() else { return (0, 0.0) };
-        if rows.is_empty() {
-            return (first.len(), 1.0);
-        }
-        let cells = usual_cells(rows);
-        let fits = first.len() == cells || first.len() > 1 && extra_cell(records) != ExtraCell::None;
-        let alike = rows.iter().filter(|row| row.len() == cells).count();
-        (if fits { cells } else { 0 }, alike as f64 / rows.len() as f64)
-    };
+/// Cells of most rows, and the share of the rows that have as many; none where the first line does not fit them.
+fn evenness(records: &[Vec<String>]) -> (usize, f64) {
+    let Some((first, rows)) = records.split_first() else { return (0, 0.0) };
+    if rows.is_empty() {
+        return (first.len(), 1.0);
+    }
+    let cells = usual_cells(rows);
+    let fits = first.len() == cells || first.len() > 1 && extra_cell(records) != ExtraCell::None;
+    let alike = rows.iter().filter(|row| row.len() == cells).count();
+    (if fits { cells } else { 0 }, alike as f64 / rows.len() as f64)
+}
+
+/// Mark that divides most lines in equally many cells; `None` where there is none.
+fn even_delimiter(text: &str) -> Option<u8> {
     let mut best: Option<(f64, u8)> = None;
     for delimiter in DELIMITERS {
         let (cells, share) = evenness(&split(text, delimiter, false));
@@ -175,7 +214,93 @@ fn find_delimiter(text: &str) -> (u8, bool) {
             best = Some((share, delimiter));
         }
     }
-    if let Some((_, delimiter)) = best {
+    best.map(|(_, delimiter)| delimiter)
+}
+
+/// Lines of a title above a table: no mark divides the lines evenly with them, and without them one does, from a line
+/// of names on.
+fn title_lines(rows: &[&str]) -> usize {
+    if even_delimiter(&rows.join("\n")).is_some() {
+        return 0;
+    }
+    let is_above = |&titles: &usize| {
+        let body = rows[titles..].join("\n");
+        let Some(delimiter) = even_delimiter(&body) else { return false };
+        let records = split(&body, delimiter, false);
+        let (cells, share) = evenness(&records);
+        let names = records.first().map(|first| kinds(first)).unwrap_or_default();
+        let are_names = names.iter().all(|kind| *kind == CellKind::Word);
+        let before = split(&rows[..titles].join("\n"), delimiter, false);
+        share > 0.9 && are_names && names.len() == cells && before.iter().all(|record| 2 * record.len() <= cells)
+    };
+    (1..=MOST_TITLES.min(rows.len().saturating_sub(3))).find(is_above).unwrap_or(0)
+}
+
+/// Records of a title above a table of three columns or more: they hold one text or nothing.
+fn title_records(records: &[Vec<String>]) -> usize {
+    if records.len() < 3 || usual_cells(records) < 3 {
+        return 0;
+    }
+    let is_title = |record: &&Vec<String>| {
+        let mut filled = record.iter().filter(|cell| !cell.is_empty());
+        let text = filled.next();
+        filled.next().is_none() && text.is_none_or(|text| kinds(std::slice::from_ref(text))[0] == CellKind::Word)
+    };
+    let titles = records.iter().take_while(is_title).count();
+    if titles < records.len().min(MOST_TITLES) { titles } else { 0 }
+}
+
+/// Returns whether a first line holds the names of the columns `wanted`, on which a model was fitted; `None` where it
+/// does not tell.
+fn header_of(first: &[String], wanted: Option<&[PreparedColumn]>) -> Option<bool> {
+    let wanted = wanted?;
+    let without_name = |name: &str| name.strip_prefix("column ").and_then(|number| number.parse::<usize>().ok());
+    let holds = |name: &str| first.iter().any(|cell| cell.trim_start_matches('\u{feff}') == name);
+    let is_there = |name: &str| {
+        let is_unnamed =
+            || without_name(name).and_then(|at| first.get(at.wrapping_sub(1))).is_some_and(String::is_empty);
+        // Days and times of day that are joined have their names beside each other.
+        let are_parts = || name.match_indices(' ').any(|(at, _)| holds(&name[..at]) && holds(&name[at + 1..]));
+        holds(name) || is_unnamed() || are_parts()
+    };
+    // Rules may be missing.
+    let mut features = wanted.iter().filter(|column| !matches!(column, PreparedColumn::Constant { .. })).peekable();
+    features.peek()?;
+    if features.all(|column| is_there(column.name())) {
+        return Some(true);
+    }
+    wanted.iter().all(|column| without_name(column.name()).is_some()).then_some(false)
+}
+
+/// Returns whether the second of `records` holds the units of the columns that the first names.
+fn is_unit_line(records: &[Vec<String>]) -> bool {
+    let [_, units, rows @ ..] = records else { return false };
+    let kinds_of_units = kinds(units);
+    if rows.is_empty() || kinds_of_units.iter().any(|kind| matches!(kind, CellKind::Number | CellKind::Date)) {
+        return false;
+    }
+    let kinds_of_rows: Vec<Vec<CellKind>> = rows.iter().map(|row| kinds(row)).collect();
+    let mut found = 0;
+    for (at, (cell, kind)) in units.iter().zip(kinds_of_units).enumerate() {
+        let column = || kinds_of_rows.iter().filter_map(|row| row.get(at)).filter(|kind| **kind != CellKind::Missing);
+        let of = |wanted: CellKind| column().filter(|kind| **kind == wanted).count();
+        let is_typed = (of(CellKind::Number) + of(CellKind::Date)) as f64 >= MOST * column().count() as f64;
+        let comes_back = rows.iter().any(|row| row.get(at) == Some(cell));
+        match kind {
+            CellKind::Number | CellKind::Date | CellKind::Missing => {}
+            CellKind::Word if comes_back || cell.chars().count() > LONGEST_UNIT => return false,
+            // Beneath the name of a column of words stands its first word.
+            CellKind::Word if !is_typed && !cell.starts_with(['[', '(']) => return false,
+            CellKind::Word => found += usize::from(is_typed && of(CellKind::Number) > 0),
+        }
+    }
+    let numbers = (0..units.len()).filter(|&at| kinds_of_rows[0].get(at) == Some(&CellKind::Number)).count();
+    found > 0 && 2 * found >= numbers
+}
+
+/// Delimiter that divides most lines in equally many cells, and whether it is blanks.
+fn find_delimiter(text: &str) -> (u8, bool) {
+    if let Some(delimiter) = even_delimiter(text) {
         return (delimiter, false);
     }
     let records = split(text, b'\t', true);
@@ -258,20 +383,21 @@ fn find_header(first: &[String], rows: &[Vec<String>]) -> (bool, bool) {
         filled > 0 && column(at).filter(|own| *own == kind).count() as f64 >= MOST * filled as f64
     };
     let is_full = |at: usize| rows.len() >= 3 && column(at).all(|kind| kind != CellKind::Missing);
-    let (mut speaks_for, mut speaks_against) = (0, 0);
+    let (mut speaks_for, mut speaks_against, mut dates) = (0, 0, 0);
     for (at, kind) in kind_of_first.iter().enumerate() {
         let of_body = [CellKind::Number, CellKind::Date].into_iter().find(|kind| mostly(at, *kind));
         match (of_body, kind) {
             (Some(_), CellKind::Word) => speaks_for += 1,
             // An index without a name, as data frames are written.
             (Some(_), CellKind::Missing) if first[at].is_empty() && is_full(at) => speaks_for += 1,
+            (Some(CellKind::Number), CellKind::Date) => dates += 1,
             (Some(_), CellKind::Number | CellKind::Date) => speaks_against += 1,
             _ => {}
         }
     }
     if speaks_against == 0 {
-        if speaks_for > 0 || rows.len() < 10 {
-            return (true, false);
+        if speaks_for + dates > 0 || rows.len() < 10 {
+            return (true, dates > 0);
         }
         // Words alone: a line of names holds other words than the rows.
         let comes_back = |at: &usize| rows.iter().any(|row| row.get(*at) == first.get(*at));
@@ -290,14 +416,26 @@ fn find_header(first: &[String], rows: &[Vec<String>]) -> (bool, bool) {
     if distinct.len() < named.len() {
         return (false, false);
     }
-    if speaks_for > 0 {
+    if speaks_for + dates > 0 {
         return (true, true);
     }
     let step = even_step(&named);
     let is_decimal = |row: &Vec<String>| row.iter().any(|cell| cell.contains(['.', ',']) && is_number(cell));
     let decimals = rows.iter().filter(|row| is_decimal(row)).count() * 2 > rows.len();
-    let alike = rows.iter().zip(&kinds_of_rows).filter(|(row, kinds)| even_step(&numbers(row, kinds)) == step).count();
-    let goes_on = step.is_some() && alike * 20 <= rows.len() && (named.len() >= 3 || decimals) && rows.len() >= 3;
+    let has_step = |(row, kinds): &(&Vec<String>, &Vec<CellKind>)| {
+        let own = even_step(&numbers(row, kinds));
+        own.zip(step).is_some_and(|(own, step)| (own - step).abs() <= 0.01 * step.abs())
+    };
+    let alike = rows.iter().zip(&kinds_of_rows).filter(has_step).count();
+    let is_whole = named.iter().all(|cell| cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+    let are_many = if is_whole { named.len() >= 3 || decimals } else { named.len() >= 4 };
+    let goes_on = step.is_some() && alike * 20 <= rows.len() && are_many && rows.len() >= 3 || {
+        let columns: Vec<Vec<f64>> =
+            (0..first.len()).map(|at| rows.iter().filter_map(|row| value_of(row.get(at)?)).collect()).collect();
+        let lines: Vec<Vec<f64>> =
+            rows.iter().map(|row| row.iter().filter_map(|cell| value_of(cell)).collect()).collect();
+        rises_unlike(first, &columns, &lines)
+    };
     let year = |cell: &String| cell.parse::<u32>().is_ok_and(|year| (1900..=2100).contains(&year));
     let years = named.len() >= 2 && decimals && named.iter().all(year) && {
         let first_row = rows.first().map(|row| numbers(row, &kinds_of_rows[0])).unwrap_or_default();
@@ -306,18 +444,64 @@ fn find_header(first: &[String], rows: &[Vec<String>]) -> (bool, bool) {
     (goes_on || years, goes_on || years)
 }
 
-/// Returns whether the first of `records` is a line of names.
-pub(super) fn names_first_row(records: &[csv::ByteRecord]) -> bool {
-    let cells = |record: &csv::ByteRecord| record.iter().map(|cell| cell_text(cell).into_owned()).collect();
-    let looked: Vec<Vec<String>> = records.iter().take(LOOK_LINES).map(cells).collect();
-    looked.split_first().is_some_and(|(first, rows)| find_header(first, rows).0)
+/// Returns whether the numbers of a first line rise or fall as no rows do and most of them lie outside of what their
+/// columns hold otherwise.
+fn rises_unlike(first: &[String], columns: &[Vec<f64>], rows: &[Vec<f64>]) -> bool {
+    const LEAST: usize = 4;
+    let numbers: Vec<Option<f64>> = first.iter().map(|cell| value_of(cell)).collect();
+    let values: Vec<f64> = numbers.iter().flatten().copied().collect();
+    let rises = |values: &[f64]| values.windows(2).all(|pair| pair[0] < pair[1]);
+    let falls = |values: &[f64]| values.windows(2).all(|pair| pair[0] > pair[1]);
+    if values.len() < LEAST || rows.len() < LEAST || !(rises(&values) || falls(&values)) {
+        return false;
+    }
+    let alike = rows.iter().filter(|row| row.len() > 1 && (rises(row) || falls(row))).count();
+    let is_outside = |(value, column): &(&Option<f64>, &Vec<f64>)| {
+        let (low, high) = column.iter().fold((f64::MAX, f64::MIN), |(low, high), &own| (low.min(own), high.max(own)));
+        value.is_some_and(|value| value < low || value > high)
+    };
+    let outside = numbers.iter().zip(columns).filter(is_outside).count();
+    alike * 20 <= rows.len() && 4 * outside >= 3 * values.len()
 }
 
-/// Step from each to the next of whole numbers, which is the same for all of them and not zero.
-fn even_step(cells: &[String]) -> Option<i64> {
-    let numbers: Vec<i64> = cells.iter().map(|cell| cell.parse().ok()).collect::<Option<_>>()?;
-    let step = numbers.get(1)? - numbers.first()?;
-    (step != 0 && numbers.windows(2).all(|pair| pair[1] - pair[0] == step)).then_some(step)
+/// First records of a table without a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FirstLines {
+    pub header: bool,
+    pub is_doubtful: bool,
+    pub unit_line: bool,
+}
+
+impl FirstLines {
+    /// Decides what the first of `records` are; `wanted` are the columns that a model was fitted on.
+    pub fn new(records: &[csv::ByteRecord], header: Option<bool>, wanted: Option<&[PreparedColumn]>) -> Self {
+        let cells = |record: &csv::ByteRecord| record.iter().map(|cell| cell_text(cell).into_owned()).collect();
+        let looked: Vec<Vec<String>> = records.iter().take(LOOK_LINES).map(cells).collect();
+        let known = header.or_else(|| looked.first().and_then(|first| header_of(first, wanted)));
+        let (header, is_doubtful) = match (known, looked.split_first()) {
+            (Some(header), _) => (header, false),
+            (None, Some((first, rows))) => find_header(first, rows),
+            (None, None) => (false, false),
+        };
+        Self { header, is_doubtful, unit_line: header && is_unit_line(&looked) }
+    }
+}
+
+fn value_of(cell: &str) -> Option<f64> {
+    let cell = cell.trim();
+    cell.parse().ok().or_else(|| cell.replace(',', ".").parse().ok())
+}
+
+/// Step from each to the next of numbers, which is the same for all of them but for rounding, and not zero.
+fn even_step(cells: &[String]) -> Option<f64> {
+    let numbers: Vec<f64> = cells.iter().map(|cell| value_of(cell)).collect::<Option<_>>()?;
+    let places = cells.iter().filter_map(|cell| cell.split_once(['.', ','])).map(|(_, digits)| digits.len()).max();
+    // A difference of two rounded numbers is off by one in the last place, at most.
+    let off = places.map_or(0.0, |places| 1.01 * 10_f64.powi(-(places.min(12) as i32)));
+    let steps = numbers.len().checked_sub(1).filter(|steps| *steps > 0)?;
+    let step = (numbers[steps] - numbers[0]) / steps as f64;
+    let is_even = numbers.windows(2).all(|pair| (pair[1] - pair[0] - step).abs() <= off + 1e-9 * step.abs());
+    (step.abs() > 2.0 * off && step.is_finite() && is_even).then_some(step)
 }
 
 #[cfg(test)]
@@ -326,7 +510,7 @@ mod tests {
     use crate::data::spec::DataSpec;
 
     fn of(text: &str) -> (char, bool, usize) {
-        let found = CsvDialect::new(text.as_bytes(), &DataSpec::default());
+        let found = CsvDialect::new(text.as_bytes(), &DataSpec::default(), None);
         (char::from(found.delimiter), found.header, found.skip_lines)
     }
 
@@ -342,13 +526,16 @@ mod tests {
         assert_eq!(of(&format!("a,b\n{}", rows(|i| format!("{i},\"x; y{}\"", i * i)))), (',', true, 0));
         assert_eq!(of(&format!("sep=;\na;b\n{}", rows(|i| format!("{i};2")))), (';', true, 1));
         assert_eq!(of(&format!("temp\n{}", rows(|i| format!("{i},5")))), (';', true, 0));
-        let blanks = CsvDialect::new(rows(|i| format!("  {i}.5   {i}  7")).as_bytes(), &DataSpec::default());
+        let blanks = CsvDialect::new(rows(|i| format!("  {i}.5   {i}  7")).as_bytes(), &DataSpec::default(), None);
         assert!(blanks.blanks && !blanks.header);
-        let of_r =
-            CsvDialect::new(format!("a b\n{}", rows(|i| format!("\"r{i}\" {i} 2.5"))).as_bytes(), &DataSpec::default());
+        let of_r = CsvDialect::new(
+            format!("a b\n{}", rows(|i| format!("\"r{i}\" {i} 2.5"))).as_bytes(),
+            &DataSpec::default(),
+            None,
+        );
         assert_eq!((of_r.blanks, of_r.header, of_r.extra), (true, true, super::ExtraCell::IndexFirst));
         let trailing =
-            CsvDialect::new(format!("a,b\n{}", rows(|i| format!("{i},2,"))).as_bytes(), &DataSpec::default());
+            CsvDialect::new(format!("a,b\n{}", rows(|i| format!("{i},2,"))).as_bytes(), &DataSpec::default(), None);
         assert_eq!((trailing.header, trailing.extra), (true, super::ExtraCell::EmptyLast));
         assert_eq!(tabs_for_blanks("  a  \"b c\"\t d "), "a\t\"b c\"\td");
     }
@@ -368,12 +555,50 @@ mod tests {
     }
 
     #[test]
+    fn names_may_be_wavelengths_dates_and_doses() {
+        let noise = |i: u32, at: u32| format!("{}.{}", (i * 7 + at * 5) % 3, (i * i * 31 + at * 17) % 97);
+        let body = rows(|i| (0..6).map(|at| noise(i, at)).collect::<Vec<_>>().join(","));
+        for names in [
+            "400.0,400.5,401.0,401.5,402.0,402.5",
+            "4000.000,3996.143,3992.286,3988.429,3984.572,3980.715",
+            "5,10,50,100,500,1000",
+            "2024-01-01,2024-02-01,2024-03-01,2024-04-01,2024-05-01,2024-06-01",
+        ] {
+            let found = CsvDialect::new(format!("{names}\n{body}").as_bytes(), &DataSpec::default(), None);
+            assert!(found.header && found.header_is_doubtful, "{names}");
+        }
+        assert!(!of(&body).1);
+        // Columns that rise in every row are no names.
+        assert!(!of(&rows(|i| format!("{i}.1,{i}.25,{i}.5,{i}.9"))).1);
+    }
+
+    #[test]
+    fn titles_and_units_are_no_rows() {
+        let body = rows(|i| format!("{i}.5,{},{i}.25", i * 7 % 5));
+        for (text, titles, units) in [
+            (format!("Report of plant 3\nMade 2024-01-01\n\ntemp,watts,ratio\n{body}"), 2, false),
+            (format!("Report of plant 3,,\n,,\ntemp,watts,ratio\n{body}"), 2, false),
+            (format!("temp,watts,ratio\n[°C],[W],[-]\n{body}"), 0, true),
+            (format!("temp,watts,ratio\ndegC,W,\n{body}"), 0, true),
+            (format!("temp,watts,ratio\n{body}"), 0, false),
+        ] {
+            let found = CsvDialect::new(text.as_bytes(), &DataSpec::default(), None);
+            assert_eq!(
+                (found.titles, found.unit_line, found.header, found.delimiter),
+                (titles, units, true, b','),
+                "{text}"
+            );
+        }
+        assert_eq!(CsvDialect::new(b"temp\n1,5\n2,5\n3,5\n", &DataSpec::default(), None).titles, 0);
+    }
+
+    #[test]
     fn comments_come_before_the_names_or_hold_them() {
         let text = format!("# made by logger 3\n# unit 4\na,b\n{}", rows(|i| format!("{i},2.5")));
-        let found = CsvDialect::new(text.as_bytes(), &DataSpec::default());
+        let found = CsvDialect::new(text.as_bytes(), &DataSpec::default(), None);
         assert!(found.comments && found.header && found.names.is_none());
         let text = format!("# a,b\n{}", rows(|i| format!("{i},2.5")));
-        let found = CsvDialect::new(text.as_bytes(), &DataSpec::default());
+        let found = CsvDialect::new(text.as_bytes(), &DataSpec::default(), None);
         assert_eq!(found.names, Some(vec!["a".to_owned(), "b".to_owned()]));
     }
 }

@@ -1,6 +1,6 @@
 //! Dates and times as people write them: order of day, month and year, names of months, AM and PM, zones, epochs.
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime, ISOWeekDate, Time, Weekday};
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
@@ -14,19 +14,65 @@ const EPOCHS: std::ops::Range<f64> = 946_684_800.0..4_102_444_800.0;
 const SORTED: f64 = 0.99;
 /// First letters of the months and of the days of the week, which begin their names in full as well.
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-/// Names of months that German, French and Spanish write in another way, and their numbers.
-const OTHER_MONTHS: [(&str, i8); 11] = [
+/// Names of months that German, French, Spanish, Italian and Portuguese write in another way, and their numbers.
+const OTHER_MONTHS: [(&str, i8); 24] = [
     ("mai", 5),
     ("mär", 3),
+    ("mrz", 3),
     ("okt", 10),
     ("dez", 12),
     ("fév", 2),
+    ("fev", 2),
     ("avr", 4),
+    ("juin", 6),
+    ("juil", 7),
     ("aoû", 8),
+    ("aou", 8),
     ("déc", 12),
     ("ene", 1),
     ("abr", 4),
+    ("ago", 8),
     ("dic", 12),
+    ("genn", 1),
+    ("magg", 5),
+    ("giu", 6),
+    ("lug", 7),
+    ("sett", 9),
+    ("ott", 10),
+    ("outu", 10),
+];
+/// Words for zones, and their hours ahead of UTC.
+const ZONES: [(&str, f64); 30] = [
+    ("cet", 1.0),
+    ("cest", 2.0),
+    ("mez", 1.0),
+    ("mesz", 2.0),
+    ("met", 1.0),
+    ("mest", 2.0),
+    ("wet", 0.0),
+    ("west", 1.0),
+    ("bst", 1.0),
+    ("eet", 2.0),
+    ("eest", 3.0),
+    ("msk", 3.0),
+    ("est", -5.0),
+    ("edt", -4.0),
+    ("cst", -6.0),
+    ("cdt", -5.0),
+    ("mst", -7.0),
+    ("mdt", -6.0),
+    ("pst", -8.0),
+    ("pdt", -7.0),
+    ("akst", -9.0),
+    ("akdt", -8.0),
+    ("hst", -10.0),
+    ("jst", 9.0),
+    ("kst", 9.0),
+    ("acst", 9.5),
+    ("aest", 10.0),
+    ("aedt", 11.0),
+    ("nzst", 12.0),
+    ("nzdt", 13.0),
 ];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -52,6 +98,8 @@ pub enum DateFormat {
     Microseconds,
     /// Nanoseconds since the start of 1970.
     Nanoseconds,
+    /// Hour and minute, and no day.
+    TimeOfDay,
 }
 
 impl DateFormat {
@@ -66,6 +114,7 @@ impl DateFormat {
             Self::Milliseconds => "milliseconds",
             Self::Microseconds => "microseconds",
             Self::Nanoseconds => "nanoseconds",
+            Self::TimeOfDay => "time_of_day",
         }
     }
 
@@ -80,6 +129,7 @@ impl DateFormat {
             Self::Milliseconds => "milliseconds since 1970",
             Self::Microseconds => "microseconds since 1970",
             Self::Nanoseconds => "nanoseconds since 1970",
+            Self::TimeOfDay => "times of day",
         }
     }
 
@@ -104,8 +154,10 @@ impl DateFormat {
         if let Some(unit) = self.unit() {
             return timestamp_at(cell.trim().parse::<f64>().ok()? * unit);
         }
-        if self == Self::Compact {
-            return compact(cell.trim());
+        match self {
+            Self::Compact => return compact(cell.trim()),
+            Self::TimeOfDay => return clock(cell.trim()),
+            _ => {}
         }
         parse_date(cell.trim(), self)
     }
@@ -127,11 +179,114 @@ impl DateFormat {
             (Self::Mdy, true) => "%m/%d/%Y %H:%M:%S",
             (Self::Compact, false) => "%Y%m%d",
             (Self::Compact, true) => "%Y%m%d%H%M%S",
+            (Self::TimeOfDay, _) if time.second() == 0 => "%H:%M",
+            (Self::TimeOfDay, _) => "%H:%M:%S",
             (_, false) => "%Y-%m-%d",
             (_, true) => "%Y-%m-%d %H:%M:%S",
         };
         time.strftime(form).to_string()
     }
+
+    /// Returns the timestamp in the form of a source, as [`Self::form_of`] gives it.
+    pub(crate) fn write_as(self, at: Timestamp, form: &str) -> String {
+        match jiff::Timestamp::from_millisecond((at.seconds * 1e3).round() as i64) {
+            // The form of a model file may be any.
+            Ok(stamp) if self.unit().is_none() => {
+                jiff::fmt::strtime::format(form, Offset::UTC.to_datetime(stamp)).unwrap_or_else(|_| self.write(at))
+            }
+            _ => self.write(at),
+        }
+    }
+
+    /// Returns the form of a cell, in the letters of `strftime`; `None` for those that are written in another way.
+    pub(crate) fn form_of(self, cell: &str) -> Option<String> {
+        let cell = cell.trim();
+        let mut form = String::new();
+        let mut rest = cell;
+        let parts: &[char] = match self {
+            Self::Ymd => &['Y', 'm', 'd', 'H', 'M', 'S'],
+            Self::Dmy => &['d', 'm', 'Y', 'H', 'M', 'S'],
+            Self::Mdy => &['m', 'd', 'Y', 'H', 'M', 'S'],
+            Self::TimeOfDay => &['H', 'M', 'S'],
+            _ => return None,
+        };
+        let mut parts = parts.iter();
+        while !rest.is_empty() {
+            let end = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+            let mark = rest.chars().next()?;
+            if end == 0 {
+                if !matches!(mark, '-' | '/' | '.' | ':' | ' ' | 'T') {
+                    return None;
+                }
+                form.push(mark);
+                rest = &rest[1..];
+                continue;
+            }
+            let part = *parts.next()?;
+            form.push_str(&match (part, end) {
+                ('Y', 4) => "%Y".to_owned(),
+                ('Y', 2) => "%y".to_owned(),
+                (part, 2) if part != 'Y' => format!("%{part}"),
+                // One digit where one will do.
+                (part, 1) if part != 'Y' => format!("%-{part}"),
+                _ => return None,
+            });
+            rest = &rest[end..];
+        }
+        // What it writes reads back as the same.
+        let again = self.parse(&self.write_as(self.parse(cell)?, &form))?;
+        (Some(again.seconds) == self.parse(cell).map(|at| at.seconds)).then_some(form)
+    }
+}
+
+/// A time of day without a day: that of the first day of 1970.
+fn clock(cell: &str) -> Option<Timestamp> {
+    // Some loggers write dots: 18.00.00.
+    let dotted: Vec<&str> = cell.split('.').collect();
+    if dotted.len() == 3 && dotted.iter().all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return clock(&dotted.join(":"));
+    }
+    let has_marks = cell.contains(':') || cell.to_lowercase().ends_with('m');
+    if !has_marks || cell.len() > 16 || !cell.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    match time_of(cell)? {
+        (time, None) => timestamp_of(DateTime::from_parts(Date::constant(1970, 1, 1), time)),
+        _ => None,
+    }
+}
+
+/// A date of a week or a quarter, or in the basic form of ISO 8601: `2024-W05`, `2024-W05-3`, `2024Q1`,
+/// `20240131T105900`.
+fn iso_date(cell: &str) -> Option<Timestamp> {
+    let day = |date: Date| timestamp_of(DateTime::from_parts(date, Time::midnight()));
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i16>().ok())?;
+    let low = cell.to_ascii_lowercase();
+    if let Some((before, after)) = low.split_once('t')
+        && before.len() == 8
+        && matches!(after.trim_end_matches('z').len(), 4 | 6)
+    {
+        let digits = format!("{before}{}", after.trim_end_matches('z'));
+        return compact(&digits);
+    }
+    if let Some((year, week)) = low.split_once('w') {
+        let year = number(year.strip_suffix('-').unwrap_or(year)).filter(|year| (1000..=9999).contains(year))?;
+        let (week, weekday) = match (week.split_once('-'), week.len()) {
+            (Some((week, weekday)), _) => (week, number(weekday)?),
+            (None, 3) => (week.get(..2)?, number(week.get(2..)?)?),
+            (None, _) => (week, 1),
+        };
+        let weekday = Weekday::from_monday_one_offset(i8::try_from(weekday).ok()?).ok()?;
+        let week = i8::try_from(number(week).filter(|_| week.len() <= 2)?).ok()?;
+        return day(ISOWeekDate::new(year, week, weekday).ok()?.date());
+    }
+    let (before, after) = low.split_once('q')?;
+    let (year, quarter) =
+        if before.is_empty() { after.split_at_checked(1).map(|(a, b)| (b, a))? } else { (before, after) };
+    let year = number(year.trim_matches(['-', ' ', '/'])).filter(|year| (1000..=9999).contains(year))?;
+    let quarter = number(quarter).filter(|quarter| (1..=4).contains(quarter))?;
+    day(Date::new(year, i8::try_from(3 * quarter - 2).ok()?, 1).ok()?)
 }
 
 /// A piece of a date.
@@ -167,6 +322,12 @@ fn parse_date(cell: &str, order: DateFormat) -> Option<Timestamp> {
     // Most cells that are no dates are seen at a glance.
     if cell.len() < 6 || cell.len() > 48 || !cell.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
+    }
+    if cell.len() <= 16
+        && cell.contains(['w', 'W', 'q', 'Q', 't', 'T'])
+        && let Some(at) = iso_date(cell)
+    {
+        return Some(at);
     }
     let mut rest = cell;
     let mut pieces: Vec<Piece> = Vec::with_capacity(3);
@@ -292,7 +453,7 @@ fn time_of(text: &str) -> Option<(Time, Option<Offset>)> {
     }
     let mut hour = hour;
     let rest_low = rest.trim().to_lowercase().replace("a.m.", "am").replace("p.m.", "pm");
-    let mut zone = rest_low.as_str();
+    let mut zone = rest_low.strip_suffix("uhr").unwrap_or(&rest_low).trim_end();
     let half = ["am", "pm"].iter().find(|half| zone.starts_with(**half));
     if let Some(half) = half {
         if !(1..=12).contains(&hour) {
@@ -309,10 +470,21 @@ fn time_of(text: &str) -> Option<(Time, Option<Offset>)> {
     let offset = match zone {
         "" => None,
         "z" | "utc" | "gmt" => Some(Offset::UTC),
+        zone if zone_hours(zone).is_some() => Offset::from_seconds((zone_hours(zone)? * 3600.0) as i32).ok(),
         zone => Some(offset_of(zone.strip_prefix("utc").or_else(|| zone.strip_prefix("gmt")).unwrap_or(zone))?),
     };
     let byte = |number: i16| i8::try_from(number).ok();
     Some((Time::new(byte(hour)?, byte(minute)?, byte(second)?, nanosecond).ok()?, offset))
+}
+
+fn zone_hours(word: &str) -> Option<f64> {
+    ZONES.iter().find(|(name, _)| *name == word).map(|(_, hours)| *hours)
+}
+
+/// Word for a zone at the end of a cell, as it is written, and its hours ahead of UTC.
+fn zone_word(cell: &str) -> Option<(&str, f64)> {
+    let (_, word) = cell.rsplit_once(|c: char| c.is_ascii_digit() || c.is_whitespace())?;
+    zone_hours(&word.to_lowercase()).map(|hours| (word, hours))
 }
 
 /// Offset such as `+02:00`, `-0330` or `+2`.
@@ -358,6 +530,10 @@ pub(crate) struct DateEvidence {
     /// First cell that two orders take for different dates.
     doubtful: Option<String>,
     two_digit_years: bool,
+    /// Word for a zone in the first cell that has one, and its hours ahead of UTC.
+    zone: Option<(String, f64)>,
+    /// Cells that are times of day without a day.
+    clock: usize,
     /// Cells that are dates in digits.
     compact: usize,
     /// Cells that are whole numbers of an epoch, by its unit.
@@ -383,6 +559,8 @@ pub(crate) struct DateFinding {
     pub two_digit_years: bool,
     /// True if the cells leave no doubt of the order.
     pub decides: bool,
+    /// Word for a zone in the first cell that has one, and its hours ahead of UTC.
+    pub zone: Option<(String, f64)>,
 }
 
 const EPOCH_FORMATS: [DateFormat; 4] =
@@ -413,7 +591,12 @@ impl DateEvidence {
         if self.doubtful.is_none() && there.any(|at| Some(at) != first) {
             self.doubtful = Some(cell.to_owned());
         }
-        let has_long_year = cell.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4);
+        if first.is_none() {
+            self.clock += usize::from(clock(cell).is_some());
+        } else if self.zone.is_none() {
+            self.zone = zone_word(cell).map(|(word, hours)| (word.to_owned(), hours));
+        }
+        let has_long_year = cell.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() >= 4);
         self.two_digit_years |= first.is_some() && !has_long_year;
     }
 
@@ -432,7 +615,21 @@ impl DateEvidence {
 
     /// Returns the order that fits most cells; `wanted` is what the spec or the rest of the file asks for.
     pub fn finding(&self, wanted: Option<DateFormat>) -> Option<DateFinding> {
-        let most = self.orders.iter().map(|order| order.cells).max().filter(|&cells| cells > 0)?;
+        let most = self.orders.iter().map(|order| order.cells).max().unwrap_or(0);
+        if self.clock > most {
+            return Some(DateFinding {
+                format: DateFormat::TimeOfDay,
+                cells: self.clock,
+                doubtful: None,
+                by_order: false,
+                two_digit_years: false,
+                decides: false,
+                zone: None,
+            });
+        }
+        if most == 0 {
+            return None;
+        }
         let best: Vec<usize> = (0..ORDERS.len()).filter(|&place| self.orders[place].cells == most).collect();
         let steps = |place: usize| self.orders[place].cells.saturating_sub(1) as f64 * SORTED;
         let is_sorted = |place: usize| {
@@ -457,6 +654,7 @@ impl DateEvidence {
             by_order,
             two_digit_years: self.two_digit_years,
             decides: self.doubtful.is_some() && best.len() == 1,
+            zone: self.zone.clone(),
         })
     }
 
@@ -516,6 +714,21 @@ mod tests {
             ("1706695200", DateFormat::Seconds, "2024-01-31T10:00:00Z"),
             ("1706695200500", DateFormat::Milliseconds, "2024-01-31T10:00:00.5Z"),
             ("24-01-31", DateFormat::Ymd, "2024-01-31T00:00:00Z"),
+            ("12 juin 2024", DateFormat::Ymd, "2024-06-12T00:00:00Z"),
+            ("1 juil. 2024", DateFormat::Ymd, "2024-07-01T00:00:00Z"),
+            ("31 juillet 2024", DateFormat::Ymd, "2024-07-31T00:00:00Z"),
+            ("20240131T105900", DateFormat::Ymd, "2024-01-31T10:59:00Z"),
+            ("20240131T105900Z", DateFormat::Ymd, "2024-01-31T10:59:00Z"),
+            ("2024-W05", DateFormat::Ymd, "2024-01-29T00:00:00Z"),
+            ("2024W053", DateFormat::Ymd, "2024-01-31T00:00:00Z"),
+            ("2024-W05-3", DateFormat::Ymd, "2024-01-31T00:00:00Z"),
+            ("2024Q1", DateFormat::Ymd, "2024-01-01T00:00:00Z"),
+            ("Q3 2024", DateFormat::Ymd, "2024-07-01T00:00:00Z"),
+            ("01.02.2024 10:30 Uhr", DateFormat::Dmy, "2024-02-01T10:30:00Z"),
+            ("2024-01-31 10:00 CET", DateFormat::Ymd, "2024-01-31T09:00:00Z"),
+            ("10:30", DateFormat::TimeOfDay, "1970-01-01T10:30:00Z"),
+            ("18.00.00", DateFormat::TimeOfDay, "1970-01-01T18:00:00Z"),
+            ("1:30:15 PM", DateFormat::TimeOfDay, "1970-01-01T13:30:15Z"),
         ] {
             let read = format.parse(cell).unwrap_or_else(|| panic!("{cell} is a date"));
             assert!((read.seconds - at(wanted)).abs() < 1e-5, "{cell}: {}", read.seconds);
@@ -529,6 +742,22 @@ mod tests {
         {
             for format in [DateFormat::Ymd, DateFormat::Dmy, DateFormat::Mdy, DateFormat::Compact] {
                 assert_eq!(format.parse(cell), None, "{cell} as {format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn dates_are_written_in_the_form_of_their_source() {
+        for (cell, format, form) in [
+            ("06.05.2024 01:00", DateFormat::Dmy, Some("%d.%m.%Y %H:%M")),
+            ("6/5/24", DateFormat::Mdy, Some("%-m/%-d/%y")),
+            ("2024-05-06T01:00:05", DateFormat::Ymd, Some("%Y-%m-%dT%H:%M:%S")),
+            ("10:30", DateFormat::TimeOfDay, Some("%H:%M")),
+            ("6 May 2024", DateFormat::Ymd, None),
+        ] {
+            assert_eq!(format.form_of(cell).as_deref(), form, "{cell}");
+            if let Some(form) = form {
+                assert_eq!(format.write_as(format.parse(cell).expect("a date"), form), cell);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 pub(super) mod array;
 pub(super) mod array_file;
-mod column_profile;
+pub(super) mod column_profile;
 pub(super) mod columns;
 pub(super) mod csv;
 mod csv_dialect;

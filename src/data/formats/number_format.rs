@@ -1,7 +1,7 @@
 //! Numbers as people write them: decimal and thousands marks, percent, currencies, units, parentheses.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,20 @@ const THOUSANDS: [(char, &[char]); 4] = [(',', &['.']), ('.', &[',']), (' ', &['
 const CURRENCIES: [&str; 24] = [
     "$", "€", "£", "¥", "₹", "₽", "₩", "₺", "₴", "฿", "US$", "A$", "C$", "R$", "USD", "EUR", "GBP", "CHF", "JPY",
     "CNY", "INR", "SEK", "NOK", "DKK",
+];
+/// Suffixes that scale a number, and their factors; where blanks may stand before them, true.
+const SUFFIXES: [(&str, f64, bool); 11] = [
+    ("k", 1e3, false),
+    ("K", 1e3, false),
+    ("M", 1e6, false),
+    ("G", 1e9, false),
+    ("B", 1e9, false),
+    ("T", 1e12, false),
+    ("Mio", 1e6, true),
+    ("mn", 1e6, true),
+    ("bn", 1e9, true),
+    ("Mrd", 1e9, true),
+    ("Tsd", 1e3, true),
 ];
 /// Most characters of a unit behind a number.
 const LONGEST_UNIT: usize = 8;
@@ -29,11 +43,17 @@ pub struct NumberFormat {
     /// Unit behind the numbers or currency before them, as written; `None` where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// True if suffixes such as k and M scale the numbers that have them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub scaled: bool,
+    /// Most digits behind the decimal mark, with which numbers are written; `None` to write all that there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub places: Option<u8>,
 }
 
 impl Default for NumberFormat {
     fn default() -> Self {
-        Self { decimal: '.', thousands: None, unit: None }
+        Self { decimal: '.', thousands: None, unit: None, scaled: false, places: None }
     }
 }
 
@@ -45,30 +65,85 @@ impl NumberFormat {
 
     /// Returns the number in a cell; `None` where it holds another thing.
     pub(crate) fn parse(&self, cell: &str) -> Option<f64> {
-        if self.is_plain()
+        if self.decimal == '.'
+            && self.thousands.is_none()
             && let Ok(value) = cell.parse()
         {
             return Some(value);
         }
         let parts = Parts::new(cell)?;
-        match (&self.unit, parts.unit.is_empty()) {
-            (_, true) => {}
-            (Some(unit), false) if *unit == parts.unit => {}
+        let factor = match (&self.unit, parts.unit.is_empty()) {
+            (_, true) => 1.0,
+            (Some(unit), false) if *unit == parts.unit => 1.0,
+            (None, false) if self.scaled => parts.factor?,
             _ => return None,
-        }
-        let value = number_of(&parts.body, self.decimal, self.thousands)?;
-        Some(if parts.negative { -value } else { value })
+        };
+        let value = number_of(&parts.body, self.decimal, self.thousands)
+            .or_else(|| grouped(&parts.body, self.decimal).filter(|_| self.thousands.is_none()))?;
+        Some(if parts.negative { -value * factor } else { value * factor })
     }
 
-    /// Returns a number written in this format, without its thousands marks.
+    /// Returns a number with as many digits as the source has at most, the decimal mark and the unit of this format,
+    /// without thousands marks.
     pub fn write(&self, value: f64) -> String {
-        let text = value.to_string().replace('.', &self.decimal.to_string());
+        let text = match self.places {
+            Some(places) => format!("{value:.*}", usize::from(places)),
+            None => (value as f32).to_string(),
+        };
+        // Rounding leaves no negative zero.
+        let is_zero = text.starts_with('-') && text.bytes().skip(1).all(|byte| matches!(byte, b'0' | b'.'));
+        let text = if is_zero { &text[1..] } else { &text }.replace('.', &self.decimal.to_string());
         match self.unit.as_deref() {
-            Some(unit) if CURRENCIES.contains(&unit) => format!("{unit} {text}"),
+            // Codes of currencies stand apart, their signs do not.
+            Some(unit) if CURRENCIES.contains(&unit) => {
+                let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+                let blank = if unit.ends_with(char::is_alphabetic) { " " } else { "" };
+                format!("{sign}{unit}{blank}{text}")
+            }
+            Some(unit @ ("%" | "‰")) => format!("{text}{unit}"),
             Some(unit) => format!("{text} {unit}"),
             None => text,
         }
     }
+
+    /// Returns a short example of the format: what it makes of a number above a thousand.
+    pub(crate) fn example(&self) -> String {
+        let mark = self.thousands.map(String::from).unwrap_or_default();
+        format!("1{mark}234{}5", self.decimal)
+    }
+
+    /// Returns whether two formats have the same marks.
+    pub(crate) fn has_marks_of(&self, other: &Self) -> bool {
+        (self.decimal, self.thousands) == (other.decimal, other.thousands)
+    }
+}
+
+/// Value of a number with marks of both kinds, which leave no doubt though the column has had none between thousands.
+fn grouped(body: &str, decimal: char) -> Option<f64> {
+    let fits = |&&(mark, decimals): &&(char, &[char])| {
+        decimals.contains(&decimal) && body.contains(mark) && (body.contains(decimal) || !matches!(mark, '.' | ','))
+    };
+    let (mark, _) = THOUSANDS.iter().find(fits)?;
+    number_of(body, decimal, Some(*mark))
+}
+
+/// Digits behind the decimal point that all of `values` need, at most; `None` above six.
+pub(crate) fn places_of(values: impl Iterator<Item = f64>) -> Option<u8> {
+    const MOST_PLACES: u8 = 6;
+    let mut places = 0;
+    for value in values {
+        let is_written = |places: u8| {
+            let shifted = value * 10_f64.powi(i32::from(places));
+            (shifted - shifted.round()).abs() <= 1e-9 * shifted.abs().max(1e-3)
+        };
+        while !is_written(places) {
+            places += 1;
+            if places > MOST_PLACES {
+                return None;
+            }
+        }
+    }
+    Some(places)
 }
 
 /// A cell taken apart: sign, number and unit.
@@ -76,6 +151,8 @@ struct Parts<'a> {
     negative: bool,
     body: Cow<'a, str>,
     unit: String,
+    /// Factor that the unit stands for, if it is a suffix such as k.
+    factor: Option<f64>,
 }
 
 impl<'a> Parts<'a> {
@@ -99,6 +176,10 @@ impl<'a> Parts<'a> {
             {
                 unit = (*found).to_owned();
                 rest = rest[found.len()..].trim_start();
+            } else if let Some(inner) = rest.strip_prefix('(').and_then(|inner| inner.strip_suffix(')'))
+                && signs == 0
+            {
+                (rest, negative, signs) = (inner.trim(), true, 1);
             } else {
                 break;
             }
@@ -114,16 +195,22 @@ impl<'a> Parts<'a> {
         }
         let end = number_end(rest);
         let after = rest[end..].trim();
+        let is_glued = rest[end..].starts_with(|c: char| !c.is_whitespace());
+        let fits = |&&(name, _, apart): &&(&str, f64, bool)| after.trim_end_matches('.') == name && (apart || is_glued);
+        let suffix = SUFFIXES.iter().find(fits);
         if !after.is_empty() {
-            if !unit.is_empty() || !is_unit(after) {
+            if !unit.is_empty() || suffix.is_none() && !is_unit(after) {
                 return None;
             }
-            unit = after.to_owned();
+            unit = suffix.map_or(after, |(name, ..)| *name).to_owned();
         }
         let body = rest[..end].trim_end();
         // Blanks of every width group digits.
-        let body = if body.is_ascii() { Cow::Borrowed(body) } else { Cow::Owned(body.replace(is_blank, " ")) };
-        Some(Self { negative, body, unit })
+        let body = match body.is_ascii() {
+            true => Cow::Borrowed(body),
+            false => Cow::Owned(body.replace(is_blank, " ").replace('\u{2019}', "'")),
+        };
+        Some(Self { negative, body, unit, factor: suffix.map(|(_, factor, _)| *factor) })
     }
 }
 
@@ -143,7 +230,7 @@ fn number_end(text: &str) -> usize {
         let next = text[at + c.len_utf8()..].chars().next();
         let is_part = match c {
             '0'..='9' | '.' | ',' => true,
-            '\'' | ' ' => next.is_some_and(|next| next.is_ascii_digit()) && at > 0,
+            '\'' | '\u{2019}' | ' ' => next.is_some_and(|next| next.is_ascii_digit()) && at > 0,
             c if is_blank(c) => next.is_some_and(|next| next.is_ascii_digit()) && at > 0,
             'e' | 'E' => {
                 let rest = text[at + 1..].strip_prefix(['+', '-']).unwrap_or(&text[at + 1..]);
@@ -216,6 +303,8 @@ pub(crate) struct NumberEvidence {
     fits: BTreeMap<String, Vec<usize>>,
     /// First cell that readings with another decimal mark take for other numbers.
     doubtful: Option<String>,
+    /// Units that are suffixes such as k wherever they stand.
+    suffixes: BTreeSet<String>,
 }
 
 /// Outcome of the evidence of a column.
@@ -228,6 +317,10 @@ pub(crate) struct NumberFinding {
     pub doubtful: Option<String>,
     /// True if the cells leave no doubt of the decimal mark.
     pub decides: bool,
+    /// Cells that are numbers without a unit.
+    pub bare: usize,
+    /// Suffixes that scale numbers; empty where none do.
+    pub suffixes: Vec<String>,
 }
 
 impl NumberEvidence {
@@ -240,7 +333,7 @@ impl NumberEvidence {
         if readings.is_empty() {
             readings.push((decimal.unwrap_or('.'), thousands));
         }
-        Self { readings, fits: BTreeMap::new(), doubtful: None }
+        Self { readings, fits: BTreeMap::new(), doubtful: None, suffixes: BTreeSet::new() }
     }
 
     /// Adds a cell that is not missing.
@@ -254,6 +347,9 @@ impl NumberEvidence {
         };
         if self.fits.len() >= MOST_UNITS && !self.fits.contains_key(&parts.unit) {
             return;
+        }
+        if parts.factor.is_some() && !self.suffixes.contains(&parts.unit) {
+            self.suffixes.insert(parts.unit.clone());
         }
         if parts.body.bytes().all(|byte| byte.is_ascii_digit()) {
             self.count(&parts.unit, |_| true);
@@ -290,7 +386,15 @@ impl NumberEvidence {
             .iter()
             .filter(|(unit, _)| !unit.is_empty())
             .max_by_key(|(_, counts)| counts.iter().copied().max());
-        let total = |reading: usize| bare[reading] + unit.map_or(0, |(_, counts)| counts[reading]);
+        // Suffixes scale where cells with and without them, or with several of them, stand together.
+        let scaling: Vec<(&String, &Vec<usize>)> =
+            self.fits.iter().filter(|(unit, _)| self.suffixes.contains(*unit)).collect();
+        let stand_together = !scaling.is_empty() && (bare.iter().any(|&count| count > 0) || scaling.len() > 1);
+        let of_scaling = |reading: usize| scaling.iter().map(|(_, counts)| counts[reading]).sum::<usize>();
+        let of_unit = |reading: usize| unit.map_or(0, |(_, counts)| counts[reading]);
+        let most_of = |of: &dyn Fn(usize) -> usize| (0..self.readings.len()).map(of).max().unwrap_or(0);
+        let scaled = stand_together && most_of(&of_scaling) >= most_of(&of_unit);
+        let total = |reading: usize| bare[reading] + if scaled { of_scaling(reading) } else { of_unit(reading) };
         let most = (0..self.readings.len()).map(total).max().unwrap_or(0);
         let best: Vec<usize> = (0..self.readings.len()).filter(|&reading| total(reading) == most).collect();
         let of = |mark: char| best.iter().copied().find(|&reading| self.readings[reading].0 == mark);
@@ -304,18 +408,22 @@ impl NumberEvidence {
             format: NumberFormat {
                 decimal: decimal_mark,
                 thousands: mark,
-                unit: unit.filter(|(_, counts)| counts[chosen] > 0).map(|(unit, _)| unit.clone()),
+                unit: unit.filter(|(_, counts)| counts[chosen] > 0 && !scaled).map(|(unit, _)| unit.clone()),
+                scaled,
+                places: None,
             },
             cells: most,
             doubtful,
             decides: most > 0 && !both,
+            bare: bare[chosen],
+            suffixes: if scaled { scaling.into_iter().map(|(unit, _)| unit.clone()).collect() } else { Vec::new() },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NumberEvidence, NumberFormat};
+    use super::{NumberEvidence, NumberFormat, places_of};
 
     fn finding(cells: &[&str], decimal: Option<char>) -> (NumberFormat, Vec<Option<f64>>, bool) {
         let mut evidence = NumberEvidence::new(None, None);
@@ -351,6 +459,32 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_written_as_the_source_writes_them() {
+        let of = |unit: Option<&str>, decimal: char, places: Option<u8>| NumberFormat {
+            decimal,
+            unit: unit.map(str::to_owned),
+            places,
+            ..NumberFormat::default()
+        };
+        for (format, value, text) in [
+            (of(None, '.', Some(0)), -0.4, "0"),
+            (of(None, ',', Some(2)), 1234.567, "1234,57"),
+            (of(Some("%"), '.', Some(1)), 12.34, "12.3%"),
+            (of(Some("$"), '.', Some(2)), -12.5, "-$12.50"),
+            (of(Some("EUR"), ',', Some(0)), 12.5, "EUR 12"),
+            (of(Some("kg"), '.', None), 12.5, "12.5 kg"),
+        ] {
+            assert_eq!(format.write(value), text);
+            assert!(format.parse(text).is_some(), "{text}");
+        }
+        assert_eq!(places_of([1.0, 2.25, 3.5].into_iter()), Some(2));
+        assert_eq!(places_of([1.0, 1.0 / 3.0].into_iter()), None);
+        // A mark of thousands that the look did not hold.
+        assert_eq!(of(None, ',', None).parse("1.234,5"), Some(1234.5));
+        assert_eq!(of(None, ',', None).parse("1.234"), None);
+    }
+
+    #[test]
     fn units_are_those_of_the_whole_column() {
         for (cells, unit) in [
             (["12%", "3.5 %"], "%"),
@@ -363,6 +497,18 @@ mod tests {
             assert_eq!(format.unit.as_deref(), Some(unit));
             assert!(read.iter().all(Option::is_some), "{cells:?}");
         }
+        for (cells, values) in [
+            (&["1.2k", "950", "3.4M"] as &[&str], [1200.0, 950.0, 3.4e6]),
+            (&["2 Mio.", "950", "1,5 Mrd"], [2e6, 950.0, 1.5e9]),
+            (&["$(12.00)", "$3", "($4.50)"], [-12.0, 3.0, -4.5]),
+            (&["1\u{2019}234.5", "12", "1'000"], [1234.5, 12.0, 1000.0]),
+        ] {
+            let (format, read, _) = finding(cells, None);
+            assert_eq!(read, values.map(Some), "{cells:?} {format:?}");
+        }
+        // Kelvin stand apart from their numbers, and alone a suffix is a unit.
+        assert_eq!(finding(&["300 K", "310 K"], None).1, [Some(300.0), Some(310.0)]);
+        assert_eq!(finding(&["300k", "310k"], None).0.unit.as_deref(), Some("k"));
         let (format, read, _) = finding(&["5 kg", "7 g", "8 kg"], None);
         assert_eq!((format.unit.as_deref(), read[1]), (Some("kg"), None));
         for word in ["A12", "12-34", "1.2.3", "3 of 4", "--5", "x", "1,2,3"] {

@@ -124,5 +124,5 @@ pub(crate) fn read_parquet(path: &Path, as_words: impl Fn(&str) -> bool) -> Resu
         columns.into_iter().map(|column| column.cells.unwrap_or_else(|| ColumnValues::Numbers(vec![f64::NAN; rows])));
     let columns: Vec<ColumnValues> = columns.collect();
     let readings = columns.iter().map(ColumnValues::plain_reading).collect();
-    Ok(Table { columns, names, readings, form: String::new(), rows })
+    Ok(Table { columns, names, readings, rows, ..Table::default() })
 }

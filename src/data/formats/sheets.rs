@@ -7,10 +7,11 @@ use std::path::Path;
 
 use calamine::{Data, Ods, Reader as _, Xlsx};
 
-use super::csv::{CsvRows, check_names, column_names};
-use super::csv_dialect::names_first_row;
+use super::csv::{CsvRows, LeftOut, check_names, column_names, note_on_header, note_on_titles, note_on_units};
+use super::csv_dialect::FirstLines;
 use crate::data::DataError;
 use crate::data::error::unreadable;
+use crate::data::preparation::PreparedColumn;
 use crate::data::spec::DataSpec;
 use crate::error::Setting;
 use crate::platform::files;
@@ -97,25 +98,47 @@ fn records_of(cells: SheetCells, place: &str) -> Result<Vec<csv::ByteRecord>, Da
     Ok(cells.into_values().map(record).collect())
 }
 
-/// Opens one sheet of a workbook: that which the options name, or the first that has rows. The others are named in the
-/// notes.
-pub(crate) fn open_sheet(path: &Path, options: &DataSpec) -> Result<CsvRows, DataError> {
+/// Cells in the rows of a sheet that hold several, or all of them where no row does.
+fn cells_of_table(cells: &SheetCells) -> usize {
+    let in_rows: usize = cells.values().map(Vec::len).filter(|&filled| filled > 1).sum();
+    if in_rows > 0 { in_rows } else { cells.len() }
+}
+
+/// Opens one sheet of a workbook: that which the options name, or the one with most cells in rows. The others are named
+/// in the notes. `wanted` are the columns that a model was fitted on.
+pub(crate) fn open_sheet(
+    path: &Path,
+    options: &DataSpec,
+    wanted: Option<&[PreparedColumn]>,
+) -> Result<CsvRows, DataError> {
     let place = path.display().to_string();
     let mut book = Workbook::open(path)?;
     let all = book.sheet_names();
     let mut notes = Vec::new();
-    let mut found = None;
+    let mut found: Option<(String, SheetCells)> = None;
+    let mut unread = None;
     for name in &all {
         if options.sheet.as_ref().is_some_and(|wanted| wanted != name) {
             continue;
         }
-        let cells = book.cells(name, path)?;
-        if options.sheet.is_some() || cells.len() > 1 {
+        let cells = match book.cells(name, path) {
+            Ok(cells) => cells,
+            // Sheets of charts have no cells, and stand beside the table.
+            Err(error) if options.sheet.is_none() && all.len() > 1 => {
+                unread.get_or_insert(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let most = found.as_ref().map_or(0, |(_, cells)| cells_of_table(cells));
+        if options.sheet.is_some() || cells.len() > 1 && cells_of_table(&cells) > most {
             found = Some((name.clone(), cells));
-            break;
         }
     }
     let Some((sheet, cells)) = found else {
+        if let Some(error) = unread {
+            return Err(error);
+        }
         return Err(match &options.sheet {
             Some(wanted) => DataError::Setting {
                 setting: Setting::spec_key("data.sheet"),
@@ -136,31 +159,32 @@ pub(crate) fn open_sheet(path: &Path, options: &DataSpec) -> Result<CsvRows, Dat
     let filled = |record: &csv::ByteRecord| record.iter().filter(|cell| !cell.is_empty()).count();
     let usual = records.iter().map(filled).max().unwrap_or(0);
     let titles = records.iter().take_while(|record| width > 1 && filled(record) == 1 && usual > 2).count();
-    if titles > 0 {
-        notes.push(format!("{titles} lines of a title stand above the table and are left out"));
-        records.drain(..titles);
-    }
-    let header = options.header.unwrap_or_else(|| names_first_row(&records));
+    notes.extend(note_on_titles(titles));
+    records.drain(..titles);
+    let FirstLines { header, is_doubtful, unit_line } = FirstLines::new(&records, options.header, wanted);
     let Some(first) = records.first() else {
         return Err(DataError::malformed(place, "it has no rows; give a table with rows"));
     };
     let names = column_names(first, header, false);
     check_names(&names, &place)?;
-    records.drain(..usize::from(header));
+    notes.extend(is_doubtful.then(|| note_on_header(header, &names)));
+    notes.extend(unit_line.then(note_on_units));
+    records.drain(..usize::from(header) + usize::from(unit_line));
     let look = records.clone();
     let rows = records.into_iter().map(Ok);
     let form = format!("sheet {sheet:?}, {}", if header { "names in the first line" } else { "no line of names" });
-    Ok(CsvRows { place, names, form, notes, look, comma: false, records: Box::new(rows) })
+    let (has_names, left_out) = (header, LeftOut::default());
+    Ok(CsvRows { place, names, form, notes, look, comma: false, has_names, left_out, records: Box::new(rows) })
 }
 
-/// Text of a cell as a table would have it: numbers in full, times as ISO 8601.
+/// Text of a cell as a table would have it: numbers in full, times as ISO 8601, truth values as words.
 fn text_of(cell: &Data) -> String {
     match cell {
         Data::Empty | Data::Error(_) => String::new(),
         Data::String(text) => text.trim().to_owned(),
         Data::Int(value) => value.to_string(),
         Data::Float(value) => value.to_string(),
-        Data::Bool(value) => u8::from(*value).to_string(),
+        Data::Bool(value) => value.to_string(),
         Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
         Data::DateTime(time) if time.is_duration() => time.as_f64().to_string(),
         Data::DateTime(time) => {

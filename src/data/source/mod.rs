@@ -144,9 +144,10 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
     let read = match kind {
         SourceKind::Images => read_images(path, &mut options, plan.seed, &mut notes)?,
         SourceKind::Table | SourceKind::Series => {
-            let wanted = fitted.map(|fitted| fitted.columns.as_slice()).filter(|columns| !columns.is_empty());
+            let known = fitted.map(Preparation::known_columns);
+            let wanted = known.as_deref().filter(|columns| !columns.is_empty());
             let table = match options.lenient && kind == SourceKind::Series {
-                true => read_leniently(path, &options, &mut notes)?,
+                true => read_leniently(path, &options, wanted, &mut notes)?,
                 false => table::read_table(path, &options, wanted, &mut notes)?,
             };
             tables::read_table(table, path, &mut kind, &mut options, fitted, plan.for_detector, &mut notes)?
@@ -294,6 +295,7 @@ fn finish(
         rules,
         mel: read.mel.clone(),
         features: read.feature_names.clone(),
+        readings: read.readings.clone(),
         classes: read.labels.as_ref().map(|labels| labels.names.clone()).unwrap_or_default(),
         element: read.element,
         range: read.range,
@@ -370,10 +372,10 @@ fn finish(
                 match_columns(&preparation, &table.names, &place, &mut notes)?;
             }
             features = preparation.features.len();
-            remarks = preparation.remarks(&table, &divided.order);
-            if fitted.is_none() {
-                remarks.retain(|remark| remark.breaks_rule);
-            }
+            remarks = match fitted {
+                None => preparation.broken_rules(&table, &divided.order),
+                Some(_) => preparation.remarks(&table, &divided.order),
+            };
             form = Some(table.form.clone()).filter(|form| !form.is_empty());
             Values::Floats(Arc::new(preparation.table_rows(&table, &divided.order)))
         }

@@ -1,11 +1,12 @@
 //! Values of a source before its rows are divided and scaled.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::data::audio::mel::MelSpec;
 use crate::data::formats::array::ArrayDType;
 use crate::data::formats::array_file::ArrayFile;
-use crate::data::formats::columns::Table;
+use crate::data::formats::columns::{ColumnReading, Table};
 use crate::data::labels::Labels;
 use crate::data::windows::Windows;
 use crate::data::{ElementType, ImageShape, RowReader, SplitKind, WindowLayout};
@@ -44,6 +45,8 @@ pub(super) struct RawRows {
     pub windows: Option<WindowLayout>,
     /// Form of the source in words; `None` where its name says all of it.
     pub form: Option<String>,
+    /// Writing of the columns of a series in its source, by their names.
+    pub readings: BTreeMap<String, ColumnReading>,
     /// Number type of the values in their file, in which rows are written; `None` for the usual one.
     pub element: Option<ArrayDType>,
     /// Least and largest value, of arrays that are pictures on a scale of their own.
@@ -67,6 +70,7 @@ impl RawRows {
             mel: None,
             windows: None,
             form: None,
+            readings: BTreeMap::new(),
             element: None,
             range: None,
         }

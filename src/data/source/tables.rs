@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Labels;
 use super::raw::{RawRows, RawValues};
-use crate::data::formats::columns::{ColumnValues, Table};
+use crate::data::formats::columns::{ColumnReading, ColumnValues, Table};
 use crate::data::formats::csv::{CsvRows, of_any_length, unequal};
 use crate::data::formats::table::{self, ColumnBuilder, open_records, readings};
 use crate::data::formats::text::cell_text;
@@ -31,18 +31,19 @@ const NAMED: usize = 20;
 pub(in crate::data) fn read_leniently(
     path: &Path,
     options: &DataSpec,
+    wanted: Option<&[PreparedColumn]>,
     notes: &mut Vec<String>,
 ) -> Result<Table, DataError> {
     let mut of_all = Vec::new();
-    let found = table::read_table(path, options, None, &mut of_all);
+    let found = table::read_table(path, options, wanted, &mut of_all);
     let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
     if found.is_ok() || is_parquet {
         notes.append(&mut of_all);
         return found;
     }
-    let CsvRows { place, names, look, comma, records, .. } = open_records(path, options)?;
-    let reading = readings(&look, &names, options, &[], comma);
-    let mut builders: Vec<ColumnBuilder> = reading.columns.iter().map(ColumnBuilder::new).collect();
+    let CsvRows { place, names, look, comma, records, .. } = open_records(path, options, wanted)?;
+    let reading = readings(&look, &names, options, wanted.unwrap_or_default(), comma);
+    let mut builders: Vec<ColumnBuilder> = reading.columns.iter().map(|reading| ColumnBuilder::new(reading, None)).collect();
     let (mut rows, mut broken) = (0_usize, Vec::new());
     for record in records {
         let record = of_any_length(record, &place)?;
@@ -79,7 +80,7 @@ pub(in crate::data) fn read_leniently(
             }
         }
     }
-    let mut table = Table { names, readings: reading.columns, form: String::new(), columns, rows };
+    let mut table = Table { names, readings: reading.columns, columns, rows, ..Table::default() };
     for name in &options.exclude {
         if let Some(index) = table.find(name) {
             table.take(index);
@@ -175,10 +176,14 @@ pub(super) fn read_table(
             columns: windows.columns,
             steps: windows.steps,
             step_of_row: std::mem::take(&mut windows.step_of_row),
-            remarks: fitted.map(|fitted| fitted.broken_rules(&table)).unwrap_or_default(),
+            remarks: fitted.map(|fitted| fitted.broken_series_rules(&table)).unwrap_or_default(),
         };
+        let has_values = |at: &usize| table.columns[*at].missing() < table.rows;
+        let is_typed = |reading: &ColumnReading| matches!(reading, ColumnReading::Numbers(_) | ColumnReading::Times(_));
+        let known = (0..table.names.len()).filter(has_values).filter(|&at| is_typed(&table.readings[at]));
         return Ok(RawRows {
             labels,
+            readings: known.map(|at| (table.names[at].clone(), table.readings[at].clone())).collect(),
             form: Some(table.form.clone()).filter(|form| !form.is_empty()),
             windows: Some(places),
             names: Some(std::mem::take(&mut windows.names)),
@@ -239,7 +244,7 @@ fn perhaps_labels(table: &Table) -> Option<String> {
     };
     (table.columns.len() > 1).then(|| {
         format!(
-            "the last column, {name:?} ({values}), is a feature; if it holds labels: setting `data.labels=\"last\"`"
+            "the last column, {name:?} ({values}), is a feature; if it holds labels: setting `data.labels={name:?}`"
         )
     })
 }
@@ -257,6 +262,10 @@ pub(in crate::data) fn match_columns(
         absent.partition(|column| matches!(column, PreparedColumn::Constant { .. }));
     let named =
         |columns: Vec<&PreparedColumn>| columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
+    // A column that was always empty may be left out.
+    let is_filled =
+        |column: &&PreparedColumn| !matches!(column, PreparedColumn::Constant { value, .. } if value.is_empty());
+    let rules: Vec<&PreparedColumn> = rules.into_iter().filter(is_filled).collect();
     if !rules.is_empty() {
         notes.push(format!("not checked, for the table has no such columns: {}", named(rules)));
     }

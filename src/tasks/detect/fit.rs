@@ -232,7 +232,8 @@ pub fn make_detector(
     }
     let Some(mut model) = first else { return Err(TaskError::Defect("a detector has no model".to_owned())) };
     let mut notes = data.notes.clone();
-    model.preparation.drop_broken_rules(&data.remarks, data.validation.len() + data.test.len());
+    tell_labels(&data, options, &mut notes);
+    model.preparation.drop_broken_rules(&data.remarks, data.validation.len() + data.test.len(), &mut notes);
     let mut detector = Detector {
         label: wanted.label.clone(),
         abnormal: options.abnormal.clone(),
@@ -650,6 +651,42 @@ fn alarms_a_day(alarms: f64, data: &DataSet) -> Result<f64, TaskError> {
     }
     let problem = format!("it is {alarms}, and there are {rows_a_day:.3} rows a day; use fewer than these");
     Err(TaskError::Setting { setting, problem })
+}
+
+/// Says in `notes` that a column which may hold labels leaves out no row, and how it would.
+fn tell_labels(data: &DataSet, options: &DetectorOptions, notes: &mut [String]) {
+    if options.label.is_some() || !matches!(data.kind, SourceKind::Table | SourceKind::Series) {
+        return;
+    }
+    // Where labels are 0, false or normal the others need no naming.
+    let naming = |words: &[String], rarest: Option<&String>| {
+        let abnormal = words.iter().filter(|word| is_abnormal(Some(word), &[])).count();
+        let is_known = abnormal > 0 && abnormal < words.len();
+        rarest.filter(|_| !is_known).map(|word| format!(" and setting `{}={word:?}`", Setting::ABNORMAL.name()))
+    };
+    if let (Some(labels), Some(name)) = (&data.labels, &data.options.labels) {
+        let count = |class: usize| labels.iter().filter(|&&label| usize::from(label) == class).count();
+        let rarest =
+            (0..data.classes.len()).min_by_key(|&class| count(class)).and_then(|class| data.classes.get(class));
+        let named = naming(&data.classes, rarest).unwrap_or_default();
+        for note in notes.iter_mut().filter(|note| note.starts_with(&format!("column {name:?} is taken for labels"))) {
+            *note = format!(
+                "column {name:?} is taken for labels, not for a feature, and all rows count as normal, whatever it \
+                 holds; to leave out abnormal ones: setting `{}={name:?}`{named}",
+                Setting::DATA_LABELS.name()
+            );
+        }
+    }
+    let is_last = |note: &&mut String| note.starts_with("the last column, ") && note.contains("if it holds labels");
+    for note in notes.iter_mut().filter(is_last) {
+        let words = match data.preparation.columns.last() {
+            Some(PreparedColumn::Category { values, .. }) => values.clone(),
+            _ if note.contains("(0, ") => continue,
+            _ => vec!["VALUE".to_owned()],
+        };
+        // The most frequent comes first.
+        note.push_str(&naming(&words, words.last()).unwrap_or_default());
+    }
 }
 
 /// Returns what so many rows cannot tell of the rate that was asked for, in words.

@@ -117,7 +117,10 @@ impl Reasons {
             let (seen, expected) = (&seen[span.clone()], &expected[span]);
             let mut worst: Vec<(f64, &Span)> =
                 self.spans.iter().zip(shares).map(|(span, &share)| (share, span)).collect();
-            let remarks: Vec<&CellRemark> = rows.remarks.iter().filter(|remark| remark.row as usize == row).collect();
+            // Remarks are in the order of rows.
+            let first = rows.remarks.partition_point(|remark| (remark.row as usize) < row);
+            let of_row = rows.remarks[first..].iter().take_while(|remark| remark.row as usize == row);
+            let remarks: Vec<&CellRemark> = of_row.collect();
             let of_span = |at: usize| remarks.iter().copied().find(|remark| remark.column == at);
             // Broken rules come first, whatever the errors are.
             for (at, (share, _)) in worst.iter_mut().enumerate() {
@@ -245,6 +248,7 @@ impl Span {
     fn value(&self, values: &[f32]) -> String {
         let at = &self.features;
         match &self.column {
+            PreparedColumn::Constant { value, .. } if value.is_empty() => "nothing".to_owned(),
             PreparedColumn::Constant { value, .. } => value.clone(),
             PreparedColumn::Number { .. } => number(f64::from(values[at.start])),
             PreparedColumn::Category { values: names, .. } => {

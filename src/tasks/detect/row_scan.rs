@@ -89,9 +89,12 @@ impl RowScan<'_> {
         if kind == SourceKind::Table && !is_parquet {
             let stream = self.stream(spec, label)?;
             notes.extend(stream.notes.iter().cloned());
+            let left_out = stream.left_out();
             let mut reconstructions =
                 Reconstructor::streaming(&models, stream, self.keep_going, self.device, self.path)?;
-            return self.rows(&mut reconstructions, detector, sink);
+            let scored = self.rows(&mut reconstructions, detector, notes, sink);
+            notes.extend(left_out.note());
+            return scored;
         }
         let ScoreInput::Path(source) = self.source else {
             let problem = format!("the detector is for {}, which is read from a file or folder", kind.name());
@@ -126,7 +129,7 @@ impl RowScan<'_> {
         let rows = data.part(Part::Test);
         let mut reconstructions = Reconstructor::over(&models, &data, rows.clone(), self.device, self.path)?;
         if kind != SourceKind::Series {
-            return self.rows(&mut reconstructions, detector, sink);
+            return self.rows(&mut reconstructions, detector, notes, sink);
         }
         let options = DataSpec { lenient: self.keep_going, ..DataSpec::from_source(source) };
         let words = label.map(|label| read_labels(Path::new(source), &options, label));
@@ -173,12 +176,15 @@ impl RowScan<'_> {
         &self,
         reconstructions: &mut Reconstructor,
         detector: &Detector,
+        notes: &mut Vec<String>,
         sink: &mut Sink<'_, E>,
     ) -> Result<(), E> {
         let mut reasons = Reasons::new(self.model);
         let mut scorer = Scorer::new(detector, self.model.features, self.device)?;
         let mut number = 0;
+        let mut missing = vec![0; self.model.preparation.columns.len()];
         while let Some(chunk) = reconstructions.next()? {
+            self.model.preparation.count_missing(&chunk.remarks, &mut missing);
             let scored = scorer.score(&chunk)?;
             let words = reasons.of_rows(&chunk, &scored, &scorer)?;
             let beside = detector.pca.as_ref().filter(|_| !chunk.labels.is_empty());
@@ -197,6 +203,7 @@ impl RowScan<'_> {
                 })?;
             }
         }
+        notes.extend(self.model.preparation.notes_on_missing(&missing));
         Ok(())
     }
 

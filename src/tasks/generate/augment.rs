@@ -69,6 +69,9 @@ pub struct Augmentation {
 /// then another of each. Folders are named after the rows' labels, arrays have theirs in a text file beside them,
 /// tables in a last column.
 ///
+/// Cells of a table are as those of its source: rounded to the digits that a column has at most, so that whole numbers
+/// stay whole, with its units and its form of dates; a `.npy` file has the values as they are.
+///
 /// # Errors
 /// When the data does not fit the model, has no labels where they are needed, or `output` cannot hold what it is.
 #[tracing::instrument(level = "debug", name = "augment", skip_all)]

@@ -87,6 +87,9 @@ pub struct SampleReport {
 /// Draws rows from the model at `path` and writes them to `output`: a PNG with the nearest train row to the right of
 /// each, an array, a table, or a folder of files.
 ///
+/// Cells of a table are as those of its source: rounded to the digits that a column has at most, so that whole numbers
+/// stay whole, with its units and its form of dates; a `.npy` file has the values as they are.
+///
 /// # Errors
 /// When the model has no bottleneck, the class is unknown, or what it was trained on is needed and not there.
 #[tracing::instrument(level = "debug", name = "sample", skip_all)]

@@ -196,8 +196,206 @@ fn codes_for_missing_values_are_told_and_settable() {
 fn a_last_column_of_two_values_is_said_to_be_a_feature() {
     for values in [["0", "1"], ["-1", "1"], ["good", "bad"]] {
         let data = read(&table("a,b,verdict", |i| format!("{i}.5,{},{}", i * i % 11, values[i * 7 % 3 % 2])));
-        says(&data, &["\"verdict\"", "data.labels=\"last\""]);
+        says(&data, &["\"verdict\"", "data.labels=\"verdict\""]);
     }
+}
+
+/// Opens `rows` as they are read for a model that was fitted on `normal`.
+fn read_again(normal: &str, rows: &str) -> (DataSet, DataSet) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str, text: &str| file(folder.path(), name, text).display().to_string();
+    let options = DataSpec { kind: Some(SourceKind::Table), ..DataSpec::from_source(place("normal.csv", normal)) };
+    let fitted = DataSet::open(&options, 0.1, 1).unwrap_or_else(|error| panic!("{error}"));
+    let options = DataSpec { source: place("rows.csv", rows), ..options };
+    let again = DataSet::open_whole(&options, &fitted.preparation).unwrap_or_else(|error| panic!("{error}"));
+    (fitted, again)
+}
+
+#[test]
+fn rows_are_read_in_the_writing_that_a_model_was_fitted_with() {
+    let german = |i: usize| format!("1.{:03},{};x{}", 100 + i, i % 10, i % 3);
+    let value = |i: usize| 1100.0 + i as f64 + (i % 10) as f64 / 10.0;
+    let normal = table("a;b", german);
+    // Nothing in these rows decides but the model.
+    let (_, plain) = read_again(&normal, &table("a;b", |i| format!("1.{:03};x{}", 100 + i, i % 3)));
+    near(&column(&plain, "a"), |i| 1100.0 + i as f64);
+    assert!(plain.notes.iter().all(|note| !note.contains("\"a\"")), "{:?}", plain.notes);
+    let (_, other) = read_again(&normal, &table("a;b", |i| format!("1,{:03}.{};x{}", 100 + i, i % 10, i % 3)));
+    near(&column(&other, "a"), value);
+    says(&other, &["\"a\"", "\"1.234,5\" when the model was fitted, here \"1,234.5\""]);
+    // Grouped digits behind plain ones.
+    let few = table("a;b", |i| format!("{},{};x{}", i, i % 10, i % 3));
+    let late = few.clone() + "1.234,5;x1\n";
+    let (_, late) = read_again(&few, &late);
+    assert!((column(&late, "a")[ROWS] - 1234.5).abs() < 1e-2);
+    let days = |i: usize| (1 + i % 12, 1 + i * 5 % 28);
+    let months_first = table("when,x", |i| format!("{:02}/{:02}/2024,{i}.5", days(i).0, days(i).1));
+    let (fitted, open) =
+        read_again(&months_first, &table("when,x", |i| format!("{:02}/{:02}/2024,{i}.5", 1 + i % 12, 3)));
+    assert!(open.notes.iter().all(|note| !note.contains("dates were")), "{:?}", open.notes);
+    assert!(matches!(&fitted.preparation.columns[0], PreparedColumn::Time { format: DateFormat::Mdy, .. }));
+    let (_, turned) = read_again(&months_first, &table("when,x", |i| format!("{:02}/01/2024,{i}.5", 1 + i % 28)));
+    says(&turned, &["\"when\"", "month first when the model was fitted, here day first"]);
+}
+
+#[test]
+fn the_writing_of_a_series_is_that_of_its_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str, text: &str| file(folder.path(), name, text).display().to_string();
+    let rows = |form: &dyn Fn(usize) -> String| {
+        "when;load\n".to_owned() + &(0..300).map(|i| form(i) + "\n").collect::<String>()
+    };
+    let day = |i: usize| (1 + i / 28 % 12, 1 + i % 28);
+    let load = |i: usize| format!("1.{:03}", 100 + i * 37 % 800);
+    let normal = rows(&|i| format!("{:02}/{:02}/2024;{},5", day(i).0, day(i).1, load(i)));
+    let options = DataSpec { kind: Some(SourceKind::Series), ..DataSpec::from_source(place("normal.csv", &normal)) };
+    let fitted = DataSet::open(&options, 0.1, 1).unwrap_or_else(|error| panic!("{error}"));
+    let values = |text: &str| {
+        let source = place("rows.csv", text);
+        let options = DataSpec { source, ..fitted.options.clone() };
+        let data = DataSet::open_whole(&options, &fitted.preparation).unwrap_or_else(|error| panic!("{error}"));
+        data.rows_f32(0..1).expect("rows")
+    };
+    // Nothing in this file decides on the marks.
+    let read = values(&rows(&|i| format!("{:02}/{:02}/2024;{}", day(i).0, day(i).1, load(i))));
+    let plain = values(&rows(&|i| format!("2024-{:02}-{:02};{},0", day(i).0, day(i).1, load(i))));
+    assert_eq!(read, plain);
+}
+
+#[test]
+fn units_that_changed_and_units_that_are_mixed_are_said() {
+    for (normal, here, words) in [
+        (" kg", " g", ["in \"kg\"", "in \"g\""]),
+        (" °C", " °F", ["in \"°C\"", "in \"°F\""]),
+        ("%", "", ["in \"%\"", "without a unit"]),
+        ("", " m", ["without a unit", "in \"m\""]),
+    ] {
+        let of = |unit: &str| table("a,x", |i| format!("{i}.25{unit},{}", i % 7));
+        let (_, data) = read_again(&of(normal), &of(here));
+        says(&data, &["\"a\"", words[0], "when the model was fitted", words[1]]);
+        near(&column(&data, "a"), |i| i as f64 + 0.25);
+    }
+    let data = read(&table("share,x", |i| format!("{},{i}.5", if i % 2 == 0 { "50%" } else { "0.25" })));
+    says(&data, &["\"share\"", "30 of its numbers", "\"%\" and 30 without"]);
+    let data = read(&table("w,x", |i| format!("{},{i}.5", ["950000", "1200k", "3.4M"][i % 3])));
+    near(&column(&data, "w"), |i| [950e3, 1200e3, 3.4e6][i % 3]);
+    says(&data, &["\"w\"", "M, k behind a number scale"]);
+}
+
+#[test]
+fn rows_that_begin_with_a_number_sign_are_no_comments() {
+    let tag = |i: usize| if i % 4 == 1 { "#7" } else { "b2" };
+    let data =
+        read(&format!("# exported\n{}# the end of it\n", table("tag,a,b", |i| format!("{},{i}.5,{}", tag(i), i % 7))));
+    assert_eq!(data.rows, ROWS);
+    assert!(data.preparation.features.iter().any(|name| name == "tag=#7"), "{:?}", data.preparation.features);
+    says(&data, &["line 63", "left out as a comment"]);
+}
+
+#[test]
+fn few_rows_have_the_names_that_a_model_knows() {
+    let named = table("0,1,2", |i| format!("1.{i},2.{},0.{i}", i * 7 % 13));
+    let (_, one) = read_again(&named, "0,1,2\n1.5,2.5,0.5\n");
+    assert_eq!((one.rows, column(&one, "1").len()), (1, 1));
+    let bare: String = (0..ROWS).map(|i| format!("{}.5,{i}.25,1.{}\n", i % 7, i * 7 % 13)).collect();
+    let (_, one) = read_again(&bare, "0.1,0.2,0.3\n");
+    near(&column(&one, "column 2"), |_| 0.2);
+    let (_, two) = read_again(&bare, "0.1,0.2,0.3\n0.4,0.5,0.6\n");
+    assert_eq!(two.rows, 2);
+}
+
+#[test]
+fn cells_without_a_value_are_counted_and_their_codes_told() {
+    let cell = |i: usize| match i % 12 {
+        3 => "NA".to_owned(),
+        7 => String::new(),
+        _ => format!("{i}.5"),
+    };
+    let text = table("a,mode", |i| format!("{},{}", cell(i), ["none", "auto", "manual"][i % 3]));
+    let data = read(&text);
+    says(&data, &["taken for missing values", "\"NA\" in 5 cells of \"a\""]);
+    says(&data, &["\"a\": 10 cells hold no value", "stands in for them"]);
+    assert!(data.preparation.features.iter().any(|name| name == "mode=none"), "{:?}", data.preparation.features);
+    let often = read(&table("a,mode", |i| format!("{i}.5,{}", ["NA", "auto", "manual"][i % 3])));
+    assert!(often.preparation.features.iter().any(|name| name == "mode=NA"), "{:?}", often.preparation.features);
+    says(&often, &["\"NA\" is a value", "20 of its cells", "data.missing"]);
+    // Two values in all are a choice.
+    let signs = read(&table("a,sign", |i| format!("{i}.5,{}", if i % 3 == 0 { -1 } else { 1 })));
+    assert!(signs.notes.iter().all(|note| !note.contains("stands in")), "{:?}", signs.notes);
+    for code in [".", "--", "nil", "n.a.", "k.A.", "<NA>", "#DIV/0!", "NaT", "inf", "*"] {
+        let text = table("a,b", |i| format!("{},{i}.5", if i == 30 { code.to_owned() } else { format!("{i}.25") }));
+        let error = read_as(&text, DataSpec::default()).expect_err("no number");
+        let way = format!("setting `data.missing=[{code:?},\"NA\",\"N/A\"");
+        assert!(error.contains(&way), "{error}");
+    }
+}
+
+#[test]
+fn one_code_for_a_missing_value_needs_no_list() {
+    use hourglass::model::preset;
+    let spec = preset("undercomplete").expect("a preset").spec;
+    for (asked, codes) in [
+        ("data.missing=-999", vec!["-999"]),
+        ("data.missing=x", vec!["x"]),
+        ("data.missing=[-1, \"x\"]", vec!["-1", "x"]),
+    ] {
+        let set = spec.with_set(&[asked.to_owned()]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(set.data.missing, codes);
+    }
+}
+
+#[test]
+fn codes_with_leading_zeros_are_words() {
+    let data = read(&table("zip,a", |i| format!("{:05},{i}.5", (i % 6) * 11_111)));
+    assert!(data.preparation.features.iter().any(|name| name == "zip=00000"), "{:?}", data.preparation.features);
+    says(&data, &["\"zip\"", "are codes", "data.keep"]);
+    let keep = vec!["zip".to_owned()];
+    let kept = read_as(
+        &table("zip,a", |i| format!("{:05},{i}.5", (i % 6) * 11_111)),
+        DataSpec { keep, ..DataSpec::default() },
+    );
+    near(&column(&kept.expect("read"), "zip"), |i| (i % 6) as f64 * 11_111.0);
+    let numbers = read(&table("n,a", |i| format!("{:03},{i}.5", i * 7 % 40 * (1 + i % 3 * 40))));
+    says(&numbers, &["\"n\"", "leading zeros", "data.categorical"]);
+}
+
+#[test]
+fn days_and_times_of_day_are_joined_and_times_alone_go_round_the_clock() {
+    let text = table("Date;Time;power", |i| format!("{:02}.05.2024;{:02}:15;{}", 1 + i / 4, i * 5 % 24, i % 7));
+    let (fitted, again) = read_again(&text, &text);
+    assert_eq!(fitted.preparation.columns[0].name(), "Date Time");
+    says(&fitted, &["\"Date\" and \"Time\" are joined", "\"Date Time\""]);
+    assert_eq!(again.rows, ROWS);
+    let alone = read(&table("at,power", |i| format!("{:02}:{:02},{}", i * 5 % 24, i % 60, i * i % 7)));
+    assert!(alone.preparation.features.iter().any(|name| name == "at day sine"), "{:?}", alone.preparation.features);
+    says(&alone, &["\"at\"", "times of day"]);
+    let zoned = read(&table("when,x", |i| format!("2024-01-{:02} 10:{:02} CET,{i}.5", 1 + i % 28, i % 60)));
+    says(&zoned, &["\"when\"", "CET is taken as +1 hours"]);
+}
+
+#[test]
+fn titles_units_and_cells_of_no_form_are_said() {
+    let row = |i: usize| format!("{i}.5,{},{}", i * 7 % 5, i % 3);
+    let data = read(&format!("Report of plant 3\nMade 2024-01-01\n\n{}", table("temp,watts,ratio", row)));
+    assert_eq!((data.rows, data.preparation.features[1].as_str()), (ROWS, "watts"));
+    let crlf = format!("Report of plant 3\n\n{}", table("temp,watts,ratio", row)).replace('\n', "\r\n");
+    assert_eq!(read(&crlf).preparation.features[1], "watts");
+    says(&data, &["2 lines of a title"]);
+    let data = read(&table("temp,watts,ratio\n[°C],[W],[-]", row));
+    assert_eq!(data.rows, ROWS);
+    says(&data, &["line beneath the names holds units"]);
+    let data = read(&table("note,x", |i| format!("on the {i}th at {},{}", i * 3, i % 7)));
+    says(&data, &["\"note\"", "different cells", "neither numbers nor dates in one form"]);
+}
+
+#[test]
+fn a_line_of_dates_over_numbers_is_of_names() {
+    let data = read(&table("2024-01-01,2024-02-01,2024-03-01", |i| format!("{i}.5,{}.25,{}", i * 7 % 13, i % 5)));
+    assert_eq!(data.rows, ROWS);
+    says(&data, &["first line is taken for names", "data.header=false"]);
+    let forced = DataSpec { header: Some(false), ..DataSpec::default() };
+    let error = read_as(&table("2024-01-01,b", |i| format!("{i}.5,{}", i % 5)), forced).expect_err("no number");
+    assert!(error.contains("setting `data.header=true`"), "{error}");
 }
 
 /// Writes a workbook of one sheet, cells as they are in XML.
@@ -275,6 +473,17 @@ fn workbooks_of_excel_and_open_document_are_tables() {
     near(&column(&data, "temp"), |i| (i * i % 31) as f64 + 0.25);
     assert!(matches!(&data.preparation.columns[0], PreparedColumn::Time { year: true, .. }), "{:?}", data.form);
     says(&data, &["\"rows\" is read, not about", "data.sheet"]);
+    // The sheet with most cells in rows, whichever is first; truth values are words as in a CSV file.
+    let lines = format!("<row>{}{}</row><row>{}{}</row>", text("made"), text("by"), text("hand"), text("today"));
+    let mut rows = format!("<row>{}{}</row>", text("temp"), text("on"));
+    for i in 0..ROWS {
+        rows += &format!("<row><c><v>{i}.25</v></c><c t=\"b\"><v>{}</v></c></row>", i % 2);
+    }
+    let path = file(folder.path(), "truth.xlsx", workbook(&[("about", lines), ("rows", rows)]));
+    let truth = open(&spec_of(&path)).expect("a workbook");
+    assert_eq!(truth.rows, ROWS);
+    assert!(truth.preparation.features.iter().any(|name| name == "on=true"), "{:?}", truth.preparation.features);
+    says(&truth, &["\"rows\" is read, not about"]);
     // A cell that stands far away is a column of its own and no reason to fill the memory.
     let far = format!("<row r=\"1\">{}{}</row>", text("temp"), text("line"))
         + &(0..ROWS)

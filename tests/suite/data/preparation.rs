@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hourglass::data::{DataSet, DataSpec, Part, Preparation, PreparedColumn, Scaling, SourceKind};
+use hourglass::data::{
+    CellRemark, ColumnReading, DataSet, DataSpec, Part, Preparation, PreparedColumn, Scaling, SourceKind,
+};
 use hourglass::model::{Model, auto_spec};
 use hourglass::platform::Wait as _;
 use hourglass::train::Session;
@@ -143,4 +145,19 @@ fn a_model_keeps_the_preparation_of_its_data() {
     assert_eq!(read.labels.as_deref(), Some(["0".to_owned(), "1".to_owned()].as_slice()));
     let empty = Preparation::new(SourceKind::Table, Scaling::Zscore);
     assert!(empty.check(30).is_ok() && read.preparation.check(31).is_err());
+}
+
+#[test]
+fn what_notes_promise_of_a_rule_is_corrected_where_it_is_none() {
+    let mut preparation = Preparation::new(SourceKind::Table, Scaling::Zscore);
+    let (name, value) = ("mode".to_owned(), "auto".to_owned());
+    preparation.columns.push(PreparedColumn::Constant { name, value, reading: ColumnReading::Words(false) });
+    let promised =
+        "column \"mode\" is left out: it is auto in every row for training; a detector flags rows where it is not";
+    let mut notes = vec![promised.to_owned(), "another".to_owned()];
+    let broken = [CellRemark { row: 3, column: 0, text: "manual".to_owned(), breaks_rule: true }];
+    preparation.drop_broken_rules(&broken, 50, &mut notes);
+    assert!(preparation.columns.is_empty());
+    assert!(notes[0].contains("does not look at it") && !notes[0].contains("flags rows"), "{notes:?}");
+    assert_eq!(notes[1], "another");
 }
