@@ -62,8 +62,9 @@ impl Kernel for LeastColumns {
     }
 }
 
-/// Returns the columns of the least of `values`, the least first.
-fn least(values: &[f32]) -> [u32; LEAST_KEPT] {
+/// Returns the columns of the least of `values`, the least first, of equal ones the lower; `u32::MAX` where there are no
+/// more.
+pub(crate) fn least(values: &[f32]) -> [u32; LEAST_KEPT] {
     /// Values that are compared with the bound at once: most blocks have none below it.
     const BLOCK: usize = 32;
     let mut found = [f32::INFINITY; LEAST_KEPT];

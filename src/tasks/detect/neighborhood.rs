@@ -109,7 +109,7 @@ impl Neighborhood {
         let rows = turned(&near.values, &mean, &near.scale, &near.metric);
         let judged = turned(&near.judged, &mean, &near.scale, &near.metric);
         let squares: Vec<f64> =
-            rows.chunks_exact(features).map(|row| squared_distance(row, &vec![0.0; features])).collect();
+            rows.chunks_exact(features).map(squared_length).collect();
         let mut graph = Graph::new();
         let queries = graph.external(SharedBuffer::Input, [BATCH, features]);
         let weights = graph.parameter("near.rows", [kept, features], Init::Constant(0.0));
@@ -174,7 +174,7 @@ impl Neighborhood {
         let last = found.last().map_or(0.0, |last| last.0);
         found.sort_by(rises);
         found.dedup();
-        let square = squared_distance(query, &vec![0.0; self.features]);
+        let square = squared_length(query);
         // Sums of D products in f32 are off by less than D + 2 roundings of their terms, which |q| and |r| bound.
         let rounding = (self.features + 2) as f64 * f64::from(f32::EPSILON) * (square + self.longest);
         let is_proven = found.get(wanted - 1).is_some_and(|furthest| furthest.0 < last - 2.0 * rounding);
@@ -262,6 +262,10 @@ impl Neighborhood {
         // Far from overflow, which would make equals of very different rows.
         (log - f64::from(self.near.offset)).min(600.0).exp()
     }
+}
+
+fn squared_length(row: &[f32]) -> f64 {
+    row.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
 }
 
 /// Returns the logarithm of a model's score, which may be 0.

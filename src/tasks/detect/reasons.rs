@@ -10,6 +10,7 @@ use super::reconstructions::{Chunk, relative_errors, squared_distance};
 use super::scorer::{ChunkScores, Scorer};
 use crate::data::{CellRemark, ImageShape, NumberFormat, Preparation, PreparedColumn};
 use crate::inference::{FlatModel, LoadedModel};
+use crate::kernels::least::{LEAST_KEPT, least};
 use crate::model::{Detector, Model, NEIGHBORS, NearRows};
 use crate::platform::Wait as _;
 use crate::tasks::TaskError;
@@ -39,6 +40,8 @@ pub(super) struct Reasons {
     preparation: Preparation,
     features: usize,
     decoder: Option<LoadedModel>,
+    /// Kept rows, once they are needed.
+    compared: Option<Compared>,
 }
 
 impl Reasons {
@@ -48,7 +51,7 @@ impl Reasons {
         let can_decode = |model: &LoadedModel| model.classes() == 0 && model.network().check_bottleneck().is_ok();
         let flat = FlatModel::from_model(model, Path::new("model"));
         let decoder = flat.and_then(|flat| LoadedModel::on_one_thread(&flat)).ok().filter(can_decode);
-        Self { spans, preparation: model.preparation.clone(), features: model.features, decoder }
+        Self { spans, preparation: model.preparation.clone(), features: model.features, decoder, compared: None }
     }
 
     /// Returns the expected values of rows `[rows, features]`: the reconstructions by the first member or, where
@@ -91,7 +94,12 @@ impl Reasons {
     ) -> Result<Vec<String>, TaskError> {
         let features = self.features;
         let (mut expected, shares) = match &scorer.search {
-            Some(search) => self.beside_near_rows(rows, scored, &search.near, scorer.detector),
+            Some(search) => {
+                if self.compared.is_none() {
+                    self.compared = Some(Compared::new(&search.near));
+                }
+                self.beside_near_rows(rows, scored, &search.near, scorer.detector)
+            }
             None => {
                 let expected = self.expected(rows, scorer.detector)?;
                 let usual = &scorer.detector.members[0].usual_errors;
@@ -162,8 +170,8 @@ impl Reasons {
             let mut expected = mean_of(near, neighbors.nearest.iter().map(|found| found.0 as usize));
             let mut shares: Vec<f64> =
                 self.spans.iter().map(|span| scaled_square(seen, &expected, &near.scale, &span.features)).collect();
-            if careful(score) {
-                self.name_reasons(seen, near, &mut expected, &mut shares);
+            if let Some(compared) = self.compared.as_ref().filter(|_| careful(score)) {
+                self.name_reasons(seen, near, compared, &mut expected, &mut shares);
             }
             (expected, shares)
         };
@@ -176,50 +184,75 @@ impl Reasons {
     /// Finds the columns without which a row lies nearest to the kept rows, one after the other: neighbors of a row
     /// with a strange value have such values too, and differ from it elsewhere. The shares of these columns become the
     /// largest, and their expected values those of the rows that are nearest without them.
-    fn name_reasons(&self, seen: &[f32], near: &NearRows, expected: &mut [f32], shares: &mut [f64]) {
-        let features = self.features;
-        let step = near.kept().div_ceil(COMPARED);
-        let others: Vec<&[f32]> = near.values.chunks_exact(features).step_by(step).collect();
-        let part = |other: &[f32], span: &Span| scaled_square(seen, other, &near.scale, &span.features);
-        let mut left: Vec<f64> =
-            others.iter().map(|other| self.spans.iter().map(|span| part(other, span)).sum()).collect();
+    fn name_reasons(
+        &self,
+        seen: &[f32],
+        near: &NearRows,
+        compared: &Compared,
+        expected: &mut [f32],
+        shares: &mut [f64],
+    ) {
+        let others = compared.count;
         let mut order: Vec<usize> = (0..self.spans.len()).collect();
         order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
+        // Squared differences of each column that is tried `[tried, others]`, and of all columns.
+        let mut parts = vec![0.0_f32; order.len().min(TRIED) * others];
+        let mut left = vec![0.0_f32; others];
+        for (place, &at) in order.iter().enumerate() {
+            let mut rest = vec![0.0_f32; if place < TRIED { 0 } else { others }];
+            let part = if place < TRIED { &mut parts[place * others..(place + 1) * others] } else { &mut rest };
+            for feature in self.spans[at].features.clone() {
+                let value = seen[feature] * near.scale[feature];
+                let column = &compared.columns[feature * others..(feature + 1) * others];
+                part.iter_mut().zip(column).for_each(|(sum, other)| *sum += (value - other) * (value - other));
+            }
+            left.iter_mut().zip(&*part).for_each(|(left, part)| *left += part);
+        }
         order.truncate(TRIED);
         let largest = shares.iter().fold(0.0_f64, |largest, &share| largest.max(share));
+        let mut tried: Vec<usize> = (0..order.len()).collect();
+        let mut distances = vec![0.0_f32; others];
         for number in 0..REASONS.min(order.len()) {
-            let mut without: Vec<(f64, usize, Vec<usize>)> = order
-                .iter()
-                .map(|&at| {
-                    let distances: Vec<f64> =
-                        left.iter().zip(&others).map(|(left, other)| left - part(other, &self.spans[at])).collect();
-                    let nearest = least(&distances);
-                    (nearest.iter().map(|&other| distances[other].max(0.0)).sum(), at, nearest)
-                })
-                .collect();
-            without.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let Some((_, at, nearest)) = without.first() else { return };
-            let span = &self.spans[*at];
-            let mean = mean_of(near, nearest.iter().map(|other| other * step));
-            expected[span.features.clone()].copy_from_slice(&mean[span.features.clone()]);
-            shares[*at] = largest + (REASONS - number) as f64;
-            left.iter_mut().zip(&others).for_each(|(left, other)| *left -= part(other, span));
-            order = without.iter().skip(1).take(TRIED_AGAIN).map(|found| found.1).collect();
+            let part = |place: usize| &parts[place * others..(place + 1) * others];
+            let mut without: Vec<(f32, usize, [u32; LEAST_KEPT])> = Vec::with_capacity(tried.len());
+            for &place in &tried {
+                let pairs = left.iter().zip(part(place));
+                distances.iter_mut().zip(pairs).for_each(|(distance, (left, part))| *distance = left - part);
+                let nearest = least(&distances);
+                let sum = nearest.iter().take(NEIGHBORS.min(others)).map(|&other| distances[other as usize]).sum();
+                without.push((sum, place, nearest));
+            }
+            without.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let Some((_, place, nearest)) = without.first() else { return };
+            let at = order[*place];
+            let features = self.spans[at].features.clone();
+            let mean = mean_of(near, nearest.iter().take(NEIGHBORS.min(others)).map(|&other| other as usize * compared.step));
+            expected[features.clone()].copy_from_slice(&mean[features]);
+            shares[at] = largest + (REASONS - number) as f64;
+            left.iter_mut().zip(part(*place)).for_each(|(left, part)| *left -= part);
+            tried = without.iter().skip(1).take(TRIED_AGAIN).map(|found| found.1).collect();
         }
     }
 }
 
-/// Returns the places of the [`NEIGHBORS`] least distances.
-fn least(distances: &[f64]) -> Vec<usize> {
-    let mut found: Vec<usize> = Vec::with_capacity(NEIGHBORS + 1);
-    for (at, &distance) in distances.iter().enumerate() {
-        if found.len() < NEIGHBORS || found.last().is_some_and(|&last| distance < distances[last]) {
-            let place = found.partition_point(|&other| distances[other] <= distance);
-            found.insert(place, at);
-            found.truncate(NEIGHBORS);
-        }
+/// Kept rows that rows are compared with, column by column.
+#[derive(Debug)]
+struct Compared {
+    /// Scaled values `[features, count]`.
+    columns: Vec<f32>,
+    count: usize,
+    /// Kept rows from one to the next.
+    step: usize,
+}
+
+impl Compared {
+    fn new(near: &NearRows) -> Self {
+        let features = near.scale.len();
+        let step = near.kept().div_ceil(COMPARED);
+        let rows: Vec<&[f32]> = near.values.chunks_exact(features).step_by(step).collect();
+        let column = |feature: usize| rows.iter().map(move |row| row[feature] * near.scale[feature]);
+        Self { columns: (0..features).flat_map(column).collect(), count: rows.len(), step }
     }
-    found
 }
 
 /// Computes the mean of kept rows by their numbers.
