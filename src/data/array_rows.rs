@@ -133,14 +133,39 @@ fn read_parts(
         .collect();
     let key = Setting::spec_key("data.array");
     let element = parts.first().and_then(|(_, data, _)| data.element.clone().ok());
+    let mut notes = vec![format!("{}; {key} takes one of them alone", names.join(", "))];
+    let types: Vec<Option<Stored>> = parts.iter().map(|(_, data, _)| data.element.clone().ok()).collect();
+    if types.iter().any(|of| *of != element) {
+        let named = |(_, data, _): &(u8, &ArrayInfo, Option<&ArrayInfo>)| {
+            let words = data.element.as_ref().map_or("another type", |element| element.words());
+            format!("{} holds {words}", data.name)
+        };
+        let named: Vec<String> = parts.iter().map(named).collect();
+        notes.push(format!(
+            "{}: their values are taken as they are, so save them as one type if their scales differ",
+            named.join(", ")
+        ));
+    }
     Ok(FoundArray {
         shape,
         numbers: ArrayLocation::Here(numbers),
         element,
         labels: takes_labels.then_some(words),
         given: Some(given),
-        notes: vec![format!("{}; {key} takes one of them alone", names.join(", "))],
+        notes,
     })
+}
+
+/// Returns the remark that arrays of a file are not used, where the spec does not name the one that is.
+fn unused(arrays: &[ArrayInfo], used: &[&str], options: &DataSpec) -> Option<String> {
+    const SHOWN: usize = 4;
+    let has_rows = arrays.iter().filter(|array| array.shape.len() >= 2).map(|array| array.name.as_str());
+    let rest: Vec<&str> = has_rows.filter(|name| !used.contains(name)).collect();
+    let first = rest.first().filter(|_| options.array.is_none())?;
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let more = if rest.len() > SHOWN { format!(" and {} more", rest.len() - SHOWN) } else { String::new() };
+    let (named, are) = (quoted(rest.get(..SHOWN).unwrap_or(&rest)), if rest.len() > 1 { "are" } else { "is" });
+    Some(format!("takes {}; {named}{more} {are} not used; setting `data.array={first}` takes it", quoted(used)))
 }
 
 /// Finds the data and its labels at `path`; what takes more than `limit_bytes` is read later, row by row, where its
@@ -150,19 +175,29 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let place = path.display().to_string();
     let large = files::metadata(path).map_err(|error| unreadable(path, &error))?.len() > limit_bytes;
-    let mut element = None;
+    let (mut element, mut notes) = (None, Vec::new());
     let (array, chosen, mut labels) = if name.ends_with(".npz") {
         let there = list_npz(path)?;
         let parts = parts_of(&there);
         let leaves_open = options.array.is_none() && wanted.is_none();
         if leaves_open && !parts.is_empty() {
-            return read_parts(&parts, options, limit_bytes, |name, left| {
+            let mut found = read_parts(&parts, options, limit_bytes, |name, left| {
                 let mut found = read_npz(path, Some(name), left)?;
                 found.pop().map(|(_, array)| array).ok_or_else(|| DataError::malformed(&place, "it holds no array"))
-            });
+            })?;
+            let used: Vec<&str> = parts
+                .iter()
+                .flat_map(|(_, data, labels)| [Some(*data), *labels])
+                .flatten()
+                .map(|array| array.name.as_str())
+                .collect();
+            found.notes.extend(unused(&there, &used, options));
+            return Ok(found);
         }
         let (data, labels) = choose(&there, options, &place)?;
         element = element_of(&there, &data);
+        let used: Vec<&str> = std::iter::once(&data).chain(&labels).map(String::as_str).collect();
+        notes.extend(unused(&there, &used, options));
         let one = |name: &str, left| -> Result<Array, DataError> {
             let mut found = read_npz(path, Some(name), left)?;
             found.pop().map(|(_, array)| array).ok_or_else(|| DataError::malformed(&place, "it holds no array"))
@@ -174,6 +209,8 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
         let there = list_safetensors(path)?;
         let (data, labels) = choose(&there, options, &place)?;
         element = element_of(&there, &data);
+        let used: Vec<&str> = std::iter::once(&data).chain(&labels).map(String::as_str).collect();
+        notes.extend(unused(&there, &used, options));
         let one = |name: &str, left| -> Result<Array, DataError> {
             let mut found = read_safetensors(path, Some(name), left)?;
             found.pop().map(|(_, array)| array).ok_or_else(|| DataError::malformed(&place, "it holds no array"))
@@ -214,7 +251,7 @@ pub(super) fn find(path: &Path, options: &DataSpec, limit_bytes: u64) -> Result<
             format!("{place} has no array {wanted:?} and there is no such file; name a text file with a label a line");
         return Err(DataError::Setting { setting: Setting::DATA_LABELS, problem });
     }
-    Ok(FoundArray { shape, numbers, element, labels: words, given: None, notes: Vec::new() })
+    Ok(FoundArray { shape, numbers, element, labels: words, given: None, notes })
 }
 
 fn element_of(arrays: &[ArrayInfo], name: &str) -> Option<Stored> {

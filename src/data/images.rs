@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use image::DynamicImage;
@@ -30,6 +31,8 @@ const FEW: usize = 200;
 const MOST_PIECES: usize = 256;
 /// Pictures of more than 8 bits that are looked at for the values of black and white.
 const RANGE_SAMPLES: usize = 64;
+/// Share of the lines of a single picture in the smallest of its parts.
+const LEAST_BAND: f64 = 0.15;
 /// Files from which on their pages stay together in one part.
 const KEEPS_TOGETHER: usize = 10;
 
@@ -45,20 +48,23 @@ pub(crate) fn pictures_and_arrays(folder: &Path, notes: &mut Vec<String>) -> Vec
     without_own_results(files_under(folder, is_picture_or_array, notes), notes)
 }
 
-/// Blends transparent pixels with white: a drawing without a background is meant for paper.
-fn without_alpha(picture: DynamicImage) -> DynamicImage {
+/// Blends transparent pixels with white: a drawing without a background is meant for paper. Returns whether there are
+/// any, too.
+fn without_alpha(picture: DynamicImage) -> (DynamicImage, bool) {
     if !picture.color().has_alpha() {
-        return picture;
+        return (picture, false);
     }
     let mut pixels = picture.into_rgba16();
+    let mut blended = false;
     for pixel in pixels.pixels_mut() {
         let alpha = u64::from(pixel.0[3]);
+        blended |= alpha < 65_535;
         for value in &mut pixel.0[..3] {
             *value = ((u64::from(*value) * alpha + 65_535 * (65_535 - alpha)) / 65_535) as u16;
         }
         pixel.0[3] = 65_535;
     }
-    DynamicImage::ImageRgba16(pixels)
+    (DynamicImage::ImageRgba16(pixels), blended)
 }
 
 /// Interleaved values of a picture of `channels`, as bytes of an element.
@@ -110,6 +116,8 @@ pub(super) struct ImageRows {
     seed: u64,
     /// Decoded pictures, where all of them have room in memory: resized, or whole for pieces.
     cache: Option<Vec<OnceLock<Arc<DecodedImage>>>>,
+    /// Count of decoded pictures whose transparent parts were blended with white.
+    blended: AtomicUsize,
 }
 
 /// Set of pictures after their headers were read.
@@ -135,14 +143,23 @@ impl ImageSet {
     /// Removes the rows of files that cannot be decoded.
     ///
     /// # Errors
-    /// The error of the first of these files, where no row is left.
-    pub fn without(mut self, damaged: Vec<(usize, DataError)>, notes: &mut Vec<String>) -> Result<Self, DataError> {
+    /// The error of the first of these files, where no row is left, or too few where the rows are to have parts.
+    pub fn without(
+        mut self,
+        damaged: Vec<(usize, DataError)>,
+        has_parts: bool,
+        notes: &mut Vec<String>,
+    ) -> Result<Self, DataError> {
+        /// Rows of a set that has a train, a validation and a test part.
+        const LEAST_ROWS: usize = 3;
         if damaged.is_empty() {
             return Ok(self);
         }
         let bad: std::collections::HashSet<u32> = damaged.iter().map(|(file, _)| *file as u32).collect();
         let keeps: Vec<bool> = self.source.units.iter().map(|unit| !bad.contains(&unit.file)).collect();
-        leave_out(damaged.into_iter().map(|(_, error)| error).collect(), !keeps.contains(&true), notes)?;
+        let left = keeps.iter().filter(|&&is_kept| is_kept).count();
+        let too_few = left == 0 || has_parts && left < LEAST_ROWS && keeps.len() >= LEAST_ROWS;
+        leave_out(damaged.into_iter().map(|(_, error)| error).collect(), too_few, notes)?;
         keep(&mut self.source.units, &keeps);
         keep(&mut self.names, &keeps);
         if let Some(labels) = &mut self.labels {
@@ -219,6 +236,13 @@ pub(super) fn open(
     leave_out(bad, found.is_empty(), notes)?;
     let file_count = found.len();
     let (good, headers, file_of) = with_pages(found, options.pages, notes)?;
+    let extra = headers.iter().filter(|header| header.has_extra).count();
+    if extra > 0 {
+        notes.push(format!(
+            "of {extra} pictures the channels beside red, green, blue and alpha are left out, such as near infrared; \
+             save each as a gray picture to use it"
+        ));
+    }
     let element_of = |header: &PictureHeader| header.element;
     let stored = headers
         .first()
@@ -289,10 +313,11 @@ pub(super) fn open(
         && let Some(at) = headers.iter().position(|header| header.height < height || header.width < width)
     {
         let problem = format!(
-            "{} is {}x{}, smaller than pieces of {height}x{width}; use a smaller setting `data.size`, or setting `data.fit=\"crop\"`",
+            "{} is {}x{}, smaller than pieces of {height}x{width}; {}, or setting `data.fit=\"crop\"`",
             good[at].path.display(),
             headers[at].height,
-            headers[at].width
+            headers[at].width,
+            smaller_pieces(headers[at].height as f64, headers[at].width)
         );
         return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
     }
@@ -327,8 +352,10 @@ pub(super) fn open(
         for &(part, lines, tenths) in bands {
             if (lines[1] - lines[0]) * (header.height as f32) < height as f32 {
                 let problem = format!(
-                    "a single picture of {}x{} has no room to hold out pieces of {height}x{width}; use smaller ones",
-                    header.height, header.width
+                    "a single picture of {}x{} has no room to hold out pieces of {height}x{width}; {}",
+                    header.height,
+                    header.width,
+                    smaller_pieces(LEAST_BAND * header.height as f64, header.width)
                 );
                 return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
             }
@@ -374,11 +401,30 @@ pub(super) fn open(
     Ok(ImageSet {
         given: (!unit_parts.is_empty()).then_some((unit_parts, given_kind)),
         groups: (together || fit == Fit::Patches && !by_lines).then_some(groups),
-        source: ImageRows { files: good, range: options.range, units, shape, element, fit, seed, cache },
+        source: ImageRows {
+            files: good,
+            range: options.range,
+            units,
+            shape,
+            element,
+            fit,
+            seed,
+            cache,
+            blended: AtomicUsize::new(0),
+        },
         stored,
         names,
         labels,
     })
+}
+
+/// Returns the advice to use pieces that have room in `lines` lines of `width` pixels.
+pub(super) fn smaller_pieces(lines: f64, width: usize) -> String {
+    let room = (lines as usize).min(width);
+    match room / 8 * 8 {
+        0 => "give a larger one".to_owned(),
+        side => format!("use smaller ones, such as setting `data.size=[{side},{side}]`"),
+    }
 }
 
 /// Returns a size of the same aspect ratio whose longer side is `side`; the shorter is at least a quarter of it, so
@@ -499,8 +545,25 @@ fn parts_of(relative: &[String]) -> Option<Vec<u8>> {
 impl ImageRows {
     /// Decodes all pictures, so that damaged files are known before training; returns their numbers and errors.
     pub fn damaged(&self) -> Vec<(usize, DataError)> {
-        let check = |file: usize| self.picture(file).err().map(|error| (file, error));
+        let check = |file: usize| self.picture(file).err().map(|error| (file, self.with_page(file, error)));
         (0..self.files.len()).into_par_iter().filter_map(check).collect()
+    }
+
+    /// Adds its page to the error of a picture that is one of several in its file.
+    fn with_page(&self, file: usize, error: DataError) -> DataError {
+        let page = self.files.get(file).map_or(0, |place| place.page);
+        let is_alone = page == 0 && self.files.get(file + 1).is_none_or(|next| next.page == 0);
+        match error {
+            DataError::Malformed { place, problem } if !is_alone && !problem.starts_with("page ") => {
+                DataError::Malformed { place, problem: format!("page {}: {problem}", page + 1) }
+            }
+            other => other,
+        }
+    }
+
+    /// Count of the pictures decoded so far whose transparent parts were blended with white.
+    pub fn blended(&self) -> usize {
+        self.blended.load(Ordering::Relaxed)
     }
 
     /// Bytes of all decoded pictures.
@@ -516,7 +579,9 @@ impl ImageRows {
         let PicturePlace { path, page } = &self.files[file];
         let mut picture = decode(path, *page, self.range)?;
         if self.shape.channels < 4 {
-            picture = without_alpha(picture);
+            let blended;
+            (picture, blended) = without_alpha(picture);
+            self.blended.fetch_add(usize::from(blended), Ordering::Relaxed);
         }
         let (height, width) = (self.shape.height as u32, self.shape.width as u32);
         let filter = image::imageops::FilterType::CatmullRom;

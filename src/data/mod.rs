@@ -49,7 +49,7 @@ pub use self::formats::npy::{read_npy, write_npy, write_npy_as};
 pub use self::formats::npz::{list_npz, read_npz};
 pub use self::formats::number_format::NumberFormat;
 pub use self::formats::safetensors::{list_safetensors, read_safetensors};
-pub(crate) use self::formats::samples::{AlphaKind, Samples, StoredPicture, value_range};
+pub(crate) use self::formats::samples::{AlphaKind, Samples, StoredPicture, note_on_rounding, value_range};
 pub(crate) use self::formats::tiff::encode_tiff;
 pub(crate) use self::images::pictures_and_arrays;
 pub(crate) use self::own_results::{OWN_KEYWORD, OWN_MARK, OWN_SUFFIX, note_on_own};

@@ -10,6 +10,7 @@ use image::{AnimationDecoder as _, DynamicImage, ImageBuffer, ImageDecoder, Imag
 use super::DataError;
 use super::error::unreadable;
 use super::formats::array::ArrayDType;
+use super::formats::jpeg::decode_jpeg;
 use super::formats::samples::{AlphaKind, Samples, StoredPicture};
 use super::formats::tiff::TiffPages;
 use crate::platform::files;
@@ -40,6 +41,8 @@ pub(super) struct PictureHeader {
     pub gray: bool,
     pub element: ArrayDType,
     pub further: Further,
+    /// True if it has channels beside gray or red, green and blue, and alpha, which are left out.
+    pub has_extra: bool,
 }
 
 /// A file as it is stored: its pages or frames, not turned.
@@ -54,8 +57,6 @@ pub(crate) struct PictureFile {
 /// Metadata of a picture.
 #[derive(Debug)]
 pub(crate) struct ImageMetadata {
-    /// Color type of its pixels in the file, before they are decoded to bytes or words.
-    pub original: image::ExtendedColorType,
     pub exif: Option<Vec<u8>>,
     pub icc: Option<Vec<u8>>,
     pub xmp: Option<Vec<u8>>,
@@ -239,7 +240,14 @@ pub(super) fn header(path: &Path) -> Result<PictureHeader, DataError> {
         let turned = first.orientation >= 5;
         let (height, width) = if turned { (first.width, first.height) } else { (first.height, first.width) };
         let further = if pages.count() > 1 { Further::Pages(pages.count()) } else { Further::None };
-        return Ok(PictureHeader { height, width, gray: first.gray, element: first.element, further });
+        return Ok(PictureHeader {
+            height,
+            width,
+            gray: first.gray,
+            element: first.element,
+            further,
+            has_extra: first.extra > 0,
+        });
     }
     let mut decoder = decoder(path)?;
     let (width, height) = decoder.dimensions();
@@ -262,7 +270,8 @@ pub(super) fn header(path: &Path) -> Result<PictureHeader, DataError> {
     let deep = decoder.color_type().bytes_per_pixel() / decoder.color_type().channel_count() > 1;
     let element = if deep { ArrayDType::U16 } else { ArrayDType::U8 };
     let further = further_frames(path, format);
-    Ok(PictureHeader { height: height as usize, width: width as usize, gray, element, further })
+    let (height, width) = (height as usize, width as usize);
+    Ok(PictureHeader { height, width, gray, element, further, has_extra: false })
 }
 
 /// Reads the facts of the pages of the TIFF file at `path` but the first.
@@ -273,7 +282,8 @@ pub(super) fn further_headers(path: &Path, first: PictureHeader) -> Result<Vec<P
             let of = pages.header(page)?;
             let turned = of.orientation >= 5;
             let (height, width) = if turned { (of.width, of.height) } else { (of.height, of.width) };
-            Ok(PictureHeader { height, width, gray: of.gray, element: of.element, further: first.further })
+            let (further, has_extra) = (first.further, of.extra > 0);
+            Ok(PictureHeader { height, width, gray: of.gray, element: of.element, further, has_extra })
         })
         .collect()
 }
@@ -306,7 +316,7 @@ pub(crate) fn read_pictures(path: &Path, animated: bool) -> Result<PictureFile, 
         let pages = frames(path, format)?.into_iter().map(stored).collect();
         return Ok(PictureFile { format, pages, frames_left: 0 });
     }
-    let picture = DynamicImage::from_decoder(decoder(path)?).map_err(|error| picture_error(path, &error))?;
+    let picture = whole(path, format, decoder(path)?)?;
     let frames_left = if moves { frames(path, format)?.len() - 1 } else { 0 };
     let picture = if format == ImageFormat::Gif { stored(picture) } else { stored_as_is(picture) };
     Ok(PictureFile { format, pages: vec![picture], frames_left })
@@ -326,12 +336,12 @@ fn stored(picture: DynamicImage) -> StoredPicture {
         DynamicImage::ImageRgba32F(pixels) => Samples::Wide { values: pixels.into_raw(), element: ArrayDType::F32 },
         DynamicImage::ImageRgba8(pixels) if is_opaque(&pixels) => {
             let samples = Samples::Bytes(DynamicImage::ImageRgba8(pixels).into_rgb8().into_raw());
-            return StoredPicture { size, channels: 3, alpha: AlphaKind::None, samples };
+            return StoredPicture { size, channels: 3, alpha: AlphaKind::None, extra: 0, samples };
         }
         bytes => Samples::Bytes(bytes.into_bytes()),
     };
     let alpha = if color.has_alpha() { AlphaKind::Straight } else { AlphaKind::None };
-    StoredPicture { size, channels: usize::from(color.channel_count()), alpha, samples }
+    StoredPicture { size, channels: usize::from(color.channel_count()), alpha, extra: 0, samples }
 }
 
 /// Decodes picture `page` of the file at `path`, turned upright; samples of more than 8 bits as 16 bits from black to
@@ -344,7 +354,8 @@ pub(super) fn decode(path: &Path, page: usize, range: Option<[f64; 2]>) -> Resul
     Ok(picture)
 }
 
-/// Decodes picture `page` of the file at `path` as it is stored, and its orientation.
+/// Decodes picture `page` of the file at `path` as it is stored, and its orientation. Channels beside red, green, blue
+/// and alpha are left out.
 pub(super) fn decode_stored(path: &Path, page: usize) -> Result<(StoredPicture, Orientation), DataError> {
     let (_, format) = reader(path)?;
     if format == Some(ImageFormat::Tiff) {
@@ -352,7 +363,7 @@ pub(super) fn decode_stored(path: &Path, page: usize) -> Result<(StoredPicture, 
         let header = pages.header(page)?;
         check_size(path, header.height as u64, header.width as u64, header.bytes)?;
         let orientation = Orientation::from_exif(header.orientation).unwrap_or(Orientation::NoTransforms);
-        return Ok((pages.read(page)?, orientation));
+        return Ok((pages.read(page)?.without_extra(), orientation));
     }
     if page > 0 {
         let frame = frames(path, format.unwrap_or(ImageFormat::Gif))?.into_iter().nth(page);
@@ -361,8 +372,34 @@ pub(super) fn decode_stored(path: &Path, page: usize) -> Result<(StoredPicture, 
     }
     let mut decoder = decoder(path)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let picture = DynamicImage::from_decoder(decoder).map_err(|error| picture_error(path, &error))?;
+    let picture = whole(path, format.unwrap_or(ImageFormat::Png), decoder)?;
     Ok((stored_as_is(picture), orientation))
+}
+
+/// Decodes the picture of `decoder`, that at `path`, and refuses it where a part is missing.
+fn whole(path: &Path, format: ImageFormat, decoder: impl ImageDecoder) -> Result<DynamicImage, DataError> {
+    if format == ImageFormat::Jpeg {
+        drop(decoder);
+        let bytes = files::read(path).map_err(|error| unreadable(path, &error))?;
+        return decode_jpeg(&bytes).map_err(|problem| DataError::malformed(path.display().to_string(), problem));
+    }
+    let picture = DynamicImage::from_decoder(decoder).map_err(|error| picture_error(path, &error))?;
+    // Gray is stored as a palette, which is decoded as color.
+    let is_gray = |pixels: &image::RgbImage| pixels.pixels().all(|image::Rgb([r, g, b])| r == g && g == b);
+    match picture {
+        DynamicImage::ImageRgb8(pixels) if format == ImageFormat::Bmp && has_palette(path) && is_gray(&pixels) => {
+            Ok(DynamicImage::ImageLuma8(DynamicImage::ImageRgb8(pixels).into_luma8()))
+        }
+        other => Ok(other),
+    }
+}
+
+/// Returns whether the BMP file at `path` has a palette: at most 8 bits a pixel, by a header of 40 bytes or more.
+fn has_palette(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut start = Vec::new();
+    let read = files::File::open(path).map(|file| file.take(30).read_to_end(&mut start));
+    matches!(read, Ok(Ok(30))) && start.get(14).is_some_and(|&size| size >= 40) && matches!(start.get(28), Some(1..=8))
 }
 
 /// Same as [`stored`], with its alpha channel even where that is opaque.
@@ -372,6 +409,7 @@ fn stored_as_is(picture: DynamicImage) -> StoredPicture {
             size: [pixels.height() as usize, pixels.width() as usize],
             channels: 4,
             alpha: AlphaKind::Straight,
+            extra: 0,
             samples: Samples::Bytes(pixels.into_raw()),
         },
         other => stored(other),
@@ -380,7 +418,7 @@ fn stored_as_is(picture: DynamicImage) -> StoredPicture {
 
 /// Returns a picture of bytes or words of `picture`, colors not multiplied by alpha.
 fn shown(picture: StoredPicture, range: Option<[f64; 2]>) -> Result<DynamicImage, String> {
-    let StoredPicture { size, channels, alpha, samples } = picture;
+    let StoredPicture { size, channels, alpha, samples, .. } = picture;
     let has_alpha = alpha != AlphaKind::None;
     let own = samples.own_range().map(f64::from);
     let [low, high] = range.unwrap_or(own);
@@ -463,7 +501,6 @@ fn divided_by_alpha(samples: Samples, channels: usize) -> Samples {
 pub(crate) fn read_described(path: &Path) -> Result<ImageMetadata, DataError> {
     let mut decoder = decoder(path)?;
     Ok(ImageMetadata {
-        original: decoder.original_color_type(),
         exif: decoder.exif_metadata().unwrap_or_default(),
         icc: decoder.icc_profile().unwrap_or_default(),
         xmp: decoder.xmp_metadata().unwrap_or_default(),

@@ -14,6 +14,21 @@ pub struct Waveform {
     pub samples: Vec<f32>,
 }
 
+/// A sound with what is worth a remark.
+#[derive(Debug)]
+pub(crate) struct ReadSound {
+    pub sound: Waveform,
+    /// Doubts that the file leaves, in words.
+    pub note: Option<String>,
+    /// Channels that were averaged.
+    pub channels: usize,
+    /// True if the channels cancel each other for the most part, as those of opposite phase do.
+    pub cancels: bool,
+}
+
+/// Share of the channels' power that is left in their mean below which they cancel each other.
+const CANCELED: f64 = 0.01;
+
 /// Mean of the channels at each time, of packets as they are decoded.
 pub(super) struct Mono<'a> {
     place: &'a str,
@@ -21,12 +36,15 @@ pub(super) struct Mono<'a> {
     limit_bytes: u64,
     samples: Vec<f32>,
     interleaved: Vec<f32>,
+    channels: usize,
+    /// Sums of the squares of the channels, as a mean over them, and of their mean.
+    powers: [f64; 2],
 }
 
 impl<'a> Mono<'a> {
     /// Begins a sound of `place`, of which at most `limit_bytes` are kept in memory.
     pub fn new(place: &'a str, rate: u32, limit_bytes: u64) -> Self {
-        Self { place, rate, limit_bytes, samples: Vec::new(), interleaved: Vec::new() }
+        Self { place, rate, limit_bytes, samples: Vec::new(), interleaved: Vec::new(), channels: 1, powers: [0.0; 2] }
     }
 
     /// Returns the count of times so far.
@@ -45,8 +63,12 @@ impl<'a> Mono<'a> {
                 let problem = format!("its sample {} is no number; save the sound again", self.samples.len());
                 return Err(malformed(self.place, problem));
             }
+            let squares: f64 = values.iter().map(|value| f64::from(*value).powi(2)).sum();
+            self.powers[0] += squares / channels as f64;
+            self.powers[1] += f64::from(mean).powi(2);
             self.samples.push(mean);
         }
+        self.channels = self.channels.max(channels);
         Ok(())
     }
 
@@ -66,13 +88,14 @@ impl<'a> Mono<'a> {
         ))
     }
 
-    /// Returns the whole sound.
-    pub fn finish(self) -> Result<Waveform, DataError> {
-        let Self { place, rate, samples, .. } = self;
+    /// Returns the whole sound with `note`.
+    pub fn finish(self, note: Option<String>) -> Result<ReadSound, DataError> {
+        let Self { place, rate, samples, channels, powers: [each, mixed], .. } = self;
         if rate == 0 || samples.is_empty() {
             let problem = format!("it holds {} samples at {rate} a second; give a sound of some length", samples.len());
             return Err(malformed(place, problem));
         }
-        Ok(Waveform { rate, samples })
+        let cancels = channels > 1 && mixed < CANCELED * each;
+        Ok(ReadSound { sound: Waveform { rate, samples }, note, channels, cancels })
     }
 }

@@ -10,7 +10,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
-use super::mono::{Mono, Waveform};
+use super::mono::{Mono, ReadSound, Waveform};
 use super::wav;
 use crate::data::DataError;
 use crate::data::folders::extension_of;
@@ -40,11 +40,11 @@ pub(crate) fn is_sound_start(start: &[u8]) -> bool {
 /// Reads a recording: WAV (see [`read_wav`](super::wav::read_wav)), FLAC, MP3, or Vorbis or FLAC in OGG; channels are
 /// averaged. Reading takes at most `limit_bytes` of memory, or is refused.
 pub fn read_sound(path: &Path, limit_bytes: u64) -> Result<Waveform, DataError> {
-    read_noted_sound(path, limit_bytes).map(|(sound, _)| sound)
+    read_noted_sound(path, limit_bytes).map(|read| read.sound)
 }
 
 /// Same as [`read_sound`], with a remark on what the file leaves in doubt.
-pub(crate) fn read_noted_sound(path: &Path, limit_bytes: u64) -> Result<(Waveform, Option<String>), DataError> {
+pub(crate) fn read_noted_sound(path: &Path, limit_bytes: u64) -> Result<ReadSound, DataError> {
     let place = path.display().to_string();
     let (mut file, length) = open(path)?;
     let mut start = Vec::new();
@@ -139,7 +139,7 @@ pub(crate) fn read_noted_sound(path: &Path, limit_bytes: u64) -> Result<(Wavefor
         }
         (damaged, _) => Some(format!("{place}: {damaged} of its pieces are damaged and left out; save it again")),
     };
-    Ok((mono.finish()?, note))
+    mono.finish(note)
 }
 
 /// Sound that is decoded out of a file.

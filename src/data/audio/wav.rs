@@ -13,7 +13,7 @@ use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDe
 use symphonia::core::packet::PacketRef;
 use symphonia::core::units::{Duration, Timestamp};
 
-use super::mono::{Mono, Waveform};
+use super::mono::{Mono, ReadSound, Waveform};
 use crate::data::DataError;
 use crate::data::formats::array::{malformed, open};
 use crate::platform::files::{File, write_whole};
@@ -73,11 +73,11 @@ pub(super) fn is_wav(start: &[u8]) -> bool {
 /// Reads a WAV file of 8, 16, 24 or 32-bit integers, 32 or 64-bit floats, A-law or mu-law; channels are averaged.
 /// Reading takes at most `limit_bytes` of memory, or is refused.
 pub fn read_wav(path: &Path, limit_bytes: u64) -> Result<Waveform, DataError> {
-    read_noted_wav(path, limit_bytes).map(|(sound, _)| sound)
+    read_noted_wav(path, limit_bytes).map(|read| read.sound)
 }
 
 /// Same as [`read_wav`], with a remark where the header does not tell the length.
-pub(super) fn read_noted_wav(path: &Path, limit_bytes: u64) -> Result<(Waveform, Option<String>), DataError> {
+pub(super) fn read_noted_wav(path: &Path, limit_bytes: u64) -> Result<ReadSound, DataError> {
     let place = path.display().to_string();
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => malformed(&place, TORN),
@@ -115,7 +115,7 @@ pub(super) fn read_noted_wav(path: &Path, limit_bytes: u64) -> Result<(Waveform,
         mono.add(&decoded, channels)?;
         left -= count;
     }
-    Ok((mono.finish()?, note))
+    mono.finish(note)
 }
 
 const TORN: &str = "it ends before its last sample; fetch or save it again";

@@ -8,6 +8,7 @@ pub(super) mod csv;
 mod csv_dialect;
 pub(super) mod date_format;
 pub(super) mod idx;
+pub(super) mod jpeg;
 pub(super) mod npy;
 pub(super) mod npz;
 pub(super) mod number_format;

@@ -1,5 +1,7 @@
 //! Samples of a picture as its file has them, of any number type, and the values that stand for black and white.
 
+use std::ops::Range;
+
 use super::array::ArrayDType;
 
 /// Least span of whole numbers between black and white: below it rounding would pass for noise.
@@ -44,6 +46,8 @@ pub(crate) struct StoredPicture {
     pub size: [usize; 2],
     pub channels: usize,
     pub alpha: AlphaKind,
+    /// Channels between red, green and blue and alpha, such as near infrared.
+    pub extra: usize,
     pub samples: Samples,
 }
 
@@ -51,6 +55,26 @@ impl StoredPicture {
     /// Returns the number of channels, alpha left out.
     pub fn colors(&self) -> usize {
         self.channels - usize::from(self.alpha != AlphaKind::None)
+    }
+
+    /// Returns the picture without the channels beside red, green, blue and alpha.
+    pub fn without_extra(self) -> Self {
+        fn kept<T: Copy>(values: &[T], channels: usize, left_out: &Range<usize>) -> Vec<T> {
+            let is_kept = |at: usize| !left_out.contains(&(at % channels));
+            values.iter().enumerate().filter(|(at, _)| is_kept(*at)).map(|(_, value)| *value).collect()
+        }
+        if self.extra == 0 {
+            return self;
+        }
+        let left_out = self.colors() - self.extra..self.colors();
+        let samples = match &self.samples {
+            Samples::Bytes(values) => Samples::Bytes(kept(values, self.channels, &left_out)),
+            Samples::Words(values) => Samples::Words(kept(values, self.channels, &left_out)),
+            Samples::Wide { values, element } => {
+                Samples::Wide { values: kept(values, self.channels, &left_out), element: *element }
+            }
+        };
+        Self { channels: self.channels - self.extra, extra: 0, samples, ..self }
     }
 }
 
@@ -110,6 +134,29 @@ pub(crate) fn value_range(pictures: &[&StoredPicture]) -> [f32; 2] {
     }
     values.retain(|value| value.is_finite());
     range_of(&mut values, first.samples.element())
+}
+
+/// Returns the remark that `values`, numbers of a file's type `element`, were rounded when they became 32-bit floats:
+/// whole numbers by more than 1, or floats by a visible share of what they span.
+pub(crate) fn note_on_rounding(values: &[f32], element: ArrayDType) -> Option<String> {
+    /// Steps between the least and the largest value below which they are seen.
+    const VISIBLE: f32 = 4096.0;
+    let limits = [f32::INFINITY, f32::NEG_INFINITY];
+    let [low, high] = values.iter().fold(limits, |[low, high], &value| [low.min(value), high.max(value)]);
+    let most = low.abs().max(high.abs());
+    let step = most.is_finite().then(|| f32::from_bits(most.to_bits() + 1) - most)?;
+    let is_lost = match element {
+        ArrayDType::U32 | ArrayDType::I32 | ArrayDType::U64 | ArrayDType::I64 => step > 1.0,
+        ArrayDType::F64 => step * VISIBLE > high - low && most > 0.0,
+        _ => false,
+    };
+    is_lost.then(|| {
+        format!(
+            "its values of {} up to {most} are read in steps of {step}, and what is finer is lost; subtract an offset \
+             such as {low} first to keep it",
+            element.words()
+        )
+    })
 }
 
 /// Returns the values that stand for black and white among `values`, numbers of a file's type `element`.

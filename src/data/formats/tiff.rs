@@ -14,7 +14,7 @@ use tiff::tags::{
     ByteOrder, CompressionMethod, ExtraSamples, PhotometricInterpretation as Photometric, SampleFormat, Tag, Type,
     ValueBuffer,
 };
-use tiff::{ColorType, Directory, TiffError, TiffFormatError};
+use tiff::{ColorType, Directory, TiffError, TiffFormatError, TiffUnsupportedError};
 
 use super::array::{ArrayDType, malformed};
 use super::samples::{AlphaKind, Samples, StoredPicture};
@@ -26,6 +26,8 @@ use crate::platform::files;
 const MOST_PAGES: usize = 1 << 20;
 /// Bytes above which offsets need 64 bits, less what tags take.
 const CLASSIC_BYTES: u64 = 3 << 30;
+/// Problem of a picture whose palette cannot be read.
+const PALETTE_DAMAGED: &str = "its palette is damaged; fetch it again, or save it as RGB";
 /// Tags that say how pixels are stored; they are written anew.
 const STRUCTURE: [u16; 33] = [
     256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 288, 289, 292, 293, 317, 320, 322, 323, 324, 325, 330, 332,
@@ -51,6 +53,8 @@ pub(crate) struct TiffHeader {
     pub orientation: u8,
     /// Bytes of the decoded samples.
     pub bytes: u64,
+    /// Channels beside colors and alpha.
+    pub extra: usize,
 }
 
 /// Pages of an open file, one after the other.
@@ -125,7 +129,7 @@ impl TiffPages {
             _ if palette => (false, 3),
             Ok(ColorType::Gray(_)) => (true, 1),
             Ok(ColorType::Multiband { num_samples, .. }) => (num_samples <= 2, u64::from(num_samples)),
-            Ok(color @ (ColorType::RGB(_) | ColorType::RGBA(_))) => (false, u64::from(color.num_samples())),
+            Ok(ColorType::RGB(_) | ColorType::RGBA(_)) => (false, self.samples_a_pixel()),
             Ok(color @ (ColorType::CMYK(8 | 16) | ColorType::YCbCr(8))) => (false, u64::from(color.num_samples())),
             Ok(other) => return Err(self.refused(&format!("{other:?}"))),
             Err(error) => return Err(self.failed(&error)),
@@ -148,7 +152,31 @@ impl TiffPages {
         let orientation = self.number(Tag::Orientation).and_then(|number| u8::try_from(number).ok()).unwrap_or(1);
         let bytes = (u64::from(width) * u64::from(height)).saturating_mul(samples * element.size() as u64);
         let element = if palette { ArrayDType::U8 } else { element };
-        Ok(TiffHeader { height: height as usize, width: width as usize, gray, element, orientation, bytes })
+        let extra = self.extra_channels(palette);
+        Ok(TiffHeader { height: height as usize, width: width as usize, gray, element, orientation, bytes, extra })
+    }
+
+    fn samples_a_pixel(&mut self) -> u64 {
+        u64::from(self.number(Tag::SamplesPerPixel).unwrap_or(1))
+    }
+
+    /// Kinds of the samples behind the colors: 1 and 2 are alpha.
+    fn extra_kinds(&mut self) -> Vec<u16> {
+        self.decoder.find_tag_unsigned_vec(Tag::ExtraSamples).ok().flatten().unwrap_or_default()
+    }
+
+    /// Count of the channels beside colors and alpha; those of gray pictures are all taken for colors.
+    fn extra_channels(&mut self, palette: bool) -> usize {
+        let kinds = self.extra_kinds();
+        let (colors, is_alpha) = match self.decoder.colortype() {
+            _ if palette => (1, false),
+            Ok(ColorType::RGB(_)) => (3, kinds.iter().any(|kind| matches!(kind, 1 | 2))),
+            Ok(ColorType::RGBA(_)) => (3, true),
+            Ok(ColorType::CMYK(_)) => (4, false),
+            Ok(ColorType::YCbCr(_)) => (3, false),
+            _ => return 0,
+        };
+        (self.samples_a_pixel() as usize).saturating_sub(colors + usize::from(is_alpha))
     }
 
     fn number_first(&mut self, tag: Tag) -> Option<u32> {
@@ -177,7 +205,13 @@ impl TiffPages {
         if bits < 8 && self.number(Tag::PlanarConfiguration) == Some(2) {
             return Err(self.refused("planes of fewer than 8 bits"));
         }
-        let (samples, channels) = decode(&mut self.decoder, header).map_err(|error| self.failed(&error))?;
+        let is_rgb = matches!(color, ColorType::RGB(_) | ColorType::RGBA(_));
+        let (samples, channels) = match is_rgb && header.extra > 0 {
+            // Of red, green and blue the decoder leaves out what lies beside them; of gray it keeps all.
+            true => decode(&mut self.as_gray("its tags are damaged; fetch it again")?, header),
+            false => decode(&mut self.decoder, header),
+        }
+        .map_err(|error| self.failed(&error))?;
         let samples = match samples {
             Samples::Bytes(packed) if bits < 8 => {
                 let most = (1_u16 << bits) - 1;
@@ -189,11 +223,12 @@ impl TiffPages {
             }
             other => other,
         };
-        let extra = self.decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().unwrap_or_default();
+        let kinds = self.extra_kinds();
         let gray_alpha = matches!(color, ColorType::Multiband { num_samples: 2, .. });
-        let alpha = match (color, extra.first().copied()) {
-            (ColorType::RGBA(_), Some(1)) => AlphaKind::Premultiplied,
-            (ColorType::RGBA(_), _) => AlphaKind::Straight,
+        let alpha_place = kinds.iter().position(|kind| matches!(kind, 1 | 2));
+        let alpha = match (color, alpha_place.and_then(|place| kinds.get(place)).copied()) {
+            (ColorType::RGB(_) | ColorType::RGBA(_), Some(1)) => AlphaKind::Premultiplied,
+            (ColorType::RGB(_) | ColorType::RGBA(_), Some(2)) | (ColorType::RGBA(_), _) => AlphaKind::Straight,
             (_, Some(1)) if gray_alpha => AlphaKind::Premultiplied,
             (_, Some(2)) if gray_alpha => AlphaKind::Straight,
             _ => AlphaKind::None,
@@ -204,6 +239,12 @@ impl TiffPages {
             (ColorType::YCbCr(_), Samples::Bytes(values)) => (Samples::Bytes(to_rgb(&values)), 3),
             (_, samples) => (samples, channels),
         };
+        let extra = if is_rgb { header.extra } else { 0 };
+        let samples = match alpha {
+            AlphaKind::None => samples,
+            _ if extra == 0 => samples,
+            _ => moved(samples, channels, 3 + alpha_place.unwrap_or(0), channels - 1),
+        };
         let pixels = header.height * header.width;
         if samples.len() != pixels * channels {
             return Err(malformed(
@@ -211,19 +252,14 @@ impl TiffPages {
                 "the file ends before the picture does; fetch it again",
             ));
         }
-        Ok(StoredPicture { size: [header.height, header.width], channels, alpha, samples })
+        Ok(StoredPicture { size: [header.height, header.width], channels, alpha, extra, samples })
     }
 
-    /// Reads a palette's places as gray, which the decoder does once the tag says so, and looks their colors up.
-    fn read_palette(&mut self, header: TiffHeader) -> Result<StoredPicture, DataError> {
+    /// Opens the page as a gray one of as many samples; `problem` is that of a page without the tag that says it.
+    fn as_gray(&mut self, problem: &str) -> Result<Decoder<Box<dyn ReadSeek>>, DataError> {
         let place = self.path.display().to_string();
-        let wrong = || malformed(&place, "its palette is damaged; fetch it again, or save it as RGB");
-        let (directory, bits) = (self.decoder.ifd_pointer(), self.number_first(Tag::BitsPerSample).unwrap_or(8));
-        let map = self.decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap).ok().flatten().unwrap_or_default();
-        let colors = 1_usize << bits.min(8);
-        if bits > 8 || map.len() < 3 * colors {
-            return Err(wrong());
-        }
+        let wrong = || malformed(&place, problem);
+        let directory = self.decoder.ifd_pointer();
         let mut bytes = files::read(&self.path).map_err(|error| unreadable(&self.path, &error))?;
         let at = directory.and_then(|at| photometric_place(&bytes, at.0)).ok_or_else(wrong)?;
         let little = bytes.starts_with(b"II");
@@ -232,6 +268,20 @@ impl TiffPages {
         bytes.get_mut(at..at + 2).ok_or_else(wrong)?.copy_from_slice(&written);
         let mut decoder = decoder_of(Box::new(Cursor::new(bytes)), self.length, &self.path)?;
         decoder.seek_to_image(self.at).map_err(|error| self.failed(&error))?;
+        Ok(decoder)
+    }
+
+    /// Reads a palette's places as gray, which the decoder does once the tag says so, and looks their colors up.
+    fn read_palette(&mut self, header: TiffHeader) -> Result<StoredPicture, DataError> {
+        let place = self.path.display().to_string();
+        let wrong = || malformed(&place, PALETTE_DAMAGED);
+        let bits = self.number_first(Tag::BitsPerSample).unwrap_or(8);
+        let map = self.decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap).ok().flatten().unwrap_or_default();
+        let colors = 1_usize << bits.min(8);
+        if bits > 8 || map.len() < 3 * colors {
+            return Err(wrong());
+        }
+        let mut decoder = self.as_gray(PALETTE_DAMAGED)?;
         let (samples, _) = decode(&mut decoder, header).map_err(|error| self.failed(&error))?;
         let Samples::Bytes(packed) = samples else { return Err(wrong()) };
         // Some programs wrote 8 bits where the format asks for 16.
@@ -240,7 +290,7 @@ impl TiffPages {
         let places: Vec<u8> = unpacked(&packed, bits, header.width).collect();
         let rgb = places.into_iter().flat_map(color).collect();
         let size = [header.height, header.width];
-        Ok(StoredPicture { size, channels: 3, alpha: AlphaKind::None, samples: Samples::Bytes(rgb) })
+        Ok(StoredPicture { size, channels: 3, alpha: AlphaKind::None, extra: 0, samples: Samples::Bytes(rgb) })
     }
 
     /// Form of `page`, from 0, that is written again, and its tags.
@@ -258,6 +308,10 @@ impl TiffPages {
         }
         if bits < 8 && photometric != 3 {
             lost.push(format!("{bits} bits a sample (written as 8)"));
+        }
+        let extra = self.extra_channels(photometric == 3);
+        if extra > 0 && photometric != 2 {
+            lost.push(format!("channels beside the colors ({extra})"));
         }
         let method = CompressionMethod::from_u16_exhaustive(compression);
         if !matches!(
@@ -294,7 +348,16 @@ impl TiffPages {
         if there.contains(&Tag::SubIfd) {
             lost.push("smaller copies".to_owned());
         }
-        Ok(PageForm { white_is_zero: photometric == 0, compression: method, tags, directories, lost })
+        let alpha_place = self.extra_kinds().iter().position(|kind| matches!(kind, 1 | 2)).unwrap_or(0);
+        Ok(PageForm {
+            alpha_place,
+            is_gray: matches!(photometric, 0 | 1),
+            white_is_zero: photometric == 0,
+            compression: method,
+            tags,
+            directories,
+            lost,
+        })
     }
 
     /// Reads the directory that `tag` points to: its values, but for pointers to further ones.
@@ -324,6 +387,9 @@ impl TiffPages {
 
 /// Tags and storage of a page, which are written again beside its samples.
 struct PageForm {
+    /// Place of alpha among the channels behind the colors.
+    alpha_place: usize,
+    is_gray: bool,
     white_is_zero: bool,
     compression: CompressionMethod,
     tags: Vec<(u16, ValueBuffer)>,
@@ -361,6 +427,23 @@ fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Resul
         DecodingResult::F64(values) => wide(values.into_iter().map(|value| value as f32).collect()),
     };
     Ok((samples, channels))
+}
+
+/// Moves channel `from` of each pixel to place `to`; those between close up.
+fn moved(mut samples: Samples, channels: usize, from: usize, to: usize) -> Samples {
+    fn rotate<T>(values: &mut [T], channels: usize, from: usize, to: usize) {
+        for pixel in values.chunks_exact_mut(channels.max(1)) {
+            if let Some(part) = pixel.get_mut(from.min(to)..=from.max(to)) {
+                if from < to { part.rotate_left(1) } else { part.rotate_right(1) }
+            }
+        }
+    }
+    match &mut samples {
+        Samples::Bytes(values) => rotate(values, channels, from, to),
+        Samples::Words(values) => rotate(values, channels, from, to),
+        Samples::Wide { values, .. } => rotate(values, channels, from, to),
+    }
+    samples
 }
 
 fn interleaved<T: Copy>(values: Vec<T>, planes: usize) -> Vec<T> {
@@ -438,6 +521,9 @@ fn words(error: &TiffError) -> String {
         }
         TiffError::FormatError(TiffFormatError::TiffSignatureNotFound | TiffFormatError::TiffSignatureInvalid) => {
             "it does not start like a TIFF file; fetch it again".to_owned()
+        }
+        TiffError::UnsupportedError(TiffUnsupportedError::UnsupportedCompressionMethod(method)) => {
+            format!("its compression ({method:?}) is not read; save it uncompressed, or with LZW or Deflate")
         }
         TiffError::UnsupportedError(kind) => {
             format!("TIFF of this kind ({kind}) is not read; save it as gray or RGB of 8, 16 or 32 bits")
@@ -555,7 +641,17 @@ fn write_page<W: Write + Seek, K: TiffKind>(
             write_typed::<_, K, $type, $format>(encoder, page, form, &values)
         }};
     }
-    match &page.samples {
+    // Alpha goes back to the place that it had among the other channels.
+    let place = form.map_or(0, |form| form.alpha_place);
+    let ordered;
+    let samples = match page.alpha {
+        AlphaKind::Straight | AlphaKind::Premultiplied if page.extra > 0 => {
+            ordered = moved(page.samples.clone(), page.channels, page.channels - 1, 3 + place);
+            &ordered
+        }
+        _ => &page.samples,
+    };
+    match samples {
         Samples::Bytes(values) => typed!(u8, values.clone(), UnsignedSample, |value: u8| u8::MAX - value),
         Samples::Words(values) => typed!(u16, values.clone(), UnsignedSample, |value: u16| u16::MAX - value),
         Samples::Wide { values, element } => {
@@ -651,7 +747,7 @@ where
         }
         pointers.push((*tag, directory.finish_with_offsets()?.pointer.0));
     }
-    if page.colors() == 3 {
+    if page.colors() - page.extra == 3 && !form.is_some_and(|form| form.is_gray) {
         write_colored::<W, K, RgbSamples<T, M>>(encoder, page, form, &pointers, values, 3)
     } else {
         write_colored::<W, K, GraySamples<T, M>>(encoder, page, form, &pointers, values, 1)
@@ -674,11 +770,11 @@ where
     let extra = page.channels.saturating_sub(colors);
     if extra > 0 {
         let mut kinds = vec![ExtraSamples::Unspecified; extra];
-        if let Some(last) = kinds.first_mut() {
+        if let Some(kind) = kinds.get_mut(form.map_or(0, |form| form.alpha_place)) {
             match page.alpha {
                 AlphaKind::None => {}
-                AlphaKind::Straight => *last = ExtraSamples::UnassociatedAlpha,
-                AlphaKind::Premultiplied => *last = ExtraSamples::AssociatedAlpha,
+                AlphaKind::Straight => *kind = ExtraSamples::UnassociatedAlpha,
+                AlphaKind::Premultiplied => *kind = ExtraSamples::AssociatedAlpha,
             }
         }
         image.extra_samples(&kinds)?;

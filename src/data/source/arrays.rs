@@ -6,10 +6,15 @@ use super::raw::{RawRows, RawValues, limit};
 use crate::data::array_rows::{ArrayLocation, FileRows, FoundArray};
 use crate::data::axes::{PictureAxes, axes_of_rows};
 use crate::data::formats::array::{ArrayDType, ArrayValues};
+use crate::data::formats::samples::note_on_rounding;
+use crate::data::images::smaller_pieces;
 use crate::data::labels::classes_of;
 use crate::data::spec::{DataSpec, Scaling, SplitKind};
 use crate::data::{DataError, ImageShape, array_rows};
 use crate::error::Setting;
+
+/// Side in pixels above which pictures that are taken whole take long.
+const LARGE_SIDE: usize = 128;
 
 #[tracing::instrument(level = "debug", name = "read_array", skip_all)]
 pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
@@ -36,12 +41,22 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
         return Err(DataError::malformed(place, format!("it has shape {shape:?} and so no values; give some")));
     }
     let (image, channels_first) = pictures_of(inner, features, options, &place)?;
+    if let (Some(image), true) = (image, options.whole)
+        && image.height.max(image.width) > LARGE_SIDE
+    {
+        notes.push(format!(
+            "its pictures of {}x{} are taken at their own size, while files are brought to 64x64 as a whole: it takes \
+             long, so save them as files or smaller where their faults are not lost",
+            image.height, image.width
+        ));
+    }
     let element = element.filter(|element| *element != ArrayDType::F32);
     let period = image.map(|image| image.channels);
     let mut body = match numbers {
         ArrayLocation::Here(ArrayValues::Bytes(bytes)) => RawValues::Bytes(bytes),
         ArrayLocation::Here(ArrayValues::Floats(floats)) => {
             check_finite(&floats, features, &place)?;
+            notes.extend(element.and_then(|element| note_on_rounding(&floats, element)));
             RawValues::Floats(floats)
         }
         ArrayLocation::There(_) if channels_first => {
@@ -94,7 +109,10 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
             found
         }
         Some(words) => {
-            let problem = format!("there are {} labels for {count} rows; give one for each", words.len());
+            let problem = format!(
+                "there are {} labels for {count} rows; give one for each, or none of them: setting `data.labels=none`",
+                words.len()
+            );
             return Err(DataError::malformed(place, problem));
         }
         None => None,
@@ -144,6 +162,16 @@ fn arranged(
         {
             notes.push(format!("its {height} lines are taken for rows; {key} = \"YX\" takes them for one picture"));
         }
+        if let &[height, width, last] = shape
+            && height == width
+            && last != width
+            && !matches!(last, 1 | 3 | 4)
+        {
+            notes.push(format!(
+                "its {height} parts are taken for pictures of {width}x{last}; setting `data.axes=YXT` takes it for \
+                 {last} pictures of {height}x{width}"
+            ));
+        }
         return Ok(None);
     };
     let Some(axes) = PictureAxes::new(shape, &letters).map_err(wrong)? else { return Ok(None) };
@@ -173,8 +201,12 @@ fn arranged(
         }
     };
     if side[0] > least_band || side[1] > width {
-        let problem =
-            format!("one picture of {height}x{width} has no room to hold out pieces of {}x{}", side[0], side[1]);
+        let problem = format!(
+            "one picture of {height}x{width} has no room to hold out pieces of {}x{}; {}",
+            side[0],
+            side[1],
+            smaller_pieces(least_band as f64, width)
+        );
         return Err(DataError::Setting { setting: Setting::spec_key("data.size"), problem });
     }
     let ends = PIECE_PARTS.map(|share| (share * height as f64) as usize);

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::file_labels;
 use super::raw::{RawRows, RawValues, limit};
 use crate::data::audio::mel::MelSpec;
-use crate::data::audio::mono::Waveform;
+use crate::data::audio::mono::ReadSound;
 use crate::data::audio::sound::{is_other_sound, is_sound, read_noted_sound};
 use crate::data::folders::{extension_of, files_under, name_below};
 use crate::data::preparation::Preparation;
@@ -33,15 +33,15 @@ pub(super) fn read_audio(
     let others = if path.is_file() { Vec::new() } else { files_under(path, is_other_sound, &mut Vec::new()) };
     let unread = unread_sounds(&others);
     notes.extend(unread.clone());
-    let sounds: Vec<Result<(Waveform, Option<String>), DataError>> =
+    let sounds: Vec<Result<ReadSound, DataError>> =
         files.par_iter().map(|file| read_noted_sound(file, limit())).collect();
     let (mut good, mut kept) = (Vec::new(), Vec::new());
     let mut first_error = None;
     for (file, sound) in files.iter().zip(sounds) {
         match sound {
-            Ok((sound, note)) => {
-                notes.extend(note);
-                kept.push(sound);
+            Ok(read) => {
+                notes.extend(read.note.clone());
+                kept.push(read);
                 good.push(file);
             }
             Err(error) => {
@@ -57,11 +57,12 @@ pub(super) fn read_audio(
         }));
     }
     // The rate that most have: as little as possible is resampled.
-    let mut rates: Vec<u32> = kept.iter().map(|sound| sound.rate).collect();
+    let mut rates: Vec<u32> = kept.iter().map(|read| read.sound.rate).collect();
     rates.sort_unstable();
     let most = rates.chunk_by(|a, b| a == b).max_by_key(|same| same.len()).and_then(|same| same.first());
     let known = fitted.and_then(|fitted| fitted.mel.clone());
     let rate = *options.rate.get_or_insert(known.as_ref().map_or(most.copied().unwrap_or(8000), |mel| mel.rate));
+    notes.extend(notes_on_mixing(&good, &kept, rate));
     let form = *options.audio.get_or_insert(AudioForm::Mel);
     let bands = *options.bands.get_or_insert(USUAL_BANDS);
     let mel = known.unwrap_or_else(|| usual_mel(rate, bands));
@@ -77,7 +78,7 @@ pub(super) fn read_audio(
     };
     let lengths: Vec<Vec<f32>> = kept
         .into_par_iter()
-        .map(|sound| {
+        .map(|ReadSound { sound, .. }| {
             let samples = resample(&sound.samples, sound.rate, rate)?;
             Ok(match form {
                 AudioForm::Mel => transform.log_mel(&samples),
@@ -135,6 +136,44 @@ pub(super) fn read_audio(
         mel: (form == AudioForm::Mel).then_some(mel),
         ..RawRows::new(rows, window * step, RawValues::Floats(values))
     })
+}
+
+/// Returns the remarks on recordings whose channels were averaged, or whose rate is made `rate`.
+fn notes_on_mixing(files: &[&std::path::PathBuf], read: &[ReadSound], rate: u32) -> Vec<String> {
+    let of = |count: usize| match read.len() {
+        1 => "the recording".to_owned(),
+        all => format!("{count} of {all} recordings"),
+    };
+    let mut notes = Vec::new();
+    let mixed = read.iter().filter(|read| read.channels > 1).count();
+    if mixed > 0 {
+        let most = read.iter().map(|read| read.channels).max().unwrap_or(1);
+        notes.push(format!("the channels of {}, up to {most}, are averaged to one", of(mixed)));
+    }
+    let mut canceled = files.iter().zip(read).filter(|(_, read)| read.cancels).map(|(file, _)| file);
+    if let Some(first) = canceled.next() {
+        let more = match canceled.count() {
+            0 => String::new(),
+            more => format!(" and of {more} more"),
+        };
+        notes.push(format!(
+            "the channels of {}{more} cancel each other: next to nothing is left of their mean; save one channel alone",
+            first.display()
+        ));
+    }
+    let mut others: Vec<u32> = read.iter().map(|read| read.sound.rate).filter(|of| *of != rate).collect();
+    if !others.is_empty() {
+        let count = others.len();
+        others.sort_unstable();
+        others.dedup();
+        let named: Vec<String> = others.iter().take(4).map(u32::to_string).collect();
+        notes.push(format!(
+            "{} of {} samples a second are brought to {rate}; setting `data.rate` says otherwise",
+            of(count),
+            named.join(", ")
+        ));
+    }
+    notes
 }
 
 /// Returns the remark on recordings of kinds that are not read, which a folder holds beside others.

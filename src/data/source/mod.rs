@@ -116,6 +116,13 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         }
         options.scale = Some(fitted.kind);
         options.labels_optional = true;
+        let is_array = || matches!(kind::kind_of(path, false, &mut Vec::new()), Ok(SourceKind::Array));
+        if fitted.source == SourceKind::Images && !metadata.is_dir() && is_array() {
+            return Err(DataError::malformed(
+                path.display().to_string(),
+                "it is an array, and the model was trained on picture files; save it as PNG or TIFF pictures",
+            ));
+        }
         if fitted.source == SourceKind::Images && fitted.element == Some(ArrayDType::U16) {
             // What the model saw, however dark these pictures are.
             options.range.get_or_insert([0.0, 65_535.0]);
@@ -142,7 +149,7 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
         None => kind::kind_of(path, metadata.is_dir(), &mut notes)?,
     };
     let read = match kind {
-        SourceKind::Images => read_images(path, &mut options, plan.seed, &mut notes)?,
+        SourceKind::Images => read_images(path, &mut options, plan.seed, fitted.is_none(), &mut notes)?,
         SourceKind::Table | SourceKind::Series => {
             let known = fitted.map(Preparation::known_columns);
             let wanted = known.as_deref().filter(|columns| !columns.is_empty());
@@ -162,13 +169,25 @@ pub(super) fn open(options: &DataSpec, plan: &SplitPlan, fitted: Option<&Prepara
 }
 
 #[tracing::instrument(level = "debug", name = "read_pictures", skip_all)]
-fn read_images(path: &Path, options: &mut DataSpec, seed: u64, notes: &mut Vec<String>) -> Result<RawRows, DataError> {
+fn read_images(
+    path: &Path,
+    options: &mut DataSpec,
+    seed: u64,
+    has_parts: bool,
+    notes: &mut Vec<String>,
+) -> Result<RawRows, DataError> {
     /// Most bytes that are decoded at once, so that damage is known before training.
     const AT_ONCE: usize = 256 << 20;
     let mut gallery = images::open(path, options, seed, notes)?;
     if gallery.source.decoded_bytes() <= AT_ONCE {
         let damaged = gallery.source.damaged();
-        gallery = gallery.without(damaged, notes)?;
+        gallery = gallery.without(damaged, has_parts, notes)?;
+    }
+    if let (blended @ 1.., true) = (gallery.source.blended(), has_parts) {
+        notes.push(format!(
+            "pictures with transparent parts: {blended}; they are blended with white (setting `data.channels=4` keeps \
+             them as they are)"
+        ));
     }
     options.scale = Some(Scaling::Unit);
     let shape = gallery.shape();
@@ -330,8 +349,19 @@ fn finish(
             let misfit = !features.is_multiple_of(preparation.offset.len().max(1));
             let of_bytes = fitted.is_some() && kind == SourceKind::Array && scaling == Scaling::Unit;
             if of_bytes && preparation.offset.is_empty() && rows.iter().any(|&value| value > BEYOND_UNIT) {
-                rows.iter_mut().for_each(|value| *value /= 255.0);
-                notes.push("the model was trained on bytes: values beyond 1 are taken as 0 to 255".to_owned());
+                let most = rows.iter().fold(0.0_f32, |most, &value| most.max(value));
+                let white = match read.element {
+                    _ if most <= 2.0 * 255.0 && read.element != Some(ArrayDType::U16) || most <= 255.0 => 255.0,
+                    Some(ArrayDType::U16) => (most as u32 + 1).next_power_of_two() as f32 - 1.0,
+                    _ => {
+                        let problem = format!(
+                            "it holds values up to {most}, and the model was trained on bytes; bring them to 0 to 255"
+                        );
+                        return Err(DataError::malformed(options.source, problem));
+                    }
+                };
+                rows.iter_mut().for_each(|value| *value /= white);
+                notes.push(format!("the model was trained on bytes: values up to {most} are taken as 0 to {white}"));
             }
             if !misfit {
                 preparation.apply(&mut rows, features);

@@ -258,7 +258,10 @@ fn one(
             (Some(_), 0) => "no noise was found: it is copied".to_owned(),
             (Some(_), _) => format!("no noise was found in {} of {count} pages: they are copied", count - changed),
             (None, _) => {
-                format!("it is too small to tell how much noise it holds, so it is copied: give {}", Setting::SIGMA)
+                format!(
+                    "there is too little of it to tell how much noise it holds, so it is copied: give {}",
+                    Setting::SIGMA
+                )
             }
         });
     }

@@ -42,6 +42,8 @@ pub(super) struct Filtered {
     largest: Option<f64>,
     /// True if the noise level bounds the change.
     bounded: bool,
+    /// Values of black and white that the model was trained on; those that each picture holds where `None`.
+    range: Option<[f64; 2]>,
 }
 
 impl Filtered {
@@ -57,7 +59,7 @@ impl Filtered {
         let colors = seen.colors();
         // A model of three channels takes those of a color picture together; one of one channel takes opponent planes.
         let together = denoiser.channels() == 3 && colors == 3;
-        let planes = if denoiser.channels() == 1 { mixtures(colors) } else { vec![None; colors] };
+        let planes = if denoiser.channels() == 1 { mixtures(colors, seen.extra()) } else { vec![None; colors] };
         let mut changes = Vec::with_capacity(planes.len());
         let visible = seen.visible();
         for (index, mixture) in planes.into_iter().enumerate() {
@@ -75,10 +77,11 @@ impl Filtered {
         }
         let is_clean = |noise: &NoiseEstimate| noise.by_patches.unwrap_or(0.0) <= CLEAN;
         let (largest, bounded) = (denoiser.largest_sigma(), denoiser.removes_noise_alone());
+        let range = denoiser.range();
         let skipped = amount.strength == 0.0
             || bounded && amount.sigma == Sigma::Auto && changes.iter().all(|change| is_clean(&change.noise));
         if skipped {
-            return Ok(Self { seen, changes, visible, given_sigma: None, largest, bounded });
+            return Ok(Self { seen, changes, visible, given_sigma: None, largest, bounded, range });
         }
         let told = denoiser.takes_sigma().then_some(amount.sigma);
         if together {
@@ -90,7 +93,7 @@ impl Filtered {
                 let pairs = answer.iter().zip(&input).skip(color).step_by(3);
                 change.take(pairs.map(|(made, seen)| made - seen).collect(), seen.size, told.map(|_| sigma));
             }
-            return Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded });
+            return Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded, range });
         }
         let count = changes.len() as f64;
         for (index, change) in changes.iter_mut().enumerate() {
@@ -129,7 +132,7 @@ impl Filtered {
             let answer = denoiser.run(&input, seen.size, sigma, &mut hear)?;
             change.take(difference(&answer), seen.size, told.map(|_| sigma));
         }
-        Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded })
+        Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded, range })
     }
 
     /// Returns the share of a change that is made.
@@ -143,8 +146,7 @@ impl Filtered {
 
     /// Returns the choices by which further pictures of the same file are read alike.
     pub fn choices(&self) -> ReadChoices<'static> {
-        let range = self.seen.unusual_range().map(|range| range.map(f64::from));
-        ReadChoices { range, ..ReadChoices::default() }
+        ReadChoices { range: self.range, ..ReadChoices::default() }
     }
 
     /// Returns whether the model was not run, because nothing was to be changed.
@@ -224,6 +226,7 @@ impl Filtered {
             }
             made.set_plane(color, &values);
         }
+        made.hold_within_alpha();
         Some(made)
     }
 

@@ -3,13 +3,18 @@
 use std::ops::Range;
 use std::path::Path;
 
+use image::codecs::pnm::{GraymapHeader, PixmapHeader, PnmHeader, PnmSubtype, SampleEncoding};
 use image::codecs::{bmp, jpeg, png, pnm, webp};
 use image::{ExtendedColorType, ImageEncoder, ImageFormat};
+use rayon::prelude::*;
 
-use super::metadata::{KeptMetadata, carry_jpeg, carry_png};
+use super::metadata::{
+    BMP_RESOLUTION, KeptMetadata, OTHER_PROFILE, bmp_facts, carry_jpeg, carry_png, has_gif_comment, has_pnm_comment,
+    is_of_other_colors,
+};
 use crate::data::{
     AlphaKind, ArrayValues, DataError, PictureAxes, Samples, StoredElement, StoredPicture, axes_of_pictures,
-    encode_tiff, read_described, read_npy_typed, read_pictures, value_range, write_npy_as,
+    encode_tiff, note_on_rounding, read_described, read_npy_typed, read_pictures, value_range, write_npy_as,
 };
 use crate::error::Setting;
 use crate::model::{ModelFileError, write_whole};
@@ -18,6 +23,11 @@ use crate::tasks::TaskError;
 
 /// Quality of JPEG files written: little is lost, and they are no larger than those of cameras.
 const JPEG_QUALITY: u8 = 95;
+
+/// Ratio of the spans from black to white of two pictures of a file above which each has its own.
+const UNLIKE_SPANS: f32 = 4.0;
+/// Pictures of a file whose black and white are named in a note.
+const SHOWN_RANGES: usize = 4;
 
 /// A page, a frame or a picture of an array, with the values that stand for black and white.
 #[derive(Clone, Debug)]
@@ -91,18 +101,54 @@ impl ImageFile {
                 return Err(malformed(path, format!("it holds {value}; replace what is missing or infinite")));
             }
         }
+        let rounding = file.images.iter().find_map(|image| match &image.stored.samples {
+            Samples::Wide { values, element } => note_on_rounding(values, *element),
+            _ => None,
+        });
+        file.notes.extend(rounding);
         file.set_range(choices.range);
         Ok(file)
     }
 
-    /// Takes `range` for black and white of all pictures but those of 8 bits, or what they hold.
+    /// Takes `range` for black and white of all pictures but those of 8 bits; else what the pictures of each number
+    /// type hold together, or each alone where some are far brighter than others.
     fn set_range(&mut self, range: Option<[f64; 2]>) {
-        let pictures: Vec<&StoredPicture> = self.images.iter().map(|image| &image.stored).collect();
-        let chosen = range.map(|range| range.map(|value| value as f32)).unwrap_or_else(|| value_range(&pictures));
-        for image in self.images.iter_mut().filter(|image| !matches!(image.stored.samples, Samples::Bytes(_))) {
-            image.range = chosen;
+        if let Some(range) = range {
+            let deep = self.images.iter_mut().filter(|image| !matches!(image.stored.samples, Samples::Bytes(_)));
+            deep.for_each(|image| image.range = range.map(|value| value as f32));
+            return;
         }
-        let (Some(first), None) = (self.images.first(), range) else { return };
+        let element_of = |image: &Image| image.stored.samples.element();
+        let mut elements: Vec<StoredElement> = Vec::new();
+        for image in &self.images {
+            if !elements.contains(&element_of(image)) {
+                elements.push(element_of(image));
+            }
+        }
+        let mut alone = false;
+        for &element in &elements {
+            let pictures: Vec<&StoredPicture> =
+                self.images.iter().filter(|image| element_of(image) == element).map(|image| &image.stored).collect();
+            let own: Vec<[f32; 2]> = pictures.par_iter().map(|&picture| value_range(&[picture])).collect();
+            let spans = || own.iter().map(|[low, high]| high - low);
+            let [least, most] = [spans().fold(f32::MAX, f32::min), spans().fold(0.0, f32::max)];
+            let chosen = if UNLIKE_SPANS * least < most { own } else { vec![value_range(&pictures); pictures.len()] };
+            alone |= UNLIKE_SPANS * least < most;
+            let images = self.images.iter_mut().filter(|image| element_of(image) == element);
+            images.zip(chosen).for_each(|(image, range)| image.range = range);
+        }
+        if alone || elements.len() > 1 {
+            let why = if elements.len() > 1 { "of several number types" } else { "of unlike brightness" };
+            let shown: Vec<String> = self.images.iter().enumerate().take(SHOWN_RANGES).map(range_in_words).collect();
+            let more = if self.images.len() > SHOWN_RANGES { " and so on" } else { "" };
+            self.notes.push(format!(
+                "its pictures are {why}, so each is measured by its own black and white: {}{more}; {} says otherwise",
+                shown.join(", "),
+                Setting::RANGE
+            ));
+            return;
+        }
+        let Some(first) = self.images.first() else { return };
         if let Some([low, high]) = first.unusual_range() {
             self.notes.push(format!(
                 "its values from {low} to {high} are taken as black to white, which sigma 0 to 255 stands for; {} says \
@@ -142,7 +188,7 @@ impl ImageFile {
                     }
                 };
                 let (size, channels) = (of.size, of.channels);
-                Image::new(StoredPicture { size, channels, alpha: AlphaKind::None, samples })
+                Image::new(StoredPicture { size, channels, alpha: AlphaKind::None, extra: 0, samples })
             })
             .collect();
         let mut notes = Vec::new();
@@ -213,8 +259,11 @@ impl ImageFile {
                 .push(format!("animation ({frames} further frames: name the output .tif to keep them as pages)"));
         }
         if made != format {
-            for name in described_names(original)? {
+            for name in described_names(original, format)? {
                 carried.lost.push(name);
+            }
+            if images.len() > 1 {
+                carried.lost.push("frame times".to_owned());
             }
         }
         write_whole(output, &carried.bytes)?;
@@ -231,11 +280,21 @@ fn written_format(format: ImageFormat, output: &Path) -> ImageFormat {
     }
 }
 
-/// Names of the metadata that a file has, none of which another format gets.
-fn described_names(original: &Path) -> Result<Vec<String>, DataError> {
+/// Names of the metadata that a file of `format` has, none of which another format gets.
+fn described_names(original: &Path, format: ImageFormat) -> Result<Vec<String>, DataError> {
     let header = read_described(original)?;
-    let named = [(header.exif.is_some(), "EXIF"), (header.icc.is_some(), "ICC profile"), (header.xmp.is_some(), "XMP")];
+    let has_comment = format == ImageFormat::Gif && has_gif_comment(&bytes_of(original)?);
+    let named = [
+        (header.exif.is_some(), "EXIF"),
+        (header.icc.is_some(), "ICC profile"),
+        (header.xmp.is_some(), "XMP"),
+        (has_comment, "comment"),
+    ];
     Ok(named.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name.to_owned()).collect())
+}
+
+fn bytes_of(original: &Path) -> Result<Vec<u8>, DataError> {
+    files::read(original).map_err(|error| malformed(original, error.to_string()))
 }
 
 impl Image {
@@ -273,6 +332,11 @@ impl Image {
     /// Returns the number of channels, alpha left out.
     pub fn colors(&self) -> usize {
         self.channels - usize::from(self.alpha)
+    }
+
+    /// Returns the number of channels that are no color of red, green and blue beside them, alpha left out.
+    pub fn extra(&self) -> usize {
+        self.stored.extra
     }
 
     /// Returns channel `channel` `[height, width]`, black to white as 0..1; values beyond them are kept.
@@ -326,18 +390,46 @@ impl Image {
         }
     }
 
+    /// Lowers colors that are multiplied by alpha to it: more would be brighter than white.
+    pub fn hold_within_alpha(&mut self) {
+        fn hold<T: Copy + PartialOrd>(values: &mut [T], channels: usize) {
+            for pixel in values.chunks_exact_mut(channels.max(1)) {
+                let Some((&mut alpha, colors)) = pixel.split_last_mut() else { continue };
+                colors.iter_mut().filter(|color| **color > alpha).for_each(|color| *color = alpha);
+            }
+        }
+        if self.stored.alpha != AlphaKind::Premultiplied || self.unusual_range().is_some() {
+            return;
+        }
+        match &mut self.stored.samples {
+            Samples::Bytes(values) => hold(values, self.channels),
+            Samples::Words(values) => hold(values, self.channels),
+            Samples::Wide { values, .. } => hold(values, self.channels),
+        }
+    }
+
     /// Returns where a picture is seen, `[height, width]`: everywhere but at transparent pixels. `None` without alpha.
     pub fn visible(&self) -> Option<Vec<bool>> {
         self.alpha.then(|| self.plane(self.channels - 1).into_iter().map(|alpha| alpha > 0.0).collect())
     }
 
     /// Returns channel `channel` as [`Self::plane`] does, pixels that are not `visible` filled with the nearest color of
-    /// their line: what lies hidden there would shine through the edge of a cut-out.
+    /// their line, or that of the nearest line which has one: what lies hidden there would shine through the edge of a
+    /// cut-out.
     pub fn plane_in(&self, channel: usize, visible: Option<&[bool]>) -> Vec<f32> {
         let mut plane = self.plane(channel);
         let (Some(visible), width) = (visible, self.size[1].max(1)) else { return plane };
-        for (line, seen) in plane.chunks_exact_mut(width).zip(visible.chunks_exact(width)) {
-            let Some(first) = seen.iter().position(|&is_seen| is_seen) else { continue };
+        let mut above: Option<Vec<f32>> = None;
+        let mut hidden = 0;
+        for (index, seen) in visible.chunks_exact(width).enumerate() {
+            let Some(line) = plane.get_mut(index * width..(index + 1) * width) else { break };
+            let Some(first) = seen.iter().position(|&is_seen| is_seen) else {
+                match &above {
+                    Some(above) => line.copy_from_slice(above),
+                    None => hidden = index + 1,
+                }
+                continue;
+            };
             let mut last = line.get(first).copied().unwrap_or(0.0);
             for (value, &is_seen) in line.iter_mut().zip(seen) {
                 if is_seen {
@@ -346,6 +438,13 @@ impl Image {
                     *value = last;
                 }
             }
+            above = Some(line.to_vec());
+        }
+        // Lines over the first that is seen.
+        let end = (hidden * width).min(plane.len());
+        let (top, rest) = plane.split_at_mut(end);
+        if let Some(below) = rest.get(..width) {
+            top.chunks_exact_mut(width).for_each(|line| line.copy_from_slice(below));
         }
         plane
     }
@@ -404,7 +503,7 @@ impl Image {
         };
         let failed = |error: image::ImageError| failed(error.to_string());
         let (width, height) = (self.size[1] as u32, self.size[0] as u32);
-        let unreadable = |error: std::io::Error| malformed(original, error.to_string());
+        let is_gray = self.colors() == 1;
         let mut out = std::io::Cursor::new(Vec::new());
         let plain = |out: std::io::Cursor<Vec<u8>>| KeptMetadata { bytes: out.into_inner(), ..KeptMetadata::default() };
         match made {
@@ -413,7 +512,7 @@ impl Image {
                 if format != made {
                     return Ok(plain(out));
                 }
-                Ok(carry_png(&files::read(original).map_err(unreadable)?, out.into_inner()))
+                Ok(carry_png(&bytes_of(original)?, out.into_inner(), is_gray))
             }
             ImageFormat::Jpeg => {
                 jpeg::JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY)
@@ -422,8 +521,7 @@ impl Image {
                 if format != made {
                     return Ok(plain(out));
                 }
-                let inks = read_described(original)?.original == ExtendedColorType::Cmyk8;
-                Ok(carry_jpeg(&files::read(original).map_err(unreadable)?, out.into_inner(), inks))
+                Ok(carry_jpeg(&bytes_of(original)?, out.into_inner(), is_gray))
             }
             ImageFormat::WebP => {
                 let encoder = webp::WebPEncoder::new_lossless(&mut out);
@@ -438,8 +536,22 @@ impl Image {
             }
             ImageFormat::Bmp => {
                 bmp::BmpEncoder::new(&mut out).write_image(bytes, width, height, color).map_err(failed)?;
-                Ok(plain(out))
+                let mut carried = plain(out);
+                if format == made {
+                    let facts = bmp_facts(&bytes_of(original)?);
+                    match (facts.bits, is_gray) {
+                        (1..8, true) => carried.lost.push(format!("{} bits a pixel (written as 8)", facts.bits)),
+                        (1..=8, false) => carried.lost.push("palette (written as RGB)".to_owned()),
+                        _ => {}
+                    }
+                    if let (Some(resolution), Some(place)) = (facts.resolution, carried.bytes.get_mut(BMP_RESOLUTION)) {
+                        place.copy_from_slice(&resolution);
+                        carried.kept.push("resolution".to_owned());
+                    }
+                }
+                Ok(carried)
             }
+            ImageFormat::Pnm if format == made => self.encoded_pnm(original, color).map_err(|error| error.into()),
             ImageFormat::Pnm => {
                 pnm::PnmEncoder::new(&mut out).write_image(bytes, width, height, color).map_err(failed)?;
                 Ok(plain(out))
@@ -451,6 +563,63 @@ impl Image {
             }
         }
     }
+
+    /// Encodes the image as PNM of the kind, the form and the largest value of `original`.
+    fn encoded_pnm(&self, original: &Path, color: ExtendedColorType) -> Result<KeptMetadata, DataError> {
+        let failed = |error: image::ImageError| malformed(original, format!("its form cannot be written ({error})"));
+        let old = bytes_of(original)?;
+        let (_, header) = pnm::PnmDecoder::new(&old[..]).map_err(failed)?.into_inner();
+        let (width, height) = (self.size[1] as u32, self.size[0] as u32);
+        let mut carried = KeptMetadata::default();
+        if has_pnm_comment(&old) {
+            carried.lost.push("comment".to_owned());
+        }
+        let own = self.stored.samples.own_range()[1];
+        let (encoding, most) = match header.subtype() {
+            PnmSubtype::Bitmap(_) => {
+                carried.lost.push("1 bit a pixel (written as 8)".to_owned());
+                (SampleEncoding::Binary, 255)
+            }
+            PnmSubtype::ArbitraryMap => (SampleEncoding::Binary, own as u32),
+            PnmSubtype::Graymap(encoding) | PnmSubtype::Pixmap(encoding) => (encoding, header.maximal_sample()),
+        };
+        let is_arbitrary = header.subtype() == PnmSubtype::ArbitraryMap;
+        if is_arbitrary && header.maximal_sample() != most {
+            let old = header.maximal_sample();
+            carried.lost.push(format!("largest value {old} (written on the scale of {most})"));
+        }
+        let header = match self.channels {
+            _ if is_arbitrary => None,
+            1 => Some(PnmHeader::from(GraymapHeader { encoding, height, width, maxwhite: most })),
+            3 => Some(PnmHeader::from(PixmapHeader { encoding, height, width, maxval: most })),
+            _ => None,
+        };
+        let mut out = std::io::Cursor::new(Vec::new());
+        let encoder = pnm::PnmEncoder::new(&mut out);
+        let mut encoder = match header {
+            Some(header) => encoder.with_header(header),
+            None => encoder.with_dynamic_header(),
+        };
+        let values = rescaled((0..self.stored.samples.len()).map(|at| self.stored.samples.at(at)), own, most);
+        match &self.stored.samples {
+            Samples::Bytes(_) => {
+                let bytes: Vec<u8> = values.into_iter().map(|value| value.min(255) as u8).collect();
+                encoder.encode(&bytes[..], width, height, color).map_err(failed)?;
+            }
+            _ => encoder.encode(&values[..], width, height, color).map_err(failed)?,
+        }
+        carried.bytes = out.into_inner();
+        Ok(carried)
+    }
+}
+
+fn range_in_words((index, image): (usize, &Image)) -> String {
+    format!("{} to {} in picture {}", image.range[0], image.range[1], index + 1)
+}
+
+/// Returns `values` of 0 to `own` on the scale of 0 to `most`.
+fn rescaled(values: impl Iterator<Item = f32>, own: f32, most: u32) -> Vec<u16> {
+    values.map(|value| (value * most as f32 / own).round() as u16).collect()
 }
 
 /// Adds the metadata of `original` to `encoder`, where it can write them, and lists those kept and lost.
@@ -466,8 +635,10 @@ fn described<E: ImageEncoder>(mut encoder: E, original: &Path) -> Result<(E, Kep
     if let Some(is_kept) = exif {
         note("EXIF", is_kept);
     }
-    if let Some(icc) = header.icc {
-        note("ICC profile", encoder.set_icc_profile(icc).is_ok());
+    match header.icc {
+        Some(icc) if is_of_other_colors(&icc, false) => note(OTHER_PROFILE, false),
+        Some(icc) => note("ICC profile", encoder.set_icc_profile(icc).is_ok()),
+        None => {}
     }
     if header.xmp.is_some() {
         note("XMP", false);

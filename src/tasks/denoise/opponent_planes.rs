@@ -27,9 +27,13 @@ const OPPONENT: [Mixture; 3] = [
     Mixture { weights: [SIXTH, -2.0 * SIXTH, SIXTH], factor: 1.5 * SIXTH, offset: 0.5 },
 ];
 
-/// Returns the planes of an image of `colors` colors, each of them a mixture or (`None`) a color as it is.
-pub(super) fn mixtures(colors: usize) -> Vec<Option<Mixture>> {
-    if colors == 3 { OPPONENT.into_iter().map(Some).collect() } else { vec![None; colors] }
+/// Returns the planes of an image of `colors` colors, the last `extra` of them beside red, green and blue: each of them
+/// a mixture or (`None`) a color as it is.
+pub(super) fn mixtures(colors: usize, extra: usize) -> Vec<Option<Mixture>> {
+    if colors.saturating_sub(extra) != 3 {
+        return vec![None; colors];
+    }
+    OPPONENT.into_iter().map(Some).chain(std::iter::repeat_n(None, extra)).collect()
 }
 
 impl Mixture {
@@ -59,7 +63,7 @@ mod tests {
         for corner in 0..8 {
             let wanted = [0, 1, 2].map(|bit| f32::from(u8::from(corner >> bit & 1 == 1)));
             let mut back = [0.0; 3];
-            for mixture in mixtures(3).into_iter().flatten() {
+            for mixture in mixtures(3, 0).into_iter().flatten() {
                 let plane = mixture.apply(|color| vec![wanted[color]])[0];
                 assert!((-1e-6..1.000_001).contains(&plane), "{plane} of {wanted:?}");
                 let black = mixture.apply(|_| vec![0.0])[0];

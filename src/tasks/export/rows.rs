@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::data::{
-    AudioForm, DataSet, ImageShape, MelSpec, Preparation, PreparedColumn, Scaling, SourceKind, StoredElement,
-    write_npy_as, write_wav,
+    AudioForm, DataSet, ImageShape, MelSpec, PictureAxes, Preparation, PreparedColumn, Scaling, SourceKind,
+    StoredElement, write_npy_as, write_wav,
 };
 use crate::error::Setting;
 use crate::model::{Model, ModelFileError, write_whole};
@@ -32,6 +32,8 @@ pub(crate) struct RowWriter {
     columns: Vec<String>,
     /// Columns of a table, which its features stand for; empty for other sources.
     table: Vec<PreparedColumn>,
+    /// Meaning of the source's dimensions, where that is not a row for each of the first.
+    axes: Option<String>,
     audio: Option<AudioForm>,
     mel: Option<MelSpec>,
     /// Length of a piece of a recording in steps, steps from the start of one to that of the next, and samples per
@@ -66,6 +68,7 @@ impl RowWriter {
             range: data.range.or(preparation.range),
             columns: preparation.features.clone(),
             table: preparation.columns.clone(),
+            axes: data.axes.clone(),
             audio: data.audio,
             mel: preparation.mel.clone(),
             window,
@@ -85,6 +88,7 @@ impl RowWriter {
             range: data.options.range.or(data.preparation.range),
             columns: data.preparation.features.clone(),
             table: data.preparation.columns.clone(),
+            axes: data.options.axes.clone(),
             audio: data.options.audio,
             mel: data.preparation.mel.clone(),
             window,
@@ -136,23 +140,72 @@ impl RowWriter {
             Some(image) => vec![count, image.height, image.width],
             None => vec![count, self.features],
         };
-        let element = self.element.unwrap_or(StoredElement::F32);
-        match self.kind {
-            // Rows of pictures are in 0..1 whatever their files hold.
-            SourceKind::Images if self.element.is_some() => {
-                let [low, span] = self.black_and_span();
-                let values: Vec<f32> = rows.values.iter().map(|value| value * span + low).collect();
-                write_npy_as(output, &shape, &values, element)?;
+        let values = self.in_units(rows.values);
+        match self.arranged(count) {
+            Some((shape, axes)) => {
+                let mut there = vec![0.0; values.len()];
+                let places = (0..count).flat_map(|row| axes.places(row));
+                for (place, value) in places.zip(values) {
+                    if let Some(there) = there.get_mut(place) {
+                        *there = value;
+                    }
+                }
+                write_npy_as(output, &shape, &there, self.array_element())?;
             }
-            _ if self.of_bytes => {
-                let values: Vec<f32> = rows.values.iter().map(|value| 255.0 * value).collect();
-                write_npy_as(output, &shape, &values, element)?;
-            }
-            _ => write_npy_as(output, &shape, rows.values, element)?,
+            None => write_npy_as(output, &shape, &values, self.array_element())?,
         }
         let Some(labels) = rows.labels else { return Ok(1) };
         write_whole(&output.with_extension("labels.txt"), (labels.join("\n") + "\n").as_bytes())?;
         Ok(2)
+    }
+
+    /// Returns the shape that an array of `count` pictures has by the source's meaning of its dimensions, and their
+    /// places in it; `None` where rows come one after the other.
+    fn arranged(&self, count: usize) -> Option<(Vec<usize>, PictureAxes)> {
+        let (image, letters) = (self.image?, self.axes.as_ref()?.to_ascii_uppercase());
+        let is_count = |letter: char| matches!(letter, 'N' | 'T' | 'Z');
+        // Of two dimensions of pictures only the source knows the extents.
+        if self.kind != SourceKind::Array || letters.chars().filter(|&letter| is_count(letter)).count() != 1 {
+            return None;
+        }
+        let extent = |letter: char| match letter {
+            'Y' => image.height,
+            'X' => image.width,
+            'C' => image.channels,
+            _ => count,
+        };
+        let shape: Vec<usize> = letters.chars().map(extent).collect();
+        let axes = PictureAxes::new(&shape, &letters).ok()??;
+        let holds_all = shape.iter().product::<usize>() == count * image.values();
+        holds_all.then_some((shape, axes))
+    }
+
+    /// Returns whether rows are pictures of 8 bits: in 0..1, which stands for bytes.
+    fn is_byte_pictures(&self) -> bool {
+        self.kind == SourceKind::Images && self.element.is_none() && self.range.is_none()
+    }
+
+    /// Returns the number type of an array of rows: that of the source, 32-bit floats where it has none.
+    fn array_element(&self) -> StoredElement {
+        let of_source = if self.is_byte_pictures() { Some(StoredElement::U8) } else { self.element };
+        of_source.unwrap_or(StoredElement::F32)
+    }
+
+    /// Returns `values` in the unit of the source: whole numbers within the type where it holds those.
+    fn in_units(&self, values: &[f32]) -> Vec<f32> {
+        let [low, span] = match self.kind {
+            // Rows of pictures are in 0..1 whatever their files hold.
+            SourceKind::Images if self.is_byte_pictures() => [0.0, 255.0],
+            SourceKind::Images if self.element.is_some() => self.black_and_span(),
+            _ if self.of_bytes => [0.0, 255.0],
+            _ => [0.0, 1.0],
+        };
+        let scaled = values.iter().map(|value| value * span + low);
+        match self.array_element() {
+            StoredElement::U8 => scaled.map(|value| value.round().clamp(0.0, 255.0)).collect(),
+            StoredElement::U16 => scaled.map(|value| value.round().clamp(0.0, 65_535.0)).collect(),
+            _ => scaled.collect(),
+        }
     }
 
     fn write_table(&self, rows: NamedRows<'_>, output: &Path) -> Result<usize, TaskError> {
@@ -167,7 +220,8 @@ impl RowWriter {
             header.push("label".to_owned());
         }
         table.write_record(&header).map_err(|error| unwritable(error.to_string()))?;
-        for (row, values) in rows.values.chunks_exact(self.features).enumerate() {
+        let in_units = if self.table.is_empty() { self.in_units(rows.values) } else { rows.values.to_vec() };
+        for (row, values) in in_units.chunks_exact(self.features).enumerate() {
             let label = rows.labels.and_then(|labels| labels.get(row)).cloned();
             let cells: Vec<String> = match self.table.is_empty() {
                 true => values.iter().map(f32::to_string).collect(),
@@ -209,7 +263,11 @@ impl RowWriter {
 
     /// Returns the value of black and how far white is from it, of picture files.
     fn black_and_span(&self) -> [f32; 2] {
-        let own = if self.element == Some(StoredElement::U16) { [0.0, 65_535.0] } else { [0.0, 1.0] };
+        let own = match self.element {
+            Some(StoredElement::U8) => [0.0, 255.0],
+            Some(StoredElement::U16) => [0.0, 65_535.0],
+            _ => [0.0, 1.0],
+        };
         let [low, high] = self.range.unwrap_or(own);
         [low as f32, (high - low) as f32]
     }
@@ -219,7 +277,7 @@ impl RowWriter {
     fn tone(&self, values: &[f32]) -> PngTone {
         let plain = |factor: f32| PngTone { low: 0.0, factor, is_deep: false, stretched: None };
         match (self.kind, self.element) {
-            (SourceKind::Images, None) => plain(255.0),
+            (SourceKind::Images, None | Some(StoredElement::U8)) => plain(255.0),
             (SourceKind::Images, Some(StoredElement::U16)) => {
                 let [low, span] = self.black_and_span();
                 PngTone { low: -low / span.max(f32::MIN_POSITIVE), factor: span, is_deep: true, stretched: None }

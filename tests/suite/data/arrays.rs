@@ -1,6 +1,6 @@
 //! Arrays with labels from a file, and arrays that are refused.
 
-use hourglass::data::{DataSet, DataSpec, Scaling, SourceKind, write_npy};
+use hourglass::data::{DataSet, DataSpec, Scaling, SourceKind, StoredElement, write_npy, write_npy_as};
 
 use super::{file, open, refused, spec_of};
 use crate::support::noise;
@@ -89,4 +89,70 @@ fn parts_of_an_archive_are_parts() {
     assert!(data.notes.iter().any(|note| note.contains("x_test is the test part") && note.contains("y_train")));
     let alone = open(&DataSpec { array: Some("x_train".to_owned()), ..spec_of(&path) }).expect("one array");
     assert_eq!(alone.rows, 40);
+}
+
+/// Writes arrays of bytes, of a shape each, to an archive.
+fn save_bytes(path: &std::path::Path, arrays: &[(&str, &[usize])]) {
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(path).expect("a file"));
+    for (name, shape) in arrays {
+        let values: Vec<f32> = noise(shape.iter().product(), 45).iter().map(|value| 127.0 + 99.0 * value).collect();
+        let beside = path.with_extension("npy");
+        write_npy_as(&beside, shape, &values, StoredElement::U8).expect("an array");
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).expect("a member");
+        std::io::Write::write_all(&mut archive, &std::fs::read(&beside).expect("read")).expect("written");
+    }
+    archive.finish().expect("an archive");
+}
+
+#[test]
+fn arrays_that_are_not_used_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("two.npz");
+    save_bytes(&path, &[("a", &[40, 6]), ("b", &[40, 8])]);
+    let data = open(&spec_of(&path)).expect("one of them");
+    let told = |note: &String| note.contains("takes \"b\"; \"a\" is not used; setting `data.array=a`");
+    assert!(data.features == 8 && data.notes.iter().any(told), "{:?}", data.notes);
+    let named = open(&DataSpec { array: Some("a".to_owned()), ..spec_of(&path) }).expect("the other");
+    assert!(named.features == 6 && !named.notes.iter().any(|note| note.contains("not used")), "{:?}", named.notes);
+    // Parts of other widths are no parts of one set.
+    save_bytes(&path, &[("x_train", &[40, 6]), ("x_test", &[10, 7])]);
+    let data = open(&spec_of(&path)).expect("the larger one");
+    assert!(data.rows == 40 && data.notes.iter().any(|note| note.contains("x_test")), "{:?}", data.notes);
+    save_bytes(&path, &[("x", &[40, 6]), ("y", &[80])]);
+    refused(&spec_of(&path), &["80 labels for 40 rows", "setting `data.labels=none`"]);
+}
+
+#[test]
+fn doubtful_shapes_and_scales_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let npy = folder.path().join("a.npy");
+    write_npy(&npy, &[16, 16, 60], &noise(16 * 16 * 60, 46)).expect("an array");
+    let data = open(&spec_of(&npy)).expect("rows");
+    assert!(data.notes.iter().any(|note| note.contains("setting `data.axes=YXT`")), "{:?}", data.notes);
+    let far: Vec<f32> = noise(40 * 6, 47).iter().map(|value| 3e9 + 1e6 * value).collect();
+    write_npy_as(&npy, &[40, 6], &far, StoredElement::I64).expect("an array");
+    let data = open(&spec_of(&npy)).expect("rows");
+    assert!(data.notes.iter().any(|note| note.contains("in steps of 256")), "{:?}", data.notes);
+}
+
+/// A model of bytes takes counts of 16 bits by their depth, and refuses what it cannot know the scale of.
+#[test]
+fn models_of_bytes_say_what_they_take_for_white() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let npy = folder.path().join("a.npy");
+    let unit: Vec<f32> = noise(40 * 64, 48).iter().map(|value| 0.5 + 0.49 * value).collect();
+    let save = |span: f32, element| {
+        let values: Vec<f32> = unit.iter().map(|value| span * value).collect();
+        write_npy_as(&npy, &[40, 8, 8], &values, element).expect("an array");
+    };
+    save(255.0, StoredElement::U8);
+    let seen = open(&spec_of(&npy)).expect("bytes");
+    let again = || DataSet::open_whole(&spec_of(&npy), &seen.preparation);
+    save(4095.0, StoredElement::U16);
+    let data = again().expect("counts");
+    assert!(data.notes.iter().any(|note| note.contains("taken as 0 to 4095")), "{:?}", data.notes);
+    assert!(data.rows_f32(0..40).expect("rows").iter().all(|value| (0.0..=1.0).contains(value)));
+    save(4000.0, StoredElement::F32);
+    let error = again().expect_err("it is refused").to_string();
+    assert!(error.contains("trained on bytes") && error.contains("0 to 255"), "{error}");
 }

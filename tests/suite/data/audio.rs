@@ -84,6 +84,30 @@ fn recordings_of_several_kinds_are_one_source() {
     assert!(refusal.contains("save it as WAV, FLAC"), "{refusal}");
 }
 
+/// Mixing of channels and rates is told, and channels that cancel each other are named.
+#[test]
+fn mixed_channels_and_rates_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, rate) in [("a.wav", 8000), ("b.wav", 8000), ("c.wav", 16_000)] {
+        write_wav(&folder.path().join(name), rate, &tones(4000, 200.0)).expect("a recording");
+    }
+    // Left and right of opposite phase.
+    let stereo: Vec<f32> = tones(4000, 300.0).into_iter().flat_map(|value| [value, -value]).collect();
+    let beside = folder.path().join("d.wav");
+    write_wav(&beside, 8000, &stereo).expect("a recording");
+    let mut bytes = std::fs::read(&beside).expect("the recording");
+    // Channels, bytes a second, bytes a time.
+    bytes[22] = 2;
+    bytes[28..32].copy_from_slice(&32_000_u32.to_le_bytes());
+    bytes[32] = 4;
+    std::fs::write(&beside, bytes).expect("written");
+    let raw = DataSpec { audio: Some(AudioForm::Raw), window: Some(200), ..spec_of(folder.path()) };
+    let notes = open(&raw).expect("recordings").notes.join("; ");
+    assert!(notes.contains("1 of 4 recordings, up to 2, are averaged"), "{notes}");
+    assert!(notes.contains("d.wav cancel each other"), "{notes}");
+    assert!(notes.contains("16000 samples a second are brought to 8000"), "{notes}");
+}
+
 /// Round trip through a model: a recording for each recording, of about its length.
 #[test]
 fn spectrograms_become_recordings_again() {

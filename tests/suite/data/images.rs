@@ -231,8 +231,10 @@ fn hostile_images_are_refused() {
         &DataSpec { fit: Some(Fit::Crop), ..spec_of(&file(folder.path(), "one/a.png", &png)) },
         &["1 rows", "at least 10"],
     );
-    // A cut JPEG has rows: what decodes of it is taken as readers of pictures do, or it is refused; it never panics.
-    let _ = open(&spec_of(&file(folder.path(), "half/a.jpg", &jpeg[..jpeg.len() * 2 / 3])));
+    refused(
+        &spec_of(&file(folder.path(), "half/a.jpg", &jpeg[..jpeg.len() * 2 / 3])),
+        &["a.jpg", "ends before the picture does"],
+    );
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(at("mixed"), at("mixed").join("again")).expect("a link");
@@ -299,4 +301,156 @@ fn premultiplied_colors_are_divided_by_alpha() {
     let row = row_called(&data, "3.tif");
     let wanted = [199.0 / 255.0, 0.0, 0.0, 128.0 / 255.0];
     assert!(row.iter().zip(wanted).all(|(value, wanted)| (value - wanted).abs() < 0.01), "{:?}", &row[..4]);
+}
+
+/// Writes a TIFF file by the parts of a classic directory: entries of tag, type, count and value, then `data`, whose
+/// place is written where a value is `u32::MAX` less an offset in it.
+fn raw_tiff(path: &std::path::Path, entries: &[[u32; 4]], data: &[u8]) {
+    let start = 8 + 2 + 12 * entries.len() as u32 + 4;
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    for &[tag, kind, count, value] in entries {
+        bytes.extend((tag as u16).to_le_bytes());
+        bytes.extend((kind as u16).to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        let in_data = value > u32::MAX / 2;
+        bytes.extend(if in_data { start + (u32::MAX - value) } else { value }.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(data);
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn palettes_of_tiff_are_looked_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Place 1 is red, place 2 blue.
+    let mut map = vec![0_u16; 3 * 256];
+    (map[1], map[2 * 256 + 2]) = (200 * 257, 200 * 257);
+    let places: Vec<u8> = (0..16 * 16).map(|at| if at % 16 < 8 { 1 } else { 2 }).collect();
+    let data: Vec<u8> = map.iter().flat_map(|value| value.to_le_bytes()).chain(places).collect();
+    let entries = [
+        [256, 3, 1, 16],
+        [257, 3, 1, 16],
+        [258, 3, 1, 8],
+        [259, 3, 1, 1],
+        [262, 3, 1, 3],
+        [273, 4, 1, u32::MAX - 6 * 256],
+        [277, 3, 1, 1],
+        [278, 3, 1, 16],
+        [279, 4, 1, 256],
+        [320, 3, 3 * 256, u32::MAX],
+    ];
+    for i in 0..10 {
+        raw_tiff(&folder.path().join(format!("{i}.tif")), &entries, &data);
+    }
+    let data = open(&DataSpec { fit: Some(Fit::Crop), ..spec_of(folder.path()) }).expect("pictures");
+    let row = data.rows_f32(0..1).expect("a row");
+    assert_eq!(row.len(), 16 * 16 * 3);
+    for (at, wanted) in [(0, [200.0, 0.0, 0.0]), (3 * 12, [0.0, 0.0, 200.0])] {
+        assert!(row[at..at + 3].iter().zip(wanted).all(|(value, wanted)| (value - wanted / 255.0).abs() < 1e-6));
+    }
+}
+
+/// Two gray channels of unknown meaning are no picture to train on; gray with alpha is one.
+#[test]
+fn two_channels_are_gray_and_alpha_or_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (kind, refusal) in [(0, Some("2 channels")), (2, None)] {
+        let entries = [
+            [256, 3, 1, 16],
+            [257, 3, 1, 16],
+            [258, 3, 2, 8 << 16 | 8],
+            [259, 3, 1, 1],
+            [262, 3, 1, 1],
+            [273, 4, 1, u32::MAX],
+            [277, 3, 1, 2],
+            [278, 3, 1, 16],
+            [279, 4, 1, 512],
+            [338, 3, 1, kind],
+        ];
+        let data: Vec<u8> = (0..16 * 16).flat_map(|_| [51, 255]).collect();
+        for i in 0..10 {
+            raw_tiff(&folder.path().join(format!("{i}.tif")), &entries, &data);
+        }
+        let options = DataSpec { fit: Some(Fit::Crop), ..spec_of(folder.path()) };
+        match refusal {
+            Some(words) => refused(&options, &[words, "save each as a gray picture"]),
+            None => {
+                let data = open(&options).expect("pictures");
+                assert_eq!(data.features, 256);
+                assert!(data.rows_f32(0..1).expect("a row").iter().all(|value| (value - 0.2).abs() < 1e-6));
+            }
+        }
+    }
+}
+
+/// Red, green and blue are taken of more bands, which is said.
+#[test]
+fn bands_that_are_left_out_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let entries = [
+        [256, 3, 1, 16],
+        [257, 3, 1, 16],
+        [258, 3, 4, u32::MAX],
+        [259, 3, 1, 1],
+        [262, 3, 1, 2],
+        [273, 4, 1, u32::MAX - 8],
+        [277, 3, 1, 4],
+        [278, 3, 1, 16],
+        [279, 4, 1, 1024],
+        [338, 3, 1, 0],
+    ];
+    let data: Vec<u8> = [8_u16; 4]
+        .iter()
+        .flat_map(|bits| bits.to_le_bytes())
+        .chain((0..16 * 16).flat_map(|_| [10, 20, 30, 250]))
+        .collect();
+    for i in 0..10 {
+        raw_tiff(&folder.path().join(format!("{i}.tif")), &entries, &data);
+    }
+    let data = open(&DataSpec { fit: Some(Fit::Crop), ..spec_of(folder.path()) }).expect("pictures");
+    let row = data.rows_f32(0..1).expect("a row");
+    assert!(row.iter().zip([10.0, 20.0, 30.0, 10.0]).all(|(value, wanted)| (value - wanted / 255.0).abs() < 1e-6));
+    assert!(data.notes.iter().any(|note| note.contains("near infrared")), "{:?}", data.notes);
+}
+
+#[test]
+fn what_is_blended_or_too_large_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for i in 0..10 {
+        let picture = RgbaImage::from_fn(16, 16, |x, _| Rgba([80, 80, 80, if x < i { 0 } else { 255 }]));
+        save_image(&DynamicImage::ImageRgba8(picture), &folder.path().join(format!("{i}.png")), ImageFormat::Png);
+    }
+    let data = open(&spec_of(folder.path())).expect("pictures");
+    let told = |note: &String| note.contains("transparent parts: 9") && note.contains("blended with white");
+    assert!(data.notes.iter().any(told), "{:?}", data.notes);
+    let kept = open(&DataSpec { channels: Some(4), ..spec_of(folder.path()) }).expect("pictures");
+    assert!(!kept.notes.iter().any(|note| note.contains("blended")), "{:?}", kept.notes);
+    // The size that helps is named as it is written.
+    let alone = tempfile::tempdir().expect("a folder");
+    save_image(&DynamicImage::ImageRgb8(halves(160, 128)), &alone.path().join("a.png"), ImageFormat::Png);
+    refused(&spec_of(&alone.path().join("a.png")), &["64x64", "setting `data.size=[16,16]`"]);
+}
+
+#[test]
+fn damaged_pages_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stack.tif");
+    let mut encoder = tiff::encoder::TiffEncoder::new(std::fs::File::create(&path).expect("a file"))
+        .expect("an encoder")
+        .with_compression(tiff::encoder::Compression::Deflate(tiff::encoder::DeflateLevel::default()));
+    let values: Vec<u8> = (0..64 * 64).map(|at| (at * at % 251) as u8).collect();
+    for _ in 0..3 {
+        encoder.write_image::<tiff::encoder::colortype::Gray8>(64, 64, &values).expect("a page");
+    }
+    drop(encoder);
+    let mut bytes = std::fs::read(&path).expect("read");
+    let mut decoder = tiff::decoder::Decoder::new(std::io::Cursor::new(&bytes)).expect("a TIFF file");
+    decoder.next_image().expect("a page");
+    let at = decoder.get_tag_u32_vec(tiff::tags::Tag::StripOffsets).expect("strips")[0] as usize;
+    drop(decoder);
+    bytes[at..at + 40].fill(0xff);
+    std::fs::write(&path, &bytes).expect("written");
+    refused(&DataSpec { fit: Some(Fit::Crop), ..spec_of(&path) }, &["stack.tif", "page 2"]);
 }

@@ -64,7 +64,7 @@ pub(crate) fn pixels(content: &Image) -> Pixels {
     let mut rgba = vec![255; shown_height * shown_width * 4];
     let colors = content.colors();
     // Of arrays with other counts of channels, the first.
-    let sources = if colors == 3 { [0, 1, 2] } else { [0; 3] };
+    let sources = if colors - content.extra() == 3 { [0, 1, 2] } else { [0; 3] };
     let mut planes: Vec<(usize, Vec<usize>)> = Vec::new();
     for (target, source) in sources.into_iter().enumerate() {
         match planes.iter_mut().find(|(known, _)| *known == source) {
