@@ -78,6 +78,13 @@ impl Severity {
         (low + share * (high - low)).exp().clamp(1.0, MOST)
     }
 
+    /// Returns [`Self::one_in`] with two digits that count, as a whole number.
+    pub fn rounded(&self, score: f64) -> u64 {
+        let severity = self.one_in(score);
+        let unit = 10.0_f64.powf((severity.log10().floor() - 1.0).max(0.0));
+        ((severity / unit).round() * unit) as u64
+    }
+
     pub(super) fn is_sane(&self) -> bool {
         let falling = self.scores.windows(2).all(|pair| pair[0] >= pair[1]);
         let rising = self.above.windows(2).all(|pair| pair[0] < pair[1]);
@@ -110,6 +117,7 @@ mod tests {
             let bound = if one_in > 1000.0 { 0.3 } else { 0.02 };
             assert!((found / one_in - 1.0).abs() < bound, "{found} for one in {one_in}");
         }
+        assert_eq!(scale.rounded(scale.scores[SINGLE]), 150);
         assert_eq!(scale.one_in(0.0), 1.0);
         assert_eq!(scale.one_in(1e30), MOST);
     }

@@ -373,7 +373,7 @@ fn detect_writes_what_scripts_read() {
     assert_eq!(json(&scored)["pictures"].as_array().map(Vec::len), Some(3));
     let written = std::fs::read_to_string(&scores).expect("scores");
     let mut lines = written.lines();
-    assert_eq!(lines.next(), Some("row,score,abnormal,reasons"));
+    assert_eq!(lines.next(), Some("row,score,abnormal,reasons,severity"));
     assert!(lines.next().is_some_and(|line| line.starts_with("1,") && line.contains(" (expected ")));
     assert_eq!(lines.count(), 568);
     // The same through pipes.

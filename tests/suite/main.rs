@@ -8,6 +8,7 @@ mod corruptions;
 mod data;
 mod denoise;
 mod detect;
+mod detect_near;
 mod detect_series;
 mod dialects;
 mod engine;

@@ -164,7 +164,10 @@ impl Detect {
             self.threshold = threshold;
             ui.ctx().request_repaint();
         }
-        card(ui, table, |ui, inside| rows::ui(ui, palette, inside, &outcome.scan, &self.index, self.threshold));
+        let severity = outcome.model.detector.as_ref().and_then(|detector| detector.severity.as_ref());
+        card(ui, table, |ui, inside| {
+            rows::ui(ui, palette, inside, (&outcome.scan, severity), &self.index, self.threshold);
+        });
     }
 
     /// Draws the histogram, and below it the threshold as a slider with its metrics.
@@ -252,7 +255,11 @@ impl Detect {
         let mut bottom = inside.bottom();
         for (label, help, what) in [
             ("Save detector", "Save the fitted detector, with this threshold, beside the data", SavedScores::Detector),
-            ("Save scores", "Save row, score, abnormal and reasons of every row beside the data", SavedScores::Scores),
+            (
+                "Save scores",
+                "Save row, score, abnormal, reasons and severity of every row beside the data",
+                SavedScores::Scores,
+            ),
         ] {
             let button = Button::new(ButtonKind::Plain, label, help).enabled(self.task.is_none());
             let rect = Rect::from_min_size(pos2(inside.left(), bottom - 30.0), vec2(width, 30.0));

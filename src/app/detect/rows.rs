@@ -5,16 +5,30 @@ use egui::{Align2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 use super::score_index::ScoreIndex;
 use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{card_title, part_of_line};
+use crate::model::Severity;
 use crate::style::{self, Palette, size, space};
 use crate::tasks::ScannedRows;
 
 const LINE: f32 = 26.0;
-/// Right edges of the columns row and score with their gap, and left edge of the reasons.
+/// Right edges of the columns row, score and severity with their gap, and left edge of the reasons.
 const ROW: f32 = 64.0;
-const SCORE: f32 = 144.0;
-const LABEL: f32 = 166.0;
+const SCORE: f32 = 136.0;
+const SEVERITY: f32 = 252.0;
+const LABEL: f32 = 274.0;
 
-pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRows, view: &ScoreIndex, threshold: f64) {
+/// Least width of the table with the column of severity.
+const WITH_SEVERITY: f32 = 560.0;
+
+pub(super) fn ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    inside: Rect,
+    (scan, severity): (&ScannedRows, Option<&Severity>),
+    view: &ScoreIndex,
+    threshold: f64,
+) {
+    let severity = severity.filter(|_| inside.width() >= WITH_SEVERITY);
+    let reasons_at = if severity.is_some() { LABEL } else { LABEL - (SEVERITY - SCORE) };
     let above = view.above(threshold);
     // Rows whose reasons are known are sorted by score.
     let score = |row: u64| scan.scores.get(row as usize - 1).copied().unwrap_or(f64::NAN);
@@ -31,11 +45,12 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRow
     let muted = color(palette.muted);
     let painter = ui.painter().clone();
     let small = regular(size::AXIS);
-    for (x, name) in [(ROW - 16.0, "row"), (SCORE - 16.0, "score")] {
+    let of_severity = severity.map(|_| (SEVERITY - 16.0, "normal rows"));
+    for (x, name) in [(ROW - 16.0, "row"), (SCORE - 16.0, "score")].into_iter().chain(of_severity) {
         painter.text(pos2(inside.left() + x, head), Align2::RIGHT_CENTER, name, small.clone(), muted);
     }
     let words = "reasons: observed and expected values";
-    painter.text(pos2(inside.left() + LABEL, head), Align2::LEFT_CENTER, words, small, muted);
+    painter.text(pos2(inside.left() + reasons_at, head), Align2::LEFT_CENTER, words, small, muted);
     painter.hline(inside.x_range(), head + 12.0, Stroke::new(1.0, color(palette.line)));
     let list = Rect::from_min_max(pos2(inside.left(), head + 13.0), inside.max);
     if !list.is_positive() {
@@ -54,14 +69,19 @@ pub(super) fn ui(ui: &mut Ui, palette: &Palette, inside: Rect, scan: &ScannedRow
                 painter_text(ui, at(ROW - 16.0), &number, regular(size::TEXT), color(palette.muted));
                 let value = format!("{:.2}", score(*row));
                 painter_text(ui, at(SCORE - 16.0), &value, semibold(size::TEXT), ink);
+                let rare = severity.map(|scale| format!("1 in {}", style::grouped(scale.rounded(score(*row)))));
+                if let Some(rare) = &rare {
+                    painter_text(ui, at(SEVERITY - 16.0), rare, regular(size::TEXT), color(palette.muted));
+                }
                 if let Some(&is_abnormal) = scan.truth.as_ref().and_then(|truth| truth.get(*row as usize - 1)) {
                     let ink = if is_abnormal { palette.bad } else { palette.second };
-                    ui.painter().circle_filled(at(SCORE + 4.0), 4.0, color(ink));
+                    ui.painter().circle_filled(at(reasons_at - 14.0), 4.0, color(ink));
                 }
-                let room = line.width() - LABEL - space::M;
-                part_of_line(ui, at(LABEL), room, reasons, regular(size::TEXT), ink);
+                let room = line.width() - reasons_at - space::M;
+                part_of_line(ui, at(reasons_at), room, reasons, regular(size::TEXT), ink);
                 response.widget_info(|| {
-                    let words = format!("row {number}, score {value}: {reasons}");
+                    let rare = rare.as_ref().map_or_else(String::new, |rare| format!(", as {rare} normal rows"));
+                    let words = format!("row {number}, score {value}{rare}: {reasons}");
                     egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, words)
                 });
                 response.on_hover_text(reasons.replace("; ", "\n"));

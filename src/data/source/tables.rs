@@ -43,7 +43,8 @@ pub(in crate::data) fn read_leniently(
     }
     let CsvRows { place, names, look, comma, records, .. } = open_records(path, options, wanted)?;
     let reading = readings(&look, &names, options, wanted.unwrap_or_default(), comma);
-    let mut builders: Vec<ColumnBuilder> = reading.columns.iter().map(|reading| ColumnBuilder::new(reading, None)).collect();
+    let mut builders: Vec<ColumnBuilder> =
+        reading.columns.iter().map(|reading| ColumnBuilder::new(reading, None)).collect();
     let (mut rows, mut broken) = (0_usize, Vec::new());
     for record in records {
         let record = of_any_length(record, &place)?;

@@ -35,6 +35,11 @@ const STEPS: usize = 64;
 /// the work of hundreds on rows of a table.
 const PICTURE_EPOCHS: u32 = 250;
 
+/// Operations of the training of a chosen model of a table, at most (about three seconds on two cores), unless
+/// [`LEAST_EPOCHS`] take more: beside the density of kept rows a longer training changes little.
+const TABLE_COST: f64 = 2e11;
+const LEAST_EPOCHS: u32 = 5;
+
 /// Callback that receives the share of the work that is done, 0 to 1, and returns whether to go on.
 pub type FitProgress<'a> = dyn FnMut(f64) -> ControlFlow<()> + 'a;
 
@@ -525,7 +530,15 @@ fn train(
     spec = spec.with_set(&wanted.options.settings)?;
     spec.data = wanted.base.clone();
     spec.train.seed = wanted.options.seed + member;
-    let plan = TrainingPlan::new(spec.clone(), Arc::clone(data), device)?;
+    let mut plan = TrainingPlan::new(spec.clone(), Arc::clone(data), device)?;
+    let epochs = (TABLE_COST / plan.cost().epoch_cost.max(1.0)) as u32;
+    if wanted.options.spec.is_none() && neighborhood::is_for(data) && epochs < spec.train.epochs {
+        spec.train.epochs = epochs.max(LEAST_EPOCHS);
+        // What is set stands.
+        let train = |setting: &&String| setting.starts_with("train.epochs") || setting.starts_with("train.steps");
+        spec = spec.with_set(&wanted.options.settings.iter().filter(train).cloned().collect::<Vec<_>>())?;
+        plan = TrainingPlan::new(spec.clone(), Arc::clone(data), device)?;
+    }
     check_bottleneck(plan.network())?;
     FitMemory::new(&plan, data, wanted.options.ensemble, device).check(platform::free_memory())?;
     let mut run = Run::new(Session::from_plan(plan, device.clone())?, None, None, false).wait()?;

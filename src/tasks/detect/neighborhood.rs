@@ -108,8 +108,7 @@ impl Neighborhood {
         let mean: Vec<f32> = mean.iter().map(|sum| (sum / kept as f64) as f32).collect();
         let rows = turned(&near.values, &mean, &near.scale, &near.metric);
         let judged = turned(&near.judged, &mean, &near.scale, &near.metric);
-        let squares: Vec<f64> =
-            rows.chunks_exact(features).map(squared_length).collect();
+        let squares: Vec<f64> = rows.chunks_exact(features).map(squared_length).collect();
         let mut graph = Graph::new();
         let queries = graph.external(SharedBuffer::Input, [BATCH, features]);
         let weights = graph.parameter("near.rows", [kept, features], Init::Constant(0.0));
@@ -456,4 +455,76 @@ pub(super) fn measured(held: &Range<usize>) -> Range<usize> {
     const MOST: usize = 100_000;
     // Train rows come first, in random order.
     held.end.saturating_sub(MOST).min(held.start)..held.end
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may fail loudly")]
+mod tests {
+    use super::*;
+    use crate::data::{DataSet, Preparation, Scaling};
+    use crate::random::{normal4, philox4x32};
+
+    const FEATURES: usize = 5;
+
+    /// Rows of few levels, of which many are equal, and some far from zero.
+    fn rows(count: usize, seed: u32) -> Vec<f32> {
+        let row = |at: usize| {
+            let values = [0, 1].map(|part| normal4(philox4x32([at as u32, part, seed, 0], [1, 2])));
+            let far = if at % 50 == 0 { 3000.0 } else { 0.0 };
+            values.concat().into_iter().take(FEATURES).map(move |value| value.round() + far)
+        };
+        (0..count).flat_map(row).collect()
+    }
+
+    #[test]
+    fn neighbors_are_those_of_all_distances_with_rows_and_without_themselves() {
+        let values = rows(400, 1);
+        let data = DataSet::from_rows(values, FEATURES, &Preparation::new(SourceKind::Array, Scaling::None));
+        let data = DataSet { train: 0..400, validation: 400..400, test: 400..400, ..data };
+        let device = Device::open(crate::device::DeviceChoice::Cpu, None).expect("a device");
+        let (near, _) = keep(&data, 1, &device).expect("rows").expect("enough of them");
+        let kept = near.kept();
+        let mut search = Neighborhood::new(near, &device).expect("a search");
+        let distance = |a: &[f32], b: &[f32]| {
+            a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>().sqrt()
+        };
+        let turned_rows = search.rows.clone();
+        let others = |query: &[f32], itself: Option<usize>| {
+            let mut all: Vec<(f64, usize)> = turned_rows
+                .chunks_exact(FEATURES)
+                .enumerate()
+                .filter(|(number, _)| Some(*number) != itself)
+                .map(|(number, row)| (distance(query, row), number))
+                .collect();
+            all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            all.into_iter().map(|found| found.0).take(NEIGHBORS).collect::<Vec<f64>>()
+        };
+        // Kept rows, and others.
+        let queries = [search.near.values.clone(), rows(100, 2)].concat();
+        let found = search.find(&queries).expect("found");
+        let turned_queries = turned(&queries, &search.mean, &search.near.scale, &search.near.metric);
+        for (at, query) in turned_queries.chunks_exact(FEATURES).enumerate() {
+            let equal = turned_rows.chunks_exact(FEATURES).position(|row| row == query);
+            assert!(at >= kept || equal.is_some());
+            let expected = others(query, equal);
+            // Distances are stored in f32.
+            for (found, expected) in found[at].nearest.iter().zip(&expected) {
+                assert!((f64::from(found.1) - expected).abs() <= 1e-6 * (1.0 + expected), "{:?}, {expected:?}", found);
+            }
+            let own = found[at].nearest.iter().map(|&(number, _)| {
+                let number = number as usize;
+                let row = &turned_rows[number * FEATURES..(number + 1) * FEATURES];
+                let mut all: Vec<f64> = turned_rows
+                    .chunks_exact(FEATURES)
+                    .enumerate()
+                    .filter(|(other, _)| *other != number && Some(*other) != equal)
+                    .map(|(_, other)| distance(row, other))
+                    .collect();
+                all.sort_by(f64::total_cmp);
+                all[..NEIGHBORS].iter().sum::<f64>() / NEIGHBORS as f64
+            });
+            let own = own.sum::<f64>() / NEIGHBORS as f64;
+            assert!((found[at].own - own).abs() <= 1e-5 * (1.0 + own), "row {at}: {} and {own}", found[at].own);
+        }
+    }
 }

@@ -226,7 +226,8 @@ impl Reasons {
             let Some((_, place, nearest)) = without.first() else { return };
             let at = order[*place];
             let features = self.spans[at].features.clone();
-            let mean = mean_of(near, nearest.iter().take(NEIGHBORS.min(others)).map(|&other| other as usize * compared.step));
+            let mean =
+                mean_of(near, nearest.iter().take(NEIGHBORS.min(others)).map(|&other| other as usize * compared.step));
             expected[features.clone()].copy_from_slice(&mean[features]);
             shares[at] = largest + (REASONS - number) as f64;
             left.iter_mut().zip(part(*place)).for_each(|(left, part)| *left -= part);

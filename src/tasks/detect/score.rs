@@ -155,12 +155,6 @@ pub fn write_scores(
     Ok(scores)
 }
 
-/// Formats a severity, N of one in N, in whole numbers with two digits that count; whole from 1 to 10.
-pub(super) fn one_in(severity: f64) -> String {
-    let unit = 10.0_f64.powf((severity.max(1.0).log10().floor() - 1.0).max(0.0));
-    format!("{:.0}", (severity / unit).round() * unit)
-}
-
 enum Failure {
     Write(std::io::Error),
     Score(TaskError),
@@ -199,7 +193,7 @@ impl Gathered {
         };
         let is_above = score > self.scores.threshold;
         let flag = if is_above { "1" } else { "0" };
-        let severity = self.severity.as_ref().map_or_else(String::new, |scale| one_in(scale.one_in(score)));
+        let severity = self.severity.as_ref().map_or_else(String::new, |scale| scale.rounded(score).to_string());
         table.write_record([row.as_str(), &format!("{score:.6}"), flag, scored.reasons, &severity])?;
         self.scores.rows += 1;
         self.scores.abnormal += u64::from(is_above);
