@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
-"""Makes the table of docs/figures.md of how well the default detector finds abnormal rows, with PCA reconstruction beside it.
+"""Makes the tables of docs/figures.md of how well the default detector finds abnormal rows, with others beside it.
 
-    benches/detection.py FOLDER [--hourglass target/release/hourglass] [--seeds 5] [--set NAME] [-- MORE OPTIONS OF FIT]
+    benches/detection.py FOLDER [--hourglass target/release/hourglass] [--seeds 5] [--set NAME] [--dirty SHARE] [-- MORE OPTIONS OF FIT]
 
-A random half of the normal rows is fitted on; the other half and all abnormal rows are scored. The halves are those of
-numpy.random.default_rng(seed).permutation of the normal rows, the same for both. PCA sees z-scored rows, keeps 90% of the
-variance (of ECG5000, which comes divided and in one unit, 16 components of rows as they are), and scores by squared error.
+FOLDER holds tables as ADBench has them, NAME.npz with X and y (1 for abnormal), directly or in its folder `anomaly`, and
+may hold tabular/breast_cancer.csv and timeseries/ecg5000_*.csv.gz. A random half of the normal rows is fitted on, 10,000
+at most; the other half and the abnormal rows, 5,000 at most, are scored. The halves are those of
+numpy.random.default_rng(seed).permutation of the normal rows, the same for all methods. With --dirty that share of the
+fitted rows is abnormal, unlabeled, and no longer among those that are scored.
+
+Beside it, on columns that are standardized by the fitted rows: the mean distance to five neighbors; the squared error of
+PCA that keeps 90% of the variance (of ECG5000, which comes divided and in one unit, 16 components of rows as they are);
+and an isolation forest of 100 trees of 256 rows, by scikit-learn where it is installed. The last column is the share of
+scored normal rows that are said to be as abnormal as at most one normal row in 100.
 """
 import argparse
 import csv
-import json
+import gzip
 import pathlib
 import subprocess
 import tempfile
@@ -17,57 +24,105 @@ import time
 
 import numpy as np
 
-# Name, path under FOLDER, label column; ECG5000 comes as a file to fit on and one to score.
-CASES = [
-    ("cardio", "anomaly/cardio.csv", "label"),
-    ("thyroid", "anomaly/thyroid.csv", "label"),
-    ("satimage-2", "anomaly/satimage-2.csv", "label"),
-    ("breast cancer", "tabular/breast_cancer.csv", "malignant"),
-    ("ECG5000", ("timeseries/ecg5000_train_normal.csv.gz", "timeseries/ecg5000_val.csv.gz"), "label"),
-]
+try:
+    from sklearn.ensemble import IsolationForest
+except ImportError:
+    IsolationForest = None
+
+MOST_FITTED, MOST_ABNORMAL = 10_000, 5_000
+NEIGHBORS = 5
+METHODS = ("Hourglass", "neighbors", "PCA", "isolation forest")
 
 
 def read(path, label):
-    """Column names, features, labels, and the lines as they stand."""
-    import gzip
-
+    """Features and labels of a table."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt") as file:
         rows = list(csv.reader(file))
-    names = rows[0]
-    at = names.index(label)
+    at = rows[0].index(label)
     values = np.array([[float(v) for i, v in enumerate(row) if i != at] for row in rows[1:]])
-    labels = np.array([float(row[at]) != 0 for row in rows[1:]])
-    return names, values, labels, rows[1:]
+    return values, np.array([float(row[at]) != 0 for row in rows[1:]])
 
 
-def write(path, names, rows):
-    with open(path, "w", newline="") as file:
-        csv.writer(file).writerows([names, *rows])
+def cases(folder):
+    """Names, and functions from a seed to fitted rows, scored rows, their labels, and abnormal rows to mix in."""
+
+    def halves(values, labels):
+        def of(seed):
+            normal = np.random.default_rng(seed).permutation(np.flatnonzero(~labels))
+            half = len(normal) // 2
+            fitted, rest = normal[:half][:MOST_FITTED], normal[half:]
+            scored = np.concatenate([rest, np.flatnonzero(labels)[:MOST_ABNORMAL]])
+            return values[fitted], values[scored], labels[scored]
+
+        return of
+
+    for path in sorted([*folder.glob("*.npz"), *folder.glob("anomaly/*.npz")], key=lambda path: path.stem.lower()):
+        table = np.load(path, allow_pickle=False)
+        yield path.stem, halves(table["X"].astype(np.float64), table["y"].ravel() != 0), None
+    table = folder / "tabular/breast_cancer.csv"
+    if table.exists():
+        yield "breast cancer", halves(*read(table, "malignant")), None
+    beats = [folder / f"timeseries/ecg5000_{part}.csv.gz" for part in ("train_normal", "val")]
+    if all(part.exists() for part in beats):
+        fitted, (scored, labels) = read(beats[0], "label")[0], read(beats[1], "label")
+        yield "ECG5000", lambda _: (fitted, scored, labels), 16
 
 
 def area(scores, positive):
     """Area under the ROC by ranks, ties counting half."""
-    order = np.argsort(scores, kind="stable")
-    ranks = np.empty(len(scores))
-    ranks[order] = np.arange(1, len(scores) + 1)
-    for value in np.unique(scores):
-        same = scores == value
-        ranks[same] = ranks[same].mean()
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
     n = positive.sum()
     return (ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n))
 
 
-def pca_area(train, test, positive, components):
-    mean, deviation = train.mean(0), train.std(0) if components is None else np.ones(train.shape[1])
+def standardized(fitted, scored):
+    deviation = fitted.std(0)
     deviation[deviation == 0] = 1
-    train, test = (train - mean) / deviation, (test - mean) / deviation
-    _, sizes, axes = np.linalg.svd(train - train.mean(0), full_matrices=False)
+    return (fitted - fitted.mean(0)) / deviation, (scored - fitted.mean(0)) / deviation
+
+
+def by_neighbors(fitted, scored):
+    squares = (fitted**2).sum(1)
+    out = []
+    for rows in np.array_split(scored, max(1, len(scored) // 500)):
+        distances = np.maximum(squares + (rows**2).sum(1)[:, None] - 2 * rows @ fitted.T, 0)
+        nearest = np.partition(distances, min(NEIGHBORS, len(fitted) - 1), axis=1)[:, :NEIGHBORS]
+        out.append(np.sqrt(nearest).mean(1))
+    return np.concatenate(out)
+
+
+def by_pca(fitted, scored, components):
+    center = fitted.mean(0)
+    _, sizes, axes = np.linalg.svd(fitted - center, full_matrices=False)
     if components is None:
         components = int(np.searchsorted(np.cumsum(sizes**2) / np.sum(sizes**2), 0.9) + 1)
     axes = axes[:components]
-    left = (test - train.mean(0)) - (test - train.mean(0)) @ axes.T @ axes
-    return area((left**2).sum(1), positive)
+    left = (scored - center) - (scored - center) @ axes.T @ axes
+    return (left**2).sum(1)
+
+
+def write(path, rows):
+    names = ",".join(f"c{i}" for i in range(rows.shape[1]))
+    np.savetxt(path, rows, delimiter=",", header=names, comments="", fmt="%.9g")
+
+
+def by_hourglass(options, seed, fitted, scored):
+    with tempfile.TemporaryDirectory() as out:
+        write(f"{out}/fit.csv", fitted)
+        write(f"{out}/score.csv", scored)
+        started = time.monotonic()
+        fit = [options.hourglass, "detect", "fit", f"{out}/fit.csv", "-o", f"{out}/model.safetensors"]
+        fit += ["--seed", str(seed), "--device", "cpu", "--quiet", *options.more]
+        subprocess.run(fit, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.monotonic() - started
+        score = [options.hourglass, "detect", "score", f"{out}/model.safetensors", f"{out}/score.csv"]
+        score += ["-o", f"{out}/scores.csv", "--device", "cpu", "--quiet"]
+        subprocess.run(score, check=True, stdout=subprocess.DEVNULL)
+        with open(f"{out}/scores.csv") as file:
+            rows = list(csv.DictReader(file))
+    return np.array([float(row["score"]) for row in rows]), np.array([float(row["severity"]) for row in rows]), seconds
 
 
 def main():
@@ -76,55 +131,44 @@ def main():
     parser.add_argument("--hourglass", default="target/release/hourglass")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--set", action="append", help="only these sets")
+    parser.add_argument("--dirty", type=float, default=0.0, help="share of the fitted rows that is abnormal")
     parser.add_argument("more", nargs="*")
     options = parser.parse_args()
-    print("| data | Hourglass, ROC-AUC (sd) | PCA | seconds to fit |\n|---|---|---|---|")
-    means = []
-    for name, place, label in CASES:
+    print(f"| data | {' | '.join(METHODS)} | seconds to fit | 1 in 100 |\n|---|---|---|---|---|---|---|")
+    means, pooled = [], np.zeros(2)
+    for name, split, components in cases(options.folder):
         if options.set and name not in options.set:
             continue
-        places = [options.folder / p for p in (place if isinstance(place, tuple) else (place,))]
-        if not all(p.exists() for p in places):
-            print(f"| {name} | not at hand: {places[0]} | | |")
-            continue
-        ours, theirs, seconds = [], [], []
-        names, values, labels, lines = read(places[0], label)
+        areas, seconds, strange = [], [], np.zeros(2)
         for seed in range(options.seeds):
-            if len(places) == 2:
-                train, train_lines = values, lines
-                _, test, positive, test_lines = read(places[1], label)
-            else:
-                normal = np.random.default_rng(seed).permutation(np.flatnonzero(~labels))
-                half = len(normal) // 2
-                rest = np.concatenate([normal[half:], np.flatnonzero(labels)])
-                train, test, positive = values[normal[:half]], values[rest], labels[rest]
-                train_lines, test_lines = [lines[i] for i in normal[:half]], [lines[i] for i in rest]
-            theirs.append(pca_area(train, test, positive, 16 if len(places) == 2 else None))
-            with tempfile.TemporaryDirectory() as out:
-                write(f"{out}/fit.csv", names, train_lines)
-                write(f"{out}/score.csv", names, test_lines)
-                started = time.monotonic()
-                fit = [options.hourglass, "detect", "fit", f"{out}/fit.csv", "-o", f"{out}/model.safetensors"]
-                fit += ["--label", label, "--seed", str(seed), "--device", "cpu", "--quiet", *options.more]
-                subprocess.run(fit, check=True, stdout=subprocess.DEVNULL)
-                seconds.append(time.monotonic() - started)
-                score = [options.hourglass, "detect", "score", f"{out}/model.safetensors", f"{out}/score.csv"]
-                score += ["-o", f"{out}/scores.csv", "--device", "cpu", "--quiet", "--json"]
-                done = subprocess.run(score, check=True, capture_output=True, text=True)
-                claimed = json.loads(done.stdout)["roc_auc"]
-                with open(f"{out}/scores.csv") as file:
-                    scores = np.array([float(row["score"]) for row in csv.DictReader(file)])
-                ours.append(area(scores, positive))
-                assert abs(ours[-1] - claimed) < 1e-3, (ours[-1], claimed)
-        means.append((np.mean(ours), np.mean(theirs)))
+            fitted, scored, labels = split(seed)
+            if options.dirty > 0:
+                abnormal = np.random.default_rng(seed + 100).permutation(np.flatnonzero(labels))
+                mixed = abnormal[: min(round(options.dirty * len(fitted) / (1 - options.dirty)), len(abnormal) // 2)]
+                fitted = np.concatenate([fitted, scored[mixed]])
+                scored, labels = np.delete(scored, mixed, 0), np.delete(labels, mixed)
+            ours, severity, took = by_hourglass(options, seed, fitted, scored)
+            seconds.append(took)
+            strange += [(severity[~labels] >= 100).sum(), (~labels).sum()]
+            plain = (fitted, scored) if components else standardized(fitted, scored)
+            forest = np.nan
+            if IsolationForest:
+                trees = IsolationForest(random_state=seed).fit(plain[0])
+                forest = area(-trees.score_samples(plain[1]), labels)
+            others = [area(by_neighbors(*plain), labels), area(by_pca(*plain, components), labels), forest]
+            areas.append([area(ours, labels), *others])
+        means.append(np.mean(areas, axis=0))
+        pooled += strange
+        best = np.nanmax(means[-1].round(4))
+        bold = [f"**{value:.4f}**" if value.round(4) == best else f"{value:.4f}" for value in means[-1]]
+        deviation = f" ({np.std([row[0] for row in areas]):.4f})"
         print(
-            f"| {name} | {np.mean(ours):.4f} ({np.std(ours):.4f}) | {np.mean(theirs):.4f} ({np.std(theirs):.4f}) "
-            f"| {np.mean(seconds):.1f} |",
+            f"| {name} | {bold[0]}{deviation} | {' | '.join(bold[1:])} | {np.mean(seconds):.1f} | {strange[0] / strange[1]:.2%} |",
             flush=True,
         )
     if means:
-        ours, theirs = np.mean(means, axis=0)
-        print(f"| mean | {ours:.4f} | {theirs:.4f} | |")
+        mean = np.mean(means, axis=0)
+        print(f"| mean | {' | '.join(f'{value:.4f}' for value in mean)} | | {pooled[0] / pooled[1]:.2%} |")
 
 
 if __name__ == "__main__":

@@ -247,7 +247,11 @@ fn describe_fit(report: &DetectorReport) {
             further => format!(", each held out of one of {} models", further + report.members),
         }
     ));
-    print_out(&format!("detector  {}", report.model));
+    let kept = match report.kept_rows {
+        0 => String::new(),
+        rows => format!(", with {} of the rows ({:.1} MB)", grouped(rows), report.kept_bytes as f64 / 1e6),
+    };
+    print_out(&format!("detector  {}{kept}", report.model));
 }
 
 fn score(arguments: ScoreArgs, common: &Common) -> Result<u8, CliError> {

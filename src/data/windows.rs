@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::formats::columns::{ColumnValues, Table};
-use super::formats::date_format::is_time_name;
+use super::formats::columns::{ColumnReading, ColumnValues, Table};
+use super::formats::date_format::{DateFormat, is_time_name};
 use super::odd_columns::{OneWay, far_values, identifier};
 use super::preparation::{Preparation, PreparedColumn, constant};
 use super::rhythm::{calendar_period, common_divisor, period, usual_stride, usual_window};
@@ -105,7 +105,9 @@ pub(super) fn is_series(table: &Table, options: &DataSpec) -> Option<Result<(), 
     );
     let line = TimeOrder::of_times(&times, MOST_FILLED, None);
     let name = &table.names[at];
-    let reason = if let Some((name, _)) = worded {
+    let reason = if table.readings.get(at) == Some(&ColumnReading::Times(DateFormat::TimeOfDay)) {
+        format!("column {name:?} holds times of day without dates")
+    } else if let Some((name, _)) = worded {
         format!("column {name:?} holds words")
     } else if !table
         .columns
@@ -204,32 +206,9 @@ pub(super) fn perhaps_times(table: &Table, options: &DataSpec) -> Option<String>
                 None
             }
         }
-        ColumnValues::Words { words, codes } => {
-            let are_times = !words.is_empty() && words.iter().all(|word| is_time_of_day(word));
-            (are_times && 2 * words.len() > codes.len()).then(|| {
-                format!(
-                    "taken for a table, each row by itself: column {name:?} holds times of day without dates; for a \
-                     series write the dates before them, or take each row as a step: setting `data.kind=\"series\"`"
-                )
-            })
-        }
-        ColumnValues::Times(_) => None,
+        ColumnValues::Words { .. } | ColumnValues::Times(_) => None,
     };
     table.names.iter().zip(&table.columns).find_map(of)
-}
-
-/// Returns whether a word is a time of day such as 07:05, 7:05:30 or 07:05:30.250.
-fn is_time_of_day(word: &str) -> bool {
-    let parts: Vec<&str> = word.split(':').collect();
-    let in_range = |text: &str, most: f64| {
-        let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        is_digits && text.parse::<f64>().is_ok_and(|value| value < most)
-    };
-    match parts.as_slice() {
-        [hour, minute] => in_range(hour, 24.0) && in_range(minute, 60.0),
-        [hour, minute, second] => in_range(hour, 24.0) && in_range(minute, 60.0) && in_range(second, 61.0),
-        _ => false,
-    }
 }
 
 /// Returns whether all numbers are seconds, or parts of them, since 1970 in the years 1990 to 2100.

@@ -76,8 +76,9 @@ fn a_shift_in_one_column_is_named_first_and_severity_is_what_it_says() {
     for (name, found) in [("severity", share(&|row| row.3 >= 100.0)), ("threshold", share(&|row| row.1))] {
         assert!((0.0015..0.0205).contains(&found), "{name}: {found}");
     }
-    let median = share(&|row| row.3 >= 2.0);
-    assert!((0.45..0.55).contains(&median), "{median}");
+    // Whole numbers: 2 is 1.5 and more, two thirds of the rows.
+    let common = share(&|row| row.3 >= 2.0);
+    assert!((0.62..0.72).contains(&common), "{common}");
 
     // Six deviations of the column.
     let shifted: Vec<[f64; COLUMNS]> = (fresh[..200].iter().enumerate())
@@ -97,6 +98,7 @@ fn a_shift_in_one_column_is_named_first_and_severity_is_what_it_says() {
 
 #[test]
 fn devices_find_the_same_neighbors() {
+    let Some(gpu) = gpu() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let detector = folder.path().join("detector.safetensors");
     // Counts: many rows are equal, and many distances.
@@ -107,7 +109,7 @@ fn devices_find_the_same_neighbors() {
     let other = plain(folder.path(), "other.csv", &normal_rows(300, 4));
     for source in [source, other] {
         let on_cpu = scored(&detector, &source, &cpu());
-        let on_gpu = scored(&detector, &source, &gpu());
+        let on_gpu = scored(&detector, &source, &gpu);
         for (a, b) in on_cpu.iter().zip(&on_gpu) {
             // The models' own scores differ by rounding; a neighbor more or less would change more.
             assert!((a.0 / b.0 - 1.0).abs() < 1e-3, "{a:?} and {b:?}");
@@ -158,7 +160,10 @@ fn judged_rows_count_without_a_fit_and_are_listed() {
 fn outliers_without_labels_are_no_neighbors() {
     let folder = tempfile::tempdir().expect("a folder");
     let detector = folder.path().join("detector.safetensors");
-    let mut rows = normal_rows(950, 6);
+    let mut rows = normal_rows(1500, 6);
+    // Those of one cloud.
+    rows.retain(|row| row[0] < 4.0);
+    rows.truncate(950);
     rows.extend((0..50).map(|at| {
         let angle = f64::from(at) * 0.7;
         [30.0 + angle.sin(), 30.0 * angle.cos(), -30.0, 25.0 * angle.sin(), 40.0, f64::from(at) - 25.0]

@@ -207,7 +207,7 @@ fn one_huge_value_in_the_fit_leaves_a_detector_that_sees() {
     let told = |note: &String| note.contains("row 701 holds 1000000") && note.contains("taken for missing");
     assert!(report.notes.iter().any(told), "{:?}", report.notes);
     let limit = model.detector.as_ref().expect("a detector").threshold;
-    let mut odd: Vec<String> = hours(1000, 200, 9, "", plain).lines().map(str::to_owned).collect();
+    let mut odd: Vec<String> = hours(1000, 400, 9, "", plain).lines().map(str::to_owned).collect();
     let time = odd[100].split(',').next().expect("a time").to_owned();
     odd[100] = format!("{time},500");
     let scores = score(home.path(), &model, &(odd.join("\n") + "\n"));

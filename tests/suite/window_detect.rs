@@ -108,6 +108,8 @@ fn outcome() -> DetectOutcome {
         scored_rows: 588,
         further_models: 0,
         left_out: 60,
+        kept_rows: 0,
+        kept_bytes: 0,
         features: 21,
         latent: 6,
         members: 1,

@@ -30,6 +30,7 @@ mod scorer;
 mod scores;
 mod series;
 mod threshold;
+mod training_rows;
 
 pub use self::fit::{DetectorOptions, DetectorReport, FitProgress, ThresholdRule, fit_detector, make_detector};
 pub use self::pipeline::{

@@ -220,13 +220,14 @@ impl Neighborhood {
 
     /// Returns the density part of a score, a logarithm.
     ///
-    /// A row nearer to a judged row than to its neighbors is as that one is: the part rises or falls by as much as it
-    /// would if the distance to the judged row were that to the neighbors.
+    /// A row nearer to a judged row than to its neighbors is as that one is: the part rises or falls by how much nearer
+    /// it is, the same in dense and in empty places.
     pub fn density(&self, neighbors: &Neighbors) -> f64 {
         let usual = f64::from(self.near.usual);
         let far = |distance: f64| (distance / usual + FLOOR).ln();
         let mean = neighbors.distance();
-        let nearer = neighbors.judged.map_or(0.0, |(_, distance)| 2.0 * (far(mean) - far(distance)));
+        let nearer = |(_, distance): (usize, f64)| 2.0 * ((1.0 + FLOOR) / (distance / mean.max(1e-12) + FLOOR)).ln();
+        let nearer = neighbors.judged.map_or(0.0, nearer);
         let judged = match self.judgment(neighbors) {
             Some(true) => nearer,
             Some(false) => -nearer,
