@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::check::{SelftestOptions, VariantCheck};
-use super::models::{TestedModel, models};
+use super::models::{TestedModel, fill_search, models, search_plan};
 use crate::device::gpu::GpuContext;
 use crate::device::{Device, DeviceChoice, DeviceError};
-use crate::graph::{Deviation, Executable, GraphError, ObservedCall, run_kernel};
+use crate::graph::{Deviation, Executable, GraphError, ObservedCall, Plan, SharedBuffers, run_kernel};
 use crate::kernels::{StepState, choice_key};
 use crate::random::{permutation_keys, stream};
 use crate::train::TrainError;
@@ -29,24 +29,29 @@ pub(super) fn check(
     }
     // The parameters of a kernel are all that its results depend on, beside its buffers.
     let seen = RefCell::new(BTreeSet::new());
+    let mut check_plan = |plan: &Plan, buffers: &SharedBuffers, state: &StepState| -> Result<(), TrainError> {
+        let Executable::Cpu(mut reference) = Executable::new(&cpu, plan, buffers)? else { return Ok(()) };
+        reference.run_observed(
+            state,
+            |call| !seen.borrow().contains(&format!("{:?}", call.kernel)),
+            |observed| {
+                if seen.borrow_mut().insert(format!("{:?}", observed.call.kernel)) {
+                    check_call(&contexts, &observed, state, checks)?;
+                }
+                Ok(())
+            },
+        )?;
+        Ok(())
+    };
     for model in models(!options.quick)? {
         progress(&format!("kernels of {} at batch {}", model.name, model.batch));
         for plan in model.plans()? {
-            let buffers = model.fill(&plan, &cpu)?;
-            let Executable::Cpu(mut reference) = Executable::new(&cpu, &plan, &buffers)? else { continue };
-            reference.run_observed(
-                &state(&model),
-                |call| !seen.borrow().contains(&format!("{:?}", call.kernel)),
-                |observed| {
-                    if seen.borrow_mut().insert(format!("{:?}", observed.call.kernel)) {
-                        check_call(&contexts, &observed, &state(&model), checks)?;
-                    }
-                    Ok(())
-                },
-            )?;
+            check_plan(&plan, &model.fill(&plan, &cpu)?, &state(&model))?;
         }
     }
-    Ok(())
+    progress("kernels of the search of nearest rows");
+    let plan = search_plan()?;
+    check_plan(&plan, &fill_search(&plan, &cpu)?, &StepState::default())
 }
 
 fn state(model: &TestedModel) -> StepState {

@@ -41,6 +41,7 @@ pub fn tested_plans(full_size: bool) -> Result<Vec<Plan>, TrainError> {
     for model in models::models(full_size)? {
         plans.extend(model.plans()?);
     }
+    plans.push(models::search_plan()?);
     Ok(plans)
 }
 

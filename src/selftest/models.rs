@@ -1,7 +1,8 @@
 //! The models whose plans are tested: every preset at its own size, and at awkward ones.
 
 use crate::data::{ElementType, ImageShape};
-use crate::graph::{GraphError, Plan, SharedBuffer, SharedBuffers};
+use crate::graph::ops::Least;
+use crate::graph::{Graph, GraphError, Plan, SharedBuffer, SharedBuffers};
 use crate::model::{ConditionKind, DataShape, EvaluationMode, ModelKind, Network, RowSource, Spec, presets};
 use crate::nn;
 use crate::random::{philox4x32, unit_float};
@@ -101,6 +102,24 @@ impl TestedModel {
         }
         Ok(buffers)
     }
+}
+
+/// Returns the plan that finds the least of rows of numbers, as detectors do; no model has it.
+pub(super) fn search_plan() -> Result<Plan, GraphError> {
+    let mut graph = Graph::new();
+    let values = graph.external(SharedBuffer::Input, [AWKWARD_BATCH, 203]);
+    let least = graph.add(Least, &[values], "least")?;
+    Plan::new(&graph, &[least])
+}
+
+/// Returns the external buffers of [`search_plan`]: noise of few levels, so that many values are equal.
+pub(super) fn fill_search(plan: &Plan, device: &crate::device::Device) -> Result<SharedBuffers, GraphError> {
+    let mut buffers = SharedBuffers::default();
+    buffers.allocate_for(device, plan);
+    let bytes = plan.externals.get(&SharedBuffer::Input).copied().unwrap_or(0);
+    let values: Vec<f32> = noise(bytes / 4, 0).map(|x| (40.0 * x).floor()).collect();
+    buffers.write(device, SharedBuffer::Input, bytemuck::cast_slice(&values))?;
+    Ok(buffers)
 }
 
 /// Returns the models that a self-test runs; without `full_size` at awkward sizes alone.

@@ -96,7 +96,8 @@ impl NumberFormat {
         match self.unit.as_deref() {
             // Codes of currencies stand apart, their signs do not.
             Some(unit) if CURRENCIES.contains(&unit) => {
-                let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+                // The sign stands before the currency.
+                let (sign, text) = text.split_at(usize::from(text.starts_with('-')));
                 let blank = if unit.ends_with(char::is_alphabetic) { " " } else { "" };
                 format!("{sign}{unit}{blank}{text}")
             }

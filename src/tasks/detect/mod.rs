@@ -19,6 +19,7 @@ mod folds;
 mod histogram;
 mod memory;
 mod neighborhood;
+mod options;
 mod pipeline;
 mod plots;
 mod reasons;
@@ -32,7 +33,8 @@ mod series;
 mod threshold;
 mod training_rows;
 
-pub use self::fit::{DetectorOptions, DetectorReport, FitProgress, ThresholdRule, fit_detector, make_detector};
+pub use self::fit::{DetectorReport, FitProgress, fit_detector, make_detector};
+pub use self::options::{DetectorOptions, ThresholdRule};
 pub use self::pipeline::{
     DetectOutcome, DetectRequest, DetectStage, LabelChoice, Watch, detect, save_detector, save_scores,
 };

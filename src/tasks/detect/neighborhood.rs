@@ -52,7 +52,7 @@ const QUARTILE: f64 = 0.6745;
 
 /// Kept rows nearest to a row.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Neighbors {
+pub(super) struct KeptNeighbors {
     /// Numbers of the nearest kept rows and their distances, rising; a kept row itself is not among its own.
     pub nearest: Vec<(u32, f32)>,
     /// Mean distance of these rows to their own nearest.
@@ -61,7 +61,7 @@ pub(super) struct Neighbors {
     pub judged: Option<(usize, f64)>,
 }
 
-impl Neighbors {
+impl KeptNeighbors {
     /// Mean distance to the nearest kept rows.
     fn distance(&self) -> f64 {
         let count = self.nearest.len().max(1) as f64;
@@ -138,7 +138,7 @@ impl Neighborhood {
     }
 
     /// Finds the neighbors of each of `rows` `[_, features]`.
-    pub fn find(&mut self, rows: &[f32]) -> Result<Vec<Neighbors>, TaskError> {
+    pub fn find(&mut self, rows: &[f32]) -> Result<Vec<KeptNeighbors>, TaskError> {
         let mut found = Vec::with_capacity(rows.len() / self.features.max(1));
         for rows in rows.chunks(BATCH * self.features) {
             let queries = turned(rows, &self.mean, &self.near.scale, &self.near.metric);
@@ -189,7 +189,7 @@ impl Neighborhood {
         found
     }
 
-    fn neighbors(&self, query: &[f32], candidates: &[f32]) -> Neighbors {
+    fn neighbors(&self, query: &[f32], candidates: &[f32]) -> KeptNeighbors {
         let known = self.near.known();
         let wanted = (known + 1).min(self.near.kept());
         let found = self.nearest(query, candidates, wanted.min(NEIGHBORS + 1));
@@ -205,7 +205,7 @@ impl Neighborhood {
             .map(|row| squared_distance(query, row).sqrt())
             .enumerate()
             .min_by(|a, b| a.1.total_cmp(&b.1));
-        Neighbors { own: own / nearest.len().max(1) as f64, nearest, judged }
+        KeptNeighbors { own: own / nearest.len().max(1) as f64, nearest, judged }
     }
 
     /// Returns the mean distance of a kept row to its nearest others without `left_out`.
@@ -222,7 +222,7 @@ impl Neighborhood {
     ///
     /// A row nearer to a judged row than to its neighbors is as that one is: the part rises or falls by how much nearer
     /// it is, the same in dense and in empty places.
-    pub fn density(&self, neighbors: &Neighbors) -> f64 {
+    pub fn density(&self, neighbors: &KeptNeighbors) -> f64 {
         let usual = f64::from(self.near.usual);
         let far = |distance: f64| (distance / usual + FLOOR).ln();
         let mean = neighbors.distance();
@@ -238,7 +238,7 @@ impl Neighborhood {
 
     /// Returns the judgment of the row that these neighbors belong to, true for abnormal: that of the nearest judged
     /// row, if it is nearer than they are.
-    pub fn judgment(&self, neighbors: &Neighbors) -> Option<bool> {
+    pub fn judgment(&self, neighbors: &KeptNeighbors) -> Option<bool> {
         let (number, distance) = neighbors.judged?;
         (distance < neighbors.distance()).then(|| self.near.is_abnormal[number])
     }
@@ -257,7 +257,7 @@ impl Neighborhood {
     }
 
     /// Returns the score of a row from its neighbors and the score of the model: 1 is usual.
-    pub fn score(&self, neighbors: &Neighbors, of_model: f64) -> f64 {
+    pub fn score(&self, neighbors: &KeptNeighbors, of_model: f64) -> f64 {
         let log = self.density(neighbors) + f64::from(self.near.weight) * log_score(of_model);
         // Far from overflow, which would make equals of very different rows.
         (log - f64::from(self.near.offset)).min(600.0).exp()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::neighborhood::Neighbors;
+use super::neighborhood::KeptNeighbors;
 use super::reconstructions::{Chunk, relative_errors, squared_distance};
 use super::scorer::{ChunkScores, Scorer};
 use crate::data::{CellRemark, ImageShape, NumberFormat, Preparation, PreparedColumn};
@@ -165,7 +165,7 @@ impl Reasons {
         detector: &Detector,
     ) -> (Vec<f32>, Vec<Vec<f64>>) {
         let careful = |score: f64| detector.severity.as_ref().is_none_or(|scale| scale.one_in(score) >= CAREFUL);
-        let of = |(row, (&score, neighbors)): (usize, (&f64, &Neighbors))| {
+        let of = |(row, (&score, neighbors)): (usize, (&f64, &KeptNeighbors))| {
             let seen = &rows.seen[row * self.features..(row + 1) * self.features];
             let mut expected = mean_of(near, neighbors.nearest.iter().map(|found| found.0 as usize));
             let mut shares: Vec<f64> =

@@ -1,6 +1,6 @@
 //! Scores of rows by a detector's models, its kept rows, and rules.
 
-use super::neighborhood::{Neighborhood, Neighbors};
+use super::neighborhood::{KeptNeighbors, Neighborhood};
 use super::reconstructions::Chunk;
 use crate::device::Device;
 use crate::model::Detector;
@@ -10,8 +10,8 @@ use crate::tasks::TaskError;
 #[derive(Debug)]
 pub(super) struct ChunkScores {
     pub scores: Vec<f64>,
-    /// Neighbors of each row among the kept ones; empty for detectors that keep none.
-    pub neighbors: Vec<Neighbors>,
+    /// KeptNeighbors of each row among the kept ones; empty for detectors that keep none.
+    pub neighbors: Vec<KeptNeighbors>,
 }
 
 /// Detector at work on a device.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fit::DetectorOptions;
+use super::options::DetectorOptions;
 use super::reconstructions::Reconstructor;
 use super::scorer::Scorer;
 use super::{is_abnormal, member_models};
