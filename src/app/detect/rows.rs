@@ -12,9 +12,9 @@ use crate::tasks::ScannedRows;
 const LINE: f32 = 26.0;
 /// Right edges of the columns row, score and severity with their gap, and left edge of the reasons.
 const ROW: f32 = 64.0;
-const SCORE: f32 = 136.0;
-const SEVERITY: f32 = 252.0;
-const LABEL: f32 = 274.0;
+const SCORE: f32 = 144.0;
+const SEVERITY: f32 = 260.0;
+const LABEL: f32 = 282.0;
 
 /// Least width of the table with the column of severity.
 const WITH_SEVERITY: f32 = 560.0;
@@ -75,7 +75,7 @@ pub(super) fn ui(
                 }
                 if let Some(&is_abnormal) = scan.truth.as_ref().and_then(|truth| truth.get(*row as usize - 1)) {
                     let ink = if is_abnormal { palette.bad } else { palette.second };
-                    ui.painter().circle_filled(at(reasons_at - 14.0), 4.0, color(ink));
+                    ui.painter().circle_filled(at(reasons_at - 18.0), 4.0, color(ink));
                 }
                 let room = line.width() - reasons_at - space::M;
                 part_of_line(ui, at(reasons_at), room, reasons, regular(size::TEXT), ink);
