@@ -3,6 +3,7 @@
 mod array_rows;
 mod audio;
 mod axes;
+mod cell_rules;
 mod data_set;
 mod duplicates;
 mod error;
@@ -17,6 +18,7 @@ mod own_results;
 mod picture_file;
 mod preparation;
 mod rhythm;
+mod series_time;
 mod source;
 mod spec;
 mod split;
@@ -31,6 +33,7 @@ pub use self::audio::resample::resample;
 pub use self::audio::sound::{SOUND_EXTENSIONS, read_sound};
 pub use self::audio::wav::{read_wav, write_wav};
 pub(crate) use self::axes::{PictureAxes, axes_of_pictures};
+pub use self::cell_rules::CellRemark;
 pub(crate) use self::data_set::LOOK_BYTES;
 pub use self::data_set::{
     DataSet, ElementType, FIXED, ImageShape, Part, RowNames, RowReader, SplitManifest, Values, WindowLayout,
@@ -50,11 +53,11 @@ pub use self::formats::npz::{list_npz, read_npz};
 pub use self::formats::number_format::NumberFormat;
 pub use self::formats::safetensors::{list_safetensors, read_safetensors};
 pub(crate) use self::formats::samples::{AlphaKind, Samples, StoredPicture, note_on_rounding, value_range};
-pub(crate) use self::formats::tiff::encode_tiff;
+pub(crate) use self::formats::tiff_writer::encode_tiff;
 pub(crate) use self::images::pictures_and_arrays;
 pub(crate) use self::own_results::{OWN_KEYWORD, OWN_MARK, OWN_SUFFIX, note_on_own};
 pub(crate) use self::picture_file::{read_described, read_pictures};
-pub use self::preparation::{CellRemark, Preparation, PreparedColumn};
+pub use self::preparation::{Preparation, PreparedColumn};
 pub use self::spec::{AudioForm, DataSpec, Fit, PageChoice, Scaling, SourceKind, SplitKind, TextUnit};
 pub use self::table_stream::{TableChunk, TableStream, read_labels};
 pub use self::tfidf::{Document, TextVectors, read_documents};

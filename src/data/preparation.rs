@@ -17,11 +17,11 @@ use super::spec::{Scaling, SourceKind};
 use super::time_order::StepPace;
 
 /// Most values of a category column that have a feature of their own; rarer ones share one.
-const CATEGORIES: usize = 32;
+pub(super) const CATEGORIES: usize = 32;
 /// Most rarer values that are kept, so that a new one is known for one.
 const RARE_VALUES: usize = 10_000;
 /// Share of rows that break a rule above which it is none.
-const EXCEPTIONS: f64 = 0.002;
+pub(super) const EXCEPTIONS: f64 = 0.002;
 
 /// A column of a table and the features that it becomes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,19 +88,6 @@ pub enum PreparedColumn {
 
 fn is_ymd(format: &DateFormat) -> bool {
     *format == DateFormat::Ymd
-}
-
-/// Cell of a table that its features do not show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CellRemark {
-    /// Row of the cell.
-    pub row: u32,
-    /// Index of its column in [`Preparation::columns`].
-    pub column: usize,
-    /// Content of the cell; "missing" where it has none.
-    pub text: String,
-    /// True if no row that the preparation was fitted on has such a cell, nor do rows of its kind usually.
-    pub breaks_rule: bool,
 }
 
 impl PreparedColumn {
@@ -410,95 +397,6 @@ impl Preparation {
         self.features = self.columns.iter().flat_map(PreparedColumn::features).collect();
     }
 
-    /// Takes back the rules that more of `held` rows break than chance would have it: what a detector was not fitted on
-    /// shows that they are none. `broken` are the cells of these rows that break one; what `notes` promise of them is
-    /// corrected.
-    pub fn drop_broken_rules(&mut self, broken: &[CellRemark], held: usize, notes: &mut [String]) {
-        let is_common = |at: usize| {
-            let count = broken.iter().filter(|remark| remark.breaks_rule && remark.column == at).count();
-            count as f64 > EXCEPTIONS * held as f64
-        };
-        let common: Vec<bool> = (0..self.columns.len()).map(is_common).collect();
-        for (column, _) in self.columns.iter_mut().zip(&common).filter(|(_, common)| **common) {
-            match column {
-                PreparedColumn::Category { rare, open, .. } => {
-                    rare.clear();
-                    *open = true;
-                }
-                PreparedColumn::Constant { name, value, .. } => {
-                    let start = match value.is_empty() {
-                        true => format!("column {name:?} is left out: no row for training has a value in it"),
-                        false => left_out_as_constant(name, value),
-                    };
-                    for note in notes.iter_mut().filter(|note| note.starts_with(&start)) {
-                        *note = format!(
-                            "{start}, and as rows that are held out have other values, a detector does not look at it"
-                        );
-                    }
-                }
-                _ => {}
-            }
-        }
-        let mut common = common.into_iter();
-        self.columns.retain(|column| {
-            let is_common = common.next().unwrap_or(false);
-            !(is_common && matches!(column, PreparedColumn::Constant { .. }))
-        });
-    }
-
-    /// Returns the cells of the rows of a series that break one of [`Self::rules`], by rows of `table`.
-    pub(super) fn broken_series_rules(&self, table: &Table) -> Vec<CellRemark> {
-        let mut all = Vec::new();
-        for (at, column) in self.rules.iter().enumerate() {
-            if let Some(cells) = table.find(column.name()).map(|at| &table.columns[at]) {
-                all.extend((0..table.rows).filter_map(|row| remark(column, at, cells, row, row as u32)));
-            }
-        }
-        all.sort_by_key(|remark| (remark.row, remark.column));
-        all
-    }
-
-    /// Returns the cells of the rows of `table` that their features do not show: missing ones, new words, and values of
-    /// columns that always had another.
-    pub fn remarks(&self, table: &Table, rows: &[u32]) -> Vec<CellRemark> {
-        self.some_remarks(table, rows, |_| true)
-    }
-
-    /// Returns those of the remarks whose cells break a rule.
-    pub(crate) fn broken_rules(&self, table: &Table, rows: &[u32]) -> Vec<CellRemark> {
-        self.some_remarks(table, rows, |remark| remark.breaks_rule)
-    }
-
-    /// Adds to `missing` the cells of each column of numbers that hold no value, by remarks on them.
-    pub(crate) fn count_missing(&self, remarks: &[CellRemark], missing: &mut [usize]) {
-        let is_number = |at: usize| matches!(self.columns.get(at), Some(PreparedColumn::Number { .. }));
-        for remark in remarks.iter().filter(|remark| is_number(remark.column)) {
-            missing[remark.column] += 1;
-        }
-    }
-
-    /// Returns the notes on columns of numbers of which some cells hold no value, with the values that stand in for
-    /// them.
-    pub(crate) fn notes_on_missing(&self, missing: &[usize]) -> Vec<String> {
-        let note = |(column, &missing): (&PreparedColumn, &usize)| match column {
-            PreparedColumn::Number { name, fill, format, .. } => filled_in(name, missing, &format.write(*fill)),
-            _ => None,
-        };
-        self.columns.iter().zip(missing).filter_map(note).collect()
-    }
-
-    fn some_remarks(&self, table: &Table, rows: &[u32], wanted: fn(&CellRemark) -> bool) -> Vec<CellRemark> {
-        let mut all = Vec::new();
-        for (at, column) in self.columns.iter().enumerate() {
-            if let Some(cells) = table.find(column.name()).map(|at| &table.columns[at]) {
-                let found = |(place, &row): (usize, &u32)| remark(column, at, cells, row as usize, place as u32);
-                all.extend(rows.iter().enumerate().filter_map(found).filter(wanted));
-            }
-        }
-        all.sort_by_key(|remark| (remark.row, remark.column));
-        all
-    }
-
     /// Rows `[rows, features]` of `table`, whose columns are those of this preparation in any order.
     pub fn table_rows(&self, table: &Table, rows: &[u32]) -> Vec<f32> {
         let width = self.features.len();
@@ -555,12 +453,12 @@ pub(super) fn constant(
     is_constant.then(|| PreparedColumn::Constant { name: name.to_owned(), value, reading: reading.clone() })
 }
 
-fn left_out_as_constant(name: &str, value: &str) -> String {
+pub(super) fn left_out_as_constant(name: &str, value: &str) -> String {
     format!("column {name:?} is left out: it is {value} in every row for training")
 }
 
 /// Returns the note on cells of a column of numbers that hold none; `None` where there are no such cells.
-fn filled_in(name: &str, missing: usize, fill: &str) -> Option<String> {
+pub(super) fn filled_in(name: &str, missing: usize, fill: &str) -> Option<String> {
     let (cells, hold, stands) = match missing {
         0 => return None,
         1 => ("cell", "holds", "it"),
@@ -570,7 +468,7 @@ fn filled_in(name: &str, missing: usize, fill: &str) -> Option<String> {
 }
 
 /// Text of a cell, as [`PreparedColumn::Constant`] keeps it.
-fn text_of(cells: &ColumnValues, row: usize) -> Option<String> {
+pub(super) fn text_of(cells: &ColumnValues, row: usize) -> Option<String> {
     match cells {
         ColumnValues::Times(times) => times[row].map(time_text),
         cells => cells.word(row),
@@ -578,38 +476,9 @@ fn text_of(cells: &ColumnValues, row: usize) -> Option<String> {
 }
 
 /// Returns whether two words are one: programs write truth values in several ways.
-fn is_same_word(own: &str, word: &str) -> bool {
+pub(super) fn is_same_word(own: &str, word: &str) -> bool {
     own == word
         || own.eq_ignore_ascii_case(word) && ["true", "false"].iter().any(|truth| word.eq_ignore_ascii_case(truth))
-}
-
-/// Remark on the cell of `row`, which is at `place` among the rows that are asked for.
-fn remark(column: &PreparedColumn, at: usize, cells: &ColumnValues, row: usize, place: u32) -> Option<CellRemark> {
-    let (text, breaks_rule) = match (column, cells) {
-        (PreparedColumn::Category { values, rare, open, .. }, ColumnValues::Words { codes, words }) => {
-            match codes[row].and_then(|code| words.get(code as usize)) {
-                None => ("missing".to_owned(), false),
-                Some(word) if values.iter().any(|value| is_same_word(value, word)) => return None,
-                Some(word) => {
-                    // Models of before rare values were kept cannot tell new ones.
-                    let tells = !open && (!rare.is_empty() || values.len() < CATEGORIES);
-                    (word.clone(), tells && !rare.contains(word))
-                }
-            }
-        }
-        (PreparedColumn::Constant { value, .. }, cells) => {
-            let text = text_of(cells, row).filter(|text| !is_same_word(value, text))?;
-            (text, true)
-        }
-        (PreparedColumn::Number { .. }, ColumnValues::Numbers(values)) if values[row].is_nan() => {
-            ("missing".to_owned(), false)
-        }
-        (PreparedColumn::Time { .. }, ColumnValues::Times(times)) if times[row].is_none() => {
-            ("missing".to_owned(), false)
-        }
-        _ => return None,
-    };
-    Some(CellRemark { row: place, column: at, text, breaks_rule })
 }
 
 /// Time whose phases are nearest to the features: one within `range`, and on a day of the week that fits.

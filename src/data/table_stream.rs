@@ -4,12 +4,13 @@ use std::io::Read;
 use std::path::Path;
 
 use super::DataError;
+use super::cell_rules::CellRemark;
 use super::formats::column_profile::joined_name;
 use super::formats::columns::{ColumnReading, ColumnValues, Table, is_missing};
 use super::formats::csv::{CsvRows, LeftOut, Records, of_any_length, unequal};
 use super::formats::table::{ColumnBuilder, open_records, read_table, readings, times_to_join};
 use super::formats::text::{TextHead, cell_text};
-use super::preparation::{CellRemark, Preparation, PreparedColumn};
+use super::preparation::{Preparation, PreparedColumn};
 use super::source::{match_columns, read_leniently};
 use super::spec::DataSpec;
 use crate::error::Setting;

@@ -528,16 +528,21 @@ fn small_table(path: &str) {
     std::fs::write(path, format!("a,b,c\n{}\n", lines.join("\n"))).expect("written");
 }
 
+/// Trains on [`small_table`] in `home`; returns the paths of the table and of the run.
+fn trained_on_small_table(home: &Path) -> (String, String) {
+    let [table, run] = ["table.csv", "run"].map(|name| home.join(name).display().to_string());
+    small_table(&table);
+    let arguments = ["train", "--data", &table, "--epochs", "2", "--set", "train.batch_size=8", "--device", "cpu"];
+    let trained = hourglass(&[&arguments[..], &["--out", &run, "--quiet"]].concat(), home);
+    assert_eq!(trained.status.code(), Some(0), "{}", error_line(&trained));
+    (table, run)
+}
+
 #[test]
 fn a_run_under_a_cosine_goes_on_and_is_still_verified() {
     let home = tempfile::tempdir().expect("a folder");
-    let place = |name: &str| home.path().join(name).display().to_string();
-    let (table, run) = (place("table.csv"), place("run"));
-    small_table(&table);
     // Specs for tables have a cosine.
-    let arguments = ["train", "--data", &table, "--epochs", "2", "--set", "train.batch_size=8", "--device", "cpu"];
-    let trained = hourglass(&[&arguments[..], &["--out", &run, "--quiet"]].concat(), home.path());
-    assert_eq!(trained.status.code(), Some(0), "{}", error_line(&trained));
+    let (_, run) = trained_on_small_table(home.path());
     let spec = || std::fs::read_to_string(format!("{run}/spec.toml")).expect("read");
     assert!(spec().contains("kind = \"cosine\""), "{}", spec());
     let resume = |epochs: &str| hourglass(&["resume", &run, "--epochs", epochs, "--device", "cpu"], home.path());
@@ -553,12 +558,7 @@ fn a_run_under_a_cosine_goes_on_and_is_still_verified() {
 #[test]
 fn a_run_whose_columns_changed_says_so() {
     let home = tempfile::tempdir().expect("a folder");
-    let place = |name: &str| home.path().join(name).display().to_string();
-    let (table, run) = (place("table.csv"), place("run"));
-    small_table(&table);
-    let arguments = ["train", "--data", &table, "--epochs", "2", "--set", "train.batch_size=8", "--device", "cpu"];
-    let trained = hourglass(&[&arguments[..], &["--out", &run, "--quiet"]].concat(), home.path());
-    assert_eq!(trained.status.code(), Some(0), "{}", error_line(&trained));
+    let (table, run) = trained_on_small_table(home.path());
     let whole = std::fs::read_to_string(&table).expect("read");
     let resume = |more: &[&str]| {
         let resumed = hourglass(&[&["resume", &run, "--epochs", "4", "--device", "cpu"], more].concat(), home.path());

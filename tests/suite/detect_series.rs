@@ -71,6 +71,7 @@ fn where_a_series_begins_changes_nothing() {
     let (model, report) = fit(home.path(), &half_hours(0, &town(0, 2 * months, 1)), 25);
     let detector = model.detector.as_ref().expect("a detector");
     let limit = detector.threshold;
+    // One in a hundred, and what the held-out steps, which share windows, cannot tell.
     assert!(report.false_alarms <= 0.03, "{report:?}");
     let window = model.spec.data.window.expect("a window");
     assert_eq!(window, 48);

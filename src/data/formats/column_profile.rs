@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{ColumnReading, is_missing};
 use super::csv_dialect::MOST;
-use super::date_format::{DateEvidence, DateFinding, DateFormat, is_time_name};
+use super::date_evidence::{DateEvidence, DateFinding, is_time_name};
+use super::date_format::DateFormat;
 use super::number_format::{NumberEvidence, NumberFinding, NumberFormat};
 use crate::data::PreparedColumn;
 use crate::data::spec::DataSpec;

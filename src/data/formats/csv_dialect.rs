@@ -1,6 +1,7 @@
 //! Dialect of a table's text: comments, delimiter, line of names.
 
-use super::date_format::{DateEvidence, DateFormat};
+use super::date_evidence::DateEvidence;
+use super::date_format::DateFormat;
 use super::number_format::NumberEvidence;
 use super::text::cell_text;
 use crate::data::preparation::PreparedColumn;

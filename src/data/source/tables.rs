@@ -12,7 +12,7 @@ use crate::data::labels::classes;
 use crate::data::preparation::{Preparation, PreparedColumn};
 use crate::data::spec::{DataSpec, SourceKind};
 use crate::data::windows::CutPlan;
-use crate::data::{DataError, WindowLayout, windows};
+use crate::data::{DataError, WindowLayout, series_time, windows};
 use crate::error::Setting;
 use crate::platform::perhaps_column;
 
@@ -144,14 +144,14 @@ pub(super) fn read_table(
         // A window or a time column is what series have alone.
         let series = match options.window.is_some() || options.time.is_some() {
             true => Some(Ok(())),
-            false => windows::is_series(&table, options),
+            false => series_time::is_series(&table, options),
         };
         match series {
             Some(Ok(())) => *kind = SourceKind::Series,
             Some(Err(reason)) => notes.push(format!(
                 "taken for a table, each row by itself, as {reason}; for a series: setting `data.kind=\"series\"`"
             )),
-            None => notes.extend(windows::perhaps_times(&table, options)),
+            None => notes.extend(series_time::perhaps_times(&table, options)),
         }
     }
     if *kind == SourceKind::Series {

@@ -31,8 +31,10 @@ const FLOOR: f64 = 0.1;
 /// columns that go together count once each, and 1/2, where directions of little variance, often noise, count as much
 /// as the others. Of 0, 1/8 and 1/4 it has the highest mean ROC-AUC on six tables (`benches/NOTES.md`).
 const WHITENING: f64 = 0.125;
-/// Share of the mean variance that a direction has at least.
-const LEAST_VARIANCE: f64 = 1e-3;
+/// Rows for each feature up to which nothing is known of directions: the covariance is drawn toward equal variances by
+/// twice the features for each row. Directions of few wide rows are those of the rows themselves, and new rows would lie
+/// farther off than these.
+const ROWS_PER_DIRECTION: f64 = 2.0;
 /// Features, at most, whose directions are computed.
 const MOST_TURNED: usize = 512;
 /// Rows searched at once.
@@ -322,12 +324,13 @@ fn scales(data: &DataSet, rows: &[f32]) -> Vec<f32> {
     sums.iter().zip(&is_number).map(of).collect()
 }
 
-/// Returns the symmetric matrix V diag(w^-[`WHITENING`]) V^T of the covariance V diag(w) V^T of scaled rows; none for
-/// too many features.
+/// Returns the symmetric matrix V diag(w^-[`WHITENING`]) V^T of the covariance V diag(w) V^T of scaled rows, drawn toward
+/// equal variances; none where they are equal, and for too many features.
 fn metric(rows: &[f32], scale: &[f32]) -> Vec<f32> {
     let features = scale.len();
     let count = rows.len() / features.max(1);
-    if features > MOST_TURNED || count < 2 {
+    let drawn = ROWS_PER_DIRECTION * features as f64 / count.max(1) as f64;
+    if features > MOST_TURNED || drawn >= 1.0 {
         return Vec::new();
     }
     let scaled = turned(rows, &vec![0.0; features], scale, &[]);
@@ -340,12 +343,13 @@ fn metric(rows: &[f32], scale: &[f32]) -> Vec<f32> {
     let matrix = Mat::from_fn(features, features, |i, j| covariance[i * features + j] / count as f64);
     let Ok(eigen) = matrix.self_adjoint_eigen(Side::Lower) else { return Vec::new() };
     let variances: Vec<f64> = (0..features).map(|at| eigen.S()[at].max(0.0)).collect();
-    let least = LEAST_VARIANCE * variances.iter().sum::<f64>() / features as f64;
-    if least <= 0.0 {
+    let equal = variances.iter().sum::<f64>() / features as f64;
+    if equal <= 0.0 {
         return Vec::new();
     }
     let vectors = eigen.U();
-    let factors: Vec<f64> = variances.iter().map(|variance| variance.max(least).powf(-WHITENING)).collect();
+    let of_variance = |variance: &f64| ((1.0 - drawn) * variance + drawn * equal).powf(-WHITENING);
+    let factors: Vec<f64> = variances.iter().map(of_variance).collect();
     let lines: Vec<Vec<f32>> = (0..features)
         .into_par_iter()
         .map(|i| {
