@@ -271,7 +271,7 @@ impl DataSet {
 
     /// Uses the first `rows` rows of the train part alone.
     pub fn limit_train(&mut self, rows: usize) {
-        self.train.end = self.train.end.min(self.train.start + rows);
+        self.train.end = self.train.end.min(self.train.start.saturating_add(rows));
     }
 
     /// Returns the storage type of the values.

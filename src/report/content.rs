@@ -125,8 +125,6 @@ impl ReportContent {
                 return Ok(story);
             }
         };
-        let mut data = data;
-        data.limit_train(model.spec.data.rows.unwrap_or(usize::MAX));
         let data = Arc::new(data);
         let mut evaluator = evaluator_over(&loaded, &data)?;
         story.describe(&data);

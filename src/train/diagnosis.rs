@@ -181,6 +181,8 @@ enum Trend {
 
 /// Relative fall of the train loss in an epoch from which on it is progress.
 const PROGRESS: f64 = 0.01;
+/// Relative fall of the train loss up to which it is at rest, whatever it fell before.
+const REST: f64 = 0.001;
 /// Relative rise of the train loss above its lowest from which on it is no noise.
 const RISE: f64 = 0.2;
 /// Fewest epochs that make a trend: two differ by chance, and by the start from random weights.
@@ -212,7 +214,7 @@ fn trend(losses: &[f64], ended: bool) -> Trend {
             if rose(*b, RISE) && rose(*c, RISE) && !falls(*b, *c) {
                 Trend::Rising
             } else if falls(*b, *c)
-                || *c <= *b && *a - *c > 2.0 * PROGRESS * a.abs()
+                || *b - *c > REST * b.abs() && *a - *c > 2.0 * PROGRESS * a.abs()
                 || (!ended && (falls(*a, *b) || losses.len() == TREND_EPOCHS))
             {
                 Trend::Falling

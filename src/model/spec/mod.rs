@@ -543,12 +543,14 @@ impl Default for TrainSpec {
 }
 
 impl Spec {
-    /// Opens the data of this spec, split and prepared.
+    /// Opens the data of this spec, split and prepared, with the train part limited where the spec says so.
     ///
     /// # Errors
     /// What is wrong with it, where, and what would be right.
     pub fn open_data(&self) -> Result<DataSet, DataError> {
-        DataSet::open(&self.data_options(), self.train.validation_fraction, self.train.seed)
+        let mut data = DataSet::open(&self.data_options(), self.train.validation_fraction, self.train.seed)?;
+        data.limit_train(self.data.rows.unwrap_or(usize::MAX));
+        Ok(data)
     }
 
     /// Opens every row of `source` as one part, prepared by `fitted` as the data of a model of this spec was.

@@ -108,7 +108,7 @@ impl Reasons {
                     let errors: Vec<f64> = relative_errors(&rows.seen[span.clone()], &expected[span], usual).collect();
                     self.spans.iter().map(|span| errors[span.features.clone()].iter().sum::<f64>()).collect()
                 };
-                let shares: Vec<Vec<f64>> = (0..rows.rows).map(of).collect();
+                let shares: Vec<Vec<f64>> = (0..rows.rows).into_par_iter().map(of).collect();
                 (expected, shares)
             }
         };
@@ -152,7 +152,7 @@ impl Reasons {
             let like = judged(row).map(|judgment| format!("near a row judged {judgment}"));
             like.into_iter().chain(telling).collect::<Vec<_>>().join("; ")
         };
-        Ok(shares.iter().enumerate().map(of).collect())
+        Ok(shares.par_iter().enumerate().map(of).collect())
     }
 
     /// Returns the expected values of rows `[rows, features]` beside kept normal rows, and a share for each column of
@@ -165,20 +165,20 @@ impl Reasons {
         detector: &Detector,
     ) -> (Vec<f32>, Vec<Vec<f64>>) {
         let careful = |score: f64| detector.severity.as_ref().is_none_or(|scale| scale.one_in(score) >= CAREFUL);
-        let of = |(row, (&score, neighbors)): (usize, (&f64, &KeptNeighbors))| {
+        let mut expected = vec![0.0; rows.rows * self.features];
+        let of = |(row, (expected, (&score, neighbors))): (usize, (&mut [f32], (&f64, &KeptNeighbors)))| {
             let seen = &rows.seen[row * self.features..(row + 1) * self.features];
-            let mut expected = mean_of(near, neighbors.nearest.iter().map(|found| found.0 as usize));
+            add_mean_of(near, neighbors.nearest.iter().map(|found| found.0 as usize), expected);
             let mut shares: Vec<f64> =
-                self.spans.iter().map(|span| scaled_square(seen, &expected, &near.scale, &span.features)).collect();
+                self.spans.iter().map(|span| scaled_square(seen, expected, &near.scale, &span.features)).collect();
             if let Some(compared) = self.compared.as_ref().filter(|_| careful(score)) {
-                self.name_reasons(seen, near, compared, &mut expected, &mut shares);
+                self.name_reasons(seen, near, compared, expected, &mut shares);
             }
-            (expected, shares)
+            shares
         };
-        let all: Vec<(Vec<f32>, Vec<f64>)> =
-            scored.scores.par_iter().zip(&scored.neighbors).enumerate().map(of).collect();
-        let (expected, shares): (Vec<Vec<f32>>, Vec<Vec<f64>>) = all.into_iter().unzip();
-        (expected.concat(), shares)
+        let of_rows = scored.scores.par_iter().zip(&scored.neighbors);
+        let shares = expected.par_chunks_exact_mut(self.features).zip(of_rows).enumerate().map(of).collect();
+        (expected, shares)
     }
 
     /// Finds the columns without which a row lies nearest to the kept rows, one after the other: neighbors of a row
@@ -226,8 +226,9 @@ impl Reasons {
             let Some((_, place, nearest)) = without.first() else { return };
             let at = order[*place];
             let features = self.spans[at].features.clone();
-            let mean =
-                mean_of(near, nearest.iter().take(NEIGHBORS.min(others)).map(|&other| other as usize * compared.step));
+            let mut mean = vec![0.0; self.features];
+            let nearest = nearest.iter().take(NEIGHBORS.min(others));
+            add_mean_of(near, nearest.map(|&other| other as usize * compared.step), &mut mean);
             expected[features.clone()].copy_from_slice(&mean[features]);
             shares[at] = largest + (REASONS - number) as f64;
             left.iter_mut().zip(part(*place)).for_each(|(left, part)| *left -= part);
@@ -256,17 +257,15 @@ impl Compared {
     }
 }
 
-/// Computes the mean of kept rows by their numbers.
-fn mean_of(near: &NearRows, numbers: impl Iterator<Item = usize>) -> Vec<f32> {
-    let features = near.scale.len();
-    let (mut sum, mut count) = (vec![0.0_f32; features], 0.0_f32);
+/// Adds the mean of kept rows, by their numbers, to `sum`.
+fn add_mean_of(near: &NearRows, numbers: impl Iterator<Item = usize>, sum: &mut [f32]) {
+    let mut count = 0.0_f32;
     for number in numbers {
-        let row = &near.values[number * features..(number + 1) * features];
+        let row = &near.values[number * sum.len()..(number + 1) * sum.len()];
         sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         count += 1.0;
     }
     sum.iter_mut().for_each(|sum| *sum /= count.max(1.0));
-    sum
 }
 
 /// Computes the squared difference of two rows in the features of a column, scaled.

@@ -4,11 +4,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::data::{CellRemark, DataSet, Preparation, TableStream};
+use rayon::prelude::*;
+
+use crate::data::{CellRemark, DataError, DataSet, Preparation, TableChunk, TableStream};
 use crate::device::Device;
 use crate::inference::LoadedModel;
 use crate::model::{DetectorMember, Model};
-use crate::platform::Wait as _;
+use crate::platform::{Task, Wait as _};
 use crate::tasks::TaskError;
 use crate::tasks::evaluate::evaluator_over;
 use crate::train::Evaluator;
@@ -42,13 +44,53 @@ pub(super) struct Chunk {
     pub remarks: Vec<CellRemark>,
 }
 
+/// A table and its next rows.
+type ReadRows = (TableStream, Result<Option<TableChunk>, DataError>);
+
 #[derive(Debug)]
 struct TableRows {
-    stream: TableStream,
+    /// Rows that are read while others are scored, on a thread of its own; `None` at the end.
+    ahead: Option<Task<(), ReadRows>>,
     keep_going: bool,
     /// Rows that are read before any is scored.
     capacity: usize,
     preparation: Preparation,
+}
+
+impl TableRows {
+    fn new(
+        stream: TableStream,
+        keep_going: bool,
+        capacity: usize,
+        preparation: Preparation,
+    ) -> Result<Self, TaskError> {
+        let mut rows = Self { ahead: None, keep_going, capacity, preparation };
+        rows.read(stream)?;
+        Ok(rows)
+    }
+
+    /// Starts to read the next rows of `stream`.
+    fn read(&mut self, stream: TableStream) -> Result<(), TaskError> {
+        let (capacity, keep_going, mut stream) = (self.capacity, self.keep_going, stream);
+        let read = move |_: &mut dyn FnMut(()) -> _| {
+            let next = stream.next(capacity, keep_going);
+            (stream, next)
+        };
+        self.ahead = Some(Task::start("hourglass-table", || {}, read).map_err(TaskError::Defect)?);
+        Ok(())
+    }
+
+    /// Returns the next rows, and starts to read those after them; `None` at the end.
+    fn next(&mut self) -> Result<Option<TableChunk>, TaskError> {
+        let Some(ahead) = self.ahead.take() else { return Ok(None) };
+        let lost = || TaskError::Defect("the thread that reads the table ended".to_owned());
+        let (stream, next) = ahead.finish().ok_or_else(lost)?;
+        let next = next?;
+        if next.is_some() {
+            self.read(stream)?;
+        }
+        Ok(next)
+    }
 }
 
 #[derive(Debug)]
@@ -106,7 +148,7 @@ impl Reconstructor {
         let capacity = chunk(features, models.len());
         let empty = Arc::new(DataSet::from_rows(vec![0.0; capacity * features], features, &preparation));
         let members = evaluators(models, &empty, device, path)?;
-        let rows = TableRows { stream, keep_going, capacity, preparation };
+        let rows = TableRows::new(stream, keep_going, capacity, preparation)?;
         Ok(Self { members, rows: ChunkSource::Table(Box::new(rows)), features })
     }
 
@@ -114,7 +156,7 @@ impl Reconstructor {
     pub fn next(&mut self) -> Result<Option<Chunk>, TaskError> {
         let (mut next, range) = match &mut self.rows {
             ChunkSource::Table(table) => {
-                let Some(chunk) = table.stream.next(table.capacity, table.keep_going)? else { return Ok(None) };
+                let Some(chunk) = table.next()? else { return Ok(None) };
                 let mut values = chunk.values.clone();
                 values.resize(table.capacity * self.features, 0.0);
                 let data = Arc::new(DataSet::from_rows(values, self.features, &table.preparation));
@@ -168,7 +210,7 @@ impl Chunk {
             });
             parts.sum::<f64>() / members.len().max(1) as f64
         };
-        (0..self.rows).map(of).collect()
+        (0..self.rows).into_par_iter().map(of).collect()
     }
 
     /// Adds to `scores` of the rows what broken rules add.

@@ -54,7 +54,5 @@ pub(crate) fn evaluator_over(model: &LoadedModel, data: &Arc<DataSet>) -> Result
 
 /// Opens the data that a model of `spec` was trained on.
 pub(crate) fn own_data(spec: &Spec) -> Result<Arc<DataSet>, DataError> {
-    let mut set = spec.open_data()?;
-    set.limit_train(spec.data.rows.unwrap_or(usize::MAX));
-    Ok(Arc::new(set))
+    Ok(Arc::new(spec.open_data()?))
 }
