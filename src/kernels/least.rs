@@ -64,24 +64,58 @@ impl Kernel for LeastColumns {
 
 /// Returns the columns of the least of `values`, the least first, of equal ones the lower; `u32::MAX` where there are no
 /// more.
+///
+/// The least value of each block comes first: beyond the eighth of these lies none of the eight least, so that most
+/// blocks are passed over.
 pub(crate) fn least(values: &[f32]) -> [u32; LEAST_KEPT] {
-    /// Values that are compared with the bound at once: most blocks have none below it.
     const BLOCK: usize = 32;
-    let mut found = [f32::INFINITY; LEAST_KEPT];
-    let mut columns = [u32::MAX; LEAST_KEPT];
-    for (block, values) in values.chunks(BLOCK).enumerate() {
-        let bound = found[LEAST_KEPT - 1];
-        if !values.iter().fold(false, |any, &value| any | (value < bound)) {
-            continue;
+    const LANES: usize = 8;
+    let least_of = |values: &[f32]| {
+        let mut lanes = [f32::INFINITY; LANES];
+        let chunks = values.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            lanes
+                .iter_mut()
+                .zip(chunk)
+                .for_each(|(least, &value)| *least = if value < *least { value } else { *least });
         }
-        for (at, &value) in values.iter().enumerate() {
-            if value < found[LEAST_KEPT - 1] {
-                let place = found.partition_point(|&other| other <= value);
-                found.copy_within(place..LEAST_KEPT - 1, place + 1);
-                columns.copy_within(place..LEAST_KEPT - 1, place + 1);
-                (found[place], columns[place]) = (value, word(block * BLOCK + at));
-            }
+        lanes.iter().chain(rest).fold(f32::INFINITY, |least, &value| if value < least { value } else { least })
+    };
+    let blocks: Vec<f32> = values.chunks(BLOCK).map(least_of).collect();
+    let mut bounds = LeastValues::new();
+    blocks.iter().for_each(|&least| bounds.add(least, 0));
+    let bound = bounds.values[LEAST_KEPT - 1];
+    let mut found = LeastValues::new();
+    for (block, _) in blocks.iter().enumerate().filter(|(_, least)| **least <= bound) {
+        let first = block * BLOCK;
+        let values = &values[first..values.len().min(first + BLOCK)];
+        for (at, &value) in values.iter().enumerate().filter(|(_, value)| **value <= bound) {
+            found.add(value, word(first + at));
         }
     }
-    columns
+    found.columns
+}
+
+/// Least values so far, rising, and their columns.
+struct LeastValues {
+    values: [f32; LEAST_KEPT],
+    columns: [u32; LEAST_KEPT],
+}
+
+impl LeastValues {
+    fn new() -> Self {
+        Self { values: [f32::INFINITY; LEAST_KEPT], columns: [u32::MAX; LEAST_KEPT] }
+    }
+
+    fn add(&mut self, value: f32, column: u32) {
+        let mut place = LEAST_KEPT - 1;
+        if value < self.values[place] {
+            while place > 0 && value < self.values[place - 1] {
+                (self.values[place], self.columns[place]) = (self.values[place - 1], self.columns[place - 1]);
+                place -= 1;
+            }
+            (self.values[place], self.columns[place]) = (value, column);
+        }
+    }
 }
