@@ -19,6 +19,7 @@ import csv
 import gzip
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -132,8 +133,10 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--set", action="append", help="only these sets")
     parser.add_argument("--dirty", type=float, default=0.0, help="share of the fitted rows that is abnormal")
-    parser.add_argument("more", nargs="*")
-    options = parser.parse_args()
+    given = sys.argv[1:]
+    end = given.index("--") if "--" in given else len(given)
+    options = parser.parse_args(given[:end])
+    options.more = given[end + 1 :]
     print(f"| data | {' | '.join(METHODS)} | seconds to fit | 1 in 100 |\n|---|---|---|---|---|---|---|")
     means, pooled = [], np.zeros(2)
     for name, split, components in cases(options.folder):

@@ -7,7 +7,7 @@ const SINGLE: usize = 32;
 /// Growth from step to step.
 const GROWTH: f64 = 1.1;
 /// Rows above a score, at most, from which on the tail that is fitted says how rare it is.
-const FEW: usize = 10;
+const FEW: usize = 5;
 /// Share of the rows whose scores the tail is fitted to.
 const TAIL: f64 = 0.1;
 /// Mean logarithm of the excess where fewer rows than [`LEAST_TAIL`] are in the tail.
