@@ -77,7 +77,7 @@ pub(super) struct FitArgs {
     /// in fitting.
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_alarms: f64,
-    /// Number of false alarms a day that sets the threshold instead; for tables with a column of times.
+    /// Number of false alarms a day that sets the threshold instead; for series and tables with times.
     #[arg(long, value_name = "N", conflicts_with = "threshold_by")]
     alarms_a_day: Option<f64>,
     /// Choose the threshold from labels instead: highest F1, or lowest cost.

@@ -98,6 +98,14 @@ pub(super) fn time_column(table: &Table, options: &DataSpec, kind: SourceKind) -
     Ok(at.and_then(|at| Some((at, seconds(at)?))))
 }
 
+/// Returns whether all numbers are years followed by two digits that may be those of a month or a week, 202401.
+fn are_months_or_weeks(values: &[f64]) -> bool {
+    let is_one = |&value: &f64| {
+        value.fract() == 0.0 && (1900.0..2101.0).contains(&(value / 100.0)) && (1.0..=53.0).contains(&(value % 100.0))
+    };
+    !values.is_empty() && values.iter().all(is_one)
+}
+
 /// Returns a note on a column that may hold the times of a series, and is not read as such.
 pub(super) fn perhaps_times(table: &Table, options: &DataSpec) -> Option<String> {
     /// Least and most days since 1900 of the dates that a workbook counts so: the years 1954 to 2119.
@@ -127,6 +135,11 @@ pub(super) fn perhaps_times(table: &Table, options: &DataSpec) -> Option<String>
                 as_series(name, "which may hold seconds since 1970")
             } else if is_named && values.iter().all(|value| DAYS.contains(value)) && are_different() {
                 as_series(name, "which may hold days since 1900 as workbooks count them")
+            } else if is_named && (goes_on(true) || goes_on(false)) && are_months_or_weeks(values) {
+                Some(format!(
+                    "taken for a table, each row by itself; if the numbers of column {name:?} are years with months or \
+                     weeks, write them so: 2024-01, or 2024-W01"
+                ))
             } else if is_named && (goes_on(true) || goes_on(false)) {
                 as_series(name, "whose numbers go one way")
             } else {

@@ -45,6 +45,9 @@ pub struct StepPace {
     pub seconds: f64,
     /// True if times lie on a grid of such steps; false if they jitter or have a rhythm.
     pub steady: bool,
+    /// True if the time column counts something else than seconds.
+    #[serde(default)]
+    pub is_count: bool,
 }
 
 /// Times between the steps of a series.
@@ -201,7 +204,7 @@ impl TimeOrder {
     /// Returns the length of the steps, for a model to keep; `None` without times that go on evenly.
     pub fn step_pace(&self) -> Option<StepPace> {
         let pace = self.pace.filter(|pace| pace.is_regular && pace.usual > 0.0)?;
-        Some(StepPace { seconds: pace.usual, steady: pace.is_steady })
+        Some(StepPace { seconds: pace.usual, steady: pace.is_steady, is_count: false })
     }
 
     /// Returns the usual time between steps where it is not that of `fitted`: what a window meant there it does not mean
@@ -374,7 +377,7 @@ mod tests {
         let own = line(&patchy, 3);
         assert!(own.pace.is_some_and(|pace| pace.is_regular && pace.is_steady), "{:?}", own.pace);
         assert!(own.facts.filled > 500 && own.steps > 2800, "{:?}", own.facts);
-        let hourly = StepPace { seconds: 3600.0, steady: true };
+        let hourly = StepPace { seconds: 3600.0, steady: true, is_count: false };
         assert_eq!(own.step_pace(), Some(hourly));
         let of = |step: f64, count: usize| {
             let times: Vec<Option<f64>> = (0..count).map(|at| Some(step * at as f64)).collect();

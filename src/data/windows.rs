@@ -469,7 +469,7 @@ pub(super) fn cut(
             names.map(move |name| format!("{name} +{at}")).collect::<Vec<String>>()
         })
         .collect();
-    let pace = cut.line.step_pace();
+    let pace = cut.line.step_pace().map(|pace| StepPace { is_count: !are_times, ..pace });
     let mut step_of_row = cut.line.step_of_row;
     for (row, step) in step_of_row.iter_mut().enumerate() {
         if columns.iter().all(|values| values[row].is_nan()) {

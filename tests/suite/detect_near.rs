@@ -154,6 +154,45 @@ fn judged_rows_count_without_a_fit_and_are_listed() {
     assert_eq!((report.normal, report.abnormal), (0, 2), "the last judgment holds");
     let problem = refine(&mut again, &told, Path::new(&judged), "verdict", &[]).expect_err("no such column");
     assert!(problem.to_string().contains("has no column \"verdict\""), "{problem}");
+
+    // Judgments in words: none is taken for abnormal by chance, and what contradicts itself is said.
+    let words = |name: &str, rows: &[[f64; COLUMNS]], words: &[&str]| {
+        write(folder.path(), name, rows, (",said", &|at| format!(",{}", words[at])))
+    };
+    let tell = |source: &str, abnormal: &[&str]| {
+        let mut model = Model::load(&detector).expect("a detector");
+        let abnormal: Vec<String> = abnormal.iter().map(|&word| word.to_owned()).collect();
+        refine(&mut model, &detector, Path::new(source), "said", &abnormal)
+    };
+    let german = words("german.csv", &rows[..4], &["gut", "schlecht", "gut", "gut"]);
+    let problem = tell(&german, &[]).expect_err("no word of normal rows").to_string();
+    assert!(problem.contains("gut, schlecht all mark rows as abnormal"), "{problem}");
+    let problem = tell(&german, &["Schlecht"]).expect_err("no such word").to_string();
+    assert!(problem.contains("there are gut, schlecht"), "{problem}");
+    let report = tell(&german, &["schlecht"]).expect("it is told");
+    assert_eq!((report.normal, report.abnormal), (3, 1));
+    assert!(report.notes.iter().any(|note| note.contains("abnormal rows: schlecht; of normal ones: gut")));
+    let report = tell(&words("twice.csv", &[far, far], &["1", "0"]), &[]).expect("it is told");
+    assert!(report.notes.iter().any(|note| note.starts_with("1 row judged once more")), "{:?}", report.notes);
+}
+
+/// Numbers that differ in their fifth digit are told apart in the reasons.
+#[test]
+fn reasons_have_the_digits_that_differ() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let detector = folder.path().join("detector.safetensors");
+    let pressures = |rows: Vec<[f64; COLUMNS]>| -> Vec<[f64; COLUMNS]> {
+        rows.into_iter().map(|[a, b, ..]| [1013.25 + 0.02 * b, a, b, a - b, 0.5 * a, a + b]).collect()
+    };
+    let source = plain(folder.path(), "fit.csv", &pressures(normal_rows(400, 9)));
+    fit(&source, &detector, &DetectorOptions::default());
+    let mut rows = pressures(normal_rows(1, 10));
+    rows[0][0] = 1014.05;
+    let found = scored(&detector, &plain(folder.path(), "new.csv", &rows), &cpu());
+    assert!(found[0].1 && found[0].2.starts_with("a=1014"), "{}", found[0].2);
+    rows[0][0] = 1013.41;
+    let found = scored(&detector, &plain(folder.path(), "near.csv", &rows), &cpu());
+    assert!(found[0].2.starts_with("a=1013.4 (expected 1013."), "{}", found[0].2);
 }
 
 #[test]

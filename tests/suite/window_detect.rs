@@ -277,3 +277,19 @@ fn a_dropped_table_is_searched_for_abnormal_rows() {
     harness.get_by_label("Save detector").click();
     run_until(&mut harness, |_| folder.path().join("cells-detector.safetensors").exists());
 }
+
+/// What is guessed of a table is said beside its scores.
+#[test]
+fn notes_on_the_data_are_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = folder.path().join("cells.csv");
+    std::fs::write(&table, include_str!("../fixtures/data/breast_cancer.csv")).expect("it is written");
+    let mut harness = harness(Arc::new(LocalDetection), [1280.0, 800.0], ThemeChoice::Dark);
+    harness.key_press(egui::Key::Num1);
+    harness.run_steps(2);
+    drop_file(&mut harness, &table.display().to_string());
+    harness.run_steps(2);
+    harness.get_by_label("Find abnormal rows").click();
+    run_until(&mut harness, |harness| harness.query_by_label("Notes on the data").is_some());
+    harness.get_by_label_contains("malignant");
+}

@@ -2,6 +2,7 @@
 
 mod backend;
 mod chart;
+mod notes;
 mod rows;
 mod score_index;
 
@@ -143,7 +144,8 @@ impl Detect {
         let left = Rect::from_min_size(work.min, vec2(left_width, work.height()));
         let rest = Rect::from_min_max(pos2(left.right() + gap, work.top()), work.max);
         let details = !narrow && outcome.report.is_some();
-        let lines = 2 + 3 * usize::from(details) + 2 * usize::from(self.index.has_labels());
+        let has_notes = !notes::of(&outcome).is_empty();
+        let lines = 2 + 3 * usize::from(details) + 2 * usize::from(self.index.has_labels()) + usize::from(has_notes);
         let data_height = match self.index.has_labels() {
             true => (lines as f32 * LINE + if narrow { 190.0 } else { 202.0 }).min(work.height() * 0.6),
             false => work.height(),
@@ -268,8 +270,16 @@ impl Detect {
             }
             bottom = rect.top() - space::S;
         }
-        // Message below the line of labels, if two lines fit.
-        let words_top = y + LINE + 8.0;
+        let notes = notes::of(outcome);
+        // Of the line of labels and, where there are notes, two lines of the message and its gap.
+        let listed = Rect::from_min_max(pos2(inside.left(), y + LINE + 64.0), pos2(inside.right(), bottom));
+        let mut words_top = y + LINE + 8.0;
+        if !notes::ui(ui, palette, listed, &notes) {
+            let line = Rect::from_min_size(pos2(inside.left(), y + LINE), vec2(width, LINE));
+            notes::menu(ui, palette, line, &notes);
+            words_top += LINE;
+        }
+        // Message below the lines, if two lines fit.
         if bottom - words_top > 30.0 {
             let (words, ink) = match &self.said {
                 Some(Ok(words)) => (words.as_str(), palette.good),

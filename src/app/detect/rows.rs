@@ -45,7 +45,7 @@ pub(super) fn ui(
     let muted = color(palette.muted);
     let painter = ui.painter().clone();
     let small = regular(size::AXIS);
-    let of_severity = severity.map(|_| (SEVERITY - 16.0, "normal rows"));
+    let of_severity = severity.map(|_| (SEVERITY - 16.0, "severity"));
     for (x, name) in [(ROW - 16.0, "row"), (SCORE - 16.0, "score")].into_iter().chain(of_severity) {
         painter.text(pos2(inside.left() + x, head), Align2::RIGHT_CENTER, name, small.clone(), muted);
     }
@@ -80,7 +80,7 @@ pub(super) fn ui(
                 let room = line.width() - reasons_at - space::M;
                 part_of_line(ui, at(reasons_at), room, reasons, regular(size::TEXT), ink);
                 response.widget_info(|| {
-                    let rare = rare.as_ref().map_or_else(String::new, |rare| format!(", as {rare} normal rows"));
+                    let rare = rare.as_ref().map_or_else(String::new, |rare| format!(", severity {rare} normal rows"));
                     let words = format!("row {number}, score {value}{rare}: {reasons}");
                     egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, words)
                 });

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{ColumnReading, is_missing};
-use super::csv_dialect::MOST;
 use super::date_evidence::{DateEvidence, DateFinding, is_time_name};
 use super::date_format::DateFormat;
+use super::first_lines::MOST;
 use super::number_format::{NumberEvidence, NumberFinding, NumberFormat};
 use crate::data::PreparedColumn;
 use crate::data::spec::DataSpec;
@@ -189,6 +189,35 @@ pub(crate) fn known_reading(wanted: Option<&[PreparedColumn]>, name: &str) -> Op
     joined.map(ColumnReading::Times)
 }
 
+/// Returns the column `name` of those that a model was fitted on.
+fn known_column<'a>(wanted: Option<&'a [PreparedColumn]>, name: &str) -> Option<&'a PreparedColumn> {
+    wanted?.iter().find(|known| known.name() == name)
+}
+
+/// Returns the decimal mark by which a cell that may mean two numbers is among those that a model was fitted on; `None`
+/// where it is by both or by neither, and for cells that leave no doubt.
+fn nearer_decimal(profile: &ColumnProfile, known: Option<&PreparedColumn>, comma: bool) -> Option<char> {
+    /// Deviations up to which a number is among others, and from which on it is not.
+    const NEAR: f64 = 10.0;
+    const FAR: f64 = 50.0;
+    let Some(PreparedColumn::Number { offset, scale, .. }) = known else { return None };
+    // Columns of a series are scaled elsewhere.
+    if (*offset, *scale) == (0.0, 1.0) {
+        return None;
+    }
+    let cell = profile.numbers.finding(None, comma).doubtful?;
+    let distance = |mark: char| {
+        let value = profile.numbers.finding(Some(mark), comma).format.parse(&cell);
+        value.map_or(f64::INFINITY, |value| (value - offset).abs() / scale.abs().max(f64::MIN_POSITIVE))
+    };
+    let (point, comma) = (distance('.'), distance(','));
+    match (point, comma) {
+        _ if point <= NEAR && comma >= FAR => Some('.'),
+        _ if comma <= NEAR && point >= FAR => Some(','),
+        _ => None,
+    }
+}
+
 /// Decides the reading of each column; those in `wanted`, on which a model was fitted, keep their types, and their
 /// writing where all cells can be read so. `comma` is true if a comma is likelier to be decimal.
 pub(crate) fn decide(
@@ -225,7 +254,12 @@ pub(crate) fn decide(
             Some(ColumnReading::Times(format)) => Some(*format),
             _ => None,
         };
-        let number = profile.numbers.finding(changed.or(decimal).or(own_decimal), comma);
+        let elsewhere = changed.or(decimal);
+        let near = || elsewhere.is_none().then(|| nearer_decimal(profile, known_column(wanted, name), comma)).flatten();
+        // Cells that are not written as they were are read as those of any file would be.
+        let is_own = profile.own_cells == profile.filled;
+        let hint = elsewhere.or_else(near).or(own_decimal.filter(|_| is_own));
+        let number = profile.numbers.finding(hint, comma);
         let date = profile.dates.finding(order.or(own_order));
         let epoch = profile.dates.number_finding(is_time_name(name)).filter(|_| !options.keep.contains(name));
         let is_word = known.is_none() && options.categorical.contains(name);
@@ -304,7 +338,11 @@ pub(crate) fn decide(
             }
         };
         if used(name) {
-            tell(name, &reading, &number, date.as_ref(), &mut out);
+            let told = match known.is_some() && !is_own && elsewhere.is_none() {
+                true => NumberFinding { doubtful: numbers[out.columns.len()].doubtful.clone(), ..number },
+                false => number,
+            };
+            tell(name, &reading, &told, date.as_ref(), wanted.is_some(), &mut out);
         }
         out.columns.push(reading);
     }
@@ -374,6 +412,7 @@ fn tell(
     reading: &ColumnReading,
     number: &NumberFinding,
     date: Option<&DateFinding>,
+    is_of_model: bool,
     out: &mut TableReading,
 ) {
     match reading {
@@ -408,8 +447,12 @@ fn tell(
                 let otherwise = NumberFormat { decimal: other, thousands: Some(format.decimal), ..format.clone() };
                 let value =
                     |format: &NumberFormat| format.parse(cell).map_or_else(String::new, |value| value.to_string());
+                let advice = match is_of_model {
+                    true => "write it as numbers were when the model was fitted".to_owned(),
+                    false => format!("setting `data.decimal=\"{other}\"`"),
+                };
                 out.notes.push(format!(
-                    "column {name:?}: {cell} is read as {}, though it may mean {}; if it does: setting `data.decimal=\"{other}\"`",
+                    "column {name:?}: {cell} is read as {}, though it may mean {}; if it does: {advice}",
                     value(format),
                     value(&otherwise)
                 ));

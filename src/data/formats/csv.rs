@@ -187,6 +187,7 @@ impl TextHead {
         };
         let mut notes = Vec::new();
         notes.extend(note_on_titles(form.titles));
+        notes.extend(note_on_heads(form.heads));
         notes.extend(form.header_is_doubtful.then(|| note_on_header(form.header, &names)));
         notes.extend(form.unit_line.then(note_on_units));
         if form.extra == ExtraCell::IndexFirst {
@@ -222,6 +223,17 @@ pub(super) fn note_on_titles(titles: usize) -> Option<String> {
         1 => Some("a line of a title stands above the table and is left out".to_owned()),
         _ => Some(format!("{titles} lines of a title stand above the table and are left out")),
     }
+}
+
+/// Returns the note on lines with heads of groups of columns.
+pub(super) fn note_on_heads(heads: usize) -> Option<String> {
+    let lines = if heads == 1 { "a line" } else { "lines" };
+    (heads > 0).then(|| {
+        format!(
+            "{lines} above the names, with gaps, is taken for heads of groups of columns and left out; if names are in \
+             the first line: setting `data.header=true`"
+        )
+    })
 }
 
 /// Returns the note on a first line that may hold names or be a row.

@@ -1,20 +1,13 @@
 //! Dialect of a table's text: comments, delimiter, line of names.
 
-use super::date_evidence::DateEvidence;
-use super::date_format::DateFormat;
-use super::number_format::NumberEvidence;
+use super::first_lines::{
+    CellKind, LOOK_LINES, MOST_TITLES, find_header, header_of, heads_above_names, is_number, is_unit_line, kinds,
+    title_records, usual_cells,
+};
 use super::text::cell_text;
 use crate::data::preparation::PreparedColumn;
 use crate::data::spec::DataSpec;
 
-/// Lines of a title above a table, at most.
-const MOST_TITLES: usize = 12;
-/// Most characters of a unit in a line of units.
-const LONGEST_UNIT: usize = 12;
-/// Lines from which the dialect is detected.
-const LOOK_LINES: usize = 400;
-/// Least share of the filled cells of a column that must read as numbers (or dates) for it to be of that type.
-pub(super) const MOST: f64 = 0.8;
 /// Delimiters in the order in which they are preferred where several divide all lines alike: commas stand within
 /// numbers and texts, tabs nowhere.
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
@@ -41,6 +34,8 @@ pub(crate) struct CsvDialect {
     pub skip_lines: usize,
     /// Lines of a title among them.
     pub titles: usize,
+    /// Lines with heads of groups of columns among them.
+    pub heads: usize,
     /// True if lines that begin with `#` are comments.
     pub comments: bool,
     /// Lines of comments above the table.
@@ -94,6 +89,9 @@ impl CsvDialect {
         records.drain(..above);
         titles += above;
         skip_lines += titles;
+        let heads = if options.header.is_none() && titles == 0 { heads_above_names(&records) } else { 0 };
+        records.drain(..heads);
+        skip_lines += heads;
         let extra = extra_cell(&records);
         let comment = comment.map(|line| line.trim_start_matches('#').trim());
         let in_comment = comment.and_then(|line| split(line, delimiter, blanks).into_iter().next());
@@ -119,6 +117,7 @@ impl CsvDialect {
             extra,
             skip_lines,
             titles,
+            heads,
             comments,
             comment_lines,
             unit_line,
@@ -237,68 +236,6 @@ fn title_lines(rows: &[&str]) -> usize {
     (1..=MOST_TITLES.min(rows.len().saturating_sub(3))).find(is_above).unwrap_or(0)
 }
 
-/// Records of a title above a table of three columns or more: they hold one text or nothing.
-fn title_records(records: &[Vec<String>]) -> usize {
-    if records.len() < 3 || usual_cells(records) < 3 {
-        return 0;
-    }
-    let is_title = |record: &&Vec<String>| {
-        let mut filled = record.iter().filter(|cell| !cell.is_empty());
-        let text = filled.next();
-        filled.next().is_none() && text.is_none_or(|text| kinds(std::slice::from_ref(text))[0] == CellKind::Word)
-    };
-    let titles = records.iter().take_while(is_title).count();
-    if titles < records.len().min(MOST_TITLES) { titles } else { 0 }
-}
-
-/// Returns whether a first line holds the names of the columns `wanted`, on which a model was fitted; `None` where it
-/// does not tell.
-fn header_of(first: &[String], wanted: Option<&[PreparedColumn]>) -> Option<bool> {
-    let wanted = wanted?;
-    let without_name = |name: &str| name.strip_prefix("column ").and_then(|number| number.parse::<usize>().ok());
-    let holds = |name: &str| first.iter().any(|cell| cell.trim_start_matches('\u{feff}') == name);
-    let is_there = |name: &str| {
-        let is_unnamed =
-            || without_name(name).and_then(|at| first.get(at.wrapping_sub(1))).is_some_and(String::is_empty);
-        // Days and times of day that are joined have their names beside each other.
-        let are_parts = || name.match_indices(' ').any(|(at, _)| holds(&name[..at]) && holds(&name[at + 1..]));
-        holds(name) || is_unnamed() || are_parts()
-    };
-    // Rules may be missing.
-    let mut features = wanted.iter().filter(|column| !matches!(column, PreparedColumn::Constant { .. })).peekable();
-    features.peek()?;
-    if features.all(|column| is_there(column.name())) {
-        return Some(true);
-    }
-    wanted.iter().all(|column| without_name(column.name()).is_some()).then_some(false)
-}
-
-/// Returns whether the second of `records` holds the units of the columns that the first names.
-fn is_unit_line(records: &[Vec<String>]) -> bool {
-    let [_, units, rows @ ..] = records else { return false };
-    let kinds_of_units = kinds(units);
-    if rows.is_empty() || kinds_of_units.iter().any(|kind| matches!(kind, CellKind::Number | CellKind::Date)) {
-        return false;
-    }
-    let kinds_of_rows: Vec<Vec<CellKind>> = rows.iter().map(|row| kinds(row)).collect();
-    let mut found = 0;
-    for (at, (cell, kind)) in units.iter().zip(kinds_of_units).enumerate() {
-        let column = || kinds_of_rows.iter().filter_map(|row| row.get(at)).filter(|kind| **kind != CellKind::Missing);
-        let of = |wanted: CellKind| column().filter(|kind| **kind == wanted).count();
-        let is_typed = (of(CellKind::Number) + of(CellKind::Date)) as f64 >= MOST * column().count() as f64;
-        let comes_back = rows.iter().any(|row| row.get(at) == Some(cell));
-        match kind {
-            CellKind::Number | CellKind::Date | CellKind::Missing => {}
-            CellKind::Word if comes_back || cell.chars().count() > LONGEST_UNIT => return false,
-            // Beneath the name of a column of words stands its first word.
-            CellKind::Word if !is_typed && !cell.starts_with(['[', '(']) => return false,
-            CellKind::Word => found += usize::from(is_typed && of(CellKind::Number) > 0),
-        }
-    }
-    let numbers = (0..units.len()).filter(|&at| kinds_of_rows[0].get(at) == Some(&CellKind::Number)).count();
-    found > 0 && 2 * found >= numbers
-}
-
 /// Delimiter that divides most lines in equally many cells, and whether it is blanks.
 fn find_delimiter(text: &str) -> (u8, bool) {
     if let Some(delimiter) = even_delimiter(text) {
@@ -321,13 +258,6 @@ fn find_delimiter(text: &str) -> (u8, bool) {
     }
 }
 
-/// Number of cells that most rows have.
-fn usual_cells(rows: &[Vec<String>]) -> usize {
-    let mut counts = std::collections::BTreeMap::new();
-    rows.iter().for_each(|row| *counts.entry(row.len()).or_insert(0_usize) += 1);
-    counts.into_iter().max_by_key(|(_, count)| *count).map_or(0, |(cells, _)| cells)
-}
-
 /// Cell that all rows have and the first record has not.
 fn extra_cell(records: &[Vec<String>]) -> ExtraCell {
     match records.split_first() {
@@ -337,172 +267,6 @@ fn extra_cell(records: &[Vec<String>]) -> ExtraCell {
         }
         _ => ExtraCell::None,
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CellKind {
-    Missing,
-    Number,
-    Date,
-    Word,
-}
-
-fn is_number(cell: &str) -> bool {
-    let mut evidence = NumberEvidence::new(None, None);
-    evidence.push(cell);
-    evidence.finding(None, true).cells > 0
-}
-
-fn is_date(cell: &str) -> bool {
-    let mut evidence = DateEvidence::default();
-    evidence.push(cell);
-    evidence.finding(None::<DateFormat>).is_some()
-}
-
-fn kinds(cells: &[String]) -> Vec<CellKind> {
-    let kind = |cell: &String| {
-        if super::columns::is_missing(cell, &[]) {
-            CellKind::Missing
-        } else if is_number(cell) {
-            CellKind::Number
-        } else if is_date(cell) {
-            CellKind::Date
-        } else {
-            CellKind::Word
-        }
-    };
-    cells.iter().map(kind).collect()
-}
-
-/// Returns whether the first record is a line of names, and whether that is in doubt.
-fn find_header(first: &[String], rows: &[Vec<String>]) -> (bool, bool) {
-    let kind_of_first = kinds(first);
-    let kinds_of_rows: Vec<Vec<CellKind>> = rows.iter().map(|row| kinds(row)).collect();
-    let column = |at: usize| kinds_of_rows.iter().filter_map(move |row| row.get(at).copied());
-    let mostly = |at: usize, kind: CellKind| {
-        let filled = column(at).filter(|kind| *kind != CellKind::Missing).count();
-        filled > 0 && column(at).filter(|own| *own == kind).count() as f64 >= MOST * filled as f64
-    };
-    let is_full = |at: usize| rows.len() >= 3 && column(at).all(|kind| kind != CellKind::Missing);
-    let (mut speaks_for, mut speaks_against, mut dates) = (0, 0, 0);
-    for (at, kind) in kind_of_first.iter().enumerate() {
-        let of_body = [CellKind::Number, CellKind::Date].into_iter().find(|kind| mostly(at, *kind));
-        match (of_body, kind) {
-            (Some(_), CellKind::Word) => speaks_for += 1,
-            // An index without a name, as data frames are written.
-            (Some(_), CellKind::Missing) if first[at].is_empty() && is_full(at) => speaks_for += 1,
-            (Some(CellKind::Number), CellKind::Date) => dates += 1,
-            (Some(_), CellKind::Number | CellKind::Date) => speaks_against += 1,
-            _ => {}
-        }
-    }
-    if speaks_against == 0 {
-        if speaks_for + dates > 0 || rows.len() < 10 {
-            return (true, dates > 0);
-        }
-        // Words alone: a line of names holds other words than the rows.
-        let comes_back = |at: &usize| rows.iter().any(|row| row.get(*at) == first.get(*at));
-        let again = (0..first.len()).filter(comes_back).count();
-        let is_row = again as f64 >= MOST * first.len() as f64;
-        return (!is_row, is_row);
-    }
-    let numbers = |record: &[String], kinds: &[CellKind]| -> Vec<String> {
-        let pairs = record.iter().zip(kinds);
-        pairs.filter(|(_, kind)| **kind == CellKind::Number).map(|(cell, _)| cell.clone()).collect()
-    };
-    let named = numbers(first, &kind_of_first);
-    let mut distinct = named.clone();
-    distinct.sort();
-    distinct.dedup();
-    if distinct.len() < named.len() {
-        return (false, false);
-    }
-    if speaks_for + dates > 0 {
-        return (true, true);
-    }
-    let step = even_step(&named);
-    let is_decimal = |row: &Vec<String>| row.iter().any(|cell| cell.contains(['.', ',']) && is_number(cell));
-    let decimals = rows.iter().filter(|row| is_decimal(row)).count() * 2 > rows.len();
-    let has_step = |(row, kinds): &(&Vec<String>, &Vec<CellKind>)| {
-        let own = even_step(&numbers(row, kinds));
-        own.zip(step).is_some_and(|(own, step)| (own - step).abs() <= 0.01 * step.abs())
-    };
-    let alike = rows.iter().zip(&kinds_of_rows).filter(has_step).count();
-    let is_whole = named.iter().all(|cell| cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
-    let are_many = if is_whole { named.len() >= 3 || decimals } else { named.len() >= 4 };
-    let goes_on = step.is_some() && alike * 20 <= rows.len() && are_many && rows.len() >= 3 || {
-        let columns: Vec<Vec<f64>> =
-            (0..first.len()).map(|at| rows.iter().filter_map(|row| value_of(row.get(at)?)).collect()).collect();
-        let lines: Vec<Vec<f64>> =
-            rows.iter().map(|row| row.iter().filter_map(|cell| value_of(cell)).collect()).collect();
-        rises_unlike(first, &columns, &lines)
-    };
-    let year = |cell: &String| cell.parse::<u32>().is_ok_and(|year| (1900..=2100).contains(&year));
-    let years = named.len() >= 2 && decimals && named.iter().all(year) && {
-        let first_row = rows.first().map(|row| numbers(row, &kinds_of_rows[0])).unwrap_or_default();
-        !first_row.iter().all(year)
-    };
-    (goes_on || years, goes_on || years)
-}
-
-/// Returns whether the numbers of a first line rise or fall as no rows do and most of them lie outside of what their
-/// columns hold otherwise.
-fn rises_unlike(first: &[String], columns: &[Vec<f64>], rows: &[Vec<f64>]) -> bool {
-    const LEAST: usize = 4;
-    let numbers: Vec<Option<f64>> = first.iter().map(|cell| value_of(cell)).collect();
-    let values: Vec<f64> = numbers.iter().flatten().copied().collect();
-    let rises = |values: &[f64]| values.windows(2).all(|pair| pair[0] < pair[1]);
-    let falls = |values: &[f64]| values.windows(2).all(|pair| pair[0] > pair[1]);
-    if values.len() < LEAST || rows.len() < LEAST || !(rises(&values) || falls(&values)) {
-        return false;
-    }
-    let alike = rows.iter().filter(|row| row.len() > 1 && (rises(row) || falls(row))).count();
-    let is_outside = |(value, column): &(&Option<f64>, &Vec<f64>)| {
-        let (low, high) = column.iter().fold((f64::MAX, f64::MIN), |(low, high), &own| (low.min(own), high.max(own)));
-        value.is_some_and(|value| value < low || value > high)
-    };
-    let outside = numbers.iter().zip(columns).filter(is_outside).count();
-    alike * 20 <= rows.len() && 4 * outside >= 3 * values.len()
-}
-
-/// First records of a table without a text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FirstLines {
-    pub header: bool,
-    pub is_doubtful: bool,
-    pub unit_line: bool,
-}
-
-impl FirstLines {
-    /// Decides what the first of `records` are; `wanted` are the columns that a model was fitted on.
-    pub fn new(records: &[csv::ByteRecord], header: Option<bool>, wanted: Option<&[PreparedColumn]>) -> Self {
-        let cells = |record: &csv::ByteRecord| record.iter().map(|cell| cell_text(cell).into_owned()).collect();
-        let looked: Vec<Vec<String>> = records.iter().take(LOOK_LINES).map(cells).collect();
-        let known = header.or_else(|| looked.first().and_then(|first| header_of(first, wanted)));
-        let (header, is_doubtful) = match (known, looked.split_first()) {
-            (Some(header), _) => (header, false),
-            (None, Some((first, rows))) => find_header(first, rows),
-            (None, None) => (false, false),
-        };
-        Self { header, is_doubtful, unit_line: header && is_unit_line(&looked) }
-    }
-}
-
-fn value_of(cell: &str) -> Option<f64> {
-    let cell = cell.trim();
-    cell.parse().ok().or_else(|| cell.replace(',', ".").parse().ok())
-}
-
-/// Step from each to the next of numbers, which is the same for all of them but for rounding, and not zero.
-fn even_step(cells: &[String]) -> Option<f64> {
-    let numbers: Vec<f64> = cells.iter().map(|cell| value_of(cell)).collect::<Option<_>>()?;
-    let places = cells.iter().filter_map(|cell| cell.split_once(['.', ','])).map(|(_, digits)| digits.len()).max();
-    // A difference of two rounded numbers is off by one in the last place, at most.
-    let off = places.map_or(0.0, |places| 1.01 * 10_f64.powi(-(places.min(12) as i32)));
-    let steps = numbers.len().checked_sub(1).filter(|steps| *steps > 0)?;
-    let step = (numbers[steps] - numbers[0]) / steps as f64;
-    let is_even = numbers.windows(2).all(|pair| (pair[1] - pair[0] - step).abs() <= off + 1e-9 * step.abs());
-    (step.abs() > 2.0 * off && step.is_finite() && is_even).then_some(step)
 }
 
 #[cfg(test)]
@@ -569,6 +333,11 @@ mod tests {
             assert!(found.header && found.header_is_doubtful, "{names}");
         }
         assert!(!of(&body).1);
+        for (names, is_header) in [("400.0,410.0,420.0", true), ("0.5,1.0,1.5", false)] {
+            let body = rows(|i| (0..3).map(|at| noise(i, at)).collect::<Vec<_>>().join(","));
+            let found = CsvDialect::new(format!("{names}\n{body}").as_bytes(), &DataSpec::default(), None);
+            assert_eq!((found.header, found.header_is_doubtful), (is_header, true), "{names}");
+        }
         // Columns that rise in every row are no names.
         assert!(!of(&rows(|i| format!("{i}.1,{i}.25,{i}.5,{i}.9"))).1);
     }
@@ -590,6 +359,9 @@ mod tests {
                 "{text}"
             );
         }
+        let grouped = format!("motor,,pump\nspeed,load,flow\n{body}");
+        let found = CsvDialect::new(grouped.as_bytes(), &DataSpec::default(), None);
+        assert_eq!((found.heads, found.unit_line, found.header), (1, false, true));
         assert_eq!(CsvDialect::new(b"temp\n1,5\n2,5\n3,5\n", &DataSpec::default(), None).titles, 0);
     }
 

@@ -8,6 +8,7 @@ pub(super) mod csv;
 mod csv_dialect;
 pub(super) mod date_evidence;
 pub(super) mod date_format;
+mod first_lines;
 pub(super) mod idx;
 pub(super) mod jpeg;
 pub(super) mod npy;

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use calamine::{Data, Ods, Reader as _, Xlsx};
 
-use super::csv::{CsvRows, LeftOut, check_names, column_names, note_on_header, note_on_titles, note_on_units};
-use super::csv_dialect::FirstLines;
+use super::csv::{
+    CsvRows, LeftOut, check_names, column_names, note_on_header, note_on_heads, note_on_titles, note_on_units,
+};
+use super::first_lines::FirstLines;
 use crate::data::DataError;
 use crate::data::error::unreadable;
 use crate::data::preparation::PreparedColumn;
@@ -161,7 +163,9 @@ pub(crate) fn open_sheet(
     let titles = records.iter().take_while(|record| width > 1 && filled(record) == 1 && usual > 2).count();
     notes.extend(note_on_titles(titles));
     records.drain(..titles);
-    let FirstLines { header, is_doubtful, unit_line } = FirstLines::new(&records, options.header, wanted);
+    let FirstLines { heads, header, is_doubtful, unit_line } = FirstLines::new(&records, options.header, wanted);
+    notes.extend(note_on_heads(heads));
+    records.drain(..heads);
     let Some(first) = records.first() else {
         return Err(DataError::malformed(place, "it has no rows; give a table with rows"));
     };

@@ -7,6 +7,7 @@ use std::path::Path;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use encoding_rs_io::DecodeReaderBytesBuilder;
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
 use crate::data::DataError;
 use crate::data::error::unreadable;
@@ -95,10 +96,15 @@ fn encoding_of(head: &[u8]) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
-/// Text of a cell. Bytes that are no UTF-8 are those of Windows-1252: the head of the file had none of them.
+/// Text of a cell. Bytes that are no UTF-8 are those of Windows-1252: the head of the file had none of them. Letters and
+/// accents apart, as macOS writes them, are the letters with their accents: the same words are the same.
 pub(crate) fn cell_text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
+    let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+    };
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return text;
     }
+    Cow::Owned(text.nfc().collect())
 }

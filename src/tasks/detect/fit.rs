@@ -430,7 +430,7 @@ fn check_bottleneck(network: &Network) -> Result<(), TaskError> {
     })
 }
 
-/// Returns the share of rows that makes `alarms` a day, by the times of the rows of `data`.
+/// Returns the share of rows that makes `alarms` a day, by the times of the rows of `data` or the pace of its series.
 fn alarms_a_day(alarms: f64, data: &DataSet) -> Result<f64, TaskError> {
     const DAY: f64 = 86_400.0;
     let setting = Setting::ALARMS_A_DAY;
@@ -438,14 +438,16 @@ fn alarms_a_day(alarms: f64, data: &DataSet) -> Result<f64, TaskError> {
         PreparedColumn::Time { range: Some([first, last]), .. } if last > first => Some(last - first),
         _ => None,
     });
-    let Some(seconds) = range else {
+    let pace = data.preparation.pace.filter(|pace| !pace.is_count);
+    let of_row = pace.map(|pace| pace.seconds).or(range.map(|seconds| seconds / data.rows.max(1) as f64));
+    let Some(seconds) = of_row else {
         let problem = format!(
-            "it needs a table with a column of times that differ; use {} SHARE of the rows",
+            "it needs a series with times, or a table with a column of times that differ; use {} SHARE of the rows",
             Setting::FALSE_ALARMS
         );
         return Err(TaskError::Setting { setting, problem });
     };
-    let rows_a_day = data.rows as f64 / (seconds / DAY);
+    let rows_a_day = DAY / seconds;
     let share = alarms / rows_a_day;
     if share < 1.0 {
         return Ok(share);
@@ -513,4 +515,25 @@ fn pca_of(data: &DataSet, notes: &mut Vec<String>) -> Result<Option<Pca>, TaskEr
     let rows = data.some_f32(Part::Train)?;
     let pca = Pca::fit(&rows, data.features, data.features).ok();
     Ok(pca.map(|pca| pca.keeping_variance(&rows, PCA_SHARE)))
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may fail loudly")]
+mod tests {
+    use super::*;
+    use crate::data::{Preparation, Scaling, StepPace};
+
+    #[test]
+    fn steps_of_a_series_tell_the_alarms_of_a_day() {
+        let hours = |is_count| {
+            let mut preparation = Preparation::new(SourceKind::Series, Scaling::None);
+            preparation.pace = Some(StepPace { seconds: 3600.0, steady: true, is_count });
+            DataSet::from_rows(vec![0.0; 8], 2, &preparation)
+        };
+        let share = alarms_a_day(0.6, &hours(false)).expect("a share");
+        assert!((share - 0.025).abs() < 1e-12, "{share}");
+        assert!(alarms_a_day(24.0, &hours(false)).is_err());
+        let problem = alarms_a_day(0.6, &hours(true)).expect_err("steps are no hours").to_string();
+        assert!(problem.contains("series with times"), "{problem}");
+    }
 }

@@ -15,6 +15,9 @@ use crate::model::{Detector, Model, NEIGHBORS, NearRows};
 use crate::platform::Wait as _;
 use crate::tasks::TaskError;
 
+/// Significant digits of numbers, and of those that differ from what is expected in later digits, at most.
+const DIGITS: i32 = 4;
+const MOST_DIGITS: i32 = 12;
 /// Columns that are named for each row, at most.
 const REASONS: usize = 3;
 
@@ -37,7 +40,6 @@ struct Span {
 #[derive(Debug)]
 pub(super) struct Reasons {
     spans: Vec<Span>,
-    preparation: Preparation,
     features: usize,
     decoder: Option<LoadedModel>,
     /// Kept rows, once they are needed.
@@ -51,7 +53,7 @@ impl Reasons {
         let can_decode = |model: &LoadedModel| model.classes() == 0 && model.network().check_bottleneck().is_ok();
         let flat = FlatModel::from_model(model, Path::new("model"));
         let decoder = flat.and_then(|flat| LoadedModel::on_one_thread(&flat)).ok().filter(can_decode);
-        Self { spans, preparation: model.preparation.clone(), features: model.features, decoder, compared: None }
+        Self { spans, features: model.features, decoder, compared: None }
     }
 
     /// Returns the expected values of rows `[rows, features]`: the reconstructions by the first member or, where
@@ -93,7 +95,7 @@ impl Reasons {
         scorer: &Scorer<'_>,
     ) -> Result<Vec<String>, TaskError> {
         let features = self.features;
-        let (mut expected, shares) = match &scorer.search {
+        let (expected, shares) = match &scorer.search {
             Some(search) => {
                 if self.compared.is_none() {
                     self.compared = Some(Compared::new(&search.near));
@@ -117,12 +119,9 @@ impl Reasons {
             let abnormal = scorer.search.as_ref()?.judgment(neighbors)?;
             Some(if abnormal { "abnormal" } else { "normal" })
         };
-        let mut seen = rows.seen.clone();
-        self.preparation.undo(&mut seen);
-        self.preparation.undo(&mut expected);
         let of = |(row, shares): (usize, &Vec<f64>)| {
             let span = row * features..(row + 1) * features;
-            let (seen, expected) = (&seen[span.clone()], &expected[span]);
+            let (seen, expected) = (&rows.seen[span.clone()], &expected[span]);
             let mut worst: Vec<(f64, &Span)> =
                 self.spans.iter().zip(shares).map(|(span, &share)| (share, span)).collect();
             // Remarks are in the order of rows.
@@ -144,8 +143,8 @@ impl Reasons {
             worst.sort_by(|a, b| b.0.total_cmp(&a.0));
             let telling = worst.into_iter().filter_map(|(_, span)| {
                 let remark = self.spans.iter().position(|own| std::ptr::eq(own, span)).and_then(of_span);
-                let seen = remark.map_or_else(|| span.value(seen), |remark| remark.text.clone());
-                let expected = span.value(expected);
+                let (own, expected) = span.values(seen, expected);
+                let seen = remark.map_or(own, |remark| remark.text.clone());
                 // What is as expected is no reason.
                 (seen != expected).then(|| format!("{}={seen} (expected {expected})", span.column.name()))
             });
@@ -278,12 +277,27 @@ fn scaled_square(a: &[f32], b: &[f32], scale: &[f32], features: &Range<usize>) -
 }
 
 impl Span {
+    /// Returns a seen and an expected value.
+    fn values(&self, seen: &[f32], expected: &[f32]) -> (String, String) {
+        let at = self.features.start;
+        match &self.column {
+            PreparedColumn::Number { offset, scale, .. } => {
+                let value = |values: &[f32]| f64::from(values[at]) * scale + offset;
+                numbers(value(seen), value(expected))
+            }
+            _ => (self.value(seen), self.value(expected)),
+        }
+    }
+
+    /// Returns the value of the column in prepared `values`.
     fn value(&self, values: &[f32]) -> String {
         let at = &self.features;
         match &self.column {
             PreparedColumn::Constant { value, .. } if value.is_empty() => "nothing".to_owned(),
             PreparedColumn::Constant { value, .. } => value.clone(),
-            PreparedColumn::Number { .. } => number(f64::from(values[at.start])),
+            PreparedColumn::Number { offset, scale, .. } => {
+                number(f64::from(values[at.start]) * scale + offset, DIGITS)
+            }
             PreparedColumn::Category { values: names, .. } => {
                 let best = at.clone().max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(at.start);
                 names.get(best - at.start).cloned().unwrap_or_else(|| "other".to_owned())
@@ -305,22 +319,28 @@ impl Span {
 /// Returns the cells of prepared rows `[_, features]`, each as `column=value`, joined by `; `.
 pub(super) fn cells_of_rows(model: &Model, rows: &[f32]) -> Vec<String> {
     let spans = spans(&model.preparation, model.features, model.data_shape().image);
-    let mut values = rows.to_vec();
-    model.preparation.undo(&mut values);
     let of = |row: &[f32]| {
-        spans.iter().map(|span| format!("{}={}", span.column.name(), span.value(row))).collect::<Vec<_>>().join("; ")
+        let cell = |span: &Span| format!("{}={}", span.column.name(), span.value(row));
+        spans.iter().map(cell).collect::<Vec<_>>().join("; ")
     };
-    values.chunks_exact(model.features.max(1)).map(of).collect()
+    rows.chunks_exact(model.features.max(1)).map(of).collect()
 }
 
-/// Formats a number with four significant digits.
-pub(super) fn number(value: f64) -> String {
+/// Formats a seen and an expected number with as many digits as tell them apart.
+pub(super) fn numbers(seen: f64, expected: f64) -> (String, String) {
+    let in_digits = |digits| (number(seen, digits), number(expected, digits));
+    let apart = (DIGITS..=MOST_DIGITS).map(in_digits).find(|(seen, expected)| seen != expected);
+    apart.unwrap_or_else(|| in_digits(DIGITS))
+}
+
+/// Formats a number with so many significant digits.
+fn number(value: f64, digits: i32) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value:.0}");
     }
-    let places = 3 - value.abs().log10().floor() as i32;
+    let places = digits - 1 - value.abs().log10().floor() as i32;
     match places {
-        ..=-12 | 9.. => format!("{value:.3e}"),
+        ..=-12 | 9.. => format!("{value:.*e}", digits as usize - 1),
         1.. => {
             let text = format!("{value:.*}", places as usize);
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -340,12 +360,13 @@ fn spans(preparation: &Preparation, features: usize, image: Option<ImageShape>) 
             }
             (None, None) => format!("value {}", at + 1),
         };
+        let of = |list: &[f64], at: usize, usual: f64| list.get(at % list.len().max(1)).copied().unwrap_or(usual);
         let column = |at: usize| {
             let column = PreparedColumn::Number {
                 name: name(at),
                 fill: 0.0,
-                offset: 0.0,
-                scale: 1.0,
+                offset: of(&preparation.offset, at, 0.0),
+                scale: of(&preparation.scale, at, 1.0),
                 format: NumberFormat::default(),
             };
             Span { column, features: at..at + 1 }
@@ -363,7 +384,7 @@ fn spans(preparation: &Preparation, features: usize, image: Option<ImageShape>) 
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{DIGITS, number, numbers};
 
     #[test]
     fn numbers_have_four_digits_that_count() {
@@ -378,7 +399,20 @@ mod tests {
             (1.5e20, "1.500e20"),
             (2e-9, "2.000e-9"),
         ] {
-            assert_eq!(number(value), text);
+            assert_eq!(number(value, DIGITS), text);
+        }
+    }
+
+    #[test]
+    fn numbers_that_differ_are_told_apart() {
+        for (seen, expected, words) in [
+            (1013.41, 1013.25, ("1013.4", "1013.2")),
+            (1e9 + 8.0, 1e9, ("1000000008", "1000000000")),
+            (2.5, 2.5, ("2.5", "2.5")),
+            (12.3456, 99.0, ("12.35", "99")),
+        ] {
+            let found = numbers(seen, expected);
+            assert_eq!((found.0.as_str(), found.1.as_str()), words);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Judgments of rows by people, which count in the next scores of a detector without a fit.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -13,6 +14,8 @@ use crate::tasks::TaskError;
 
 /// Rows that are read at once.
 const ROWS: usize = 4096;
+/// Words of judgments that are remembered, at most.
+const MOST_WORDS: usize = 20;
 /// Judged rows that a detector keeps, at most: each is compared with every row that is scored.
 const MOST: usize = 2000;
 
@@ -60,6 +63,11 @@ pub fn refine(
 ) -> Result<RefineReport, TaskError> {
     let features = model.features;
     let mut report = list_judged(model, path)?;
+    if model.preparation.columns.iter().any(|column| column.name() == label) {
+        let problem =
+            format!("{label:?} is a column that the detector compares rows by; name the one of the judgments");
+        return Err(TaskError::Setting { setting: Setting::LABEL, problem });
+    }
     let mut stream = TableStream::open(source, &model.spec.data, &model.preparation, Some(label))?;
     if !stream.has_labels() {
         let problem = format!("{} has no column {label:?}", source.display());
@@ -69,6 +77,7 @@ pub fn refine(
     let Some(detector) = &mut model.detector else { return Err(no_detector(path)) };
     let Some(near) = &mut detector.near else { return Err(keeps_nothing(path)) };
     let known = if abnormal.is_empty() { detector.abnormal.as_slice() } else { abnormal };
+    let (mut words, before) = (JudgmentWords::default(), near.is_abnormal.len());
     while let Some(chunk) = stream.next(ROWS, false)? {
         for (row, label) in chunk.values.chunks_exact(features).zip(&chunk.labels) {
             let Some(label) = label.as_deref().filter(|label| !label.trim().is_empty()) else {
@@ -77,8 +86,12 @@ pub fn refine(
             };
             report.read += 1;
             let judgment = is_abnormal(Some(label), known);
+            words.add(label, judgment);
             match near.judged.chunks_exact(features).position(|judged| judged == row) {
-                Some(at) => near.is_abnormal[at] = judgment,
+                Some(at) => {
+                    words.changed += usize::from(at >= before && near.is_abnormal[at] != judgment);
+                    near.is_abnormal[at] = judgment;
+                }
                 None => {
                     near.judged.extend_from_slice(row);
                     near.is_abnormal.push(judgment);
@@ -91,8 +104,67 @@ pub fn refine(
             }
         }
     }
+    words.check(abnormal)?;
+    report.notes.extend(words.notes());
     let counted = list_judged(model, path)?;
     Ok(RefineReport { read: report.read, skipped: report.skipped, notes: report.notes, ..counted })
+}
+
+/// Words of the judgments of a table.
+#[derive(Debug, Default)]
+struct JudgmentWords {
+    /// True for words that mark abnormal rows.
+    known: BTreeMap<String, bool>,
+    /// Rows of the table that were judged once more, and otherwise.
+    changed: usize,
+}
+
+impl JudgmentWords {
+    fn add(&mut self, label: &str, is_abnormal: bool) {
+        if self.known.len() < MOST_WORDS && !self.known.contains_key(label) {
+            self.known.insert(label.to_owned(), is_abnormal);
+        }
+    }
+
+    fn listed(&self, is_abnormal: bool) -> String {
+        let of = |(word, is): (&String, &bool)| (*is == is_abnormal).then(|| word.clone());
+        self.known.iter().filter_map(of).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Refuses labels `abnormal` that no row has, and several words that are all taken for abnormal, as none of them is
+    /// a usual one of normal rows.
+    fn check(&self, abnormal: &[String]) -> Result<(), TaskError> {
+        let has = |one: &String| self.known.keys().any(|word| is_abnormal(Some(word), std::slice::from_ref(one)));
+        if let Some(unused) = abnormal.iter().find(|one| !has(one)) {
+            let all: Vec<&str> = self.known.keys().map(String::as_str).collect();
+            let problem = format!("no row has the label {unused:?}; there are {}", all.join(", "));
+            return Err(TaskError::Setting { setting: Setting::ABNORMAL, problem });
+        }
+        if abnormal.is_empty() && self.known.len() > 1 && self.known.values().all(|&is| is) {
+            let problem = format!(
+                "the labels {} all mark rows as abnormal; normal rows hold 0, false or normal, or name the abnormal \
+                 label with {} VALUE",
+                self.listed(true),
+                Setting::ABNORMAL
+            );
+            return Err(TaskError::Setting { setting: Setting::LABEL, problem });
+        }
+        Ok(())
+    }
+
+    /// Returns how words that are no numbers were taken, and judgments that contradict each other.
+    fn notes(&self) -> Vec<String> {
+        let are_words = self.known.keys().any(|word| word.parse::<f64>().is_err());
+        let side = |is: bool| match self.listed(is) {
+            words if words.is_empty() => "none".to_owned(),
+            words => words,
+        };
+        let taken = || format!("labels of abnormal rows: {}; of normal ones: {}", side(true), side(false));
+        let rows = crate::style::counted(self.changed, "row");
+        let changed = || format!("{rows} judged once more and otherwise: the last judgment counts");
+        let notes = [are_words.then(taken), (self.changed > 0).then(changed)];
+        notes.into_iter().flatten().collect()
+    }
 }
 
 /// Lists the judged rows of the detector `model`; `path` is its origin.

@@ -8,6 +8,7 @@ use super::plots::draw_pictures;
 use super::row_scan::{RowScan, ScoreInput, Scored};
 use super::scores::Scores;
 use crate::device::Device;
+use crate::error::Setting;
 use crate::metrics::{average_precision, roc_auc};
 use crate::model::{Model, ModelFileError, Severity};
 use crate::platform::Instant;
@@ -136,6 +137,10 @@ pub fn write_scores(
     let Gathered { mut scores, histogram, labeled: (values, beside, truth), .. } = gathered;
     scores.seconds = started.elapsed().as_secs_f64();
     scores.rows_per_second = scores.rows as f64 / scores.seconds.max(1e-9);
+    if !options.abnormal.is_empty() && !truth.is_empty() && !truth.contains(&true) {
+        let setting = Setting::ABNORMAL;
+        scores.notes.push(format!("no row has a label that {setting} names, and there are no metrics by labels"));
+    }
     scores.roc_auc = roc_auc(&values, &truth);
     if scores.roc_auc.is_some() {
         scores.average_precision = average_precision(&values, &truth);

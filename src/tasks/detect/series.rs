@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::reasons::{Reasons, number};
+use super::reasons::{Reasons, numbers};
 use super::reconstructions::{BROKEN_RULE, Chunk, Reconstructor};
 use super::threshold::{LEAST_RATE, extended, quantile};
 use crate::data::{DataSet, DataSpec, WindowLayout};
@@ -283,9 +283,10 @@ pub(super) fn score_rows(
         worst.sort_by(|&a, &b| sums.shares[step * columns + b].total_cmp(&sums.shares[step * columns + a]));
         let words = |&column: &usize| {
             let (offset, scale) = scale(column);
-            let value = |sums: &[f64]| number(sums[step * columns + column] / count * scale + offset);
+            let value = |sums: &[f64]| sums[step * columns + column] / count * scale + offset;
             let name = data.options.columns.get(column).map_or("value", String::as_str);
-            format!("{name}={} (expected {})", value(&sums.seen), value(&sums.expected))
+            let (seen, expected) = numbers(value(&sums.seen), value(&sums.expected));
+            format!("{name}={seen} (expected {expected})")
         };
         let reasons: Vec<String> = worst.iter().take(3).map(words).collect();
         Some((mean * cut_factor(&detector.cuts, sums.places[step], layout.window), reasons.join("; ")))

@@ -228,6 +228,20 @@ fn rows_are_read_in_the_writing_that_a_model_was_fitted_with() {
     let late = few.clone() + "1.234,5;x1\n";
     let (_, late) = read_again(&few, &late);
     assert!((column(&late, "a")[ROWS] - 1234.5).abs() < 1e-2);
+    // Three digits behind every mark: the values of the fit decide.
+    let point = |i: usize| format!("{}.{:02},x{}", 1 + i % 20, i * 37 % 100, i % 3);
+    for delimiter in [";", "\t"] {
+        let comma = |i: usize| format!("{},{:03}{delimiter}x{}", 1 + i % 20, i * 37 % 1000, i % 3);
+        let (_, commas) = read_again(&table("a,b", point), &table(&format!("a{delimiter}b"), comma));
+        near(&column(&commas, "a"), |i| (1 + i % 20) as f64 + (i * 37 % 1000) as f64 / 1000.0);
+        says(&commas, &["\"a\"", "when the model was fitted, here"]);
+    }
+    // Accents apart from their letters, as some systems write them.
+    let towns = |i: usize| format!("{}.5,{}", i % 20, ["K\u{f6}ln", "Bonn"][i % 2]);
+    let apart = |i: usize| towns(i).replace('\u{f6}', "o\u{308}");
+    let (_, whole) = read_again(&table("gr\u{f6}sse,ort", towns), &table("gr\u{f6}sse,ort", towns));
+    let (_, parts) = read_again(&table("gr\u{f6}sse,ort", towns), &table("gro\u{308}sse,ort", apart));
+    assert_eq!(parts.rows_f32(0..ROWS).expect("rows"), whole.rows_f32(0..ROWS).expect("rows"));
     let days = |i: usize| (1 + i % 12, 1 + i * 5 % 28);
     let months_first = table("when,x", |i| format!("{:02}/{:02}/2024,{i}.5", days(i).0, days(i).1));
     let (fitted, open) =
