@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::folders::{files_under, is_picture, name_below, note_skipped};
 use super::formats::array::ArrayDType;
-use super::formats::samples::{Samples, StoredPicture, value_range};
+use super::formats::samples::{Samples, StoredPicture, held_range, value_range};
 use super::own_results::{note_on_own, without_own_results};
 use super::picture_file::{
     FORMS, Further, PictureHeader, count_frames, decode, decode_stored, further_headers, header,
@@ -31,6 +31,8 @@ const FEW: usize = 200;
 const MOST_PIECES: usize = 256;
 /// Pictures of more than 8 bits that are looked at for the values of black and white.
 const RANGE_SAMPLES: usize = 64;
+/// Share of black to white below which the values of a picture are one flat gray.
+const FLAT: f32 = 0.02;
 /// Share of the lines of a single picture in the smallest of its parts.
 const LEAST_BAND: f64 = 0.15;
 /// Files from which on their pages stay together in one part.
@@ -285,6 +287,7 @@ pub(super) fn open(
         Fit::Patches => USUAL_SIDE.min(least),
         _ => USUAL_SIDE,
     };
+    let is_size_open = options.size.is_none();
     let [height, width] = *options.size.get_or_insert(match fit {
         Fit::Crop | Fit::Pad | Fit::Stretch if own => [first.height, first.width],
         Fit::Stretch if options.whole && alike => within_side(first.height, first.width, usual),
@@ -309,6 +312,9 @@ pub(super) fn open(
         }
     }
     let shape = ImageShape { height, width, channels };
+    if fit == Fit::Patches && is_size_open {
+        notes.extend(note_on_pieces(&good, &headers, [height, width]));
+    }
     if fit == Fit::Patches
         && let Some(at) = headers.iter().position(|header| header.height < height || header.width < width)
     {
@@ -487,22 +493,28 @@ fn range_of_pictures(
     headers: &[PictureHeader],
     notes: &mut Vec<String>,
 ) -> Result<Option<[f64; 2]>, DataError> {
-    let deep: Vec<&PicturePlace> = places
+    let deep: Vec<(&PicturePlace, ArrayDType)> = places
         .iter()
         .zip(headers)
         .filter(|(_, header)| header.element != ArrayDType::U8)
-        .map(|(place, _)| place)
+        .map(|(place, header)| (place, header.element))
         .collect();
+    let on_types = note_on_types(&deep);
+    let is_of_one_type = on_types.is_none();
+    notes.extend(on_types);
     let step = deep.len().div_ceil(RANGE_SAMPLES).max(1);
-    let some: Vec<&PicturePlace> = deep.into_iter().step_by(step).collect();
+    let some: Vec<&PicturePlace> = deep.into_iter().step_by(step).map(|(place, _)| place).collect();
     // Damaged files are found and named when rows are read.
-    let pictures: Vec<StoredPicture> = some
-        .par_iter()
-        .filter_map(|place| decode_stored(&place.path, place.page).ok().map(|(picture, _)| picture))
-        .collect();
+    let (some, pictures): (Vec<&PicturePlace>, Vec<StoredPicture>) = some
+        .into_par_iter()
+        .filter_map(|place| decode_stored(&place.path, place.page).ok().map(|(picture, _)| (place, picture)))
+        .unzip();
     let Some(first) = pictures.first() else { return Ok(None) };
     let (own, element) = (first.samples.own_range(), first.samples.element());
     let [low, high] = value_range(&pictures.iter().collect::<Vec<_>>());
+    if is_of_one_type {
+        notes.extend(note_on_flat(&some, &pictures, [low, high]));
+    }
     if [low, high] == own {
         return Ok(None);
     }
@@ -515,6 +527,83 @@ fn range_of_pictures(
         Setting::spec_key("data.range")
     ));
     Ok(Some([f64::from(low), f64::from(white)]))
+}
+
+/// Returns the remark that pictures of more than 8 bits, which share one black and white, are of several number types.
+fn note_on_types(deep: &[(&PicturePlace, ArrayDType)]) -> Option<String> {
+    let mut kinds: Vec<(ArrayDType, &PicturePlace, usize)> = Vec::new();
+    for &(place, element) in deep {
+        match kinds.iter_mut().find(|(of, _, _)| *of == element) {
+            Some((_, _, count)) => *count += 1,
+            None => kinds.push((element, place, 1)),
+        }
+    }
+    kinds.sort_by_key(|&(_, _, count)| std::cmp::Reverse(count));
+    let shown: Vec<String> = kinds
+        .iter()
+        .map(|(element, place, count)| {
+            let is_signed = matches!(element, ArrayDType::I8 | ArrayDType::I16 | ArrayDType::I32 | ArrayDType::I64);
+            let sign = if is_signed { "signed " } else { "" };
+            format!("{count} of {sign}{}, such as {}", element.words(), place.path.display())
+        })
+        .collect();
+    (kinds.len() > 1).then(|| {
+        format!(
+            "pictures of several number types share one black and white, so some may be black, white or gray all over: \
+             {}; give pictures of one type, or {}",
+            shown.join("; "),
+            Setting::spec_key("data.range")
+        )
+    })
+}
+
+/// Returns the remark that some of `pictures`, those at `places`, are flat where `range` is black to white.
+fn note_on_flat(places: &[&PicturePlace], pictures: &[StoredPicture], range: [f32; 2]) -> Option<String> {
+    let [black, white] = range;
+    let is_flat =
+        |[low, high]: &[f32; 2]| high.max(black).min(white) - low.max(black).min(white) < FLAT * (white - black);
+    let held = |(place, picture): (&&PicturePlace, &StoredPicture)| {
+        Some((place.path.display().to_string(), held_range(picture)?))
+    };
+    let flat: Vec<(String, [f32; 2])> =
+        places.iter().zip(pictures).filter_map(held).filter(|(_, held)| is_flat(held)).collect();
+    let (place, [low, high]) = flat.first()?;
+    Some(format!(
+        "of {} pictures that were looked at, {} span less than {:.0}% of the {black} to {white} from black to white \
+         and are flat to a model, such as {place} of {low} to {high}; give pictures of one kind and scale, or {}",
+        pictures.len(),
+        flat.len(),
+        100.0 * FLAT,
+        Setting::spec_key("data.range")
+    ))
+}
+
+/// Returns the remark that pictures of unlike sizes are cut in pieces of `size`, where a small one decides the size, or
+/// the others would have been taken whole.
+fn note_on_pieces(places: &[PicturePlace], headers: &[PictureHeader], size: [usize; 2]) -> Option<String> {
+    let mut count_of: HashMap<[usize; 2], usize> = HashMap::new();
+    for header in headers {
+        *count_of.entry([header.height, header.width]).or_default() += 1;
+    }
+    let is_usual = |(of, count): (&[usize; 2], &usize)| {
+        2 * count > headers.len() && *of.iter().max().unwrap_or(&0) <= 2 * USUAL_SIDE
+    };
+    let decides = size.iter().any(|&side| side < USUAL_SIDE) || count_of.iter().any(is_usual);
+    if count_of.len() < 2 || !decides {
+        return None;
+    }
+    let named = |(place, header): (&PicturePlace, &PictureHeader)| {
+        format!("{} of {}x{}", place.path.display(), header.height, header.width)
+    };
+    let pairs = || places.iter().zip(headers);
+    let smallest = pairs().min_by_key(|(_, of)| (of.height.min(of.width), of.height * of.width)).map(named)?;
+    let largest = pairs().max_by_key(|(_, of)| (of.height * of.width, of.height.max(of.width))).map(named)?;
+    let [height, width] = size;
+    Some(format!(
+        "pictures differ in size, so they are cut in pieces of {height}x{width}: the smallest is {smallest}, the \
+         largest {largest}; leave out those unlike the others, or name the size of all by setting `data.size` and take \
+         them whole by setting `data.fit=\"crop\"`"
+    ))
 }
 
 /// Adds the files that were left out to `notes`; where nothing is left, the first of them is the error.

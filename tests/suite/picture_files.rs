@@ -157,6 +157,53 @@ fn counts_of_any_depth_are_cleaned_alike() {
     assert!(run(&input, &output, &fast()).files[0].copied, "nothing to take away");
 }
 
+/// A hot pixel comes out as it went in, and the others as they would without it.
+#[test]
+fn hot_pixels_decide_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let (height, width, hot) = (96_usize, 112_usize, 3 * 112 + 45);
+    let clean = scene(height, width);
+    let seen = noisy(&clean, 18.0, 560);
+    let (input, output) = (folder.path().join("in.tif"), folder.path().join("out.tif"));
+    let size = (width as u32, height as u32);
+    let words = |value: Option<u16>| {
+        let mut counts: Vec<u16> = seen.iter().map(|value| (1000.0 * value).round().max(0.0) as u16).collect();
+        counts[hot] = value.unwrap_or(counts[hot]);
+        let mut encoder = TiffEncoder::new(File::create(&input).expect("a file")).expect("an encoder");
+        encoder.write_image::<colortype::Gray16>(size.0, size.1, &counts).expect("written");
+        let file = cleaned(&input, &output);
+        let DecodingResult::U16(made) = pages(&output).remove(0) else { panic!("words") };
+        (file, [counts, made].map(|values| values.into_iter().map(f32::from).collect::<Vec<f32>>()))
+    };
+    let floats = |value: Option<f32>| {
+        let mut values = seen.clone();
+        values[hot] = value.unwrap_or(values[hot]);
+        let mut encoder = TiffEncoder::new(File::create(&input).expect("a file")).expect("an encoder");
+        encoder.write_image::<colortype::Gray32Float>(size.0, size.1, &values).expect("written");
+        let file = cleaned(&input, &output);
+        let DecodingResult::F32(made) = pages(&output).remove(0) else { panic!("floats") };
+        (file, [values, made])
+    };
+    let cases = [(1000.0, words(Some(60_000)), words(None)), (1.0, floats(Some(300.0)), floats(None))];
+    for (scale, (file, [seen, made]), (without, _)) in cases {
+        assert!((made[hot] - seen[hot]).abs() < f32::EPSILON, "{} for {}", made[hot], seen[hot]);
+        let told = |note: &String| note.contains("far beyond the others") && note.contains(&seen[hot].to_string());
+        assert!(file.notes.iter().any(told), "{:?}", file.notes);
+        assert!(!without.notes.iter().any(|note| note.contains("far beyond")), "{:?}", without.notes);
+        // White is a little higher for counts, so that sigma is a little less.
+        let (sigma, wanted) = (file.sigma.expect("an estimate"), without.sigma.expect("an estimate"));
+        assert!((0.7..1.1).contains(&(sigma / wanted)), "sigma {sigma} for {wanted}");
+        let rest = |values: &[f32]| -> Vec<f32> {
+            values.iter().enumerate().filter(|(at, _)| *at != hot).map(|(_, value)| value / scale).collect()
+        };
+        let gained =
+            gain(&rest(&clean.iter().map(|value| scale * value).collect::<Vec<_>>()), &rest(&seen), &rest(&made));
+        assert!(gained > 7.0, "{gained} decibels");
+        let mean = |values: &[f32]| rest(values).iter().map(|&value| f64::from(value)).sum::<f64>();
+        assert!((mean(&made) / mean(&seen) - 1.0).abs() < 1e-3, "the mean stays");
+    }
+}
+
 #[test]
 fn flat_parts_do_not_hide_the_noise_beside_them() {
     let folder = TempDir::new().expect("a folder");
@@ -558,6 +605,25 @@ fn forms_of_old_formats_are_kept_or_named() {
     std::fs::write(place("in.ppm"), ppm).expect("written");
     cleaned(&place("in.ppm"), &place("out.ppm"));
     assert!(std::fs::read(place("out.ppm")).expect("read").starts_with(b"P6"));
+    // Of 16 bits too, and as text.
+    for most in [4095.0, 65_535.0] {
+        let counts: Vec<u16> = seen.iter().flat_map(|value| [(most * value).round() as u16; 3]).collect();
+        let header = format!("64 64\n{most}\n");
+        let binary =
+            format!("P6\n{header}").into_bytes().into_iter().chain(counts.iter().flat_map(|v| v.to_be_bytes()));
+        let text = format!("P3\n{header}{}\n", counts.iter().map(u16::to_string).collect::<Vec<_>>().join("\n"));
+        for (start, bytes) in
+            [(format!("P6\n{header}"), binary.collect()), (format!("P3\n{header}"), text.into_bytes())]
+        {
+            std::fs::write(place("in.ppm"), bytes).expect("written");
+            let file = cleaned(&place("in.ppm"), &place("out.ppm"));
+            assert!(file.not_kept.is_empty() && file.bits == Some(16), "{file:?}");
+            assert!(std::fs::read(place("out.ppm")).expect("read").starts_with(start.as_bytes()));
+            let made = image::open(place("out.ppm")).expect("readable").to_luma16().into_raw();
+            let made: Vec<f32> = made.into_iter().map(|value| f32::from(value) / 65_535.0).collect();
+            assert!(gain(&scene(64, 64), &seen, &made) > 6.0);
+        }
+    }
     // Gray of a palette stays gray, and the resolution is kept.
     GrayImage::from_raw(64, 64, bytes(&seen)).expect("it fits").save(place("in.bmp")).expect("written");
     let mut bmp = std::fs::read(place("in.bmp")).expect("read");
@@ -647,6 +713,13 @@ fn values_that_are_rounded_are_told() {
     drop(encoder);
     let file = run(&input, &output, &fast()).files.remove(0);
     assert!(file.notes.iter().any(|note| note.contains("steps of 64") && note.contains("offset")), "{file:?}");
+    // Nothing can be subtracted from numbers that begin at 0.
+    let large: Vec<u32> = seen.iter().map(|value| (4e9 * value.clamp(0.0, 1.0)) as u32).chain([0]).skip(1).collect();
+    let mut encoder = TiffEncoder::new(File::create(&input).expect("a file")).expect("an encoder");
+    encoder.write_image::<colortype::Gray32>(64, 64, &large).expect("written");
+    drop(encoder);
+    let file = run(&input, &output, &fast()).files.remove(0);
+    assert!(file.notes.iter().any(|note| note.contains("is lost") && !note.contains("offset")), "{file:?}");
 }
 
 /// Rows of 8-bit pictures are bytes in arrays and counts in tables; dimensions come back as they were.

@@ -123,6 +123,19 @@ pub(crate) fn value_range(pictures: &[&StoredPicture]) -> [f32; 2] {
     if matches!(first.samples, Samples::Bytes(_)) {
         return own;
     }
+    range_of(&mut looked_at(pictures), first.samples.element())
+}
+
+/// Returns the values that nearly all samples of `picture` lie between, alpha left out; `None` without any.
+pub(crate) fn held_range(picture: &StoredPicture) -> Option<[f32; 2]> {
+    let mut values = looked_at(&[picture]);
+    values.sort_unstable_by(f32::total_cmp);
+    let place = |share: f64| values.get((share * values.len().saturating_sub(1) as f64).round() as usize).copied();
+    Some([place(BEYOND)?, place(1.0 - BEYOND)?])
+}
+
+/// Returns numbers of `pictures`, alpha left out, at most about [`LOOKED_AT`] pixels.
+fn looked_at(pictures: &[&StoredPicture]) -> Vec<f32> {
     let total: usize = pictures.iter().map(|picture| picture.samples.len() / picture.channels.max(1)).sum();
     let step = (total / LOOKED_AT).max(1);
     let mut values: Vec<f32> = Vec::new();
@@ -133,7 +146,7 @@ pub(crate) fn value_range(pictures: &[&StoredPicture]) -> [f32; 2] {
         }
     }
     values.retain(|value| value.is_finite());
-    range_of(&mut values, first.samples.element())
+    values
 }
 
 /// Returns the remark that `values`, numbers of a file's type `element`, were rounded when they became 32-bit floats:
@@ -151,9 +164,13 @@ pub(crate) fn note_on_rounding(values: &[f32], element: ArrayDType) -> Option<St
         _ => false,
     };
     is_lost.then(|| {
+        // An offset that leaves numbers as large as before is none.
+        let advice = match high - low < 0.5 * most {
+            true => format!("; subtract an offset such as {low} first to keep it"),
+            false => String::new(),
+        };
         format!(
-            "its values of {} up to {most} are read in steps of {step}, and what is finer is lost; subtract an offset \
-             such as {low} first to keep it",
+            "its values of {} up to {most} are read in steps of {step}, and what is finer is lost{advice}",
             element.words()
         )
     })
@@ -174,7 +191,8 @@ pub(crate) fn range_of(values: &mut [f32], element: ArrayDType) -> [f32; 2] {
             let above = values.len() - values.partition_point(|&value| value <= 1.0);
             // Noise leads a picture in 0..1 beyond it, but not the larger part of it.
             let mostly_within = below * 3 <= values.len() && above * 3 <= values.len();
-            if mostly_within && least >= -FARTHEST_UNIT && most <= FARTHEST_UNIT && high > 1.0 / FARTHEST_UNIT {
+            // A few broken pixels beyond all others do not decide.
+            if mostly_within && low >= -FARTHEST_UNIT && high <= FARTHEST_UNIT && high > 1.0 / FARTHEST_UNIT {
                 return [0.0, 1.0];
             }
             false
@@ -213,5 +231,8 @@ mod tests {
         with_broken.push(65_535.0);
         let top = range_of(&mut with_broken, ArrayDType::U16)[1];
         assert!((1200.0..1300.0).contains(&top), "{top}");
+        let mut with_broken = ramp(0.0, 1.0);
+        with_broken.push(300.0);
+        assert_eq!(range_of(&mut with_broken, ArrayDType::F32), [0.0, 1.0]);
     }
 }

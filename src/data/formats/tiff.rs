@@ -6,7 +6,7 @@
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
-use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::decoder::{BufferLayoutPreference, ChunkType, Decoder, DecodingResult, Limits};
 use tiff::tags::{ByteOrder, CompressionMethod, PhotometricInterpretation as Photometric, Tag, Type, ValueBuffer};
 use tiff::{ColorType, Directory, TiffError, TiffFormatError, TiffUnsupportedError};
 
@@ -400,7 +400,12 @@ fn decoder_of(source: Box<dyn ReadSeek>, length: u64, path: &Path) -> Result<Dec
 /// Reads the samples of the decoder's page, interleaved, and their number a pixel.
 fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Result<(Samples, usize), TiffError> {
     let mut result = DecodingResult::U8(Vec::new());
-    let layout = decoder.read_image_to_buffer(&mut result)?;
+    let tile_height = decoder.chunk_dimensions().1.max(1) as usize;
+    let is_cut = decoder.get_chunk_type() == ChunkType::Tile && !header.height.is_multiple_of(tile_height);
+    let layout = match is_cut && decoder.image_buffer_layout()?.planes > 1 {
+        true => read_cut_planes(decoder, &mut result)?,
+        false => decoder.read_image_to_buffer(&mut result)?,
+    };
     let channels = usize::from(decoder.colortype()?.num_samples()).max(1);
     let planes = if layout.planes > 1 { channels } else { 1 };
     let element = header.element;
@@ -419,6 +424,43 @@ fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Resul
         DecodingResult::F64(values) => wide(values.into_iter().map(|value| value as f32).collect()),
     };
     Ok((samples, channels))
+}
+
+/// Reads the planes of the decoder's page tile by tile, where the last row of tiles reaches beyond the picture: of all
+/// planes but the first the decoder takes these tiles for whole, and writes beyond the plane.
+fn read_cut_planes(
+    decoder: &mut Decoder<Box<dyn ReadSeek>>,
+    result: &mut DecodingResult,
+) -> Result<BufferLayoutPreference, TiffError> {
+    let layout = decoder.image_buffer_layout()?;
+    // What pixels take was checked by their header.
+    result.resize_to(&layout, &Limits::unlimited())?;
+    let (width, height) = decoder.dimensions()?;
+    let (tile_width, tile_height) = decoder.chunk_dimensions();
+    let [across, down] = [width.div_ceil(tile_width.max(1)), height.div_ceil(tile_height.max(1))];
+    let stride_of = |stride: Option<std::num::NonZeroUsize>| stride.map_or(0, usize::from);
+    let (line_bytes, plane_bytes) = (stride_of(layout.row_stride), stride_of(layout.plane_stride));
+    let tile_line = line_bytes / width.max(1) as usize * tile_width as usize;
+    let mut buffer = result.as_buffer(0);
+    let whole = buffer.as_bytes_mut();
+    let mut tile = Vec::new();
+    for index in 0..across * down * layout.planes as u32 {
+        let (plane, row, column) = (index / (across * down), index / across % down, index % across);
+        let of = decoder.image_chunk_buffer_layout(index)?;
+        tile.clear();
+        tile.resize(of.len, 0);
+        decoder.read_chunk_bytes(index, &mut tile)?;
+        let stride = stride_of(of.row_stride).max(1);
+        let lines = (height - row * tile_height).min(tile_height) as usize;
+        let first = plane as usize * plane_bytes + (row * tile_height) as usize * line_bytes;
+        for (line, values) in tile.chunks_exact(stride).take(lines).enumerate() {
+            let at = first + line * line_bytes + column as usize * tile_line;
+            if let Some(place) = whole.get_mut(at..at + stride) {
+                place.copy_from_slice(values);
+            }
+        }
+    }
+    Ok(layout)
 }
 
 /// Moves channel `from` of each pixel to place `to`; those between close up.

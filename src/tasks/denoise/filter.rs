@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::image::{Image, ReadChoices};
+use super::image::{FarPixels, Image, ReadChoices};
 use super::model::Denoiser;
 use super::opponent_planes::{Mixture, mixtures};
 use super::strength::{CLEAN, NoiseEstimate, Sigma, Strength, UNLIKE, found};
@@ -34,8 +34,10 @@ struct PredictedNoise {
 pub(super) struct Filtered {
     pub seen: Image,
     changes: Vec<PredictedNoise>,
-    /// Pixels that are seen; all where `None`.
+    /// Pixels that are seen and not far beyond the others; all where `None`.
     visible: Option<Vec<bool>>,
+    /// Pixels far beyond the others, which come out as they are; `None` without any.
+    far: Option<FarPixels>,
     /// Noise level given to a model conditioned on sigma; `None` for others, and where the model was not run.
     given_sigma: Option<Sigma>,
     /// Sigma of the strongest noise that the model was trained on, on the scale of 0..255.
@@ -61,7 +63,13 @@ impl Filtered {
         let together = denoiser.channels() == 3 && colors == 3;
         let planes = if denoiser.channels() == 1 { mixtures(colors, seen.extra()) } else { vec![None; colors] };
         let mut changes = Vec::with_capacity(planes.len());
-        let visible = seen.visible();
+        let (largest, bounded) = (denoiser.largest_sigma(), denoiser.removes_noise_alone());
+        // A model of more than noise may have been trained to mend them.
+        let far = if bounded { seen.far_pixels() } else { None };
+        let visible = match &far {
+            Some(far) => Some(far.others(seen.visible())),
+            None => seen.visible(),
+        };
         for (index, mixture) in planes.into_iter().enumerate() {
             let (values, factor) = plane(&seen, index, mixture, visible.as_deref());
             let area = NoiseArea::new(&values, seen.size[0], seen.size[1], visible.as_deref());
@@ -76,12 +84,11 @@ impl Filtered {
             });
         }
         let is_clean = |noise: &NoiseEstimate| noise.by_patches.unwrap_or(0.0) <= CLEAN;
-        let (largest, bounded) = (denoiser.largest_sigma(), denoiser.removes_noise_alone());
         let range = denoiser.range();
         let skipped = amount.strength == 0.0
             || bounded && amount.sigma == Sigma::Auto && changes.iter().all(|change| is_clean(&change.noise));
         if skipped {
-            return Ok(Self { seen, changes, visible, given_sigma: None, largest, bounded, range });
+            return Ok(Self { seen, changes, visible, far, given_sigma: None, largest, bounded, range });
         }
         let told = denoiser.takes_sigma().then_some(amount.sigma);
         if together {
@@ -93,7 +100,7 @@ impl Filtered {
                 let pairs = answer.iter().zip(&input).skip(color).step_by(3);
                 change.take(pairs.map(|(made, seen)| made - seen).collect(), seen.size, told.map(|_| sigma));
             }
-            return Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded, range });
+            return Ok(Self { seen, changes, visible, far, given_sigma: told, largest, bounded, range });
         }
         let count = changes.len() as f64;
         for (index, change) in changes.iter_mut().enumerate() {
@@ -132,7 +139,7 @@ impl Filtered {
             let answer = denoiser.run(&input, seen.size, sigma, &mut hear)?;
             change.take(difference(&answer), seen.size, told.map(|_| sigma));
         }
-        Ok(Self { seen, changes, visible, given_sigma: told, largest, bounded, range })
+        Ok(Self { seen, changes, visible, far, given_sigma: told, largest, bounded, range })
     }
 
     /// Returns the share of a change that is made.
@@ -194,6 +201,15 @@ impl Filtered {
                     .to_owned(),
             );
         }
+        warnings.extend(self.far.as_ref().map(|far| {
+            let [low, high] = far.limits;
+            format!(
+                "pixels far beyond the others, such as hot ones: {}, by values up to {} where nearly all are from \
+                 {low} to {high}; they are left as they are and say nothing of the noise",
+                far.places.len(),
+                far.farthest
+            )
+        }));
         warnings
     }
 
@@ -225,6 +241,9 @@ impl Filtered {
                 self.keep_mean(&before, &mut values);
             }
             made.set_plane(color, &values);
+        }
+        if let Some(far) = &self.far {
+            made.keep_pixels(&self.seen, far);
         }
         made.hold_within_alpha();
         Some(made)

@@ -40,6 +40,32 @@ pub(super) struct Image {
     stored: StoredPicture,
 }
 
+/// Pixels of a picture with values far beyond those of all others.
+#[derive(Clone, Debug)]
+pub(super) struct FarPixels {
+    /// Numbers of the pixels, line by line.
+    pub places: Vec<usize>,
+    /// Count of the picture's pixels.
+    count: usize,
+    /// Value farthest from the others, as stored.
+    pub farthest: f32,
+    /// Least and largest value of nearly all others, as stored.
+    pub limits: [f32; 2],
+}
+
+impl FarPixels {
+    /// Returns the mask of the other pixels among the `visible` ones, all where `None`.
+    pub fn others(&self, visible: Option<Vec<bool>>) -> Vec<bool> {
+        let mut others = visible.unwrap_or_else(|| vec![true; self.count]);
+        for &place in &self.places {
+            if let Some(other) = others.get_mut(place) {
+                *other = false;
+            }
+        }
+        others
+    }
+}
+
 /// Arrangement of the pictures of a file.
 #[derive(Clone, Debug)]
 enum FileForm {
@@ -413,6 +439,69 @@ impl Image {
         self.alpha.then(|| self.plane(self.channels - 1).into_iter().map(|alpha| alpha > 0.0).collect())
     }
 
+    /// Returns the few pixels far beyond the others and beyond black and white, such as hot ones and cosmic rays: one
+    /// of them would raise the noise estimate of the whole picture. Noise itself does not lead that far. `None` without
+    /// any, and for 8 bits, where nothing is beyond black and white.
+    pub fn far_pixels(&self) -> Option<FarPixels> {
+        /// Pixels at either end that may be far beyond the others, as a divisor, and the least number of them.
+        const FEW: usize = 1000;
+        const LEAST: usize = 4;
+        if matches!(self.stored.samples, Samples::Bytes(_)) {
+            return None;
+        }
+        let visible = self.visible();
+        let is_seen = |at: usize| visible.as_ref().and_then(|visible| visible.get(at)).is_none_or(|is_seen| *is_seen);
+        let pixels = self.size[0] * self.size[1];
+        let mut places: Vec<usize> = Vec::new();
+        let (mut limits, mut farthest, mut distance) = ([f32::INFINITY, f32::NEG_INFINITY], 0.0, 0.0);
+        for channel in 0..self.colors() {
+            let (black, span) = (self.scale(channel)[0], self.span(channel));
+            let is_beyond = |value: f32, low: f32, high: f32| value < low || value > high;
+            let at = |pixel: usize| self.stored.samples.at(pixel * self.channels + channel);
+            let mut sorted: Vec<f32> = (0..pixels).filter(|&pixel| is_seen(pixel)).map(at).collect();
+            let few = (sorted.len() / FEW).max(LEAST);
+            let (dark, bright) = (black - span, black + 2.0 * span);
+            if sorted.len() <= 2 * few || !sorted.iter().any(|&value| is_beyond(value, dark, bright)) {
+                continue;
+            }
+            sorted.sort_unstable_by(f32::total_cmp);
+            let (Some(&low), Some(&high)) = (sorted.get(few), sorted.get(sorted.len() - 1 - few)) else { continue };
+            // The span of nearly all is six deviations of noise or more, and its largest values lie within nine.
+            let (least, most) = ((low - (high - low)).min(dark), (high + (high - low)).max(bright));
+            let before = places.len();
+            places.extend((0..pixels).filter(|&pixel| is_seen(pixel) && is_beyond(at(pixel), least, most)));
+            let Some(found) = places.get(before..).filter(|found| !found.is_empty()) else { continue };
+            limits = [limits[0].min(low), limits[1].max(high)];
+            for value in found.iter().map(|&pixel| at(pixel)) {
+                let beyond = (low - value).max(value - high);
+                if beyond > distance {
+                    (distance, farthest) = (beyond, value);
+                }
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        (!places.is_empty()).then_some(FarPixels { places, count: pixels, farthest, limits })
+    }
+
+    /// Copies the pixels `kept` from the picture `from`, of the same size, with all their channels.
+    pub fn keep_pixels(&mut self, from: &Self, kept: &FarPixels) {
+        fn copy<T: Copy>(to: &mut [T], from: &[T], places: &[usize], channels: usize) {
+            for place in places.iter().map(|place| place * channels..(place + 1) * channels) {
+                if let (Some(to), Some(from)) = (to.get_mut(place.clone()), from.get(place)) {
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+        let (places, channels) = (&kept.places[..], self.channels);
+        match (&mut self.stored.samples, &from.stored.samples) {
+            (Samples::Bytes(to), Samples::Bytes(from)) => copy(to, from, places, channels),
+            (Samples::Words(to), Samples::Words(from)) => copy(to, from, places, channels),
+            (Samples::Wide { values: to, .. }, Samples::Wide { values: from, .. }) => copy(to, from, places, channels),
+            _ => {}
+        }
+    }
+
     /// Returns channel `channel` as [`Self::plane`] does, pixels that are not `visible` filled with the nearest color of
     /// their line, or that of the nearest line which has one: what lies hidden there would shine through the edge of a
     /// cut-out.
@@ -594,13 +683,17 @@ impl Image {
             3 => Some(PnmHeader::from(PixmapHeader { encoding, height, width, maxval: most })),
             _ => None,
         };
+        let values = rescaled((0..self.stored.samples.len()).map(|at| self.stored.samples.at(at)), own, most);
+        if matches!((header.as_ref().map(PnmHeader::subtype), most), (Some(PnmSubtype::Pixmap(_)), 256..)) {
+            carried.bytes = deep_pixmap(&values, [height, width], encoding, most);
+            return Ok(carried);
+        }
         let mut out = std::io::Cursor::new(Vec::new());
         let encoder = pnm::PnmEncoder::new(&mut out);
         let mut encoder = match header {
             Some(header) => encoder.with_header(header),
             None => encoder.with_dynamic_header(),
         };
-        let values = rescaled((0..self.stored.samples.len()).map(|at| self.stored.samples.at(at)), own, most);
         match &self.stored.samples {
             Samples::Bytes(_) => {
                 let bytes: Vec<u8> = values.into_iter().map(|value| value.min(255) as u8).collect();
@@ -611,6 +704,19 @@ impl Image {
         carried.bytes = out.into_inner();
         Ok(carried)
     }
+}
+
+/// Encodes red, green and blue `[height, width, 3]` of 0 to `most` as PPM of 16 bits, which `image` does not write.
+fn deep_pixmap(values: &[u16], [height, width]: [u32; 2], encoding: SampleEncoding, most: u32) -> Vec<u8> {
+    let is_text = encoding == SampleEncoding::Ascii;
+    let mut bytes = format!("P{}\n{width} {height}\n{most}\n", if is_text { 3 } else { 6 }).into_bytes();
+    if is_text {
+        let lines = values.as_chunks::<3>().0.iter().map(|[red, green, blue]| format!("{red} {green} {blue}\n"));
+        bytes.extend(lines.flat_map(String::into_bytes));
+    } else {
+        bytes.extend(values.iter().flat_map(|value| value.to_be_bytes()));
+    }
+    bytes
 }
 
 fn range_in_words((index, image): (usize, &Image)) -> String {

@@ -352,6 +352,110 @@ fn palettes_of_tiff_are_looked_up() {
     }
 }
 
+/// Planes of tiles, of which the last row and column reach beyond the picture.
+#[test]
+fn planes_of_cut_tiles_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (height, width, side) = (24, 40, 16);
+    let (across, down) = (3, 2);
+    let tiles = 3 * across * down;
+    let value = |plane: usize, y: usize, x: usize| (10 + 60 * plane + y + x) as u8;
+    let samples = (0..tiles * side * side).map(|at| {
+        let (tile, line, column) = (at / (side * side), at / side % side, at % side);
+        let (plane, y) = (tile / (across * down), tile / across % down * side + line);
+        let x = tile % across * side + column;
+        if y < height && x < width { value(plane, y, x) } else { 255 }
+    });
+    let start = 8 + 2 + 12 * 11 + 4;
+    let first = start + 8 + 8 * tiles;
+    let numbers = (0..tiles).map(|tile| first + tile * side * side).chain((0..tiles).map(|_| side * side));
+    let data: Vec<u8> = [8_u16; 4]
+        .iter()
+        .flat_map(|bits| bits.to_le_bytes())
+        .chain(numbers.flat_map(|number| (number as u32).to_le_bytes()))
+        .chain(samples)
+        .collect();
+    let entries = [
+        [256, 3, 1, width as u32],
+        [257, 3, 1, height as u32],
+        [258, 3, 3, u32::MAX],
+        [259, 3, 1, 1],
+        [262, 3, 1, 2],
+        [277, 3, 1, 3],
+        [284, 3, 1, 2],
+        [322, 3, 1, side as u32],
+        [323, 3, 1, side as u32],
+        [324, 4, tiles as u32, u32::MAX - 8],
+        [325, 4, tiles as u32, u32::MAX - 8 - 4 * tiles as u32],
+    ];
+    for i in 0..10 {
+        raw_tiff(&folder.path().join(format!("{i}.tif")), &entries, &data);
+    }
+    let data = open(&DataSpec { fit: Some(Fit::Crop), ..spec_of(folder.path()) }).expect("pictures");
+    let row = data.rows_f32(0..1).expect("a row");
+    assert_eq!(row.len(), height * width * 3);
+    for (at, seen) in row.into_iter().enumerate() {
+        let wanted = f32::from(value(at % 3, at / 3 / width, at / 3 % width)) / 255.0;
+        assert!((seen - wanted).abs() < 1e-6, "sample {at}: {seen} for {wanted}");
+    }
+}
+
+/// Pictures of one folder share black and white: those of another type or scale are named.
+#[test]
+fn pictures_of_unlike_types_and_scales_are_told() {
+    use tiff::encoder::{TiffEncoder, colortype};
+    let ramp: Vec<f32> = (0..256).map(|at| at as f32 / 255.0).collect();
+    let noted = |write: &dyn Fn(usize, &mut TiffEncoder<std::fs::File>)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        for i in 0..12 {
+            let file = std::fs::File::create(folder.path().join(format!("{i:02}.tif"))).expect("a file");
+            write(i, &mut TiffEncoder::new(file).expect("an encoder"));
+        }
+        open(&spec_of(folder.path())).expect("pictures").notes
+    };
+    let words: Vec<u16> = ramp.iter().map(|value| (60_000.0 * value) as u16).collect();
+    let signed: Vec<i16> = ramp.iter().map(|value| (4000.0 * value - 2000.0) as i16).collect();
+    let notes = noted(&|i, file| match i {
+        5 => file.write_image::<colortype::GrayI16>(16, 16, &signed).expect("written"),
+        _ => file.write_image::<colortype::Gray16>(16, 16, &words).expect("written"),
+    });
+    let told = |note: &String| {
+        ["1 of signed 16-bit whole numbers", "05.tif", "data.range"].iter().all(|words| note.contains(words))
+    };
+    assert!(notes.iter().any(told), "{notes:?}");
+    let scaled = |scale: f32| -> Vec<f32> { ramp.iter().map(|value| scale * value).collect() };
+    let floats = |unlike: f32| {
+        noted(&|i, file| {
+            let values = scaled(if i == 5 { unlike } else { 1000.0 });
+            file.write_image::<colortype::Gray32Float>(16, 16, &values).expect("written");
+        })
+    };
+    let told =
+        |note: &String| ["12 pictures", "1 span less than 2%", "05.tif"].iter().all(|words| note.contains(words));
+    assert!(floats(1.0).iter().any(told), "{:?}", floats(1.0));
+    assert!(!floats(100.0).iter().any(|note| note.contains("span less")), "{:?}", floats(100.0));
+}
+
+/// A small picture makes pieces of all of them, and a large one of those that would be taken whole.
+#[test]
+fn pictures_that_make_pieces_of_all_are_told() {
+    for (unlike, piece) in [([12, 9], "9x9"), ([80, 120], "40x40")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        for i in 0..14 {
+            let name = format!("{i:02}.png");
+            save_image(&DynamicImage::ImageRgb8(halves(40, 48)), &folder.path().join(name), ImageFormat::Png);
+        }
+        let alike = open(&spec_of(folder.path())).expect("pictures");
+        assert!(!alike.notes.iter().any(|note| note.contains("pieces")), "{:?}", alike.notes);
+        let [height, width] = unlike;
+        save_image(&DynamicImage::ImageRgb8(halves(width, height)), &folder.path().join("odd.png"), ImageFormat::Png);
+        let notes = open(&spec_of(folder.path())).expect("pictures").notes;
+        let size = format!("odd.png of {height}x{width}");
+        let wanted = [&format!("pieces of {piece}"), &size, "data.size", "data.fit"];
+        assert!(notes.iter().any(|note| wanted.iter().all(|words| note.contains(*words))), "{notes:?}");
+    }
+}
+
 /// Two gray channels of unknown meaning are no picture to train on; gray with alpha is one.
 #[test]
 fn two_channels_are_gray_and_alpha_or_refused() {
