@@ -10,6 +10,7 @@ mod error;
 mod fingerprint;
 mod folders;
 mod formats;
+mod image_rows;
 mod images;
 mod labels;
 mod mnist;

@@ -2,6 +2,7 @@
 //! the change bounded by the noise level; files written in the format of their input.
 
 mod batch;
+mod encoding;
 mod filter;
 mod image;
 mod metadata;
