@@ -46,8 +46,10 @@ fn fit(source: &str, path: &Path, options: &DetectorOptions) -> DetectorReport {
     fit_detector(source, path, options, &cpu(), &mut |_| ControlFlow::Continue(())).expect("it is fitted")
 }
 
-/// Scored rows: score, abnormal, reasons and severity.
-fn scored(detector: &Path, source: &str, device: &Device) -> Vec<(f64, bool, String, f64)> {
+/// Scored row: score, abnormal, reasons and severity.
+type ScoredRow = (f64, bool, String, f64);
+
+fn scored(detector: &Path, source: &str, device: &Device) -> Vec<ScoredRow> {
     let output = PathBuf::from(format!("{source}.scores"));
     let (input, written) = (ScoreInput::Path(source.to_owned()), ScoreOutput::File(output.clone()));
     score_rows(detector, &input, &written, &ScoreOptions::default(), device).expect("rows are scored");
@@ -70,8 +72,7 @@ fn a_shift_in_one_column_is_named_first_and_severity_is_what_it_says() {
 
     let fresh = normal_rows(3000, 2);
     let usual = scored(&detector, &plain(folder.path(), "fresh.csv", &fresh), &cpu());
-    let share =
-        |is: &dyn Fn(&(f64, bool, String, f64)) -> bool| usual.iter().filter(|row| is(row)).count() as f64 / 3000.0;
+    let share = |is: &dyn Fn(&ScoredRow) -> bool| usual.iter().filter(|row| is(row)).count() as f64 / 3000.0;
     // One in a hundred of 3,000 rows, by 1,500: within 3.3 deviations of both draws.
     for (name, found) in [("severity", share(&|row| row.3 >= 100.0)), ("threshold", share(&|row| row.1))] {
         assert!((0.0015..0.0205).contains(&found), "{name}: {found}");

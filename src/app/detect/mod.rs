@@ -147,7 +147,7 @@ impl Detect {
         let has_notes = !notes::of(&outcome).is_empty();
         let lines = 2 + 3 * usize::from(details) + 2 * usize::from(self.index.has_labels()) + usize::from(has_notes);
         let data_height = match self.index.has_labels() {
-            true => (lines as f32 * LINE + if narrow { 190.0 } else { 202.0 }).min(work.height() * 0.6),
+            true => (lines as f32 * LINE + if narrow { 190.0 } else { 202.0 }).min(work.height() * 0.66),
             false => work.height(),
         };
         let data = Rect::from_min_size(left.min, vec2(left_width, data_height));

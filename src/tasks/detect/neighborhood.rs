@@ -475,7 +475,7 @@ mod tests {
     fn rows(count: usize, seed: u32) -> Vec<f32> {
         let row = |at: usize| {
             let values = [0, 1].map(|part| normal4(philox4x32([at as u32, part, seed, 0], [1, 2])));
-            let far = if at % 50 == 0 { 3000.0 } else { 0.0 };
+            let far = if at.is_multiple_of(50) { 3000.0 } else { 0.0 };
             values.concat().into_iter().take(FEATURES).map(move |value| value.round() + far)
         };
         (0..count).flat_map(row).collect()
@@ -514,7 +514,7 @@ mod tests {
             let expected = others(query, equal);
             // Distances are stored in f32.
             for (found, expected) in found[at].nearest.iter().zip(&expected) {
-                assert!((f64::from(found.1) - expected).abs() <= 1e-6 * (1.0 + expected), "{:?}, {expected:?}", found);
+                assert!((f64::from(found.1) - expected).abs() <= 1e-6 * (1.0 + expected), "{found:?}, {expected}");
             }
             let own = found[at].nearest.iter().map(|&(number, _)| {
                 let number = number as usize;
