@@ -280,7 +280,7 @@ impl Detect {
             words_top += LINE;
         }
         // Message below the lines, if two lines fit.
-        if bottom - words_top > 30.0 {
+        if bottom - words_top > 28.0 {
             let (words, ink) = match &self.said {
                 Some(Ok(words)) => (words.as_str(), palette.good),
                 Some(Err(problem)) => (problem.as_str(), palette.bad),
