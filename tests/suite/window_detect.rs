@@ -242,13 +242,8 @@ fn detection_can_be_canceled_and_asked_again_with_other_labels() {
     run_until(&mut harness, |_| asked.lock().unwrap().last().is_some_and(|request| request.label == wanted));
 }
 
-/// A real table is dropped on another workspace: a detector is fitted, the threshold moved, the scores saved.
-#[test]
-fn a_dropped_table_is_searched_for_abnormal_rows() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let table = folder.path().join("cells.csv");
-    let text = include_str!("../fixtures/data/breast_cancer.csv");
-    std::fs::write(&table, text.replacen("malignant", "label", 1)).expect("it is written");
+/// Returns the window after a real table was dropped on another workspace, and a search of abnormal rows chosen.
+fn searched(table: &std::path::Path) -> Harness<'static, App> {
     let mut harness = harness(Arc::new(LocalDetection), [1280.0, 800.0], ThemeChoice::Dark);
     harness.key_press(egui::Key::Num1);
     harness.run_steps(2);
@@ -256,6 +251,17 @@ fn a_dropped_table_is_searched_for_abnormal_rows() {
     // It could be trained on as well: what is to be done is asked.
     harness.run_steps(2);
     harness.get_by_label("Find abnormal rows").click();
+    harness
+}
+
+/// A real table is dropped on another workspace: a detector is fitted, the threshold moved, the scores saved.
+#[test]
+fn a_dropped_table_is_searched_for_abnormal_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = folder.path().join("cells.csv");
+    let text = include_str!("../fixtures/data/breast_cancer.csv");
+    std::fs::write(&table, text.replacen("malignant", "label", 1)).expect("it is written");
+    let mut harness = searched(&table);
     run_until(&mut harness, |harness| harness.state().flagged() > 0);
     let before = harness.state().flagged();
     assert!((50..212).contains(&before), "{before} of 569, 212 of them abnormal");
@@ -284,12 +290,7 @@ fn notes_on_the_data_are_shown() {
     let folder = tempfile::tempdir().expect("a folder");
     let table = folder.path().join("cells.csv");
     std::fs::write(&table, include_str!("../fixtures/data/breast_cancer.csv")).expect("it is written");
-    let mut harness = harness(Arc::new(LocalDetection), [1280.0, 800.0], ThemeChoice::Dark);
-    harness.key_press(egui::Key::Num1);
-    harness.run_steps(2);
-    drop_file(&mut harness, &table.display().to_string());
-    harness.run_steps(2);
-    harness.get_by_label("Find abnormal rows").click();
+    let mut harness = searched(&table);
     run_until(&mut harness, |harness| harness.query_by_label("Notes on the data").is_some());
     harness.get_by_label_contains("malignant");
 }

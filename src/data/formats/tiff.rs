@@ -444,8 +444,9 @@ fn read_cut_planes(
     let mut buffer = result.as_buffer(0);
     let whole = buffer.as_bytes_mut();
     let mut tile = Vec::new();
-    for index in 0..across * down * layout.planes as u32 {
-        let (plane, row, column) = (index / (across * down), index / across % down, index % across);
+    let of_plane = across.saturating_mul(down);
+    for index in 0..of_plane.saturating_mul(layout.planes as u32) {
+        let (plane, row, column) = (index / of_plane, index / across % down, index % across);
         let of = decoder.image_chunk_buffer_layout(index)?;
         tile.clear();
         tile.resize(of.len, 0);

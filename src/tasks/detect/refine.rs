@@ -14,8 +14,8 @@ use crate::tasks::TaskError;
 
 /// Rows that are read at once.
 const ROWS: usize = 4096;
-/// Words of judgments that are remembered, at most.
-const MOST_WORDS: usize = 20;
+/// Words of judgments that are named, at most.
+const NAMED: usize = 20;
 /// Judged rows that a detector keeps, at most: each is compared with every row that is scored.
 const MOST: usize = 2000;
 
@@ -52,8 +52,8 @@ pub struct RefineReport {
 /// false and normal mark abnormal rows; rows without a label are skipped.
 ///
 /// # Errors
-/// When the detector keeps no normal rows to compare with, the table lacks a column, a row cannot be read, or there are
-/// too many judgments.
+/// When the detector keeps no normal rows to compare with, the table lacks a column, a row cannot be read, no label tells
+/// normal rows from abnormal ones, or there are too many judgments; `model` may have taken some of them.
 pub fn refine(
     model: &mut Model,
     path: &Path,
@@ -121,14 +121,14 @@ struct JudgmentWords {
 
 impl JudgmentWords {
     fn add(&mut self, label: &str, is_abnormal: bool) {
-        if self.known.len() < MOST_WORDS && !self.known.contains_key(label) {
+        if !self.known.contains_key(label) {
             self.known.insert(label.to_owned(), is_abnormal);
         }
     }
 
     fn listed(&self, is_abnormal: bool) -> String {
         let of = |(word, is): (&String, &bool)| (*is == is_abnormal).then(|| word.clone());
-        self.known.iter().filter_map(of).collect::<Vec<_>>().join(", ")
+        self.known.iter().filter_map(of).take(NAMED).collect::<Vec<_>>().join(", ")
     }
 
     /// Refuses labels `abnormal` that no row has, and several words that are all taken for abnormal, as none of them is
@@ -136,7 +136,7 @@ impl JudgmentWords {
     fn check(&self, abnormal: &[String]) -> Result<(), TaskError> {
         let has = |one: &String| self.known.keys().any(|word| is_abnormal(Some(word), std::slice::from_ref(one)));
         if let Some(unused) = abnormal.iter().find(|one| !has(one)) {
-            let all: Vec<&str> = self.known.keys().map(String::as_str).collect();
+            let all: Vec<&str> = self.known.keys().take(NAMED).map(String::as_str).collect();
             let problem = format!("no row has the label {unused:?}; there are {}", all.join(", "));
             return Err(TaskError::Setting { setting: Setting::ABNORMAL, problem });
         }
