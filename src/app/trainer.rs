@@ -7,8 +7,9 @@ use super::application::App;
 use super::frame::restart::Restarts;
 use super::undo::Design;
 use super::workspace::{Place, WorkspaceEvent};
+use crate::data::DataSpec;
 use crate::device::DeviceChoice;
-use crate::model::{Spec, preset};
+use crate::model::{ModelSize, Spec, preset};
 use crate::monitor::{Command, Moment, PlayState, PreviewRequest, RunSource, Worker, WorkerOptions};
 use crate::platform::Task;
 use crate::train::TrainError;
@@ -189,8 +190,9 @@ impl App {
     /// Trains a suggested model on the data at `path`.
     pub(crate) fn train_on(&mut self, path: &Path) {
         self.record_design();
-        let (source, seed) = (path.display().to_string(), self.seed());
-        self.options.run.source = RunSource::Suggest { source, seed };
+        let data = Box::new(DataSpec::from_source(&path.display().to_string()));
+        let (seed, size) = (self.seed(), ModelSize::default());
+        self.options.run.source = RunSource::Suggest { data, seed, preset: None, size };
         self.go_to(Place::Train);
         self.start();
     }

@@ -83,7 +83,7 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
         }
         Some(image) => {
             let depth = if image.height.min(image.width) >= 48 { 3 } else { 2 };
-            let latent = (features / 48).clamp(16, 128);
+            let latent = latents_for(features, data.image);
             let mut encoder =
                 layers(&["conv 16 3x3 stride 2 relu", "conv 32 3x3 stride 2 relu", "conv 64 3x3 stride 2 relu"]);
             encoder.truncate(depth);
@@ -101,8 +101,7 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
             (model, what)
         }
         None => {
-            // Wide enough to be worth having, never as wide as the row.
-            let latent = ((1.5 * (features as f64).sqrt()) as usize).clamp(1, (features - 1).min(64));
+            let latent = latents_for(features, None);
             let hidden = (2 * features).clamp(32, 256);
             let bend = if unit { Activation::Relu } else { Activation::Silu };
             // What is linear goes straight through, as in PCA; hidden layers add what PCA cannot see.
@@ -118,32 +117,20 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
             (model_of(encoder, latent, decoder), what)
         }
     };
-    let small = rows < 20_000;
-    let optimizer = OptimizerSpec {
-        kind: if small { OptimizerKind::Adamw } else { OptimizerKind::Adam },
-        // Fewer rows than values can be learned by heart.
-        weight_decay: if rows < features {
-            1.0
-        } else if small {
-            0.01
-        } else {
-            0.0
-        },
-        ..OptimizerSpec::default()
-    };
-    let spec = Spec {
+    let mut spec = Spec {
         version: SPEC_VERSION,
         data: data.options.clone(),
         corruption,
         augmentation: AugmentationSpec::default(),
         model,
         objective: ObjectiveSpec::default(),
-        optimizer,
+        optimizer: OptimizerSpec::default(),
         schedule: ScheduleSpec { kind: ScheduleKind::Cosine, final_fraction: 0.02, ..ScheduleSpec::default() },
         train,
         engine: EngineSpec::default(),
         edits: Vec::new(),
     };
+    regularized(&mut spec, data);
     spec.check()?;
     let rate = match data.kind {
         SourceKind::Text => "words weighed by how rare they are",
@@ -155,6 +142,25 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     };
     let reasons = format!("{reasons}; mean squared error of {rate}; stops when validation no longer improves");
     Ok(AutoSpec { spec, reasons })
+}
+
+/// Sets the weight decay of `spec` by the rows of `data`.
+pub(super) fn regularized(spec: &mut Spec, data: &DataSet) {
+    let rows = data.part(Part::Train).len();
+    if rows < 20_000 {
+        spec.optimizer.kind = OptimizerKind::Adamw;
+        // Fewer rows than values can be learned by heart.
+        spec.optimizer.weight_decay = if rows < data.features { 1.0 } else { 0.01 };
+    }
+}
+
+/// Returns the count of latents for rows of `features` values.
+pub(super) fn latents_for(features: usize, image: Option<ImageShape>) -> usize {
+    match image.filter(|image| image.height.min(image.width) >= LEAST_SIDE) {
+        Some(_) => (features / 48).clamp(16, 128),
+        // Wide enough to be worth having, never as wide as the row.
+        None => ((1.5 * (features as f64).sqrt()) as usize).clamp(1, features.saturating_sub(1).clamp(1, 64)),
+    }
 }
 
 /// Returns convolutions from a noisy image to what must be added to it, at half its size where that is even: four times

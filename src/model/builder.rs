@@ -136,6 +136,7 @@ impl NetworkBuilder {
                 let other = self.saved(saved, name)?;
                 self.one(PointwiseStage::Add, &[x, other], name)
             }
+            Layer::Load(saved) => self.saved(saved, name),
             Layer::Condition => {
                 let condition = self.condition.ok_or_else(|| misfit(name, "there is no condition to add"))?;
                 let (_, channels) = self.shape(x).rows_and_columns();

@@ -15,7 +15,7 @@ use crate::platform::perhaps;
 pub const GRAMMAR: &str = "`dense UNITS`, `conv FILTERS KxK [stride S] [pad P] [dilation D] [with NAME]`, \
      `conv_transpose FILTERS KxK [stride S] [pad P] [outpad P]`, `depthwise KxK [stride S]`, `tied N`, `batchnorm`, \
      `layernorm`, `groupnorm G`, `dropout RATE`, `upsample S`, `bilinear S`, `avgpool S`, `maxpool S`, `shuffle S`, \
-     `unshuffle S`, `reshape HxWxC`, `save NAME`, `add NAME`, `condition`, an activation alone, `latent`, \
+     `unshuffle S`, `reshape HxWxC`, `save NAME`, `add NAME`, `load NAME`, `condition`, an activation alone, `latent`, \
      `output [conv KxK|conv_transpose KxK|tied N|same]`; most may end in an activation";
 
 /// Kind of a normalization layer, by the values that share a mean and a variance.
@@ -123,6 +123,8 @@ pub enum Layer {
     Save(String),
     /// Adds a saved value.
     Add(String),
+    /// Goes on from a saved value, in place of the last one.
+    Load(String),
     /// Adds a learned linear map of the condition to the channels of every pixel.
     Condition,
     /// Layer to the latents, the last of an encoder.
@@ -318,6 +320,7 @@ impl FromStr for Layer {
             }
             "save" => Self::Save(words.name()?),
             "add" => Self::Add(words.name()?),
+            "load" => Self::Load(words.name()?),
             "condition" => Self::Condition,
             "latent" => Self::Latent { activation: words.activation()? },
             "output" => {
@@ -420,6 +423,7 @@ impl fmt::Display for Layer {
             Self::Reshape { height, width, channels } => (format!("reshape {height}x{width}x{channels}"), none),
             Self::Save(name) => (format!("save {name}"), none),
             Self::Add(name) => (format!("add {name}"), none),
+            Self::Load(name) => (format!("load {name}"), none),
             Self::Condition => ("condition".to_owned(), none),
             Self::Latent { activation } => ("latent".to_owned(), *activation),
             Self::Output { form, activation } => {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::PreviewRequest;
-use crate::data::DataSet;
+use crate::data::{DataSet, DataSpec};
 use crate::device::{DeviceChoice, DeviceInfo};
 use crate::error::{Advice, ErrorKind};
-use crate::model::Spec;
+use crate::model::{ModelSize, Spec};
 use crate::platform::Instant;
 use crate::train::{EpochReport, RunReport, TuneMode};
 
@@ -104,12 +104,16 @@ pub enum RunSource {
         /// Data of the spec if open already; `None` lets the worker open it.
         data: Option<Arc<DataSet>>,
     },
-    /// Trains a model that suits the file or folder `source`, with `seed` as `train.seed`.
+    /// Trains a model that suits `data`, with `seed` as `train.seed`: a preset fitted to it, or the suggested one.
     Suggest {
-        /// Path of the file or folder.
-        source: String,
+        /// Source of the rows, and the settings of its reading that are known.
+        data: Box<DataSpec>,
         /// Seed of the split and of the training.
         seed: u64,
+        /// Name of the preset to fit; `None` for the suggested model.
+        preset: Option<String>,
+        /// Size of the layers.
+        size: ModelSize,
     },
     /// Resumes from the last checkpoint in `folder`, with its `spec`, which may have more epochs, and the name of its
     /// `preset`.
@@ -137,8 +141,10 @@ impl RunSource {
     /// Returns the name of the preset, if any.
     pub fn preset(&self) -> Option<&str> {
         match self {
-            Self::Train { preset, .. } | Self::Resume { preset, .. } => preset.as_deref(),
-            Self::Suggest { .. } | Self::Open(_) => None,
+            Self::Train { preset, .. } | Self::Resume { preset, .. } | Self::Suggest { preset, .. } => {
+                preset.as_deref()
+            }
+            Self::Open(_) => None,
         }
     }
 

@@ -11,11 +11,11 @@ use super::protocol::{Command, Event, RunSource, WorkerOptions};
 use super::section::Section;
 use super::snapshot::{DataSummary, Moment, PlayState, RunId, RunInfo, RunProgress, Snapshot};
 use super::training_loop::{LoopOptions, Next, TrainingLoop};
-use crate::data::{DataSet, DataSpec, Part};
+use crate::data::{DataSet, Part};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
 use crate::metrics::Pca;
-use crate::model::{Spec, TrainSpec, auto_spec};
+use crate::model::{Spec, TrainSpec, auto_spec, preset};
 use crate::platform::{Actor, ActorContext, Task, Wait as _};
 use crate::train::{PcaReport, Run, RunDir, Session, TrainError, TrainingPlan, autotune};
 
@@ -260,10 +260,13 @@ fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
             let data = spec.open_data()?;
             Ok((Spec::clone(spec), Arc::new(data)))
         }
-        RunSource::Suggest { source, seed } => {
-            let fraction = TrainSpec::default().validation_fraction;
-            let data = DataSet::open(&DataSpec::from_source(source), fraction, *seed)?;
-            let mut spec = auto_spec(&data)?.spec;
+        RunSource::Suggest { data, seed, preset: name, size } => {
+            let found = name.as_deref().map(preset).transpose()?;
+            let data = DataSet::open(data, TrainSpec::default().validation_fraction, *seed)?;
+            let mut spec = match found {
+                Some(preset) => preset.fitted(&data, *size)?.spec,
+                None => auto_spec(&data)?.spec,
+            };
             spec.train.seed = *seed;
             Ok((spec, Arc::new(data)))
         }

@@ -199,6 +199,11 @@ pub fn figure(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
+/// Rounds a number to three significant digits, as a person would write it.
+pub fn three_digits(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
+}
+
 /// Formats a whole number with commas between thousands.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();

@@ -257,8 +257,8 @@ fn what_is_dropped_goes_where_it_belongs() {
     std::fs::write(&table, "a,b,c\n1,2,3\n").expect("a file");
     bench.drop_file(&table);
     bench.click("Train on it");
-    let RunSource::Suggest { source, .. } = bench.last().source else { panic!("a suggestion") };
-    assert_eq!(source, table.display().to_string());
+    let RunSource::Suggest { data, .. } = bench.last().source else { panic!("a suggestion") };
+    assert_eq!(data.source, table.display().to_string());
     bench.drop_file(&table);
     bench.click("Cancel");
     assert!(!bench.has("Train on it"));

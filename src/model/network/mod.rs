@@ -186,7 +186,7 @@ impl Network {
         };
         let outside = saves(&self.spec.model.encoder);
         self.decoder.iter().any(|layer| match layer {
-            Layer::Add(name) | Layer::Conv { with: Some(name), .. } => outside.contains(name),
+            Layer::Add(name) | Layer::Load(name) | Layer::Conv { with: Some(name), .. } => outside.contains(name),
             _ => false,
         })
     }

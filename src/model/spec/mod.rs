@@ -33,6 +33,9 @@ pub enum SpecError {
     /// Value of `field` that cannot be trained with; `problem` has what would be right.
     #[error("the spec does not work, {field}, {problem}")]
     Invalid { field: &'static str, problem: String },
+    /// Preset that is not for the data; `problem` has the reason and what to use instead.
+    #[error("the preset does not apply, {preset}, {problem}")]
+    DoesNotApply { preset: &'static str, problem: String },
     /// Data that no spec can be chosen for.
     #[error(transparent)]
     Data(DataError),
