@@ -10,6 +10,7 @@ const SOFTPLUS: u32 = 6u;
 const SILU: u32 = 7u;
 const GELU_TANH: u32 = 8u;
 const GELU: u32 = 9u;
+const LEAKY_CLAMP: u32 = 10u;
 
 const LEAKY_SLOPE: f32 = 0.01;
 const SQRT_2_OVER_PI: f32 = 0.7978846;
@@ -53,6 +54,10 @@ fn activate(kind: u32, x: vec4<f32>) -> vec4<f32> {
     if kind == SILU { return x * sigmoid4(x); }
     if kind == GELU_TANH { return 0.5 * x * (1.0 + tanh4(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x))); }
     if kind == GELU { return x * normal_cdf4(x); }
+    if kind == LEAKY_CLAMP {
+        let inside = clamp(x, vec4<f32>(0.0), vec4<f32>(1.0));
+        return inside + LEAKY_SLOPE * (x - inside);
+    }
     return x;
 }
 
@@ -78,5 +83,6 @@ fn activate_backward(kind: u32, dout: vec4<f32>, saved: vec4<f32>) -> vec4<f32> 
         let density = 0.39894228 * exp(-0.5 * saved * saved);
         return dout * (normal_cdf4(saved) + saved * density);
     }
+    if kind == LEAKY_CLAMP { return select(LEAKY_SLOPE * dout, dout, positive & (saved < vec4<f32>(1.0))); }
     return dout;
 }

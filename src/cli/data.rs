@@ -8,6 +8,7 @@ use super::common::Common;
 use super::error::CliError;
 use super::inputs::{open_data, refuse_overwriting};
 use super::output::{near_duplicates_line, print_json, print_out, summary};
+use crate::data::DataSpec;
 use crate::device::Device;
 use crate::model::{auto_spec, preset};
 use crate::style;
@@ -34,7 +35,7 @@ pub(super) fn describe(arguments: &DataArgs, common: &Common) -> Result<u8, CliE
     if let Some(preview) = &arguments.preview {
         refuse_overwriting(preview, [Path::new(&arguments.path)])?;
     }
-    let data = open_data(&arguments.path, &arguments.settings, common)?;
+    let data = open_data(DataSpec::from_source(&arguments.path), &arguments.settings, common)?;
     let report = tasks::describe(&data, common.seed.unwrap_or(1))?;
     if let Some(path) = &arguments.preview {
         let spec = auto_spec(&data)?.spec.with_set(&arguments.settings)?;

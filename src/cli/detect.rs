@@ -165,11 +165,8 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
     if arguments.alarms_a_day.is_some_and(|alarms| !(alarms.is_finite() && alarms > 0.0)) {
         return Err(CliError::usage("--alarms-a-day is a number of false alarms above 0, such as 1, or 0.1"));
     }
-    let spec = match (&arguments.spec, &arguments.preset) {
-        (Some(path), _) => Some(read_spec(path).map_err(TaskError::from)?),
-        (None, Some(name)) => Some(preset(name).map_err(TaskError::from)?.spec),
-        (None, None) => None,
-    };
+    let spec = arguments.spec.as_deref().map(read_spec).transpose().map_err(TaskError::from)?;
+    let chosen = arguments.preset.as_deref().map(preset).transpose().map_err(TaskError::from)?;
     if arguments.settings.iter().any(|setting| setting.starts_with("data.source")) {
         let problem = "--set data.source: the data to fit to is named by itself, give its path instead of CSV";
         return Err(CliError::usage(problem));
@@ -194,6 +191,7 @@ fn fit(arguments: FitArgs, common: &Common) -> Result<u8, CliError> {
         },
         ensemble: usize::from(arguments.ensemble),
         spec,
+        preset: chosen,
         settings: arguments.settings,
         seed: common.seed.unwrap_or(of_spec.train.seed),
     };

@@ -22,17 +22,22 @@ pub(super) fn read_spec(path: &Path) -> Result<Spec, SpecError> {
     Spec::from_toml(&text, &place)
 }
 
-/// Opens the data at `source` with those of `settings` that concern its reading and division.
-pub(super) fn open_data(source: &str, settings: &[String], common: &Common) -> Result<Arc<DataSet>, CliError> {
+/// Opens the data of `base` with those of `settings` that concern its reading and division; of the train part as many
+/// rows as they say.
+pub(super) fn open_data(base: DataSpec, settings: &[String], common: &Common) -> Result<Arc<DataSet>, CliError> {
     let concerned = |setting: &&String| setting.starts_with("data.") || setting.starts_with("train.");
     let settings: Vec<String> = settings.iter().filter(concerned).cloned().collect();
     // Any preset will do: of its own fields only the validation fraction and the seed are used.
     let mut spec = preset("undercomplete")?.spec;
-    spec.data = DataSpec::from_source(source);
+    spec.data = base;
+    // No more rows are asked for than the batch of the model that will be chosen.
+    spec.train.batch_size = 1;
     let mut spec = spec.with_set(&settings)?;
     spec.train.seed = common.seed.unwrap_or(spec.train.seed);
     let opened = DataSet::open(&spec.data, spec.train.validation_fraction, spec.train.seed);
-    Ok(Arc::new(opened.map_err(TrainError::from)?))
+    let mut opened = opened.map_err(TrainError::from)?;
+    opened.limit_train(spec.data.rows.unwrap_or(usize::MAX));
+    Ok(Arc::new(opened))
 }
 
 /// Rejects an `output` that would overwrite an input.

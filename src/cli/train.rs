@@ -12,9 +12,9 @@ use super::common::{Common, OpenWindow};
 use super::error::{CliError, EXIT_INTERRUPTED};
 use super::inputs::{open_data, read_spec, refuse_overwriting};
 use super::output::{print_json, print_metrics, print_out};
-use crate::data::{DataSet, near_duplicates};
+use crate::data::{DataSet, DataSpec, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
-use crate::model::{AutoSpec, Model, auto_spec, preset};
+use crate::model::{AutoSpec, Model, ModelSize, auto_spec, preset};
 use crate::monitor::{Command, Event, RunSource, Worker, WorkerOptions};
 use crate::platform::Instant;
 use crate::report::draw_run;
@@ -29,10 +29,14 @@ pub(super) struct TrainArgs {
     /// Name of a preset, see `hourglass presets` [default: undercomplete].
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// Data to train on: mnist, or a file or folder of images, tables, arrays, audio or text. Without a spec or preset,
-    /// the model is chosen to suit the data (for mnist: undercomplete).
+    /// Data to train on: mnist, or a file or folder of images, tables, arrays, audio or text. A preset is fitted to it;
+    /// without spec and preset, the model is chosen to suit it (for mnist: undercomplete).
     #[arg(long, value_name = "PATH")]
     data: Option<String>,
+    /// Size of the layers of a preset.
+    #[arg(long, value_name = "SIZE", default_value = "medium", conflicts_with = "spec",
+        value_parser = ["small", "medium", "large"])]
+    model_size: String,
     /// Set a field of the spec, for example --set model.latent=16.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -102,17 +106,32 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
     let mut data = None;
     let (mut spec, preset_name) = match (&arguments.spec, &arguments.preset, &arguments.data) {
         (Some(path), ..) => (read_spec(path)?, None),
-        // Without a spec or preset, the model is chosen to suit the data.
-        (None, None, Some(source)) if source != "mnist" => {
-            let opened = open_data(source, &arguments.settings, common)?;
-            let suggestion = auto_spec(&opened)?;
-            say_choice(&opened, &suggestion, common);
-            data = Some(opened);
-            (suggestion.spec, None)
-        }
-        (None, name, _) => {
-            let found = preset(name.as_deref().unwrap_or("undercomplete"))?;
-            (found.spec, Some(found.name.to_owned()))
+        // A preset is fitted to the data; without one, the model is chosen to suit it.
+        (None, name, source) => {
+            let source = source.as_deref().unwrap_or("mnist");
+            let size: ModelSize = arguments.model_size.parse().map_err(CliError::usage)?;
+            let name = name.as_deref().or((source == "mnist").then_some("undercomplete"));
+            let found = name.map(preset).transpose()?;
+            match found {
+                Some(found) if source == "mnist" && size == ModelSize::Medium => {
+                    (found.spec, Some(found.name.to_owned()))
+                }
+                found => {
+                    let base = match &found {
+                        Some(preset) if preset.takes_pieces() => preset.spec.data.clone(),
+                        _ => DataSpec::default(),
+                    };
+                    let base = DataSpec { source: source.to_owned(), ..base };
+                    let opened = open_data(base, &arguments.settings, common)?;
+                    let chosen = match &found {
+                        Some(preset) => preset.fitted(&opened, size)?,
+                        None => auto_spec(&opened)?,
+                    };
+                    say_choice(&opened, &chosen, common);
+                    data = Some(opened);
+                    (chosen.spec, found.map(|preset| preset.name.to_owned()))
+                }
+            }
         }
     };
     spec = spec.with_set(&arguments.settings)?;

@@ -37,11 +37,13 @@ pub enum Activation {
     GeluTanh,
     /// Gaussian error linear unit: x times the standard normal distribution function (Hendrycks & Gimpel 2016).
     Gelu,
+    /// Leaky clamp to 0..1: x inside, 0.01 of the way beyond.
+    LeakyClamp,
 }
 
 impl Activation {
     /// All activations, in the order of the shaders' constants.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Identity,
         Self::Relu,
         Self::Sigmoid,
@@ -52,6 +54,7 @@ impl Activation {
         Self::Silu,
         Self::GeluTanh,
         Self::Gelu,
+        Self::LeakyClamp,
     ];
 
     /// Returns the name in specs, such as `leaky_relu`.
@@ -67,6 +70,7 @@ impl Activation {
             Self::Silu => "silu",
             Self::GeluTanh => "gelu_tanh",
             Self::Gelu => "gelu",
+            Self::LeakyClamp => "leaky_clamp",
         }
     }
 
@@ -93,6 +97,7 @@ impl Activation {
             Self::Silu => "7u",
             Self::GeluTanh => "8u",
             Self::Gelu => "9u",
+            Self::LeakyClamp => "10u",
         }
     }
 
@@ -111,6 +116,10 @@ impl Activation {
             Self::Silu => values.for_each(|x| *x *= sigmoid(*x)),
             Self::GeluTanh => values.for_each(|x| *x = 0.5 * *x * (1.0 + gelu_inner(*x))),
             Self::Gelu => values.for_each(|x| *x *= normal_cdf(*x)),
+            Self::LeakyClamp => values.for_each(|x| {
+                let inside = x.clamp(0.0, 1.0);
+                *x = inside + LEAKY_SLOPE * (*x - inside);
+            }),
         }
     }
 
@@ -140,6 +149,9 @@ impl Activation {
                 let density = 0.398_942_3 * exp(-0.5 * x * x);
                 *g *= normal_cdf(x) + x * density;
             }),
+            Self::LeakyClamp => {
+                pairs.for_each(|(g, &y)| *g = if y > 0.0 && y < 1.0 { *g } else { LEAKY_SLOPE * *g });
+            }
         }
     }
 }

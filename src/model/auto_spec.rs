@@ -1,7 +1,8 @@
 //! Spec for data that comes without one, chosen by the kind and the number of rows.
 
-use super::layers::Layer;
+use super::layers::{Layer, OutputLayer};
 use super::mirrored_decoder::mirrored;
+use super::pca_start::PCA_START;
 use super::shape::DataShape;
 use super::spec::{
     AugmentationSpec, CorruptionSpec, EngineSpec, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec,
@@ -10,6 +11,8 @@ use super::spec::{
 use crate::data::{DataError, DataSet, Fit, ImageShape, Part, Scaling, SourceKind};
 use crate::error::Setting;
 use crate::kernels::activation::Activation;
+use crate::nn::ConvGeometry;
+use crate::style::counted;
 
 /// Shortest side of images in pixels; smaller ones are rows of numbers to a network.
 const LEAST_SIDE: usize = 16;
@@ -31,11 +34,29 @@ pub struct AutoSpec {
     pub reasons: String,
 }
 
-/// Chooses a model and an objective for `data`.
+/// Chooses a model and an objective for `data`: an autoencoder that begins as PCA, with curved layers beside it; for
+/// pieces of pictures a denoiser.
 ///
 /// # Errors
 /// When rows hold a single value: there is nothing to make smaller.
 pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
+    let mut chosen = plain_spec(data)?;
+    if chosen.spec.model.kind == ModelKind::Denoiser {
+        return Ok(chosen);
+    }
+    let what = begin_as_pca(&mut chosen.spec.model, data);
+    regularized(&mut chosen.spec, data);
+    chosen.spec.check()?;
+    chosen.reasons = reasons(&what, data);
+    Ok(chosen)
+}
+
+/// Chooses a model and an objective for `data` whose weights all begin at random: that of a detector, for which the
+/// lowest error is not the best one.
+///
+/// # Errors
+/// Same as [`auto_spec`].
+pub fn plain_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     let rows = data.part(Part::Train).len();
     let features = data.features;
     if features < 2 {
@@ -71,7 +92,7 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     };
     let activation = if unit { Activation::Sigmoid } else { Activation::Identity };
     let mut corruption = CorruptionSpec::default();
-    let (model, reasons) = match picture {
+    let (model, reasons_of_model) = match picture {
         // Pieces of photographs have more to say than a few numbers hold; to clean them is what they are good for.
         Some(image) if data.options.fit == Some(Fit::Patches) => {
             corruption.gaussian_range = Some([0.0, NOISE]);
@@ -132,6 +153,11 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     };
     regularized(&mut spec, data);
     spec.check()?;
+    Ok(AutoSpec { spec, reasons: reasons(&reasons_of_model, data) })
+}
+
+/// Returns the reasons for a model, the loss and the end of the run in one sentence.
+fn reasons(model: &str, data: &DataSet) -> String {
     let rate = match data.kind {
         SourceKind::Text => "words weighed by how rare they are",
         _ => match data.preparation.kind {
@@ -140,8 +166,53 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
             _ => "values scaled by the train part",
         },
     };
-    let reasons = format!("{reasons}; mean squared error of {rate}; stops when validation no longer improves");
-    Ok(AutoSpec { spec, reasons })
+    format!("{model}; mean squared error of {rate}; stops when validation no longer improves")
+}
+
+/// Adds a linear path beside the curved layers of a plain model, from which the weights begin as PCA; returns the model
+/// in words.
+fn begin_as_pca(model: &mut ModelSpec, data: &DataSet) -> String {
+    model.start = Some(PCA_START.to_owned());
+    let (features, latent) = (data.features, model.latent);
+    // A sigmoid would bend what is straight.
+    let is_unit = data.preparation.kind == Scaling::Unit;
+    let bound = if is_unit { Activation::LeakyClamp } else { Activation::Identity };
+    let output = Layer::Output { form: OutputLayer::Same, activation: bound };
+    let Some(image) = data.image.filter(|image| image.height.min(image.width) >= LEAST_SIDE) else {
+        // The linear path is there already.
+        model.decoder.pop();
+        model.decoder.push(output);
+        return format!(
+            "rows of {features} values: PCA with {} to begin with, and curved layers beside it, kept if validation \
+             gains by them",
+            counted(latent, "component")
+        );
+    };
+    let whole = format!("reshape {}x{}x{}", image.height, image.width, image.channels);
+    let straight = format!("dense {features}");
+    let mut encoder = layers(&["save row"]);
+    encoder.extend(model.encoder.iter().filter(|layer| matches!(layer, Layer::Conv { .. })).cloned());
+    encoder.extend(layers(&[&format!("dense {latent}"), &straight, &whole, "add row", "latent"]));
+    let mut decoder = layers(&["save code"]);
+    for layer in &model.decoder {
+        decoder.push(match layer {
+            Layer::Output { form: OutputLayer::ConvTranspose(geometry), .. } => {
+                let geometry = ConvGeometry { filters: image.channels, ..*geometry };
+                Layer::ConvTranspose { geometry, activation: Activation::Identity }
+            }
+            layer => layer.clone(),
+        });
+    }
+    decoder.extend(layers(&["save curve", "load code", &straight, &whole, "add curve"]));
+    decoder.push(output);
+    (model.encoder, model.decoder) = (encoder, decoder);
+    format!(
+        "pictures of {}x{}: PCA with {} to begin with, and strided convolutions beside it, kept if validation gains by \
+         them",
+        image.width,
+        image.height,
+        counted(latent, "component")
+    )
 }
 
 /// Sets the weight decay of `spec` by the rows of `data`.
@@ -149,8 +220,9 @@ pub(super) fn regularized(spec: &mut Spec, data: &DataSet) {
     let rows = data.part(Part::Train).len();
     if rows < 20_000 {
         spec.optimizer.kind = OptimizerKind::Adamw;
-        // Fewer rows than values can be learned by heart.
-        spec.optimizer.weight_decay = if rows < data.features { 1.0 } else { 0.01 };
+        // Fewer rows than values can be learned by heart; what begins as PCA must not decay.
+        let by_heart = rows < data.features && spec.model.start.is_none();
+        spec.optimizer.weight_decay = if by_heart { 1.0 } else { 0.01 };
     }
 }
 

@@ -217,7 +217,7 @@ impl Previews {
         let gradients = run.session_mut().read_flat(SharedBuffer::Gradients).await?;
         let mean_mse = match self.mean_mse {
             Some(mse) => mse,
-            None => *self.mean_mse.insert(crate::train::mean_mse(&data)?),
+            None => *self.mean_mse.insert(crate::train::mean_mse(&data, Part::Validation)?),
         };
         let figures = run
             .session_mut()

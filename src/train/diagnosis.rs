@@ -107,11 +107,11 @@ impl Regions {
     }
 }
 
-/// Returns the mean squared error on some validation rows of the constant mean of the train part.
-pub(crate) fn mean_mse(data: &DataSet) -> Result<f64, TrainError> {
-    let (train, validation) = (data.part(Part::Train), data.part(Part::Validation));
+/// Returns the mean squared error on some rows of `part` of the constant mean of the train part.
+pub(crate) fn mean_mse(data: &DataSet, part: Part) -> Result<f64, TrainError> {
+    let (train, held) = (data.part(Part::Train), data.part(part));
     let means = column_means(data, train.start..train.end.min(train.start + 5000))?;
-    let targets = data.rows_f32(validation.start..validation.end.min(validation.start + FIGURE_ROWS))?;
+    let targets = data.rows_f32(held.start..held.end.min(held.start + FIGURE_ROWS))?;
     let squared: f64 = targets
         .chunks_exact(data.features)
         .flat_map(|row| row.iter().zip(&means).map(|(&x, &mean)| (f64::from(x) - mean).powi(2)))
@@ -476,7 +476,7 @@ impl Diagnosis {
         run: RunEvidence<'_>,
     ) -> Result<Self, TrainError> {
         let RunEvidence { spec, epochs, test, pca, ended } = run;
-        let mean_mse = mean_mse(data)?;
+        let mean_mse = mean_mse(data, Part::Validation)?;
         let figures = DiagnosticMetrics::gather(evaluator, data, mean_mse).await?;
         Ok(Self::new(&DiagnosisInput { spec, epochs, test, pca, figures: &figures, ended }))
     }

@@ -45,7 +45,7 @@ impl Finding {
     pub fn tone(&self) -> FindingTone {
         match &*self.code {
             "better_than_pca" | "no_sign" => FindingTone::Good,
-            "ahead_of_pca" | "beside_pca" | "validation_gap" | "not_checked" => FindingTone::Neutral,
+            "ahead_of_pca" | "beside_pca" | "validation_gap" | "not_checked" | "kept_pca" => FindingTone::Neutral,
             "behind_pca" | "shared_region" => FindingTone::Notice,
             _ => FindingTone::Problem,
         }
@@ -53,7 +53,7 @@ impl Finding {
 
     /// Returns whether it is about the comparison with PCA.
     pub fn is_on_pca(&self) -> bool {
-        self.code.ends_with("_pca")
+        self.code.ends_with("_pca") && self.code != "kept_pca"
     }
 
     /// Returns title and evidence as sentences.
@@ -72,6 +72,9 @@ impl Finding {
         [title, evidence]
     }
 }
+
+/// Relative difference of two errors up to which they are the same.
+const SAME_ERROR: f64 = 1e-4;
 
 /// Squared errors of a model and of PCA at the same latent size, on the same rows from the same input.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +107,9 @@ impl BesidePca<'_> {
             let words = format!("beside {name}: {evidence}. No verdict: the model {aim}.");
             return Some(Finding::new("beside_pca", words));
         }
-        Some(match (own < pca, own > pca, ended) {
+        // A model that is PCA differs from it by rounding alone.
+        let differ = (own - pca).abs() > SAME_ERROR * pca;
+        Some(match (differ && own < pca, differ && own > pca, ended) {
             (true, _, true) => Finding::new("better_than_pca", format!("beats {name}: {evidence}.")),
             (true, _, false) => Finding::new("ahead_of_pca", format!("ahead of {name}: {evidence}.")),
             (_, true, true) => {

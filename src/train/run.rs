@@ -4,26 +4,33 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::diagnosis::{Diagnosis, RunEvidence};
+use super::diagnosis::{Diagnosis, RunEvidence, mean_mse};
 use super::finding::Finding;
 use super::run_dir::{CheckpointState, FirstSteps, RunDir};
 use super::run_report::RunReport;
 use super::test_metrics::{PcaReport, TestMetrics, pca_beside, seen_rows};
 use super::verify::FIRST_STEPS;
-use super::{EpochReport, Session, TrainError};
-use crate::data::Part;
+use super::{EpochReport, Evaluator, Session, TrainError};
+use crate::data::{DataSet, Part};
 use crate::graph::SharedBuffer;
-use crate::model::{Model, ModelFileError, ScheduleKind, Spec, SpecError, Weights};
+use crate::model::{Model, ModelFileError, PCA_START, ScheduleKind, Spec, SpecError, Weights};
 use crate::platform::Instant;
+use crate::style;
 
 /// Time between checkpoints within an epoch: a killed run loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Rows whose errors are computed at once.
+const ROWS_AT_ONCE: usize = 4096;
+
 #[derive(Debug)]
 struct Best {
+    /// Epoch at whose end the weights were so; 0 for those of the start.
     epoch: u32,
     loss: f64,
     weights: Weights,
+    /// Squared errors of the validation rows by these weights, if they were needed.
+    to_beat: Option<Vec<f64>>,
 }
 
 /// State from which training resumes.
@@ -31,6 +38,24 @@ struct Best {
 struct Good {
     step: u64,
     flats: Vec<Vec<f32>>,
+}
+
+/// Computes the squared error of each validation row, the mean over its values.
+async fn row_errors(evaluator: &mut Evaluator, data: &DataSet) -> Result<Vec<f64>, TrainError> {
+    let mut errors = Vec::new();
+    let rows = data.part(Part::Validation);
+    for first in rows.clone().step_by(ROWS_AT_ONCE) {
+        let some = first..rows.end.min(first + ROWS_AT_ONCE);
+        let targets = data.rows_f32(some.clone())?;
+        let outputs = evaluator.outputs(some, true, true).await?.outputs;
+        let of_row = |(output, target): (&[f32], &[f32])| {
+            let squares = output.iter().zip(target).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
+            squares.sum::<f64>() / target.len().max(1) as f64
+        };
+        let features = data.features.max(1);
+        errors.extend(outputs.chunks_exact(features).zip(targets.chunks_exact(features)).map(of_row));
+    }
+    Ok(errors)
 }
 
 /// Training session with its epochs, best state and files.
@@ -101,6 +126,7 @@ impl Run {
             dir.write_spec(run.session.spec())?;
             dir.write_data(run.session.data(), run.session.spec().train.seed)?;
         }
+        run.keep_start().await?;
         // So that a run killed at any moment can be taken up again.
         run.write_last().await?;
         Ok(run)
@@ -165,7 +191,7 @@ impl Run {
                 {
                     return Err(misfit("best.safetensors").into());
                 }
-                Some(Best { epoch: state.best_epoch, loss, weights })
+                Some(Best { epoch: state.best_epoch, loss, weights, to_beat: None })
             }
             None => None,
         };
@@ -355,9 +381,8 @@ impl Run {
         if learning_rate > usual {
             return usual;
         }
-        let lower = usual / 10.0;
-        // In three digits: what is divided may end in many.
-        format!("{lower:.2e}").parse().unwrap_or(lower)
+        // What is divided may end in many digits.
+        style::three_digits(usual / 10.0)
     }
 
     async fn go_back(&mut self, good: &Good) -> Result<(), TrainError> {
@@ -388,9 +413,9 @@ impl Run {
             parts,
         };
         (self.epoch_loss, self.epoch_steps, self.epoch_seconds) = (0.0, 0, 0.0);
-        if self.best.as_ref().is_none_or(|best| validation_loss < best.loss) {
+        if self.is_better(validation_loss).await? {
             let weights = self.session.weights().await?;
-            self.best = Some(Best { epoch, loss: validation_loss, weights });
+            self.best = Some(Best { epoch, loss: validation_loss, weights, to_beat: None });
             self.write_best()?;
         }
         tracing::debug!(epoch, train_loss = report.train_loss, validation_loss, "epoch ended");
@@ -401,6 +426,60 @@ impl Run {
         self.session.set_rate_factor(self.plateau_factor());
         self.write_last().await?;
         Ok(report)
+    }
+
+    /// Makes the state before the first step the one to beat, where it is a model of its own: PCA.
+    async fn keep_start(&mut self) -> Result<(), TrainError> {
+        if self.best.is_some() || self.session.step() > 0 || !self.begins_as_pca() {
+            return Ok(());
+        }
+        let (loss, _) = self.session.evaluate(Part::Validation).await?;
+        let weights = self.session.weights().await?;
+        self.best = Some(Best { epoch: 0, loss, weights, to_beat: None });
+        self.write_best()
+    }
+
+    /// Returns the remark that the model kept is PCA itself, where it is.
+    fn kept_pca(&self) -> Option<Finding> {
+        let epochs = self.epochs.len();
+        let is_start = self.best.as_ref().is_some_and(|best| best.epoch == 0) && !self.keep_last && epochs > 0;
+        (is_start && self.begins_as_pca()).then(|| {
+            let components = style::counted(self.session.network().latent(), "component");
+            let epochs = style::counted(epochs, "epoch");
+            let words = format!(
+                "curved layers gained nothing: in {epochs} validation was never better than PCA by more than its \
+                 standard error, so the model kept is PCA with {components}."
+            );
+            Finding::new("kept_pca", words)
+        })
+    }
+
+    fn begins_as_pca(&self) -> bool {
+        self.spec().model.start.as_deref() == Some(PCA_START)
+    }
+
+    /// Returns whether the present state is better than the best so far: PCA, which the run began as, must be beaten by
+    /// more than the standard error of the mean difference over the validation rows.
+    async fn is_better(&mut self, validation_loss: f64) -> Result<bool, TrainError> {
+        let begins_as_pca = self.begins_as_pca();
+        let Some(best) = &mut self.best else { return Ok(true) };
+        let is_less = validation_loss < best.loss;
+        if !is_less || best.epoch > 0 || !begins_as_pca {
+            return Ok(is_less);
+        }
+        let data = self.session.data().clone();
+        let to_beat = match best.to_beat.take() {
+            Some(errors) => errors,
+            None => self.session.with_weights(&best.weights, async |own| row_errors(own, &data).await).await?,
+        };
+        let present = self.session.weights().await?;
+        let errors = self.session.with_weights(&present, async |own| row_errors(own, &data).await).await?;
+        let gains: Vec<f64> = to_beat.iter().zip(&errors).map(|(start, own)| start - own).collect();
+        best.to_beat = Some(to_beat);
+        let count = gains.len().max(2) as f64;
+        let mean = gains.iter().sum::<f64>() / count;
+        let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        Ok(mean > (variance / count).sqrt())
     }
 
     fn checkpoint_state(&self) -> CheckpointState {
@@ -511,7 +590,9 @@ impl Run {
                 .await?;
             pca = pca_beside(&network, &data, &seen, &targets);
         }
-        let diagnosis = if with_test { self.diagnosis(&kept, test.as_ref(), pca.as_ref()).await? } else { Vec::new() };
+        let mut diagnosis =
+            if with_test { self.diagnosis(&kept, test.as_ref(), pca.as_ref()).await? } else { Vec::new() };
+        diagnosis.extend(self.kept_pca());
         let info = self.session.device_info();
         let path = |path: &Path| path.display().to_string();
         let last = self.epochs.last();
@@ -540,6 +621,7 @@ impl Run {
             run_dir: self.dir.as_ref().map(|dir| path(dir.path())),
             test,
             pca,
+            mean_mse: if with_test { Some(mean_mse(&data, Part::Test)?) } else { None },
             diagnosis,
         };
         if let Some(dir) = &self.dir {

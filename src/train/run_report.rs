@@ -54,6 +54,10 @@ pub struct RunReport {
     pub test: Option<TestMetrics>,
     /// PCA on the test part; `None` if not measured or not comparable.
     pub pca: Option<PcaReport>,
+    /// Mean squared error on test rows of the mean of the train part, which says nothing of a row; `None` if not
+    /// measured.
+    #[serde(default)]
+    pub mean_mse: Option<f64>,
     /// Findings, the most severe first; empty if the test part was not measured.
     pub diagnosis: Vec<Finding>,
 }

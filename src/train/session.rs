@@ -16,7 +16,7 @@ use crate::graph::{BufferView, Executable, GraphError, Location, PlanBytes, Shar
 use crate::inference::FlatModel;
 use crate::kernels::StepState;
 use crate::kernels::optimizer::Update;
-use crate::model::{Edit, Model, Network, Spec, Weights, starting_model};
+use crate::model::{Edit, Model, Network, PCA_START, Spec, Weights, pca_start, starting_model};
 use crate::nn::{self, LOSS_PARTS};
 use crate::random::{key, permutation_keys, stream};
 
@@ -76,7 +76,8 @@ impl Session {
         externals.write(&device, SharedBuffer::DecayMask, bytemuck::cast_slice(&network.decay_mask()))?;
         let update = network.update();
         let seed = spec.train.seed;
-        let Weights { parameters, statistics } = match &spec.model.start {
+        let Weights { parameters, statistics } = match spec.model.start.as_deref() {
+            Some(PCA_START) => pca_start(&network, &data, seed)?,
             Some(name) => starting_model(name)?.to_flat(&network, Path::new(name))?,
             None => Weights {
                 parameters: nn::initial_parameters(network.parameters(), network.flat_elements(), seed),

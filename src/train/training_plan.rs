@@ -38,6 +38,7 @@ impl TrainingPlan {
             Arc::make_mut(&mut data).limit_train(rows);
         }
         let network = Network::new(&spec, data_shape(&spec, &data))?;
+        network.check_start()?;
         let batch = spec.train.batch_size;
         if batch > data.train.len() {
             return Err(TrainError::BatchTooLarge { batch, rows: data.train.len() });

@@ -20,6 +20,7 @@ mod kernels;
 mod layering;
 mod metrics;
 mod ops;
+mod own_data;
 mod parameters;
 mod picture_files;
 mod plan;

@@ -19,7 +19,9 @@ use crate::data::{DataSet, Part, PreparedColumn, SourceKind};
 use crate::device::Device;
 use crate::error::Setting;
 use crate::metrics::Pca;
-use crate::model::{Detector, Model, ModelFileError, NearRows, Network, Severity, Spec, ThresholdBy, auto_spec};
+use crate::model::{
+    Detector, Model, ModelFileError, ModelSize, NearRows, Network, Severity, Spec, ThresholdBy, plain_spec,
+};
 use crate::platform::{self, Instant, Wait as _};
 use crate::tasks::TaskError;
 use crate::train::{Run, Session, TrainingPlan};
@@ -305,10 +307,11 @@ fn train(
     device: &Device,
     progress: &mut FitProgress<'_>,
 ) -> Result<Trained, TaskError> {
-    let mut spec = match &wanted.options.spec {
-        Some(spec) => spec.clone(),
-        None => {
-            let mut spec = auto_spec(data)?.spec;
+    let mut spec = match (&wanted.options.spec, &wanted.options.preset) {
+        (Some(spec), _) => spec.clone(),
+        (None, Some(preset)) => preset.fitted(data, ModelSize::Medium)?.spec,
+        (None, None) => {
+            let mut spec = plain_spec(data)?.spec;
             if data.image.is_some() {
                 spec.train.epochs = spec.train.epochs.min(PICTURE_EPOCHS);
             }
@@ -320,7 +323,7 @@ fn train(
     spec.train.seed = wanted.options.seed + member;
     let mut plan = TrainingPlan::new(spec.clone(), Arc::clone(data), device)?;
     let epochs = (TABLE_COST / plan.cost().epoch_cost.max(1.0)) as u32;
-    if wanted.options.spec.is_none() && neighborhood::is_for(data) && epochs < spec.train.epochs {
+    if !wanted.options.names_a_model() && neighborhood::is_for(data) && epochs < spec.train.epochs {
         spec.train.epochs = epochs.max(LEAST_EPOCHS);
         // What is set stands.
         let train = |setting: &&String| setting.starts_with("train.epochs") || setting.starts_with("train.steps");

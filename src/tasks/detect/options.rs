@@ -1,6 +1,6 @@
 //! Options of a detector's fit.
 
-use crate::model::Spec;
+use crate::model::{Preset, Spec};
 
 /// Rule by which a threshold is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,11 +35,20 @@ pub struct DetectorOptions {
     pub ensemble: usize,
     /// Specification of the model; chosen for the data where `None`.
     pub spec: Option<Spec>,
+    /// Preset that is fitted to the data, where `spec` is `None`.
+    pub preset: Option<Preset>,
     /// Fields of the specification that are set beside it, each written KEY=VALUE, for reading the data and for the
     /// model, whether it is given or chosen.
     pub settings: Vec<String>,
     /// Seed of the split and of the first model's training, 1 by default.
     pub seed: u64,
+}
+
+impl DetectorOptions {
+    /// Returns whether a model is named rather than chosen.
+    pub(super) fn names_a_model(&self) -> bool {
+        self.spec.is_some() || self.preset.is_some()
+    }
 }
 
 impl Default for DetectorOptions {
@@ -52,6 +61,7 @@ impl Default for DetectorOptions {
             threshold: ThresholdRule::FalseAlarms(0.01),
             ensemble: 1,
             spec: None,
+            preset: None,
             settings: Vec::new(),
             seed: 1,
         }

@@ -377,6 +377,7 @@ pub fn activate(kind: Activation, x: f64) -> f64 {
             0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
         }
         Activation::Gelu => 0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt())),
+        Activation::LeakyClamp => x.clamp(0.0, 1.0) + 0.01 * (x - x.clamp(0.0, 1.0)),
         other => panic!("{other:?} has no formula here"),
     }
 }
