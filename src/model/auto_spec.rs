@@ -8,6 +8,7 @@ use super::spec::{
     AugmentationSpec, CorruptionSpec, EngineSpec, ModelKind, ModelSpec, ObjectiveSpec, OptimizerKind, OptimizerSpec,
     SPEC_VERSION, ScheduleKind, ScheduleSpec, Spec, SpecError, TrainSpec,
 };
+use super::step_work::step_work;
 use crate::data::{DataError, DataSet, Fit, ImageShape, Part, Scaling, SourceKind};
 use crate::error::Setting;
 use crate::kernels::activation::Activation;
@@ -20,6 +21,14 @@ const LEAST_SIDE: usize = 16;
 const STEPS: usize = 6000;
 /// Approximate steps of a suggested denoiser: each is the work of many others.
 const DENOISER_STEPS: usize = 1500;
+/// Steps of a run that begins as PCA, where rows are narrow and a step is cheap; features of such rows, fewer than this.
+const NARROW_STEPS: usize = 18_000;
+const NARROW: usize = 100;
+/// Operations of such a run, at most (two minutes on two cores), unless the least steps take more.
+const MOST_WORK: f64 = 8e12;
+const LEAST_STEPS: usize = 300;
+/// Pictures of the train part from which on a decoder of its own is learned from them.
+const FEW_PICTURES: usize = 5000;
 /// Standard deviation of the strongest noise that a suggested denoiser learns to take away: 51 of 255.
 const NOISE: f64 = 0.2;
 /// Upper bound of suggested epochs: with fewer steps in each, two validations would differ little.
@@ -46,6 +55,7 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     }
     let what = begin_as_pca(&mut chosen.spec.model, data);
     regularized(&mut chosen.spec, data);
+    fit_length(&mut chosen.spec, data)?;
     chosen.spec.check()?;
     chosen.reasons = reasons(&what, data);
     Ok(chosen)
@@ -169,6 +179,25 @@ fn reasons(model: &str, data: &DataSet) -> String {
     format!("{model}; mean squared error of {rate}; stops when validation no longer improves")
 }
 
+/// Sets the learning rate and the length of a run that begins as PCA: a high rate takes wide rows away from it.
+fn fit_length(spec: &mut Spec, data: &DataSet) -> Result<(), SpecError> {
+    let is_picture = data.image.is_some_and(|image| image.height.min(image.width) >= LEAST_SIDE);
+    let rows = data.part(Part::Train).len();
+    let (rate, most) = match (is_picture, data.features < NARROW) {
+        (false, true) => (2e-3, NARROW_STEPS),
+        (false, false) => (7e-4, STEPS),
+        (true, _) if rows < FEW_PICTURES => (3e-4, STEPS),
+        (true, _) => (1e-3, STEPS),
+    };
+    spec.optimizer.learning_rate = rate;
+    let steps = ((MOST_WORK / step_work(spec, data)?) as usize).clamp(LEAST_STEPS, most);
+    let per_epoch = (rows / spec.train.batch_size).max(1);
+    let epochs = (steps / per_epoch).clamp(5, MOST_EPOCHS);
+    spec.train.epochs = epochs as u32;
+    spec.train.early_stopping = Some((epochs / 8).clamp(5, 60) as u32);
+    Ok(())
+}
+
 /// Adds a linear path beside the curved layers of a plain model, from which the weights begin as PCA; returns the model
 /// in words.
 fn begin_as_pca(model: &mut ModelSpec, data: &DataSet) -> String {
@@ -193,22 +222,35 @@ fn begin_as_pca(model: &mut ModelSpec, data: &DataSet) -> String {
     let mut encoder = layers(&["save row"]);
     encoder.extend(model.encoder.iter().filter(|layer| matches!(layer, Layer::Conv { .. })).cloned());
     encoder.extend(layers(&[&format!("dense {latent}"), &straight, &whole, "add row", "latent"]));
-    let mut decoder = layers(&["save code"]);
-    for layer in &model.decoder {
-        decoder.push(match layer {
-            Layer::Output { form: OutputLayer::ConvTranspose(geometry), .. } => {
-                let geometry = ConvGeometry { filters: image.channels, ..*geometry };
-                Layer::ConvTranspose { geometry, activation: Activation::Identity }
-            }
-            layer => layer.clone(),
-        });
-    }
-    decoder.extend(layers(&["save curve", "load code", &straight, &whole, "add curve"]));
+    let is_few = data.part(Part::Train).len() < FEW_PICTURES;
+    let mut decoder = if is_few {
+        // Few pictures teach what is alike at every place: details beside what PCA brings back.
+        let even = image.height.is_multiple_of(2) && image.width.is_multiple_of(2);
+        let mut words = vec![straight.as_str(), whole.as_str(), "save line"];
+        let last = format!("conv {} 3x3", image.channels * if even { 4 } else { 1 });
+        words.extend(even.then_some("unshuffle 2"));
+        words.extend(["conv 32 3x3 relu", "conv 32 3x3 relu", last.as_str()]);
+        words.extend(even.then_some("shuffle 2"));
+        words.push("add line");
+        layers(&words)
+    } else {
+        let mut decoder = layers(&["save code"]);
+        for layer in &model.decoder {
+            decoder.push(match layer {
+                Layer::Output { form: OutputLayer::ConvTranspose(geometry), .. } => {
+                    let geometry = ConvGeometry { filters: image.channels, ..*geometry };
+                    Layer::ConvTranspose { geometry, activation: Activation::Identity }
+                }
+                layer => layer.clone(),
+            });
+        }
+        decoder.extend(layers(&["save curve", "load code", &straight, &whole, "add curve"]));
+        decoder
+    };
     decoder.push(output);
     (model.encoder, model.decoder) = (encoder, decoder);
     format!(
-        "pictures of {}x{}: PCA with {} to begin with, and strided convolutions beside it, kept if validation gains by \
-         them",
+        "pictures of {}x{}: PCA with {} to begin with, and convolutions beside it, kept if validation gains by them",
         image.width,
         image.height,
         counted(latent, "component")

@@ -17,6 +17,7 @@ mod row_statistics;
 mod severity;
 mod shape;
 mod spec;
+mod step_work;
 mod weights;
 
 pub use self::auto_spec::{AutoSpec, auto_spec, plain_spec};

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use super::auto_spec::{AutoSpec, latents_for, regularized};
 use super::layers::{Layer, NormKind, OutputLayer};
 use super::mirrored_decoder::mirrored;
-use super::network::{Network, RowSource};
 use super::presets::Preset;
 use super::row_statistics::RowStatistics;
-use super::shape::{DataShape, data_shape};
+use super::shape::DataShape;
 use super::spec::{ConditionKind, ModelKind, Spec, SpecError};
+use super::step_work::step_work;
 use crate::data::{DataSet, Fit, ImageShape, Part, Scaling};
 use crate::error::Setting;
 use crate::kernels::activation::Activation;
@@ -27,10 +27,8 @@ const DIGIT_STEPS: u32 = 429;
 const LEAST_SIDE: usize = 8;
 /// Side that strided convolutions bring a picture to, about.
 const INNER_SIDE: f64 = 7.0;
-/// Operations of a fitted run, at most: about ten seconds on two cores.
-const MOST_WORK: f64 = 1.2e12;
-/// Operations in the time of the update of a parameter; see `train::cost`.
-const UPDATE_WORK: f64 = 60.0;
+/// Operations of a fitted run, at most: some ten seconds on two cores.
+const MOST_WORK: f64 = 8e11;
 /// Steps of a fitted run, at least, whatever they cost.
 const LEAST_STEPS: u64 = 300;
 /// Epochs of a fitted run, at most: with fewer steps in each, two validations would differ little.
@@ -432,13 +430,3 @@ impl Fitting<'_> {
 
 /// Digits of MNIST.
 const DIGITS: ImageShape = ImageShape { height: 28, width: 28, channels: 1 };
-
-/// Estimates the operations of a training step of `spec` on `data`.
-pub(super) fn step_work(spec: &Spec, data: &DataSet) -> Result<f64, SpecError> {
-    let problem = |error: crate::graph::GraphError| SpecError::Invalid { field: "model", problem: error.to_string() };
-    let network = Network::new(spec, data_shape(spec, data)).map_err(problem)?;
-    let source = RowSource::Data { rows: data.rows, part_rows: data.train.len(), element: data.element() };
-    let plan = network.training_pass(spec.train.batch_size, source).map_err(problem)?;
-    let flops: f64 = plan.calls.iter().map(|call| call.kernel.flops()).sum();
-    Ok((flops + UPDATE_WORK * network.parameter_count() as f64).max(1.0))
-}

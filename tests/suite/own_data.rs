@@ -153,7 +153,8 @@ fn presets_stay_what_they_are_on_the_digits() {
 fn layers_for_pictures_of_28x28_are_those_for_the_digits() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = open(&pictures(folder.path(), [40, 28, 28, 1]));
-    for name in ["undercomplete", "map", "sparse", "convolutional", "convolutional-variational", "convolutional-deep", "vq"]
+    for name in
+        ["undercomplete", "map", "sparse", "convolutional", "convolutional-variational", "convolutional-deep", "vq"]
     {
         let preset = preset(name).expect("a preset");
         let fitted = preset.fitted(&data, ModelSize::Medium).expect("fitted").spec.model;
@@ -169,8 +170,7 @@ fn layers_for_pictures_of_28x28_are_those_for_the_digits() {
 fn likelihoods_suit_the_values() {
     let folder = tempfile::tempdir().expect("a folder");
     let soft = open(&pictures(folder.path(), [40, 16, 16, 1]));
-    let ink: Vec<f32> =
-        (0..60 * 256).map(|at| if (at * 7 + at / 256) % 5 == 0 { 255.0 } else { 0.0 }).collect();
+    let ink: Vec<f32> = (0..60 * 256).map(|at| if (at * 7 + at / 256) % 5 == 0 { 255.0 } else { 0.0 }).collect();
     let path = folder.path().join("ink.npy");
     write_npy_as(&path, &[60, 16, 16], &ink, StoredElement::U8).expect("an array");
     let ink = open(&DataSpec { axes: Some("NYX".to_owned()), ..DataSpec::from_source(path.display().to_string()) });
@@ -226,10 +226,12 @@ fn suggested_models_begin_as_pca() {
             .reconstruct(&rows)
             .into_iter()
             .map(f64::from)
-            .map(|x| if data.options.scale == Some(hourglass::data::Scaling::Unit) {
-                x.clamp(0.0, 1.0) + 0.01 * (x - x.clamp(0.0, 1.0))
-            } else {
-                x
+            .map(|x| {
+                if data.options.scale == Some(hourglass::data::Scaling::Unit) {
+                    x.clamp(0.0, 1.0) + 0.01 * (x - x.clamp(0.0, 1.0))
+                } else {
+                    x
+                }
             })
             .collect();
         for device in [Some(cpu()), gpu().filter(|_| data.features < 800)].into_iter().flatten() {
