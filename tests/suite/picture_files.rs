@@ -16,7 +16,7 @@ use tiff::tags::Tag;
 use crate::support::{cpu, noise};
 
 /// A scene of slopes, waves and discs [height, width] in 0.1..0.9.
-fn scene(height: usize, width: usize) -> Vec<f32> {
+pub(crate) fn scene(height: usize, width: usize) -> Vec<f32> {
     let pixel = |y: usize, x: usize| {
         let (v, u) = (y as f32 / height as f32, x as f32 / width as f32);
         let disc = |cy: f32, cx: f32, radius: f32| f32::from(u8::from((v - cy).hypot(u - cx) < radius));
@@ -32,11 +32,11 @@ fn normal(count: usize, stream: u32) -> Vec<f32> {
     (0..count).map(|index| parts.iter().map(|part| part[index]).sum::<f32>() / 2.0_f32.sqrt()).collect()
 }
 
-fn noisy(clean: &[f32], sigma: f32, stream: u32) -> Vec<f32> {
+pub(crate) fn noisy(clean: &[f32], sigma: f32, stream: u32) -> Vec<f32> {
     clean.iter().zip(normal(clean.len(), stream)).map(|(value, noise)| value + sigma / 255.0 * noise).collect()
 }
 
-fn bytes(values: &[f32]) -> Vec<u8> {
+pub(crate) fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().map(|value| (255.0 * value).round() as u8).collect()
 }
 
@@ -44,11 +44,11 @@ fn unit(values: &[u8]) -> Vec<f32> {
     values.iter().map(|&value| f32::from(value) / 255.0).collect()
 }
 
-fn fast() -> DenoiseOptions {
+pub(crate) fn fast() -> DenoiseOptions {
     DenoiseOptions { fast: true, ..DenoiseOptions::default() }
 }
 
-fn run(input: &Path, output: &Path, options: &DenoiseOptions) -> Denoised {
+pub(crate) fn run(input: &Path, output: &Path, options: &DenoiseOptions) -> Denoised {
     let mut go_on = |_: f64, _: &Path| std::ops::ControlFlow::Continue(());
     denoise(&[input.to_path_buf()], output, options, &cpu(), &mut go_on).expect("it is done")
 }
@@ -60,7 +60,7 @@ fn cleaned(input: &Path, output: &Path) -> FileOutcome {
 }
 
 /// Decibels that `made` is nearer to `clean` than `seen`, whatever their unit.
-fn gain(clean: &[f32], seen: &[f32], made: &[f32]) -> f64 {
+pub(crate) fn gain(clean: &[f32], seen: &[f32], made: &[f32]) -> f64 {
     psnr(mse(made, clean)) - psnr(mse(seen, clean))
 }
 

@@ -189,6 +189,7 @@ fn read_images(
              them as they are)"
         ));
     }
+    notes.extend(gallery.source.flaws_in_words());
     options.scale = Some(Scaling::Unit);
     let shape = gallery.shape();
     let (rows, element) = (gallery.rows(), gallery.element());

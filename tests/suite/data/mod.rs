@@ -5,6 +5,7 @@ mod audio;
 mod columns;
 mod files;
 mod images;
+mod jpeg;
 mod labels;
 #[cfg(feature = "parquet")]
 mod parquet_tables;
