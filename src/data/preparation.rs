@@ -121,8 +121,11 @@ impl PreparedColumn {
             Self::Number { format, .. } => {
                 features.first().map(|value| format.write(f64::from(*value))).unwrap_or_default()
             }
-            Self::Category { values, .. } => {
-                let best = (0..features.len()).max_by(|&a, &b| features[a].total_cmp(&features[b]).then(b.cmp(&a)));
+            Self::Category { values, rare, open, .. } => {
+                // Where every value has a feature there is no other one to be written.
+                let has_others = *open || !rare.is_empty() || values.len() >= CATEGORIES;
+                let count = features.len().min(values.len() + usize::from(has_others));
+                let best = (0..count).max_by(|&a, &b| features[a].total_cmp(&features[b]).then(b.cmp(&a)));
                 best.map(|at| values.get(at).map_or("other", String::as_str)).unwrap_or_default().to_owned()
             }
             Self::Time { day, week, year, format, range, form, .. } => {

@@ -14,6 +14,7 @@ pub(super) mod jpeg;
 mod jpeg_bits;
 mod jpeg_chroma;
 mod jpeg_scan;
+mod missing_codes;
 mod no_data;
 pub(super) mod npy;
 pub(super) mod npz;

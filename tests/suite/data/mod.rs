@@ -7,6 +7,7 @@ mod files;
 mod images;
 mod jpeg;
 mod labels;
+mod odd_cells;
 #[cfg(feature = "parquet")]
 mod parquet_tables;
 mod preparation;
