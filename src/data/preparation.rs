@@ -201,6 +201,10 @@ pub struct Preparation {
     /// Least and largest value of the train rows, of arrays that are pictures on a scale of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
+    /// Extents of a row in the source's array, where rows are written in another order or more dimensions than they
+    /// have here; empty for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row_shape: Vec<usize>,
     /// Length of a step of a series; `None` for other sources, without times, and in models of before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<StepPace>,
@@ -225,6 +229,7 @@ impl Preparation {
             mel: None,
             element: None,
             range: None,
+            row_shape: Vec::new(),
             pace: None,
             rules: Vec::new(),
         }

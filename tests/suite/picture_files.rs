@@ -767,4 +767,18 @@ fn rows_of_pictures_and_of_named_dimensions_come_back() {
     let model = train(&data, &place("stack-run"), &["--set", "data.axes=YXT"]);
     hourglass(&["reconstruct", &model, "--data", &data, "-o", &npy, "--device", "cpu"]);
     assert_eq!(read_npy(Path::new(&npy), u64::MAX).expect("an array").shape, [8, 8, 40]);
+    // Channels first, each on a level of its own, and dimensions that are no pictures.
+    for shape in [&[40, 3, 8, 8][..], &[40, 2, 4, 8, 3]] {
+        let level = |at: usize| 0.1 + 0.35 * (at / 64 % 3) as f32;
+        let values: Vec<f32> = (0..40 * 192).map(|at| level(at) + 0.1 * value(at / 192, at % 64)).collect();
+        let data = place("first.npy");
+        write_npy(Path::new(&data), shape, &values).expect("written");
+        let model = train(&data, &place(&format!("run-{}", shape.len())), &[]);
+        hourglass(&["reconstruct", &model, "--data", &data, "-o", &npy, "--device", "cpu"]);
+        let made = read_npy(Path::new(&npy), u64::MAX).expect("an array");
+        assert_eq!(made.shape, shape);
+        let ArrayValues::Floats(made) = made.values else { panic!("floats") };
+        let error = made.iter().zip(&values).map(|(made, value)| (made - value).abs()).sum::<f32>() / made.len() as f32;
+        assert!(error < 0.1, "{shape:?}: {error}");
+    }
 }

@@ -352,6 +352,9 @@ fn finish(
         range: read.range,
         ..Preparation::new(kind, scaling)
     });
+    // Rows are written as those that are read here, whatever the model was trained on.
+    preparation.row_shape = read.row_shape;
+    notes.extend(fitted.and_then(|fitted| note_on_other_type(fitted, kind, read.element)));
     let (mut features, mut missing) = (read.features, 0);
     let (mut remarks, mut form) = (Vec::new(), read.form.clone());
     let gathered = |values: &[f32], features: usize| -> Vec<f32> {
