@@ -100,8 +100,14 @@ pub(super) fn notes_on_codes(names: &[String], columns: &[ColumnValues], known: 
             (!codes.is_empty()).then_some((name, filled, codes))
         })
         .collect();
-    // Zero is a value of other columns, and is named by itself.
-    for code in found.iter().flat_map(|(_, _, codes)| codes).filter(|code| code.code != 0.0) {
+    // The setting holds for all columns: what is a value of another one, as zero always may be, is no code for it.
+    let is_value_of = |code: f64| {
+        let is_own =
+            |name: &String| found.iter().any(|(own, _, codes)| *own == name && codes.iter().any(|of| of.code == code));
+        let holds = |cells: &ColumnValues| matches!(cells, ColumnValues::Numbers(values) if values.contains(&code));
+        code == 0.0 || names.iter().zip(columns).any(|(name, cells)| !is_own(name) && holds(cells))
+    };
+    for code in found.iter().flat_map(|(_, _, codes)| codes).filter(|code| !is_value_of(code.code)) {
         let text = code.code.to_string();
         if !all.contains(&text) {
             all.push(text);
@@ -111,7 +117,7 @@ pub(super) fn notes_on_codes(names: &[String], columns: &[ColumnValues], known: 
     let list = |codes: &[String]| codes.iter().map(|code| format!("{code:?}")).collect::<Vec<_>>().join(",");
     let mut notes = Vec::new();
     for (name, filled, codes) in &found {
-        let (zeros, codes): (Vec<NumberCode>, Vec<NumberCode>) = codes.iter().partition(|code| code.code == 0.0);
+        let (values, codes): (Vec<NumberCode>, Vec<NumberCode>) = codes.iter().partition(|code| is_value_of(code.code));
         if !codes.is_empty() {
             let counted = |code: &NumberCode| format!("{} stands in {}", code.code, code.count);
             let counts: Vec<String> = codes.iter().map(counted).collect();
@@ -124,11 +130,10 @@ pub(super) fn notes_on_codes(names: &[String], columns: &[ColumnValues], known: 
                 list(&all)
             ));
         }
-        if let [zero] = zeros[..] {
+        for NumberCode { code, count } in values {
             notes.push(format!(
-                "column {name:?}: 0 stands in {} of {filled} rows, far from all other values; if it means a missing one, \
-                 leave these cells empty",
-                zero.count
+                "column {name:?}: {code} stands in {count} of {filled} rows, far from all other values; if it means a \
+                 missing one, leave these cells empty, as {code} may be a value of other columns"
             ));
         }
     }
@@ -155,7 +160,20 @@ pub(super) fn notes_on_digits(names: &[String], columns: &[ColumnValues]) -> Vec
 
 #[cfg(test)]
 mod tests {
-    use super::{codes_of, date_for_none};
+    use super::{ColumnValues, codes_of, date_for_none, notes_on_codes};
+
+    #[test]
+    fn codes_that_are_values_elsewhere_are_not_proposed() {
+        let numbers = |low: f64, codes: &[f64]| {
+            let values = (0..300).map(|at| (low + f64::from(at % 20)).floor());
+            ColumnValues::Numbers(values.chain(codes.iter().flat_map(|&code| [code; 5])).collect())
+        };
+        let names = ["a", "b"].map(str::to_owned);
+        let notes = notes_on_codes(&names, &[numbers(1.0, &[99.0, -999.0]), numbers(90.0, &[-9999.0])], &[]);
+        assert_eq!(notes.len(), 3, "{notes:?}");
+        assert!(notes[0].contains("\"a\": -999 stands in 5 of 310") && notes[0].ends_with("[\"-999\",\"-9999\"]`"));
+        assert!(notes[1].contains("99 stands in 5") && notes[1].contains("leave these cells empty"), "{notes:?}");
+    }
 
     #[test]
     fn dates_that_stand_for_none_are_known() {
