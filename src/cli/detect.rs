@@ -107,7 +107,7 @@ pub(super) struct ScoreArgs {
     /// Rows to score, of the kind that the detector was fitted on; - reads a table from standard input.
     #[arg(value_name = "CSV")]
     data: String,
-    /// CSV file for row,score,abnormal,reasons,severity; severity N: about one in N normal rows is as abnormal; - writes to standard output.
+    /// CSV file for row,score,abnormal,reasons,severity; severity N: about one in N normal rows is as abnormal; pictures and sounds have a column file before it; - writes to standard output.
     #[arg(short, long, value_name = "SCORES")]
     output: PathBuf,
     /// Score above which a row is abnormal, instead of the detector's threshold.

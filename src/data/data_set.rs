@@ -396,6 +396,11 @@ impl DataSet {
         }
     }
 
+    /// Returns whether rows have names of their own, such as those of files.
+    pub fn has_row_names(&self) -> bool {
+        self.names.is_some()
+    }
+
     /// Returns a row's name in reports: its own, or its number in the source from 1.
     pub fn row_name(&self, row: usize) -> String {
         let place = self.order.as_ref().map_or(row, |order| order[row] as usize);

@@ -1,8 +1,8 @@
 //! Rows of pictures: decoded when they are wanted, brought to the size of the model or cut in pieces.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use image::DynamicImage;
 use rayon::prelude::*;
@@ -82,6 +82,8 @@ pub(super) struct ImageRows {
     pub cache: Option<Vec<OnceLock<Arc<DecodedImage>>>>,
     /// Count of decoded pictures whose transparent parts were blended with white.
     pub blended: AtomicUsize,
+    /// Flaws of decoded pictures, each with the first of the files that has it and their number.
+    pub flaws: Mutex<Vec<(&'static str, PathBuf, usize)>>,
 }
 
 impl ImageRows {
@@ -119,7 +121,10 @@ impl ImageRows {
             return Ok(Arc::clone(known));
         }
         let PicturePlace { path, page } = &self.files[file];
-        let mut picture = decode(path, *page, self.range)?;
+        let (mut picture, flaw) = decode(path, *page, self.range)?;
+        if let Some(flaw) = flaw {
+            self.note_flaw(flaw, path);
+        }
         if self.shape.channels < 4 {
             let blended;
             (picture, blended) = without_alpha(picture);
@@ -150,6 +155,31 @@ impl ImageRows {
             let _ = cache[file].set(Arc::clone(&decoded));
         }
         Ok(decoded)
+    }
+
+    fn note_flaw(&self, flaw: &'static str, path: &Path) {
+        let mut flaws = self.flaws.lock().unwrap_or_else(PoisonError::into_inner);
+        match flaws.iter_mut().find(|(known, _, _)| *known == flaw) {
+            Some((_, first, count)) => {
+                *count += 1;
+                // The same one for any number of threads.
+                if path < &**first {
+                    path.clone_into(first);
+                }
+            }
+            None => flaws.push((flaw, path.to_owned(), 1)),
+        }
+    }
+
+    /// Returns the flaws of the pictures decoded so far, in words.
+    pub fn flaws_in_words(&self) -> Vec<String> {
+        let mut flaws = self.flaws.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        flaws.sort_unstable();
+        let words = |(flaw, path, count): &(&str, PathBuf, usize)| match count {
+            1 => format!("{}: {flaw}", path.display()),
+            count => format!("{count} pictures, such as {}: {flaw}", path.display()),
+        };
+        flaws.iter().map(words).collect()
     }
 
     /// Upper left corner of the piece that row `row` is in `epoch`.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex, OnceLock};
 
 use rayon::prelude::*;
 
@@ -342,6 +342,7 @@ pub(super) fn open(
             seed,
             cache,
             blended: AtomicUsize::new(0),
+            flaws: Mutex::default(),
         },
         stored,
         names,
@@ -432,7 +433,7 @@ fn range_of_pictures(
     // Damaged files are found and named when rows are read.
     let (some, pictures): (Vec<&PicturePlace>, Vec<StoredPicture>) = some
         .into_par_iter()
-        .filter_map(|place| decode_stored(&place.path, place.page).ok().map(|(picture, _)| (place, picture)))
+        .filter_map(|place| decode_stored(&place.path, place.page).ok().map(|picture| (place, picture.stored)))
         .unzip();
     let Some(first) = pictures.first() else { return Ok(None) };
     let (own, element) = (first.samples.own_range(), first.samples.element());

@@ -11,6 +11,7 @@ use super::DataError;
 use super::error::unreadable;
 use super::formats::array::ArrayDType;
 use super::formats::jpeg::decode_jpeg;
+use super::formats::pnm::has_further_picture;
 use super::formats::samples::{AlphaKind, Samples, StoredPicture};
 use super::formats::tiff::TiffPages;
 use crate::platform::files;
@@ -52,6 +53,8 @@ pub(crate) struct PictureFile {
     pub pages: Vec<StoredPicture>,
     /// Frames of an animation that were not read.
     pub frames_left: usize,
+    /// Remarks on how it was read.
+    pub notes: Vec<String>,
 }
 
 /// Metadata of a picture.
@@ -306,7 +309,7 @@ pub(crate) fn read_pictures(path: &Path, animated: bool) -> Result<PictureFile, 
             check_size(path, header.height as u64, header.width as u64, bytes)?;
         }
         let read = (0..pages.count()).map(|page| pages.read(page)).collect::<Result<_, DataError>>()?;
-        return Ok(PictureFile { format: ImageFormat::Tiff, pages: read, frames_left: 0 });
+        return Ok(PictureFile { format: ImageFormat::Tiff, pages: read, frames_left: 0, notes: Vec::new() });
     }
     let moves = further_frames(path, format) == Further::Frames;
     let format = format.ok_or_else(|| {
@@ -314,12 +317,13 @@ pub(crate) fn read_pictures(path: &Path, animated: bool) -> Result<PictureFile, 
     })?;
     if moves && animated {
         let pages = frames(path, format)?.into_iter().map(stored).collect();
-        return Ok(PictureFile { format, pages, frames_left: 0 });
+        return Ok(PictureFile { format, pages, frames_left: 0, notes: Vec::new() });
     }
-    let picture = whole(path, format, decoder(path)?)?;
+    let (picture, flaw) = whole(path, format, decoder(path)?)?;
+    let notes = flaw.into_iter().map(str::to_owned).collect();
     let frames_left = if moves { frames(path, format)?.len() - 1 } else { 0 };
     let picture = if format == ImageFormat::Gif { stored(picture) } else { stored_as_is(picture) };
-    Ok(PictureFile { format, pages: vec![picture], frames_left })
+    Ok(PictureFile { format, pages: vec![picture], frames_left, notes })
 }
 
 fn stored(picture: DynamicImage) -> StoredPicture {
@@ -336,62 +340,86 @@ fn stored(picture: DynamicImage) -> StoredPicture {
         DynamicImage::ImageRgba32F(pixels) => Samples::Wide { values: pixels.into_raw(), element: ArrayDType::F32 },
         DynamicImage::ImageRgba8(pixels) if is_opaque(&pixels) => {
             let samples = Samples::Bytes(DynamicImage::ImageRgba8(pixels).into_rgb8().into_raw());
-            return StoredPicture { size, channels: 3, alpha: AlphaKind::None, extra: 0, samples };
+            let (alpha, no_data) = (AlphaKind::None, Vec::new());
+            return StoredPicture { size, channels: 3, alpha, extra: 0, no_data, samples };
         }
         bytes => Samples::Bytes(bytes.into_bytes()),
     };
     let alpha = if color.has_alpha() { AlphaKind::Straight } else { AlphaKind::None };
-    StoredPicture { size, channels: usize::from(color.channel_count()), alpha, extra: 0, samples }
+    let channels = usize::from(color.channel_count());
+    StoredPicture { size, channels, alpha, extra: 0, no_data: Vec::new(), samples }
 }
 
 /// Decodes picture `page` of the file at `path`, turned upright; samples of more than 8 bits as 16 bits from black to
-/// white, those of `range`.
-pub(super) fn decode(path: &Path, page: usize, range: Option<[f64; 2]>) -> Result<DynamicImage, DataError> {
-    let (picture, orientation) = decode_stored(path, page)?;
+/// white, those of `range`. Returns a flaw of the file, too.
+pub(super) fn decode(
+    path: &Path,
+    page: usize,
+    range: Option<[f64; 2]>,
+) -> Result<(DynamicImage, Option<&'static str>), DataError> {
+    let OrientedPicture { stored, orientation, flaw } = decode_stored(path, page)?;
     let mut picture =
-        shown(picture, range).map_err(|problem| DataError::malformed(path.display().to_string(), problem))?;
+        shown(stored, range).map_err(|problem| DataError::malformed(path.display().to_string(), problem))?;
     picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok((picture, flaw))
 }
 
-/// Decodes picture `page` of the file at `path` as it is stored, and its orientation. Channels beside red, green, blue
+/// Picture as it is stored, with its orientation and what is missing of it.
+#[derive(Debug)]
+pub(super) struct OrientedPicture {
+    pub stored: StoredPicture,
+    orientation: Orientation,
+    flaw: Option<&'static str>,
+}
+
+/// Decodes picture `page` of the file at `path` as it is stored. Channels beside red, green, blue
 /// and alpha are left out.
-pub(super) fn decode_stored(path: &Path, page: usize) -> Result<(StoredPicture, Orientation), DataError> {
+pub(super) fn decode_stored(path: &Path, page: usize) -> Result<OrientedPicture, DataError> {
     let (_, format) = reader(path)?;
     if format == Some(ImageFormat::Tiff) {
         let mut pages = TiffPages::open(path, page > 0)?;
         let header = pages.header(page)?;
         check_size(path, header.height as u64, header.width as u64, header.bytes)?;
         let orientation = Orientation::from_exif(header.orientation).unwrap_or(Orientation::NoTransforms);
-        return Ok((pages.read(page)?.without_extra(), orientation));
+        let stored = pages.read(page)?.without_extra();
+        return Ok(OrientedPicture { flaw: blackened(&stored), stored, orientation });
     }
     if page > 0 {
         let frame = frames(path, format.unwrap_or(ImageFormat::Gif))?.into_iter().nth(page);
         let lost = || DataError::malformed(path.display().to_string(), "it has fewer frames than when it was opened");
-        return Ok((stored(frame.ok_or_else(lost)?), Orientation::NoTransforms));
+        let stored = stored(frame.ok_or_else(lost)?);
+        return Ok(OrientedPicture { stored, orientation: Orientation::NoTransforms, flaw: None });
     }
     let mut decoder = decoder(path)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let picture = whole(path, format.unwrap_or(ImageFormat::Png), decoder)?;
-    Ok((stored_as_is(picture), orientation))
+    let (picture, flaw) = whole(path, format.unwrap_or(ImageFormat::Png), decoder)?;
+    Ok(OrientedPicture { stored: stored_as_is(picture), orientation, flaw })
 }
 
-/// Decodes the picture of `decoder`, that at `path`, and refuses it where a part is missing.
-fn whole(path: &Path, format: ImageFormat, decoder: impl ImageDecoder) -> Result<DynamicImage, DataError> {
+/// Decodes the picture of `decoder`, that at `path`, and refuses it where a part is missing; returns a lesser flaw, too.
+fn whole(
+    path: &Path,
+    format: ImageFormat,
+    decoder: impl ImageDecoder,
+) -> Result<(DynamicImage, Option<&'static str>), DataError> {
     if format == ImageFormat::Jpeg {
         drop(decoder);
         let bytes = files::read(path).map_err(|error| unreadable(path, &error))?;
-        return decode_jpeg(&bytes).map_err(|problem| DataError::malformed(path.display().to_string(), problem));
+        return decode_jpeg(&bytes)
+            .map(|decoded| (decoded.picture, decoded.note))
+            .map_err(|problem| DataError::malformed(path.display().to_string(), problem));
     }
     let picture = DynamicImage::from_decoder(decoder).map_err(|error| picture_error(path, &error))?;
     // Gray is stored as a palette, which is decoded as color.
     let is_gray = |pixels: &image::RgbImage| pixels.pixels().all(|image::Rgb([r, g, b])| r == g && g == b);
-    match picture {
+    let picture = match picture {
         DynamicImage::ImageRgb8(pixels) if format == ImageFormat::Bmp && has_palette(path) && is_gray(&pixels) => {
-            Ok(DynamicImage::ImageLuma8(DynamicImage::ImageRgb8(pixels).into_luma8()))
+            DynamicImage::ImageLuma8(DynamicImage::ImageRgb8(pixels).into_luma8())
         }
-        other => Ok(other),
-    }
+        other => other,
+    };
+    let is_film = format == ImageFormat::Pnm && files::read(path).is_ok_and(|bytes| has_further_picture(&bytes));
+    Ok((picture, is_film.then_some("further pictures in the file are left out; save each as a file of its own")))
 }
 
 /// Returns whether the BMP file at `path` has a palette: at most 8 bits a pixel, by a header of 40 bytes or more.
@@ -410,18 +438,26 @@ fn stored_as_is(picture: DynamicImage) -> StoredPicture {
             channels: 4,
             alpha: AlphaKind::Straight,
             extra: 0,
+            no_data: Vec::new(),
             samples: Samples::Bytes(pixels.into_raw()),
         },
         other => stored(other),
     }
 }
 
+/// Returns the flaw of a picture whose pixels without data are black where it is trained on; `None` where all have data,
+/// and where a value is no number, which is refused.
+fn blackened(picture: &StoredPicture) -> Option<&'static str> {
+    let flaw = "pixels hold no data, by its tag GDAL_NODATA or a value far beyond all others, and are taken as black";
+    picture.lacking().map(|_| flaw)
+}
+
 /// Returns a picture of bytes or words of `picture`, colors not multiplied by alpha.
 fn shown(picture: StoredPicture, range: Option<[f64; 2]>) -> Result<DynamicImage, String> {
-    let StoredPicture { size, channels, alpha, samples, .. } = picture;
-    let has_alpha = alpha != AlphaKind::None;
-    let own = samples.own_range().map(f64::from);
+    let has_alpha = picture.alpha != AlphaKind::None;
+    let own = picture.samples.own_range().map(f64::from);
     let [low, high] = range.unwrap_or(own);
+    let StoredPicture { size, channels, alpha, samples, .. } = picture.without_gaps(low as f32);
     let top = own[1];
     let word = |value: f64| (65_535.0 * (value - low) / (high - low)).round() as u16;
     let step = channels.max(1);

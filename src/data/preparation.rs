@@ -121,8 +121,11 @@ impl PreparedColumn {
             Self::Number { format, .. } => {
                 features.first().map(|value| format.write(f64::from(*value))).unwrap_or_default()
             }
-            Self::Category { values, .. } => {
-                let best = (0..features.len()).max_by(|&a, &b| features[a].total_cmp(&features[b]).then(b.cmp(&a)));
+            Self::Category { values, rare, open, .. } => {
+                // Where every value has a feature there is no other one to be written.
+                let has_others = *open || !rare.is_empty() || values.len() >= CATEGORIES;
+                let count = features.len().min(values.len() + usize::from(has_others));
+                let best = (0..count).max_by(|&a, &b| features[a].total_cmp(&features[b]).then(b.cmp(&a)));
                 best.map(|at| values.get(at).map_or("other", String::as_str)).unwrap_or_default().to_owned()
             }
             Self::Time { day, week, year, format, range, form, .. } => {
@@ -198,6 +201,10 @@ pub struct Preparation {
     /// Least and largest value of the train rows, of arrays that are pictures on a scale of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,
+    /// Extents of a row in the source's array, where rows are written in another order or more dimensions than they
+    /// have here; empty for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row_shape: Vec<usize>,
     /// Length of a step of a series; `None` for other sources, without times, and in models of before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<StepPace>,
@@ -222,6 +229,7 @@ impl Preparation {
             mel: None,
             element: None,
             range: None,
+            row_shape: Vec::new(),
             pace: None,
             rules: Vec::new(),
         }

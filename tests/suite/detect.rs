@@ -426,6 +426,20 @@ fn pictures_are_told_apart_by_their_folders() {
     let found = score(&model, &pictures, &out, &ScoreOptions::default(), &cpu());
     assert_eq!(found.roc_auc, Some(1.0), "{found:?}");
     assert!(column(&out, "reasons").iter().all(|reason| reason.starts_with("pixel ")));
+    // Rows are known by their files, whatever is left out among them.
+    let broken = home.path().join("pictures/good/3.png");
+    let whole = std::fs::read(&broken).expect("a picture");
+    std::fs::write(&broken, &whole[..whole.len() / 2]).expect("written");
+    let found = score(&model, &pictures, &out, &ScoreOptions::default(), &cpu());
+    assert_eq!((found.rows, column(&out, "row").last().map(String::as_str)), (65, Some("65")));
+    assert!(found.notes.iter().any(|note| note.contains("3.png") && note.contains("left out")), "{:?}", found.notes);
+    let files = column(&out, "file");
+    assert!(!files.contains(&"good/3.png".replace('/', std::path::MAIN_SEPARATOR_STR)), "{files:?}");
+    for (file, flag) in files.iter().zip(column(&out, "abnormal")) {
+        assert!(file.starts_with("scratched") == (flag == "1"), "{file}: {flag}");
+    }
+    let head = std::fs::read_to_string(&out).expect("scores");
+    assert!(head.starts_with("row,score,abnormal,reasons,file,severity\n"), "{}", &head[..60]);
 }
 
 /// A table of `rows` rows of `columns` columns that five hidden numbers and some noise make; `stream` draws other rows

@@ -19,6 +19,7 @@ mod inference;
 mod kernels;
 mod layering;
 mod metrics;
+mod no_data;
 mod ops;
 mod own_data;
 mod parameters;

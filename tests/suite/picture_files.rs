@@ -16,7 +16,7 @@ use tiff::tags::Tag;
 use crate::support::{cpu, noise};
 
 /// A scene of slopes, waves and discs [height, width] in 0.1..0.9.
-fn scene(height: usize, width: usize) -> Vec<f32> {
+pub(crate) fn scene(height: usize, width: usize) -> Vec<f32> {
     let pixel = |y: usize, x: usize| {
         let (v, u) = (y as f32 / height as f32, x as f32 / width as f32);
         let disc = |cy: f32, cx: f32, radius: f32| f32::from(u8::from((v - cy).hypot(u - cx) < radius));
@@ -32,11 +32,11 @@ fn normal(count: usize, stream: u32) -> Vec<f32> {
     (0..count).map(|index| parts.iter().map(|part| part[index]).sum::<f32>() / 2.0_f32.sqrt()).collect()
 }
 
-fn noisy(clean: &[f32], sigma: f32, stream: u32) -> Vec<f32> {
+pub(crate) fn noisy(clean: &[f32], sigma: f32, stream: u32) -> Vec<f32> {
     clean.iter().zip(normal(clean.len(), stream)).map(|(value, noise)| value + sigma / 255.0 * noise).collect()
 }
 
-fn bytes(values: &[f32]) -> Vec<u8> {
+pub(crate) fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().map(|value| (255.0 * value).round() as u8).collect()
 }
 
@@ -44,11 +44,11 @@ fn unit(values: &[u8]) -> Vec<f32> {
     values.iter().map(|&value| f32::from(value) / 255.0).collect()
 }
 
-fn fast() -> DenoiseOptions {
+pub(crate) fn fast() -> DenoiseOptions {
     DenoiseOptions { fast: true, ..DenoiseOptions::default() }
 }
 
-fn run(input: &Path, output: &Path, options: &DenoiseOptions) -> Denoised {
+pub(crate) fn run(input: &Path, output: &Path, options: &DenoiseOptions) -> Denoised {
     let mut go_on = |_: f64, _: &Path| std::ops::ControlFlow::Continue(());
     denoise(&[input.to_path_buf()], output, options, &cpu(), &mut go_on).expect("it is done")
 }
@@ -60,7 +60,7 @@ fn cleaned(input: &Path, output: &Path) -> FileOutcome {
 }
 
 /// Decibels that `made` is nearer to `clean` than `seen`, whatever their unit.
-fn gain(clean: &[f32], seen: &[f32], made: &[f32]) -> f64 {
+pub(crate) fn gain(clean: &[f32], seen: &[f32], made: &[f32]) -> f64 {
     psnr(mse(made, clean)) - psnr(mse(seen, clean))
 }
 
@@ -767,4 +767,18 @@ fn rows_of_pictures_and_of_named_dimensions_come_back() {
     let model = train(&data, &place("stack-run"), &["--set", "data.axes=YXT"]);
     hourglass(&["reconstruct", &model, "--data", &data, "-o", &npy, "--device", "cpu"]);
     assert_eq!(read_npy(Path::new(&npy), u64::MAX).expect("an array").shape, [8, 8, 40]);
+    // Channels first, each on a level of its own, and dimensions that are no pictures.
+    for shape in [&[40, 3, 8, 8][..], &[40, 2, 4, 8, 3]] {
+        let level = |at: usize| 0.1 + 0.35 * (at / 64 % 3) as f32;
+        let values: Vec<f32> = (0..40 * 192).map(|at| level(at) + 0.1 * value(at / 192, at % 64)).collect();
+        let data = place("first.npy");
+        write_npy(Path::new(&data), shape, &values).expect("written");
+        let model = train(&data, &place(&format!("run-{}", shape.len())), &[]);
+        hourglass(&["reconstruct", &model, "--data", &data, "-o", &npy, "--device", "cpu"]);
+        let made = read_npy(Path::new(&npy), u64::MAX).expect("an array");
+        assert_eq!(made.shape, shape);
+        let ArrayValues::Floats(made) = made.values else { panic!("floats") };
+        let error = made.iter().zip(&values).map(|(made, value)| (made - value).abs()).sum::<f32>() / made.len() as f32;
+        assert!(error < 0.1, "{shape:?}: {error}");
+    }
 }

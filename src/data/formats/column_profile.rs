@@ -6,6 +6,7 @@ use super::columns::{ColumnReading, is_missing};
 use super::date_evidence::{DateEvidence, DateFinding, is_time_name};
 use super::date_format::DateFormat;
 use super::first_lines::MOST;
+use super::missing_codes::date_for_none;
 use super::number_format::{NumberEvidence, NumberFinding, NumberFormat};
 use crate::data::PreparedColumn;
 use crate::data::spec::DataSpec;
@@ -27,6 +28,8 @@ pub(crate) struct ColumnProfile {
     filled: usize,
     /// Cells with a usual code for a missing value or one of the spec's, by the code as written.
     codes: BTreeMap<String, usize>,
+    /// Cells with a usual code that the spec does not name among its own.
+    unnamed: BTreeMap<String, usize>,
     /// Cells that hold two capital letters, "NA" left out.
     two_letters: usize,
     /// Different cells, up to one more than are few.
@@ -85,6 +88,8 @@ pub(crate) struct TableReading {
     pub found: Vec<String>,
     /// Doubts, with the settings that decide them.
     pub notes: Vec<String>,
+    /// Codes that are taken for missing values: those of the spec, or the usual ones that are there.
+    pub codes: Vec<String>,
 }
 
 impl ColumnProfile {
@@ -95,6 +100,7 @@ impl ColumnProfile {
             dates: DateEvidence::default(),
             filled: 0,
             codes: BTreeMap::new(),
+            unnamed: BTreeMap::new(),
             two_letters: 0,
             words: BTreeSet::new(),
             zeros: ZeroEvidence::default(),
@@ -112,6 +118,20 @@ impl ColumnProfile {
                 None => drop(self.codes.insert(cell.to_owned(), 1)),
             }
             return;
+        }
+        // In a column of words none is a word in any case.
+        if !options.missing.is_empty() && is_missing(cell, &[]) && !cell.eq_ignore_ascii_case("none") {
+            *self.unnamed.entry(cell.to_owned()).or_default() += 1;
+        }
+        match date_for_none(cell) {
+            // It says how dates are written all the same.
+            Some(date) if !date.is_empty() => {
+                self.filled += 1;
+                self.dates.push(&date);
+                return;
+            }
+            Some(_) => return,
+            None => {}
         }
         self.filled += 1;
         self.two_letters += usize::from(cell.len() == 2 && cell.bytes().all(|byte| byte.is_ascii_uppercase()));
@@ -348,6 +368,11 @@ pub(crate) fn decide(
     }
     if wanted.is_none() {
         out.notes.extend(tell_missing(profiles, names, &out.columns, options));
+        out.notes.extend(tell_unnamed(profiles, names, options));
+        let pairs = profiles.iter().zip(&out.columns);
+        let taken = pairs.flat_map(|(of, reading)| of.codes.keys().filter(|code| !reading.holds_code(code)));
+        let taken: BTreeSet<String> = taken.cloned().collect();
+        out.codes = if options.missing.is_empty() { taken.into_iter().collect() } else { options.missing.clone() };
     }
     out.found.sort();
     out.found.dedup();
@@ -377,6 +402,27 @@ fn tell_missing(
     told.truncate(NAMED);
     let more = if more > 0 { format!(", and codes in {more} more columns") } else { String::new() };
     (!told.is_empty()).then(|| format!("taken for missing values: {}{more}", told.join(", ")))
+}
+
+/// Note on the usual codes for missing values that are values, as the spec names others.
+fn tell_unnamed(profiles: &[ColumnProfile], names: &[String], options: &DataSpec) -> Option<String> {
+    let pairs =
+        profiles.iter().zip(names).filter(|(of, name)| !of.unnamed.is_empty() && !options.exclude.contains(name));
+    let mut codes: BTreeMap<&String, usize> = BTreeMap::new();
+    let mut first = None;
+    for (profile, name) in pairs {
+        first.get_or_insert(name);
+        profile.unnamed.iter().for_each(|(code, count)| *codes.entry(code).or_default() += count);
+    }
+    let first = first?;
+    let counts: Vec<String> = codes.iter().map(|(code, count)| format!("{code:?} in {count} cells")).collect();
+    let all: Vec<String> = codes.keys().copied().chain(&options.missing).map(|code| format!("{code:?}")).collect();
+    Some(format!(
+        "{} are values, such as of column {first:?}, for `data.missing` names other codes; if they mean missing ones: \
+         setting `data.missing=[{}]`",
+        counts.join(" and "),
+        all.join(",")
+    ))
 }
 
 /// Notes on numbers that are written in another way than those that a model was fitted on.

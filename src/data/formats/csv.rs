@@ -114,7 +114,7 @@ impl TextHead {
     /// was fitted on, by whose names a line of them is known.
     pub fn records(self, options: &DataSpec, wanted: Option<&[PreparedColumn]>) -> Result<CsvRows, DataError> {
         let form = CsvDialect::new(&self.head, options, wanted);
-        let Self { place, head, rest, encoding } = self;
+        let Self { place, head, rest, encoding, doubt } = self;
         // Comments above the table; a quote in one would go on over the rows.
         let head = without_lines(&head, &form.comment_lines);
         // Of "\r\n" the reader would count the second half to the next line, and name the wrong one; cells are trimmed of
@@ -187,6 +187,7 @@ impl TextHead {
         };
         let mut notes = Vec::new();
         notes.extend(note_on_titles(form.titles));
+        notes.extend(doubt);
         notes.extend(note_on_heads(form.heads));
         notes.extend(form.header_is_doubtful.then(|| note_on_header(form.header, &names)));
         notes.extend(form.unit_line.then(note_on_units));

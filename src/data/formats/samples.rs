@@ -48,6 +48,8 @@ pub(crate) struct StoredPicture {
     pub alpha: AlphaKind,
     /// Channels between red, green and blue and alpha, such as near infrared.
     pub extra: usize,
+    /// Values that stand for no data.
+    pub no_data: Vec<f64>,
     pub samples: Samples,
 }
 
@@ -134,14 +136,16 @@ pub(crate) fn held_range(picture: &StoredPicture) -> Option<[f32; 2]> {
     Some([place(BEYOND)?, place(1.0 - BEYOND)?])
 }
 
-/// Returns numbers of `pictures`, alpha left out, at most about [`LOOKED_AT`] pixels.
+/// Returns numbers of `pictures`, alpha and what stands for no data left out, at most about [`LOOKED_AT`] pixels.
 fn looked_at(pictures: &[&StoredPicture]) -> Vec<f32> {
     let total: usize = pictures.iter().map(|picture| picture.samples.len() / picture.channels.max(1)).sum();
     let step = (total / LOOKED_AT).max(1);
     let mut values: Vec<f32> = Vec::new();
     for picture in pictures {
         let pixels = picture.samples.len() / picture.channels.max(1);
-        for pixel in (0..pixels).step_by(step) {
+        let lacking = picture.lacking();
+        let has_data = |pixel: &usize| lacking.as_ref().and_then(|lacking| lacking.get(*pixel)) != Some(&true);
+        for pixel in (0..pixels).step_by(step).filter(has_data) {
             values.extend((0..picture.colors()).map(|color| picture.samples.at(pixel * picture.channels + color)));
         }
     }

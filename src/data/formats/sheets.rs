@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 use std::path::Path;
 
-use calamine::{Data, Ods, Reader as _, Xlsx};
+use calamine::{Data, DataRef, Ods, Reader as _, Xlsx};
 
 use super::csv::{
     CsvRows, LeftOut, check_names, column_names, note_on_header, note_on_heads, note_on_titles, note_on_units,
@@ -78,6 +78,107 @@ impl Workbook {
         }
         Ok(cells)
     }
+
+    /// Returns the cells from row `first` on that look as if they held no value, and why: those that were merged, whose
+    /// formula was never computed, or that hold an error. What cannot be read says nothing.
+    fn hollow_cells(&mut self, sheet: &str, first: u32, filled: &BTreeSet<(u32, u32)>) -> HollowCells {
+        let is_empty = |place: (u32, u32)| place.0 >= first && !filled.contains(&place);
+        let mut found = HollowCells::default();
+        match self {
+            Self::Excel(book) => {
+                if let Some(Ok(merged)) = book.worksheet_merge_cells(sheet) {
+                    found.merged.extend(merged.into_iter().filter(|of| of.end.0 >= first).map(|of| (of.start, of.end)));
+                }
+                if let Ok(mut reader) = book.worksheet_cells_reader(sheet) {
+                    while let Ok(Some(cell)) = reader.next_formula() {
+                        let is_formula = !cell.get_value().is_empty();
+                        found.uncomputed.extend(Some(cell.get_position()).filter(|at| is_formula && is_empty(*at)));
+                    }
+                }
+                if let Ok(mut reader) = book.worksheet_cells_reader(sheet) {
+                    while let Ok(Some(cell)) = reader.next_cell() {
+                        if let DataRef::Error(error) = cell.get_value() {
+                            found.errors.push((cell.get_position(), error.to_string()));
+                        }
+                    }
+                }
+            }
+            Self::OpenDocument(book) => {
+                let at = |row: usize, column: usize| {
+                    (u32::try_from(row).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+                };
+                if let Ok(formulas) = book.worksheet_formula(sheet) {
+                    let filled = formulas.used_cells().filter(|(_, _, formula)| !formula.is_empty());
+                    found.uncomputed.extend(filled.map(|(row, column, _)| at(row, column)).filter(|at| is_empty(*at)));
+                }
+                if let Ok(range) = book.worksheet_range(sheet) {
+                    for (row, column, cell) in range.used_cells() {
+                        if let Data::Error(error) = cell {
+                            found.errors.push((at(row, column), error.to_string()));
+                        }
+                    }
+                }
+            }
+        }
+        let of_errors: BTreeSet<(u32, u32)> = found.errors.iter().map(|(at, _)| *at).collect();
+        found.uncomputed.retain(|at| !of_errors.contains(at));
+        found
+    }
+}
+
+/// Cells of a sheet that are read as missing though somebody sees something in them.
+#[derive(Default)]
+struct HollowCells {
+    /// First and last cell of each merged group.
+    merged: Vec<((u32, u32), (u32, u32))>,
+    uncomputed: Vec<(u32, u32)>,
+    errors: Vec<((u32, u32), String)>,
+}
+
+impl HollowCells {
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(&(start, end)) = self.merged.first() {
+            let hidden = |&((top, left), (bottom, right)): &((u32, u32), (u32, u32))| {
+                (u64::from(bottom.saturating_sub(top)) + 1) * (u64::from(right.saturating_sub(left)) + 1) - 1
+            };
+            notes.push(format!(
+                "merged cells: {}, such as {}:{}; the first of each holds the value, and the {} others count as empty; \
+                 split them and fill in what each is to hold",
+                self.merged.len(),
+                cell_name(start),
+                cell_name(end),
+                self.merged.iter().map(hidden).sum::<u64>()
+            ));
+        }
+        if let Some(&first) = self.uncomputed.first() {
+            notes.push(format!(
+                "formulas without a computed value: {}, such as in {}; they count as empty: open the workbook in a \
+                 spreadsheet program and save it there",
+                self.uncomputed.len(),
+                cell_name(first)
+            ));
+        }
+        if let Some((first, error)) = self.errors.first() {
+            notes.push(format!(
+                "cells that hold an error: {}, such as {error} in {}; they count as empty",
+                self.errors.len(),
+                cell_name(*first)
+            ));
+        }
+        notes
+    }
+}
+
+/// Returns the name of a cell, by row and column from 0, as programs show it: B3.
+fn cell_name((row, column): (u32, u32)) -> String {
+    let mut letters = Vec::new();
+    let mut rest = column + 1;
+    while rest > 0 {
+        letters.push(char::from(b'A' + ((rest - 1) % 26) as u8));
+        rest = (rest - 1) / 26;
+    }
+    format!("{}{}", letters.into_iter().rev().collect::<String>(), row + 1)
 }
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> DataError {
@@ -156,6 +257,9 @@ pub(crate) fn open_sheet(
             others.join(", ")
         ));
     }
+    let rows: Vec<u32> = cells.keys().copied().collect();
+    let filled_cells: BTreeSet<(u32, u32)> =
+        cells.iter().flat_map(|(&row, cells)| cells.iter().map(move |(column, _)| (row, *column))).collect();
     let mut records = records_of(cells, &place)?;
     let width = records.first().map_or(0, csv::ByteRecord::len);
     let filled = |record: &csv::ByteRecord| record.iter().filter(|cell| !cell.is_empty()).count();
@@ -174,6 +278,10 @@ pub(crate) fn open_sheet(
     notes.extend(is_doubtful.then(|| note_on_header(header, &names)));
     notes.extend(unit_line.then(note_on_units));
     records.drain(..usize::from(header) + usize::from(unit_line));
+    if let Some(first) = rows.get(rows.len() - records.len()) {
+        notes.extend(book.hollow_cells(&sheet, *first, &filled_cells).notes());
+    }
+    drop(filled_cells);
     let look = records.clone();
     let rows = records.into_iter().map(Ok);
     let form = format!("sheet {sheet:?}, {}", if header { "names in the first line" } else { "no line of names" });

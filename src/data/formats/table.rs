@@ -7,6 +7,7 @@ use super::column_profile::{ColumnProfile, TableReading, decide, joined_name, kn
 use super::columns::{ColumnReading, ColumnValues, MISSING, Table, Timestamp, is_missing};
 use super::csv::{CsvRows, of_equal_length};
 use super::date_format::DateFormat;
+use super::missing_codes::{date_for_none, note_on_dates, notes_on_codes, notes_on_digits};
 use super::sheets::{is_workbook, open_sheet};
 use super::text::{TextHead, cell_text};
 use crate::data::DataError;
@@ -14,11 +15,6 @@ use crate::data::preparation::PreparedColumn;
 use crate::data::spec::DataSpec;
 use crate::error::Setting;
 use crate::platform::{files, perhaps_column};
-
-/// Codes for missing values that are whole numbers.
-const SENTINELS: [f64; 10] = [-1.0, -9.0, -99.0, -999.0, -9999.0, -99_999.0, 999.0, 9999.0, 99_999.0, -32_768.0];
-/// Least share of a column's cells that hold such a code for it to be told.
-const SENTINEL_SHARE: f64 = 0.002;
 
 /// Opens the records of a table that is stored by rows.
 pub(crate) fn open_records(
@@ -100,11 +96,14 @@ pub(crate) fn read_table(
     }
     let mut date_forms = BTreeMap::new();
     let mut columns: Vec<ColumnValues> = Vec::with_capacity(builders.len());
+    let mut on_dates = Vec::new();
     for (name, builder) in names.iter().zip(builders) {
+        on_dates.extend(builder.dates_for_none.iter().map(|(count, cell)| note_on_dates(name, *count, cell)));
         date_forms.extend(builder.date_form().map(|form| (name.clone(), form)));
         columns.push(builder.finish());
     }
     notes.extend(reading.notes);
+    notes.extend(on_dates);
     let form = [vec![form], reading.found].concat().join(", ");
     let mut table = Table { names, readings: reading.columns, form, date_forms, columns, rows: count };
     if let Some((date, clock)) = times_to_join(&table, options, wanted) {
@@ -118,8 +117,9 @@ pub(crate) fn read_table(
         table.join_times(date, clock, name);
     }
     take_excluded(&mut table, options);
-    if wanted.is_none() && options.missing.is_empty() {
-        notes.extend(table.names.iter().zip(&table.columns).filter_map(|(name, cells)| sentinel(name, cells)));
+    if wanted.is_none() {
+        notes.extend(notes_on_codes(&table.names, &table.columns, &reading.codes));
+        notes.extend(notes_on_digits(&table.names, &table.columns));
     }
     Ok(table)
 }
@@ -211,32 +211,6 @@ fn take_excluded(table: &mut Table, options: &DataSpec) {
     }
 }
 
-/// Note on a number that returns far from all others and is usually written for a missing value.
-fn sentinel(name: &str, cells: &ColumnValues) -> Option<String> {
-    let ColumnValues::Numbers(values) = cells else { return None };
-    let filled = values.iter().filter(|value| !value.is_nan()).count();
-    SENTINELS.iter().find_map(|&code| {
-        let count = values.iter().filter(|&&value| value == code).count();
-        if count < 2 || (count as f64) < SENTINEL_SHARE * filled as f64 || count == filled {
-            return None;
-        }
-        let others = values.iter().copied().filter(|&value| !value.is_nan() && value != code);
-        let (low, high) = others.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)));
-        // Two values in all are a choice: 1 and -1 as much as 1 and 0.
-        if low >= high {
-            return None;
-        }
-        // -1 and the like are codes only where nothing else is negative and they lie apart.
-        let far = if code < 0.0 { low >= 0.0 && low - code > high - low } else { code - high > high - low };
-        far.then(|| {
-            format!(
-                "column {name:?}: {code} stands in {count} of {filled} rows, far from all other values; if it means a \
-                 missing one: setting `data.missing=[\"{code}\"]`"
-            )
-        })
-    })
-}
-
 /// Reads a table that is stored by columns.
 #[cfg(feature = "parquet")]
 fn read_columns(path: &Path, options: &DataSpec, wanted: Option<&[PreparedColumn]>) -> Result<Table, DataError> {
@@ -266,6 +240,8 @@ pub(crate) struct ColumnBuilder {
     is_known: bool,
     /// First time that is not midnight, or else the first date, as written.
     sample: Option<(bool, String)>,
+    /// Number of the cells with a date that stands for none, and the first of them.
+    dates_for_none: Option<(usize, String)>,
     numbers: Vec<f64>,
     times: Vec<Option<Timestamp>>,
     codes: Vec<Option<u32>>,
@@ -280,6 +256,7 @@ impl ColumnBuilder {
             is_rule: matches!(known, Some(PreparedColumn::Constant { .. })),
             is_known: known.is_some(),
             sample: None,
+            dates_for_none: None,
             numbers: Vec::new(),
             times: Vec::new(),
             codes: Vec::new(),
@@ -290,7 +267,12 @@ impl ColumnBuilder {
 
     /// Adds a cell; the error says why it cannot be one of the column.
     pub(crate) fn push(&mut self, cell: &str, codes: &[String]) -> Result<(), String> {
-        let missing = is_missing(cell, codes) && !self.reading.holds_code(cell);
+        let stands_for_none = !matches!(self.reading, ColumnReading::Words(_) | ColumnReading::WordsBeside(_))
+            && date_for_none(cell).is_some();
+        if stands_for_none {
+            self.dates_for_none.get_or_insert_with(|| (0, cell.to_owned())).0 += 1;
+        }
+        let missing = stands_for_none || is_missing(cell, codes) && !self.reading.holds_code(cell);
         if self.is_rule {
             let text = (!missing).then(|| self.reading.plain_text(cell));
             self.push_word(text.as_deref());

@@ -23,6 +23,8 @@ pub(crate) struct TextHead {
     pub rest: Box<dyn Read + Send>,
     /// Name of the encoding where it is not UTF-8.
     pub encoding: Option<&'static str>,
+    /// Doubt about the encoding, in words.
+    pub doubt: Option<String>,
 }
 
 impl TextHead {
@@ -61,14 +63,15 @@ impl TextHead {
                 let problem = "it holds bytes that no text has; give a table as CSV, TSV or XLSX";
                 return Err(DataError::malformed(place, problem));
             }
-            return Ok(Self { place, head, rest, encoding: None });
+            return Ok(Self { place, head, rest, encoding: None, doubt: None });
         }
+        let doubt = doubt_of(&head, encoding);
         let source = Cursor::new(head).chain(rest);
         let mut rest: Box<dyn Read + Send> =
             Box::new(DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(source));
         let mut head = Vec::new();
         rest.by_ref().take(HEAD).read_to_end(&mut head).map_err(damaged)?;
-        Ok(Self { place, head, rest, encoding: Some(encoding.name()) })
+        Ok(Self { place, head, rest, encoding: Some(encoding.name()), doubt })
     }
 }
 
@@ -96,11 +99,40 @@ fn encoding_of(head: &[u8]) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
+/// Returns the remark that a text which begins with `head`, read as `encoding`, may be written in a code page of DOS: its
+/// letters are marks there, which stand between letters nowhere else.
+fn doubt_of(head: &[u8], encoding: &'static Encoding) -> Option<String> {
+    /// Letters of CP437 and CP850 that are marks or nothing at all in the code pages of Windows: ü, é, ä, ç, ê, ë, ö,
+    /// ò and Ö.
+    const LETTERS: [u8; 9] = [0x81, 0x82, 0x84, 0x87, 0x88, 0x89, 0x94, 0x95, 0x99];
+    if !encoding.is_single_byte() {
+        return None;
+    }
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0xc0;
+    let at = head.windows(3).position(|of| LETTERS.contains(&of[1]) && is_letter(&of[0]) && is_letter(&of[2]))? + 1;
+    let is_end = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphabetic();
+    let start = head[..at].iter().rposition(is_end).map_or(0, |place| place + 1);
+    let end = head[at..].iter().position(is_end).map_or(head.len(), |place| at + place);
+    let (word, _) = encoding.decode_without_bom_handling(&head[start..end]);
+    Some(format!(
+        "words such as {:?} look as if they were written in a code page of DOS (CP437 or CP850), and are read as {}; save \
+         the file as UTF-8",
+        word.replace(char::is_control, "?"),
+        encoding.name()
+    ))
+}
+
+/// Text of a cell as a spreadsheet program shows it: of `="003"`, by which programs keep zeros, what is quoted.
+fn shown(text: &str) -> &str {
+    let quoted = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    quoted.filter(|inner| !inner.contains('"')).unwrap_or(text)
+}
+
 /// Text of a cell. Bytes that are no UTF-8 are those of Windows-1252: the head of the file had none of them. Letters and
 /// accents apart, as macOS writes them, are the letters with their accents: the same words are the same.
 pub(crate) fn cell_text(bytes: &[u8]) -> Cow<'_, str> {
     let text = match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
+        Ok(text) => Cow::Borrowed(shown(text)),
         Err(_) => WINDOWS_1252.decode_without_bom_handling(bytes).0,
     };
     if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {

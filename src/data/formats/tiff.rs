@@ -11,7 +11,9 @@ use tiff::tags::{ByteOrder, CompressionMethod, PhotometricInterpretation as Phot
 use tiff::{ColorType, Directory, TiffError, TiffFormatError, TiffUnsupportedError};
 
 use super::array::{ArrayDType, malformed};
+use super::no_data::beyond_floats;
 use super::samples::{AlphaKind, Samples, StoredPicture};
+use super::tiff_jpeg::{JpegChunks, to_rgb};
 use crate::data::DataError;
 use crate::data::error::unreadable;
 use crate::platform::files;
@@ -193,12 +195,19 @@ impl TiffPages {
             true => return self.read_palette(header),
             false => self.decoder.colortype().map_err(|error| self.failed(&error))?,
         };
+        if color == ColorType::YCbCr(8)
+            && let Some(chunks) = JpegChunks::of(&mut self.decoder)
+        {
+            let samples = Samples::Bytes(chunks.read(&self.path)?);
+            let size = [header.height, header.width];
+            return Ok(plain_rgb(size, samples));
+        }
         let bits = self.number_first(Tag::BitsPerSample).unwrap_or(1);
         if bits < 8 && self.number(Tag::PlanarConfiguration) == Some(2) {
             return Err(self.refused("planes of fewer than 8 bits"));
         }
         let is_rgb = matches!(color, ColorType::RGB(_) | ColorType::RGBA(_));
-        let (samples, channels) = match is_rgb && header.extra > 0 {
+        let (samples, channels, mut no_data) = match is_rgb && header.extra > 0 {
             // Of red, green and blue the decoder leaves out what lies beside them; of gray it keeps all.
             true => decode(&mut self.as_gray("its tags are damaged; fetch it again")?, header),
             false => decode(&mut self.decoder, header),
@@ -244,7 +253,13 @@ impl TiffPages {
                 "the file ends before the picture does; fetch it again",
             ));
         }
-        Ok(StoredPicture { size: [header.height, header.width], channels, alpha, extra, samples })
+        // Tag of GDAL: the value as text.
+        let named = self.decoder.get_tag_ascii_string(Tag::Unknown(42_113)).ok();
+        no_data.extend(named.and_then(|text| text.trim_matches([' ', '\0']).parse::<f64>().ok()));
+        let size = [header.height, header.width];
+        let mut picture = StoredPicture { size, channels, alpha, extra, no_data, samples };
+        picture.find_no_data();
+        Ok(picture)
     }
 
     /// Opens the page as a gray one of as many samples; `problem` is that of a page without the tag that says it.
@@ -274,7 +289,7 @@ impl TiffPages {
             return Err(wrong());
         }
         let mut decoder = self.as_gray(PALETTE_DAMAGED)?;
-        let (samples, _) = decode(&mut decoder, header).map_err(|error| self.failed(&error))?;
+        let (samples, _, _) = decode(&mut decoder, header).map_err(|error| self.failed(&error))?;
         let Samples::Bytes(packed) = samples else { return Err(wrong()) };
         // Some programs wrote 8 bits where the format asks for 16.
         let shift = if map.iter().all(|&value| value < 256) { 0 } else { 8 };
@@ -282,7 +297,7 @@ impl TiffPages {
         let places: Vec<u8> = unpacked(&packed, bits, header.width).collect();
         let rgb = places.into_iter().flat_map(color).collect();
         let size = [header.height, header.width];
-        Ok(StoredPicture { size, channels: 3, alpha: AlphaKind::None, extra: 0, samples: Samples::Bytes(rgb) })
+        Ok(plain_rgb(size, Samples::Bytes(rgb)))
     }
 
     /// Form of `page`, from 0, that is written again, and its tags.
@@ -397,8 +412,15 @@ fn decoder_of(source: Box<dyn ReadSeek>, length: u64, path: &Path) -> Result<Dec
     Ok(decoder.with_limits(limits))
 }
 
-/// Reads the samples of the decoder's page, interleaved, and their number a pixel.
-fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Result<(Samples, usize), TiffError> {
+fn plain_rgb(size: [usize; 2], samples: Samples) -> StoredPicture {
+    StoredPicture { size, channels: 3, alpha: AlphaKind::None, extra: 0, no_data: Vec::new(), samples }
+}
+
+/// Samples, their number a pixel, and values beyond what samples hold.
+type DecodedSamples = (Samples, usize, Vec<f64>);
+
+/// Reads the samples of the decoder's page, interleaved.
+fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Result<DecodedSamples, TiffError> {
     let mut result = DecodingResult::U8(Vec::new());
     let tile_height = decoder.chunk_dimensions().1.max(1) as usize;
     let is_cut = decoder.get_chunk_type() == ChunkType::Tile && !header.height.is_multiple_of(tile_height);
@@ -409,6 +431,7 @@ fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Resul
     let channels = usize::from(decoder.colortype()?.num_samples()).max(1);
     let planes = if layout.planes > 1 { channels } else { 1 };
     let element = header.element;
+    let beyond = if let DecodingResult::F64(values) = &result { beyond_floats(values) } else { Vec::new() };
     let wide = |values: Vec<f32>| Samples::Wide { values: interleaved(values, planes), element };
     let samples = match result {
         DecodingResult::U8(values) => Samples::Bytes(interleaved(values, planes)),
@@ -423,7 +446,7 @@ fn decode(decoder: &mut Decoder<Box<dyn ReadSeek>>, header: TiffHeader) -> Resul
         DecodingResult::F32(values) => wide(values),
         DecodingResult::F64(values) => wide(values.into_iter().map(|value| value as f32).collect()),
     };
-    Ok((samples, channels))
+    Ok((samples, channels, beyond))
 }
 
 /// Reads the planes of the decoder's page tile by tile, where the last row of tiles reaches beyond the picture: of all
@@ -512,20 +535,6 @@ fn without_inks<T: Copy + Into<u32> + TryFrom<u32> + Default>(inks: &[T], most: 
                     / u64::from(most);
                 T::try_from(light as u32).unwrap_or_default()
             })
-        })
-        .collect()
-}
-
-/// Red, green and blue of JPEG's luma and chroma (ITU-T T.871).
-fn to_rgb(values: &[u8]) -> Vec<u8> {
-    values
-        .as_chunks::<3>()
-        .0
-        .iter()
-        .flat_map(|&[luma, blue, red]| {
-            let (luma, blue, red) = (f32::from(luma), f32::from(blue) - 128.0, f32::from(red) - 128.0);
-            [luma + 1.402 * red, luma - 0.344_136 * blue - 0.714_136 * red, luma + 1.772 * blue]
-                .map(|value| value.round() as u8)
         })
         .collect()
 }

@@ -137,7 +137,7 @@ fn write_page<W: Write + Seek, K: TiffKind>(
                     typed!(u16, values.iter().map(bits).collect(), FloatSample, |value: u16| value)
                 }
                 ArrayDType::F64 => {
-                    typed!(f64, values.iter().map(|&v| f64::from(v)).collect(), FloatSample, |value: f64| 1.0 - value)
+                    typed!(f64, values.iter().map(|&v| page.exact(v)).collect(), FloatSample, |value: f64| 1.0 - value)
                 }
                 ArrayDType::F32 | ArrayDType::Bf16 => {
                     typed!(f32, values.clone(), FloatSample, |value: f32| 1.0 - value)

@@ -22,6 +22,8 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
     let FoundArray { mut shape, mut numbers, element, labels, mut given, notes: found } =
         array_rows::find(path, options, limit())?;
     notes.extend(found);
+    let stored = shape.clone();
+    let is_set = options.axes.is_some() || options.size.is_some();
     let mut names = None;
     if let Some(arranged) = arranged(&shape, &mut numbers, options, given.is_some(), &place, notes)? {
         shape = arranged.shape;
@@ -41,6 +43,15 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
         return Err(DataError::malformed(place, format!("it has shape {shape:?} and so no values; give some")));
     }
     let (image, channels_first) = pictures_of(inner, features, options, &place)?;
+    if !is_set && stored == shape {
+        notes.extend(note_on_dimensions(&shape, image, channels_first));
+    }
+    let row_shape = match image {
+        _ if options.axes.is_some() || inner.len() < 2 => Vec::new(),
+        Some(_) if !channels_first && inner.len() == 2 => Vec::new(),
+        Some(image) if !channels_first && image.channels > 1 => Vec::new(),
+        _ => inner.to_vec(),
+    };
     if let (Some(image), true) = (image, options.whole)
         && image.height.max(image.width) > LARGE_SIDE
     {
@@ -117,7 +128,8 @@ pub(super) fn read_array(path: &Path, options: &mut DataSpec, notes: &mut Vec<St
         }
         None => None,
     };
-    Ok(RawRows { image, labels, period, element, range, given, names, ..RawRows::new(count, features, body) })
+    let body = RawRows::new(count, features, body);
+    Ok(RawRows { image, labels, period, element, row_shape, range, given, names, ..body })
 }
 
 fn name_of(path: &Path) -> String {
@@ -163,13 +175,16 @@ fn arranged(
             notes.push(format!("its {height} lines are taken for rows; {key} = \"YX\" takes them for one picture"));
         }
         if let &[height, width, last] = shape
-            && height == width
-            && last != width
-            && !matches!(last, 1 | 3 | 4)
+            && last > 1
+            && (height == width && last != width || may_be_channels(shape))
         {
+            let (letter, otherwise) = match last {
+                3 | 4 => ('C', format!("one picture of {height}x{width} and {last} channels")),
+                _ => ('T', format!("{last} pictures of {height}x{width}")),
+            };
             notes.push(format!(
-                "its {height} parts are taken for pictures of {width}x{last}; setting `data.axes=YXT` takes it for \
-                 {last} pictures of {height}x{width}"
+                "its {height} parts are taken for pictures of {width}x{last}; setting `data.axes=YX{letter}` takes it \
+                 for {otherwise}"
             ));
         }
         return Ok(None);
@@ -238,6 +253,34 @@ fn arranged(
     Ok(Some(ArrangedRows { shape: vec![parts.len(), side[0], side[1], axes.channels], parts: Some(parts) }))
 }
 
+/// Returns whether the last of three dimensions is so much shorter than the others that it may count channels.
+fn may_be_channels(shape: &[usize]) -> bool {
+    /// Least side of a picture, and how many times longer its sides are than it has channels.
+    const LEAST: usize = 16;
+    const TIMES: usize = 4;
+    matches!(*shape, [height, width, last] if height.min(width) >= LEAST.max(TIMES * last))
+}
+
+/// Returns the remark on how the dimensions of an array were read, where its shape leaves it in doubt.
+fn note_on_dimensions(shape: &[usize], image: Option<ImageShape>, channels_first: bool) -> Option<String> {
+    let (count, inner) = shape.split_first()?;
+    let read = match image {
+        Some(image) if channels_first => format!(
+            "{count} pictures of {}x{} and {} channels, which come first",
+            image.height, image.width, image.channels
+        ),
+        None if inner.len() > 1 => {
+            format!("{count} rows of {} values each, without neighbors", inner.iter().product::<usize>())
+        }
+        _ => return None,
+    };
+    let letters = "N".repeat(shape.len().saturating_sub(3));
+    Some(format!(
+        "its shape {shape:?} is taken for {read}; a letter for each dimension says otherwise, such as setting \
+         `data.axes={letters}ZYX`"
+    ))
+}
+
 fn rearranged(values: &ArrayValues, places: impl Iterator<Item = usize>) -> ArrayValues {
     match values {
         ArrayValues::Bytes(bytes) => ArrayValues::Bytes(places.filter_map(|at| bytes.get(at).copied()).collect()),
@@ -276,7 +319,10 @@ fn looks_like_picture(values: &ArrayValues, height: usize, width: usize, channel
 pub(super) fn check_finite(values: &[f32], features: usize, place: &str) -> Result<(), DataError> {
     let Some(at) = values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
     let (row, value, seen) = (at / features + 1, at % features + 1, values[at]);
-    Err(DataError::malformed(place, format!("row {row}, value {value} is {seen}; replace what is missing or infinite")))
+    // Numbers of 64 bits are rounded to the nearest that is read.
+    let why = if seen.is_infinite() { " or beyond 3.4e38, the largest number that is read" } else { "" };
+    let problem = format!("row {row}, value {value} is {seen}{why}; replace what is missing or infinite");
+    Err(DataError::malformed(place, problem))
 }
 
 /// Returns the shape of the pictures that the rows of an array are, by its shape or by the spec, and whether channels

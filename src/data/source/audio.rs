@@ -93,10 +93,16 @@ pub(super) fn read_audio(
     let relative: Vec<String> = good.iter().map(|file| name_below(file, path)).collect();
     let file_labels = file_labels(&relative, false, options)?;
     let (mut values, mut groups, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut short, mut filled, mut cut) = (Vec::new(), 0_usize, 0_usize);
     for (file, whole) in lengths.iter().enumerate() {
         let steps = whole.len() / step;
         // The last piece is filled up with silence, unless it would be mostly that.
         let pieces = 1 + steps.saturating_sub(window / 2 + 1) / stride.max(1);
+        let end = (pieces - 1) * stride + window;
+        match steps < window {
+            true => short.push(file),
+            false => (filled, cut) = (filled + usize::from(end > steps), cut + usize::from(end < steps)),
+        }
         for piece in 0..pieces {
             let start = piece * stride;
             for at in start..start + window {
@@ -109,6 +115,7 @@ pub(super) fn read_audio(
             names.push(format!("{}, piece {}", relative[file], piece + 1));
         }
     }
+    notes.extend(notes_on_ends(&short, filled, cut, &relative));
     let rows = groups.len();
     // A spectrogram as people look at it: low bands at the bottom, time to the right.
     let image = (form == AudioForm::Mel).then_some(ImageShape { height: mel.bands, width: window, channels: 1 });
@@ -172,6 +179,30 @@ fn notes_on_mixing(files: &[&std::path::PathBuf], read: &[ReadSound], rate: u32)
             of(count),
             named.join(", ")
         ));
+    }
+    notes
+}
+
+/// Returns the remarks on recordings that are `short`er than a piece, and on those whose last piece is filled up, or
+/// whose end is no piece.
+fn notes_on_ends(short: &[usize], filled: usize, cut: usize, names: &[String]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let all = names.len();
+    if let Some(name) = short.first().and_then(|&first| names.get(first)) {
+        let count = short.len();
+        let such = if all == 1 { String::new() } else { format!(", such as {name}") };
+        notes.push(format!(
+            "{count} of {all} recordings are shorter than a piece{such}, and are filled up with silence; a shorter \
+             piece: setting `data.window`"
+        ));
+    }
+    let ends: Vec<String> = [(filled, "is filled up with silence"), (cut, "is too short for a piece and left out")]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("of {count} it {what}"))
+        .collect();
+    if !ends.is_empty() {
+        notes.push(format!("recordings end within a piece: the end {}", ends.join(", ")));
     }
     notes
 }

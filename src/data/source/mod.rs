@@ -189,6 +189,7 @@ fn read_images(
              them as they are)"
         ));
     }
+    notes.extend(gallery.source.flaws_in_words());
     options.scale = Some(Scaling::Unit);
     let shape = gallery.shape();
     let (rows, element) = (gallery.rows(), gallery.element());
@@ -249,6 +250,37 @@ fn far_rows(table: &Table, options: &DataSpec, for_detector: bool, notes: &mut V
     left_out
 }
 
+/// Returns the remark that numbers of an array are of another type than those that a model was trained on.
+fn note_on_other_type(fitted: &Preparation, kind: SourceKind, element: Option<ArrayDType>) -> Option<String> {
+    let is_array = kind == SourceKind::Array && fitted.source == SourceKind::Array;
+    let [own, here] = [fitted.element, element].map(|element| element.unwrap_or(ArrayDType::F32));
+    let is_float =
+        |element: ArrayDType| matches!(element, ArrayDType::F16 | ArrayDType::Bf16 | ArrayDType::F32 | ArrayDType::F64);
+    if !is_array || own == here || is_float(own) && is_float(here) {
+        return None;
+    }
+    let words = |element: ArrayDType| {
+        let is_signed = matches!(element, ArrayDType::I8 | ArrayDType::I16 | ArrayDType::I32 | ArrayDType::I64);
+        format!("{}{}", if is_signed { "signed " } else { "" }, element.words())
+    };
+    Some(format!(
+        "its numbers are {}, and those that the model was trained on {}: give them in the same unit and range",
+        words(here),
+        words(own)
+    ))
+}
+
+/// Adds to the `error` of too few rows that others were left out, by `notes`.
+fn with_left_out(error: DataError, notes: &[String]) -> DataError {
+    let left_out = || notes.iter().filter(|note| note.starts_with("left out: ") || note.ends_with("are left out"));
+    let (Some(first), DataError::Malformed { place, problem }) = (left_out().next(), &error) else { return error };
+    let more = match left_out().count() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    DataError::malformed(place, format!("{problem} ({first}{more})"))
+}
+
 /// Returns sorted runs of rows with `rows` among them.
 fn with_rows(runs: &[[u32; 2]], mut rows: Vec<u32>) -> Vec<[u32; 2]> {
     if rows.is_empty() {
@@ -290,7 +322,7 @@ fn finish(
             let order = (0..u32::try_from(read.rows).unwrap_or(u32::MAX)).collect();
             RowSplit { order, train: 0, validation: 0, kind: SplitKind::Given }
         }
-        None => divide(&facts, &options, plan, &place)?,
+        None => divide(&facts, &options, plan, &place).map_err(|error| with_left_out(error, &notes))?,
     };
     if let (RawValues::Table(table), None) = (&read.body, fitted) {
         let far = far_rows(table, &options, plan.for_detector, &mut notes);
@@ -320,6 +352,9 @@ fn finish(
         range: read.range,
         ..Preparation::new(kind, scaling)
     });
+    // Rows are written as those that are read here, whatever the model was trained on.
+    preparation.row_shape = read.row_shape;
+    notes.extend(fitted.and_then(|fitted| note_on_other_type(fitted, kind, read.element)));
     let (mut features, mut missing) = (read.features, 0);
     let (mut remarks, mut form) = (Vec::new(), read.form.clone());
     let gathered = |values: &[f32], features: usize| -> Vec<f32> {

@@ -49,6 +49,8 @@ pub(super) struct RawRows {
     pub readings: BTreeMap<String, ColumnReading>,
     /// Number type of the values in their file, in which rows are written; `None` for the usual one.
     pub element: Option<ArrayDType>,
+    /// Extents of a row in its array, where rows here are flat or in another order; empty for others.
+    pub row_shape: Vec<usize>,
     /// Least and largest value, of arrays that are pictures on a scale of their own.
     pub range: Option<[f64; 2]>,
 }
@@ -72,6 +74,7 @@ impl RawRows {
             form: None,
             readings: BTreeMap::new(),
             element: None,
+            row_shape: Vec::new(),
             range: None,
         }
     }

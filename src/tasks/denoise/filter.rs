@@ -243,7 +243,12 @@ impl Filtered {
             made.set_plane(color, &values);
         }
         if let Some(far) = &self.far {
-            made.keep_pixels(&self.seen, far);
+            made.keep_pixels(&self.seen, &far.places);
+        }
+        if let Some(lacking) = self.seen.stored.lacking() {
+            // To the last bit, which the way through black and white does not keep.
+            let places: Vec<usize> = (0..lacking.len()).filter(|&place| lacking[place]).collect();
+            made.keep_pixels(&self.seen, &places);
         }
         made.hold_within_alpha();
         Some(made)
@@ -264,7 +269,8 @@ impl Filtered {
         // What is clipped takes no part in a shift, so that more than one may be needed.
         for _ in 0..MEAN_ROUNDS {
             let (mut lost, mut count) = (0.0, 0_usize);
-            for ((&before, &after), &is_live) in seen.iter().zip(values.iter()).zip(&live) {
+            let pixels = seen.iter().zip(values.iter()).zip(&live).enumerate().filter(|(at, _)| is_seen(*at));
+            for (_, ((&before, &after), &is_live)) in pixels {
                 lost += f64::from(before) - f64::from(held(after));
                 count += usize::from(is_live && after == held(after));
             }

@@ -110,19 +110,25 @@ impl ImageFile {
         } else {
             let read = read_pictures(path, choices.animated)?;
             let images = read.pages.into_iter().map(Image::new).collect();
-            Self { images, notes: Vec::new(), form: FileForm::Picture(read.format), frames_left: read.frames_left }
+            Self { images, notes: read.notes, form: FileForm::Picture(read.format), frames_left: read.frames_left }
         };
-        for image in &file.images {
-            if let Samples::Wide { values, .. } = &image.stored.samples
-                && let Some(value) = values.iter().find(|value| !value.is_finite())
-            {
-                return Err(malformed(path, format!("it holds {value}; replace what is missing or infinite")));
+        let lacking = |image: &Image| Some((image.stored.note_on_no_data()?, image.stored.lacking()?));
+        let gaps: Vec<Option<(String, Vec<bool>)>> = file.images.par_iter().map(lacking).collect();
+        let rounding = file.images.iter().zip(&gaps).find_map(|(image, gaps)| match (&image.stored.samples, gaps) {
+            (Samples::Wide { values, element }, None) => note_on_rounding(values, *element),
+            (Samples::Wide { values, element }, Some((_, lacking))) => {
+                let pixels = values.chunks_exact(image.channels.max(1)).zip(lacking);
+                let held: Vec<f32> =
+                    pixels.filter(|(_, lacks)| !**lacks).flat_map(|(pixel, _)| pixel.iter().copied()).collect();
+                note_on_rounding(&held, *element)
             }
-        }
-        let rounding = file.images.iter().find_map(|image| match &image.stored.samples {
-            Samples::Wide { values, element } => note_on_rounding(values, *element),
             _ => None,
         });
+        for (note, _) in gaps.into_iter().flatten() {
+            if !file.notes.contains(&note) {
+                file.notes.push(note);
+            }
+        }
         file.notes.extend(rounding);
         file.set_range(choices.range);
         Ok(file)
@@ -206,7 +212,10 @@ impl ImageFile {
                     }
                 };
                 let (size, channels) = (of.size, of.channels);
-                Image::new(StoredPicture { size, channels, alpha: AlphaKind::None, extra: 0, samples })
+                let (alpha, no_data) = (AlphaKind::None, Vec::new());
+                let mut stored = StoredPicture { size, channels, alpha, extra: 0, no_data, samples };
+                stored.find_no_data();
+                Image::new(stored)
             })
             .collect();
         let mut notes = Vec::new();
@@ -426,9 +435,15 @@ impl Image {
         }
     }
 
-    /// Returns where a picture is seen, `[height, width]`: everywhere but at transparent pixels. `None` without alpha.
+    /// Returns where a picture is seen, `[height, width]`: everywhere but at pixels that are transparent or lack data.
+    /// `None` without any.
     pub fn visible(&self) -> Option<Vec<bool>> {
-        self.alpha.then(|| self.plane(self.channels - 1).into_iter().map(|alpha| alpha > 0.0).collect())
+        let opaque: Option<Vec<bool>> =
+            self.alpha.then(|| self.plane(self.channels - 1).into_iter().map(|alpha| alpha > 0.0).collect());
+        let Some(lacking) = self.stored.lacking() else { return opaque };
+        let mut visible = opaque.unwrap_or_else(|| vec![true; lacking.len()]);
+        visible.iter_mut().zip(lacking).for_each(|(is_seen, lacks)| *is_seen &= !lacks);
+        Some(visible)
     }
 
     /// Returns the few pixels far beyond the others and beyond black and white, such as hot ones and cosmic rays: one
@@ -476,8 +491,8 @@ impl Image {
         (!places.is_empty()).then_some(FarPixels { places, count: pixels, farthest, limits })
     }
 
-    /// Copies the pixels `kept` from the picture `from`, of the same size, with all their channels.
-    pub fn keep_pixels(&mut self, from: &Self, kept: &FarPixels) {
+    /// Copies the pixels at `places` from the picture `from`, of the same size, with all their channels.
+    pub fn keep_pixels(&mut self, from: &Self, places: &[usize]) {
         fn copy<T: Copy>(to: &mut [T], from: &[T], places: &[usize], channels: usize) {
             for place in places.iter().map(|place| place * channels..(place + 1) * channels) {
                 if let (Some(to), Some(from)) = (to.get_mut(place.clone()), from.get(place)) {
@@ -485,7 +500,7 @@ impl Image {
                 }
             }
         }
-        let (places, channels) = (&kept.places[..], self.channels);
+        let channels = self.channels;
         match (&mut self.stored.samples, &from.stored.samples) {
             (Samples::Bytes(to), Samples::Bytes(from)) => copy(to, from, places, channels),
             (Samples::Words(to), Samples::Words(from)) => copy(to, from, places, channels),
@@ -527,6 +542,10 @@ impl Image {
         if let Some(below) = rest.get(..width) {
             top.chunks_exact_mut(width).for_each(|line| line.copy_from_slice(below));
         }
+        // Nothing is seen of it.
+        if above.is_none() {
+            plane.iter_mut().filter(|value| !value.is_finite()).for_each(|value| *value = 0.0);
+        }
         plane
     }
 
@@ -545,7 +564,8 @@ impl Image {
             }
         };
         let size = [rows.len(), columns.len()];
-        Self { size, stored: StoredPicture { size, samples, ..self.stored }, ..*self }
+        let no_data = self.stored.no_data.clone();
+        Self { size, stored: StoredPicture { size, samples, no_data, ..self.stored }, ..*self }
     }
 
     /// Writes `part` over the image, its upper left corner at `(top, left)`.

@@ -52,6 +52,10 @@ pub(super) fn carry_png(original: &[u8], made: Vec<u8>, is_gray: bool) -> KeptMe
     };
     let mut carried = KeptMetadata::default();
     let mut chunks: Vec<PngChunk> = Vec::new();
+    // Bits of a sample, and the kind of color: 0 is gray.
+    if let Some([bits @ 1..8, 0]) = from.chunk_by_type(*b"IHDR").and_then(|head| head.contents().get(8..10)) {
+        add(&mut carried.lost, format!("{bits} bits a sample (written as 8)"));
+    }
     let has_other_profile = from.icc_profile().is_some_and(|profile| is_of_other_colors(&profile, is_gray));
     for chunk in from.chunks() {
         let kind = chunk.kind();

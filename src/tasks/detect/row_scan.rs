@@ -24,6 +24,8 @@ const TOP: usize = 5000;
 pub(super) struct Scored<'a> {
     /// Number of the row, from 1.
     pub row: u64,
+    /// File of the row, and its page or piece, where rows are files of a folder; `None` for others.
+    pub file: Option<String>,
     /// Score, or the reason that there is none.
     pub score: Result<f64, &'a str>,
     /// Squared error of the PCA baseline.
@@ -92,7 +94,7 @@ impl RowScan<'_> {
             let left_out = stream.left_out();
             let mut reconstructions =
                 Reconstructor::streaming(&models, stream, self.keep_going, self.device, self.path)?;
-            let scored = self.rows(&mut reconstructions, detector, notes, sink);
+            let scored = self.rows(&mut reconstructions, detector, &|_| None, notes, sink);
             notes.extend(left_out.note());
             return scored;
         }
@@ -129,7 +131,9 @@ impl RowScan<'_> {
         let rows = data.part(Part::Test);
         let mut reconstructions = Reconstructor::over(&models, &data, rows.clone(), self.device, self.path)?;
         if kind != SourceKind::Series {
-            return self.rows(&mut reconstructions, detector, notes, sink);
+            let are_files = matches!(kind, SourceKind::Images | SourceKind::Audio) && data.has_row_names();
+            let file = |row: u64| are_files.then(|| data.row_name(rows.start + row as usize));
+            return self.rows(&mut reconstructions, detector, &file, notes, sink);
         }
         let options = DataSpec { lenient: self.keep_going, ..DataSpec::from_source(source) };
         let words = label.map(|label| read_labels(Path::new(source), &options, label));
@@ -142,6 +146,7 @@ impl RowScan<'_> {
             let word = words.as_ref().map(|words| words.get(row).and_then(|word| word.as_deref()));
             sink(Scored {
                 row: row as u64 + 1,
+                file: None,
                 score: scored
                     .as_ref()
                     .map(|(score, _)| *score)
@@ -176,6 +181,7 @@ impl RowScan<'_> {
         &self,
         reconstructions: &mut Reconstructor,
         detector: &Detector,
+        file: &dyn Fn(u64) -> Option<String>,
         notes: &mut Vec<String>,
         sink: &mut Sink<'_, E>,
     ) -> Result<(), E> {
@@ -196,6 +202,7 @@ impl RowScan<'_> {
                 let label = (!chunk.labels.is_empty()).then(|| chunk.labels[row].as_deref());
                 sink(Scored {
                     row: number,
+                    file: file(number - 1),
                     score: problem.map_or(Ok(scored.scores[row]), Err),
                     pca: beside.as_ref().map(|beside| beside[row]),
                     reasons: &words[row],

@@ -59,9 +59,12 @@ struct Gathered {
     severity: Option<Severity>,
     /// Scores, errors of the PCA baseline, and labels (true for abnormal) of labeled rows.
     labeled: (Vec<f64>, Vec<f64>, Vec<bool>),
+    /// True once the names of the columns are written.
+    is_begun: bool,
 }
 
-/// Scores each row of `source` with the detector at `path` and writes `row,score,abnormal,reasons,severity` to `output`.
+/// Scores each row of `source` with the detector at `path` and writes `row,score,abnormal,reasons,severity` to `output`;
+/// where rows are files, their names are a column `file` before the last.
 ///
 /// # Errors
 /// When the model is no detector, the data lacks a column that it was fitted on or has rows that cannot be read, or
@@ -105,13 +108,14 @@ pub fn write_scores(
         histogram: Histogram::default(),
         severity: walk.detector()?.severity.clone(),
         labeled: (Vec::new(), Vec::new(), Vec::new()),
+        is_begun: false,
     };
     let mut failure = None;
     let mut write = |to: &mut dyn Write| {
         let mut table = csv::Writer::from_writer(to);
         let mut notes = Vec::new();
-        let head = table.write_record(["row", "score", "abnormal", "reasons", "severity"]).map_err(Failure::from);
-        let done = head.and_then(|()| walk.run(&mut notes, &mut |scored| gathered.take(&mut table, &scored)));
+        let done = walk.run(&mut notes, &mut |scored| gathered.take(&mut table, &scored));
+        let done = done.and_then(|()| Ok(gathered.begin(&mut table, false)?));
         gathered.scores.notes.splice(0..0, notes);
         match done {
             Ok(()) => table.flush(),
@@ -181,14 +185,26 @@ impl From<csv::Error> for Failure {
 }
 
 impl Gathered {
+    /// Writes the names of the columns, unless they are there.
+    fn begin(&mut self, table: &mut csv::Writer<&mut dyn Write>, has_files: bool) -> Result<(), csv::Error> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return Ok(());
+        }
+        let file = has_files.then_some("file");
+        table.write_record(["row", "score", "abnormal", "reasons"].into_iter().chain(file).chain(["severity"]))
+    }
+
     fn take(&mut self, table: &mut csv::Writer<&mut dyn Write>, scored: &Scored<'_>) -> Result<(), Failure> {
         /// Problems that are named, at most.
         const NAMED: u64 = 20;
+        self.begin(table, scored.file.is_some())?;
         let row = scored.row.to_string();
+        let file = scored.file.as_deref();
         let score = match scored.score {
             Ok(score) => score,
             Err(problem) => {
-                table.write_record([row.as_str(), "", "", &format!("not scored: {problem}"), ""])?;
+                let problem_text = format!("not scored: {problem}");
+                table.write_record([row.as_str(), "", "", &problem_text].into_iter().chain(file).chain([""]))?;
                 if self.scores.unusable < NAMED {
                     self.scores.notes.push(format!("row {row} was not scored: {problem}"));
                 }
@@ -199,7 +215,9 @@ impl Gathered {
         let is_above = score > self.scores.threshold;
         let flag = if is_above { "1" } else { "0" };
         let severity = self.severity.as_ref().map_or_else(String::new, |scale| scale.rounded(score).to_string());
-        table.write_record([row.as_str(), &format!("{score:.6}"), flag, scored.reasons, &severity])?;
+        let score_text = format!("{score:.6}");
+        let first = [row.as_str(), &score_text, flag, scored.reasons];
+        table.write_record(first.into_iter().chain(file).chain([severity.as_str()]))?;
         self.scores.rows += 1;
         self.scores.abnormal += u64::from(is_above);
         self.histogram.add(score, scored.is_abnormal);

@@ -32,6 +32,8 @@ pub(crate) struct RowWriter {
     columns: Vec<String>,
     /// Columns of a table, which its features stand for; empty for other sources.
     table: Vec<PreparedColumn>,
+    /// Extents of a row in the source's array, where it has other ones there.
+    row_shape: Vec<usize>,
     /// Meaning of the source's dimensions, where that is not a row for each of the first.
     axes: Option<String>,
     audio: Option<AudioForm>,
@@ -68,6 +70,7 @@ impl RowWriter {
             range: data.range.or(preparation.range),
             columns: preparation.features.clone(),
             table: preparation.columns.clone(),
+            row_shape: preparation.row_shape.clone(),
             axes: data.axes.clone(),
             audio: data.audio,
             mel: preparation.mel.clone(),
@@ -88,6 +91,7 @@ impl RowWriter {
             range: data.options.range.or(data.preparation.range),
             columns: data.preparation.features.clone(),
             table: data.preparation.columns.clone(),
+            row_shape: data.preparation.row_shape.clone(),
             axes: data.options.axes.clone(),
             audio: data.options.audio,
             mel: data.preparation.mel.clone(),
@@ -152,11 +156,33 @@ impl RowWriter {
                 }
                 write_npy_as(output, &shape, &there, self.array_element())?;
             }
+            None if self.has_row_shape() => {
+                let shape: Vec<usize> = std::iter::once(count).chain(self.row_shape.iter().copied()).collect();
+                write_npy_as(output, &shape, &self.in_source_order(values), self.array_element())?;
+            }
             None => write_npy_as(output, &shape, &values, self.array_element())?,
         }
         let Some(labels) = rows.labels else { return Ok(1) };
         write_whole(&output.with_extension("labels.txt"), (labels.join("\n") + "\n").as_bytes())?;
         Ok(2)
+    }
+
+    fn has_row_shape(&self) -> bool {
+        let is_array = self.kind == SourceKind::Array && !self.row_shape.is_empty();
+        is_array && self.row_shape.iter().product::<usize>() == self.features
+    }
+
+    /// Returns `values` of whole rows as the source's array has them: with channels first where it has.
+    fn in_source_order(&self, values: Vec<f32>) -> Vec<f32> {
+        match self.image {
+            Some(image) if image.channels > 1 => {
+                let (pixels, channels) = (image.height * image.width, image.channels);
+                let places = (0..channels).flat_map(|channel| (0..pixels).map(move |pixel| pixel * channels + channel));
+                let places: Vec<usize> = places.collect();
+                values.chunks_exact(self.features).flat_map(|row| places.iter().map(|&place| row[place])).collect()
+            }
+            _ => values,
+        }
     }
 
     /// Returns the shape that an array of `count` pictures has by the source's meaning of its dimensions, and their
@@ -305,11 +331,39 @@ impl RowWriter {
         }
     }
 
-    /// Returns the remark that pictures at `output` are stretched to be seen, where they are not in the source's units.
+    /// Returns the remark that pictures at `output` are stretched to be seen, where they are not in the source's units,
+    /// that on the form of recordings, or that on digits which cells of a table lose.
     pub fn remark(&self, output: &Path) -> Option<String> {
-        let is_pictures = extension(output).is_none() && self.is_files() && self.kind != SourceKind::Audio;
+        if extension(output).is_none() && self.kind == SourceKind::Audio {
+            let phases = if self.mel.is_some() { ", with the phases that fit their spectrograms" } else { "" };
+            return Some(format!(
+                "recordings are written as WAV of 16 bits, one channel and {} samples a second{phases}",
+                self.rate
+            ));
+        }
+        if extension(output).is_some_and(|extension| extension == "csv") {
+            return self.remark_on_digits();
+        }
+        let is_pictures = extension(output).is_none() && self.is_files();
         let [low, high] = self.tone(&[]).stretched.filter(|_| is_pictures)?;
         Some(format!("values from {low} to {high} are stretched to black and white; a .npy file has them as they are"))
+    }
+
+    /// Returns the remark on columns of a table whose cells have more digits than rows of a network hold.
+    fn remark_on_digits(&self) -> Option<String> {
+        let coarse = |column: &PreparedColumn| {
+            let PreparedColumn::Number { name, offset, scale, format, .. } = column else { return None };
+            // Nearly all values lie within three deviations.
+            let most = (offset.abs() + 3.0 * scale.abs()) as f32;
+            let step = most.is_finite().then(|| f32::from_bits(most.to_bits() + 1) - most)?;
+            let own = 0.1_f64.powi(i32::from(format.places?));
+            (f64::from(step) > own).then(|| format!("{name:?} in steps of {step}"))
+        };
+        let columns: Vec<String> = self.table.iter().filter_map(coarse).collect();
+        let shown = columns.get(..3).unwrap_or(&columns).join(", ");
+        let more = if columns.len() > 3 { format!(" and {} more", columns.len() - 3) } else { String::new() };
+        let are = "have more digits than rows of a network, which are 32-bit floats, and are written";
+        (!columns.is_empty()).then(|| format!("columns {are} {shown}{more}; subtract an offset first to keep them"))
     }
 
     /// Writes the pieces of each recording one after the other, as sound.

@@ -129,10 +129,54 @@ fn doubtful_shapes_and_scales_are_told() {
     write_npy(&npy, &[16, 16, 60], &noise(16 * 16 * 60, 46)).expect("an array");
     let data = open(&spec_of(&npy)).expect("rows");
     assert!(data.notes.iter().any(|note| note.contains("setting `data.axes=YXT`")), "{:?}", data.notes);
+    for (shape, words) in [
+        (&[80, 96, 7][..], &["80 parts", "`data.axes=YXT`", "7 pictures of 80x96"][..]),
+        (&[80, 96, 2], &["80 parts", "2 pictures of 80x96"]),
+        (&[120, 40, 3], &["120 parts", "`data.axes=YXC`", "3 channels"]),
+        (&[20, 3, 2, 8, 8], &["20 rows of 384 values each", "`data.axes=NNZYX`"]),
+        (&[20, 5, 8, 8], &["20 rows of 320 values each", "`data.axes=NZYX`"]),
+        (&[20, 3, 8, 8], &["20 pictures of 8x8 and 3 channels, which come first", "data.axes"]),
+    ] {
+        write_npy(&npy, shape, &noise(shape.iter().product(), 49)).expect("an array");
+        let data = open(&spec_of(&npy)).expect("rows");
+        let is_told = |note: &String| words.iter().all(|word| note.contains(word));
+        assert!(data.notes.iter().any(is_told), "{shape:?}: {:?}", data.notes);
+    }
+    for shape in [&[40, 6][..], &[20, 8, 9], &[20, 8, 8, 3]] {
+        write_npy(&npy, shape, &noise(shape.iter().product(), 49)).expect("an array");
+        assert!(open(&spec_of(&npy)).expect("rows").notes.is_empty(), "{shape:?}");
+    }
     let far: Vec<f32> = noise(40 * 6, 47).iter().map(|value| 3e9 + 1e6 * value).collect();
     write_npy_as(&npy, &[40, 6], &far, StoredElement::I64).expect("an array");
     let data = open(&spec_of(&npy)).expect("rows");
     assert!(data.notes.iter().any(|note| note.contains("in steps of 256")), "{:?}", data.notes);
+}
+
+/// Numbers of another type than those of the fit are named, but for floats of another width.
+#[test]
+fn numbers_of_another_type_than_those_of_the_fit_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let npy = folder.path().join("a.npy");
+    let save = |element| {
+        let values: Vec<f32> = noise(40 * 6, 50).iter().map(|value| (100.0 + 20.0 * value).round()).collect();
+        write_npy_as(&npy, &[40, 6], &values, element).expect("an array");
+    };
+    save(StoredElement::U16);
+    let seen = open(&DataSpec { scale: Some(Scaling::Zscore), ..spec_of(&npy) }).expect("counts");
+    let notes = |element| {
+        save(element);
+        DataSet::open_whole(&spec_of(&npy), &seen.preparation).expect("numbers").notes
+    };
+    assert!(notes(StoredElement::U16).is_empty());
+    for (element, words) in [
+        (StoredElement::I16, "are signed 16-bit whole numbers"),
+        (StoredElement::U8, "are 8-bit whole numbers"),
+        (StoredElement::F32, "are 32-bit floats"),
+    ] {
+        let notes = notes(element);
+        let is_told = |note: &String| note.contains(words) && note.contains("trained on 16-bit whole numbers");
+        assert!(notes.iter().any(is_told), "{notes:?}");
+    }
 }
 
 /// A model of bytes takes counts of 16 bits by their depth, and refuses what it cannot know the scale of.

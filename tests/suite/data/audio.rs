@@ -108,6 +108,21 @@ fn mixed_channels_and_rates_are_told() {
     assert!(notes.contains("16000 samples a second are brought to 8000"), "{notes}");
 }
 
+#[test]
+fn recordings_shorter_than_a_piece_and_their_ends_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, samples) in [("a.wav", 1000), ("b.wav", 1000), ("c.wav", 300), ("d.wav", 1250), ("e.wav", 1150)] {
+        write_wav(&folder.path().join(name), 8000, &tones(samples, 200.0)).expect("a recording");
+    }
+    let raw = |window| DataSpec { audio: Some(AudioForm::Raw), window: Some(window), ..spec_of(folder.path()) };
+    let notes = open(&raw(500)).expect("recordings").notes.join("; ");
+    assert!(notes.contains("1 of 5 recordings are shorter than a piece, such as c.wav"), "{notes}");
+    assert!(notes.contains("of 2 it is too short for a piece and left out"), "{notes}");
+    let notes = open(&raw(400)).expect("recordings").notes.join("; ");
+    assert!(notes.contains("of 1 it is filled up with silence, of 3 it"), "{notes}");
+    assert!(open(&raw(50)).expect("recordings").notes.is_empty());
+}
+
 /// Round trip through a model: a recording for each recording, of about its length.
 #[test]
 fn spectrograms_become_recordings_again() {
@@ -125,6 +140,7 @@ fn spectrograms_become_recordings_again() {
     let source = folder.path().display().to_string();
     let made = reconstruct(&model, &source, &out, &cpu()).expect("recordings");
     assert_eq!(made.files, 12);
+    assert!(made.notes.iter().any(|note| note.contains("16 bits, one channel and 8000")), "{:?}", made.notes);
     let sound = read_wav(&out.join("low_0.wav"), u64::MAX).expect("a recording");
     assert!(sound.rate == 8000 && sound.samples.len() > 6000 && sound.samples.iter().any(|value| value.abs() > 0.01));
 }

@@ -5,13 +5,13 @@ use hourglass::data::{DataSet, DataSpec, DateFormat, PreparedColumn, SourceKind}
 use super::{file, open, spec_of};
 
 /// Rows of the tables here.
-const ROWS: usize = 60;
+pub(super) const ROWS: usize = 60;
 
-fn table(header: &str, row: impl Fn(usize) -> String) -> String {
+pub(super) fn table(header: &str, row: impl Fn(usize) -> String) -> String {
     header.to_owned() + "\n" + &(0..ROWS).map(|i| row(i) + "\n").collect::<String>()
 }
 
-fn read(text: &str) -> DataSet {
+pub(super) fn read(text: &str) -> DataSet {
     read_as(text, DataSpec::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -35,7 +35,7 @@ fn column(data: &DataSet, name: &str) -> Vec<f64> {
     values
 }
 
-fn says(data: &DataSet, words: &[&str]) {
+pub(super) fn says(data: &DataSet, words: &[&str]) {
     let told = data.notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
     assert!(told, "{words:?} is not in {:?}", data.notes);
 }
@@ -190,6 +190,35 @@ fn codes_for_missing_values_are_told_and_settable() {
     let set = read_as(&text, DataSpec { missing, ..DataSpec::default() }).expect("read");
     assert_eq!(set.missing, 6 + 20);
     assert!(!set.preparation.features.iter().any(|name| name == "place=NA"), "{:?}", set.preparation.features);
+}
+
+#[test]
+fn several_codes_for_missing_values_are_all_told() {
+    let text = table("a,b,c", |i| {
+        let a = match i % 10 {
+            1 => "-999".to_owned(),
+            4 => "9999".to_owned(),
+            6 => "0".to_owned(),
+            8 => "NA".to_owned(),
+            _ => format!("{}.5", 20 + i % 7),
+        };
+        let b = if i % 12 == 5 { "-32768".to_owned() } else { (30 - (i % 50) as i32).to_string() };
+        format!("{a},{b},{}", i * i % 17)
+    });
+    let data = read(&text);
+    says(&data, &["column \"a\": -999 stands in 6 and 9999 stands in 6 of 54 rows", "\"NA\"]"]);
+    says(&data, &["column \"a\": 0 stands in 6 of 54 rows"]);
+    says(&data, &["column \"b\": -32768 stands in 5 of 60 rows", "[\"-999\",\"9999\",\"-32768\",\"NA\"]"]);
+    // What is set takes the place of the usual codes, and codes that are not among them are told still.
+    let text = text.replace("c\n", "place\n").replace(",13\n", ",NA\n").replace(",1\n", ",EU\n");
+    let missing = vec!["-999".to_owned()];
+    let error =
+        read_as(&text, DataSpec { missing: missing.clone(), ..DataSpec::default() }).expect_err("NA in numbers");
+    assert!(error.contains("data.missing=[\"NA\",\"-999\"]"), "{error}");
+    let categorical = vec!["a".to_owned(), "place".to_owned()];
+    let set = read_as(&text, DataSpec { missing, categorical, ..DataSpec::default() }).expect("read");
+    says(&set, &["\"NA\" in", "are values", "setting `data.missing=[\"NA\",\"-999\"]`"]);
+    says(&set, &["column \"b\": -32768", "[\"-32768\",\"-999\"]"]);
 }
 
 #[test]
@@ -464,6 +493,30 @@ fn workbook(sheets: &[(&str, String)]) -> Vec<u8> {
         );
     }
     zip.finish().expect("a file").into_inner()
+}
+
+#[test]
+fn cells_of_workbooks_that_look_filled_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let mut rows = format!("<row r=\"1\">{}{}{}</row>", text("a"), text("b"), text("line"));
+    for i in 0..ROWS {
+        let b = match i % 20 {
+            3 => "<f>A1*2</f>".to_owned(),
+            7 => "<f>1/0</f><v>#DIV/0!</v>".to_owned(),
+            _ => format!("<f>A{i}*2</f><v>{i}.5</v>"),
+        };
+        let kind = if i % 20 == 7 { " t=\"e\"" } else { "" };
+        let line = if i % 3 == 0 { text(["A", "B"][i % 2]) } else { "<c/>".to_owned() };
+        rows += &format!("<row r=\"{}\"><c><v>{}.25</v></c><c{kind}>{b}</c>{line}</row>", i + 2, i * i % 31);
+    }
+    let merged: String = (0..ROWS / 3).map(|i| format!("<mergeCell ref=\"C{}:C{}\"/>", 3 * i + 2, 3 * i + 4)).collect();
+    // Behind the cells, where Excel has them.
+    let rows = format!("{rows}</sheetData><mergeCells>{merged}</mergeCells><sheetData>");
+    let data = open(&spec_of(&file(folder.path(), "a.xlsx", workbook(&[("rows", rows)])))).expect("a workbook");
+    says(&data, &["merged cells: 20, such as C2:C4", "the 40 others count as empty"]);
+    says(&data, &["formulas without a computed value: 3, such as in B5"]);
+    says(&data, &["cells that hold an error: 3, such as #DIV/0! in B9"]);
 }
 
 #[test]

@@ -5,7 +5,9 @@ mod audio;
 mod columns;
 mod files;
 mod images;
+mod jpeg;
 mod labels;
+mod odd_cells;
 #[cfg(feature = "parquet")]
 mod parquet_tables;
 mod preparation;

@@ -161,3 +161,16 @@ fn what_notes_promise_of_a_rule_is_corrected_where_it_is_none() {
     assert!(notes[0].contains("does not look at it") && !notes[0].contains("flags rows"), "{notes:?}");
     assert_eq!(notes[1], "another");
 }
+
+/// Rows that are made have values that the column had.
+#[test]
+fn other_is_written_where_a_column_has_others_alone() {
+    let category = |rare: &[&str]| PreparedColumn::Category {
+        name: "verdict".to_owned(),
+        values: vec!["good".to_owned(), "bad".to_owned()],
+        rare: rare.iter().map(|&word| word.to_owned()).collect(),
+        open: false,
+    };
+    assert_eq!(category(&[]).cell(&[0.1, 0.2, 0.9]), "bad");
+    assert_eq!(category(&["odd"]).cell(&[0.1, 0.2, 0.9]), "other");
+}
