@@ -69,20 +69,7 @@ pub fn auto_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
 pub fn plain_spec(data: &DataSet) -> Result<AutoSpec, SpecError> {
     let rows = data.part(Part::Train).len();
     let features = data.features;
-    if features < 2 {
-        // Columns that were there and are not used say more than what is left.
-        let left_out: Vec<&str> =
-            data.notes.iter().filter(|note| note.contains("left out")).map(String::as_str).collect();
-        let why = if left_out.is_empty() { String::new() } else { format!(" ({})", left_out.join("; ")) };
-        return Err(SpecError::Data(DataError::Malformed {
-            place: data.name.clone(),
-            problem: format!(
-                "its rows hold one value{why}, which an autoencoder cannot make smaller; give more columns, or take \
-                 windows of a series ({})",
-                Setting::spec_key("data.window=64")
-            ),
-        }));
-    }
+    check_features(data)?;
     let unit = data.preparation.kind == Scaling::Unit;
     let picture = data.image.filter(|image| image.height.min(image.width) >= LEAST_SIDE);
     let batch = match rows {
@@ -255,6 +242,25 @@ fn begin_as_pca(model: &mut ModelSpec, data: &DataSet) -> String {
         image.height,
         counted(latent, "component")
     )
+}
+
+/// Refuses rows of a single value: there is nothing to make smaller.
+pub(super) fn check_features(data: &DataSet) -> Result<(), SpecError> {
+    if data.features < 2 {
+        // Columns that were there and are not used say more than what is left.
+        let left_out: Vec<&str> =
+            data.notes.iter().filter(|note| note.contains("left out")).map(String::as_str).collect();
+        let why = if left_out.is_empty() { String::new() } else { format!(" ({})", left_out.join("; ")) };
+        return Err(SpecError::Data(DataError::Malformed {
+            place: data.name.clone(),
+            problem: format!(
+                "its rows hold one value{why}, which an autoencoder cannot make smaller; give more columns, or take \
+                 windows of a series ({})",
+                Setting::spec_key("data.window=64")
+            ),
+        }));
+    }
+    Ok(())
 }
 
 /// Sets the weight decay of `spec` by the rows of `data`.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::auto_spec::{AutoSpec, latents_for, regularized};
+use super::auto_spec::{AutoSpec, check_features, latents_for, regularized};
 use super::layers::{Layer, NormKind, OutputLayer};
 use super::mirrored_decoder::mirrored;
 use super::presets::Preset;
@@ -102,8 +102,8 @@ impl Preset {
         let refuse = |problem: String| Err(SpecError::DoesNotApply { preset: self.name, problem });
         if self.spec.model.condition == ConditionKind::Labels && data.classes() == 0 {
             return refuse(format!(
-                "the data has no labels; name them ({}), or use the preset variational",
-                Setting::DATA_LABELS
+                "the data has no labels; name them ({}), or use variational",
+                Setting::spec_key("data.labels=COLUMN")
             ));
         }
         let needs_pictures =
@@ -138,6 +138,7 @@ impl Preset {
     /// # Errors
     /// When the preset does not apply to the data, or rows cannot be read.
     pub fn fitted(&self, data: &DataSet, size: ModelSize) -> Result<AutoSpec, SpecError> {
+        check_features(data)?;
         self.check_data(data)?;
         let is_digits = data.options.source == "mnist" && data.features == 784;
         if (is_digits && size == ModelSize::Medium) || self.takes_pieces() {
@@ -255,7 +256,7 @@ impl Fitting<'_> {
             }
         }
         let words = |layers: &[Layer]| layers.iter().map(Layer::to_string).collect::<Vec<_>>().join(", ");
-        format!("{} to {} latents", words(&spec.model.encoder), spec.model.latent)
+        format!("{} of {}", words(&spec.model.encoder), spec.model.latent)
     }
 
     /// Replaces convolutions by dense layers, for rows that are no pictures.
@@ -344,7 +345,10 @@ impl Fitting<'_> {
             }
         }
         (spec.model.encoder, spec.model.decoder) = (encoder, decoder);
-        format!("{halvings} strided convolutions there and back, {} latents", spec.model.latent)
+        format!(
+            "{halvings} strided convolutions there and back, {} in the middle",
+            crate::style::counted(spec.model.latent, "latent")
+        )
     }
 
     /// Bounds the output to 0..1 where the values are, and nowhere else.

@@ -15,6 +15,8 @@ const INK_SHARE: f64 = 0.5;
 /// Largest factor of the error of a PCA on mirrored pictures beside the same pictures: below it, mirrored ones look
 /// alike.
 const MIRROR_FACTOR: f64 = 1.1;
+/// Shortest side of pictures that are mirrored.
+const LEAST_SIDE: usize = 8;
 /// Components of that PCA.
 const MIRROR_COMPONENTS: usize = 16;
 /// Pictures that many need no mirrored ones beside them.
@@ -55,7 +57,9 @@ impl RowStatistics {
         let is_unit = data.preparation.kind == Scaling::Unit;
         let is_ink = is_unit && near as f64 >= INK_SHARE * rows.len() as f64;
         let is_mirrored = match data.image {
-            Some(image) if !is_ink && train.len() < MANY_PICTURES && image.width >= 8 => looks_mirrored(data, image)?,
+            Some(image) if !is_ink && train.len() < MANY_PICTURES && image.height.min(image.width) >= LEAST_SIDE => {
+                looks_mirrored(data, image)?
+            }
             _ => false,
         };
         Ok(Self { variance: variance.max(1e-12), is_ink, is_mirrored })

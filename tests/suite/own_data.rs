@@ -194,7 +194,7 @@ fn presets_that_do_not_apply_say_so_in_one_line() {
     let said = |name: &str, data: &DataSet| {
         preset(name).expect("a preset").fitted(data, ModelSize::Medium).expect_err("refused").to_string()
     };
-    assert!(said("conditional", &rows).contains("setting `data.labels`"), "{}", said("conditional", &rows));
+    assert!(said("conditional", &rows).contains("setting `data.labels=COLUMN`"), "{}", said("conditional", &rows));
     for name in ["unet", "restore", "self-restore", "deblurring"] {
         for data in [&rows, &small] {
             assert!(said(name, data).contains("pictures of at least 8x8"), "{}", said(name, data));
