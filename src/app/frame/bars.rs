@@ -8,7 +8,10 @@ use crate::app::application::App;
 use crate::app::ui::format::short_path;
 use crate::app::ui::icons;
 use crate::app::ui::theme::{ThemeChoice, color, regular, semibold};
-use crate::app::ui::widgets::{Button, ButtonKind, Icon, accessible_label, focus_ring, line_of_text, text_label};
+use crate::app::ui::widgets::{
+    Button, ButtonKind, Icon, accessible_label, elided, focus_ring, line_of_text, name_line, text_label,
+};
+use crate::app::undo::ModelChoice;
 use crate::app::workspace::Place;
 use crate::device::{DeviceChoice, DeviceInfo, DeviceKind};
 use crate::monitor::{Command, PlayState};
@@ -130,6 +133,7 @@ impl App {
         let words = match (snapshot.run.data.name.as_str(), snapshot.run.preset.as_deref()) {
             ("", _) => String::new(),
             (data, Some(preset)) if preset != name => format!("{data}, {preset}"),
+            (data, None) if self.model_choice() == ModelChoice::Suggested => format!("{data}, suggested"),
             (data, _) => data.to_owned(),
         };
         let font = semibold(size::TEXT);
@@ -144,7 +148,8 @@ impl App {
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
         }
         let ink = color(if here { palette.accent } else { palette.text });
-        line_of_text(ui, pos2(room.left(), room.center().y), width, &name, font, ink);
+        let shown = elided(ui, &name, &font, width);
+        text_label(ui, &name, (pos2(room.left(), room.center().y), Align2::LEFT_CENTER), &shown, font, ink);
         let more = Rect::from_center_size(pos2(chip.right() - 13.0, room.center().y + 1.0), vec2(8.0, 8.0));
         icons::more(ui.painter(), more, color(palette.muted));
         focus_ring(ui, palette, &response, chip);
@@ -152,12 +157,12 @@ impl App {
         let left = chip.right() + space::XS;
         if room.right() - left > 60.0 {
             let at = pos2(left, room.center().y);
-            line_of_text(ui, at, room.right() - left, &words, regular(size::TEXT), color(palette.muted));
+            name_line(ui, at, room.right() - left, &words, regular(size::TEXT), color(palette.muted));
         }
         if response.clicked() {
             self.go_to(if here { self.before } else { Place::Runs });
         }
-        response.on_hover_text("Runs on disk: compare, open, resume, delete (0)");
+        response.on_hover_text(format!("{name}\nRuns on disk: compare, open, resume, delete (0)"));
     }
 
     pub(crate) fn toggle_theme(&mut self, ui: &Ui) {

@@ -103,7 +103,7 @@ impl ReconstructionsCard {
             0 => String::new(),
             n => format!("{n} pinned"),
         };
-        card_title(ui, palette, inside, what, &second);
+        card_title(ui, palette, inside, &what, &second);
         if moment.live && self.count > 0 {
             let help = "Show other held-out rows; pinned rows stay";
             let button = Button::new(ButtonKind::Chip, "other examples", help);
