@@ -9,9 +9,9 @@ use hourglass::app::{Answer, App, AppOptions, Dialogs, Question, Settings, Theme
 use hourglass::data::{DataSet, DataSpec, Fit};
 use hourglass::device::DeviceChoice;
 use hourglass::model::{ModelSize, Preset, preset, presets};
-use hourglass::monitor::{DataSummary, Moment, PlayState, RunSource, Worker, WorkerOptions};
+use hourglass::monitor::{DataSummary, Moment, PlayState, RunSource, Snapshot, Worker, WorkerOptions};
 
-use crate::window::{Script, draw, run_until, running, saying, spec_of_run};
+use crate::window::{Script, StillTrainer, draw, run_until, running, saying, spec_of_run};
 
 const WIDE: [f32; 2] = [1280.0, 800.0];
 const TABLE: &str = "breast_cancer.csv";
@@ -281,6 +281,7 @@ fn presets_that_do_not_apply_say_why_and_start_nothing() {
 fn presets_are_described_in_the_words_of_the_data() {
     let rows = Arc::new(DataSet::open(&DataSpec::from_source(table().display().to_string()), 0.1, 1).expect("a table"));
     let mut moment = running();
+    moment.snapshot = Snapshot { run: moment.snapshot.run.clone(), ..Snapshot::default() };
     moment.snapshot.run.change(|run| run.data = DataSummary::new(&rows));
     moment.rows = Some(rows);
     let mut harness = Script::new(moment).harness([1280.0, 3000.0], ThemeChoice::Dark);
@@ -314,7 +315,8 @@ fn scripted(moment: Moment, size: [f32; 2], change: impl FnOnce(&mut AppOptions)
         started.lock().unwrap().push(options);
         Ok(Box::new(trainer.clone()) as Box<dyn Trainer>)
     });
-    let run = WorkerOptions::new(preset("map").expect("a preset").spec);
+    let (spec, name) = (Box::new(preset("map").expect("a preset").spec), Some("map".to_owned()));
+    let run = WorkerOptions::from_source(RunSource::Train { spec, preset: name, data: None });
     let mut options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };
     change(&mut options);
     let builder = Harness::builder().with_size(egui::Vec2::from(size));
@@ -376,24 +378,32 @@ fn the_newest_eight_are_remembered() {
 /// While data are being opened the cards say so, and the run before can be had back.
 #[test]
 fn an_opening_is_shown_and_can_be_canceled() {
-    let (script, mut harness) = scripted(running(), WIDE, |_| {});
     let mut opening = saying("Opening machines.csv");
     opening.snapshot.run.change(|run| run.data.name = "machines.csv".to_owned());
-    *script.moment.lock().unwrap() = Arc::new(opening);
+    let (before, next) = (Arc::new(running()), Arc::new(opening));
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    let start = Box::new(move |_| {
+        let mut count = counted.lock().unwrap();
+        *count += 1;
+        let moment = if *count == 1 { &before } else { &next };
+        Ok(Box::new(StillTrainer(Arc::clone(moment))) as Box<dyn Trainer>)
+    });
+    let run = WorkerOptions::new(preset("map").expect("a preset").spec);
+    let options = AppOptions { theme: ThemeChoice::Dark, ..AppOptions::new(run, start) };
+    let mut harness = Harness::builder().with_size(egui::Vec2::from(WIDE)).build_ui_state(draw, App::new(options));
+    harness.run_steps(3);
     harness.get_by_label("change").click();
     harness.run_steps(3);
     harness.get_by_label("undercomplete").click();
     harness.run_steps(3);
     assert!(harness.query_all_by_label("Opening machines.csv").next().is_some());
     assert!(harness.query_by_label("Data, machines.csv").is_some());
-    // The same script answers for the run before.
-    *script.moment.lock().unwrap() = Arc::new(running());
-    assert!(harness.query_by_label("cancel").is_some());
-    let before = script.started.lock().unwrap().len();
     harness.get_by_label("cancel").click();
     harness.run_steps(3);
     assert!(harness.query_by_label("cancel").is_none());
-    assert_eq!(script.started.lock().unwrap().len(), before, "nothing is started anew");
+    assert_eq!(harness.state().moment().snapshot.run.data.name, "digits");
+    assert_eq!(*count.lock().unwrap(), 2, "nothing is started anew");
 }
 
 /// A file name of 80 characters, the longest name of a preset, the longest name of a run.
@@ -456,6 +466,7 @@ fn data_and_names_match_their_snapshots() {
     results.extend_harness(&mut harness);
     let rows = Arc::new(DataSet::open(&DataSpec::from_source(table().display().to_string()), 0.1, 1).expect("a table"));
     let mut moment = running();
+    moment.snapshot = Snapshot { run: moment.snapshot.run.clone(), ..Snapshot::default() };
     moment.snapshot.run.change(|run| run.data = DataSummary::new(&rows));
     moment.rows = Some(rows);
     let (_, mut harness) = scripted(moment, WIDE, with(ThemeChoice::Light));

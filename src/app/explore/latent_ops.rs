@@ -61,7 +61,7 @@ impl Explore {
             }
         }
         let title_area = Rect::from_min_max(area.min, pos2(right.x, area.bottom()));
-        let help = "click A or B to choose another row, or drop a file";
+        let help = "click A or B to choose another, or drop a file";
         heading(ui, palette, title_area, &title, help, problem.as_deref());
         let top = area.top() + 24.0;
         let gap = space::S;

@@ -5,7 +5,9 @@ use egui::{Align2, CornerRadius, Rect, Ui, pos2, vec2};
 use super::data_menu::DataMenu;
 use super::reconstructions::ReconstructionsCard;
 use crate::app::ui::theme::{color, regular};
-use crate::app::ui::widgets::{Button, ButtonKind, card_title, line_of_text, progress, text_label, value_row};
+use crate::app::ui::widgets::{
+    Button, ButtonKind, card_title, line_of_text, progress, text_label, text_width, value_row,
+};
 use crate::app::workspace::{Action, Context};
 use crate::monitor::PlayState;
 use crate::style;
@@ -50,8 +52,11 @@ pub(crate) fn data_ui(
     let row = if data.row.is_empty() { style::counted(data.features, "value") } else { data.row.clone() };
     // The count says that they are windows.
     let row = row.strip_prefix("windows of ").unwrap_or(&row);
-    let count = format!("{} {}", style::grouped(data.rows as u64), data.noun());
-    value_row(ui, palette, line, row, &count);
+    let count = style::grouped(data.rows as u64);
+    let count_of = format!("{count} {}", data.noun());
+    let font = regular(size::TEXT);
+    let fits = text_width(ui, row, &font) + text_width(ui, &count_of, &font) + space::M <= line.width();
+    value_row(ui, palette, line, row, if fits { &count_of } else { &count });
     let bar = Rect::from_min_size(pos2(inside.left(), line.bottom() + 4.0), vec2(inside.width(), 6.0));
     let parts = [(data.train, palette.accent), (data.validation, palette.second), (data.test, palette.faint)];
     let total = (data.train + data.validation + data.test).max(1) as f32;

@@ -121,8 +121,10 @@ fn entry(ui: &mut Ui, palette: &Palette, Entry { name, second, is_here, is_enabl
     if !second.is_empty() {
         let shown = elided(ui, second, &regular(size::SECOND), width);
         is_cut |= shown != second;
-        job.append(&format!("\n{shown}"), 0.0, TextFormat::simple(regular(size::SECOND), ink(palette.muted)));
+        job.append(&format!("\n{shown}"), 0.0, TextFormat::simple(regular(size::SECOND), color(palette.muted)));
     }
+    // What is missing is told by its words, which are to be read.
+    ui.visuals_mut().disabled_alpha = 1.0;
     let response = ui.add_enabled(is_enabled, egui::Button::selectable(is_here, job));
     response.widget_info(|| WidgetInfo::selected(Role::MenuItemRadio, is_enabled, is_here, name));
     let is_chosen = response.clicked();

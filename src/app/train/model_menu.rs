@@ -134,6 +134,7 @@ fn entry(ui: &mut Ui, palette: &Palette, name: &str, words: &str, is_here: bool,
     let ink = |ink: Rgb| color(if is_enabled { ink } else { palette.faint });
     job.append(name, 0.0, TextFormat::simple(semibold(size::TEXT), ink(palette.text)));
     // A reason is to be read.
+    ui.visuals_mut().disabled_alpha = 1.0;
     job.append(&format!("\n{words}"), 0.0, TextFormat::simple(regular(size::SECOND), color(palette.muted)));
     let response = ui.add_enabled(is_enabled, egui::Button::selectable(is_here, job).wrap());
     response.widget_info(|| WidgetInfo::selected(Role::MenuItemRadio, is_enabled, is_here, name));

@@ -86,7 +86,11 @@ impl NetworkCard {
         );
         let outline = self.outline(moment);
         if outline.is_empty() && moment.snapshot.progress.state == PlayState::Preparing {
-            let words = &moment.snapshot.progress.message;
+            let words = match moment.snapshot.run.data.rows {
+                0 if context.suggested => "Chosen once the data is open",
+                0 => "Fitted once the data is open",
+                _ => &moment.snapshot.progress.message,
+            };
             let (at, font) = (drawing.left_center(), regular(size::TEXT));
             paragraph(ui, at - vec2(0.0, 10.0), drawing.width(), words, font, color(palette.muted));
         }
@@ -211,7 +215,7 @@ impl NetworkCard {
             ("Parameters", known(parameters > 0, style::grouped(parameters as u64))),
             ("Compression", input.checked_div(latent).map_or_else(nothing, |ratio| format!("{ratio}:1"))),
             ("Memory", known(memory > 0, memory_text)),
-            ("Epoch", known(secs > 0.0, secs_text)),
+            ("Epoch", known(secs > 0.0 && parameters > 0, secs_text)),
         ] {
             value_row_in(ui, palette, line, name, &value, ink);
             line = line.translate(vec2(0.0, VALUE_LINE));

@@ -139,7 +139,8 @@ pub(crate) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, 
     drawn.right()
 }
 
-fn text_width(ui: &Ui, text: &str, font: &egui::FontId) -> f32 {
+/// Returns the width of `text` on one line.
+pub(crate) fn text_width(ui: &Ui, text: &str, font: &egui::FontId) -> f32 {
     ui.painter().layout_no_wrap(text.to_owned(), font.clone(), Color32::WHITE).size().x
 }
 
@@ -165,17 +166,6 @@ pub(crate) fn elided(ui: &Ui, text: &str, font: &egui::FontId, width: f32) -> St
         }
     }
     keep(low)
-}
-
-/// Draws a name on one line, its middle elided where it is wider than `width` and told in full when hovered.
-pub(crate) fn name_line(ui: &Ui, at: Pos2, width: f32, name: &str, font: egui::FontId, ink: Color32) -> Rect {
-    let shown = elided(ui, name, &font, width);
-    let rect = ui.painter().text(at, Align2::LEFT_CENTER, &shown, font, ink);
-    accessible_label(ui, name, rect, name);
-    if shown != name {
-        ui.interact(rect, ui.scope_id().with(("name", name)), Sense::hover()).on_hover_text(name);
-    }
-    rect
 }
 
 /// Draws text on one line, cut with an ellipsis where it is wider than `width`.
