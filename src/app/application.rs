@@ -23,7 +23,7 @@ use super::trainer::{Former, StartTrainer, Trainer};
 use super::ui::file_picker::FilePicker;
 use super::ui::theme;
 use super::ui::theme::{ThemeChoice, color};
-use super::undo::{Design, ModelChoice, UndoHistory};
+use super::undo::{Design, ModelOrigin, UndoHistory};
 use super::workspace::{Action, Context, PLACES, Place, Subject, Workspace, WorkspaceEvent};
 use crate::data::DataSpec;
 use crate::device::DeviceChoice;
@@ -141,7 +141,7 @@ pub struct App {
     /// Run that stands by while the data of the current one are being opened.
     pub(super) former: Option<Former>,
     /// Choice that the model of a complete spec came from, where its source does not name a preset.
-    pub(super) model: ModelChoice,
+    pub(super) model: ModelOrigin,
     /// Data as they were opened before a preset of pieces of pictures took them.
     pub(super) whole: Option<DataSpec>,
     /// Run whose data have been seen open.
@@ -195,7 +195,7 @@ impl App {
             egui: egui::Context::default(),
             trainer: None,
             former: None,
-            model: ModelChoice::default(),
+            model: ModelOrigin::default(),
             whole: None,
             settled: None,
             retiring: Vec::new(),
@@ -216,7 +216,7 @@ impl App {
         };
         // Rows that come with a spec of no preset are those that it was chosen for.
         if matches!(app.options.run.source, RunSource::Train { preset: None, data: Some(_), .. }) {
-            app.model = ModelChoice::Suggested;
+            app.model = ModelOrigin::Suggested;
         }
         app.last_design = app.design();
         app.start();
@@ -324,7 +324,7 @@ impl App {
         let (palette, narrow) = (self.palette(), self.is_narrow());
         let moment = Arc::clone(&self.moment);
         let (seed, is_running) = (self.seed(), self.is_running());
-        let suggested = self.model_choice() == ModelChoice::Suggested;
+        let suggested = self.model_choice() == ModelOrigin::Suggested;
         let run = &self.options.run;
         let former = self.former.as_ref().and_then(|former| former.folder.as_deref());
         let context = Context {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::application::App;
-use super::undo::{Design, ModelChoice};
+use super::undo::{Design, ModelOrigin};
 use super::workspace::{DataChoice, Place};
 use crate::data::{DataSet, DataSpec, Fit};
 use crate::model::{ModelSize, Preset, Spec, TrainSpec, preset};
@@ -76,7 +76,7 @@ impl App {
 
     /// Returns the design of a preset for `data`.
     fn design_of(&mut self, preset: Preset, data: DataSpec) -> Design {
-        let (model, seed) = (ModelChoice::Preset(preset.name.to_owned()), self.seed());
+        let (model, seed) = (ModelOrigin::Preset(preset.name.to_owned()), self.seed());
         let complete = |data: DataSpec| {
             let mut spec = Spec { data, ..preset.spec.clone() };
             spec.train.seed = seed;
@@ -96,7 +96,7 @@ impl App {
     /// Starts the model that is suggested for the present data.
     pub(crate) fn choose_suggested(&mut self) {
         let (data, seed) = (Box::new(self.whole_data()), self.seed());
-        self.change_to(Design::Fitted { data, model: ModelChoice::Suggested, seed });
+        self.change_to(Design::Fitted { data, model: ModelOrigin::Suggested, seed });
     }
 
     /// Trains a model of the present kind on other data, which may have to be asked for.
@@ -126,9 +126,9 @@ impl App {
         }
         // Pieces are cut of picture files alone.
         let named = named.filter(|preset| !(preset.takes_pieces() && data.source == DIGITS));
-        let model = named.map_or(ModelChoice::Suggested, |preset| ModelChoice::Preset(preset.name.to_owned()));
+        let model = named.map_or(ModelOrigin::Suggested, |preset| ModelOrigin::Preset(preset.name.to_owned()));
         let preset = model.preset().map(str::to_owned);
-        let is_replaced = preset.is_none() && choice != ModelChoice::Suggested;
+        let is_replaced = preset.is_none() && choice != ModelOrigin::Suggested;
         let (data, size) = (Box::new(data), ModelSize::default());
         let source = RunSource::Suggest { data, open: None, seed, preset, size, or_suggested: true };
         self.change_source(source, model);

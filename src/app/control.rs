@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::application::App;
 use super::frame::restart::Restarts;
 use super::trainer::{Former, Trainer};
-use super::undo::{Design, ModelChoice};
+use super::undo::{Design, ModelOrigin};
 use super::workspace::{Place, WorkspaceEvent};
 use crate::data::DataSet;
 use crate::device::DeviceChoice;
@@ -28,7 +28,7 @@ impl App {
     }
 
     /// Returns the source of the present run once more; a model that was found by opening is not sought again.
-    fn same_run(&self) -> (RunSource, ModelChoice) {
+    fn same_run(&self) -> (RunSource, ModelOrigin) {
         let is_fitted = matches!(self.options.run.source, RunSource::Suggest { .. });
         match self.design().filter(|design| is_fitted && matches!(design, Design::Complete { .. })) {
             Some(design) => self.source_of(design),
@@ -37,7 +37,7 @@ impl App {
     }
 
     /// Starts the run of `source`. The current run stands by until the data of the new one are open.
-    pub(super) fn start_run(&mut self, source: RunSource, model: ModelChoice, device: DeviceChoice) {
+    pub(super) fn start_run(&mut self, source: RunSource, model: ModelOrigin, device: DeviceChoice) {
         let former_design = self.design();
         let former_source = std::mem::replace(&mut self.options.run.source, source);
         let former_device = std::mem::replace(&mut self.options.run.device, device);
@@ -192,17 +192,17 @@ impl App {
     }
 
     /// Returns the choice that the model of the current run came from.
-    pub(super) fn model_choice(&self) -> ModelChoice {
+    pub(super) fn model_choice(&self) -> ModelOrigin {
         let found = self.moment.snapshot.run.preset.clone();
         match &self.options.run.source {
             // A preset that does not apply was replaced by the suggested model.
-            RunSource::Suggest { .. } => found.map_or(ModelChoice::Suggested, ModelChoice::Preset),
+            RunSource::Suggest { .. } => found.map_or(ModelOrigin::Suggested, ModelOrigin::Preset),
             // Of a file that is no preset's, the name of the file stands in its place.
             RunSource::Open(_) => {
                 let is_preset = |name: &String| self.workspaces.train.has_preset(name);
-                found.filter(is_preset).map_or(ModelChoice::Custom, ModelChoice::Preset)
+                found.filter(is_preset).map_or(ModelOrigin::Custom, ModelOrigin::Preset)
             }
-            source => source.preset().map_or_else(|| self.model.clone(), |name| ModelChoice::Preset(name.to_owned())),
+            source => source.preset().map_or_else(|| self.model.clone(), |name| ModelOrigin::Preset(name.to_owned())),
         }
     }
 
@@ -218,7 +218,7 @@ impl App {
                 Some(Design::Complete { spec: Box::new(Spec { edits, ..spec.clone() }), model })
             }
             (None, RunSource::Suggest { data, seed, preset, .. }) => {
-                let model = preset.clone().map_or(ModelChoice::Suggested, ModelChoice::Preset);
+                let model = preset.clone().map_or(ModelOrigin::Suggested, ModelOrigin::Preset);
                 Some(Design::Fitted { data: data.clone(), model, seed: *seed })
             }
             _ => self.last_design.clone(),
@@ -246,7 +246,7 @@ impl App {
     }
 
     /// Returns the source of a run of `design`, with its data if they are open.
-    pub(super) fn source_of(&self, design: Design) -> (RunSource, ModelChoice) {
+    pub(super) fn source_of(&self, design: Design) -> (RunSource, ModelOrigin) {
         match design {
             Design::Complete { spec, model } => {
                 let (data, preset) = (self.rows_of(&spec), model.preset().map(str::to_owned));
@@ -278,12 +278,12 @@ impl App {
 
     /// Starts a run of another spec, which Ctrl+Z undoes; an edit of layers that is not applied is over.
     pub(crate) fn change_design(&mut self, spec: Spec, preset: Option<String>) {
-        let model = preset.map_or(ModelChoice::Custom, ModelChoice::Preset);
+        let model = preset.map_or(ModelOrigin::Custom, ModelOrigin::Preset);
         self.change_to(Design::Complete { spec: Box::new(spec), model });
     }
 
     /// Starts the run of `source`, whose model is of `model`, which Ctrl+Z undoes.
-    pub(super) fn change_source(&mut self, source: RunSource, model: ModelChoice) {
+    pub(super) fn change_source(&mut self, source: RunSource, model: ModelOrigin) {
         self.record_design();
         self.workspaces.train.discard_edit();
         self.go_to(Place::Train);
@@ -322,13 +322,13 @@ impl App {
 
     /// Opens a saved model in place of a run.
     pub(crate) fn open_model(&mut self, path: PathBuf) {
-        self.start_run(RunSource::Open(path), ModelChoice::Custom, self.options.run.device);
+        self.start_run(RunSource::Open(path), ModelOrigin::Custom, self.options.run.device);
     }
 
     /// Resumes the run in `path` with `spec`.
     pub(crate) fn resume(&mut self, path: PathBuf, spec: Spec, preset: Option<String>) {
         self.record_design();
-        let model = preset.clone().map_or(ModelChoice::Custom, ModelChoice::Preset);
+        let model = preset.clone().map_or(ModelOrigin::Custom, ModelOrigin::Preset);
         self.last_design = Some(Design::Complete { spec: Box::new(spec.clone()), model: model.clone() });
         self.go_to(Place::Train);
         let source = RunSource::Resume { folder: path, spec: Box::new(spec), preset };

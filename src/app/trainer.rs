@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::undo::{Design, ModelChoice};
+use super::undo::{Design, ModelOrigin};
 use crate::device::DeviceChoice;
 use crate::monitor::{Command, Moment, RunSource, Worker, WorkerOptions};
 use crate::train::TrainError;
@@ -36,7 +36,7 @@ pub(super) struct Former {
     pub source: RunSource,
     pub device: DeviceChoice,
     /// Model of the run, and its design for the undo history.
-    pub model: ModelChoice,
+    pub model: ModelOrigin,
     pub design: Option<Design>,
     /// Folder of the run, if it is not over.
     pub folder: Option<PathBuf>,

@@ -8,7 +8,7 @@ const DEPTH: usize = 100;
 
 /// Choice of the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum ModelChoice {
+pub(super) enum ModelOrigin {
     /// Preset by its name.
     Preset(String),
     /// Model that is chosen to suit the data.
@@ -18,7 +18,7 @@ pub(super) enum ModelChoice {
     Custom,
 }
 
-impl ModelChoice {
+impl ModelOrigin {
     /// Returns the name of the preset, if it is one.
     pub fn preset(&self) -> Option<&str> {
         match self {
@@ -32,9 +32,9 @@ impl ModelChoice {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Design {
     /// Complete spec, and the choice that it came from.
-    Complete { spec: Box<Spec>, model: ModelChoice },
+    Complete { spec: Box<Spec>, model: ModelOrigin },
     /// Model that is fitted when the data is opened, with the seed of the run.
-    Fitted { data: Box<DataSpec>, model: ModelChoice, seed: u64 },
+    Fitted { data: Box<DataSpec>, model: ModelOrigin, seed: u64 },
 }
 
 impl Design {

@@ -11,7 +11,7 @@ use crate::app::ui::theme::{ThemeChoice, color, regular, semibold};
 use crate::app::ui::widgets::{
     Button, ButtonKind, Icon, accessible_label, elided, focus_ring, line_of_text, text_label, text_width,
 };
-use crate::app::undo::ModelChoice;
+use crate::app::undo::ModelOrigin;
 use crate::app::workspace::Place;
 use crate::device::{DeviceChoice, DeviceInfo, DeviceKind};
 use crate::monitor::{Command, PlayState};
@@ -134,7 +134,7 @@ impl App {
         let model = match snapshot.run.preset.as_deref() {
             _ if data.is_empty() => String::new(),
             Some(preset) if preset != name => format!(", {preset}"),
-            None if self.model_choice() == ModelChoice::Suggested => ", suggested".to_owned(),
+            None if self.model_choice() == ModelOrigin::Suggested => ", suggested".to_owned(),
             _ => String::new(),
         };
         let font = semibold(size::TEXT);

@@ -5,7 +5,7 @@ use egui::Ui;
 use crate::app::application::App;
 use crate::app::ui::dialog::{heading, sheet, words};
 use crate::app::ui::widgets::{Button, ButtonKind};
-use crate::app::undo::{Design, ModelChoice};
+use crate::app::undo::{Design, ModelOrigin};
 use crate::app::workspace::Place;
 use crate::model::Spec;
 use crate::style;
@@ -89,7 +89,7 @@ impl App {
     fn preset_of(&self, spec: &Spec, recorded: Option<String>) -> Option<String> {
         let present = match self.design() {
             Some(Design::Complete { spec: present, model }) if present.model == spec.model => model,
-            _ => ModelChoice::Custom,
+            _ => ModelOrigin::Custom,
         };
         recorded.or_else(|| present.preset().map(str::to_owned))
     }

@@ -115,12 +115,12 @@ fn summary(preset: &Preset, data: &DataSummary) -> String {
         return text;
     }
     let text = text.replace("digit", data.singular());
-    // Widths are fitted to the data.
+    // Widths, counts and likelihoods are fitted to the data.
     let is_width = |word: &&str| word.trim_end_matches([':', ',']).starts_with("784-");
     let words: Vec<&str> = text.split(' ').filter(|word| !is_width(word)).collect();
-    let text = words.join(" ");
+    let text = words.join(" ").replace("16 of 256", "few of many").replace(" 256", "").replace("49 symbols", "symbols");
     let text = match text.split_once(": ") {
-        Some((layers, rest)) if layers.starts_with("conv ") => rest.to_owned(),
+        Some((layers, rest)) if layers.starts_with("conv ") || layers.starts_with("Bernoulli") => rest.to_owned(),
         _ => text,
     };
     let text = text.replace("variational, two", "variational: two");

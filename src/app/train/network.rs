@@ -88,7 +88,10 @@ impl NetworkCard {
         if outline.is_empty() && moment.snapshot.progress.state == PlayState::Preparing {
             let words = match moment.snapshot.run.data.rows {
                 0 if context.suggested => "Chosen once the data is open",
-                0 => "Fitted once the data is open",
+                0 if moment.snapshot.run.spec.is_none() && moment.snapshot.run.preset.is_some() => {
+                    "Fitted once the data is open"
+                }
+                0 => "Drawn once the data is open",
                 _ => &moment.snapshot.progress.message,
             };
             let (at, font) = (drawing.left_center(), regular(size::TEXT));
@@ -213,7 +216,7 @@ impl NetworkCard {
         let mut line = Rect::from_min_size(area.min, vec2(area.width(), VALUE_LINE));
         for (name, value) in [
             ("Parameters", known(parameters > 0, style::grouped(parameters as u64))),
-            ("Compression", input.checked_div(latent).map_or_else(nothing, |ratio| format!("{ratio}:1"))),
+            ("Compression", if latent > 0 && input > 0 { ratio_words(input, latent) } else { nothing() }),
             ("Memory", known(memory > 0, memory_text)),
             ("Epoch", known(secs > 0.0 && parameters > 0, secs_text)),
         ] {
@@ -221,6 +224,12 @@ impl NetworkCard {
             line = line.translate(vec2(0.0, VALUE_LINE));
         }
     }
+}
+
+/// Returns how many values become one, also where there are more latents than values.
+fn ratio_words(values: usize, latents: usize) -> String {
+    let ratio = values as f64 / latents as f64;
+    if ratio >= 9.95 { format!("{ratio:.0}:1") } else { format!("{ratio:.1}:1") }
 }
 
 fn title(context: Context<'_>) -> String {
