@@ -11,7 +11,7 @@ use super::explore::Explore;
 use super::frame::help::help_sheet;
 use super::frame::hints;
 use super::frame::hints::hints_ui;
-use super::frame::open::Choice;
+use super::frame::open::{Choice, OpenPurpose};
 use super::frame::paste::Pasting;
 use super::frame::restart::Restarts;
 use super::report::{LocalReporting, ReportWorkspace, Reporting};
@@ -19,14 +19,15 @@ use super::runs::Runs;
 use super::shell::desktop::{Dialogs, TypedPaths};
 use super::shell::settings::Settings;
 use super::train::Train;
-pub use super::trainer::{StartTrainer, Trainer};
+use super::trainer::{Former, StartTrainer, Trainer};
 use super::ui::file_picker::FilePicker;
 use super::ui::theme;
 use super::ui::theme::{ThemeChoice, color};
-use super::undo::{Design, UndoHistory};
+use super::undo::{Design, ModelOrigin, UndoHistory};
 use super::workspace::{Action, Context, PLACES, Place, Subject, Workspace, WorkspaceEvent};
+use crate::data::DataSpec;
 use crate::device::DeviceChoice;
-use crate::monitor::{Moment, PlayState, PreviewRequest, WorkerOptions};
+use crate::monitor::{Moment, PlayState, PreviewRequest, RunId, RunSource, WorkerOptions};
 use crate::platform::Task;
 use crate::style::{Palette, space};
 use crate::tasks::QueueView;
@@ -137,6 +138,14 @@ pub struct App {
     /// Context of the last frame.
     pub(super) egui: egui::Context,
     pub(super) trainer: Option<Box<dyn Trainer>>,
+    /// Run that stands by while the data of the current one are being opened.
+    pub(super) former: Option<Former>,
+    /// Choice that the model of a complete spec came from, where its source does not name a preset.
+    pub(super) model: ModelOrigin,
+    /// Data as they were opened before a preset of pieces of pictures took them.
+    pub(super) whole: Option<DataSpec>,
+    /// Run whose data have been seen open.
+    pub(super) settled: Option<RunId>,
     /// Runs being stopped and saved on other threads, so that no frame waits for them.
     pub(super) retiring: Vec<Task<(), ()>>,
     pub(super) moment: Arc<Moment>,
@@ -149,15 +158,15 @@ pub struct App {
     /// Preview request sent last.
     pub(super) requested_previews: PreviewRequest,
     pub(super) history: UndoHistory,
-    /// Design trained last, if its spec was known at the start.
-    pub(super) design: Option<Design>,
+    /// Design trained last.
+    pub(super) last_design: Option<Design>,
     pub(super) error: Option<String>,
     /// Message on the last action that succeeded.
     pub(super) notice: Option<String>,
     themed: Option<(bool, bool)>,
     pub(super) help_open: bool,
     /// File picker of Open.
-    pub(super) picker: FilePicker<()>,
+    pub(super) picker: FilePicker<OpenPurpose>,
     pub(super) choice: Option<Choice>,
     pub(super) pasting: Pasting,
     pub(super) restarts: Restarts,
@@ -179,12 +188,16 @@ impl App {
         let drops = "Wayland delivers no dropped files to this window: press Ctrl+O to open one";
         let mut app = Self {
             notice: (!options.drops).then(|| drops.to_owned()),
-            design: Design::from_source(&options.run.source),
+            last_design: None,
             workspaces: Workspaces::new(&options),
             picker: FilePicker::new(Arc::clone(&options.dialogs)),
             options,
             egui: egui::Context::default(),
             trainer: None,
+            former: None,
+            model: ModelOrigin::default(),
+            whole: None,
+            settled: None,
             retiring: Vec::new(),
             moment: Arc::default(),
             subject: Subject::default(),
@@ -201,6 +214,11 @@ impl App {
             opened_model_routed: false,
             quit: false,
         };
+        // Rows that come with a spec of no preset are those that it was chosen for.
+        if matches!(app.options.run.source, RunSource::Train { preset: None, data: Some(_), .. }) {
+            app.model = ModelOrigin::Suggested;
+        }
+        app.last_design = app.design();
         app.start();
         app
     }
@@ -243,6 +261,7 @@ impl App {
         if let Some(trainer) = &self.trainer {
             self.moment = trainer.moment();
         }
+        self.settle();
         self.follow_subject();
         self.request_previews();
         if self.themed.is_none() {
@@ -305,7 +324,9 @@ impl App {
         let (palette, narrow) = (self.palette(), self.is_narrow());
         let moment = Arc::clone(&self.moment);
         let (seed, is_running) = (self.seed(), self.is_running());
+        let suggested = self.model_choice() == ModelOrigin::Suggested;
         let run = &self.options.run;
+        let former = self.former.as_ref().and_then(|former| former.folder.as_deref());
         let context = Context {
             moment: &moment,
             palette,
@@ -313,8 +334,11 @@ impl App {
             device: run.device,
             threads: run.threads,
             seed,
-            running: moment.folder.as_deref().filter(|_| is_running),
+            running: former.or(moment.folder.as_deref().filter(|_| is_running)),
             narrow,
+            recent: &self.options.settings.recent,
+            suggested,
+            can_cancel: self.former.is_some(),
         };
         work(&mut self.workspaces, context)
     }
@@ -376,6 +400,9 @@ impl App {
                 Action::Resume { folder, spec, preset } => self.resume(folder, *spec, preset),
                 Action::Train { spec, preset } => self.change_design(*spec, preset),
                 Action::TrainPreset { name, source } => self.choose_preset(&name, source),
+                Action::TrainSuggested => self.choose_suggested(),
+                Action::ChooseData(choice) => self.choose_data(choice),
+                Action::CancelStart => self.go_back_to_former(),
                 Action::Say(Ok(words)) => (self.error, self.notice) = (None, Some(words)),
                 Action::Say(Err(problem)) => self.error = Some(problem),
             }

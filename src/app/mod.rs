@@ -2,6 +2,8 @@
 //! scripted trainer in tests.
 
 mod application;
+mod choices;
+mod control;
 mod denoise;
 mod detect;
 mod explore;
@@ -17,11 +19,12 @@ pub(crate) mod ui;
 mod undo;
 mod workspace;
 
-pub use self::application::{App, AppOptions, Trainer};
+pub use self::application::{App, AppOptions};
 pub use self::denoise::{Cleaner, Denoising, LocalDenoising};
 pub use self::detect::{Detection, LocalDetection, SavedScores};
 pub use self::report::{Evaluated, Export, Exported, LocalReporting, ReportSubject, Reporting};
 pub use self::shell::desktop::{Answer, Dialogs, NativeDialogs, Question, TypedPaths};
 pub use self::shell::settings::Settings;
 pub use self::shell::window::{WindowError, availability, open};
+pub use self::trainer::{StartTrainer, Trainer};
 pub use self::ui::theme::ThemeChoice;

@@ -76,7 +76,7 @@ impl Offer {
             Self::CleanWith => ("Denoise with it", "Denoise with this model in place of the built-in one"),
             Self::FindAbnormal => ("Find abnormal rows", "Fit a detector and list abnormal rows with reasons"),
             Self::WalkFrom => ("Interpolate", "Use its first row as an end of the interpolation"),
-            Self::TrainOn => ("Train on it", "Choose a suitable model and train it; the current run is saved"),
+            Self::TrainOn => ("Train on it", "Train the present kind of model on it; the current run is saved"),
         }
     }
 }

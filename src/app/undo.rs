@@ -1,30 +1,49 @@
-//! Undo history of trained specs.
+//! Undo history of trained designs: data and model.
 
-use std::sync::Arc;
-
-use crate::data::DataSet;
+use crate::data::DataSpec;
 use crate::model::Spec;
-use crate::monitor::RunSource;
 
 /// Most steps of the undo history.
 const DEPTH: usize = 100;
 
-/// Spec, with the name of its preset if it is one.
+/// Choice of the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum ModelOrigin {
+    /// Preset by its name.
+    Preset(String),
+    /// Model that is chosen to suit the data.
+    Suggested,
+    /// Spec of the user's own.
+    #[default]
+    Custom,
+}
+
+impl ModelOrigin {
+    /// Returns the name of the preset, if it is one.
+    pub fn preset(&self) -> Option<&str> {
+        match self {
+            Self::Preset(name) => Some(name),
+            Self::Suggested | Self::Custom => None,
+        }
+    }
+}
+
+/// Data and model of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Design {
-    pub spec: Spec,
-    pub preset: Option<String>,
+pub(super) enum Design {
+    /// Complete spec, and the choice that it came from.
+    Complete { spec: Box<Spec>, model: ModelOrigin },
+    /// Model that is fitted when the data is opened, with the seed of the run.
+    Fitted { data: Box<DataSpec>, model: ModelOrigin, seed: u64 },
 }
 
 impl Design {
-    /// Returns the design of a source; `None` if its spec is not known before it is opened.
-    pub fn from_source(source: &RunSource) -> Option<Self> {
-        let spec = source.spec()?.clone();
-        Some(Self { spec, preset: source.preset().map(str::to_owned) })
-    }
-
-    pub fn into_source(self, data: Option<Arc<DataSet>>) -> RunSource {
-        RunSource::Train { spec: Box::new(self.spec), preset: self.preset, data }
+    /// Returns the seed of the run.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Complete { spec, .. } => spec.train.seed,
+            Self::Fitted { seed, .. } => *seed,
+        }
     }
 }
 
@@ -41,6 +60,13 @@ impl UndoHistory {
         self.past.push(now);
         if self.past.len() > DEPTH {
             self.past.remove(0);
+        }
+    }
+
+    /// Forgets `now` where it was recorded before a change that failed.
+    pub fn forget(&mut self, now: &Design) {
+        if self.past.last() == Some(now) {
+            self.past.pop();
         }
     }
 

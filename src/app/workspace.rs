@@ -31,6 +31,12 @@ pub(super) struct Context<'a> {
     pub running: Option<&'a Path>,
     /// True where the window has no room for three columns.
     pub narrow: bool,
+    /// Data opened lately, the newest first.
+    pub recent: &'a [String],
+    /// True if the model is the one suggested for the data.
+    pub suggested: bool,
+    /// True if a run stands by that the preparation of the present one can be canceled for.
+    pub can_cancel: bool,
 }
 
 /// Action that a workspace asks of the window.
@@ -64,13 +70,32 @@ pub(super) enum Action {
         spec: Box<Spec>,
         preset: Option<String>,
     },
-    /// Starts a run of a preset, on the data at `source` if given.
+    /// Starts a run of a preset, on the data at `source` if given, else on the present data.
     TrainPreset {
         name: String,
         source: Option<String>,
     },
+    /// Starts a run of the model that suits the present data.
+    TrainSuggested,
+    /// Trains a model of the present kind on other data.
+    ChooseData(DataChoice),
+    /// Cancels the preparation of a run, and goes back to the one before.
+    CancelStart,
     /// Shows a message or an error in the status bar.
     Say(Result<String, String>),
+}
+
+/// Choice of the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum DataChoice {
+    /// Embedded digits.
+    Digits,
+    /// File or folder.
+    Path(PathBuf),
+    /// File that is asked for.
+    AskFile,
+    /// Folder that is asked for.
+    AskFolder,
 }
 
 /// Event sent to a workspace.

@@ -17,7 +17,7 @@ pub use self::layer_health::{Filters, LayerState};
 pub use self::opened_model::open_model;
 pub use self::pairs::{PAIRS, Pairs};
 pub use self::previews::{PreviewRequest, pick};
-pub use self::protocol::{Command, Event, RunSource, WorkerOptions};
+pub use self::protocol::{Command, Event, RunSource, WorkerOptions, data_in_pieces};
 pub use self::section::Section;
 pub use self::snapshot::{DataSummary, Health, LossHistory, Moment, PlayState, RunId, RunInfo, RunProgress, Snapshot};
 pub use self::training_loop::{LoopOptions, Next, Progress, TrainingLoop};

@@ -7,7 +7,7 @@ use super::PreviewRequest;
 use crate::data::{DataSet, DataSpec};
 use crate::device::{DeviceChoice, DeviceInfo};
 use crate::error::{Advice, ErrorKind};
-use crate::model::{ModelSize, Spec};
+use crate::model::{ModelSize, Preset, Spec};
 use crate::platform::Instant;
 use crate::train::{EpochReport, RunReport, TuneMode};
 
@@ -108,12 +108,16 @@ pub enum RunSource {
     Suggest {
         /// Source of the rows, and the settings of its reading that are known.
         data: Box<DataSpec>,
+        /// The same data if open already; `None` lets the worker open it.
+        open: Option<Arc<DataSet>>,
         /// Seed of the split and of the training.
         seed: u64,
         /// Name of the preset to fit; `None` for the suggested model.
         preset: Option<String>,
         /// Size of the layers.
         size: ModelSize,
+        /// Trains the suggested model where the preset does not apply, in place of an error.
+        or_suggested: bool,
     },
     /// Resumes from the last checkpoint in `folder`, with its `spec`, which may have more epochs, and the name of its
     /// `preset`.
@@ -148,6 +152,15 @@ impl RunSource {
         }
     }
 
+    /// Returns the settings of the data, if known before anything is opened.
+    pub fn data(&self) -> Option<&DataSpec> {
+        match self {
+            Self::Train { spec, .. } | Self::Resume { spec, .. } => Some(&spec.data),
+            Self::Suggest { data, .. } => Some(data),
+            Self::Open(_) => None,
+        }
+    }
+
     /// Returns the path of the model opened for inspection; `None` for a run.
     pub fn opened(&self) -> Option<&Path> {
         match self {
@@ -155,6 +168,11 @@ impl RunSource {
             _ => None,
         }
     }
+}
+
+/// Returns the settings with which the data at `source` is opened for a preset of pieces of pictures.
+pub fn data_in_pieces(preset: &Preset, source: &str) -> DataSpec {
+    DataSpec { source: source.to_owned(), ..preset.spec.data.clone() }
 }
 
 /// Options of a run.

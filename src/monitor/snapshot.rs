@@ -10,7 +10,7 @@ use super::latent_map::LatentMap;
 use super::layer_health::{Filters, LayerState};
 use super::pairs::Pairs;
 use super::section::Section;
-use crate::data::{DataSet, ImageShape};
+use crate::data::{DataSet, Fit, ImageShape, SourceKind, TextUnit};
 use crate::device::DeviceInfo;
 use crate::error::Advice;
 use crate::inference::{FlatModel, UnitUse};
@@ -59,6 +59,9 @@ pub struct DataSummary {
     pub test: usize,
     /// Names of the classes, where the rows have any.
     pub classes: Vec<String>,
+    /// Word for several rows, such as `pictures`; empty in a snapshot of an earlier version.
+    #[serde(default)]
+    pub noun: String,
 }
 
 impl DataSummary {
@@ -74,7 +77,39 @@ impl DataSummary {
             validation: data.validation.len(),
             test: data.test.len(),
             classes: data.classes.clone(),
+            noun: noun_of(data).to_owned(),
         }
+    }
+
+    /// Returns the word for several rows: digits, pictures, windows and so on.
+    pub fn noun(&self) -> &str {
+        match (self.noun.as_str(), self.image) {
+            ("", _) if self.name == "digits" => "digits",
+            ("", Some(_)) => "pictures",
+            ("", None) => "rows",
+            (noun, _) => noun,
+        }
+    }
+
+    /// Returns the word for one row.
+    pub fn singular(&self) -> &str {
+        let noun = self.noun();
+        noun.strip_suffix('s').unwrap_or(noun)
+    }
+}
+
+/// Returns the word for several rows of `data`.
+fn noun_of(data: &DataSet) -> &'static str {
+    match data.kind {
+        _ if data.options.source == "mnist" => "digits",
+        SourceKind::Audio if data.image.is_some() => "spectrograms",
+        SourceKind::Audio => "recordings",
+        SourceKind::Text if data.options.text == Some(TextUnit::Lines) => "lines",
+        SourceKind::Text => "documents",
+        SourceKind::Series => "windows",
+        SourceKind::Images if data.options.fit == Some(Fit::Patches) => "pieces",
+        _ if data.image.is_some() => "pictures",
+        SourceKind::Images | SourceKind::Array | SourceKind::Table => "rows",
     }
 }
 
@@ -98,6 +133,9 @@ pub struct RunInfo {
     pub id: RunId,
     /// Name of the preset; of an opened model, that of its run or file. `None` without one.
     pub preset: Option<String>,
+    /// Reasons for a model that was chosen to suit the data, in a sentence; empty for a given one.
+    #[serde(default)]
+    pub reasons: String,
     /// The spec with the edits made so far.
     pub spec: Option<Spec>,
     /// Device of the run; `None` until opened.

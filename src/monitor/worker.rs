@@ -1,21 +1,22 @@
 //! Worker thread that trains. An observer sends [`Command`]s, receives [`Event`]s, and reads the newest [`Moment`] at
 //! any time. The worker owns its device: no frame ever waits for training, and training never for a frame.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
 use super::opened_model::{file_name, open_model};
-use super::protocol::{Command, Event, RunSource, WorkerOptions};
+use super::protocol::{Command, Event, RunSource, WorkerOptions, data_in_pieces};
 use super::section::Section;
 use super::snapshot::{DataSummary, Moment, PlayState, RunId, RunInfo, RunProgress, Snapshot};
 use super::training_loop::{LoopOptions, Next, TrainingLoop};
-use crate::data::{DataSet, Part};
+use crate::data::{DataSet, DataSpec, Part};
 use crate::device::{Device, DeviceChoice};
 use crate::graph::GraphError;
 use crate::metrics::Pca;
-use crate::model::{Spec, TrainSpec, auto_spec, preset};
+use crate::model::{AutoSpec, Preset, Spec, TrainSpec, auto_spec, preset};
 use crate::platform::{Actor, ActorContext, Task, Wait as _};
 use crate::train::{PcaReport, Run, RunDir, Session, TrainError, TrainingPlan, autotune};
 
@@ -47,6 +48,7 @@ impl Worker {
                 id: RunId::next(),
                 preset: options.source.preset().map(str::to_owned).or(opened),
                 spec: options.source.spec().cloned(),
+                data: DataSummary { name: name_of_data(&options.source), ..DataSummary::default() },
                 ..RunInfo::default()
             }),
             progress: Section::new(RunProgress { message, ..RunProgress::default() }),
@@ -207,11 +209,15 @@ fn auto_reason(options: &WorkerOptions, run: &Run) -> &'static str {
 
 /// Opens data and device, plans and compiles.
 async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run, TrainError> {
-    channels.say("Loading the data");
-    let (mut spec, data) = open_data(&options.source)?;
+    let Prepared { mut spec, data, preset, reasons } = open_data(&options.source, channels)?;
     spec.take_options(&data);
 
-    channels.change(|moment| moment.snapshot.run.change(|run| run.data = DataSummary::new(&data)));
+    channels.change(|moment| {
+        moment.snapshot.run.change(|run| {
+            (run.data, run.reasons) = (DataSummary::new(&data), reasons);
+            run.preset.clone_from(&preset);
+        });
+    });
     channels.say("Starting the device");
     let device = Device::open(options.device, options.threads).map_err(GraphError::from)?;
     // Before the network is built for other rows: it would be said not to fit, and not why.
@@ -229,7 +235,6 @@ async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run
     };
     channels.say(if matches!(device, Device::Gpu(_)) { "Compiling the shaders" } else { "Building the network" });
     let session = Session::from_plan(plan, device)?;
-    let preset = options.source.preset().map(str::to_owned);
     let mut run = match &options.source {
         RunSource::Resume { folder, .. } => {
             let dir = RunDir::open(folder)?;
@@ -252,23 +257,76 @@ async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run
     Ok(run)
 }
 
-/// Returns the spec of the run and its data.
-fn open_data(source: &RunSource) -> Result<(Spec, Arc<DataSet>), TrainError> {
+/// Returns a name of the data that is to be opened, for display.
+fn name_of_data(source: &RunSource) -> String {
+    match source.data() {
+        Some(data) if data.source == "mnist" => "digits".to_owned(),
+        Some(data) => file_name(Path::new(&data.source)),
+        None => String::new(),
+    }
+}
+
+/// Opened data, and the model that is trained on it.
+struct Prepared {
+    spec: Spec,
+    data: Arc<DataSet>,
+    /// Name of the preset that the spec is of, if any.
+    preset: Option<String>,
+    /// Reasons for a model that was chosen to suit the data; empty for a given one.
+    reasons: String,
+}
+
+/// Opens the data of the run and, where it is to suit them, chooses the model.
+fn open_data(source: &RunSource, channels: &Channels<'_>) -> Result<Prepared, TrainError> {
+    let opening = || channels.say(&format!("Opening {}", name_of_data(source)));
+    let given = |spec: &Spec, data| {
+        let preset = source.preset().map(str::to_owned);
+        Ok(Prepared { spec: spec.clone(), data, preset, reasons: String::new() })
+    };
     match source {
-        RunSource::Train { spec, data: Some(data), .. } => Ok((Spec::clone(spec), Arc::clone(data))),
+        RunSource::Train { spec, data: Some(data), .. } => given(spec, Arc::clone(data)),
         RunSource::Train { spec, .. } | RunSource::Resume { spec, .. } => {
-            let data = spec.open_data()?;
-            Ok((Spec::clone(spec), Arc::new(data)))
+            opening();
+            given(spec, Arc::new(spec.open_data()?))
         }
-        RunSource::Suggest { data, seed, preset: name, size } => {
+        RunSource::Suggest { data, open, seed, preset: name, size, or_suggested } => {
             let found = name.as_deref().map(preset).transpose()?;
-            let data = DataSet::open(data, TrainSpec::default().validation_fraction, *seed)?;
-            let mut spec = match found {
-                Some(preset) => preset.fitted(&data, *size)?.spec,
-                None => auto_spec(&data)?.spec,
+            let read = |options: &DataSpec| {
+                opening();
+                let mut rows = DataSet::open(options, TrainSpec::default().validation_fraction, *seed)?;
+                rows.limit_train(options.rows.unwrap_or(usize::MAX));
+                Ok::<_, TrainError>(Arc::new(rows))
             };
-            spec.train.seed = *seed;
-            Ok((spec, Arc::new(data)))
+            // Pieces are opened for their preset alone, and only as far as it applies.
+            let whole = match (&found, open) {
+                (Some(preset), _) if preset.takes_pieces() => None,
+                (_, Some(open)) => Some(Arc::clone(open)),
+                (_, None) => Some(read(data)?),
+            };
+            let fit = |preset: Preset| {
+                let rows = match &whole {
+                    Some(rows) => Arc::clone(rows),
+                    None => read(&DataSpec { rows: data.rows, ..data_in_pieces(&preset, &data.source) })?,
+                };
+                channels.say(&format!("Fitting the model {} to the data", preset.name));
+                let AutoSpec { spec, reasons } = preset.fitted(&rows, *size)?;
+                Ok::<_, TrainError>(Prepared { spec, data: rows, preset: Some(preset.name.to_owned()), reasons })
+            };
+            let mut prepared = match found.map(fit) {
+                Some(Ok(prepared)) => prepared,
+                Some(Err(problem)) if !or_suggested => return Err(problem),
+                refused => {
+                    let rows = whole.map_or_else(|| read(data), Ok)?;
+                    channels.say("Choosing a model that suits the data");
+                    let AutoSpec { spec, mut reasons } = auto_spec(&rows)?;
+                    if let Some(Err(problem)) = refused {
+                        reasons = format!("The suggested model is trained: {problem}");
+                    }
+                    Prepared { spec, data: rows, preset: None, reasons }
+                }
+            };
+            (prepared.spec.train.seed, prepared.spec.data.rows) = (*seed, data.rows);
+            Ok(prepared)
         }
         RunSource::Open(path) => {
             Err(TrainError::Worker(format!("{} is opened to explore it, not to train it", path.display())))

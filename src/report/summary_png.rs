@@ -69,7 +69,7 @@ fn draw_curves(canvas: &mut Canvas, area: Area, snapshot: &Snapshot) {
 
 fn draw_pairs(canvas: &mut Canvas, area: Area, data: &DataSummary, pairs: &Pairs) {
     let title = held_out_title(data);
-    canvas.text(area.x, area.y + 14.0, style::size::TEXT, title, DARK.text, true, Align::Left);
+    canvas.text(area.x, area.y + 14.0, style::size::TEXT, &title, DARK.text, true, Align::Left);
     let count = pairs.count();
     if count == 0 {
         return;
@@ -95,12 +95,8 @@ fn draw_pairs(canvas: &mut Canvas, area: Area, data: &DataSummary, pairs: &Pairs
 }
 
 /// Returns the heading of the held-out rows of `data`.
-pub fn held_out_title(data: &DataSummary) -> &'static str {
-    match data.image {
-        _ if data.name == "digits" => "Held-out digits",
-        Some(_) => "Held-out pictures",
-        None => "Held-out rows",
-    }
+pub fn held_out_title(data: &DataSummary) -> String {
+    format!("Held-out {}", data.noun())
 }
 
 fn draw_map(canvas: &mut Canvas, area: Area, map: &LatentMap) {

@@ -49,6 +49,8 @@ mod window;
 #[cfg(feature = "window")]
 mod window_changes;
 #[cfg(feature = "window")]
+mod window_data;
+#[cfg(feature = "window")]
 mod window_denoise;
 #[cfg(feature = "window")]
 mod window_detect;

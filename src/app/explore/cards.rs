@@ -162,11 +162,11 @@ impl Explore {
         let Some(shown) = self.shown.clone().filter(|shown| !shown.one.values.is_empty()) else { return };
         let help = "Save as a picture, an animation or an array";
         let (save, left) = Button::new(ButtonKind::Chip, "save", help).show_right(ui, palette, inside.right_top());
-        let copy = Button::new(ButtonKind::Chip, "copy", "Copy the decoded picture");
+        let copy = Button::new(ButtonKind::Chip, "copy", "Copy what is decoded as a picture");
         if copy.show_right(ui, palette, pos2(left - 6.0, inside.top())).0.clicked() {
             let view = RowView::new(shown.image, &shown.grid.values);
             ui.ctx().copy_image(tiles(&shown.one.values, &view, shown.features, 1, palette));
-            self.actions.push(Action::Say(Ok("copied the decoded picture".to_owned())));
+            self.actions.push(Action::Say(Ok("copied as a picture".to_owned())));
         }
         egui::Popup::menu(&save).width(230.0).show(|ui| {
             for (words, what, ending, rows, columns) in [

@@ -11,6 +11,7 @@ use crate::app::ui::theme::{color, regular, semibold};
 use crate::app::ui::widgets::{Button, ButtonKind, focus_ring, line_of_text};
 use crate::app::workspace::ById;
 use crate::monitor::Moment;
+use crate::report::held_out_title;
 use crate::style;
 use crate::style::{Palette, size, space};
 
@@ -60,7 +61,7 @@ impl Explore {
             }
         }
         let title_area = Rect::from_min_max(area.min, pos2(right.x, area.bottom()));
-        let help = "click A or B to choose another row, or drop a file";
+        let help = "click A or B to choose another, or drop a file";
         heading(ui, palette, title_area, &title, help, problem.as_deref());
         let top = area.top() + 24.0;
         let gap = space::S;
@@ -158,7 +159,8 @@ impl Explore {
             let width = COLUMNS as f32 * SIDE;
             let (line, _) = ui.allocate_exact_size(vec2(width, 24.0), Sense::hover());
             let at = line.left_center();
-            ui.painter().text(at, Align2::LEFT_CENTER, "Held-out rows", semibold(size::TEXT), color(palette.text));
+            let title = held_out_title(&moment.snapshot.run.data);
+            ui.painter().text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), color(palette.text));
             let others = Button::new(ButtonKind::Chip, "other examples", "Show other held-out rows");
             let (response, left) = others.show_right(ui, palette, pos2(line.right(), line.top() + 2.0));
             if response.clicked() {
@@ -208,7 +210,8 @@ impl Explore {
         });
         let near = near.unwrap_or_default();
         let among = if near.among > 0 { format!("of {}", style::grouped(near.among as u64)) } else { String::new() };
-        heading(ui, palette, area, "Nearest train rows", &among, None);
+        let noun = moment.snapshot.run.data.noun();
+        heading(ui, palette, area, &format!("Nearest train {noun}"), &among, None);
         let Some(data) = &moment.rows else {
             let at = pos2(area.left(), area.top() + 40.0);
             let words = match moment.snapshot.model {

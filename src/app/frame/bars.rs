@@ -8,7 +8,10 @@ use crate::app::application::App;
 use crate::app::ui::format::short_path;
 use crate::app::ui::icons;
 use crate::app::ui::theme::{ThemeChoice, color, regular, semibold};
-use crate::app::ui::widgets::{Button, ButtonKind, Icon, accessible_label, focus_ring, line_of_text, text_label};
+use crate::app::ui::widgets::{
+    Button, ButtonKind, Icon, accessible_label, elided, focus_ring, line_of_text, text_label, text_width,
+};
+use crate::app::undo::ModelOrigin;
 use crate::app::workspace::Place;
 use crate::device::{DeviceChoice, DeviceInfo, DeviceKind};
 use crate::monitor::{Command, PlayState};
@@ -127,14 +130,18 @@ impl App {
         let of_run = self.moment.folder.as_deref().or(self.options.run.source.opened());
         let name = of_run.and_then(std::path::Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| "Runs".to_owned());
-        let words = match (snapshot.run.data.name.as_str(), snapshot.run.preset.as_deref()) {
-            ("", _) => String::new(),
-            (data, Some(preset)) if preset != name => format!("{data}, {preset}"),
-            (data, _) => data.to_owned(),
+        let data = snapshot.run.data.name.clone();
+        let model = match snapshot.run.preset.as_deref() {
+            _ if data.is_empty() => String::new(),
+            Some(preset) if preset != name => format!(", {preset}"),
+            None if self.model_choice() == ModelOrigin::Suggested => ", suggested".to_owned(),
+            _ => String::new(),
         };
         let font = semibold(size::TEXT);
         let full = ui.painter().layout_no_wrap(name.clone(), font.clone(), Color32::WHITE).size().x;
-        let width = full.min(room.width() - 40.0).max(24.0);
+        // The name leaves room for data and model, where there is some.
+        let share = if data.is_empty() || room.width() < 320.0 { 1.0 } else { 0.5 };
+        let width = full.min(share * room.width() - 40.0).max(24.0);
         let chip = Rect::from_min_size(pos2(room.left() - 8.0, room.center().y - 13.0), vec2(width + 34.0, 26.0));
         let response = ui.interact(chip, ui.scope_id().with("runs"), Sense::click());
         let here = self.place == Place::Runs;
@@ -144,7 +151,8 @@ impl App {
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
         }
         let ink = color(if here { palette.accent } else { palette.text });
-        line_of_text(ui, pos2(room.left(), room.center().y), width, &name, font, ink);
+        let shown = elided(ui, &name, &font, width);
+        text_label(ui, &name, (pos2(room.left(), room.center().y), Align2::LEFT_CENTER), &shown, font, ink);
         let more = Rect::from_center_size(pos2(chip.right() - 13.0, room.center().y + 1.0), vec2(8.0, 8.0));
         icons::more(ui.painter(), more, color(palette.muted));
         focus_ring(ui, palette, &response, chip);
@@ -152,12 +160,19 @@ impl App {
         let left = chip.right() + space::XS;
         if room.right() - left > 60.0 {
             let at = pos2(left, room.center().y);
-            line_of_text(ui, at, room.right() - left, &words, regular(size::TEXT), color(palette.muted));
+            let (words, width, font) = (format!("{data}{model}"), room.right() - left, regular(size::TEXT));
+            // The name of the data is elided first.
+            let of_data = elided(ui, &data, &font, (width - text_width(ui, &model, &font)).max(60.0));
+            let shown = elided(ui, &format!("{of_data}{model}"), &font, width);
+            let rect = text_label(ui, &words, (at, Align2::LEFT_CENTER), &shown, font, color(palette.muted));
+            if shown != words {
+                ui.interact(rect, ui.scope_id().with("data and model"), Sense::hover()).on_hover_text(words);
+            }
         }
         if response.clicked() {
             self.go_to(if here { self.before } else { Place::Runs });
         }
-        response.on_hover_text("Runs on disk: compare, open, resume, delete (0)");
+        response.on_hover_text(format!("{name}\nRuns on disk: compare, open, resume, delete (0)"));
     }
 
     pub(crate) fn toggle_theme(&mut self, ui: &Ui) {

@@ -27,7 +27,7 @@ pub(crate) const HEIGHT: f32 = 40.0;
 
 const HINTS: [(&str, &str); 3] = [
     ("Drag the learning rate", "to see its effect on the loss"),
-    ("Press 2 to explore", "and drag over the map to decode digits"),
+    ("Press 2 to explore", "and drag over the map to decode it"),
     ("Choose \u{201c}change\u{201d}", "to train another model"),
 ];
 

@@ -12,6 +12,30 @@ use crate::app::ui::widgets::{Button, ButtonKind, line_of_text};
 use crate::data::{PICTURE_EXTENSIONS, SOUND_EXTENSIONS, TABLE_EXTENSIONS};
 use crate::style::{Palette, size, space};
 
+/// Purpose of a path that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenPurpose {
+    /// Whatever can be done with it.
+    Anything,
+    /// Data to train on.
+    Data,
+}
+
+/// Returns the filters of the dialog for data: names and extensions.
+pub(crate) fn data_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
+    let pictures = PICTURE_EXTENSIONS.to_vec();
+    let tables = [&TABLE_EXTENSIONS[..], &["gz"]].concat();
+    let arrays = ROWS.to_vec();
+    let all = [&pictures[..], &tables, &arrays, &SOUND_EXTENSIONS].concat();
+    vec![
+        ("All data", all),
+        ("Tables and series", tables),
+        ("Pictures", pictures),
+        ("Sound", SOUND_EXTENSIONS.to_vec()),
+        ("Arrays, text", arrays),
+    ]
+}
+
 /// Returns the filters of the Open dialog: names and extensions.
 pub(crate) fn dialog_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     let pictures = PICTURE_EXTENSIONS.to_vec();

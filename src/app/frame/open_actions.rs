@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use egui::{Rect, Ui};
 
-use super::open::{Choice, dialog_kinds, drop_target, offers, refusal};
+use super::open::{Choice, OpenPurpose, data_kinds, dialog_kinds, drop_target, offers, refusal};
 use crate::app::application::App;
-use crate::app::opened::{Offer, Opened};
+use crate::app::opened::{Kind, Offer, Opened, kind_of};
 use crate::app::shell::desktop::Question;
 use crate::app::ui::format::short_path;
 use crate::app::workspace::Place;
@@ -65,7 +65,24 @@ impl App {
     /// Asks for a file to open.
     pub(crate) fn ask_to_open(&mut self) {
         let question = Question::File { title: "Open a model, data, a spec or a run", kinds: dialog_kinds() };
-        self.picker.ask(&self.egui, question, ());
+        self.picker.ask(&self.egui, question, OpenPurpose::Anything);
+    }
+
+    /// Asks for data to train on.
+    pub(crate) fn ask_for_data(&mut self, folder: bool) {
+        let question = match folder {
+            true => Question::Folder { title: "Open a folder of data" },
+            false => Question::File { title: "Open data to train on", kinds: data_kinds() },
+        };
+        self.picker.ask(&self.egui, question, OpenPurpose::Data);
+    }
+
+    /// Trains on data that was asked for; what is no data is opened as what it is.
+    fn take_data(&mut self, path: PathBuf) {
+        match kind_of(&path) {
+            Kind::Model | Kind::Spec | Kind::Run | Kind::Compressed | Kind::Unknown => self.take(vec![path]),
+            Kind::Picture | Kind::Folder | Kind::Table | Kind::Rows => self.train_on(&path),
+        }
     }
 
     /// Returns the offers of the current workspace, else the general ones.
@@ -142,8 +159,10 @@ impl App {
 
     /// Draws the sheets that ask for a path, or for what to do with one.
     pub(crate) fn opening_ui(&mut self, ui: &Ui, palette: &Palette) {
-        if let Some(((), path)) = self.picker.ui(ui, palette) {
-            self.take(vec![path]);
+        match self.picker.ui(ui, palette) {
+            Some((OpenPurpose::Anything, path)) => self.take(vec![path]),
+            Some((OpenPurpose::Data, path)) => self.take_data(path),
+            None => {}
         }
         let Some(choice) = &self.choice else { return };
         match choice.ui(ui.ctx(), palette) {

@@ -5,6 +5,7 @@ use egui::Ui;
 use crate::app::application::App;
 use crate::app::ui::dialog::{heading, sheet, words};
 use crate::app::ui::widgets::{Button, ButtonKind};
+use crate::app::undo::{Design, ModelOrigin};
 use crate::app::workspace::Place;
 use crate::model::Spec;
 use crate::style;
@@ -40,13 +41,16 @@ impl App {
             }
             None => {}
         }
-        if let (Some(_), Some(design)) = (self.options.run.source.opened(), self.design()) {
-            self.options.run.source = design.into_source(None);
-            if self.place == Place::Report {
-                self.go_to(Place::Train);
+        match self.design().filter(|_| self.options.run.source.opened().is_some()) {
+            Some(design) => {
+                if self.place == Place::Report {
+                    self.go_to(Place::Train);
+                }
+                let (source, model) = self.source_of(design);
+                self.start_run(source, model, self.options.run.device);
             }
+            None => self.start(),
         }
-        self.start();
         self.restarts.cut_short = cut_short;
     }
 
@@ -64,7 +68,7 @@ impl App {
         if self.restarts.going_back.is_none() {
             return;
         }
-        if !self.retiring.is_empty() {
+        if !self.retiring.is_empty() || self.can_cancel() {
             context.request_repaint_after(std::time::Duration::from_millis(100));
             return;
         }
@@ -83,8 +87,11 @@ impl App {
 
     /// Returns the name of the preset of a run: the recorded one, or that of the present design of the same model.
     fn preset_of(&self, spec: &Spec, recorded: Option<String>) -> Option<String> {
-        let present = self.design().filter(|design| design.spec.model == spec.model);
-        recorded.or_else(|| present.and_then(|design| design.preset))
+        let present = match self.design() {
+            Some(Design::Complete { spec: present, model }) if present.model == spec.model => model,
+            _ => ModelOrigin::Custom,
+        };
+        recorded.or_else(|| present.preset().map(str::to_owned))
     }
 
     /// Draws the question.

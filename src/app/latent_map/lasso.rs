@@ -127,7 +127,7 @@ impl Lasso {
         let radius = CornerRadius::same(space::RADIUS_CONTROL);
         let stroke = Stroke::new(1.0, color(palette.line));
         ui.painter().rect(panel, radius, faded(palette.panel, 0.96), stroke, StrokeKind::Inside);
-        let words = format!("{} rows selected", style::grouped(inside.len() as u64));
+        let words = format!("{} {} selected", style::grouped(inside.len() as u64), moment.snapshot.run.data.noun());
         let told = format!("{words}: {}", contents(&inside, map, moment));
         let response = ui.interact(panel, ui.scope_id().with("lasso"), egui::Sense::hover());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Status, true, &told));

@@ -101,15 +101,17 @@ impl MapCard {
     /// Draws the card; returns the plot and its transform.
     pub fn ui(&mut self, ui: &mut Ui, palette: &'static Palette, inside: Rect, moment: &Moment) -> Option<MapShown> {
         let map = &moment.snapshot.map;
-        let held_out = style::grouped(map.held_out as u64);
+        let (held_out, noun) = (style::grouped(map.held_out as u64), moment.snapshot.run.data.noun());
         let second = match (map.points.len(), map.projected) {
             (0, _) => String::new(),
             _ if self.by_error && map.errors.len() != map.points.len() => "measuring errors".to_owned(),
-            (count, _) if count > map.held_out => format!("{} rows, {held_out} held out", style::grouped(count as u64)),
-            (_, false) => format!("{held_out} held-out rows"),
+            (count, _) if count > map.held_out => {
+                format!("{} {noun}, {held_out} held out", style::grouped(count as u64))
+            }
+            (_, false) => format!("{held_out} held-out {noun}"),
             (_, true) => {
                 let shown = if self.camera.orbit.is_some() { 3 } else { 2 };
-                format!("{held_out} held-out rows, PCA to {shown} of {}", latent(moment))
+                format!("{held_out} {noun}, PCA to {shown} of {}", latent(moment))
             }
         };
         card_title(ui, palette, inside, "Latent map", &second);
@@ -121,7 +123,7 @@ impl MapCard {
             pos2(inside.right(), inside.bottom() - legend),
         );
         if map.points.is_empty() || !plot.is_positive() {
-            let words = "Held-out rows appear here as points";
+            let words = format!("Held-out {noun} appear here as points");
             ui.painter().text(plot.center(), Align2::CENTER_CENTER, words, regular(size::TEXT), color(palette.muted));
             return None;
         }

@@ -176,12 +176,13 @@ impl ReportWorkspace {
         now: Context<'_>,
     ) -> Option<Action> {
         let told = std::sync::Arc::clone(&self.outcome.as_ref()?.evaluated);
+        let noun = now.moment.snapshot.run.data.noun();
         let mut action = card(ui, about, |ui, inside| self.about_ui(ui, palette, inside, now));
         action = card(ui, along, |ui, inside| self.along_ui(ui, palette, inside)).or(action);
         card(ui, metrics, |ui, inside| tables::metrics_ui(ui, palette, inside, &told.measured.evaluation));
         card(ui, worth, |ui, inside| tables::worth_ui(ui, palette, inside, &told.measured.evaluation));
         card(ui, extremes, |ui, inside| {
-            extremes::extremes_ui(ui, palette, inside, &told.measured.extremes, &self.pictures);
+            extremes::extremes_ui(ui, palette, inside, noun, &told.measured.extremes, &self.pictures);
         });
         card(ui, findings, |ui, inside| tables::findings_ui(ui, palette, inside, &told));
         action
@@ -214,7 +215,11 @@ impl ReportWorkspace {
         row(
             ui,
             "Evaluated on",
-            &format!("{} rows", style::grouped(outcome.evaluated.measured.evaluation.test.rows as u64)),
+            &format!(
+                "{} {}",
+                style::grouped(outcome.evaluated.measured.evaluation.test.rows as u64),
+                moment.snapshot.run.data.noun()
+            ),
         );
         let training = is_training(now);
         if training && moment.snapshot.run.steps_per_epoch > 0 {

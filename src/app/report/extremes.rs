@@ -48,12 +48,13 @@ pub(crate) fn extremes_ui(
     ui: &mut Ui,
     palette: &Palette,
     inside: Rect,
+    noun: &str,
     extremes: &Extremes,
     pictures: &[Option<TextureHandle>; 2],
 ) {
-    card_title(ui, palette, inside, "Best and worst rows", "");
+    card_title(ui, palette, inside, &format!("Best and worst {noun}"), "");
     if extremes.best.is_empty() {
-        let words = "No rows to show.";
+        let words = &format!("No {noun} to show.");
         let at = pos2(inside.left(), inside.top() + 32.0);
         paragraph(ui, at, inside.width(), words, regular(size::TEXT), color(palette.muted));
         return;

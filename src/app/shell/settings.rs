@@ -26,7 +26,13 @@ pub struct Settings {
     pub zoom: f32,
     /// True once the hints of the first start are dismissed.
     pub hints_seen: bool,
+    /// Data opened lately, files and folders, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<String>,
 }
+
+/// Most entries of the data opened lately.
+const RECENT: usize = 8;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -38,6 +44,7 @@ impl Default for Settings {
             backend: None,
             zoom: 1.0,
             hints_seen: false,
+            recent: Vec::new(),
         }
     }
 }
@@ -63,7 +70,15 @@ impl Settings {
         if !(0.5..=3.0).contains(&settings.zoom) {
             settings.zoom = usual.zoom;
         }
+        settings.recent.truncate(RECENT);
         settings
+    }
+
+    /// Puts data first among those opened lately.
+    pub(crate) fn remember(&mut self, path: String) {
+        self.recent.retain(|known| *known != path);
+        self.recent.insert(0, path);
+        self.recent.truncate(RECENT);
     }
 
     /// Saves the settings.

@@ -286,8 +286,11 @@ fn lines(palette: &Palette, snapshot: &Snapshot) -> Vec<Line> {
         lines.push(Line {
             ink: palette.accent,
             title: "No findings yet.".to_owned(),
-            evidence: "Outputs sharpen and classes separate on the map. Drag the learning rate to see its effect."
-                .to_owned(),
+            evidence: match snapshot.run.data.classes.len() {
+                0 => "Outputs come nearer to their inputs. Drag the learning rate to see its effect.",
+                _ => "Outputs sharpen and classes separate on the map. Drag the learning rate to see its effect.",
+            }
+            .to_owned(),
         });
     }
     lines

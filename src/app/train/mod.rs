@@ -2,8 +2,10 @@
 
 mod curves;
 mod data_card;
+mod data_menu;
 mod findings;
 mod live_edits;
+mod model_menu;
 mod network;
 mod network_editor;
 mod reconstructions;
@@ -12,8 +14,10 @@ use egui::{Key, Rect, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use self::curves::Curves;
 use self::data_card::data_ui;
+use self::data_menu::DataMenu;
 use self::findings::Findings;
 use self::live_edits::LiveEdits;
+use self::model_menu::ModelPick;
 use self::network::{NetworkAction, NetworkCard};
 use self::reconstructions::ReconstructionsCard;
 use super::latent_map::MapCard;
@@ -36,6 +40,7 @@ pub(super) struct Train {
     live_edits: LiveEdits,
     curves: Curves,
     network: NetworkCard,
+    data: DataMenu,
     map: MapCard,
     findings: Findings,
     reconstructions: ReconstructionsCard,
@@ -50,6 +55,7 @@ impl Train {
             live_edits: LiveEdits::default(),
             curves: Curves::default(),
             network: NetworkCard::default(),
+            data: DataMenu::default(),
             map: MapCard::new(0),
             findings: Findings::default(),
             reconstructions: ReconstructionsCard::default(),
@@ -63,12 +69,18 @@ impl Train {
         self.network.edited()
     }
 
+    /// Returns whether `name` is that of a preset.
+    pub fn has_preset(&self, name: &str) -> bool {
+        self.presets.iter().any(|preset| preset.name == name)
+    }
+
     /// Discards the edit of layers.
     pub fn discard_edit(&mut self) {
         self.network.discard();
     }
 
-    fn wide_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) -> Vec<Action> {
+    fn wide_ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
+        let Context { moment, palette, .. } = context;
         let (work, gap) = (area.shrink(space::L), space::L);
         let left = Rect::from_min_size(work.min, vec2(LEFT_COLUMN, work.height()));
         let right = Rect::from_min_max(pos2(work.right() - RIGHT_COLUMN, work.top()), work.max);
@@ -81,7 +93,7 @@ impl Train {
         let column = left_cards(left);
         let all: Vec<Rect> = column.into_iter().chain([curves, pairs, map, findings]).collect();
         cards(ui, palette, area, &all);
-        let mut actions = self.left_column(ui, palette, column, moment);
+        let mut actions = self.left_column(ui, column, context);
         actions.extend(self.center_and_right(ui, palette, [curves, pairs, map, findings], moment));
         actions
     }
@@ -105,7 +117,8 @@ impl Train {
         action.filter(|_| taken)
     }
 
-    fn narrow_ui(&mut self, ui: &mut Ui, palette: &'static Palette, area: Rect, moment: &Moment) -> Vec<Action> {
+    fn narrow_ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
+        let Context { moment, palette, .. } = context;
         let mut actions = Vec::new();
         let (work, gap) = (area.shrink(space::L), space::L);
         ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
@@ -138,7 +151,7 @@ impl Train {
                         let (whole, _) = ui.allocate_exact_size(size, Sense::hover());
                         let column = left_cards(whole.shrink(space::L));
                         cards(ui, palette, whole, &column);
-                        actions.extend(self.left_column(ui, palette, column, moment));
+                        actions.extend(self.left_column(ui, column, context));
                     });
                 });
                 ui.painter().vline(drawer.right() - 0.5, drawer.y_range(), Stroke::new(1.0, color(palette.line)));
@@ -147,33 +160,29 @@ impl Train {
         actions
     }
 
-    fn left_column(
-        &mut self,
-        ui: &mut Ui,
-        palette: &'static Palette,
-        [network, data, controls]: [Rect; 3],
-        moment: &Moment,
-    ) -> Vec<Action> {
-        let act = card(ui, network, |ui, inside| self.network.ui(ui, palette, inside, moment, &self.presets));
-        card(ui, data, |ui, inside| data_ui(ui, palette, inside, &moment.snapshot, &self.reconstructions));
+    fn left_column(&mut self, ui: &mut Ui, [network, data, controls]: [Rect; 3], context: Context<'_>) -> Vec<Action> {
+        let Context { moment, palette, .. } = context;
+        let act = card(ui, network, |ui, inside| self.network.ui(ui, inside, context, &self.presets));
+        let other = card(ui, data, |ui, inside| data_ui(ui, inside, context, &mut self.data, &self.reconstructions));
         let edit = card(ui, controls, |ui, inside| self.live_edits.ui(ui, palette, inside, &moment.snapshot));
         let edit = edit.map(|(field, value)| Action::Send(Command::Edit { field, value }));
         let act = act.map(|act| match act {
-            NetworkAction::Preset(name) => Action::TrainPreset { name, source: None },
+            NetworkAction::Choose(ModelPick::Preset(name)) => Action::TrainPreset { name, source: None },
+            NetworkAction::Choose(ModelPick::Suggested) => Action::TrainSuggested,
             NetworkAction::Train(spec) => Action::Train { spec, preset: None },
             NetworkAction::Restart => Action::Restart,
         });
-        if act.is_some() {
+        let chosen = act.or(other);
+        if chosen.is_some() {
             self.drawer_open = false;
         }
-        edit.into_iter().chain(act).collect()
+        edit.into_iter().chain(chosen).collect()
     }
 }
 
 impl Workspace for Train {
     fn ui(&mut self, ui: &mut Ui, area: Rect, context: Context<'_>) -> Vec<Action> {
-        let Context { moment, palette, narrow, .. } = context;
-        if narrow { self.narrow_ui(ui, palette, area, moment) } else { self.wide_ui(ui, palette, area, moment) }
+        if context.narrow { self.narrow_ui(ui, area, context) } else { self.wide_ui(ui, area, context) }
     }
 
     fn poll(&mut self, egui: &egui::Context, context: Context<'_>) -> Vec<Action> {

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use super::model_menu::{ModelMenu, ModelPick};
 use super::network_editor;
 use super::network_editor::Draft;
-use crate::app::frame::hints;
-use crate::app::frame::hints::Target;
-use crate::app::ui::theme::{color, faded, regular, semibold};
+use crate::app::ui::theme::{color, faded, regular};
 use crate::app::ui::widgets::{Button, ButtonKind, card_title, focus_ring, paragraph, value_row_in};
+use crate::app::workspace::Context;
 use crate::data::DataSet;
 use crate::model::{LayerLocation, ModelSpec, Preset, Spec};
-use crate::monitor::Moment;
+use crate::monitor::{Moment, PlayState};
 use crate::style;
 use crate::style::{Palette, Rgb, size, space};
 use crate::train::CostEstimate;
 
 /// Action of the card.
 pub(crate) enum NetworkAction {
-    Preset(String),
+    /// Trains another model on the same data.
+    Choose(ModelPick),
     /// Trains another spec from the same seed.
     Train(Box<Spec>),
     /// Restarts the run with the edit.
@@ -28,6 +29,7 @@ pub(crate) enum NetworkAction {
 
 #[derive(Debug, Default)]
 pub(crate) struct NetworkCard {
+    menu: ModelMenu,
     draft: Option<Draft>,
     selected: Option<LayerLocation>,
     /// Model in training.
@@ -53,22 +55,16 @@ impl NetworkCard {
     }
 
     /// Draws the card; returns its action.
-    pub fn ui(
-        &mut self,
-        ui: &mut Ui,
-        palette: &Palette,
-        inside: Rect,
-        moment: &Moment,
-        presets: &[Preset],
-    ) -> Option<NetworkAction> {
+    pub fn ui(&mut self, ui: &mut Ui, inside: Rect, context: Context<'_>, presets: &[Preset]) -> Option<NetworkAction> {
+        let Context { moment, palette, .. } = context;
         self.follow(moment);
         let latent = self.spec(moment).map_or(0, |spec| spec.model.latent);
         let is_edited = self.draft.is_some();
         let (mut act, left) = if is_edited {
             self.apply_ui(ui, palette, inside)
         } else {
-            let (chosen, left) = presets_ui(ui, palette, inside, presets, moment.snapshot.run.preset.as_deref());
-            (chosen.map(NetworkAction::Preset), left)
+            let (chosen, left) = self.menu.ui(ui, inside, context, presets);
+            (chosen.map(NetworkAction::Choose), left)
         };
         // The values of an edit are not those of the model in training.
         let second = match latent {
@@ -77,13 +73,30 @@ impl NetworkCard {
             latent => format!("bottleneck {latent}"),
         };
         let room = Rect::from_min_max(inside.min, pos2(left - space::S, inside.bottom()));
-        card_title(ui, palette, room, &title(moment), &second);
+        let right = card_title(ui, palette, room, &title(context), &second);
+        let reasons = &moment.snapshot.run.reasons;
+        if !reasons.is_empty() && !is_edited {
+            let line = Rect::from_min_max(inside.min, pos2(right, inside.top() + 20.0));
+            ui.interact(line, ui.scope_id().with("reasons"), Sense::hover()).on_hover_text(reasons);
+        }
         let values = 4.0 * VALUE_LINE;
         let drawing = Rect::from_min_max(
             inside.min + vec2(0.0, 30.0),
             pos2(inside.right(), inside.bottom() - values - EDITOR - 10.0),
         );
         let outline = self.outline(moment);
+        if outline.is_empty() && moment.snapshot.progress.state == PlayState::Preparing {
+            let words = match moment.snapshot.run.data.rows {
+                0 if context.suggested => "Chosen once the data is open",
+                0 if moment.snapshot.run.spec.is_none() && moment.snapshot.run.preset.is_some() => {
+                    "Fitted once the data is open"
+                }
+                0 => "Drawn once the data is open",
+                _ => &moment.snapshot.progress.message,
+            };
+            let (at, font) = (drawing.left_center(), regular(size::TEXT));
+            paragraph(ui, at - vec2(0.0, 10.0), drawing.width(), words, font, color(palette.muted));
+        }
         if let Some(place) = hourglass_ui(ui, palette, drawing, &outline, self.selected, self.spec(moment)) {
             self.selected = if self.selected == Some(place) { None } else { Some(place) };
         }
@@ -203,9 +216,9 @@ impl NetworkCard {
         let mut line = Rect::from_min_size(area.min, vec2(area.width(), VALUE_LINE));
         for (name, value) in [
             ("Parameters", known(parameters > 0, style::grouped(parameters as u64))),
-            ("Compression", input.checked_div(latent).map_or_else(nothing, |ratio| format!("{ratio}:1"))),
+            ("Compression", if latent > 0 && input > 0 { ratio_words(input, latent) } else { nothing() }),
             ("Memory", known(memory > 0, memory_text)),
-            ("Epoch", known(secs > 0.0, secs_text)),
+            ("Epoch", known(secs > 0.0 && parameters > 0, secs_text)),
         ] {
             value_row_in(ui, palette, line, name, &value, ink);
             line = line.translate(vec2(0.0, VALUE_LINE));
@@ -213,57 +226,15 @@ impl NetworkCard {
     }
 }
 
-/// Draws the menu of presets; returns the chosen one, and the left edge of its button.
-fn presets_ui(
-    ui: &mut Ui,
-    palette: &Palette,
-    inside: Rect,
-    presets: &[Preset],
-    present: Option<&str>,
-) -> (Option<String>, f32) {
-    let help = "Choose another preset to train";
-    let (button, left) = Button::new(ButtonKind::Chip, "change", help).show_right(ui, palette, inside.right_top());
-    hints::is_at(ui, Target::Change, button.rect.left_top());
-    let mut chosen = None;
-    egui::Popup::menu(&button).width(320.0).show(|ui| {
-        // A solid scroll bar shows that the list continues.
-        ui.spacing_mut().scroll = egui::style::ScrollStyle::solid();
-        ui.spacing_mut().button_padding = vec2(space::S, 5.0);
-        let height = ui.ctx().content_rect().bottom() - button.rect.bottom() - 3.0 * space::XL;
-        let words = "Starts at once; the current run is kept";
-        ui.label(egui::RichText::new(words).font(regular(size::SECOND)).color(color(palette.muted)));
-        egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
-            ui.with_layout(egui::Layout::top_down_justified(egui::Align::LEFT), |ui| {
-                for preset in presets {
-                    let here = present == Some(preset.name);
-                    let entry = preset_entry(palette, preset, ui.available_width() - 2.0 * space::S);
-                    let response = ui.add(egui::Button::selectable(here, entry).wrap());
-                    response.widget_info(|| {
-                        egui::WidgetInfo::selected(egui::accesskit::Role::MenuItemRadio, true, here, preset.name)
-                    });
-                    if response.clicked() {
-                        chosen = Some(preset.name.to_owned());
-                    }
-                }
-            });
-        });
-    });
-    (chosen, left)
+/// Returns how many values become one, also where there are more latents than values.
+fn ratio_words(values: usize, latents: usize) -> String {
+    let ratio = values as f64 / latents as f64;
+    if ratio >= 9.95 { format!("{ratio:.0}:1") } else { format!("{ratio:.1}:1") }
 }
 
-/// Lays out the name of a preset above its summary.
-fn preset_entry(palette: &Palette, preset: &Preset, width: f32) -> egui::text::LayoutJob {
-    use egui::text::{LayoutJob, TextFormat};
-    let mut job = LayoutJob::default();
-    job.wrap.max_width = width;
-    job.append(preset.name, 0.0, TextFormat::simple(semibold(size::TEXT), color(palette.text)));
-    let words = format!("\n{}", preset.summary);
-    job.append(&words, 0.0, TextFormat::simple(regular(size::SECOND), color(palette.muted)));
-    job
-}
-
-fn title(moment: &Moment) -> String {
-    let name = moment.snapshot.run.preset.as_deref().unwrap_or("custom");
+fn title(context: Context<'_>) -> String {
+    let usual = if context.suggested { "suggested" } else { "custom" };
+    let name = context.moment.snapshot.run.preset.as_deref().unwrap_or(usual);
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

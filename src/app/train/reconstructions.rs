@@ -82,8 +82,11 @@ impl ReconstructionsCard {
 
     /// Draws the inputs in one strip, for the data card.
     pub fn inputs_strip(&self, ui: &Ui, rect: Rect) {
-        ui.painter().rect_filled(rect, 4.0, Color32::BLACK);
-        self.draw(ui, 0, rect);
+        // Textures of the data before are not those of these.
+        if self.count > 0 {
+            ui.painter().rect_filled(rect, 4.0, Color32::BLACK);
+            self.draw(ui, 0, rect);
+        }
     }
 
     /// Returns the pinned rows, and the number of requests for other examples.
@@ -103,7 +106,7 @@ impl ReconstructionsCard {
             0 => String::new(),
             n => format!("{n} pinned"),
         };
-        card_title(ui, palette, inside, what, &second);
+        card_title(ui, palette, inside, &what, &second);
         if moment.live && self.count > 0 {
             let help = "Show other held-out rows; pinned rows stay";
             let button = Button::new(ButtonKind::Chip, "other examples", help);

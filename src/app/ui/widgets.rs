@@ -110,21 +110,62 @@ fn accessible_label_for(ui: &Ui, role: Role, key: &str, rect: Rect, words: &str)
     });
 }
 
-/// Draws the title and the subtitle of a card on its first line; returns their right edge.
+/// Least width of a subtitle that is shown in part.
+const LEAST_SECOND: f32 = 90.0;
+
+/// Draws the title and the subtitle of a card on its first line; returns their right edge. What has no room is elided,
+/// and told in full when hovered.
 pub(crate) fn card_title(ui: &Ui, palette: &Palette, inside: Rect, title: &str, second: &str) -> f32 {
-    let painter = ui.painter();
     let y = inside.top() + 10.0;
     let at = pos2(inside.left(), y);
-    let mut drawn = painter.text(at, Align2::LEFT_CENTER, title, semibold(size::TEXT), color(palette.text));
-    if second.is_empty() {
-        accessible_label_for(ui, Role::Heading, title, drawn, title);
-    } else {
+    let shown = elided(ui, title, &semibold(size::TEXT), inside.width());
+    let mut drawn = ui.painter().text(at, Align2::LEFT_CENTER, &shown, semibold(size::TEXT), color(palette.text));
+    let mut is_cut = shown != title;
+    let words = if second.is_empty() { title.to_owned() } else { format!("{title}, {second}") };
+    if !second.is_empty() {
         let at = pos2(drawn.right() + space::S, y);
         let (width, font) = (inside.right() - at.x, regular(size::SECOND));
-        drawn = drawn.union(part_of_line(ui, at, width, second, font, color(palette.muted)));
-        accessible_label_for(ui, Role::Heading, title, drawn, &format!("{title}, {second}"));
+        let fits = text_width(ui, second, &font) <= width;
+        is_cut |= !fits;
+        if fits || width >= LEAST_SECOND {
+            let shown = elided(ui, second, &font, width);
+            drawn = drawn.union(ui.painter().text(at, Align2::LEFT_CENTER, shown, font, color(palette.muted)));
+        }
+    }
+    accessible_label_for(ui, Role::Heading, title, drawn, &words);
+    if is_cut {
+        ui.interact(drawn, ui.scope_id().with(("title", title)), Sense::hover()).on_hover_text(words);
     }
     drawn.right()
+}
+
+/// Returns the width of `text` on one line.
+pub(crate) fn text_width(ui: &Ui, text: &str, font: &egui::FontId) -> f32 {
+    ui.painter().layout_no_wrap(text.to_owned(), font.clone(), Color32::WHITE).size().x
+}
+
+/// Returns `text`, with an ellipsis in place of its middle where it is wider than `width`: names of files begin and end
+/// with what tells them apart.
+pub(crate) fn elided(ui: &Ui, text: &str, font: &egui::FontId, width: f32) -> String {
+    if text_width(ui, text, font) <= width {
+        return text.to_owned();
+    }
+    let letters: Vec<char> = text.chars().collect();
+    let keep = |count: usize| {
+        let head: String = letters[..count.div_ceil(2)].iter().collect();
+        let tail: String = letters[letters.len() - count / 2..].iter().collect();
+        format!("{}\u{2026}{}", head.trim_end(), tail.trim_start())
+    };
+    let (mut low, mut high) = (0, letters.len().saturating_sub(1));
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if text_width(ui, &keep(middle), font) <= width {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    keep(low)
 }
 
 /// Draws text on one line, cut with an ellipsis where it is wider than `width`.
@@ -180,9 +221,10 @@ pub(crate) enum ButtonKind {
 /// Icon drawn before the label of a button, or instead of it.
 pub(crate) type Icon = fn(&egui::Painter, Rect, Color32);
 
-/// Button. Assistive technology reads `label`, which is shown too unless an icon stands for it.
+/// Button. Assistive technology reads `name`, by default `label`, which is shown unless an icon stands for it.
 pub(crate) struct Button<'a> {
     pub label: &'a str,
+    pub name: &'a str,
     pub help: &'a str,
     pub kind: ButtonKind,
     pub icon: Option<Icon>,
@@ -193,7 +235,13 @@ pub(crate) struct Button<'a> {
 
 impl<'a> Button<'a> {
     pub fn new(kind: ButtonKind, label: &'a str, help: &'a str) -> Self {
-        Self { label, help, kind, icon: None, words: true, enabled: true }
+        Self { label, name: label, help, kind, icon: None, words: true, enabled: true }
+    }
+
+    /// Sets what assistive technology reads, where several buttons are labeled alike.
+    pub fn named(mut self, name: &'a str) -> Self {
+        self.name = name;
+        self
     }
 
     pub fn icon(mut self, icon: Icon, words: bool) -> Self {
@@ -239,7 +287,7 @@ impl<'a> Button<'a> {
     }
 
     pub fn show(self, ui: &mut Ui, palette: &Palette, rect: Rect) -> Response {
-        let id = ui.scope_id().with(("button", self.label));
+        let id = ui.scope_id().with(("button", self.name));
         let sense = if self.enabled { Sense::click() } else { Sense::hover() };
         let response = ui.interact(rect, id, sense);
         let hovered = response.hovered() && self.enabled;
@@ -294,8 +342,8 @@ impl<'a> Button<'a> {
             }
         }
         focus_ring(ui, palette, &response, rect);
-        let (label, enabled) = (self.label.to_owned(), self.enabled);
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &label));
+        let (name, enabled) = (self.name.to_owned(), self.enabled);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &name));
         if hovered {
             ui.ctx().set_cursor_icon(egui::CursorIcon::PointingHand);
         }
@@ -341,13 +389,22 @@ pub(crate) fn value_row(ui: &Ui, palette: &Palette, line: Rect, name: &str, valu
 
 /// Same as [`value_row`], with the value in `ink`.
 pub(crate) fn value_row_in(ui: &Ui, palette: &Palette, line: Rect, name: &str, value: &str, ink: Rgb) {
+    let font = regular(size::TEXT);
+    let shown_value = elided(ui, value, &font, 0.6 * line.width());
+    let room = line.width() - text_width(ui, &shown_value, &font) - space::M;
+    let shown_name = elided(ui, name, &font, room);
     let painter = ui.painter();
-    painter.text(line.left_center(), Align2::LEFT_CENTER, name, regular(size::TEXT), color(palette.muted));
-    painter.text(line.right_center(), Align2::RIGHT_CENTER, value, regular(size::TEXT), color(ink));
-    accessible_label(ui, name, line, &format!("{name}: {value}"));
+    painter.text(line.left_center(), Align2::LEFT_CENTER, &shown_name, font.clone(), color(palette.muted));
+    painter.text(line.right_center(), Align2::RIGHT_CENTER, &shown_value, font, color(ink));
+    let words = format!("{name}: {value}");
+    accessible_label(ui, name, line, &words);
     // It looks like a field: who clicks it and types means no shortcut.
-    if ui.interact(line, ui.scope_id().with(("value", name)), Sense::CLICK).clicked() {
+    let response = ui.interact(line, ui.scope_id().with(("value", name)), Sense::CLICK);
+    if response.clicked() {
         hold_keys(ui, name, false);
+    }
+    if shown_name != name || shown_value != value {
+        response.on_hover_text(words);
     }
 }
 
