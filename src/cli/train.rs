@@ -14,7 +14,7 @@ use super::inputs::{open_data, read_spec, refuse_overwriting};
 use super::output::{print_json, print_metrics, print_out};
 use crate::data::{DataSet, DataSpec, near_duplicates};
 use crate::device::{Device, DeviceChoice, trace};
-use crate::model::{AutoSpec, Model, ModelSize, auto_spec, preset};
+use crate::model::{AutoSpec, Model, ModelSize, auto_spec, plain_spec, preset};
 use crate::monitor::{Command, Event, RunSource, Worker, WorkerOptions};
 use crate::platform::Instant;
 use crate::report::draw_run;
@@ -125,6 +125,8 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
                     let opened = open_data(base, &arguments.settings, common)?;
                     let chosen = match &found {
                         Some(preset) => preset.fitted(&opened, size)?,
+                        // Layers and losses of one's own have no linear path to begin as PCA on.
+                        None if redesigns(&arguments.settings) => plain_spec(&opened)?,
                         None => auto_spec(&opened)?,
                     };
                     say_choice(&opened, &chosen, common);
@@ -154,6 +156,16 @@ fn run_options(arguments: &TrainArgs, common: &Common) -> Result<WorkerOptions, 
     options.keep_last = arguments.keep == "last";
     options.tune = arguments.tune.parse().map_err(CliError::usage)?;
     Ok(options)
+}
+
+/// Returns whether settings replace layers, bottleneck or loss of a suggested model.
+fn redesigns(settings: &[String]) -> bool {
+    let kept = ["model.latent", "model.start"];
+    let replaces = |setting: &String| {
+        let key = setting.split_once('=').map_or(setting.as_str(), |(key, _)| key);
+        (key.starts_with("model.") && !kept.contains(&key)) || key == "objective.loss"
+    };
+    settings.iter().any(replaces)
 }
 
 /// Prints the data and the model chosen for it to standard error, as standard output may be for JSON.

@@ -8,6 +8,7 @@ mod diagnosis;
 mod epoch_report;
 mod evaluator;
 mod finding;
+mod row_errors;
 mod run;
 mod run_dir;
 mod run_list;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::diagnosis::{Diagnosis, RunEvidence, mean_mse};
 use super::finding::Finding;
+use super::row_errors::RowErrors;
 use super::run_dir::{CheckpointState, FirstSteps, RunDir};
 use super::run_report::RunReport;
 use super::test_metrics::{PcaReport, TestMetrics, pca_beside, seen_rows};
 use super::verify::FIRST_STEPS;
-use super::{EpochReport, Evaluator, Session, TrainError};
-use crate::data::{DataSet, Part};
+use super::{EpochReport, Session, TrainError};
+use crate::data::Part;
 use crate::graph::SharedBuffer;
 use crate::model::{Model, ModelFileError, PCA_START, ScheduleKind, Spec, SpecError, Weights};
 use crate::platform::Instant;
@@ -20,9 +21,6 @@ use crate::style;
 /// Time between checkpoints within an epoch: a killed run loses no more than this, or an epoch where that is shorter.
 const SAVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Rows whose errors are computed at once.
-const ROWS_AT_ONCE: usize = 4096;
-
 #[derive(Debug)]
 struct Best {
     /// Epoch at whose end the weights were so; 0 for those of the start.
@@ -30,7 +28,7 @@ struct Best {
     loss: f64,
     weights: Weights,
     /// Squared errors of the validation rows by these weights, if they were needed.
-    to_beat: Option<Vec<f64>>,
+    to_beat: Option<RowErrors>,
 }
 
 /// State from which training resumes.
@@ -38,24 +36,6 @@ struct Best {
 struct Good {
     step: u64,
     flats: Vec<Vec<f32>>,
-}
-
-/// Computes the squared error of each validation row, the mean over its values.
-async fn row_errors(evaluator: &mut Evaluator, data: &DataSet) -> Result<Vec<f64>, TrainError> {
-    let mut errors = Vec::new();
-    let rows = data.part(Part::Validation);
-    for first in rows.clone().step_by(ROWS_AT_ONCE) {
-        let some = first..rows.end.min(first + ROWS_AT_ONCE);
-        let targets = data.rows_f32(some.clone())?;
-        let outputs = evaluator.outputs(some, true, true).await?.outputs;
-        let of_row = |(output, target): (&[f32], &[f32])| {
-            let squares = output.iter().zip(target).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
-            squares.sum::<f64>() / target.len().max(1) as f64
-        };
-        let features = data.features.max(1);
-        errors.extend(outputs.chunks_exact(features).zip(targets.chunks_exact(features)).map(of_row));
-    }
-    Ok(errors)
 }
 
 /// Training session with its epochs, best state and files.
@@ -470,16 +450,13 @@ impl Run {
         let data = self.session.data().clone();
         let to_beat = match best.to_beat.take() {
             Some(errors) => errors,
-            None => self.session.with_weights(&best.weights, async |own| row_errors(own, &data).await).await?,
+            None => self.session.with_weights(&best.weights, async |own| RowErrors::measure(own, &data).await).await?,
         };
         let present = self.session.weights().await?;
-        let errors = self.session.with_weights(&present, async |own| row_errors(own, &data).await).await?;
-        let gains: Vec<f64> = to_beat.iter().zip(&errors).map(|(start, own)| start - own).collect();
+        let errors = self.session.with_weights(&present, async |own| RowErrors::measure(own, &data).await).await?;
+        let gains = errors.gains_over(&to_beat);
         best.to_beat = Some(to_beat);
-        let count = gains.len().max(2) as f64;
-        let mean = gains.iter().sum::<f64>() / count;
-        let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / (count - 1.0);
-        Ok(mean > (variance / count).sqrt())
+        Ok(gains)
     }
 
     fn checkpoint_state(&self) -> CheckpointState {

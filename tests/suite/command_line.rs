@@ -298,10 +298,11 @@ fn advice_can_be_followed() {
     let model = home.path().join("model").display().to_string();
     for (arguments, words) in [
         (vec!["detect", "fit", &one, "-o", &model], "--set data.window="),
-        (vec!["detect", "fit", &few, "-o", &model, "--preset", "undercomplete"], "try --set train.batch_size="),
+        (vec!["detect", "fit", &few, "-o", &model, "--set", "train.batch_size=500"], "try --set train.batch_size="),
         (vec!["detect", "fit", &few, "-o", &model, "--set", "data.source=x"], "data.source"),
         (vec!["train", "--data", &one], "--set data.window="),
-        (vec!["train", "--data", &few, "--preset", "convolutional"], "leave spec and preset out"),
+        (vec!["train", "--data", &few, "--preset", "unet"], "use denoising"),
+        (vec!["train", "--data", &few, "--preset", "conditional"], "--set data.labels=COLUMN"),
     ] {
         let output = hourglass(&[&arguments[..], &["--device", "cpu"]].concat(), home.path());
         let said = error_line(&output);
