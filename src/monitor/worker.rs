@@ -209,7 +209,7 @@ fn auto_reason(options: &WorkerOptions, run: &Run) -> &'static str {
 
 /// Opens data and device, plans and compiles.
 async fn prepare(options: &WorkerOptions, channels: &Channels<'_>) -> Result<Run, TrainError> {
-    let Prepared { mut spec, data, preset, reasons } = open_data(&options.source, channels)?;
+    let ChosenModel { mut spec, data, preset, reasons } = open_data(&options.source, channels)?;
     spec.take_options(&data);
 
     channels.change(|moment| {
@@ -266,8 +266,8 @@ fn name_of_data(source: &RunSource) -> String {
     }
 }
 
-/// Opened data, and the model that is trained on it.
-struct Prepared {
+/// Model of a run, and the opened data that it is trained on.
+struct ChosenModel {
     spec: Spec,
     data: Arc<DataSet>,
     /// Name of the preset that the spec is of, if any.
@@ -277,11 +277,11 @@ struct Prepared {
 }
 
 /// Opens the data of the run and, where it is to suit them, chooses the model.
-fn open_data(source: &RunSource, channels: &Channels<'_>) -> Result<Prepared, TrainError> {
+fn open_data(source: &RunSource, channels: &Channels<'_>) -> Result<ChosenModel, TrainError> {
     let opening = || channels.say(&format!("Opening {}", name_of_data(source)));
     let given = |spec: &Spec, data| {
         let preset = source.preset().map(str::to_owned);
-        Ok(Prepared { spec: spec.clone(), data, preset, reasons: String::new() })
+        Ok(ChosenModel { spec: spec.clone(), data, preset, reasons: String::new() })
     };
     match source {
         RunSource::Train { spec, data: Some(data), .. } => given(spec, Arc::clone(data)),
@@ -310,7 +310,7 @@ fn open_data(source: &RunSource, channels: &Channels<'_>) -> Result<Prepared, Tr
                 };
                 channels.say(&format!("Fitting the model {} to the data", preset.name));
                 let AutoSpec { spec, reasons } = preset.fitted(&rows, *size)?;
-                Ok::<_, TrainError>(Prepared { spec, data: rows, preset: Some(preset.name.to_owned()), reasons })
+                Ok::<_, TrainError>(ChosenModel { spec, data: rows, preset: Some(preset.name.to_owned()), reasons })
             };
             let mut prepared = match found.map(fit) {
                 Some(Ok(prepared)) => prepared,
@@ -322,7 +322,7 @@ fn open_data(source: &RunSource, channels: &Channels<'_>) -> Result<Prepared, Tr
                     if let Some(Err(problem)) = refused {
                         reasons = format!("The suggested model is trained: {problem}");
                     }
-                    Prepared { spec, data: rows, preset: None, reasons }
+                    ChosenModel { spec, data: rows, preset: None, reasons }
                 }
             };
             (prepared.spec.train.seed, prepared.spec.data.rows) = (*seed, data.rows);
