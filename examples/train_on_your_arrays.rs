@@ -8,9 +8,10 @@ use hourglass::platform::Wait as _;
 use hourglass::{DataSet, Device, DeviceChoice, Session};
 
 pub fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // 600 rows of 16 values: sine waves of random phase, which two latent numbers can describe.
+    // 600 rows of 16 values: sines of multiples of one random number, a curve that bends out of every plane. The model
+    // begins as PCA, which two latent numbers of a plane are.
     let phase = |row: usize| (row as f32 * 2.399_963).rem_euclid(std::f32::consts::TAU);
-    let values = (0..600 * 16).map(|i| (phase(i / 16) + (i % 16) as f32 * 0.4).sin()).collect();
+    let values = (0..600 * 16).map(|i| (phase(i / 16) * (0.5 + (i % 16) as f32 * 0.1)).sin()).collect();
     // A tenth of what the test part leaves is validation; 1 is the seed of the split.
     let data = Arc::new(DataSet::from_array(values, 16, &DataSpec::default(), 0.1, 1)?);
 

@@ -16,6 +16,7 @@ use crate::data::{DataSet, Fit, ImageShape, Part, Scaling};
 use crate::error::Setting;
 use crate::kernels::activation::Activation;
 use crate::kernels::loss::ReconstructionLoss;
+use crate::nn::ConvGeometry;
 use crate::style::three_digits;
 
 /// Values of a digit, and variance of one of them over the digits of MNIST: what the presets were made for.
@@ -339,6 +340,11 @@ impl Fitting<'_> {
                 Layer::ConvTranspose { geometry, .. } if norms => {
                     decoder.push(Layer::ConvTranspose { geometry, activation: Activation::Identity });
                     decoder.push(Layer::Normalize { kind: NormKind::Batch, activation: Activation::Relu });
+                }
+                // As it is written: the data decide the channels.
+                Layer::Output { form: OutputLayer::ConvTranspose(geometry), activation } => {
+                    let form = OutputLayer::ConvTranspose(ConvGeometry { filters: 1, ..geometry });
+                    decoder.push(Layer::Output { form, activation });
                 }
                 Layer::Dense { units, .. } => decoder.push(Layer::Dense { units, activation: Activation::Relu }),
                 layer => decoder.push(layer),

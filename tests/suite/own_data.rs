@@ -264,7 +264,7 @@ fn curved_layers_are_kept_only_if_they_gain() {
     assert!(curved.best_epoch > 0 && own < 0.8 * pca, "{own} against {pca}");
     assert!(curved.diagnosis.iter().all(|finding| finding.code != "kept_pca"));
     // Noise has no curve: PCA stays, and that is said.
-    let plain = train(&array(folder.path(), &[60, 8], &noise(60 * 8, 9)), &["train.epochs=12"]);
+    let plain = train(&array(folder.path(), &[700, 8], &noise(700 * 8, 9)), &["train.epochs=12"]);
     assert_eq!(plain.best_epoch, 0);
     let (own, pca) = (plain.test.expect("measured").mse, plain.pca.expect("compared").mse);
     assert!((own - pca).abs() < 1e-4 * pca, "{own} against {pca}");
