@@ -395,14 +395,9 @@ impl Fitting<'_> {
 
     /// Scales noise by the spread of the values; what is not ink is told apart from less of it.
     fn fit_corruption(&self, spec: &mut Spec) {
-        let deviation = self.statistics.variance.sqrt();
         let corruption = &mut spec.corruption;
-        let relative = |amount: f64| {
-            let share = amount / DIGIT_VARIANCE.sqrt();
-            three_digits(if self.statistics.is_ink { share } else { share / 3.0 } * deviation)
-        };
-        corruption.gaussian = relative(corruption.gaussian);
-        corruption.gaussian_range = corruption.gaussian_range.map(|range| range.map(relative));
+        corruption.gaussian = self.noise(corruption.gaussian);
+        corruption.gaussian_range = corruption.gaussian_range.map(|range| range.map(|bound| self.noise(bound)));
         if !self.statistics.is_ink {
             corruption.salt_and_pepper = three_digits(corruption.salt_and_pepper / 3.0);
             corruption.masking = three_digits(corruption.masking / 2.0);
@@ -410,6 +405,13 @@ impl Fitting<'_> {
         if let Some(image) = self.data.image {
             corruption.blur = three_digits(corruption.blur * image.height.min(image.width) as f64 / 28.0).min(20.0);
         }
+    }
+
+    /// Returns the standard deviation of noise that has `amount` on digits.
+    fn noise(&self, amount: f64) -> f64 {
+        let share = amount / DIGIT_VARIANCE.sqrt();
+        let share = if self.statistics.is_ink { share } else { share / 3.0 };
+        three_digits(share * self.statistics.variance.sqrt())
     }
 
     /// Chooses batch and epochs by the rows and by the work of a step.
